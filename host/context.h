@@ -1,0 +1,29 @@
+/* One device at work: its OpenCL context, one in-order queue, and the programs built so far. */
+#ifndef HOST_CONTEXT_H
+#define HOST_CONTEXT_H
+
+#include <stdbool.h>
+
+#include "host/device.h"
+
+struct ocl_context;
+
+struct ocl_context_params {
+    bool timings;              /* measure every launch with events (see timeline.h) */
+    const char *kernel_folder; /* read kernels from here instead of the embedded ones; NULL: embedded */
+};
+
+/* `params` may be NULL for the defaults. Everything made from a context must be destroyed before it. */
+enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_device *device,
+                                   const struct ocl_context_params *params) CLN_MUST_CHECK;
+void ocl_context_destroy(struct ocl_context **context);
+
+/* The device it was made for; lives as long as the context. */
+const struct ocl_device *ocl_context_device(const struct ocl_context *context);
+
+/* Hands queued work to the device without waiting. */
+enum cln_status ocl_context_flush(struct ocl_context *context) CLN_MUST_CHECK;
+/* Waits until all queued work is done. */
+enum cln_status ocl_context_finish(struct ocl_context *context) CLN_MUST_CHECK;
+
+#endif

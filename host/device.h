@@ -1,0 +1,52 @@
+/* OpenCL devices of all platforms as plain structs. The only place that asks drivers what they are. */
+#ifndef HOST_DEVICE_H
+#define HOST_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/status.h"
+
+enum ocl_device_type {
+    OCL_DEVICE_GPU = 1 << 0,
+    OCL_DEVICE_ACCELERATOR = 1 << 1,
+    OCL_DEVICE_CPU = 1 << 2,
+    OCL_DEVICE_OTHER = 1 << 3,
+};
+
+struct ocl_device {
+    char name[128];
+    char vendor[128];
+    char platform[128];
+    char platform_version[128];
+    char driver_version[128];
+    char device_version[128]; /* "OpenCL 3.0 PoCL …" */
+    enum ocl_device_type type;
+    unsigned platform_index, device_index; /* P:D of --device */
+    unsigned opencl_major, opencl_minor;   /* of device_version */
+    bool available;                        /* CL_DEVICE_AVAILABLE and CL_DEVICE_COMPILER_AVAILABLE */
+    bool unified_memory;                   /* shares memory with the host: an integrated GPU, a CPU */
+    bool has_fp64;
+    bool has_command_buffer;               /* cl_khr_command_buffer */
+    unsigned compute_units;
+    unsigned clock_mhz;
+    unsigned native_float_vector;          /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, at least 1 */
+    size_t max_work_group_size;
+    size_t max_work_item_sizes[3];
+    uint64_t global_memory_bytes;
+    uint64_t max_alloc_bytes;
+    uint64_t local_memory_bytes;
+    uint64_t constant_buffer_bytes;
+    void *platform_id; /* opaque handles of the driver, for host/ only */
+    void *device_id;
+};
+
+/* All devices of all platforms, in the drivers' order. *out is the caller's: free() it.
+ * CLN_NO_DEVICE where there is none; the message then says what to install. */
+enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) CLN_MUST_CHECK;
+
+/* "GPU", "CPU", "accelerator", "other". */
+const char *ocl_device_type_name(enum ocl_device_type type);
+
+#endif

@@ -1,0 +1,65 @@
+/* Plain C float64 references, written from the formulas and for reading, not for speed.
+ * Tensors are [sample][channel][row][column]; every gradient is of a scalar loss L.
+ * Nothing here knows lanes, kernels or devices. */
+#ifndef SRC_CHECK_REFERENCE_H
+#define SRC_CHECK_REFERENCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/model/geometry.h"
+
+/* z = W∗x + b; `bias` may be NULL. */
+void cln_reference_conv2d_forward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
+                                  const double *bias, double *z);
+/* Given dz = ∂L/∂z: dx, dweight, dbias; each may be NULL. */
+void cln_reference_conv2d_backward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
+                                   const double *dz, double *dx, double *dweight, double *dbias);
+
+void cln_reference_linear_forward(const struct cln_linear *g, size_t batch, const double *x, const double *weight,
+                                  const double *bias, double *z);
+void cln_reference_linear_backward(const struct cln_linear *g, size_t batch, const double *x, const double *weight,
+                                   const double *dz, double *dx, double *dweight, double *dbias);
+
+/* Training mode. y = γ·x̂ + β with batch statistics; writes mean and biased variance per channel (either may
+ * be NULL), and moves running_mean and running_var by g->momentum (both NULL: not moved). */
+void cln_reference_batchnorm_forward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
+                                     const double *beta, double *y, double *mean, double *variance,
+                                     double *running_mean, double *running_var);
+/* Prediction mode: running averages in the place of batch statistics. */
+void cln_reference_batchnorm_predict(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
+                                     const double *beta, const double *running_mean, const double *running_var,
+                                     double *y);
+/* Through the batch statistics (Ioffe and Szegedy, 2015). dx, dgamma, dbeta may be NULL. */
+void cln_reference_batchnorm_backward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
+                                      const double *dy, double *dx, double *dgamma, double *dbeta);
+
+double cln_reference_activation(enum cln_activation activation, double y);
+/* Derivative at y; of ReLU at 0: 0, as in PyTorch. */
+double cln_reference_activation_derivative(enum cln_activation activation, double y);
+
+void cln_reference_pool2d_forward(const struct cln_pool2d *g, size_t batch, const double *x, double *a);
+void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, const double *x, const double *da,
+                                   double *dx);
+
+/* Mean softmax cross-entropy over the batch, by log-sum-exp; hits counts samples whose first largest logit is
+ * the label; dlogits = (softmax − onehot) / batch. hits and dlogits may be NULL. */
+double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
+                                           size_t *hits, double *dlogits);
+
+/* torch.optim.Adam, step t counted from 1 (Kingma and Ba, 2015, with PyTorch's place of ε):
+ * g += weight_decay·p; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p −= lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε) */
+struct cln_reference_adam {
+    double lr, beta1, beta2, eps, weight_decay;
+};
+void cln_reference_adam_step(const struct cln_reference_adam *o, size_t t, size_t count, const double *gradient,
+                             double *parameter, double *m, double *v);
+
+/* torch.optim.SGD: g += weight_decay·p; buf ← g at t = 1, else momentum·buf + g; p −= lr·buf. */
+struct cln_reference_sgd {
+    double lr, momentum, weight_decay;
+};
+void cln_reference_sgd_step(const struct cln_reference_sgd *o, size_t t, size_t count, const double *gradient,
+                            double *parameter, double *momentum_buffer);
+
+#endif

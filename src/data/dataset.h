@@ -1,0 +1,46 @@
+/* Labelled images in host memory as bytes, and where they come from. */
+#ifndef SRC_DATA_DATASET_H
+#define SRC_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/status.h"
+#include "src/model/geometry.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cln_images {
+    size_t count;
+    struct cln_shape shape;
+    uint8_t *pixels; /* [count][channels][height][width], 0 to 255 */
+    uint8_t *labels; /* [count], each below the data set's class_count */
+};
+
+struct cln_dataset {
+    char name[64];
+    struct cln_images train, test;
+    int class_count;
+    const char *const *class_names; /* class_count static strings, or NULL where unknown */
+};
+
+struct cln_dataset_params {
+    /* "fashion-mnist", "mnist", "synthetic" or "synthetic:COUNT" (training images; a sixth of it for
+     * tests), or a folder with the four IDX files (plain or .gz). NULL: "fashion-mnist". */
+    const char *name;
+    bool offline;  /* never download */
+    uint64_t seed; /* of the synthetic set */
+};
+
+/* CLN_NOT_FOUND says where it looked and what to install or pass; CLN_INVALID names the file, the byte
+ * offset and the reason. */
+CLN_API enum cln_status cln_dataset_load(struct cln_dataset **out, const struct cln_dataset_params *params) CLN_MUST_CHECK;
+CLN_API void cln_dataset_destroy(struct cln_dataset **dataset);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

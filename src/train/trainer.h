@@ -1,0 +1,96 @@
+/* Training and evaluating a network on a device: the loop of the mission, one epoch at a time. */
+#ifndef SRC_TRAIN_TRAINER_H
+#define SRC_TRAIN_TRAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/status.h"
+#include "src/data/dataset.h"
+#include "src/model/network.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum cln_optimizer_kind { CLN_ADAM, CLN_SGD };
+
+/* torch.optim.Adam or SGD. Zero means PyTorch's default: lr 0.001, betas 0.9 and 0.999, eps 1e-8;
+ * momentum and weight_decay 0. */
+struct cln_optimizer_params {
+    enum cln_optimizer_kind kind;
+    double lr, beta1, beta2, eps, momentum, weight_decay;
+};
+
+struct cln_progress {
+    int epoch;             /* from 1 */
+    size_t step, steps;    /* done in this epoch, and of it in all */
+    size_t samples;        /* trained on in this epoch so far */
+    double loss, accuracy; /* running means over those samples */
+    double seconds;        /* since the epoch began */
+};
+
+/* Called a few times a second while training. Returning false stops training after the step. */
+typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
+
+struct cln_trainer_params {
+    const struct cln_network *network; /* its input must fit the data (after `resize`) */
+    const struct cln_dataset *data;
+    const char *device;       /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
+    const char *profile_file; /* NULL: what matches the device */
+    const char *kernel_folder; /* NULL: embedded kernels */
+    int batch_size;           /* 0: 256 */
+    int resize;               /* side length, or 0 */
+    bool standardize;
+    uint64_t seed; /* initial weights and shuffling */
+    struct cln_optimizer_params optimizer;
+    bool timings;
+    size_t max_steps; /* stop after so many steps in all; 0: no limit */
+    cln_progress_handler *progress;
+    void *user;
+};
+
+struct cln_metrics {
+    size_t samples;
+    double loss, accuracy; /* means over those samples */
+};
+
+struct cln_epoch {
+    int epoch; /* from 1 */
+    struct cln_metrics train; /* gathered while training, in training mode */
+    struct cln_metrics test;  /* afterwards, in prediction mode; samples 0 where it was stopped before */
+    double train_seconds, test_seconds;
+    bool stopped; /* by the handler or max_steps, before the epoch's end */
+};
+
+struct cln_trainer;
+
+/* Finds the device, builds the kernels, uploads the data, sets initial weights: uniform in ±1/√fan_in from
+ * `seed`, γ = 1, β = 0. `network` and `data` must outlive the trainer. */
+CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) CLN_MUST_CHECK;
+CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
+
+/* One line for people: device, platform and profile. Lives as long as the trainer. */
+CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
+
+/* Trains one epoch and evaluates. CLN_NUMERIC names epoch, step and stage where a value became non-finite. */
+CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
+
+/* Prediction mode over the test images. `confusion` is NULL or class_count² counters [label][predicted], set here. */
+CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct cln_metrics *metrics,
+                                             size_t *confusion) CLN_MUST_CHECK;
+
+/* Weights and running statistics as a safetensors file (checkpoint.h), atomically. */
+CLN_API enum cln_status cln_trainer_save(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
+/* Takes weights and running statistics from such a file, which must fit the network. */
+CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
+
+/* Device time per kernel as a table of text, one line each, largest first. *out is the caller's: free().
+ * "" where params.timings was off. */
+CLN_API enum cln_status cln_trainer_timings(struct cln_trainer *trainer, char **out) CLN_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
