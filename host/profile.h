@@ -19,7 +19,9 @@ struct ocl_profile_key {
 struct ocl_profile_params {
     const struct ocl_profile_key *keys;
     size_t key_count;
-    const char *file; /* --profile-file: its values win over all others whatever it matches; or NULL */
+    /* One profile whose values win over all others whatever it matches: a path, or the name of a known one
+     * (without slash and dot, such as "safe"); or NULL. */
+    const char *file;
 };
 
 struct ocl_profile;

@@ -5,11 +5,11 @@
 
 #if defined(__GNUC__)
 #define CLN_MUST_CHECK __attribute__((warn_unused_result))
-#define CLN_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define CLN_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define CLN_API __attribute__((visibility("default")))
 #else
 #define CLN_MUST_CHECK
-#define CLN_PRINTF(format, first)
+#define CLN_PRINTF(text, first)
 #define CLN_API
 #endif
 

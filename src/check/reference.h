@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "src/model/geometry.h"
+#include "src/model/network.h"
 
 /* z = W∗x + b; `bias` may be NULL. */
 void cln_reference_conv2d_forward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
@@ -22,7 +22,8 @@ void cln_reference_linear_backward(const struct cln_linear *g, size_t batch, con
                                    const double *dz, double *dx, double *dweight, double *dbias);
 
 /* Training mode. y = γ·x̂ + β with batch statistics; writes mean and biased variance per channel (either may
- * be NULL), and moves running_mean and running_var by g->momentum (both NULL: not moved). */
+ * be NULL), and moves running_mean and running_var by g->momentum (both NULL: not moved). A channel of one number
+ * has no unbiased variance: there the running variance takes the biased one, 0. */
 void cln_reference_batchnorm_forward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
                                      const double *beta, double *y, double *mean, double *variance,
                                      double *running_mean, double *running_var);
@@ -61,5 +62,24 @@ struct cln_reference_sgd {
 };
 void cln_reference_sgd_step(const struct cln_reference_sgd *o, size_t t, size_t count, const double *gradient,
                             double *parameter, double *momentum_buffer);
+
+/* What one training step gives, before the optimizer. */
+struct cln_reference_step {
+    double loss;
+    size_t hits;
+    double *logits;    /* NULL, or room for [batch][classes] */
+    double *gradients; /* NULL, or room for parameter_floats */
+};
+
+/* The whole network in training mode: loss and ∂loss/∂parameters, padding 0. x is [batch][channels][height][width];
+ * parameters, gradients and running are laid out by network->tensors. `running` is moved (NULL: not). The bias of an
+ * affine layer right before a batch norm has gradient 0 exactly. Fails with CLN_OUT_OF_MEMORY only. */
+enum cln_status cln_reference_network_step(const struct cln_network *network, size_t batch, const double *x,
+                                           const uint8_t *labels, const double *parameters, double *running,
+                                           struct cln_reference_step *step) CLN_MUST_CHECK;
+/* The logits in prediction mode. */
+enum cln_status cln_reference_network_predict(const struct cln_network *network, size_t batch, const double *x,
+                                              const double *parameters, const double *running,
+                                              double *logits) CLN_MUST_CHECK;
 
 #endif

@@ -37,7 +37,8 @@ struct cln_dataset_params {
 
 /* CLN_NOT_FOUND says where it looked and what to install or pass; CLN_INVALID names the file, the byte
  * offset and the reason. */
-CLN_API enum cln_status cln_dataset_load(struct cln_dataset **out, const struct cln_dataset_params *params) CLN_MUST_CHECK;
+CLN_API enum cln_status cln_dataset_load(struct cln_dataset **out,
+                                         const struct cln_dataset_params *params) CLN_MUST_CHECK;
 CLN_API void cln_dataset_destroy(struct cln_dataset **dataset);
 
 #ifdef __cplusplus

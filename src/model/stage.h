@@ -17,16 +17,16 @@ struct cln_stage {
     struct cln_pool2d pool;         /* kind CLN_POOL_NONE where the stage has none */
 
     struct cln_shape x; /* input */
-    struct cln_shape z; /* output of the affine part: the pre-activation */
-    struct cln_shape a; /* output of the stage */
+    struct cln_shape z; /* output of the affine part, the pre-activation; x where there is none */
+    struct cln_shape a; /* output of the stage, the next one's x: {features, 1, 1} where a Flatten ends it */
 
     /* Indices into network->tensors; −1 where there is none. */
     int weight, bias, gamma, beta, running_mean, running_var;
     int first_layer, last_layer; /* inclusive range of network->layers */
 };
 
-/* At most one stage per layer; *out is the caller's: free(). Flatten joins the stage before it (or the
- * next one, where it comes first); a layer of Identity activation takes no part of a stage by itself. */
+/* At most one stage per layer; *out is the caller's: free(). Flatten and Identity join the stage before them (or
+ * the first one, where they come first) and take no part of it; a Flatten of images also ends its stage. */
 enum cln_status cln_stages_build(struct cln_stage **out, size_t *count,
                                  const struct cln_network *network) CLN_MUST_CHECK;
 

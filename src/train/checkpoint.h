@@ -20,13 +20,14 @@ struct cln_checkpoint {
     float *mean, *inverse_deviation;
 };
 
-/* Written aside, synced and renamed over `path`: a failure leaves an older file as it was. */
+/* Written aside, synced and renamed over `path`: a failure leaves an older file as it was. A value that is not finite
+ * is CLN_NUMERIC, and nothing is written. */
 enum cln_status cln_checkpoint_write(const char *path, const struct cln_checkpoint *checkpoint) CLN_MUST_CHECK;
 
 /* Reads what cln_checkpoint_write wrote; with `network` also a file of another program that has just the
  * tensors (F32), whose names and shapes must fit it. network NULL: taken from the metadata. Every tensor that is
  * missing, unknown, misshapen, out of the file or of another type is CLN_INVALID and named; so is a value that is
- * not finite. num_batches_tracked may be missing. */
+ * not finite and a negative variance. num_batches_tracked may be missing. */
 enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *path,
                                     const struct cln_network *network) CLN_MUST_CHECK;
 void cln_checkpoint_destroy(struct cln_checkpoint **checkpoint);

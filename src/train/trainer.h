@@ -9,19 +9,11 @@
 #include "host/status.h"
 #include "src/data/dataset.h"
 #include "src/model/network.h"
+#include "src/model/optimizer.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum cln_optimizer_kind { CLN_ADAM, CLN_SGD };
-
-/* torch.optim.Adam or SGD. Zero means PyTorch's default: lr 0.001, betas 0.9 and 0.999, eps 1e-8;
- * momentum and weight_decay 0. */
-struct cln_optimizer_params {
-    enum cln_optimizer_kind kind;
-    double lr, beta1, beta2, eps, momentum, weight_decay;
-};
 
 struct cln_progress {
     int epoch;             /* from 1 */

@@ -1,0 +1,149 @@
+#include "host/buffer.h"
+
+#include <stdlib.h>
+
+#include "host/internal.h"
+
+struct ocl_ticket {
+    cl_command_queue queue;
+    cl_event event; /* NULL for a read of nothing */
+};
+
+/* The memory is whole words, so that all of it can be filled with a 4-byte pattern: some drivers get
+ * other patterns wrong. */
+static enum cln_status allocate(struct ocl_buffer *buffer) {
+    size_t words = (buffer->bytes + 3) / 4 * 4;
+    cl_uint zero = 0;
+    enum cln_status status =
+        OCL_CREATE(&buffer->memory, clCreateBuffer, buffer->context->context, CL_MEM_READ_WRITE, words, NULL);
+    if (status)
+        return status;
+    return OCL_CALL(clEnqueueFillBuffer, buffer->context->queue, buffer->memory, &zero, sizeof zero, 0, words, 0, NULL,
+                    NULL);
+}
+
+enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) {
+    *out = NULL;
+    const struct ocl_device *device = &context->device;
+    if (bytes == 0)
+        return cln_fail(CLN_INVALID, "a buffer of 0 bytes");
+    if (bytes > device->max_alloc_bytes)
+        return cln_fail(CLN_OUT_OF_MEMORY, "a buffer of %zu bytes; %s gives at most %llu bytes at once", bytes,
+                        device->name, (unsigned long long)device->max_alloc_bytes);
+    struct ocl_buffer *buffer = calloc(1, sizeof *buffer);
+    if (!buffer)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a buffer");
+    *buffer = (struct ocl_buffer){.context = context, .bytes = bytes};
+    enum cln_status status = allocate(buffer);
+    if (status) {
+        ocl_buffer_destroy(&buffer);
+        return cln_fail_within(status, "a buffer of %zu bytes on %s", bytes, device->name);
+    }
+    *out = buffer;
+    return CLN_OK;
+}
+
+void ocl_buffer_destroy(struct ocl_buffer **buffer) {
+    struct ocl_buffer *b = *buffer;
+    if (!b)
+        return;
+    *buffer = NULL;
+    if (b->memory)
+        OCL_RELEASE(clReleaseMemObject, b->memory);
+    free(b);
+}
+
+size_t ocl_buffer_bytes(const struct ocl_buffer *buffer) {
+    return buffer->bytes;
+}
+
+static enum cln_status check_range(const struct ocl_buffer *buffer, const char *what, size_t offset, size_t bytes) {
+    if (offset <= buffer->bytes && bytes <= buffer->bytes - offset)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "%s of %zu bytes at offset %zu reaches outside a buffer of %zu bytes", what, bytes,
+                    offset, buffer->bytes);
+}
+
+enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_t bytes, const void *source) {
+    enum cln_status status = check_range(buffer, "a write", offset, bytes);
+    if (status || bytes == 0)
+        return status;
+    return OCL_CALL(clEnqueueWriteBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, source, 0,
+                    NULL, NULL);
+}
+
+enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t bytes, void *target) {
+    enum cln_status status = check_range(buffer, "a read", offset, bytes);
+    if (status || bytes == 0)
+        return status;
+    return OCL_CALL(clEnqueueReadBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, target, 0,
+                    NULL, NULL);
+}
+
+enum cln_status ocl_buffer_fill(struct ocl_buffer *buffer, size_t offset, size_t bytes, uint32_t pattern) {
+    enum cln_status status = check_range(buffer, "a fill", offset, bytes);
+    if (status || bytes == 0)
+        return status;
+    if (offset % 4 != 0 || bytes % 4 != 0)
+        return cln_fail(CLN_INVALID, "a fill of %zu bytes at offset %zu: both have to be multiples of 4", bytes,
+                        offset);
+    return OCL_CALL(clEnqueueFillBuffer, buffer->context->queue, buffer->memory, &pattern, sizeof pattern, offset,
+                    bytes, 0, NULL, NULL);
+}
+
+enum cln_status ocl_buffer_read_begin(struct ocl_ticket **out, struct ocl_buffer *buffer, size_t offset, size_t bytes,
+                                      void *target) {
+    *out = NULL;
+    enum cln_status status = check_range(buffer, "a read", offset, bytes);
+    if (status)
+        return status;
+    struct ocl_ticket *ticket = calloc(1, sizeof *ticket);
+    if (!ticket)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a read");
+    ticket->queue = buffer->context->queue;
+    if (bytes > 0) {
+        status = OCL_CALL(clEnqueueReadBuffer, ticket->queue, buffer->memory, CL_FALSE, offset, bytes, target, 0, NULL,
+                          &ticket->event);
+        if (status) {
+            free(ticket);
+            return status;
+        }
+        ocl_count_handle();
+        /* Without a flush the read may never start, and ocl_ticket_done() would never turn true. */
+        status = OCL_CALL(clFlush, ticket->queue);
+        if (status) {
+            enum cln_status ignored = ocl_ticket_wait(&ticket);
+            (void)ignored;
+            return status;
+        }
+    }
+    *out = ticket;
+    return CLN_OK;
+}
+
+bool ocl_ticket_done(const struct ocl_ticket *ticket) {
+    cl_int state = CL_COMPLETE;
+    if (!ticket->event)
+        return true;
+    cl_int result =
+        OCL_RESULT(clGetEventInfo, ticket->event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    /* A state below CL_COMPLETE is an error, which waiting will report. */
+    return result != CL_SUCCESS || state <= CL_COMPLETE;
+}
+
+enum cln_status ocl_ticket_wait(struct ocl_ticket **ticket) {
+    struct ocl_ticket *t = *ticket;
+    if (!t)
+        return CLN_OK;
+    *ticket = NULL;
+    enum cln_status status = CLN_OK;
+    if (t->event) {
+        status = OCL_CALL(clWaitForEvents, 1, &t->event);
+        /* The caller will free the target: make sure that nothing writes to it any more. */
+        if (status)
+            (void)OCL_RESULT(clFinish, t->queue);
+        OCL_RELEASE(clReleaseEvent, t->event);
+    }
+    free(t);
+    return status;
+}

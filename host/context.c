@@ -1,0 +1,74 @@
+#include "host/context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/internal.h"
+#include "host/program.h"
+
+static enum cln_status open_device(struct ocl_context *c, bool timings) {
+    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)c->device.platform_id, 0};
+    cl_device_id id = c->device.device_id;
+    enum cln_status status = OCL_CREATE(&c->context, clCreateContext, properties, 1, &id, NULL, NULL);
+    if (status)
+        return status;
+    status = OCL_CREATE(&c->queue, clCreateCommandQueue, c->context, id, timings ? CL_QUEUE_PROFILING_ENABLE : 0);
+    if (!status && timings)
+        status = ocl_timeline_create(&c->timeline);
+    return status;
+}
+
+enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_device *device,
+                                   const struct ocl_context_params *params) {
+    struct ocl_context_params defaults = {0};
+    if (!params)
+        params = &defaults;
+    *out = NULL;
+    struct ocl_context *c = calloc(1, sizeof *c);
+    if (!c)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
+    c->device = *device;
+    enum cln_status status = CLN_OK;
+    if (params->kernel_folder && !(c->kernel_folder = strdup(params->kernel_folder)))
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
+    if (!status) {
+        status = open_device(c, params->timings);
+        if (status)
+            status = cln_fail_within(status, "device %u:%u (%s)", device->platform_index, device->device_index,
+                                     device->name);
+    }
+    if (status) {
+        ocl_context_destroy(&c);
+        return status;
+    }
+    *out = c;
+    return CLN_OK;
+}
+
+void ocl_context_destroy(struct ocl_context **context) {
+    struct ocl_context *c = *context;
+    if (!c)
+        return;
+    *context = NULL;
+    ocl_timeline_destroy(&c->timeline);
+    ocl_programs_destroy(&c->programs);
+    ocl_gemm_forget(c);
+    if (c->queue)
+        OCL_RELEASE(clReleaseCommandQueue, c->queue);
+    if (c->context)
+        OCL_RELEASE(clReleaseContext, c->context);
+    free(c->kernel_folder);
+    free(c);
+}
+
+const struct ocl_device *ocl_context_device(const struct ocl_context *context) {
+    return &context->device;
+}
+
+enum cln_status ocl_context_flush(struct ocl_context *context) {
+    return OCL_CALL(clFlush, context->queue);
+}
+
+enum cln_status ocl_context_finish(struct ocl_context *context) {
+    return OCL_CALL(clFinish, context->queue);
+}

@@ -1,0 +1,238 @@
+/* Asks every driver about its devices, by a table of queries. */
+#include "host/device.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/call.h"
+#include "host/log.h"
+
+static const char no_device[] = "no OpenCL device is there: install a driver (on Debian and Ubuntu, apt-get install "
+                                "pocl-opencl-icd for the CPU, or your GPU vendor's driver); `clinfo -l` lists what is "
+                                "found";
+
+enum field_kind { FIELD_NUMBER, FIELD_BOOL, FIELD_TEXT };
+
+/* A member of struct ocl_device and the query that fills it. Without a needed one a device is of no use;
+ * the others stay zero where a driver does not know them. */
+static const struct field {
+    cl_device_info query;
+    enum field_kind kind;
+    size_t offset, bytes;
+    bool needed;
+} fields[] = {
+#define FIELD(query, kind, member, needed)                                                                             \
+    { query, kind, offsetof(struct ocl_device, member), sizeof((struct ocl_device *)0)->member, needed }
+    FIELD(CL_DEVICE_NAME, FIELD_TEXT, name, true),
+    FIELD(CL_DEVICE_VENDOR, FIELD_TEXT, vendor, false),
+    FIELD(CL_DEVICE_VERSION, FIELD_TEXT, device_version, true),
+    FIELD(CL_DRIVER_VERSION, FIELD_TEXT, driver_version, false),
+    FIELD(CL_DEVICE_HOST_UNIFIED_MEMORY, FIELD_BOOL, unified_memory, false),
+    FIELD(CL_DEVICE_MAX_COMPUTE_UNITS, FIELD_NUMBER, compute_units, false),
+    FIELD(CL_DEVICE_MAX_CLOCK_FREQUENCY, FIELD_NUMBER, clock_mhz, false),
+    FIELD(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, FIELD_NUMBER, native_float_vector, false),
+    FIELD(CL_DEVICE_MAX_WORK_GROUP_SIZE, FIELD_NUMBER, max_work_group_size, true),
+    FIELD(CL_DEVICE_MAX_WORK_ITEM_SIZES, FIELD_NUMBER, max_work_item_sizes, true),
+    FIELD(CL_DEVICE_GLOBAL_MEM_SIZE, FIELD_NUMBER, global_memory_bytes, false),
+    FIELD(CL_DEVICE_MAX_MEM_ALLOC_SIZE, FIELD_NUMBER, max_alloc_bytes, true),
+    FIELD(CL_DEVICE_LOCAL_MEM_SIZE, FIELD_NUMBER, local_memory_bytes, false),
+    FIELD(CL_DEVICE_MAX_CONSTANT_BUFFER_SIZE, FIELD_NUMBER, constant_buffer_bytes, false),
+#undef FIELD
+};
+
+/* Copies a driver's string without the blanks around it; a longer one is cut. */
+static void copy_trimmed(char *out, size_t bytes, const char *text) {
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    snprintf(out, bytes, "%.*s", (int)length, text);
+}
+
+/* The answer to a query in memory of its own, with a zero byte behind it. */
+static enum cln_status query_device(char **out, size_t *bytes, cl_device_id device, cl_device_info query) {
+    enum cln_status status = OCL_CALL(clGetDeviceInfo, device, query, 0, NULL, bytes);
+    if (status)
+        return status;
+    char *answer = calloc(1, *bytes + 1);
+    if (!answer)
+        return cln_fail(CLN_OUT_OF_MEMORY, "%zu bytes of host memory for a device's description", *bytes);
+    status = OCL_CALL(clGetDeviceInfo, device, query, *bytes, answer, NULL);
+    if (status) {
+        free(answer);
+        return status;
+    }
+    *out = answer;
+    return CLN_OK;
+}
+
+static enum cln_status query_field(struct ocl_device *out, cl_device_id device, const struct field *field) {
+    char *answer = NULL;
+    size_t bytes = 0;
+    enum cln_status status = query_device(&answer, &bytes, device, field->query);
+    if (status)
+        return status;
+    char *target = (char *)out + field->offset;
+    cl_bool flag = CL_FALSE;
+    switch (field->kind) {
+    case FIELD_TEXT:
+        copy_trimmed(target, field->bytes, answer);
+        break;
+    case FIELD_BOOL:
+        memcpy(&flag, answer, bytes < sizeof flag ? bytes : sizeof flag);
+        *(bool *)target = flag != CL_FALSE;
+        break;
+    case FIELD_NUMBER:
+        memcpy(target, answer, bytes < field->bytes ? bytes : field->bytes);
+        break;
+    }
+    free(answer);
+    return CLN_OK;
+}
+
+static bool has_word(const char *text, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == text || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+static enum cln_status query_extensions(struct ocl_device *out, cl_device_id device) {
+    char *extensions = NULL;
+    size_t bytes = 0;
+    enum cln_status status = query_device(&extensions, &bytes, device, CL_DEVICE_EXTENSIONS);
+    if (status)
+        return status;
+    out->has_fp64 = has_word(extensions, "cl_khr_fp64");
+    out->has_command_buffer = has_word(extensions, "cl_khr_command_buffer");
+    free(extensions);
+    return CLN_OK;
+}
+
+static enum cln_status query_usable(struct ocl_device *out, cl_device_id device) {
+    cl_device_type type = 0;
+    cl_bool available = CL_FALSE, compiler = CL_FALSE;
+    enum cln_status status = OCL_CALL(clGetDeviceInfo, device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    if (!status)
+        status = OCL_CALL(clGetDeviceInfo, device, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
+    if (!status)
+        status = OCL_CALL(clGetDeviceInfo, device, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
+    if (status)
+        return status;
+    out->type = type & CL_DEVICE_TYPE_GPU           ? OCL_DEVICE_GPU
+                : type & CL_DEVICE_TYPE_ACCELERATOR ? OCL_DEVICE_ACCELERATOR
+                : type & CL_DEVICE_TYPE_CPU         ? OCL_DEVICE_CPU
+                                                    : OCL_DEVICE_OTHER;
+    out->available = available && compiler;
+    return CLN_OK;
+}
+
+/* Fills what `device` itself says; the platform's part is there already. */
+static enum cln_status describe(struct ocl_device *out, cl_device_id device) {
+    enum cln_status status = query_usable(out, device);
+    for (size_t i = 0; !status && i < sizeof fields / sizeof fields[0]; i++) {
+        status = query_field(out, device, &fields[i]);
+        if (status && !fields[i].needed)
+            status = CLN_OK;
+    }
+    if (!status)
+        status = query_extensions(out, device);
+    if (status)
+        return status;
+    if (sscanf(out->device_version, "OpenCL %u.%u", &out->opencl_major, &out->opencl_minor) != 2)
+        return cln_fail(CLN_DEVICE, "version \"%s\" is not of the form \"OpenCL 1.2 …\"", out->device_version);
+    if (out->native_float_vector == 0)
+        out->native_float_vector = 1;
+    out->device_id = device;
+    return CLN_OK;
+}
+
+static enum cln_status platform_text(char *out, size_t bytes, cl_platform_id platform, cl_platform_info query) {
+    char text[512] = "";
+    enum cln_status status = OCL_CALL(clGetPlatformInfo, platform, query, sizeof text - 1, text, NULL);
+    copy_trimmed(out, bytes, text);
+    return status;
+}
+
+/* Appends the devices of one platform. One that has none, or does not answer, adds none. */
+static enum cln_status list_platform(struct ocl_device **devices, size_t *count, cl_platform_id platform,
+                                     unsigned index) {
+    struct ocl_device base = {.platform_index = index, .platform_id = platform};
+    cl_uint found = 0;
+    enum cln_status status = platform_text(base.platform, sizeof base.platform, platform, CL_PLATFORM_NAME);
+    if (!status)
+        status = platform_text(base.platform_version, sizeof base.platform_version, platform, CL_PLATFORM_VERSION);
+    if (!status)
+        status = OCL_CALL(clGetDeviceIDs, platform, CL_DEVICE_TYPE_ALL, 0, NULL, &found);
+    if (status || found == 0) {
+        cln_log(CLN_LOG_DEBUG, "platform %u (%s) has no device: %s", index, base.platform,
+                status ? cln_error_message() : "none found");
+        return CLN_OK;
+    }
+    cl_device_id *ids = calloc(found, sizeof *ids);
+    struct ocl_device *grown = realloc(*devices, (*count + found) * sizeof **devices);
+    if (grown)
+        *devices = grown;
+    if (!ids || !grown) {
+        free(ids);
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a list of %u devices", found);
+    }
+    if (OCL_CALL(clGetDeviceIDs, platform, CL_DEVICE_TYPE_ALL, found, ids, NULL))
+        found = 0;
+    for (unsigned i = 0; i < found; i++) {
+        struct ocl_device *device = &grown[*count];
+        *device = base;
+        device->device_index = i;
+        if (!describe(device, ids[i]))
+            ++*count;
+        else
+            cln_log(CLN_LOG_WARNING, "device %u:%u of %s is left out: %s", index, i, base.platform,
+                    cln_error_message());
+    }
+    free(ids);
+    return CLN_OK;
+}
+
+enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) {
+    *out = NULL;
+    *count = 0;
+    cl_uint platform_count = 0;
+    enum cln_status status = OCL_CALL(clGetPlatformIDs, 0, NULL, &platform_count);
+    if (status == CLN_NO_DEVICE || (!status && platform_count == 0))
+        return cln_fail(CLN_NO_DEVICE, "%s", no_device);
+    if (status)
+        return status;
+    cl_platform_id *platforms = calloc(platform_count, sizeof(cl_platform_id));
+    if (!platforms)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a list of %u platforms", platform_count);
+    status = OCL_CALL(clGetPlatformIDs, platform_count, platforms, NULL);
+    for (unsigned i = 0; !status && i < platform_count; i++)
+        status = list_platform(out, count, platforms[i], i);
+    free(platforms);
+    if (!status && *count == 0)
+        status = cln_fail(CLN_NO_DEVICE, "%s", no_device);
+    if (status) {
+        free(*out);
+        *out = NULL;
+        *count = 0;
+    }
+    return status;
+}
+
+const char *ocl_device_type_name(enum ocl_device_type type) {
+    switch (type) {
+    case OCL_DEVICE_GPU:
+        return "GPU";
+    case OCL_DEVICE_ACCELERATOR:
+        return "accelerator";
+    case OCL_DEVICE_CPU:
+        return "CPU";
+    case OCL_DEVICE_OTHER:
+        break;
+    }
+    return "other";
+}

@@ -1,0 +1,11 @@
+/* Reading a small text file in one go. */
+#ifndef HOST_FILE_H
+#define HOST_FILE_H
+
+#include "host/status.h"
+
+/* The file's text with a zero byte behind it; *out is the caller's: free() it. CLN_NOT_FOUND, CLN_IO,
+ * or CLN_INVALID for more than 1 MiB, each with the path. */
+enum cln_status ocl_file_read(char **out, const char *path) CLN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,125 @@
+#include "host/gemm.h"
+
+#include "host/internal.h"
+
+#ifdef HAVE_CLBLAST
+
+#include <clblast_c.h>
+#include <stdlib.h>
+
+struct gemm {
+    struct ocl_context *context;
+    struct ocl_gemm g;
+};
+
+static enum cln_status check_matrix(const struct ocl_gemm *g, const struct ocl_context *context, const char *name,
+                                    const struct ocl_buffer *buffer, size_t rows, size_t columns, size_t offset,
+                                    size_t ld, size_t stride) {
+    if (!buffer || buffer->context != context)
+        return cln_fail(CLN_INVALID, "gemm: matrix %s is %s", name, buffer ? "of another context" : "NULL");
+    if (ld < columns)
+        return cln_fail(CLN_INVALID, "gemm: matrix %s has rows of %zu values %zu apart", name, columns, ld);
+    size_t end = offset + (g->batch_count - 1) * stride + (rows - 1) * ld + columns;
+    if (end > buffer->bytes / sizeof(float))
+        return cln_fail(CLN_INVALID,
+                        "gemm: matrix %s (%zu×%zu, offset %zu, %zu of them) ends at float %zu; its buffer "
+                        "holds %zu",
+                        name, rows, columns, offset, g->batch_count, end, buffer->bytes / sizeof(float));
+    return CLN_OK;
+}
+
+static enum cln_status check(const struct ocl_gemm *g, const struct ocl_context *context) {
+    if (g->m == 0 || g->n == 0 || g->k == 0 || g->batch_count == 0)
+        return cln_fail(CLN_INVALID, "gemm: m %zu, n %zu, k %zu, batch_count %zu: none may be 0", g->m, g->n, g->k,
+                        g->batch_count);
+    enum cln_status status = check_matrix(g, context, "A", g->a, g->transpose_a ? g->k : g->m,
+                                          g->transpose_a ? g->m : g->k, g->a_offset, g->a_ld, g->a_stride);
+    if (!status)
+        status = check_matrix(g, context, "B", g->b, g->transpose_b ? g->n : g->k, g->transpose_b ? g->k : g->n,
+                              g->b_offset, g->b_ld, g->b_stride);
+    if (!status)
+        status = check_matrix(g, context, "C", g->c, g->m, g->n, g->c_offset, g->c_ld, g->c_stride);
+    return status;
+}
+
+static enum cln_status multiply(const struct ocl_gemm *g, cl_command_queue *queue) {
+    CLBlastTranspose ta = g->transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo;
+    CLBlastTranspose tb = g->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo;
+    if (g->batch_count == 1)
+        return OCL_CALL(CLBlastSgemm, CLBlastLayoutRowMajor, ta, tb, g->m, g->n, g->k, g->alpha, g->a->memory,
+                        g->a_offset, g->a_ld, g->b->memory, g->b_offset, g->b_ld, g->beta, g->c->memory, g->c_offset,
+                        g->c_ld, queue, NULL);
+    return OCL_CALL(CLBlastSgemmStridedBatched, CLBlastLayoutRowMajor, ta, tb, g->m, g->n, g->k, g->alpha, g->a->memory,
+                    g->a_offset, g->a_ld, g->a_stride, g->b->memory, g->b_offset, g->b_ld, g->b_stride, g->beta,
+                    g->c->memory, g->c_offset, g->c_ld, g->c_stride, g->batch_count, queue, NULL);
+}
+
+static enum cln_status mark(cl_command_queue queue, cl_event *event) {
+    enum cln_status status = OCL_CALL(clEnqueueMarkerWithWaitList, queue, 0, NULL, event);
+    if (!status)
+        ocl_count_handle();
+    return status;
+}
+
+/* CLBlast launches helpers beside the product and hands out an event of the last one only: markers on
+ * both sides see them all. */
+static enum cln_status enqueue(void *state, struct ocl_span *span) {
+    struct gemm *gemm = state;
+    cl_command_queue queue = gemm->context->queue;
+    enum cln_status status = span ? mark(queue, &span->begin) : CLN_OK;
+    if (!status) {
+        if (!gemm->context->uses_clblast)
+            ocl_count_handle();
+        gemm->context->uses_clblast = true;
+        status = multiply(&gemm->g, &queue);
+    }
+    if (!status && span)
+        status = mark(queue, &span->end);
+    return status;
+}
+
+bool ocl_gemm_available(void) {
+    return true;
+}
+
+enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struct ocl_gemm *gemm) {
+    struct ocl_context *context = ocl_sequence_context(sequence);
+    const char *label = gemm->label ? gemm->label : "gemm";
+    enum cln_status status = check(gemm, context);
+    if (status)
+        return cln_fail_within(status, "%s", label);
+    struct gemm *state = malloc(sizeof *state);
+    if (!state)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a gemm");
+    *state = (struct gemm){.context = context, .g = *gemm};
+    state->g.label = NULL; /* the caller's memory; the sequence keeps a copy */
+    double m = (double)gemm->m, n = (double)gemm->n, k = (double)gemm->k, batch = (double)gemm->batch_count;
+    struct ocl_action action = {.enqueue = enqueue, .destroy = free, .state = state};
+    return ocl_sequence_append(sequence, label, action, 2 * m * n * k * batch,
+                               sizeof(float) * (m * k + k * n + m * n) * batch);
+}
+
+/* CLBlast's programs hold on to their context, and its cache lives as long as the process. It can only be
+ * emptied as a whole: other contexts build again what they need. */
+void ocl_gemm_forget(struct ocl_context *context) {
+    if (context->uses_clblast)
+        ocl_check_released(CLBlastClearCache(), "CLBlastClearCache");
+    context->uses_clblast = false;
+}
+
+#else
+
+bool ocl_gemm_available(void) {
+    return false;
+}
+
+enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struct ocl_gemm *gemm) {
+    (void)sequence;
+    return cln_fail(CLN_INVALID, "%s: this library was built without CLBlast", gemm->label ? gemm->label : "gemm");
+}
+
+void ocl_gemm_forget(struct ocl_context *context) {
+    (void)context;
+}
+
+#endif

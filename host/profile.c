@@ -1,0 +1,230 @@
+#include "host/profile.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/embedded.h"
+#include "host/file.h"
+#include "host/log.h"
+#include "host/profile_private.h"
+
+enum { LAYER_SHIPPED, LAYER_SYSTEM, LAYER_USER, LAYER_ASKED };
+
+static const char built_in[] = "built-in";
+
+struct ocl_profile {
+    const struct ocl_profile_params *params;
+    struct ocl_profile_file *files;
+    size_t file_count;
+    const char *name;
+    long *values;
+    const char **origins; /* one for each value */
+};
+
+/* "x/cpu.json" → "cpu.json" */
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static enum cln_status add_text(struct ocl_profile *p, const char *text, const char *path, int layer) {
+    struct ocl_profile_file file;
+    enum cln_status status = ocl_profile_file_parse(&file, text, path, layer, p->params);
+    if (status)
+        return status;
+    for (size_t i = 0; layer == LAYER_SYSTEM && i < p->file_count; i++)
+        if (p->files[i].layer == LAYER_SHIPPED && strcmp(base_name(p->files[i].path), base_name(path)) == 0) {
+            ocl_profile_file_clear(&p->files[i]);
+            p->files[i] = file;
+            return CLN_OK;
+        }
+    struct ocl_profile_file *grown = realloc(p->files, (p->file_count + 1) * sizeof *grown);
+    if (!grown) {
+        ocl_profile_file_clear(&file);
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
+    }
+    p->files = grown;
+    p->files[p->file_count++] = file;
+    return CLN_OK;
+}
+
+static enum cln_status add_file(struct ocl_profile *p, const char *path, int layer) {
+    char *text = NULL;
+    enum cln_status status = ocl_file_read(&text, path);
+    if (!status)
+        status = add_text(p, text, path, layer);
+    free(text);
+    return status;
+}
+
+static int is_profile(const struct dirent *entry) {
+    const char *suffix = strrchr(entry->d_name, '.');
+    return entry->d_name[0] != '.' && suffix && strcmp(suffix, ".json") == 0;
+}
+
+/* A folder that cannot be read is no reason not to train: most machines have none. */
+static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int layer) {
+    struct dirent **entries = NULL;
+    int count = folder ? scandir(folder, &entries, is_profile, alphasort) : 0;
+    if (count < 0 && errno != ENOENT && errno != ENOTDIR)
+        cln_log(CLN_LOG_WARNING, "%s: %s: device profiles there are not used", folder, strerror(errno));
+    enum cln_status status = CLN_OK;
+    for (int i = 0; i < count; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        if (!status)
+            status = add_file(p, path, layer);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+static enum cln_status add_layers(struct ocl_profile *p, const char *system_folder, const char *user_folder) {
+    enum cln_status status = CLN_OK;
+    for (const struct ocl_embedded *file = ocl_embedded_devices; !status && file->name; file++) {
+        char path[256];
+        snprintf(path, sizeof path, "devices/%s", file->name);
+        status = add_text(p, file->text, path, LAYER_SHIPPED);
+    }
+    if (!status)
+        status = add_folder(p, system_folder, LAYER_SYSTEM);
+    if (!status)
+        status = add_folder(p, user_folder, LAYER_USER);
+    return status;
+}
+
+/* The profile that was asked for: a path has a slash or a dot in it, a name has not. */
+static enum cln_status find_asked(const struct ocl_profile_file **out, struct ocl_profile *p) {
+    const char *asked = p->params->file;
+    if (strpbrk(asked, "/.")) {
+        enum cln_status status = add_file(p, asked, LAYER_ASKED);
+        *out = status ? NULL : &p->files[p->file_count - 1];
+        return status;
+    }
+    *out = NULL;
+    char known[1024] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < p->file_count; i++) {
+        if (strcmp(p->files[i].name, asked) == 0)
+            *out = &p->files[i];
+        if (length < sizeof known)
+            length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", p->files[i].name);
+    }
+    return *out ? CLN_OK : cln_fail(CLN_NOT_FOUND, "no profile is called \"%s\"; there is %s", asked, known);
+}
+
+static void apply(struct ocl_profile *p, const struct ocl_profile_file *file) {
+    p->name = file->name;
+    for (size_t i = 0; i < p->params->key_count; i++)
+        if (file->values[i] != OCL_PROFILE_UNSET) {
+            p->values[i] = file->values[i];
+            p->origins[i] = file->path;
+        }
+}
+
+/* Applies what matches from the widest to the narrowest, so that the last word is the narrowest's. Files
+ * lie in the order of their layers, and equal scores keep it. */
+static enum cln_status merge(struct ocl_profile *p, const struct ocl_device *device) {
+    const struct ocl_profile_file *asked = NULL;
+    if (p->params->file) {
+        enum cln_status status = find_asked(&asked, p);
+        if (status)
+            return status;
+    }
+    for (int score = 0; score <= OCL_PROFILE_MAX_SCORE; score++)
+        for (int layer = LAYER_SHIPPED; layer <= LAYER_USER; layer++)
+            for (size_t i = 0; i < p->file_count; i++)
+                if (p->files[i].layer == layer && ocl_profile_file_score(&p->files[i], device) == score)
+                    apply(p, &p->files[i]);
+    if (asked)
+        apply(p, asked);
+    return CLN_OK;
+}
+
+enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl_device *device,
+                                      const struct ocl_profile_params *params, const char *system_folder,
+                                      const char *user_folder) {
+    *out = NULL;
+    struct ocl_profile *p = calloc(1, sizeof *p);
+    if (!p)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
+    p->params = params;
+    p->name = built_in;
+    p->values = calloc(params->key_count + 1, sizeof *p->values);
+    p->origins = calloc(params->key_count + 1, sizeof *p->origins);
+    enum cln_status status = CLN_OK;
+    if (!p->values || !p->origins)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
+    for (size_t i = 0; !status && i < params->key_count; i++) {
+        p->values[i] = params->keys[i].value;
+        p->origins[i] = built_in;
+    }
+    if (!status)
+        status = add_layers(p, system_folder, user_folder);
+    if (!status)
+        status = merge(p, device);
+    if (status)
+        ocl_profile_destroy(&p);
+    *out = p;
+    return status;
+}
+
+enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_device *device,
+                                 const struct ocl_profile_params *params) {
+    char user[4096] = "";
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (config && config[0] == '/')
+        snprintf(user, sizeof user, "%s/clenet/devices", config);
+    else if (home && home[0])
+        snprintf(user, sizeof user, "%s/.config/clenet/devices", home);
+    return ocl_profile_load_from(out, device, params, CLN_DATA_FOLDER "/devices", user[0] ? user : NULL);
+}
+
+void ocl_profile_destroy(struct ocl_profile **profile) {
+    struct ocl_profile *p = *profile;
+    if (!p)
+        return;
+    *profile = NULL;
+    for (size_t i = 0; i < p->file_count; i++)
+        ocl_profile_file_clear(&p->files[i]);
+    free(p->files);
+    free(p->values);
+    free(p->origins);
+    free(p);
+}
+
+static size_t find_value(const struct ocl_profile *profile, const char *key) {
+    size_t i = 0;
+    while (i < profile->params->key_count && strcmp(profile->params->keys[i].name, key) != 0)
+        i++;
+    assert(i < profile->params->key_count);
+    return i;
+}
+
+long ocl_profile_value(const struct ocl_profile *profile, const char *key) {
+    return profile->values[find_value(profile, key)];
+}
+
+enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, long value) {
+    size_t i = find_value(profile, key);
+    const struct ocl_profile_key *k = &profile->params->keys[i];
+    if (value < k->min || value > k->max)
+        return cln_fail(CLN_INVALID, "%s: %ld: has to be an integer from %ld to %ld (%s)", key, value, k->min, k->max,
+                        k->help);
+    profile->values[i] = value;
+    profile->origins[i] = "set";
+    return CLN_OK;
+}
+
+const char *ocl_profile_name(const struct ocl_profile *profile) {
+    return profile->name;
+}
+
+const char *ocl_profile_origin(const struct ocl_profile *profile, const char *key) {
+    return profile->origins[find_value(profile, key)];
+}

@@ -1,0 +1,130 @@
+#include "host/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/source.h"
+
+/* No fast-math: not-a-number has to stay visible. What a device can do reaches the source as constants. */
+static const char base_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info -cl-mad-enable";
+
+enum { LOG_BYTES = 3500 };
+
+struct ocl_program {
+    struct ocl_program *next;
+    char *source, *options;
+    cl_program program;
+};
+
+static void destroy_program(struct ocl_program *program) {
+    if (!program)
+        return;
+    if (program->program)
+        OCL_RELEASE(clReleaseProgram, program->program);
+    free(program->source);
+    free(program->options);
+    free(program);
+}
+
+void ocl_programs_destroy(struct ocl_program **programs) {
+    while (*programs) {
+        struct ocl_program *next = (*programs)->next;
+        destroy_program(*programs);
+        *programs = next;
+    }
+}
+
+/* Cuts a long log to whole lines from the first error on: what comes before are warnings. */
+static const char *cut_log(char *log) {
+    if (strlen(log) <= LOG_BYTES)
+        return log;
+    char *start = strstr(log, "error");
+    while (start && start > log && start[-1] != '\n')
+        start--;
+    if (!start)
+        start = log;
+    if (strlen(start) > LOG_BYTES) {
+        start[LOG_BYTES] = '\0';
+        char *end = strrchr(start, '\n');
+        if (end)
+            end[1] = '\0';
+    }
+    return start;
+}
+
+static enum cln_status fail_build(const struct ocl_context *context, const struct ocl_program *p) {
+    cl_device_id device = context->device.device_id;
+    size_t bytes = 0;
+    char *log = NULL;
+    if (!OCL_RESULT(clGetProgramBuildInfo, p->program, device, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes) && bytes > 0)
+        log = calloc(1, bytes + 1);
+    if (log && OCL_RESULT(clGetProgramBuildInfo, p->program, device, CL_PROGRAM_BUILD_LOG, bytes, log, NULL))
+        log[0] = '\0';
+    enum cln_status status =
+        cln_fail(CLN_BUILD, "%s does not compile on %s:\n%s\noptions: %s", p->source, context->device.name,
+                 log && log[0] ? cut_log(log) : "(the driver gives no build log)", p->options);
+    free(log);
+    return status;
+}
+
+static enum cln_status build(struct ocl_program *p, const struct ocl_context *context) {
+    char *text = NULL;
+    enum cln_status status = ocl_source_load(&text, context->kernel_folder, p->source);
+    if (status)
+        return status;
+    const char *strings[] = {text};
+    status = OCL_CREATE(&p->program, clCreateProgramWithSource, context->context, 1, strings, NULL);
+    free(text);
+    if (status)
+        return cln_fail_within(status, "%s", p->source);
+    cl_device_id device = context->device.device_id;
+    cl_int result = OCL_RESULT(clBuildProgram, p->program, 1, &device, p->options, NULL, NULL);
+    if (result == CL_BUILD_PROGRAM_FAILURE)
+        return fail_build(context, p);
+    status = ocl_check(result, "clBuildProgram");
+    return status ? cln_fail_within(status, "%s with %s", p->source, p->options) : CLN_OK;
+}
+
+static char *join_options(const struct ocl_constants *constants) {
+    size_t length = constants ? constants->length : 0;
+    char *options = malloc(sizeof base_options + length);
+    if (options) {
+        memcpy(options, base_options, sizeof base_options);
+        if (constants)
+            memcpy(options + sizeof base_options - 1, constants->text, length + 1);
+    }
+    return options;
+}
+
+enum cln_status ocl_program_get(cl_program *out, struct ocl_context *context, const char *source,
+                                const struct ocl_constants *constants) {
+    *out = NULL;
+    if (constants && constants->overflow)
+        return cln_fail(CLN_INVALID, "%s: more constants than fit in %zu characters", source, sizeof constants->text);
+    struct ocl_program *p = calloc(1, sizeof *p);
+    if (p) {
+        p->source = strdup(source);
+        p->options = join_options(constants);
+    }
+    if (!p || !p->source || !p->options) {
+        destroy_program(p);
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a program");
+    }
+    struct ocl_program *known = context->programs;
+    while (known && (strcmp(known->source, p->source) != 0 || strcmp(known->options, p->options) != 0))
+        known = known->next;
+    if (known) {
+        destroy_program(p);
+        *out = known->program;
+        return CLN_OK;
+    }
+    enum cln_status status = build(p, context);
+    if (status) {
+        destroy_program(p);
+        return status;
+    }
+    p->next = context->programs;
+    context->programs = p;
+    *out = p->program;
+    return CLN_OK;
+}

@@ -1,0 +1,314 @@
+/* Convolution in lanes: forward, gradient by the data, gradient by the weights.
+ *   z[n,o,r,c] = b[o] + sum_{i,u,v} W[o,i,u,v] x[n, i, r*STRIDE_H - PADDING_H + u, c*STRIDE_W - PADDING_W + v]
+ * No im2col: weights are broadcast scalars, inputs are aligned vectors. Every work-item keeps a tile of
+ * accumulators in registers; the loops over a tile have constant bounds and are unrolled. */
+#include "welford.clh"
+
+#ifndef IN_C /* a small geometry, so that this file compiles alone */
+#define IN_C 1
+#define IN_H 8
+#define IN_W 8
+#define OUT_C 2
+#define OUT_H 4
+#define OUT_W 4
+#define KERNEL_H 5
+#define KERNEL_W 5
+#define STRIDE_H 1
+#define STRIDE_W 1
+#define PADDING_H 0
+#define PADDING_W 0
+#define FORWARD_CHANNELS 2
+#define FORWARD_COLUMNS 4
+#define FORWARD_ROWS 4
+#define DATA_CHANNELS 1
+#define DATA_COLUMNS 8
+#define DATA_ROWS 8
+#define WEIGHT_CHANNELS 2
+#define WEIGHT_TAPS 5
+#define BLOCK_SLICES 1
+#define ROW_SLICES 1
+#define HAS_BIAS 1
+#define HAS_STATISTICS 1
+#endif
+
+#define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
+
+static inline bool inside(int i, int n) { return i >= 0 && i < n; }
+
+/* Whether a tile may reach outside a row of x: then every load is checked. */
+#define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
+#define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)
+
+/* Groups: (channel tiles, blocks, row ranges). With HAS_STATISTICS also the moments of what it wrote, per channel:
+ * partials[channel][block][row range]. */
+__kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
+                             const int weight_offset, const int bias_offset, __global floatv *restrict z,
+                             __global float4 *restrict partials, __global const struct cln_state *restrict state) {
+    LANE_SCRATCH
+    const int block = (int)get_group_id(1);
+    const int count = state->count;
+    if (block >= blocks_of(count))
+        return;
+    const int o0 = (int)get_group_id(0) * FORWARD_CHANNELS;
+    const int first_row = (int)get_group_id(2) * FORWARD_ROWS;
+    const int end_row = min(first_row + FORWARD_ROWS, OUT_H);
+    x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
+    z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
+
+    __global const float *weight[FORWARD_CHANNELS];
+    floatv bias[FORWARD_CHANNELS];
+#pragma unroll
+    for (int o = 0; o < FORWARD_CHANNELS; o++) {
+        const int channel = min(o0 + o, OUT_C - 1);
+        weight[o] = parameters + weight_offset + channel * (IN_C * KERNEL_H * KERNEL_W);
+        bias[o] = HAS_BIAS ? parameters[bias_offset + channel] : 0.0f;
+    }
+
+#if HAS_STATISTICS
+    floatv mean[FORWARD_CHANNELS], m2[FORWARD_CHANNELS];
+    int seen = 0;
+#pragma unroll
+    for (int o = 0; o < FORWARD_CHANNELS; o++)
+        mean[o] = m2[o] = (floatv)0.0f;
+#endif
+
+    for (int r = first_row; r < end_row; r++) {
+        for (int c0 = 0; c0 < OUT_W; c0 += FORWARD_COLUMNS) {
+            floatv acc[FORWARD_CHANNELS][FORWARD_COLUMNS];
+#pragma unroll
+            for (int o = 0; o < FORWARD_CHANNELS; o++)
+#pragma unroll
+                for (int c = 0; c < FORWARD_COLUMNS; c++)
+                    acc[o][c] = bias[o];
+
+            for (int i = 0; i < IN_C; i++) {
+                for (int u = 0; u < KERNEL_H; u++) {
+                    const int row = r * STRIDE_H - PADDING_H + u;
+                    if (PADDING_H > 0 && !inside(row, IN_H))
+                        continue;
+                    const int column = c0 * STRIDE_W - PADDING_W;
+                    __global const floatv *line = x + ((i * IN_H + row) * IN_W + column) * GROUP;
+                    floatv in[FORWARD_SPAN];
+#pragma unroll
+                    for (int s = 0; s < FORWARD_SPAN; s++)
+                        in[s] = !FORWARD_EDGES || inside(column + s, IN_W) ? line[s * GROUP] : (floatv)0.0f;
+                    const int tap = (i * KERNEL_H + u) * KERNEL_W;
+#pragma unroll
+                    for (int v = 0; v < KERNEL_W; v++)
+#pragma unroll
+                        for (int o = 0; o < FORWARD_CHANNELS; o++) {
+                            const floatv w = weight[o][tap + v];
+#pragma unroll
+                            for (int c = 0; c < FORWARD_COLUMNS; c++)
+                                acc[o][c] = fma(w, in[c * STRIDE_W + v], acc[o][c]);
+                        }
+                }
+            }
+
+            const int columns = OUT_W % FORWARD_COLUMNS == 0 ? FORWARD_COLUMNS : min(FORWARD_COLUMNS, OUT_W - c0);
+#pragma unroll
+            for (int o = 0; o < FORWARD_CHANNELS; o++)
+                if (OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C) {
+                    __global floatv *out = z + (((o0 + o) * OUT_H + r) * OUT_W + c0) * GROUP;
+#pragma unroll
+                    for (int c = 0; c < FORWARD_COLUMNS; c++)
+                        if (c < columns)
+                            out[c * GROUP] = acc[o][c];
+                }
+
+#if HAS_STATISTICS
+            /* The tile's own moments from registers, then Chan's combination; every lane has the same count. */
+            const float share = (float)columns / (float)(seen + columns);
+            const float weight_m2 = (float)seen * share;
+#pragma unroll
+            for (int o = 0; o < FORWARD_CHANNELS; o++) {
+                floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
+#pragma unroll
+                for (int c = 0; c < FORWARD_COLUMNS; c++)
+                    if (c < columns)
+                        sum += acc[o][c];
+                const floatv tile_mean = sum * (1.0f / (float)columns);
+#pragma unroll
+                for (int c = 0; c < FORWARD_COLUMNS; c++)
+                    if (c < columns) {
+                        const floatv d = acc[o][c] - tile_mean;
+                        squares = fma(d, d, squares);
+                    }
+                const floatv delta = tile_mean - mean[o];
+                mean[o] = fma(delta, (floatv)share, mean[o]);
+                m2[o] += fma(delta * delta, (floatv)weight_m2, squares);
+            }
+            seen += columns;
+#endif
+        }
+    }
+
+#if HAS_STATISTICS
+#pragma unroll
+    for (int o = 0; o < FORWARD_CHANNELS; o++) {
+        float4 partial;
+        moments_of_lanes(partial, seen, mean[o], m2[o], block, count);
+        if ((OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C) && get_local_id(0) == 0)
+            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] = partial;
+    }
+#endif
+}
+
+/* dx[n,i,h,w] = sum over o, u, v with r*STRIDE_H - PADDING_H + u = h and c*STRIDE_W - PADDING_W + v = w of
+ * W[o,i,u,v] dz[n,o,r,c]. A stretch of one row of dx stays in registers, and every dz of the rows above it is
+ * scattered into it by constant index: no multiply is wasted at the borders.
+ * DATA_COLUMNS is a multiple of STRIDE_W, so that the pattern is the same at every c0.
+ * Groups: (input-channel tiles, blocks, row ranges). */
+#define DATA_FIRST (-CEIL_DIV(KERNEL_W - 1, STRIDE_W))
+#define DATA_LAST ((DATA_COLUMNS - 1 + PADDING_W) / STRIDE_W)
+
+__kernel void conv2d_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
+                                   const int weight_offset, __global floatv *restrict dx,
+                                   __global const struct cln_state *restrict state) {
+    const int block = (int)get_group_id(1);
+    if (block >= blocks_of(state->count))
+        return;
+    const int i0 = (int)get_group_id(0) * DATA_CHANNELS;
+    const int first_row = (int)get_group_id(2) * DATA_ROWS;
+    const int end_row = min(first_row + DATA_ROWS, IN_H);
+    dz += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
+    dx += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
+
+    __global const float *weight[DATA_CHANNELS];
+#pragma unroll
+    for (int i = 0; i < DATA_CHANNELS; i++)
+        weight[i] = parameters + weight_offset + min(i0 + i, IN_C - 1) * (KERNEL_H * KERNEL_W);
+
+    for (int h = first_row; h < end_row; h++) {
+        for (int c0 = 0; c0 < IN_W; c0 += DATA_COLUMNS) {
+            floatv acc[DATA_CHANNELS][DATA_COLUMNS];
+#pragma unroll
+            for (int i = 0; i < DATA_CHANNELS; i++)
+#pragma unroll
+                for (int c = 0; c < DATA_COLUMNS; c++)
+                    acc[i][c] = (floatv)0.0f;
+
+            for (int o = 0; o < OUT_C; o++) {
+                for (int u = 0; u < KERNEL_H; u++) {
+                    const int above = h + PADDING_H - u;
+                    const int r = above / STRIDE_H;
+                    if (above < 0 || r * STRIDE_H != above || r >= OUT_H)
+                        continue;
+                    __global const floatv *line = dz + ((o * OUT_H + r) * OUT_W) * GROUP;
+                    const int tap = (o * IN_C * KERNEL_H + u) * KERNEL_W;
+                    /* With a single tile c0 is 0 by constant, and the checks below vanish. */
+                    const int j0 = DATA_COLUMNS >= IN_W ? 0 : c0 / STRIDE_W;
+#pragma unroll
+                    for (int j = DATA_FIRST; j <= DATA_LAST; j++) {
+                        if (!inside(j0 + j, OUT_W))
+                            continue;
+                        const floatv d = line[(j0 + j) * GROUP];
+#pragma unroll
+                        for (int v = 0; v < KERNEL_W; v++) {
+                            const int c = j * STRIDE_W + v - PADDING_W;
+                            if (c >= 0 && c < DATA_COLUMNS) {
+#pragma unroll
+                                for (int i = 0; i < DATA_CHANNELS; i++)
+                                    acc[i][c] = fma((floatv)weight[i][tap + v], d, acc[i][c]);
+                            }
+                        }
+                    }
+                }
+            }
+
+#pragma unroll
+            for (int i = 0; i < DATA_CHANNELS; i++)
+                if (IN_C % DATA_CHANNELS == 0 || i0 + i < IN_C) {
+                    __global floatv *out = dx + (((i0 + i) * IN_H + h) * IN_W + c0) * GROUP;
+#pragma unroll
+                    for (int c = 0; c < DATA_COLUMNS; c++)
+                        if (IN_W % DATA_COLUMNS == 0 || c0 + c < IN_W)
+                            out[c * GROUP] = acc[i][c];
+                }
+        }
+    }
+}
+
+/* dW[o,i,u,v] = sum over n, r, c of dz[n,o,r,c] x[n, i, r*STRIDE_H - PADDING_H + u, c*STRIDE_W - PADDING_W + v],
+ * for a tile of output channels and of taps along a kernel row. A slice sums a part of the blocks and of the rows
+ * into partial sums of its own: gradients[base + slice*stride + …]; they are added up in the optimizer's launch.
+ * Groups: (output-channel tiles, input channels, slices). The last block of a slice comes first, so that its dead
+ * lanes can be cleared from the accumulators before any other block adds to them. */
+#define TAP_TILES CEIL_DIV(KERNEL_W, WEIGHT_TAPS)
+#define WEIGHT_EDGES (PADDING_W > 0 || KERNEL_W % WEIGHT_TAPS != 0)
+#define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
+
+__kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
+                                      __global float *restrict gradients, const int base, const int stride,
+                                      __global const struct cln_state *restrict state) {
+    LANE_SCRATCH
+    const int o0 = (int)get_group_id(0) * WEIGHT_CHANNELS;
+    const int i = (int)get_group_id(1);
+    const int slice = (int)get_group_id(2);
+    const int count = state->count, blocks = blocks_of(count);
+    const int first_block = blocks * (slice / ROW_SLICES) / BLOCK_SLICES;
+    const int end_block = blocks * (slice / ROW_SLICES + 1) / BLOCK_SLICES;
+    const int slice_row = slice % ROW_SLICES * SLICE_ROWS;
+    const int slice_end = min(slice_row + SLICE_ROWS, OUT_H);
+    x += lane_group();
+    dz += lane_group();
+
+    for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++) {
+        const int u = tile / TAP_TILES, v0 = tile % TAP_TILES * WEIGHT_TAPS;
+        floatv acc[WEIGHT_CHANNELS][WEIGHT_TAPS];
+#pragma unroll
+        for (int o = 0; o < WEIGHT_CHANNELS; o++)
+#pragma unroll
+            for (int v = 0; v < WEIGHT_TAPS; v++)
+                acc[o][v] = (floatv)0.0f;
+
+        for (int block = end_block - 1; block >= first_block; block--) {
+            __global const floatv *in = x + ((size_t)block * IN_C + i) * (IN_H * IN_W) * GROUP;
+            __global const floatv *gradient = dz + (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP;
+            for (int r = slice_row; r < slice_end; r++) {
+                const int row = r * STRIDE_H - PADDING_H + u;
+                if (PADDING_H > 0 && !inside(row, IN_H))
+                    continue;
+                const int column = v0 - PADDING_W;
+                __global const floatv *line = in + (row * IN_W + column) * GROUP;
+                __global const floatv *d[WEIGHT_CHANNELS];
+#pragma unroll
+                for (int o = 0; o < WEIGHT_CHANNELS; o++)
+                    d[o] = gradient + (min(o0 + o, OUT_C - 1) * OUT_H + r) * OUT_W * GROUP;
+                for (int c = 0; c < OUT_W; c++) {
+                    floatv out[WEIGHT_CHANNELS];
+#pragma unroll
+                    for (int o = 0; o < WEIGHT_CHANNELS; o++)
+                        out[o] = d[o][c * GROUP];
+#pragma unroll
+                    for (int v = 0; v < WEIGHT_TAPS; v++) {
+                        const int s = c * STRIDE_W + v;
+                        const floatv value =
+                            !WEIGHT_EDGES || inside(column + s, IN_W) ? line[s * GROUP] : (floatv)0.0f;
+#pragma unroll
+                        for (int o = 0; o < WEIGHT_CHANNELS; o++)
+                            acc[o][v] = fma(out[o], value, acc[o][v]);
+                    }
+                }
+            }
+            if (live_count(block, count) < LANES) {
+                const intv mask = live_lanes(block, count);
+#pragma unroll
+                for (int o = 0; o < WEIGHT_CHANNELS; o++)
+#pragma unroll
+                    for (int v = 0; v < WEIGHT_TAPS; v++)
+                        acc[o][v] = live(acc[o][v], mask);
+            }
+        }
+
+#pragma unroll
+        for (int o = 0; o < WEIGHT_CHANNELS; o++)
+#pragma unroll
+            for (int v = 0; v < WEIGHT_TAPS; v++) {
+                const float sum = lane_sum(acc[o][v]);
+                if (o0 + o < OUT_C && v0 + v < KERNEL_W && get_local_id(0) == 0)
+                    gradients[base + slice * stride + (((o0 + o) * IN_C + i) * KERNEL_H + u) * KERNEL_W + v0 + v] =
+                        sum;
+            }
+    }
+}

@@ -1,0 +1,182 @@
+/* A linear layer in lanes: forward, gradient by the data, gradient by the weights.
+ *   z[n,o] = b[o] + sum_i W[o,i] x[n,i]
+ * In this layout it is a matrix times lanes: weights are broadcast scalars, and each serves the same row of
+ * several blocks at once. */
+#include "welford.clh"
+
+#ifndef IN_FEATURES /* a small geometry, so that this file compiles alone */
+#define IN_FEATURES 8
+#define OUT_FEATURES 4
+#define TILE_FEATURES 4
+#define TILE_BLOCKS 2
+#define WEIGHT_OUT 2
+#define WEIGHT_IN 4
+#define SLICES 1
+#define HAS_BIAS 1
+#define HAS_STATISTICS 1
+#endif
+
+/* acc[f][b] += sum_k matrix[f*row + k*column] * in[block b][k], for a tile of features and blocks.
+ * Blocks past the last are read again and not written. */
+#define MULTIPLY(acc, matrix, row, column, features, depth, in, in_count, block0, blocks)                             \
+    {                                                                                                                  \
+        __global const float *line_[TILE_FEATURES];                                                                   \
+        __global const floatv *from_[TILE_BLOCKS];                                                                    \
+        _Pragma("unroll") for (int f = 0; f < TILE_FEATURES; f++) line_[f] =                                          \
+            (matrix) + min(f0 + f, (features)-1) * (row);                                                             \
+        _Pragma("unroll") for (int b = 0; b < TILE_BLOCKS; b++) from_[b] =                                            \
+            (in) + (size_t)min((block0) + b, (blocks)-1) * (in_count)*GROUP + lane_group();                           \
+        for (int k = 0; k < (depth); k++) {                                                                           \
+            floatv value_[TILE_BLOCKS];                                                                               \
+            _Pragma("unroll") for (int b = 0; b < TILE_BLOCKS; b++) value_[b] = from_[b][k * GROUP];                  \
+            _Pragma("unroll") for (int f = 0; f < TILE_FEATURES; f++) {                                               \
+                const floatv w_ = line_[f][k * (column)];                                                             \
+                _Pragma("unroll") for (int b = 0; b < TILE_BLOCKS; b++) acc[f][b] = fma(w_, value_[b], acc[f][b]);    \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+
+/* Groups: (feature tiles, block tiles). With HAS_STATISTICS also the moments over each block's samples:
+ * partials[feature][block]. */
+__kernel void linear_forward(__global const floatv *restrict x, __global const float *restrict parameters,
+                             const int weight_offset, const int bias_offset, __global floatv *restrict z,
+                             __global float4 *restrict partials, const int partial_blocks,
+                             __global const struct cln_state *restrict state) {
+    LANE_SCRATCH
+    const int f0 = (int)get_group_id(0) * TILE_FEATURES;
+    const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
+    const int count = state->count, blocks = blocks_of(count);
+    if (block0 >= blocks)
+        return;
+
+    floatv acc[TILE_FEATURES][TILE_BLOCKS];
+#pragma unroll
+    for (int f = 0; f < TILE_FEATURES; f++)
+#pragma unroll
+        for (int b = 0; b < TILE_BLOCKS; b++)
+            acc[f][b] = HAS_BIAS ? parameters[bias_offset + min(f0 + f, OUT_FEATURES - 1)] : 0.0f;
+
+    MULTIPLY(acc, parameters + weight_offset, IN_FEATURES, 1, OUT_FEATURES, IN_FEATURES, x, IN_FEATURES, block0, blocks)
+
+#pragma unroll
+    for (int b = 0; b < TILE_BLOCKS; b++)
+        if (block0 + b < blocks) {
+#pragma unroll
+            for (int f = 0; f < TILE_FEATURES; f++)
+                if (OUT_FEATURES % TILE_FEATURES == 0 || f0 + f < OUT_FEATURES) {
+                    z[((size_t)(block0 + b) * OUT_FEATURES + f0 + f) * GROUP + lane_group()] = acc[f][b];
+#if HAS_STATISTICS
+                    float4 partial;
+                    moments_of_lanes(partial, 1, acc[f][b], (floatv)0.0f, block0 + b, count);
+                    if (get_local_id(0) == 0)
+                        partials[(f0 + f) * partial_blocks + block0 + b] = partial;
+#endif
+                }
+        }
+}
+
+/* dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */
+__kernel void linear_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
+                                   const int weight_offset, __global floatv *restrict dx,
+                                   __global const struct cln_state *restrict state) {
+    const int f0 = (int)get_group_id(0) * TILE_FEATURES;
+    const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
+    const int blocks = blocks_of(state->count);
+    if (block0 >= blocks)
+        return;
+
+    floatv acc[TILE_FEATURES][TILE_BLOCKS];
+#pragma unroll
+    for (int f = 0; f < TILE_FEATURES; f++)
+#pragma unroll
+        for (int b = 0; b < TILE_BLOCKS; b++)
+            acc[f][b] = (floatv)0.0f;
+
+    MULTIPLY(acc, parameters + weight_offset, 1, IN_FEATURES, IN_FEATURES, OUT_FEATURES, dz, OUT_FEATURES, block0,
+             blocks)
+
+#pragma unroll
+    for (int b = 0; b < TILE_BLOCKS; b++)
+        if (block0 + b < blocks) {
+#pragma unroll
+            for (int f = 0; f < TILE_FEATURES; f++)
+                if (IN_FEATURES % TILE_FEATURES == 0 || f0 + f < IN_FEATURES)
+                    dx[((size_t)(block0 + b) * IN_FEATURES + f0 + f) * GROUP + lane_group()] = acc[f][b];
+        }
+}
+
+/* dW[o,i] = sum_n dz[n,o] x[n,i]: a tile of vector accumulators over blocks, summed across lanes once at the end.
+ * The last block of a slice comes first, so that its dead lanes can be cleared from the accumulators before any
+ * other block adds to them. Groups: (input-feature tiles, output-feature tiles, slices of the blocks). */
+__kernel void linear_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
+                                      __global float *restrict gradients, const int base, const int stride,
+                                      __global const struct cln_state *restrict state) {
+    LANE_SCRATCH
+    const int i0 = (int)get_group_id(0) * WEIGHT_IN;
+    const int o0 = (int)get_group_id(1) * WEIGHT_OUT;
+    const int slice = (int)get_group_id(2);
+    const int count = state->count, blocks = blocks_of(count);
+    const int first_block = blocks * slice / SLICES, end_block = blocks * (slice + 1) / SLICES;
+
+    floatv acc[WEIGHT_OUT][WEIGHT_IN];
+#pragma unroll
+    for (int o = 0; o < WEIGHT_OUT; o++)
+#pragma unroll
+        for (int i = 0; i < WEIGHT_IN; i++)
+            acc[o][i] = (floatv)0.0f;
+
+    for (int block = end_block - 1; block >= first_block; block--) {
+        __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
+        __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
+        floatv out[WEIGHT_OUT];
+#pragma unroll
+        for (int o = 0; o < WEIGHT_OUT; o++)
+            out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
+#pragma unroll
+        for (int i = 0; i < WEIGHT_IN; i++) {
+            const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
+#pragma unroll
+            for (int o = 0; o < WEIGHT_OUT; o++)
+                acc[o][i] = fma(out[o], value, acc[o][i]);
+        }
+        if (live_count(block, count) < LANES) {
+            const intv mask = live_lanes(block, count);
+#pragma unroll
+            for (int o = 0; o < WEIGHT_OUT; o++)
+#pragma unroll
+                for (int i = 0; i < WEIGHT_IN; i++)
+                    acc[o][i] = live(acc[o][i], mask);
+        }
+    }
+
+#pragma unroll
+    for (int o = 0; o < WEIGHT_OUT; o++)
+#pragma unroll
+        for (int i = 0; i < WEIGHT_IN; i++) {
+            const float sum = lane_sum(acc[o][i]);
+            if (o0 + o < OUT_FEATURES && i0 + i < IN_FEATURES && get_local_id(0) == 0)
+                gradients[base + slice * stride + (o0 + o) * IN_FEATURES + i0 + i] = sum;
+        }
+}
+
+/* For a matrix product that leaves bias and dead lanes to others: what it multiplies must be finite everywhere.
+ * Sets the lanes without a sample to zero. Groups: (1, blocks). */
+__kernel void linear_clear_dead(__global floatv *restrict x, const int features,
+                                __global const struct cln_state *restrict state) {
+    const int block = (int)get_group_id(1);
+    const intv mask = live_lanes(block, state->count);
+    if (live_count(block, state->count) == LANES)
+        return;
+    for (int f = 0; f < features; f++) {
+        __global floatv *value = x + ((size_t)block * features + f) * GROUP + lane_group();
+        *value = live(*value, mask);
+    }
+}
+
+/* Every lane of z[o] = b[o]: what the product is then added to. Groups: (1, blocks). */
+__kernel void linear_fill_bias(__global const float *restrict parameters, const int bias_offset,
+                               __global floatv *restrict z) {
+    const size_t block = get_group_id(1);
+    for (int o = 0; o < OUT_FEATURES; o++)
+        z[(block * OUT_FEATURES + o) * GROUP + lane_group()] = HAS_BIAS ? parameters[bias_offset + o] : 0.0f;
+}

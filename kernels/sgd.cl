@@ -1,0 +1,22 @@
+/* Stochastic gradient descent as in torch.optim.SGD, all parameters in one launch:
+ *   g += weight_decay p;  buf = momentum buf + g (buf = g in the first step);  p -= lr buf
+ * The buffer starts at zero, which makes the first step no special case. */
+#include "optimizer.clh"
+
+__kernel void sgd(__global float *restrict parameters, __global float *restrict gradients,
+                  __global const float *restrict partials, __global const int4 *restrict chunks,
+                  __global float *restrict momentum_buffers, const int floats, __global const struct cln_state *restrict state) {
+    const int at = (int)get_global_id(0) * VECTOR;
+    if (at >= floats || state->count == 0)
+        return;
+    const floatv p = load_floatv(parameters + at);
+    floatv g = gradient_sum(partials, chunks, at);
+    store_floatv(g, gradients + at);
+    if (state->frozen)
+        return;
+
+    g = fma(p, (floatv)state->weight_decay, g);
+    const floatv buffer = fma(load_floatv(momentum_buffers + at), (floatv)state->beta1, g);
+    store_floatv(buffer, momentum_buffers + at);
+    store_floatv(p - state->lr * buffer, parameters + at);
+}

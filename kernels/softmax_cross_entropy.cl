@@ -1,0 +1,85 @@
+/* Softmax cross-entropy, by log-sum-exp:  loss_n = log sum_k exp(y[n,k]) - y[n, label],
+ * its gradient (softmax - onehot) / batch, and the sums that become the epoch's loss and accuracy. */
+#include "lanes.clh"
+
+#ifndef CLASSES
+#define CLASSES 10
+#define TRAINING 1
+#endif
+
+/* Groups: (1, blocks). `gradient` is written in training; `predicted` (the first largest logit's class, by
+ * position in the epoch's order) in prediction. sums[block] = (loss, hits) over the block's samples. */
+__kernel void softmax_cross_entropy(__global const floatv *restrict logits, __global const intv *restrict labels,
+                                    __global floatv *restrict gradient, __global int *restrict predicted,
+                                    __global float2 *restrict sums, __global const struct cln_state *restrict state) {
+    LANE_SCRATCH
+    const int block = (int)get_group_id(1);
+    const int count = state->count;
+    if (block >= blocks_of(count))
+        return;
+    const size_t base = (size_t)block * CLASSES * GROUP + lane_group();
+    const intv label = labels[block * GROUP + lane_group()];
+    const intv mask = live_lanes(block, count);
+
+    floatv largest = logits[base];
+    intv best = (intv)0;
+    for (int k = 1; k < CLASSES; k++) {
+        const floatv y = logits[base + k * GROUP];
+        const intv better = (y > largest) | (y != y);
+        best = select(best, (intv)k, better);
+        largest = select(largest, y, better);
+    }
+    floatv total = (floatv)0.0f, own = (floatv)0.0f;
+    for (int k = 0; k < CLASSES; k++) {
+        const floatv y = logits[base + k * GROUP];
+        total += exp(y - largest);
+        own = select(own, y, label == (intv)k);
+    }
+    const floatv loss = log(total) + (largest - own);
+    const floatv hit = select((floatv)0.0f, (floatv)1.0f, label == best);
+
+#if TRAINING
+    const floatv scale = live((floatv)(1.0f / (float)count), mask);
+    for (int k = 0; k < CLASSES; k++) {
+        const floatv y = logits[base + k * GROUP];
+        const floatv target = select((floatv)0.0f, (floatv)1.0f, label == (intv)k);
+        gradient[base + k * GROUP] = live((exp(y - largest) / total - target) * scale, mask);
+    }
+#else
+    {
+        int classes[VECTOR];
+#if VECTOR == 1
+        classes[0] = best;
+#else
+        PASTE(vstore, VECTOR)(best, 0, classes);
+#endif
+        const int sample = block * LANES + lane_group() * VECTOR;
+        for (int lane = 0; lane < VECTOR && sample + lane < count; lane++)
+            predicted[state->position + sample + lane] = classes[lane];
+    }
+#endif
+
+    const float block_loss = lane_sum(live(loss, mask));
+    const float block_hits = lane_sum(live(hit, mask));
+    if (get_local_id(0) == 0)
+        sums[block] = (float2)(block_loss, block_hits);
+}
+
+/* Adds the batch's sums to the epoch's, and freezes everything at a loss that is not finite. One work-item. */
+__kernel void softmax_accumulate(__global const float2 *restrict sums, __global struct cln_state *restrict state) {
+    if (state->frozen || state->count == 0)
+        return;
+    float2 total = (float2)0.0f;
+    for (int block = 0; block < blocks_of(state->count); block++)
+        total += sums[block];
+    if (!isfinite(total.x)) {
+        state->frozen = 1;
+        return;
+    }
+    const float term = total.x - state->loss_carry;
+    const float sum = state->loss_sum + term;
+    state->loss_carry = (sum - state->loss_sum) - term;
+    state->loss_sum = sum;
+    state->hits += (int)total.y;
+    state->seen += state->count;
+}

@@ -1,0 +1,20 @@
+/* The program's commands: one file each, listed in main.c. */
+#ifndef SRC_CLI_COMMAND_H
+#define SRC_CLI_COMMAND_H
+
+/* Exit status of the program. A command stopped by a signal exits with 128 + its number, as in a shell. */
+enum { CLN_EXIT_OK = 0, CLN_EXIT_FAILURE = 1, CLN_EXIT_USAGE = 2 };
+
+struct cln_command {
+    const char *name;
+    const char *summary; /* one line of --help */
+    /* argv[0] is the command's name. Returns the exit status. */
+    int (*run)(const struct cln_command *command, int argc, const char **argv);
+};
+
+int cln_command_train(const struct cln_command *command, int argc, const char **argv);
+int cln_command_evaluate(const struct cln_command *command, int argc, const char **argv);
+int cln_command_devices(const struct cln_command *command, int argc, const char **argv);
+int cln_command_summary(const struct cln_command *command, int argc, const char **argv);
+
+#endif

@@ -1,0 +1,116 @@
+/* JSON lines of a training run. Every line is flushed, so that a run that dies leaves what it had. */
+#include "src/cli/journal.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct cln_journal {
+    FILE *file;
+    char *path;
+};
+
+enum cln_status cln_journal_create(struct cln_journal **out, const char *path) {
+    *out = NULL;
+    if (path == NULL)
+        return CLN_OK;
+    struct cln_journal *journal = calloc(1, sizeof *journal);
+    if (journal == NULL || (journal->path = strdup(path)) == NULL) {
+        cln_journal_destroy(&journal);
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the log");
+    }
+    journal->file = fopen(path, "we");
+    if (journal->file == NULL) {
+        enum cln_status status = cln_fail(CLN_IO, "cannot open the log '%s': %s", path, strerror(errno));
+        cln_journal_destroy(&journal);
+        return status;
+    }
+    *out = journal;
+    return CLN_OK;
+}
+
+void cln_journal_destroy(struct cln_journal **journal) {
+    if (*journal == NULL)
+        return;
+    if ((*journal)->file != NULL)
+        fclose((*journal)->file);
+    free((*journal)->path);
+    free(*journal);
+    *journal = NULL;
+}
+
+/* Takes over `record`; NULL where it could not be made. */
+static enum cln_status write_record(struct cln_journal *journal, json_t *record) {
+    char *text = record != NULL ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(record);
+    if (text == NULL)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a line of the log");
+    bool written = fprintf(journal->file, "%s\n", text) > 0 && fflush(journal->file) == 0;
+    free(text);
+    return written ? CLN_OK : cln_fail(CLN_IO, "cannot write to the log '%s': %s", journal->path, strerror(errno));
+}
+
+static json_t *option_value(const struct cln_option *option) {
+    switch (option->kind) {
+    case CLN_OPTION_FLAG:
+        return json_boolean(*option->flag);
+    case CLN_OPTION_INT:
+        return json_integer(*option->integer);
+    case CLN_OPTION_NATURAL:
+        return json_integer((json_int_t)*option->natural);
+    case CLN_OPTION_REAL:
+        return json_real(*option->real);
+    case CLN_OPTION_CHOICE:
+        return json_string(option->choices[*option->integer]);
+    case CLN_OPTION_TEXT:
+    case CLN_OPTION_OPERAND:
+        break;
+    }
+    return *option->text != NULL ? json_string(*option->text) : json_null();
+}
+
+enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
+                                  const struct cln_dataset *data, const struct cln_option *options) {
+    if (journal == NULL)
+        return CLN_OK;
+    char now[32];
+    time_t seconds = time(NULL);
+    struct tm utc;
+    strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
+
+    json_t *values = json_object();
+    for (const struct cln_option *o = options; o->name != NULL; o++)
+        json_object_set_new(values, o->name, option_value(o));
+    return write_record(journal, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:o}", "event", "start",
+                                           "version", CLN_VERSION, "time", now, "device", device, "network",
+                                           network->name, "parameters", (json_int_t)network->parameter_count, "data",
+                                           data->name, "train_images", (json_int_t)data->train.count, "test_images",
+                                           (json_int_t)data->test.count, "options", values));
+}
+
+/* A number that was measured, or null. */
+static json_t *measured(bool is_known, double value) {
+    return is_known ? json_real(value) : json_null();
+}
+
+enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_epoch *e) {
+    if (journal == NULL)
+        return CLN_OK;
+    bool trained = e->train.samples > 0, tested = e->test.samples > 0;
+    return write_record(
+        journal, json_pack("{s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event", "epoch", "epoch", e->epoch,
+                           "train_images", (json_int_t)e->train.samples, "loss", measured(trained, e->train.loss),
+                           "train_accuracy", measured(trained, e->train.accuracy), "test_loss",
+                           measured(tested, e->test.loss), "test_accuracy", measured(tested, e->test.accuracy),
+                           "train_seconds", e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
+}
+
+enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *saved) {
+    if (journal == NULL)
+        return CLN_OK;
+    return write_record(journal, json_pack("{s:s, s:s, s:s, s:s?}", "event", "end", "result", cln_status_name(result),
+                                           "message", result == CLN_OK ? "" : cln_error_message(), "saved", saved));
+}

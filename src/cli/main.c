@@ -1,0 +1,68 @@
+/* clenet COMMAND …: finds the command and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "src/cli/command.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+
+static const struct cln_command commands[] = {
+    {"train", "Train a network; report loss and accuracy after every epoch", cln_command_train},
+    {"evaluate", "Report loss and accuracy of a trained model on the test images", cln_command_evaluate},
+    {"devices", "List the OpenCL devices and what matters for training", cln_command_devices},
+    {"summary", "Print a network's layers, shapes, parameters, stages and cost", cln_command_summary},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *stream) {
+    fprintf(stream, "Usage: clenet COMMAND [OPTION...]\n"
+                    "Trains batch-normalised convolutional networks on any OpenCL device.\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(stream, "\n'clenet COMMAND --help' lists the options of a command; 'clenet --version' prints the version.\n"
+                    "$CLENET_DEVICE chooses the device where --device does not.\n");
+}
+
+static int fail_unknown(const char *word) {
+    cln_report_error("unknown command '%s'", word);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (cln_edit_distance(word, commands[i].name) <= CLN_CLOSE_ENOUGH)
+            cln_report_error("did you mean '%s'?", commands[i].name);
+    cln_report_error("'clenet --help' lists the commands");
+    return CLN_EXIT_USAGE;
+}
+
+static int run(int argc, const char **argv) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "clenet %s", commands[i].name);
+        cln_report_begin(prefix);
+        int exit_status = commands[i].run(&commands[i], argc - 1, argv + 1);
+        cln_report_begin("clenet");
+        return exit_status;
+    }
+    return fail_unknown(argv[1]);
+}
+
+int main(int argc, char **argv) {
+    cln_report_begin("clenet");
+    int exit_status = CLN_EXIT_OK;
+    if (argc < 2) {
+        print_help(stderr);
+        exit_status = CLN_EXIT_USAGE;
+    } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help(stdout);
+    } else if (strcmp(argv[1], "--version") == 0) {
+        printf("clenet " CLN_VERSION "\n");
+    } else {
+        exit_status = run(argc, (const char **)argv);
+    }
+    /* A full disk or a closed pipe must not look like success. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == CLN_EXIT_OK) {
+        cln_report_error("writing to standard output failed");
+        exit_status = CLN_EXIT_FAILURE;
+    }
+    return exit_status;
+}

@@ -1,0 +1,235 @@
+/* popt does the reading; ranges, words, help and hints come from the table. */
+#include "src/cli/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/cli/report.h"
+
+enum { MAX_OPTIONS = 32, MAX_WORD = 31 };
+
+size_t cln_edit_distance(const char *a, const char *b) {
+    size_t a_length = strlen(a), b_length = strlen(b);
+    if (a_length > MAX_WORD || b_length > MAX_WORD)
+        return MAX_WORD;
+    /* One row of the dynamic-programming table; `diagonal` is the value that row[j] replaced. */
+    size_t row[MAX_WORD + 1];
+    for (size_t j = 0; j <= b_length; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replaced < shorter ? replaced : shorter;
+        }
+    }
+    return row[b_length];
+}
+
+static bool in_range(const struct cln_option *option, double value, const char *text) {
+    if (value >= option->min && value <= option->max)
+        return true;
+    cln_report_error("--%s %s is out of range: from %.16g to %.16g", option->name, text, option->min, option->max);
+    return false;
+}
+
+static bool parse_natural(const struct cln_option *option, const char *text, uint64_t *value) {
+    char *end = NULL;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0') {
+        cln_report_error("--%s: '%s' is not a whole number from %.16g to %.16g", option->name, text, option->min,
+                         option->max);
+        return false;
+    }
+    return in_range(option, errno == ERANGE ? HUGE_VAL : (double)*value, text);
+}
+
+static bool parse_real(const struct cln_option *option, const char *text) {
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(value)) {
+        cln_report_error("--%s: '%s' is not a number from %g to %g", option->name, text, option->min, option->max);
+        return false;
+    }
+    *option->real = value;
+    return in_range(option, value, text);
+}
+
+static bool parse_choice(const struct cln_option *option, const char *text) {
+    char all[128] = "";
+    for (int i = 0; option->choices[i] != NULL; i++) {
+        if (strcmp(text, option->choices[i]) == 0) {
+            *option->integer = i;
+            return true;
+        }
+        size_t length = strlen(all);
+        snprintf(all + length, sizeof all - length, "%s%s", i > 0 ? ", " : "", option->choices[i]);
+    }
+    cln_report_error("--%s: '%s' is not one of: %s", option->name, text, all);
+    return false;
+}
+
+static void keep_text(struct cln_option *option, char *text) {
+    free(option->owned);
+    option->owned = text;
+    *option->text = text;
+}
+
+/* Takes over `text`, the argument of the option as popt allocated it. */
+static bool assign(struct cln_option *option, char *text) {
+    uint64_t natural = 0;
+    bool fine = true;
+    switch (option->kind) {
+    case CLN_OPTION_FLAG:
+        *option->flag = true;
+        break;
+    case CLN_OPTION_TEXT:
+    case CLN_OPTION_OPERAND:
+        keep_text(option, text);
+        return true;
+    case CLN_OPTION_INT:
+        fine = parse_natural(option, text, &natural);
+        *option->integer = (int)natural;
+        break;
+    case CLN_OPTION_NATURAL:
+        fine = parse_natural(option, text, option->natural);
+        break;
+    case CLN_OPTION_REAL:
+        fine = parse_real(option, text);
+        break;
+    case CLN_OPTION_CHOICE:
+        fine = parse_choice(option, text);
+        break;
+    }
+    free(text);
+    return fine;
+}
+
+static struct cln_option *find_operand(struct cln_option *options) {
+    for (struct cln_option *o = options; o->name != NULL; o++)
+        if (o->kind == CLN_OPTION_OPERAND)
+            return o;
+    return NULL;
+}
+
+static void print_default(const struct cln_option *option) {
+    if (option->kind == CLN_OPTION_INT && *option->integer != 0)
+        printf(" (default %d)", *option->integer);
+    else if (option->kind == CLN_OPTION_NATURAL && *option->natural != 0)
+        printf(" (default %llu)", (unsigned long long)*option->natural);
+    else if (option->kind == CLN_OPTION_REAL)
+        printf(" (default %g)", *option->real);
+    else if (option->kind == CLN_OPTION_CHOICE)
+        printf(" (default %s)", option->choices[*option->integer]);
+    else if ((option->kind == CLN_OPTION_TEXT || option->kind == CLN_OPTION_OPERAND) && *option->text != NULL)
+        printf(" (default %s)", *option->text);
+}
+
+static void print_help(struct cln_option *options, const struct cln_command *command) {
+    const struct cln_option *operand = find_operand(options);
+    printf("Usage: clenet %s [OPTION...]", command->name);
+    if (operand != NULL)
+        printf(*operand->text == NULL ? " %s" : " [%s]", operand->name);
+    printf("\n%s.\n\n", command->summary);
+    for (const struct cln_option *o = options; o->name != NULL; o++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s%s", o->kind == CLN_OPTION_OPERAND ? "" : "--", o->name,
+                 o->argument != NULL ? " " : "", o->argument != NULL ? o->argument : "");
+        printf("  %-27s %s", left, o->help);
+        print_default(o);
+        printf("\n");
+    }
+    printf("  %-27s show this text\n", "--help");
+}
+
+static void hint_option(const struct cln_option *options, const char *word) {
+    word += strspn(word, "-");
+    for (const struct cln_option *o = options; o->name != NULL; o++)
+        if (o->kind != CLN_OPTION_OPERAND && cln_edit_distance(word, o->name) <= CLN_CLOSE_ENOUGH) {
+            cln_report_error("did you mean --%s?", o->name);
+            return;
+        }
+}
+
+static bool take_operands(struct cln_option *options, poptContext context) {
+    struct cln_option *operand = find_operand(options);
+    const char *word = NULL;
+    while ((word = poptGetArg(context)) != NULL) {
+        if (operand == NULL || operand->owned != NULL) {
+            cln_report_error("unexpected argument '%s'", word);
+            return false;
+        }
+        char *copy = strdup(word);
+        if (copy != NULL)
+            keep_text(operand, copy);
+    }
+    if (operand != NULL && *operand->text == NULL) {
+        cln_report_error("%s is missing: %s", operand->name, operand->help);
+        return false;
+    }
+    return true;
+}
+
+/* Each row becomes one of popt's, with its place in the table + 1 as value; --help is the value after. */
+static size_t fill_popt(struct poptOption *rows, const struct cln_option *options) {
+    size_t used = 0, place = 0;
+    for (; options[place].name != NULL && place + 2 < MAX_OPTIONS; place++) {
+        const struct cln_option *o = &options[place];
+        if (o->kind != CLN_OPTION_OPERAND)
+            rows[used++] = (struct poptOption){.longName = o->name,
+                                               .argInfo = o->kind == CLN_OPTION_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
+                                               .val = (int)place + 1};
+    }
+    rows[used++] = (struct poptOption){.longName = "help", .shortName = 'h', .val = (int)place + 1};
+    rows[used] = (struct poptOption)POPT_TABLEEND;
+    return place;
+}
+
+bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
+                       int *exit_status) {
+    struct poptOption rows[MAX_OPTIONS];
+    size_t count = fill_popt(rows, options);
+    poptContext context = poptGetContext(NULL, argc, argv, rows, 0);
+    bool fine = true;
+    int value = 0;
+
+    *exit_status = CLN_EXIT_OK;
+    while (fine && (value = poptGetNextOpt(context)) > 0) {
+        if ((size_t)value == count + 1) {
+            print_help(options, command);
+            poptFreeContext(context);
+            return false;
+        }
+        fine = assign(&options[value - 1], poptGetOptArg(context));
+    }
+    if (value < -1) {
+        const char *word = poptBadOption(context, POPT_BADOPTION_NOALIAS);
+        cln_report_error("%s: %s", word, poptStrerror(value));
+        if (value == POPT_ERROR_BADOPT)
+            hint_option(options, word);
+        fine = false;
+    }
+    fine = fine && take_operands(options, context);
+    if (!fine) {
+        cln_report_error("'clenet %s --help' lists the options", command->name);
+        *exit_status = CLN_EXIT_USAGE;
+    }
+    poptFreeContext(context);
+    return fine;
+}
+
+void cln_options_release(struct cln_option *options) {
+    for (struct cln_option *o = options; o->name != NULL; o++) {
+        free(o->owned);
+        o->owned = NULL;
+    }
+}

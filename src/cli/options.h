@@ -1,0 +1,50 @@
+/* Options of a command as a table: read by popt, checked against ranges, shown by --help and written
+ * to the log, all from the same rows. */
+#ifndef SRC_CLI_OPTIONS_H
+#define SRC_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/cli/command.h"
+
+enum cln_option_kind {
+    CLN_OPTION_FLAG,    /* sets *flag */
+    CLN_OPTION_TEXT,    /* sets *text */
+    CLN_OPTION_INT,     /* sets *integer */
+    CLN_OPTION_NATURAL, /* sets *natural */
+    CLN_OPTION_REAL,    /* sets *real */
+    CLN_OPTION_CHOICE,  /* sets *integer to the index of a word in `choices` */
+    CLN_OPTION_OPERAND, /* the one argument without a name; sets *text; required where that is NULL */
+};
+
+struct cln_option {
+    const char *name;     /* without dashes; of an operand: as shown in --help */
+    const char *argument; /* placeholder in --help, "N" */
+    const char *help;
+    enum cln_option_kind kind;
+    union { /* what the row sets; holds the default before parsing */
+        bool *flag;
+        const char **text;
+        int *integer;
+        uint64_t *natural;
+        double *real;
+    };
+    double min, max;            /* inclusive range of a number */
+    const char *const *choices; /* NULL-terminated */
+    char *owned;                /* memory of *text; kept by the parser */
+};
+
+/* Reads argv[1 …] into a table that ends with a row without a name. True where the command should go on;
+ * otherwise *exit_status says how to end: after --help, or after a usage error that has been printed. */
+bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
+                       int *exit_status);
+/* Frees what parsing kept: every *text becomes invalid. */
+void cln_options_release(struct cln_option *options);
+
+/* Number of insertions, deletions and replacements between two words; at most 2 is close enough for a hint. */
+size_t cln_edit_distance(const char *a, const char *b);
+enum { CLN_CLOSE_ENOUGH = 2 };
+
+#endif

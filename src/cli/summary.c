@@ -1,0 +1,29 @@
+/* clenet summary: what a network is, without a device. */
+#include <stdio.h>
+
+#include "src/cli/command.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/model/network.h"
+
+int cln_command_summary(const struct cln_command *command, int argc, const char **argv) {
+    const char *name = "bn-lenet";
+    int batch_size = 256, resize = 0, exit_status = CLN_EXIT_OK;
+    struct cln_option options[] = {
+        {"NETWORK", NULL, "built-in network, or a JSON file", CLN_OPTION_OPERAND, {.text = &name}},
+        {"batch-size", "N", "images that bytes are counted for", CLN_OPTION_INT, {.integer = &batch_size}, 1, 65536},
+        {"resize", "N", "side length of the images", CLN_OPTION_INT, {.integer = &resize}, 1, 4096},
+        {0},
+    };
+    struct cln_network *network = NULL;
+    if (cln_options_parse(options, command, argc, argv, &exit_status)) {
+        const struct cln_network_params params = {.height = resize, .width = resize};
+        enum cln_status status = cln_network_load(&network, name, &params);
+        if (status == CLN_OK)
+            cln_network_print(network, batch_size, stdout);
+        exit_status = cln_report_failure(status);
+    }
+    cln_network_destroy(&network);
+    cln_options_release(options);
+    return exit_status;
+}

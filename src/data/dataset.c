@@ -1,0 +1,153 @@
+/* A data set's two halves, read from four IDX files or generated, and checked against each other. */
+#include "src/data/dataset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "src/data/idx.h"
+#include "src/data/source.h"
+#include "src/data/synthetic.h"
+
+enum { SYNTHETIC_COUNT = 6000, SYNTHETIC_LIMIT = 1 << 22 };
+
+static enum cln_status read_images(struct cln_images *images, const char *folder, enum cln_idx_part image_part,
+                                   enum cln_idx_part label_part) {
+    char path[CLN_PATH_BYTES];
+    size_t label_count;
+    if (!cln_idx_part_path(path, folder, image_part))
+        return cln_fail(CLN_NOT_FOUND, "%s: no file %s, plain or .gz", folder, cln_idx_part_name(image_part));
+    enum cln_status status = cln_idx_read_images(path, &images->pixels, &images->count, &images->shape);
+    if (status != CLN_OK)
+        return status;
+    if (!cln_idx_part_path(path, folder, label_part))
+        return cln_fail(CLN_NOT_FOUND, "%s: no file %s, plain or .gz", folder, cln_idx_part_name(label_part));
+    status = cln_idx_read_labels(path, &images->labels, &label_count);
+    if (status == CLN_OK && label_count != images->count)
+        status = cln_fail(CLN_INVALID, "%s: byte 4: %zu labels for %zu images", path, label_count, images->count);
+    return status;
+}
+
+static int largest_label(const struct cln_images *images) {
+    int largest = 0;
+    for (size_t i = 0; i < images->count; i++)
+        largest = images->labels[i] > largest ? images->labels[i] : largest;
+    return largest;
+}
+
+/* Offset of the first label that is out of range, in its IDX file. */
+static size_t offset_beyond(const struct cln_images *images, int class_count) {
+    size_t i = 0;
+    while (i < images->count && images->labels[i] < class_count)
+        i++;
+    return 8 + i;
+}
+
+static enum cln_status check_labels(const struct cln_images *images, int class_count, const char *folder,
+                                    enum cln_idx_part part) {
+    int largest = largest_label(images);
+    if (largest < class_count)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "%s/%s: byte %zu: a label beyond the %d classes, up to %d", folder,
+                    cln_idx_part_name(part), offset_beyond(images, class_count), class_count, largest);
+}
+
+/* `source` NULL: a folder of whatever the user has; its classes are those that the training labels name. */
+static enum cln_status read_folder(struct cln_dataset *dataset, const char *folder, const struct cln_source *source) {
+    struct cln_images *train = &dataset->train, *test = &dataset->test;
+    enum cln_status status = read_images(train, folder, CLN_TRAIN_IMAGES, CLN_TRAIN_LABELS);
+    if (status == CLN_OK)
+        status = read_images(test, folder, CLN_TEST_IMAGES, CLN_TEST_LABELS);
+    if (status != CLN_OK)
+        return status;
+    if (train->shape.height != test->shape.height || train->shape.width != test->shape.width)
+        return cln_fail(CLN_INVALID, "%s/%s: byte 8: test images of %d x %d, training images of %d x %d", folder,
+                        cln_idx_part_name(CLN_TEST_IMAGES), test->shape.height, test->shape.width, train->shape.height,
+                        train->shape.width);
+    dataset->class_count = source ? source->class_count : largest_label(train) + 1;
+    dataset->class_names = source ? source->class_names : NULL;
+    status = check_labels(train, dataset->class_count, folder, CLN_TRAIN_LABELS);
+    if (status == CLN_OK)
+        status = check_labels(test, dataset->class_count, folder, CLN_TEST_LABELS);
+    return status;
+}
+
+static enum cln_status load_source(struct cln_dataset *dataset, const struct cln_source *source, bool offline) {
+    char folder[CLN_PATH_BYTES];
+    snprintf(dataset->name, sizeof(dataset->name), "%s", source->name);
+    enum cln_status status = cln_source_locate(folder, source, offline);
+    return status == CLN_OK ? read_folder(dataset, folder, source) : status;
+}
+
+/* "synthetic" or "synthetic:COUNT"; `count` is what follows the colon, or NULL. */
+static enum cln_status load_synthetic(struct cln_dataset *dataset, const char *count, uint64_t seed) {
+    char *end = NULL;
+    unsigned long images = SYNTHETIC_COUNT;
+    if (count) {
+        images = strtoul(count, &end, 10);
+        if (count[0] < '0' || count[0] > '9' || *end || images < 1 || images > SYNTHETIC_LIMIT)
+            return cln_fail(CLN_INVALID, "data set synthetic:%s: the number of training images must be from 1 to %d",
+                            count, SYNTHETIC_LIMIT);
+    }
+    snprintf(dataset->name, sizeof(dataset->name), "synthetic");
+    return cln_synthetic_fill(dataset, images, seed);
+}
+
+/* The folder's own name stands for the data set. */
+static enum cln_status load_folder(struct cln_dataset *dataset, const char *folder) {
+    struct stat info;
+    if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        char known[256] = "";
+        const struct cln_source *source;
+        for (size_t i = 0; (source = cln_source_at(i)); i++)
+            snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", source->name);
+        return cln_fail(CLN_NOT_FOUND, "data set \"%s\": no such folder; known by name: %ssynthetic, synthetic:COUNT",
+                        folder, known);
+    }
+    size_t length = strlen(folder), start;
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    for (start = length; start > 0 && folder[start - 1] != '/';)
+        start--;
+    snprintf(dataset->name, sizeof(dataset->name), "%.*s", (int)(length - start), folder + start);
+    return read_folder(dataset, folder, NULL);
+}
+
+static enum cln_status load(struct cln_dataset *dataset, const struct cln_dataset_params *params) {
+    static const char synthetic[] = "synthetic";
+    const size_t length = sizeof(synthetic) - 1;
+    const char *name = params->name ? params->name : "fashion-mnist";
+    const struct cln_source *source = cln_source_find(name);
+    if (source)
+        return load_source(dataset, source, params->offline);
+    if (strncmp(name, synthetic, length) == 0 && (name[length] == '\0' || name[length] == ':'))
+        return load_synthetic(dataset, name[length] ? name + length + 1 : NULL, params->seed);
+    return load_folder(dataset, name);
+}
+
+enum cln_status cln_dataset_load(struct cln_dataset **out, const struct cln_dataset_params *params) {
+    *out = NULL;
+    struct cln_dataset *dataset = calloc(1, sizeof(*dataset));
+    if (!dataset)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a data set");
+    enum cln_status status = load(dataset, params);
+    if (status != CLN_OK)
+        cln_dataset_destroy(&dataset);
+    *out = dataset;
+    return status;
+}
+
+static void free_images(struct cln_images *images) {
+    free(images->pixels);
+    free(images->labels);
+}
+
+void cln_dataset_destroy(struct cln_dataset **dataset) {
+    if (!dataset || !*dataset)
+        return;
+    free_images(&(*dataset)->train);
+    free_images(&(*dataset)->test);
+    free(*dataset);
+    *dataset = NULL;
+}

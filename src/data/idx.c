@@ -1,0 +1,164 @@
+/* IDX: a big-endian magic number, one 32-bit size per dimension, then unsigned bytes. zlib reads plain files and
+ * gzipped ones alike; offsets are those of the unpacked bytes. */
+#include "src/data/idx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, FIRST_CHUNK = 1 << 20 };
+static const uint64_t total_limit = (uint64_t)1 << 32;
+
+struct idx_file {
+    gzFile gz;
+    const char *path;
+    uint64_t offset;
+};
+
+static enum cln_status open_file(struct idx_file *file, const char *path) {
+    *file = (struct idx_file){.path = path};
+    errno = 0;
+    file->gz = gzopen(path, "rb");
+    if (!file->gz)
+        return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO, "%s: %s", path,
+                        errno ? strerror(errno) : "no memory to read it");
+    return CLN_OK;
+}
+
+/* Fewer bytes than wanted only where the file ends or cannot be read on. */
+static size_t read_some(struct idx_file *file, uint8_t *bytes, size_t count) {
+    size_t done = 0;
+    while (done < count) {
+        size_t wanted = count - done < FIRST_CHUNK ? count - done : FIRST_CHUNK;
+        int got = gzread(file->gz, bytes + done, (unsigned)wanted);
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+    }
+    file->offset += done;
+    return done;
+}
+
+/* Why read_some stopped early: damage that zlib noticed, or simply the end. */
+static enum cln_status fail_short(struct idx_file *file, uint64_t expected) {
+    int code;
+    const char *reason = gzerror(file->gz, &code);
+    if (code == Z_ERRNO)
+        return cln_fail(CLN_IO, "%s: byte %llu: %s", file->path, (unsigned long long)file->offset, strerror(errno));
+    if (code == Z_DATA_ERROR)
+        return cln_fail(CLN_INVALID, "%s: byte %llu: damaged gzip data (%s)", file->path,
+                        (unsigned long long)file->offset, reason);
+    if (code == Z_BUF_ERROR)
+        return cln_fail(CLN_INVALID, "%s: byte %llu: the gzip data is truncated, %llu bytes were expected", file->path,
+                        (unsigned long long)file->offset, (unsigned long long)expected);
+    if (file->offset == 0)
+        return cln_fail(CLN_INVALID, "%s: byte 0: the file is empty", file->path);
+    return cln_fail(CLN_INVALID, "%s: byte %llu: truncated, %llu bytes were expected", file->path,
+                    (unsigned long long)file->offset, (unsigned long long)expected);
+}
+
+static enum cln_status read_u32(struct idx_file *file, uint32_t *value, unsigned header_bytes) {
+    uint8_t b[4];
+    if (read_some(file, b, sizeof(b)) != sizeof(b))
+        return fail_short(file, header_bytes);
+    *value = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    return CLN_OK;
+}
+
+/* sizes[rank] out of magic number and sizes, each within its limits. */
+static enum cln_status read_header(struct idx_file *file, uint32_t *sizes, unsigned rank, const char *what) {
+    const uint32_t magic = 0x0800 | rank; /* unsigned bytes, `rank` dimensions */
+    const unsigned header_bytes = 4 + 4 * rank;
+    uint32_t found;
+    enum cln_status status = read_u32(file, &found, header_bytes);
+    if (status != CLN_OK)
+        return status;
+    if (found != magic)
+        return cln_fail(CLN_INVALID, "%s: byte 0: magic number 0x%08x instead of 0x%08x: no IDX file of %s", file->path,
+                        (unsigned)found, (unsigned)magic, what);
+    for (unsigned i = 0; i < rank; i++) {
+        const uint32_t limit = i == 0 ? COUNT_LIMIT : SIDE_LIMIT;
+        status = read_u32(file, &sizes[i], header_bytes);
+        if (status != CLN_OK)
+            return status;
+        if (sizes[i] < 1 || sizes[i] > limit)
+            return cln_fail(CLN_INVALID, "%s: byte %u: a %s of %u: from 1 to %u", file->path, 4 + 4 * i,
+                            i == 0 ? "count" : "side", (unsigned)sizes[i], (unsigned)limit);
+    }
+    return CLN_OK;
+}
+
+/* All of the rest, which must be `total` bytes. Memory grows with what is really there: a header cannot ask for more
+ * than twice the bytes that follow it. */
+static enum cln_status read_body(struct idx_file *file, uint8_t **out, uint64_t total) {
+    const uint64_t expected = file->offset + total;
+    uint8_t *bytes = NULL, after;
+    size_t room = 0, used = 0;
+    if (total > total_limit || total > SIZE_MAX)
+        return cln_fail(CLN_INVALID, "%s: byte 4: announces %llu bytes, at most %llu", file->path,
+                        (unsigned long long)total, (unsigned long long)total_limit);
+    while (used < total) {
+        room = room == 0 ? FIRST_CHUNK : room > total / 2 ? (size_t)total : 2 * room;
+        if (room > total)
+            room = (size_t)total;
+        uint8_t *grown = realloc(bytes, room);
+        if (!grown) {
+            free(bytes);
+            return cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for %zu bytes", file->path, room);
+        }
+        bytes = grown;
+        used += read_some(file, bytes + used, room - used);
+        if (used < room) {
+            free(bytes);
+            return fail_short(file, expected);
+        }
+    }
+    /* Reading on past the last byte also makes zlib check the CRC. */
+    int code;
+    size_t trailing = read_some(file, &after, 1);
+    gzerror(file->gz, &code);
+    if (trailing || code != Z_OK) {
+        free(bytes);
+        return trailing ? cln_fail(CLN_INVALID, "%s: byte %llu: more bytes than the header announces", file->path,
+                                   (unsigned long long)expected)
+                        : fail_short(file, expected);
+    }
+    *out = bytes;
+    return CLN_OK;
+}
+
+static enum cln_status read_idx(const char *path, uint8_t **bytes, uint32_t *sizes, unsigned rank, const char *what) {
+    struct idx_file file;
+    *bytes = NULL;
+    enum cln_status status = open_file(&file, path);
+    if (status != CLN_OK)
+        return status;
+    status = read_header(&file, sizes, rank, what);
+    if (status == CLN_OK) {
+        uint64_t total = 1;
+        for (unsigned i = 0; i < rank; i++)
+            total *= sizes[i];
+        status = read_body(&file, bytes, total);
+    }
+    gzclose(file.gz);
+    return status;
+}
+
+enum cln_status cln_idx_read_images(const char *path, uint8_t **pixels, size_t *count, struct cln_shape *shape) {
+    uint32_t sizes[3];
+    enum cln_status status = read_idx(path, pixels, sizes, 3, "images");
+    if (status != CLN_OK)
+        return status;
+    *count = sizes[0];
+    *shape = (struct cln_shape){1, (int)sizes[1], (int)sizes[2]};
+    return CLN_OK;
+}
+
+enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) {
+    uint32_t sizes[1];
+    enum cln_status status = read_idx(path, labels, sizes, 1, "labels");
+    if (status == CLN_OK)
+        *count = sizes[0];
+    return status;
+}

@@ -1,0 +1,37 @@
+/* Data sets known by name: what they are, on which folders of this machine they may be, and where they can be
+ * downloaded. Private to src/data. */
+#ifndef SRC_DATA_SOURCE_H
+#define SRC_DATA_SOURCE_H
+
+#include "src/data/dataset.h"
+#include "src/data/download.h"
+
+enum { CLN_PATH_BYTES = 4096 };
+
+enum cln_idx_part { CLN_TRAIN_IMAGES, CLN_TRAIN_LABELS, CLN_TEST_IMAGES, CLN_TEST_LABELS, CLN_IDX_PART_COUNT };
+
+struct cln_source {
+    const char *name;
+    const char *package; /* Debian's, or NULL */
+    int class_count;
+    const char *const *class_names;
+    struct cln_download_file files[CLN_IDX_PART_COUNT];
+    const char *mirrors; /* as for cln_download */
+};
+
+/* Source number `index` of the table, NULL behind the last. */
+const struct cln_source *cln_source_at(size_t index);
+/* NULL for an unknown name. */
+const struct cln_source *cln_source_find(const char *name);
+
+/* Writes the folder that has all four files, downloading them into the user's cache if they are nowhere and
+ * `offline` is false. $CLENET_MIRROR takes the place of the source's mirrors. */
+enum cln_status cln_source_locate(char folder[CLN_PATH_BYTES], const struct cln_source *source,
+                                  bool offline) CLN_MUST_CHECK;
+
+/* Path of one of the four IDX files in `folder`, plain or gzipped; false where there is none. */
+bool cln_idx_part_path(char path[CLN_PATH_BYTES], const char *folder, enum cln_idx_part part);
+/* Its usual name, without .gz: "train-images-idx3-ubyte". */
+const char *cln_idx_part_name(enum cln_idx_part part);
+
+#endif

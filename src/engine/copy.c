@@ -1,0 +1,20 @@
+/* A copy: one launch. */
+#include "src/engine/copy.h"
+
+enum cln_status cln_copy(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *x, struct ocl_buffer *y) {
+    const int features = (int)cln_shape_count(shape);
+    const int per_item = cln_plan_channels_per_item(plan, features, 1);
+    struct ocl_constants constants;
+    cln_plan_constants(plan, &constants);
+    ocl_constants_int(&constants, "FEATURES", features);
+    ocl_constants_int(&constants, "FEATURES_PER_ITEM", per_item);
+    return cln_plan_lanes(plan, &(struct ocl_launch){
+                                    .source = "copy.cl",
+                                    .kernel = "copy",
+                                    .constants = &constants,
+                                    .args = {OCL_BUFFER(x), OCL_BUFFER(y), OCL_BUFFER(plan->state)},
+                                    .arg_count = 3,
+                                    .groups = {(size_t)cln_ceil_div(features, per_item)},
+                                    .bytes = 2.0 * (double)cln_plan_bytes(plan, shape),
+                                });
+}

@@ -1,0 +1,182 @@
+/* Linear layer: two implementations of the same three products.
+ * In lanes a block is a row-major matrix of features × lanes, so that CLBlast takes it as it is. */
+#include "src/engine/linear.h"
+
+#include <stdio.h>
+
+#include "host/gemm.h"
+#include "src/engine/batchnorm.h"
+
+struct tiles {
+    int features, blocks;               /* forward and data: features × blocks */
+    int weight_out, weight_in, slices;
+};
+
+static struct tiles tiles_of(const struct cln_plan *plan, int rows, const struct cln_linear *g) {
+    const int budget = plan->tuning.accumulators;
+    struct tiles t;
+    t.blocks = cln_even_tile(plan->blocks, budget >= 8 ? 4 : 2);
+    const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.groups);
+    t.features = cln_even_tile(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
+    t.weight_out = cln_even_tile(g->out_features, cln_min(4, budget));
+    t.weight_in = cln_even_tile(g->in_features, cln_max(1, budget / t.weight_out));
+    const int tiles = cln_ceil_div(g->out_features, t.weight_out) * cln_ceil_div(g->in_features, t.weight_in);
+    t.slices = cln_min(plan->blocks, cln_ceil_div(plan->tuning.groups, tiles));
+    return t;
+}
+
+static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_linear *g,
+                         struct tiles t) {
+    cln_plan_constants(plan, c);
+    ocl_constants_int(c, "IN_FEATURES", g->in_features);
+    ocl_constants_int(c, "OUT_FEATURES", g->out_features);
+    ocl_constants_int(c, "TILE_FEATURES", t.features);
+    ocl_constants_int(c, "TILE_BLOCKS", t.blocks);
+    ocl_constants_int(c, "WEIGHT_OUT", t.weight_out);
+    ocl_constants_int(c, "WEIGHT_IN", t.weight_in);
+    ocl_constants_int(c, "SLICES", t.slices);
+    ocl_constants_int(c, "HAS_BIAS", g->bias);
+}
+
+static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) {
+    return 2.0 * plan->batch_size * g->in_features * g->out_features;
+}
+
+static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) {
+    return (double)sizeof(float) * ((double)plan->batch_size * (g->in_features + g->out_features) +
+                                    (double)g->in_features * g->out_features);
+}
+
+/* One product per block of `lanes` columns, through CLBlast. */
+static enum cln_status gemm(struct cln_plan *plan, const char *name, struct ocl_gemm product) {
+    char label[96];
+    snprintf(label, sizeof label, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", name);
+    product.label = label;
+    product.alpha = 1.0f;
+    product.batch_count = (size_t)plan->blocks;
+    return ocl_sequence_add_gemm(plan->sequence, &product);
+}
+
+static enum cln_status forward_gemm(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,
+                                    struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
+    const size_t lanes = (size_t)plan->tuning.lanes;
+    const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
+    struct ocl_constants constants;
+    constants_of(&constants, plan, g, tiles_of(plan, g->out_features, g));
+    enum cln_status status = cln_plan_lanes(
+        plan, &(struct ocl_launch){.source = "linear.cl",
+                                   .kernel = "linear_fill_bias",
+                                   .constants = &constants,
+                                   .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.bias), OCL_BUFFER(z)},
+                                   .arg_count = 3});
+    if (status == CLN_OK)
+        status = gemm(plan, "linear_forward (CLBlast)",
+                      (struct ocl_gemm){.m = out, .n = lanes, .k = in, .beta = 1.0f,
+                                        .a = weights.buffer, .a_offset = (size_t)weights.weight, .a_ld = in,
+                                        .b = x, .b_ld = lanes, .b_stride = in * lanes,
+                                        .c = z, .c_ld = lanes, .c_stride = out * lanes});
+    if (status == CLN_OK && partials.buffer)
+        status = cln_batchnorm_partials(plan, (struct cln_shape){g->out_features, 1, 1}, z, partials);
+    return status;
+}
+
+enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,
+                                   struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
+    if (plan->tuning.linear_gemm)
+        return forward_gemm(plan, g, x, weights, z, partials);
+
+    const struct tiles t = tiles_of(plan, g->out_features, g);
+    struct ocl_constants constants;
+    constants_of(&constants, plan, g, t);
+    ocl_constants_int(&constants, "HAS_STATISTICS", partials.buffer != NULL);
+    return cln_plan_lanes(
+        plan, &(struct ocl_launch){
+                  .source = "linear.cl",
+                  .kernel = "linear_forward",
+                  .constants = &constants,
+                  .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
+                           OCL_BUFFER(z), OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(plan->blocks),
+                           OCL_BUFFER(plan->state)},
+                  .arg_count = 8,
+                  .groups = {(size_t)cln_ceil_div(g->out_features, t.features),
+                             (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+                  .flops = flops_of(plan, g),
+                  .bytes = bytes_of(plan, g),
+              });
+}
+
+enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *dz,
+                                         struct cln_weights weights, struct ocl_buffer *dx) {
+    const size_t lanes = (size_t)plan->tuning.lanes;
+    const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
+    if (plan->tuning.linear_gemm)
+        return gemm(plan, "linear_backward_data (CLBlast)",
+                    (struct ocl_gemm){.transpose_a = true, .m = in, .n = lanes, .k = out,
+                                      .a = weights.buffer, .a_offset = (size_t)weights.weight, .a_ld = in,
+                                      .b = dz, .b_ld = lanes, .b_stride = out * lanes,
+                                      .c = dx, .c_ld = lanes, .c_stride = in * lanes});
+
+    const struct tiles t = tiles_of(plan, g->in_features, g);
+    struct ocl_constants constants;
+    constants_of(&constants, plan, g, t);
+    return cln_plan_lanes(plan, &(struct ocl_launch){
+                                    .source = "linear.cl",
+                                    .kernel = "linear_backward_data",
+                                    .constants = &constants,
+                                    .args = {OCL_BUFFER(dz), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight),
+                                             OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
+                                    .arg_count = 5,
+                                    .groups = {(size_t)cln_ceil_div(g->in_features, t.features),
+                                               (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+                                    .flops = flops_of(plan, g),
+                                    .bytes = bytes_of(plan, g),
+                                });
+}
+
+int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g) {
+    return plan->tuning.linear_gemm ? plan->blocks : tiles_of(plan, g->out_features, g).slices;
+}
+
+static enum cln_status clear_dead(struct cln_plan *plan, const struct ocl_constants *constants, struct ocl_buffer *x,
+                                  int features) {
+    return cln_plan_lanes(plan, &(struct ocl_launch){.source = "linear.cl",
+                                                     .kernel = "linear_clear_dead",
+                                                     .constants = constants,
+                                                     .args = {OCL_BUFFER(x), OCL_INT(features), OCL_BUFFER(plan->state)},
+                                                     .arg_count = 3});
+}
+
+enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,
+                                            struct ocl_buffer *dz, struct cln_slices slices) {
+    const struct tiles t = tiles_of(plan, g->out_features, g);
+    struct ocl_constants constants;
+    constants_of(&constants, plan, g, t);
+    if (plan->tuning.linear_gemm) {
+        const size_t lanes = (size_t)plan->tuning.lanes;
+        const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
+        enum cln_status status = clear_dead(plan, &constants, x, g->in_features);
+        if (status == CLN_OK)
+            status = clear_dead(plan, &constants, dz, g->out_features);
+        if (status == CLN_OK)
+            status = gemm(plan, "linear_backward_weights (CLBlast)",
+                          (struct ocl_gemm){.transpose_b = true, .m = out, .n = in, .k = lanes,
+                                            .a = dz, .a_ld = lanes, .a_stride = out * lanes,
+                                            .b = x, .b_ld = lanes, .b_stride = in * lanes,
+                                            .c = slices.buffer, .c_offset = (size_t)slices.base, .c_ld = in,
+                                            .c_stride = (size_t)slices.stride});
+        return status;
+    }
+    return cln_plan_lanes(
+        plan, &(struct ocl_launch){
+                  .source = "linear.cl",
+                  .kernel = "linear_backward_weights",
+                  .constants = &constants,
+                  .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(slices.buffer), OCL_INT(slices.base),
+                           OCL_INT(slices.stride), OCL_BUFFER(plan->state)},
+                  .arg_count = 6,
+                  .groups = {(size_t)cln_ceil_div(g->in_features, t.weight_in),
+                             (size_t)cln_ceil_div(g->out_features, t.weight_out), (size_t)t.slices},
+                  .flops = flops_of(plan, g),
+                  .bytes = bytes_of(plan, g),
+              });
+}

@@ -1,0 +1,53 @@
+/* The common part of all launches: labels, lanes, work-group shapes. */
+#include "src/engine/plan.h"
+
+#include <stdio.h>
+
+size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape) {
+    return (size_t)plan->blocks * (size_t)plan->tuning.lanes * cln_shape_count(shape);
+}
+
+size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape) {
+    return cln_plan_elements(plan, shape) * sizeof(float);
+}
+
+void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants) {
+    *constants = (struct ocl_constants){0};
+    ocl_constants_int(constants, "LANES", plan->tuning.lanes);
+    ocl_constants_int(constants, "VECTOR", plan->tuning.vector);
+}
+
+static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
+    char label[96];
+    snprintf(label, sizeof label, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", launch->kernel);
+    launch->label = label;
+    return ocl_sequence_add(plan->sequence, launch);
+}
+
+enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) {
+    launch->local[0] = (size_t)(plan->tuning.lanes / plan->tuning.vector);
+    if (launch->groups[1] == 0)
+        launch->groups[1] = (size_t)plan->blocks;
+    return add(plan, launch);
+}
+
+enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) {
+    enum { ITEMS_PER_GROUP = 16 };
+    const size_t limit = ocl_context_device(plan->context)->max_work_group_size;
+    const size_t wanted = items < ITEMS_PER_GROUP ? items : ITEMS_PER_GROUP;
+    launch->local[0] = wanted < limit ? wanted : limit;
+    launch->groups[0] = (items + launch->local[0] - 1) / launch->local[0];
+    return add(plan, launch);
+}
+
+int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions) {
+    enum { ENOUGH = 256 };
+    const int worth = cln_max(1, ENOUGH / positions);
+    const int busy = cln_max(1, channels * plan->blocks / plan->tuning.groups);
+    return cln_even_tile(channels, cln_min(worth, busy));
+}
+
+int cln_even_tile(int total, int limit) {
+    limit = cln_max(1, cln_min(limit, total));
+    return cln_ceil_div(total, cln_ceil_div(total, limit));
+}

@@ -1,0 +1,70 @@
+/* What every operation adds its launches to: the sequence being made, and what is the same for all of them. */
+#ifndef SRC_ENGINE_PLAN_H
+#define SRC_ENGINE_PLAN_H
+
+#include "host/sequence.h"
+#include "src/engine/tuning.h"
+#include "src/model/geometry.h"
+
+struct cln_plan {
+    struct ocl_context *context;
+    struct cln_tuning tuning;
+    int batch_size;            /* largest batch */
+    int blocks;                /* ceil(batch_size / lanes) */
+    struct ocl_buffer *state;  /* struct cln_state of kernels/state.clh */
+    struct ocl_sequence *sequence;
+    const char *scope; /* what labels begin with, such as "stage 1" */
+};
+
+/* Tensors in lanes: [block][channel][row][column][lane] float32. */
+size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
+size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
+
+/* Starts a set of constants with LANES and VECTOR. */
+void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
+
+/* Adds a launch whose work-groups cover the lanes of a block along dimension 0; the label becomes
+ * "scope kernel". groups[1] = 0 means one per block. */
+enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
+
+/* Adds a launch of `items` independent work-items along dimension 0, in small groups; the kernel ignores
+ * those past the last. */
+enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
+
+/* How many consecutive channels one work-item takes, where a channel is `positions` vectors of work: enough to
+ * be worth a work-group, few enough for tuning.groups of them. */
+int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);
+
+/* Largest tile not above `limit` that splits `total` most evenly: ceil(total / ceil(total / limit)). */
+int cln_even_tile(int total, int limit);
+
+static inline int cln_ceil_div(int a, int b) {
+    return (a + b - 1) / b;
+}
+static inline int cln_min(int a, int b) {
+    return a < b ? a : b;
+}
+static inline int cln_max(int a, int b) {
+    return a > b ? a : b;
+}
+
+/* Where an operation finds its parameters: offsets in floats into one buffer; bias −1: none. */
+struct cln_weights {
+    struct ocl_buffer *buffer;
+    int weight, bias;
+};
+
+/* Where it leaves partial sums of a tensor's gradient: slice s begins at base + s·stride. The number of slices is
+ * the operation's to say, before the buffer exists (cln_conv2d_slices, cln_linear_slices). */
+struct cln_slices {
+    struct ocl_buffer *buffer;
+    int base, stride;
+};
+
+/* Moments (float4) or sums (float2) per channel, block and split, combined by batchnorm.c. NULL buffer: not wanted. */
+struct cln_partials {
+    struct ocl_buffer *buffer;
+    int splits;
+};
+
+#endif

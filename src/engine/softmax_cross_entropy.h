@@ -1,0 +1,20 @@
+/* The loss on the device (kernels/softmax_cross_entropy.cl). */
+#ifndef SRC_ENGINE_SOFTMAX_CROSS_ENTROPY_H
+#define SRC_ENGINE_SOFTMAX_CROSS_ENTROPY_H
+
+#include "src/engine/plan.h"
+
+struct cln_softmax_cross_entropy {
+    int classes;
+    struct ocl_buffer *logits;    /* in lanes */
+    struct ocl_buffer *labels;    /* int per lane: [block][lane] */
+    struct ocl_buffer *gradient;  /* of the logits, in lanes, zero in dead lanes; NULL: prediction */
+    struct ocl_buffer *predicted; /* int per sample of the epoch's order; NULL: training */
+    struct ocl_buffer *sums;      /* blocks × float2 */
+};
+
+/* Loss and hits per block; then either the gradient of the mean loss or the predicted classes; then the batch's
+ * sums are added to the state's, and a loss that is not finite freezes the state. */
+enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan, const struct cln_softmax_cross_entropy *g) CLN_MUST_CHECK;
+
+#endif

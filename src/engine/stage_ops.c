@@ -1,0 +1,195 @@
+/* One stage on the device: affine → normalise → activate → pool, and back. */
+#include "src/engine/stage_ops.h"
+
+#include "src/engine/activate.h"
+#include "src/engine/batchnorm.h"
+#include "src/engine/conv2d.h"
+#include "src/engine/copy.h"
+#include "src/engine/linear.h"
+
+bool cln_stage_is_plain(const struct cln_stage *stage) {
+    return !stage->normalise && stage->activation == CLN_IDENTITY && stage->pool.kind == CLN_POOL_NONE;
+}
+
+int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage, int tensor) {
+    if (tensor != stage->weight)
+        return 1;
+    return stage->affine == CLN_AFFINE_CONV2D ? cln_conv2d_slices(plan, &stage->conv2d)
+                                              : cln_linear_slices(plan, &stage->linear);
+}
+
+static int splits_of(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return stage->affine == CLN_AFFINE_CONV2D ? cln_conv2d_splits(plan, &stage->conv2d) : 1;
+}
+
+size_t cln_stage_partial_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return (size_t)stage->z.channels * (size_t)plan->blocks * (size_t)splits_of(plan, stage) * 4 * sizeof(float);
+}
+
+enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
+                                         const struct cln_stage *stage) {
+    *out = (struct cln_stage_buffers){.shares_output = cln_stage_is_plain(stage)};
+    const bool maximum = stage->pool.kind == CLN_POOL_MAX;
+    const size_t channel_bytes = (size_t)stage->z.channels * 4 * sizeof(float);
+    const struct {
+        struct ocl_buffer **buffer;
+        size_t bytes; /* 0: not needed */
+    } wanted[] = {
+        {&out->z, cln_plan_bytes(plan, stage->z)},
+        {&out->a, out->shares_output ? 0 : cln_plan_bytes(plan, stage->a)},
+        {&out->da, cln_plan_bytes(plan, stage->a)},
+        {&out->chosen, maximum ? cln_plan_bytes(plan, stage->a) : 0},
+        {&out->winner, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
+        {&out->normal, stage->normalise ? channel_bytes : 0},
+        {&out->gradient, stage->normalise ? channel_bytes : 0},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (wanted[i].bytes > 0) {
+            enum cln_status status = ocl_buffer_create(wanted[i].buffer, plan->context, wanted[i].bytes);
+            if (status != CLN_OK)
+                return status;
+        }
+    return CLN_OK;
+}
+
+void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
+    struct ocl_buffer **all[] = {&buffers->z,      &buffers->a,      &buffers->da,      &buffers->chosen,
+                                 &buffers->winner, &buffers->normal, &buffers->gradient};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        ocl_buffer_destroy(all[i]);
+}
+
+static struct ocl_buffer *output_of(const struct cln_stage_buffers *b) {
+    return b->shares_output ? b->z : b->a;
+}
+
+/* Offset of a tensor in its buffer, −1 where the stage has none. */
+static int offset_of(const struct cln_network *network, int tensor) {
+    return tensor < 0 ? -1 : (int)network->tensors[tensor].offset;
+}
+
+static struct cln_weights weights_of(const struct cln_stage *stage, const struct cln_stage_context *context) {
+    return (struct cln_weights){.buffer = context->parameters,
+                                .weight = offset_of(context->network, stage->weight),
+                                .bias = offset_of(context->network, stage->bias)};
+}
+
+static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_stage_context *context,
+                               const struct cln_stage_buffers *b) {
+    const struct cln_network *network = context->network;
+    return (struct cln_norm){
+        .options = stage->batchnorm,
+        .parameters = context->parameters,
+        .gamma = offset_of(network, stage->gamma),
+        .beta = offset_of(network, stage->beta),
+        .running = context->running,
+        .running_mean = offset_of(network, stage->running_mean),
+        .running_var = offset_of(network, stage->running_var),
+        .normal = b->normal,
+        .gradient = b->gradient,
+    };
+}
+
+static struct cln_activate activate_of(const struct cln_stage *stage, const struct cln_stage_buffers *b) {
+    struct cln_activate g = {
+        .activation = stage->activation,
+        .pool = stage->pool,
+        .normal = b->normal,
+        .gradient = b->gradient,
+        .z = b->z,
+        .a = output_of(b),
+        .chosen = b->chosen,
+        .winner = b->winner,
+        .da = b->da,
+    };
+    if (stage->pool.kind == CLN_POOL_NONE)
+        g.pool = (struct cln_pool2d){.in = stage->z, .out = stage->z, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1};
+    return g;
+}
+
+enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                  struct ocl_buffer *x, bool training) {
+    const bool moments = stage->normalise && training;
+    const struct cln_weights weights = weights_of(stage, context);
+    const struct cln_partials partials = {.buffer = moments ? context->partials : NULL,
+                                          .splits = splits_of(plan, stage)};
+    enum cln_status status = CLN_OK;
+    switch (stage->affine) {
+    case CLN_AFFINE_CONV2D:
+        status = cln_conv2d_forward(plan, &stage->conv2d, x, weights, b->z, partials);
+        break;
+    case CLN_AFFINE_LINEAR:
+        status = cln_linear_forward(plan, &stage->linear, x, weights, b->z, partials);
+        break;
+    case CLN_AFFINE_NONE:
+        status = cln_copy(plan, stage->z, x, b->z);
+        if (status == CLN_OK && moments)
+            status = cln_batchnorm_partials(plan, stage->z, b->z, partials);
+        break;
+    }
+    if (status == CLN_OK && moments) {
+        const struct cln_norm norm = norm_of(stage, context, b);
+        status = cln_batchnorm_statistics(plan, &norm, partials);
+    }
+    if (status == CLN_OK && !b->shares_output) {
+        const struct cln_activate activate = activate_of(stage, b);
+        status = cln_activate_forward(plan, &activate, training);
+    }
+    return status;
+}
+
+enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
+                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
+    if (!stage->normalise)
+        return CLN_OK;
+    const struct cln_norm norm = norm_of(stage, context, b);
+    return cln_batchnorm_predict(plan, &norm);
+}
+
+/* From da to dz, with the gradients of γ and β, or of the bias where no batch norm makes it zero. */
+static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_stage *stage,
+                                     const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
+    const bool biased = !stage->normalise && stage->bias >= 0;
+    const struct cln_activate activate = activate_of(stage, b);
+    const struct cln_partials sums = {.buffer = context->partials, .splits = 1};
+    enum cln_status status = CLN_OK;
+    if (!b->shares_output || biased)
+        status = cln_activate_backward(plan, &activate, sums);
+    if (status == CLN_OK && stage->normalise) {
+        const struct cln_norm norm = norm_of(stage, context, b);
+        status = cln_batchnorm_backward(plan, &norm, sums, context->slices[stage->gamma], context->slices[stage->beta]);
+    }
+    if (status == CLN_OK && biased)
+        status = cln_bias_gradient(plan, stage->z, sums, context->slices[stage->bias]);
+    if (status == CLN_OK && !b->shares_output)
+        status = cln_activate_spread(plan, &activate);
+    return status;
+}
+
+enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage *stage,
+                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                   struct ocl_buffer *x, struct ocl_buffer *dx) {
+    const struct cln_weights weights = weights_of(stage, context);
+    struct ocl_buffer *dz = b->shares_output ? b->da : b->z;
+    enum cln_status status = backward_to_z(plan, stage, context, b);
+    if (status != CLN_OK)
+        return status;
+    switch (stage->affine) {
+    case CLN_AFFINE_CONV2D:
+        status = cln_conv2d_backward_weights(plan, &stage->conv2d, x, dz, context->slices[stage->weight]);
+        if (status == CLN_OK && dx)
+            status = cln_conv2d_backward_data(plan, &stage->conv2d, dz, weights, dx);
+        break;
+    case CLN_AFFINE_LINEAR:
+        status = cln_linear_backward_weights(plan, &stage->linear, x, dz, context->slices[stage->weight]);
+        if (status == CLN_OK && dx)
+            status = cln_linear_backward_data(plan, &stage->linear, dz, weights, dx);
+        break;
+    case CLN_AFFINE_NONE:
+        if (dx)
+            status = cln_copy(plan, stage->z, dz, dx);
+        break;
+    }
+    return status;
+}

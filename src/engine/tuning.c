@@ -1,0 +1,68 @@
+/* Tuning values: from the profile, else from what the device says of itself. */
+#include "src/engine/tuning.h"
+
+#include "host/gemm.h"
+#include "host/log.h"
+
+const struct ocl_profile_key cln_tuning_keys[] = {
+    {"vector", 0, 16, 0, "lanes that a work-item owns: 1, 2, 4, 8 or 16; 0: the device's native width for float"},
+    {"lanes", 0, 1024, 0, "samples of a block: vector times a power of two; 0: vector"},
+    {"accumulators", 0, 64, 0, "vectors of a register tile; 0: 24 where vector is 16, else 12"},
+    {"groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit"},
+    {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
+};
+const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
+
+static bool power_of_two(long n) {
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
+enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
+                                  const struct ocl_device *device) {
+    long vector = ocl_profile_value(profile, "vector");
+    if (vector == 0)
+        for (vector = 1; vector < 16 && vector * 2 <= (long)device->native_float_vector;)
+            vector *= 2;
+    if (!power_of_two(vector))
+        return cln_fail(CLN_INVALID, "%s: vector is %ld: it must be 1, 2, 4, 8 or 16",
+                        ocl_profile_origin(profile, "vector"), vector);
+
+    long lanes = ocl_profile_value(profile, "lanes");
+    if (lanes == 0)
+        lanes = vector;
+    if (lanes % vector != 0 || !power_of_two(lanes / vector))
+        return cln_fail(CLN_INVALID, "%s: lanes is %ld: it must be vector (%ld) times a power of two",
+                        ocl_profile_origin(profile, "lanes"), lanes, vector);
+    const long limit = (long)(device->max_work_group_size < device->max_work_item_sizes[0]
+                                  ? device->max_work_group_size
+                                  : device->max_work_item_sizes[0]);
+    if (lanes / vector > limit) {
+        const long wanted = lanes;
+        while (lanes / vector > limit)
+            lanes /= 2;
+        cln_log(CLN_LOG_WARNING, "%s: %ld lanes need work-groups of %ld, %s has at most %ld: using %ld lanes",
+                ocl_profile_origin(profile, "lanes"), wanted, wanted / vector, device->name, limit, lanes);
+    }
+
+    long accumulators = ocl_profile_value(profile, "accumulators");
+    if (accumulators == 0)
+        accumulators = vector == 16 ? 24 : 12;
+    long groups = ocl_profile_value(profile, "groups");
+    if (groups == 0)
+        groups = 8 * (long)device->compute_units;
+
+    bool gemm = ocl_profile_value(profile, "linear_gemm") != 0;
+    if (gemm && !ocl_gemm_available()) {
+        cln_log(CLN_LOG_WARNING, "%s asks for CLBlast, this build has none: using our own kernel",
+                ocl_profile_origin(profile, "linear_gemm"));
+        gemm = false;
+    }
+    *out = (struct cln_tuning){
+        .vector = (int)vector,
+        .lanes = (int)lanes,
+        .accumulators = (int)accumulators,
+        .groups = (int)groups,
+        .linear_gemm = gemm,
+    };
+    return CLN_OK;
+}

@@ -1,0 +1,193 @@
+/* Networks: found by name or path, shapes chained, tensors declared. The text format is network_text.c's. */
+#include "src/model/network.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/model/build.h"
+#include "src/model/builtin.h"
+#include "src/model/layer.h"
+
+enum { FILE_LIMIT = 1 << 20, CLASS_LIMIT = 256 };
+
+static enum cln_status apply_params(struct cln_network *network, bool flat, const struct cln_network_params *params) {
+    if (params->height || params->width) {
+        if (flat)
+            return cln_fail(CLN_INVALID, "the input is a vector of %d features: it has no height and width to change",
+                            network->input.channels);
+        if (params->height)
+            network->input.height = params->height;
+        if (params->width)
+            network->input.width = params->width;
+        struct cln_shape in = network->input;
+        if (in.height < 1 || in.width < 1 || !cln_product_fits((int[]){in.channels, in.height, in.width}, 3))
+            return cln_fail(CLN_INVALID, "an input of %d x %d x %d: sizes from 1, at most %d numbers", in.channels,
+                            in.height, in.width, CLN_SIZE_LIMIT);
+    }
+    for (size_t i = 0; params->biased_running_variance && i < network->layer_count; i++) {
+        if (network->layers[i].kind == CLN_LAYER_BATCHNORM)
+            network->layers[i].batchnorm.biased_running_variance = true;
+    }
+    return CLN_OK;
+}
+
+static enum cln_status chain_shapes(struct cln_network *network, bool flat) {
+    struct cln_shape shape = network->input;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        struct cln_layer *layer = &network->layers[i];
+        enum cln_status status = cln_layer_infer(layer, shape, flat);
+        if (status != CLN_OK)
+            return cln_fail_within(status, "layer %zu (%s)", i, layer->type);
+        shape = layer->out;
+        flat = layer->flat;
+    }
+    size_t last = network->layer_count - 1;
+    if (!flat)
+        return cln_fail(CLN_INVALID,
+                        "layer %zu (%s): the last layer's output must be a vector of classes, not images: "
+                        "end with Flatten and Linear",
+                        last, network->layers[last].type);
+    if (shape.channels < 2 || shape.channels > CLASS_LIMIT)
+        return cln_fail(CLN_INVALID, "layer %zu (%s): %d classes: from 2 to %d", last, network->layers[last].type,
+                        shape.channels, CLASS_LIMIT);
+    network->classes = shape.channels;
+    return CLN_OK;
+}
+
+static void declare_tensor(struct cln_network *network, size_t layer, const char *name, struct cln_tensor_info tensor) {
+    snprintf(tensor.name, sizeof(tensor.name), "%zu.%s", layer, name);
+    tensor.layer = (int)layer;
+    tensor.trainable = tensor.role != CLN_RUNNING_MEAN && tensor.role != CLN_RUNNING_VAR;
+    tensor.count = 1;
+    for (int i = 0; i < tensor.rank; i++)
+        tensor.count *= (size_t)tensor.dims[i];
+    size_t *count = tensor.trainable ? &network->parameter_count : &network->running_count;
+    size_t *floats = tensor.trainable ? &network->parameter_floats : &network->running_floats;
+    tensor.offset = *floats;
+    *count += tensor.count;
+    *floats += (tensor.count + CLN_TENSOR_ALIGN - 1) / CLN_TENSOR_ALIGN * CLN_TENSOR_ALIGN;
+    network->tensors[network->tensor_count++] = tensor;
+}
+
+static void declare_batchnorm(struct cln_network *network, size_t layer, int channels) {
+    static const struct {
+        const char *name;
+        enum cln_tensor_role role;
+    } tensors[] = {
+        {"weight", CLN_GAMMA},
+        {"bias", CLN_BETA},
+        {"running_mean", CLN_RUNNING_MEAN},
+        {"running_var", CLN_RUNNING_VAR},
+    };
+    for (size_t i = 0; i < sizeof(tensors) / sizeof(tensors[0]); i++)
+        declare_tensor(network, layer, tensors[i].name,
+                       (struct cln_tensor_info){.role = tensors[i].role, .rank = 1, .dims = {channels}});
+}
+
+static void declare_affine(struct cln_network *network, size_t layer, struct cln_tensor_info weight, bool bias) {
+    weight.role = CLN_WEIGHT;
+    weight.fan_in = weight.dims[1] * (weight.rank == 4 ? weight.dims[2] * weight.dims[3] : 1);
+    declare_tensor(network, layer, "weight", weight);
+    if (bias)
+        declare_tensor(
+            network, layer, "bias",
+            (struct cln_tensor_info){.role = CLN_BIAS, .rank = 1, .dims = {weight.dims[0]}, .fan_in = weight.fan_in});
+}
+
+enum { TENSORS_PER_LAYER = 4 };
+
+static enum cln_status declare_tensors(struct cln_network *network) {
+    network->tensors = calloc(network->layer_count * TENSORS_PER_LAYER, sizeof(*network->tensors));
+    if (!network->tensors)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the tensors of %zu layers", network->layer_count);
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct cln_layer *layer = &network->layers[i];
+        if (layer->kind == CLN_LAYER_CONV2D) {
+            const struct cln_conv2d *g = &layer->conv2d;
+            declare_affine(network, i,
+                           (struct cln_tensor_info){
+                               .rank = 4, .dims = {g->out.channels, g->in.channels, g->kernel_h, g->kernel_w}},
+                           g->bias);
+        } else if (layer->kind == CLN_LAYER_LINEAR) {
+            const struct cln_linear *g = &layer->linear;
+            declare_affine(network, i, (struct cln_tensor_info){.rank = 2, .dims = {g->out_features, g->in_features}},
+                           g->bias);
+        } else if (layer->kind == CLN_LAYER_BATCHNORM) {
+            declare_batchnorm(network, i, layer->batchnorm.shape.channels);
+        }
+        if (network->parameter_floats > CLN_SIZE_LIMIT)
+            return cln_fail(CLN_INVALID, "layer %zu (%s): more than %d parameters up to here", i, layer->type,
+                            CLN_SIZE_LIMIT);
+    }
+    if (network->parameter_count == 0)
+        return cln_fail(CLN_INVALID, "no layer has anything to train: add a Conv2d or Linear");
+    return CLN_OK;
+}
+
+enum cln_status cln_network_build(struct cln_network *network, bool flat, const struct cln_network_params *params) {
+    enum cln_status status = params ? apply_params(network, flat, params) : CLN_OK;
+    if (status == CLN_OK)
+        status = chain_shapes(network, flat);
+    if (status == CLN_OK)
+        status = declare_tensors(network);
+    return status;
+}
+
+static enum cln_status load_file(struct cln_network **out, FILE *file, const char *path,
+                                 const struct cln_network_params *params) {
+    char *text = malloc(FILE_LIMIT + 1);
+    if (!text)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory to read %s", path);
+    size_t bytes = fread(text, 1, FILE_LIMIT + 1, file);
+    enum cln_status status = ferror(file) ? cln_fail(CLN_IO, "reading %s: %s", path, strerror(errno))
+                                          : cln_network_parse(out, text, bytes, path, params);
+    free(text);
+    return status;
+}
+
+enum cln_status cln_network_load(struct cln_network **out, const char *name_or_path,
+                                 const struct cln_network_params *params) {
+    *out = NULL;
+    char names[256] = "";
+    for (size_t i = 0; cln_builtin_names[i]; i++) {
+        const char *name = cln_builtin_names[i];
+        if (strcmp(name, name_or_path) == 0)
+            return cln_network_parse(out, cln_builtin_texts[i], strlen(cln_builtin_texts[i]), name, params);
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", name);
+    }
+    FILE *file = fopen(name_or_path, "rb");
+    if (!file)
+        return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO,
+                        "network \"%s\": %s; give a JSON file or a built-in network: %s", name_or_path, strerror(errno),
+                        names);
+    enum cln_status status = load_file(out, file, name_or_path, params);
+    fclose(file);
+    return status;
+}
+
+const char *const *cln_network_builtins(void) {
+    return cln_builtin_names;
+}
+
+void cln_network_destroy(struct cln_network **network) {
+    if (!network || !*network)
+        return;
+    free((*network)->layers);
+    free((*network)->tensors);
+    free(*network);
+    *network = NULL;
+}
+
+void cln_network_multiply_adds(const struct cln_network *network, double *forward, double *training) {
+    double first = 0;
+    *forward = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        double count = cln_layer_multiply_adds(&network->layers[i]);
+        if (first == 0)
+            first = count;
+        *forward += count;
+    }
+    *training = 3 * *forward - first;
+}

@@ -1,0 +1,257 @@
+/* A network as JSON text, both ways. What a layer's options are is layer.c's table. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/model/build.h"
+#include "src/model/layer.h"
+
+enum { TEXT_LIMIT = 1 << 20, LAYER_LIMIT = 1000 };
+
+static const char *json_type_name(const json_t *value) {
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list", [JSON_STRING] = "a string", [JSON_INTEGER] = "a number",
+        [JSON_REAL] = "a number",    [JSON_TRUE] = "true",    [JSON_FALSE] = "false",     [JSON_NULL] = "null",
+    };
+    return names[json_typeof(value)];
+}
+
+/* Appends to a list of names in a message; cuts what does not fit. */
+static void append_name(char *list, size_t bytes, const char *name) {
+    size_t used = strlen(list);
+    snprintf(list + used, bytes - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Fails unless every key of `object` is one of `known`. */
+static enum cln_status check_keys(json_t *object, const char *const *known, size_t count) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        size_t i = 0;
+        while (i < count && strcmp(key, known[i]) != 0)
+            i++;
+        if (i < count)
+            continue;
+        char list[256] = "";
+        for (i = 0; i < count; i++)
+            append_name(list, sizeof(list), known[i]);
+        return cln_fail(CLN_INVALID, "unknown option \"%.64s\"; known: %s", key, list);
+    }
+    return CLN_OK;
+}
+
+static enum cln_status check_layer_keys(json_t *object, const struct cln_layer_type *type) {
+    const char *known[16] = {"type"};
+    size_t count = 1;
+    for (size_t i = 0; i < type->option_count; i++)
+        known[count++] = type->options[i].name;
+    return check_keys(object, known, count);
+}
+
+static enum cln_status wrong_value(const struct cln_layer_option *option, const json_t *value) {
+    char got[96];
+    if (json_is_integer(value))
+        snprintf(got, sizeof(got), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        snprintf(got, sizeof(got), "%.17g", json_real_value(value));
+    else
+        snprintf(got, sizeof(got), "%s", json_type_name(value));
+    if (option->type == CLN_LAYER_OPTION_FLAG)
+        return cln_fail(CLN_INVALID, "\"%s\" must be true or false, not %s", option->name, got);
+    return cln_fail(CLN_INVALID, "\"%s\" must be a %snumber from %.10g to %.10g%s, not %s", option->name,
+                    option->type == CLN_LAYER_OPTION_REAL ? "" : "whole ", option->least, option->most,
+                    option->type == CLN_LAYER_OPTION_PAIR ? ", or [height, width] of such" : "", got);
+}
+
+static bool in_range(const struct cln_layer_option *option, const json_t *value) {
+    if (!json_is_integer(value) && !(option->type == CLN_LAYER_OPTION_REAL && json_is_real(value)))
+        return false;
+    double number = json_number_value(value);
+    return number >= option->least && number <= option->most;
+}
+
+static enum cln_status parse_option(struct cln_layer *layer, const struct cln_layer_option *option, json_t *value) {
+    if (option->type == CLN_LAYER_OPTION_FLAG) {
+        if (!json_is_boolean(value))
+            return wrong_value(option, value);
+        cln_layer_option_set(layer, option, 0, json_is_true(value));
+        return CLN_OK;
+    }
+    bool both = option->type == CLN_LAYER_OPTION_PAIR && json_is_array(value) && json_array_size(value) == 2;
+    for (int axis = 0; axis <= (option->type == CLN_LAYER_OPTION_PAIR); axis++) {
+        json_t *number = both ? json_array_get(value, (size_t)axis) : value;
+        if (!in_range(option, number))
+            return wrong_value(option, number);
+        cln_layer_option_set(layer, option, axis, json_number_value(number));
+    }
+    return CLN_OK;
+}
+
+static enum cln_status parse_options(struct cln_layer *layer, json_t *object, const struct cln_layer_type *type) {
+    enum cln_status status = check_layer_keys(object, type);
+    for (size_t i = 0; status == CLN_OK && i < type->option_count; i++) {
+        const struct cln_layer_option *option = &type->options[i];
+        json_t *value = json_object_get(object, option->name);
+        if (value)
+            status = parse_option(layer, option, value);
+        else if (option->required)
+            status = cln_fail(CLN_INVALID, "\"%s\" is missing", option->name);
+    }
+    return status;
+}
+
+static enum cln_status find_type(const struct cln_layer_type **out, json_t *object) {
+    const char *name = json_string_value(json_object_get(object, "type"));
+    if (!name)
+        return cln_fail(CLN_INVALID, "must be an object with a \"type\" in quotes, such as {\"type\": \"Flatten\"}");
+    *out = cln_layer_type_find(name);
+    if (*out)
+        return CLN_OK;
+    char list[256] = "";
+    const struct cln_layer_type *known;
+    for (size_t i = 0; (known = cln_layer_type_at(i)); i++)
+        append_name(list, sizeof(list), known->name);
+    return cln_fail(CLN_INVALID, "unknown type \"%.64s\"; known: %s", name, list);
+}
+
+static enum cln_status parse_layers(struct cln_network *network, json_t *list) {
+    size_t count = json_array_size(list);
+    if (count < 1 || count > LAYER_LIMIT)
+        return cln_fail(CLN_INVALID, "\"layers\" must be a list of 1 to %d layers", LAYER_LIMIT);
+    network->layers = calloc(count, sizeof(*network->layers));
+    if (!network->layers)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu layers", count);
+    network->layer_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct cln_layer_type *type;
+        json_t *object = json_array_get(list, i);
+        enum cln_status status = find_type(&type, object);
+        if (status != CLN_OK)
+            return cln_fail_within(status, "layer %zu", i);
+        cln_layer_init(&network->layers[i], type);
+        status = parse_options(&network->layers[i], object, type);
+        if (status != CLN_OK)
+            return cln_fail_within(status, "layer %zu (%s)", i, type->name);
+    }
+    return CLN_OK;
+}
+
+/* "input": [channels, height, width] or [features]. */
+static enum cln_status parse_input(struct cln_network *network, bool *flat, json_t *list) {
+    size_t count = json_array_size(list);
+    int sizes[3] = {1, 1, 1};
+    bool right = count == 1 || count == 3;
+    for (size_t i = 0; right && i < count; i++) {
+        json_int_t size = json_integer_value(json_array_get(list, i)); /* 0 for what is no whole number */
+        right = size >= 1 && size <= CLN_SIZE_LIMIT;
+        sizes[i] = right ? (int)size : 0;
+    }
+    if (!right || !cln_product_fits(sizes, 3))
+        return cln_fail(CLN_INVALID,
+                        "\"input\" must be [channels, height, width] or [features]: whole numbers from 1, with a "
+                        "product of at most %d",
+                        CLN_SIZE_LIMIT);
+    network->input = (struct cln_shape){sizes[0], sizes[1], sizes[2]};
+    *flat = count == 1;
+    return CLN_OK;
+}
+
+static enum cln_status parse_name(struct cln_network *network, json_t *value) {
+    const char *name = value ? json_string_value(value) : "network";
+    size_t length = name ? strlen(name) : 0;
+    bool right = length > 0 && length < sizeof(network->name);
+    for (size_t i = 0; right && i < length; i++)
+        right = (unsigned char)name[i] >= ' ' && name[i] != 127;
+    if (!right)
+        return cln_fail(CLN_INVALID, "\"name\" must be a string of 1 to %zu bytes without control characters",
+                        sizeof(network->name) - 1);
+    memcpy(network->name, name, length + 1);
+    return CLN_OK;
+}
+
+static enum cln_status parse_root(struct cln_network *network, json_t *root, const struct cln_network_params *params) {
+    static const char *const known[] = {"name", "input", "layers"};
+    bool flat = false;
+    if (!json_is_object(root))
+        return cln_fail(CLN_INVALID, "must be an object {\"name\": …, \"input\": …, \"layers\": …}, not %s",
+                        json_type_name(root));
+    enum cln_status status = check_keys(root, known, sizeof(known) / sizeof(known[0]));
+    if (status == CLN_OK)
+        status = parse_name(network, json_object_get(root, "name"));
+    if (status == CLN_OK)
+        status = parse_input(network, &flat, json_object_get(root, "input"));
+    if (status == CLN_OK)
+        status = parse_layers(network, json_object_get(root, "layers"));
+    if (status == CLN_OK)
+        status = cln_network_build(network, flat, params);
+    return status;
+}
+
+enum cln_status cln_network_parse(struct cln_network **out, const char *text, size_t bytes, const char *origin,
+                                  const struct cln_network_params *params) {
+    *out = NULL;
+    if (bytes > TEXT_LIMIT)
+        return cln_fail(CLN_INVALID, "%s: more than %d bytes of text", origin, TEXT_LIMIT);
+    json_error_t error;
+    json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        return cln_fail(CLN_INVALID, "%s: line %d, column %d: %s", origin, error.line, error.column, error.text);
+    struct cln_network *network = calloc(1, sizeof(*network));
+    enum cln_status status = network ? parse_root(network, root, params) : cln_fail(CLN_OUT_OF_MEMORY, "no memory");
+    json_decref(root);
+    if (status != CLN_OK) {
+        cln_network_destroy(&network);
+        return cln_fail_within(status, "%s", origin);
+    }
+    *out = network;
+    return CLN_OK;
+}
+
+static json_t *number_text(const struct cln_layer_option *option, double value) {
+    return option->type == CLN_LAYER_OPTION_REAL ? json_real(value) : json_integer((json_int_t)value);
+}
+
+static json_t *option_text(const struct cln_layer *layer, const struct cln_layer_option *option) {
+    double first = cln_layer_option_get(layer, option, 0);
+    if (option->type == CLN_LAYER_OPTION_FLAG)
+        return json_boolean(first != 0);
+    if (option->type == CLN_LAYER_OPTION_PAIR && cln_layer_option_get(layer, option, 1) != first)
+        return json_pack("[o, o]", number_text(option, first),
+                         number_text(option, cln_layer_option_get(layer, option, 1)));
+    return number_text(option, first);
+}
+
+/* What the layer's author would have written: no defaults, and nothing that follows from the input. */
+static json_t *layer_text(const struct cln_layer *layer) {
+    const struct cln_layer_type *type = cln_layer_type_find(layer->type);
+    json_t *object = json_pack("{s: s}", "type", layer->type);
+    int failed = object == NULL;
+    for (size_t i = 0; !failed && i < type->option_count; i++) {
+        const struct cln_layer_option *option = &type->options[i];
+        if (!option->inferred && !cln_layer_option_is_initial(layer, option))
+            failed = json_object_set_new(object, option->name, option_text(layer, option));
+    }
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+enum cln_status cln_network_text(char **out, const struct cln_network *network) {
+    *out = NULL;
+    /* The input of a network that begins with Flatten may be written as an image in either case. */
+    const struct cln_layer *first = &network->layers[0];
+    struct cln_shape in = network->input;
+    json_t *input = first->flat && first->kind != CLN_LAYER_FLATTEN
+                        ? json_pack("[i]", in.channels)
+                        : json_pack("[i, i, i]", in.channels, in.height, in.width);
+    json_t *layers = json_array();
+    int failed = layers == NULL;
+    for (size_t i = 0; !failed && i < network->layer_count; i++)
+        failed = json_array_append_new(layers, layer_text(&network->layers[i]));
+    json_t *root = json_pack("{s: s, s: o, s: o}", "name", network->name, "input", input, "layers", layers);
+    if (root && !failed)
+        *out = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the text of network %s", network->name);
+}

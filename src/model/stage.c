@@ -1,0 +1,112 @@
+/* layers → stages, greedily: a layer joins the stage at hand while it comes later in the order
+ * affine → normalise → activate → pool than all that is in it. */
+#include "src/model/stage.h"
+
+#include <stdlib.h>
+
+/* How far a stage is filled. */
+enum part { PART_NONE, PART_AFFINE, PART_NORMALISE, PART_ACTIVATE, PART_POOL, PART_CLOSED };
+
+static enum part part_of(const struct cln_layer *layer) {
+    static const enum part parts[] = {
+        [CLN_LAYER_CONV2D] = PART_AFFINE,       [CLN_LAYER_LINEAR] = PART_AFFINE,
+        [CLN_LAYER_BATCHNORM] = PART_NORMALISE, [CLN_LAYER_POOL2D] = PART_POOL,
+        [CLN_LAYER_ACTIVATION] = PART_ACTIVATE, [CLN_LAYER_FLATTEN] = PART_NONE,
+    };
+    if (layer->kind == CLN_LAYER_ACTIVATION && layer->activation == CLN_IDENTITY)
+        return PART_NONE;
+    return parts[layer->kind];
+}
+
+/* Index of a layer's tensor, −1 where it has none in this role. */
+static int find_tensor(const struct cln_network *network, size_t layer, enum cln_tensor_role role) {
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        if (network->tensors[i].layer == (int)layer && network->tensors[i].role == role)
+            return (int)i;
+    }
+    return -1;
+}
+
+static void begin_stage(struct cln_stage *stage, const struct cln_layer *layer, int first_layer) {
+    *stage = (struct cln_stage){
+        .x = layer->in,
+        .z = layer->in,
+        .a = layer->in,
+        .first_layer = first_layer,
+        .weight = -1,
+        .bias = -1,
+        .gamma = -1,
+        .beta = -1,
+        .running_mean = -1,
+        .running_var = -1,
+    };
+}
+
+static void add_affine(struct cln_stage *stage, const struct cln_network *network, size_t index) {
+    const struct cln_layer *layer = &network->layers[index];
+    stage->z = layer->out;
+    stage->weight = find_tensor(network, index, CLN_WEIGHT);
+    stage->bias = find_tensor(network, index, CLN_BIAS);
+    if (layer->kind == CLN_LAYER_CONV2D) {
+        stage->affine = CLN_AFFINE_CONV2D;
+        stage->conv2d = layer->conv2d;
+    } else {
+        stage->affine = CLN_AFFINE_LINEAR;
+        stage->linear = layer->linear;
+    }
+}
+
+static void add_batchnorm(struct cln_stage *stage, const struct cln_network *network, size_t index) {
+    stage->normalise = true;
+    stage->batchnorm = network->layers[index].batchnorm;
+    stage->gamma = find_tensor(network, index, CLN_GAMMA);
+    stage->beta = find_tensor(network, index, CLN_BETA);
+    stage->running_mean = find_tensor(network, index, CLN_RUNNING_MEAN);
+    stage->running_var = find_tensor(network, index, CLN_RUNNING_VAR);
+}
+
+static void add_part(struct cln_stage *stage, const struct cln_network *network, size_t index, enum part part) {
+    const struct cln_layer *layer = &network->layers[index];
+    if (part == PART_AFFINE)
+        add_affine(stage, network, index);
+    else if (part == PART_NORMALISE)
+        add_batchnorm(stage, network, index);
+    else if (part == PART_ACTIVATE)
+        stage->activation = layer->activation;
+    else if (part == PART_POOL)
+        stage->pool = layer->pool2d;
+}
+
+static bool same_shape(struct cln_shape p, struct cln_shape q) {
+    return p.channels == q.channels && p.height == q.height && p.width == q.width;
+}
+
+enum cln_status cln_stages_build(struct cln_stage **out, size_t *count, const struct cln_network *network) {
+    *out = NULL;
+    *count = 0;
+    struct cln_stage *stages = calloc(network->layer_count, sizeof(*stages));
+    if (!stages)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the stages of %zu layers", network->layer_count);
+    struct cln_stage *stage = NULL;
+    enum part filled = PART_CLOSED;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct cln_layer *layer = &network->layers[i];
+        enum part part = part_of(layer);
+        if (part == PART_NONE && !stage)
+            continue; /* joins the first stage */
+        if (part != PART_NONE && part <= filled) {
+            begin_stage(&stages[*count], layer, stage ? (int)i : 0);
+            stage = &stages[(*count)++];
+        }
+        if (part != PART_NONE) {
+            add_part(stage, network, i, part);
+            filled = part;
+        } else if (!same_shape(layer->in, layer->out)) {
+            filled = PART_CLOSED; /* behind a Flatten "per channel" means something else */
+        }
+        stage->a = layer->out;
+        stage->last_layer = (int)i;
+    }
+    *out = stages;
+    return CLN_OK;
+}

@@ -1,0 +1,376 @@
+/* safetensors: eight bytes of header length, a JSON header, then the numbers, all little-endian.
+ * What comes from a file is checked in full before a number of it is used. */
+#include "src/train/safetensors.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "src/train/replace.h"
+
+enum { LENGTH_BYTES = 8, ALIGN = 8 };
+static const uint64_t header_limit = 100 * 1000 * 1000; /* the format's own */
+static const char metadata_key[] = "__metadata__";
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} dtypes[CLN_DTYPE_COUNT] = {
+    [CLN_F32] = {"F32", 4}, [CLN_F64] = {"F64", 8}, [CLN_I64] = {"I64", 8}, [CLN_U8] = {"U8", 1}};
+
+const char *cln_dtype_name(enum cln_dtype dtype) {
+    return dtypes[dtype].name;
+}
+
+size_t cln_dtype_bytes(enum cln_dtype dtype) {
+    return dtypes[dtype].bytes;
+}
+
+/* Little-endian to this machine's order and back. */
+static void swap_on_big_endian(void *numbers, size_t count, size_t bytes) {
+    const uint16_t one = 1;
+    unsigned char lowest_first;
+    memcpy(&lowest_first, &one, 1);
+    unsigned char *number = numbers;
+    for (size_t n = 0; !lowest_first && n < count; n++, number += bytes) {
+        for (size_t i = 0; i < bytes / 2; i++) {
+            unsigned char byte = number[i];
+            number[i] = number[bytes - 1 - i];
+            number[bytes - 1 - i] = byte;
+        }
+    }
+}
+
+static size_t round_up(size_t bytes) {
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* ---- Reading ---- */
+
+/* Where a tensor's bytes stand, counted from the end of the header. */
+struct span {
+    size_t begin, end;
+    struct cln_safetensor *tensor;
+};
+
+static enum cln_status parse_dtype(enum cln_dtype *out, const char *name, const char *text) {
+    for (int i = 0; i < CLN_DTYPE_COUNT; i++) {
+        if (strcmp(dtypes[i].name, text) == 0) {
+            *out = (enum cln_dtype)i;
+            return CLN_OK;
+        }
+    }
+    return cln_fail(CLN_INVALID, "tensor \"%s\" has type %.16s; F32, F64, I64 and U8 can be read", name, text);
+}
+
+static enum cln_status parse_shape(struct cln_safetensor *tensor, const json_t *shape) {
+    if (!json_is_array(shape) || json_array_size(shape) > CLN_SAFETENSOR_RANK_MAX)
+        return cln_fail(CLN_INVALID, "tensor \"%s\": \"shape\" must be an array of at most %d integers", tensor->name,
+                        CLN_SAFETENSOR_RANK_MAX);
+    tensor->rank = (int)json_array_size(shape);
+    tensor->count = 1;
+    for (int i = 0; i < tensor->rank; i++) {
+        const json_t *item = json_array_get(shape, (size_t)i);
+        json_int_t dim = json_integer_value(item);
+        if (!json_is_integer(item) || dim < 0)
+            return cln_fail(CLN_INVALID, "tensor \"%s\": dimension %d is not a size", tensor->name, i);
+        if (dim > 0 && tensor->count > SIZE_MAX / ALIGN / (size_t)dim)
+            return cln_fail(CLN_INVALID, "tensor \"%s\" is impossibly large", tensor->name);
+        tensor->dims[i] = (size_t)dim;
+        tensor->count *= (size_t)dim;
+    }
+    return CLN_OK;
+}
+
+static enum cln_status parse_tensor(struct span *span, const char *name, json_t *value, size_t data_bytes) {
+    const char *dtype;
+    json_t *shape;
+    json_int_t begin, end;
+    json_error_t error;
+    if (json_unpack_ex(value, &error, 0, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets",
+                       &begin, &end))
+        return cln_fail(CLN_INVALID, "tensor \"%s\": %s", name, error.text);
+
+    struct cln_safetensor *tensor = span->tensor;
+    tensor->name = name;
+    enum cln_status status = parse_dtype(&tensor->dtype, name, dtype);
+    if (status == CLN_OK)
+        status = parse_shape(tensor, shape);
+    if (status != CLN_OK)
+        return status;
+    if (begin < 0 || end < begin || (uint64_t)end > data_bytes)
+        return cln_fail(CLN_INVALID, "tensor \"%s\": bytes %lld to %lld lie outside of the file's %zu bytes of numbers",
+                        name, (long long)begin, (long long)end, data_bytes);
+    if ((uint64_t)(end - begin) != tensor->count * dtypes[tensor->dtype].bytes)
+        return cln_fail(CLN_INVALID, "tensor \"%s\": %zu numbers of type %s take %zu bytes, but the file gives %lld",
+                        name, tensor->count, dtypes[tensor->dtype].name, tensor->count * dtypes[tensor->dtype].bytes,
+                        (long long)(end - begin));
+    span->begin = (size_t)begin;
+    span->end = (size_t)end;
+    return CLN_OK;
+}
+
+static enum cln_status parse_metadata(struct cln_safetensors *file, json_t *object) {
+    if (!json_is_object(object))
+        return cln_fail(CLN_INVALID, "\"%s\" is not an object", metadata_key);
+    file->metadata = calloc(json_object_size(object) + 1, sizeof(*file->metadata));
+    if (!file->metadata)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the header");
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        if (!json_is_string(value))
+            return cln_fail(CLN_INVALID, "\"%s\": \"%s\" is not a string", metadata_key, key);
+        file->metadata[file->metadata_count++] = (struct cln_safetensors_metadata){key, json_string_value(value)};
+    }
+    return CLN_OK;
+}
+
+/* *spans, one per tensor, is the caller's: free(). */
+static enum cln_status parse_header(struct cln_safetensors *file, struct span **spans, size_t data_bytes) {
+    if (!json_is_object(file->header))
+        return cln_fail(CLN_INVALID, "the header is not a JSON object");
+    file->tensors = calloc(json_object_size(file->header) + 1, sizeof(*file->tensors));
+    *spans = calloc(json_object_size(file->header) + 1, sizeof(**spans));
+    if (!file->tensors || !*spans)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the header");
+    const char *name;
+    json_t *value;
+    json_object_foreach(file->header, name, value) {
+        enum cln_status status;
+        if (strcmp(name, metadata_key) == 0) {
+            status = parse_metadata(file, value);
+        } else {
+            struct span *span = &(*spans)[file->tensor_count];
+            span->tensor = &file->tensors[file->tensor_count++];
+            status = parse_tensor(span, name, value, data_bytes);
+        }
+        if (status != CLN_OK)
+            return status;
+    }
+    return CLN_OK;
+}
+
+static int compare_spans(const void *a, const void *b) {
+    const struct span *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+/* Sorts the spans; they must follow each other without a gap or an overlap up to the end of the file. */
+static enum cln_status check_layout(struct span *spans, size_t count, size_t data_bytes) {
+    qsort(spans, count, sizeof(*spans), compare_spans);
+    size_t end = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (spans[i].begin < end)
+            return cln_fail(CLN_INVALID, "tensors \"%s\" and \"%s\" overlap", spans[i - 1].tensor->name,
+                            spans[i].tensor->name);
+        if (spans[i].begin > end)
+            return cln_fail(CLN_INVALID, "%zu bytes before tensor \"%s\" belong to no tensor", spans[i].begin - end,
+                            spans[i].tensor->name);
+        end = spans[i].end;
+    }
+    if (end != data_bytes)
+        return cln_fail(CLN_INVALID, "the last %zu bytes belong to no tensor", data_bytes - end);
+    return CLN_OK;
+}
+
+static enum cln_status read_bytes(void *out, size_t bytes, FILE *stream) {
+    if (fread(out, 1, bytes, stream) == bytes)
+        return CLN_OK;
+    return cln_fail(CLN_IO, "%s", ferror(stream) ? strerror(errno) : "became shorter while it was read");
+}
+
+static enum cln_status read_header(struct cln_safetensors *file, FILE *stream, size_t *data_bytes) {
+    struct stat info;
+    if (fstat(fileno(stream), &info))
+        return cln_fail(CLN_IO, "%s", strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return cln_fail(CLN_INVALID, "not a regular file");
+    uint64_t file_bytes = (uint64_t)info.st_size, header_bytes;
+    if (file_bytes < LENGTH_BYTES)
+        return cln_fail(CLN_INVALID, "%llu bytes are too few for a safetensors file", (unsigned long long)file_bytes);
+    enum cln_status status = read_bytes(&header_bytes, LENGTH_BYTES, stream);
+    if (status != CLN_OK)
+        return status;
+    swap_on_big_endian(&header_bytes, 1, LENGTH_BYTES);
+    if (header_bytes > file_bytes - LENGTH_BYTES || header_bytes > header_limit)
+        return cln_fail(CLN_INVALID, "not a safetensors file: its header of %llu bytes does not fit into %llu",
+                        (unsigned long long)header_bytes, (unsigned long long)file_bytes);
+    *data_bytes = (size_t)(file_bytes - LENGTH_BYTES - header_bytes);
+
+    char *text = malloc((size_t)header_bytes + 1);
+    if (!text)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the header of %llu bytes", (unsigned long long)header_bytes);
+    status = read_bytes(text, (size_t)header_bytes, stream);
+    if (status == CLN_OK) {
+        json_error_t error;
+        file->header = json_loadb(text, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &error);
+        if (!file->header)
+            status = cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);
+    }
+    free(text);
+    return status;
+}
+
+/* In the file numbers need not be aligned; here they are. */
+static enum cln_status read_numbers(struct cln_safetensors *file, const struct span *spans, size_t data_bytes,
+                                    FILE *stream) {
+    unsigned char *at = file->numbers = malloc(data_bytes + ALIGN * (file->tensor_count + 1));
+    if (!at)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu bytes", data_bytes);
+    for (size_t i = 0; i < file->tensor_count; i++) {
+        struct cln_safetensor *tensor = spans[i].tensor;
+        size_t bytes = spans[i].end - spans[i].begin;
+        enum cln_status status = read_bytes(at, bytes, stream);
+        if (status != CLN_OK)
+            return status;
+        swap_on_big_endian(at, tensor->count, dtypes[tensor->dtype].bytes);
+        tensor->data = at;
+        at += round_up(bytes);
+    }
+    return CLN_OK;
+}
+
+enum cln_status cln_safetensors_read(struct cln_safetensors **out, const char *path) {
+    *out = NULL;
+    FILE *stream = fopen(path, "rbe");
+    if (!stream)
+        return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO, "cannot open %s: %s", path, strerror(errno));
+    struct span *spans = NULL;
+    size_t data_bytes = 0;
+    enum cln_status status;
+    struct cln_safetensors *file = calloc(1, sizeof(*file));
+    if (!file) {
+        status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for a file's description");
+        goto cleanup;
+    }
+    status = read_header(file, stream, &data_bytes);
+    if (status == CLN_OK)
+        status = parse_header(file, &spans, data_bytes);
+    if (status == CLN_OK)
+        status = check_layout(spans, file->tensor_count, data_bytes);
+    if (status == CLN_OK)
+        status = read_numbers(file, spans, data_bytes, stream);
+cleanup:
+    free(spans);
+    fclose(stream);
+    if (status != CLN_OK) {
+        cln_safetensors_destroy(&file);
+        return cln_fail_within(status, "%s", path);
+    }
+    *out = file;
+    return CLN_OK;
+}
+
+void cln_safetensors_destroy(struct cln_safetensors **file) {
+    if (!*file)
+        return;
+    json_decref((*file)->header);
+    free((*file)->tensors);
+    free((*file)->metadata);
+    free((*file)->numbers);
+    free(*file);
+    *file = NULL;
+}
+
+const struct cln_safetensor *cln_safetensors_find(const struct cln_safetensors *file, const char *name) {
+    for (size_t i = 0; i < file->tensor_count; i++) {
+        if (strcmp(file->tensors[i].name, name) == 0)
+            return &file->tensors[i];
+    }
+    return NULL;
+}
+
+const char *cln_safetensors_metadata(const struct cln_safetensors *file, const char *key) {
+    for (size_t i = 0; i < file->metadata_count; i++) {
+        if (strcmp(file->metadata[i].key, key) == 0)
+            return file->metadata[i].value;
+    }
+    return NULL;
+}
+
+/* ---- Writing ---- */
+
+/* The widest numbers come first in the file, so that each is aligned: some readers map the file. The header
+ * keeps the caller's order. */
+static size_t begin_of(const struct cln_safetensor *tensors, size_t count, size_t index) {
+    size_t begin = 0, own_bytes = dtypes[tensors[index].dtype].bytes;
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = dtypes[tensors[i].dtype].bytes;
+        if (bytes > own_bytes || (bytes == own_bytes && i < index))
+            begin += tensors[i].count * bytes;
+    }
+    return begin;
+}
+
+static json_t *make_header(const struct cln_safetensor *tensors, size_t tensor_count,
+                           const struct cln_safetensors_metadata *metadata, size_t metadata_count) {
+    json_t *header = json_object(), *strings = json_object();
+    int failed = !header || !strings;
+    for (size_t i = 0; i < metadata_count; i++)
+        failed |= json_object_set_new(strings, metadata[i].key, json_string(metadata[i].value));
+    failed |= json_object_set_new(header, metadata_key, strings);
+    for (size_t i = 0; i < tensor_count; i++) {
+        const struct cln_safetensor *tensor = &tensors[i];
+        json_t *shape = json_array();
+        for (int d = 0; d < tensor->rank; d++)
+            failed |= json_array_append_new(shape, json_integer((json_int_t)tensor->dims[d]));
+        size_t begin = begin_of(tensors, tensor_count, i);
+        size_t end = begin + tensor->count * dtypes[tensor->dtype].bytes;
+        failed |= json_object_set_new(header, tensor->name,
+                                      json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[tensor->dtype].name, "shape",
+                                                shape, "data_offsets", (json_int_t)begin, (json_int_t)end));
+    }
+    if (failed) {
+        json_decref(header);
+        header = NULL;
+    }
+    return header;
+}
+
+static void write_number(const void *number, size_t bytes, FILE *stream) {
+    unsigned char copy[8];
+    memcpy(copy, number, bytes);
+    swap_on_big_endian(copy, 1, bytes);
+    fwrite(copy, 1, bytes, stream);
+}
+
+static void write_numbers(const struct cln_safetensor *tensors, size_t count, FILE *stream) {
+    static const size_t widths[] = {8, 4, 1}; /* as begin_of */
+    for (size_t w = 0; w < sizeof(widths) / sizeof(widths[0]); w++) {
+        for (size_t i = 0; i < count; i++) {
+            const unsigned char *number = tensors[i].data;
+            if (dtypes[tensors[i].dtype].bytes != widths[w])
+                continue;
+            for (size_t n = 0; n < tensors[i].count; n++, number += widths[w])
+                write_number(number, widths[w], stream);
+        }
+    }
+}
+
+enum cln_status cln_safetensors_write(const char *path, const struct cln_safetensor *tensors, size_t tensor_count,
+                                      const struct cln_safetensors_metadata *metadata, size_t metadata_count) {
+    json_t *header = make_header(tensors, tensor_count, metadata, metadata_count);
+    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+    json_decref(header);
+    if (!text)
+        return cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for the header, or a text in it is not UTF-8", path);
+
+    struct cln_replacement file = {0};
+    enum cln_status status = cln_replace_begin(&file, path);
+    if (status == CLN_OK) {
+        uint64_t header_bytes = round_up(strlen(text));
+        write_number(&header_bytes, LENGTH_BYTES, file.stream);
+        fprintf(file.stream, "%-*s", (int)header_bytes, text);
+        write_numbers(tensors, tensor_count, file.stream);
+        status = cln_replace_commit(&file);
+    }
+    cln_replace_end(&file);
+    free(text);
+    return status;
+}

@@ -1,0 +1,338 @@
+/* The loop a newcomer reads first: an epoch is a shuffled order, then steps that only feed the device's queue,
+ * then an evaluation. The host reads loss and accuracy a few times a second and waits only to throttle. */
+#include "src/train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/profile.h"
+#include "host/select.h"
+#include "host/timeline.h"
+#include "src/data/preprocess.h"
+#include "src/data/random.h"
+#include "src/engine/engine.h"
+#include "src/train/checkpoint.h"
+#include "src/train/timings.h"
+
+struct cln_trainer {
+    struct cln_trainer_params params;
+    struct ocl_context *context;
+    struct ocl_profile *profile;
+    struct cln_engine *engine;
+    char device[320];
+    struct cln_random shuffle;
+    uint32_t *order;                /* of the training samples, shuffled further every epoch */
+    float *mean, *inverse_deviation; /* of the input's features, or NULL */
+    int epoch;                      /* epochs begun */
+    size_t steps;                   /* steps done in all */
+};
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
+static enum cln_status initialize_parameters(struct cln_trainer *t) {
+    const struct cln_network *network = t->params.network;
+    float *values = calloc(network->parameter_floats, sizeof *values);
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", network->parameter_floats);
+    struct cln_random random;
+    cln_random_seed(&random, t->params.seed, CLN_STREAM_INIT);
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        const struct cln_tensor_info *tensor = &network->tensors[i];
+        const double bound = tensor->fan_in > 0 ? 1.0 / sqrt((double)tensor->fan_in) : 0.0;
+        for (size_t k = 0; tensor->trainable && k < tensor->count; k++)
+            values[tensor->offset + k] = tensor->role == CLN_GAMMA  ? 1.0f
+                                         : tensor->role == CLN_BETA ? 0.0f
+                                                                    : (float)((2.0 * cln_random_uniform(&random) - 1.0) * bound);
+    }
+    enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
+    free(values);
+    return status;
+}
+
+static enum cln_status open_device(struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    const struct ocl_profile_params profile = {
+        .keys = cln_tuning_keys, .key_count = cln_tuning_key_count, .file = p->profile_file};
+    struct ocl_device device;
+    enum cln_status status = ocl_device_find(&device, p->device);
+    if (status == CLN_OK)
+        status = ocl_profile_load(&t->profile, &device, &profile);
+    if (status == CLN_OK)
+        status = ocl_context_create(&t->context, &device,
+                                    &(struct ocl_context_params){.timings = p->timings, .kernel_folder = p->kernel_folder});
+    if (status == CLN_OK)
+        snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device.name, device.platform,
+                 ocl_profile_name(t->profile));
+    return status;
+}
+
+static enum cln_status measure_standard(struct cln_trainer *t) {
+    const struct cln_shape input = t->params.network->input;
+    const size_t features = cln_shape_count(input);
+    t->mean = malloc(features * sizeof *t->mean);
+    t->inverse_deviation = malloc(features * sizeof *t->inverse_deviation);
+    if (!t->mean || !t->inverse_deviation)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu features", features);
+    return cln_standardize_measure(t->mean, t->inverse_deviation, &t->params.data->train, input.height, input.width);
+}
+
+static enum cln_status check_params(const struct cln_trainer_params *p) {
+    const struct cln_shape input = p->network->input, image = p->data->train.shape;
+    const int height = p->resize > 0 ? p->resize : image.height, width = p->resize > 0 ? p->resize : image.width;
+    if (input.channels != image.channels || input.height != height || input.width != width)
+        return cln_fail(CLN_INVALID, "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
+                        p->network->name, input.channels, input.height, input.width, p->data->name, image.channels,
+                        height, width);
+    if (p->data->class_count > p->network->classes)
+        return cln_fail(CLN_INVALID, "network %s tells %d classes apart, %s has %d", p->network->name,
+                        p->network->classes, p->data->name, p->data->class_count);
+    return CLN_OK;
+}
+
+static enum cln_status create_engine(struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    struct cln_tuning tuning;
+    enum cln_status status = cln_tuning_create(&tuning, t->profile, ocl_context_device(t->context));
+    if (status != CLN_OK)
+        return status;
+    return cln_engine_create(
+        &t->engine, t->context,
+        &(struct cln_engine_params){
+            .network = p->network,
+            .tuning = &tuning,
+            .optimizer = p->optimizer,
+            .batch_size = p->batch_size,
+            .image = p->data->train.shape,
+            .train = {p->data->train.pixels, p->data->train.labels, p->data->train.count},
+            .test = {p->data->test.pixels, p->data->test.labels, p->data->test.count},
+            .mean = t->mean,
+            .inverse_deviation = t->inverse_deviation,
+        });
+}
+
+enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
+    *out = NULL;
+    enum cln_status status = check_params(params);
+    if (status != CLN_OK)
+        return status;
+    struct cln_trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
+    t->params = *params;
+    if (t->params.batch_size == 0)
+        t->params.batch_size = 256;
+    const size_t count = params->data->train.count;
+    t->order = malloc(count * sizeof *t->order);
+    if (!t->order)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu samples", count);
+    cln_random_seed(&t->shuffle, params->seed, CLN_STREAM_SHUFFLE);
+    if (status == CLN_OK && params->standardize)
+        status = measure_standard(t);
+    if (status == CLN_OK)
+        status = open_device(t);
+    if (status == CLN_OK)
+        status = create_engine(t);
+    if (status == CLN_OK)
+        status = initialize_parameters(t);
+    if (status != CLN_OK)
+        cln_trainer_destroy(&t);
+    *out = t;
+    return status;
+}
+
+void cln_trainer_destroy(struct cln_trainer **trainer) {
+    struct cln_trainer *t = *trainer;
+    if (!t)
+        return;
+    *trainer = NULL;
+    cln_engine_destroy(&t->engine);
+    ocl_context_destroy(&t->context);
+    ocl_profile_destroy(&t->profile);
+    free(t->order);
+    free(t->mean);
+    free(t->inverse_deviation);
+    free(t);
+}
+
+const char *cln_trainer_device(const struct cln_trainer *trainer) {
+    return trainer->device;
+}
+
+static struct cln_metrics metrics_of(const struct cln_state *state) {
+    const double n = state->seen > 0 ? state->seen : 1;
+    return (struct cln_metrics){.samples = (size_t)state->seen, .loss = state->loss_sum / n, .accuracy = state->hits / n};
+}
+
+/* The state as of the last step queued, waited for. */
+static enum cln_status read_state(struct cln_trainer *t, enum cln_engine_set set, struct cln_state *state) {
+    struct ocl_ticket *ticket = NULL;
+    enum cln_status status = cln_engine_state(t->engine, set, state, &ticket);
+    return status == CLN_OK ? ocl_ticket_wait(&ticket) : status;
+}
+
+static enum cln_status fail_nonfinite(struct cln_trainer *t, const struct cln_state *state) {
+    char where[192];
+    enum cln_status status = cln_engine_find_nonfinite(t->engine, where, sizeof where);
+    if (status != CLN_OK)
+        return status;
+    return cln_fail(CLN_NUMERIC,
+                    "epoch %d, step %d: the loss is not finite; it began at %s. Try a smaller learning rate (--lr)",
+                    t->epoch, state->batches, where);
+}
+
+/* How far the host may run ahead of the device, in steps. */
+enum { STEPS_IN_FLIGHT = 32 };
+
+struct loop {
+    struct cln_state state; /* target of the read under way; valid once it was waited for */
+    struct ocl_ticket *ticket;
+    double start, reported;
+    size_t steps; /* of the epoch */
+    bool stopped;
+};
+
+/* Waits for the read begun STEPS_IN_FLIGHT steps ago, which throttles; reports what it brought; begins the next. */
+static enum cln_status pace(struct cln_trainer *t, struct loop *loop) {
+    enum cln_status status = CLN_OK;
+    if (loop->ticket) {
+        status = ocl_ticket_wait(&loop->ticket);
+        if (status == CLN_OK && loop->state.frozen)
+            status = fail_nonfinite(t, &loop->state);
+        const double time = now();
+        if (status == CLN_OK && t->params.progress && time - loop->reported > 0.2) {
+            const struct cln_metrics metrics = metrics_of(&loop->state);
+            const struct cln_progress progress = {.epoch = t->epoch,
+                                                  .step = (size_t)loop->state.batches,
+                                                  .steps = loop->steps,
+                                                  .samples = metrics.samples,
+                                                  .loss = metrics.loss,
+                                                  .accuracy = metrics.accuracy,
+                                                  .seconds = time - loop->start};
+            loop->stopped = !t->params.progress(t->params.user, &progress);
+            loop->reported = time;
+        }
+    }
+    if (status == CLN_OK)
+        status = cln_engine_state(t->engine, CLN_TRAIN, &loop->state, &loop->ticket);
+    return status == CLN_OK ? ocl_context_flush(t->context) : status;
+}
+
+static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
+    const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
+    struct loop loop = {.start = now(), .steps = (count + batch - 1) / batch};
+    loop.reported = loop.start;
+
+    cln_random_permutation(&t->shuffle, t->order, count);
+    enum cln_status status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
+    for (size_t step = 0; step < loop.steps && status == CLN_OK && !loop.stopped; step++) {
+        status = cln_engine_step(t->engine, CLN_TRAIN);
+        t->steps++;
+        if (status == CLN_OK && (step + 1) % STEPS_IN_FLIGHT == 0)
+            status = pace(t, &loop);
+        loop.stopped |= t->params.max_steps > 0 && t->steps >= t->params.max_steps;
+    }
+    if (loop.ticket) {
+        enum cln_status read = ocl_ticket_wait(&loop.ticket);
+        status = status == CLN_OK ? read : status;
+    }
+    if (status == CLN_OK)
+        status = read_state(t, CLN_TRAIN, &loop.state);
+    if (status == CLN_OK && loop.state.frozen)
+        status = fail_nonfinite(t, &loop.state);
+    epoch->train = metrics_of(&loop.state);
+    epoch->train_seconds = now() - loop.start;
+    epoch->stopped = loop.stopped;
+    return status;
+}
+
+enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
+    *epoch = (struct cln_epoch){.epoch = ++t->epoch};
+    enum cln_status status = train_epoch(t, epoch);
+    if (status != CLN_OK || epoch->stopped)
+        return status;
+    const double start = now();
+    status = cln_trainer_evaluate(t, &epoch->test, NULL);
+    epoch->test_seconds = now() - start;
+    return status;
+}
+
+static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion) {
+    const struct cln_images *test = &t->params.data->test;
+    const size_t classes = (size_t)t->params.data->class_count;
+    int *predicted = malloc(test->count * sizeof *predicted);
+    if (!predicted)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu predictions", test->count);
+    enum cln_status status = cln_engine_predicted(t->engine, predicted, test->count);
+    memset(confusion, 0, classes * classes * sizeof *confusion);
+    for (size_t i = 0; i < test->count && status == CLN_OK; i++)
+        if ((size_t)predicted[i] < classes)
+            confusion[test->labels[i] * classes + (size_t)predicted[i]]++;
+    free(predicted);
+    return status;
+}
+
+enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *metrics, size_t *confusion) {
+    const size_t count = t->params.data->test.count, batch = (size_t)t->params.batch_size;
+    struct cln_state state = {0};
+    enum cln_status status = cln_engine_begin(t->engine, CLN_TEST, NULL, count);
+    for (size_t done = 0; done < count && status == CLN_OK; done += batch) {
+        status = cln_engine_step(t->engine, CLN_TEST);
+        if (status == CLN_OK && (done / batch + 1) % STEPS_IN_FLIGHT == 0)
+            status = read_state(t, CLN_TEST, &state);
+    }
+    if (status == CLN_OK)
+        status = read_state(t, CLN_TEST, &state);
+    if (status == CLN_OK && state.frozen)
+        status = cln_fail(CLN_NUMERIC, "evaluation: the loss is not finite at sample %d of the test set", state.position);
+    *metrics = metrics_of(&state);
+    return status == CLN_OK && confusion ? count_confusion(t, confusion) : status;
+}
+
+enum cln_status cln_trainer_save(struct cln_trainer *t, const char *path) {
+    const struct cln_network *network = t->params.network;
+    float *parameters = malloc((network->parameter_floats + network->running_floats) * sizeof *parameters);
+    if (!parameters)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", network->parameter_floats);
+    float *running = parameters + network->parameter_floats;
+    enum cln_status status = cln_engine_read(t->engine, CLN_PARAMETERS, parameters);
+    if (status == CLN_OK)
+        status = cln_engine_read(t->engine, CLN_RUNNING, running);
+    struct cln_state state = {0};
+    if (status == CLN_OK)
+        status = read_state(t, CLN_TRAIN, &state);
+    if (status == CLN_OK)
+        status = cln_checkpoint_write(path, &(struct cln_checkpoint){
+                                                .network = (struct cln_network *)network,
+                                                .parameters = parameters,
+                                                .running = running,
+                                                .batches_tracked = (uint64_t)state.step,
+                                                .resize = t->params.resize,
+                                                .mean = t->mean,
+                                                .inverse_deviation = t->inverse_deviation,
+                                            });
+    free(parameters);
+    return status;
+}
+
+enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
+    struct cln_checkpoint *checkpoint = NULL;
+    enum cln_status status = cln_checkpoint_read(&checkpoint, path, t->params.network);
+    if (status == CLN_OK)
+        status = cln_engine_write(t->engine, CLN_PARAMETERS, checkpoint->parameters);
+    if (status == CLN_OK)
+        status = cln_engine_write(t->engine, CLN_RUNNING, checkpoint->running);
+    cln_checkpoint_destroy(&checkpoint);
+    return status;
+}
+
+enum cln_status cln_trainer_timings(struct cln_trainer *t, char **out) {
+    return cln_timings_text(out, t->context);
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Counts test cases over runs of the tests: count.py [--no-skips] NAME=testlog.json ...
+
+Reads Meson's test logs and, inside them, what cmocka and unittest say about their cases. Prints a line per run, every
+case that was skipped, and the total as the last line. Exits with 1 on a failure, or on a skip with --no-skips.
+"""
+import json
+import re
+import sys
+from pathlib import Path
+
+CMOCKA = re.compile(r"^\[  (PASSED |FAILED |SKIPPED) \] (\d+) test\(s\)", re.MULTILINE)
+UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(.*)$", re.MULTILINE)
+SKIPPED_CASE = re.compile(r"^(?:\[  SKIPPED \] (\w+)$|(\w+ \(.*\) \.\.\. skipped .*)$)", re.MULTILINE)
+
+
+def count_cases(result, output):
+    """(passed, failed, skipped) of one test program."""
+    passed = failed = skipped = 0
+    for word, number in CMOCKA.findall(output):
+        passed += int(number) if word == "PASSED " else 0
+        failed += int(number) if word == "FAILED " else 0
+        skipped += int(number) if word == "SKIPPED" else 0
+    for total, details in UNITTEST.findall(output):
+        bad = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", details))
+        left_out = sum(int(n) for n in re.findall(r"skipped=(\d+)", details))
+        passed, failed, skipped = passed + int(total) - bad - left_out, failed + bad, skipped + left_out
+    if result == "SKIP" and skipped == 0:
+        skipped = 1
+    elif result not in ("OK", "SKIP", "EXPECTEDFAIL") and failed == 0:
+        failed = 1  # a crash or a timeout: what the program counted before it is not the whole
+    elif passed + failed + skipped == 0:
+        passed = 1
+    return passed, failed, skipped
+
+
+def read_run(path):
+    """Totals of one log, seconds, and the names of what was skipped or failed."""
+    totals, seconds, remarks = [0, 0, 0], 0.0, []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        test = json.loads(line)
+        output = test.get("stdout", "") + "\n" + test.get("stderr", "")
+        counts = count_cases(test["result"], output)
+        totals = [a + b for a, b in zip(totals, counts)]
+        seconds += test.get("duration", 0)
+        if counts[1] > 0:
+            remarks.append(f"failed: {test['name']}")
+        names = ["".join(found) for found in SKIPPED_CASE.findall(output)] or [""]
+        remarks += [f"skipped: {test['name']} {name}".rstrip() for name in names if counts[2] > 0]
+    return totals, seconds, remarks
+
+
+def main():
+    no_skips = "--no-skips" in sys.argv
+    grand = [0, 0, 0]
+    print()
+    for argument in (a for a in sys.argv[1:] if a != "--no-skips"):
+        name, path = argument.split("=", 1)
+        totals, seconds, remarks = read_run(Path(path))
+        grand = [a + b for a, b in zip(grand, totals)]
+        print("{:<12} {:>4} passed, {} failed, {} skipped, {:.1f} s".format(name, *totals, seconds))
+        for remark in remarks:
+            print(f"  {remark}")
+    print("{} passed, {} failed, {} skipped".format(*grand))
+    return 1 if grand[1] > 0 or sum(grand) == 0 or (no_skips and grand[2] > 0) else 0
+
+
+sys.exit(main())

@@ -1,0 +1,106 @@
+"""The tree's own rules: who may include whom, where OpenCL is named, who prints. Argument: the source folder."""
+import re
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(sys.argv.pop(1))
+
+# Folder -> the lower folders whose headers it may include; its own it always may.
+MAY_INCLUDE = {
+    "host": set(),
+    "src/model": {"host"},
+    "src/data": {"host", "src/model"},
+    "src/engine": {"host", "src/model", "src/data", "kernels"},  # structs that both sides read
+    "src/check": {"host", "src/model", "src/data", "src/engine"},
+    "src/tune": {"host", "src/model", "src/data", "src/engine"},
+    "src/train": {"host", "src/model", "src/data", "src/engine"},
+    "src/cli": {"host", "src/model", "src/data", "src/engine", "src/check", "src/tune", "src/train"},
+    "src": {"host", "src/model", "src/data", "src/train"},  # clenet.h, the public face
+    "examples": set(),  # <clenet.h> alone
+}
+# Operations stand alone, but for: a linear layer through CLBlast has its statistics launched apart.
+OPERATION_MAY_INCLUDE = {"linear": {"batchnorm"}}
+OPENCL_NAME = re.compile(r"\b(?:cl_\w+|CL_\w+|cl[A-Z]\w*|CLBlast\w*|clblast\w*)|<(?:CL|OpenCL)/|<clblast")
+PRINTING = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort)\s*\(|\b(?:stdout|stderr)\b")
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+
+
+def sources(folder, *suffixes):
+    return sorted(path for path in (ROOT / folder).glob("*") if path.suffix in suffixes)
+
+
+def code_of(path):
+    """The text without comments and strings, so that both may speak of anything."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
+    return re.sub(r'"(?:\\.|[^"\\\n])*"', '""', text)
+
+
+def findings(folders, pattern):
+    """Every line of the folders' code that fits the pattern, as "file: what"."""
+    return [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for folder in folders
+        for path in sources(folder, ".c", ".h")
+        for match in pattern.finditer(code_of(path))
+    ]
+
+
+class Tree(unittest.TestCase):
+    def test_every_folder_of_sources_has_a_rule(self):
+        found = {str(p.parent.relative_to(ROOT)) for top in ("host", "src", "examples") for p in (ROOT / top).rglob("*.[ch]")}
+        self.assertTrue(found)
+        self.assertLessEqual(found, set(MAY_INCLUDE))
+
+    def test_nobody_includes_upwards(self):
+        wrong, seen = [], 0
+        for folder, lower in MAY_INCLUDE.items():
+            for path in sources(folder, ".c", ".h"):
+                for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+                    seen += 1
+                    target = str(Path(name).parent)
+                    if target != folder and target not in lower:
+                        wrong.append(f"{path.relative_to(ROOT)} includes {name}")
+        self.assertGreater(seen, 20)
+        self.assertEqual(wrong, [])
+
+    def test_includes_are_written_from_the_root(self):
+        generated = {"embedded.c", "builtin.c"}
+        wrong = [
+            f"{path.relative_to(ROOT)} includes {name}"
+            for top in ("host", "src", "tests", "examples")
+            for path in sorted((ROOT / top).rglob("*.[ch]"))
+            for name in INCLUDE.findall(path.read_text(encoding="utf-8"))
+            if not (ROOT / name).is_file() and Path(name).name not in generated
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_stage_operations_do_not_include_each_other(self):
+        operations = {path.stem for path in sources("kernels", ".cl")}
+        self.assertTrue(operations)
+        wrong = [
+            f"{path.relative_to(ROOT)} includes {name}"
+            for path in sources("src/engine", ".c", ".h")
+            if path.stem in operations
+            for name in INCLUDE.findall(path.read_text(encoding="utf-8"))
+            if Path(name).stem in operations - {path.stem} - OPERATION_MAY_INCLUDE.get(path.stem, set())
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_opencl_is_named_in_host_only(self):
+        self.assertNotEqual(findings(["host"], OPENCL_NAME), [], "the pattern finds what it is for")
+        self.assertEqual(findings(set(MAY_INCLUDE) - {"host"}, OPENCL_NAME), [])
+
+    def test_only_programs_print_or_exit(self):
+        self.assertNotEqual(findings(["src/cli"], PRINTING), [], "the pattern finds what it is for")
+        self.assertEqual(findings(set(MAY_INCLUDE) - {"src/cli", "examples"}, PRINTING), [])
+
+    def test_comments_and_strings_are_not_code(self):
+        self.assertTrue(OPENCL_NAME.search("cl_mem x;"))
+        self.assertTrue(OPENCL_NAME.search("#include <CL/cl.h>"))
+        self.assertFalse(OPENCL_NAME.search("cln_fail(clenet, cleanup)"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

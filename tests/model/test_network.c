@@ -1,0 +1,508 @@
+/* Networks from names, files and text: what is understood, what is refused and with which words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "src/model/network.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The cases below write ' for " to stay readable. */
+static char *with_quotes(const char *text) {
+    char *copy = strdup(text);
+    assert_non_null(copy);
+    for (char *at = copy; (at = strchr(at, '\'')); at++)
+        *at = '"';
+    return copy;
+}
+
+static enum cln_status parse(struct cln_network **network, const char *text, const struct cln_network_params *params) {
+    char *quoted = with_quotes(text);
+    enum cln_status status = cln_network_parse(network, quoted, strlen(quoted), "test.json", params);
+    free(quoted);
+    return status;
+}
+
+static struct cln_network *load(const char *name, const struct cln_network_params *params) {
+    struct cln_network *network;
+    if (cln_network_load(&network, name, params) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    return network;
+}
+
+static struct cln_network *parsed(const char *text) {
+    struct cln_network *network;
+    if (parse(&network, text, NULL) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    return network;
+}
+
+static void assert_shape(struct cln_shape shape, int channels, int height, int width) {
+    assert_int_equal(shape.channels, channels);
+    assert_int_equal(shape.height, height);
+    assert_int_equal(shape.width, width);
+}
+
+static void assert_same_network(const struct cln_network *p, const struct cln_network *q) {
+    assert_string_equal(p->name, q->name);
+    assert_shape(p->input, q->input.channels, q->input.height, q->input.width);
+    assert_int_equal(p->classes, q->classes);
+    assert_int_equal(p->layer_count, q->layer_count);
+    for (size_t i = 0; i < p->layer_count; i++) {
+        char a[256], b[256];
+        cln_layer_describe(&p->layers[i], a, sizeof(a));
+        cln_layer_describe(&q->layers[i], b, sizeof(b));
+        assert_string_equal(a, b);
+        assert_int_equal(p->layers[i].flat, q->layers[i].flat);
+        assert_shape(p->layers[i].out, q->layers[i].out.channels, q->layers[i].out.height, q->layers[i].out.width);
+        if (p->layers[i].kind == CLN_LAYER_BATCHNORM) {
+            assert_true(p->layers[i].batchnorm.eps == q->layers[i].batchnorm.eps);
+            assert_true(p->layers[i].batchnorm.momentum == q->layers[i].batchnorm.momentum);
+        }
+    }
+    assert_int_equal(p->tensor_count, q->tensor_count);
+    assert_memory_equal(p->tensors, q->tensors, p->tensor_count * sizeof(*p->tensors));
+}
+
+static void bn_lenet_has_the_missions_numbers(void **state) {
+    (void)state;
+    struct cln_network *network = load("bn-lenet", NULL);
+    assert_string_equal(network->name, "bn-lenet");
+    assert_int_equal(network->parameter_count, 44878);
+    assert_int_equal(network->running_count, 452);
+    assert_int_equal(network->classes, 10);
+    assert_int_equal(network->layer_count, 16);
+    assert_int_equal(network->tensor_count, 5 * 2 + 4 * 4);
+    assert_shape(network->layers[0].out, 6, 24, 24);
+    assert_shape(network->layers[7].out, 16, 4, 4);
+    assert_shape(network->layers[8].out, 256, 1, 1);
+    assert_false(network->layers[7].flat);
+    assert_true(network->layers[8].flat);
+    double forward, training;
+    cln_network_multiply_adds(network, &forward, &training);
+    assert_true(forward == 281640);
+    assert_true(training == 758520);
+    cln_network_destroy(&network);
+    assert_null(network);
+}
+
+static void lenet_is_the_same_without_batch_norm(void **state) {
+    (void)state;
+    struct cln_network *network = load("lenet", NULL);
+    assert_int_equal(network->parameter_count, 44878 - 452);
+    assert_int_equal(network->running_count, 0);
+    assert_int_equal(network->running_floats, 0);
+    assert_int_equal(network->layer_count, 12);
+    assert_int_equal(network->layers[7].linear.in_features, 256);
+    cln_network_destroy(&network);
+}
+
+static void builtins_are_listed_and_named_when_missed(void **state) {
+    (void)state;
+    const char *const *names = cln_network_builtins();
+    assert_string_equal(names[0], "bn-lenet");
+    assert_string_equal(names[1], "lenet");
+    assert_null(names[2]);
+    struct cln_network *network;
+    assert_int_equal(cln_network_load(&network, "no-such-network", NULL), CLN_NOT_FOUND);
+    assert_null(network);
+    assert_non_null(strstr(cln_error_message(), "bn-lenet, lenet"));
+    assert_int_equal(cln_network_load(&network, "/", NULL), CLN_IO);
+    assert_null(network);
+}
+
+static void tensors_come_in_state_dict_order(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        enum cln_tensor_role role;
+        int rank, dims[4], fan_in;
+        size_t offset;
+    } expected[] = {
+        {"0.weight", CLN_WEIGHT, 4, {6, 1, 5, 5}, 25, 0}, /* 150 floats */
+        {"0.bias", CLN_BIAS, 1, {6}, 25, 192},
+        {"1.weight", CLN_GAMMA, 1, {6}, 0, 256},
+        {"1.bias", CLN_BETA, 1, {6}, 0, 320},
+        {"1.running_mean", CLN_RUNNING_MEAN, 1, {6}, 0, 0},
+        {"1.running_var", CLN_RUNNING_VAR, 1, {6}, 0, 64},
+        {"4.weight", CLN_WEIGHT, 4, {16, 6, 5, 5}, 150, 384}, /* 2400 floats */
+        {"4.bias", CLN_BIAS, 1, {16}, 150, 2816},
+        {"5.weight", CLN_GAMMA, 1, {16}, 0, 2880},
+        {"5.bias", CLN_BETA, 1, {16}, 0, 2944},
+        {"5.running_mean", CLN_RUNNING_MEAN, 1, {16}, 0, 128},
+        {"5.running_var", CLN_RUNNING_VAR, 1, {16}, 0, 192},
+        {"9.weight", CLN_WEIGHT, 2, {120, 256}, 256, 3008},
+        {"9.bias", CLN_BIAS, 1, {120}, 256, 3008 + 30720},
+    };
+    struct cln_network *network = load("bn-lenet", NULL);
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        const struct cln_tensor_info *tensor = &network->tensors[i];
+        assert_string_equal(tensor->name, expected[i].name);
+        assert_int_equal(tensor->role, expected[i].role);
+        assert_int_equal(tensor->rank, expected[i].rank);
+        assert_memory_equal(tensor->dims, expected[i].dims, sizeof(tensor->dims));
+        assert_int_equal(tensor->fan_in, expected[i].fan_in);
+        assert_int_equal(tensor->offset, expected[i].offset);
+        assert_int_equal(tensor->trainable, expected[i].role < CLN_RUNNING_MEAN);
+    }
+    cln_network_destroy(&network);
+}
+
+/* Every tensor is aligned, lies in its buffer and overlaps none before it; the counts are their sums. */
+static void tensors_tile_their_buffers(void **state) {
+    (void)state;
+    struct cln_network *network = load(CLN_EXAMPLES "/bn-cnn-relu.json", NULL);
+    size_t ends[2] = {0, 0}, counts[2] = {0, 0};
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        const struct cln_tensor_info *tensor = &network->tensors[i];
+        size_t product = 1;
+        for (int d = 0; d < tensor->rank; d++)
+            product *= (size_t)tensor->dims[d];
+        assert_int_equal(tensor->count, product);
+        assert_int_equal(tensor->offset % CLN_TENSOR_ALIGN, 0);
+        assert_true(tensor->offset >= ends[tensor->trainable]);
+        ends[tensor->trainable] = tensor->offset + tensor->count;
+        counts[tensor->trainable] += tensor->count;
+    }
+    assert_int_equal(counts[1], network->parameter_count);
+    assert_int_equal(counts[0], network->running_count);
+    assert_true(ends[1] <= network->parameter_floats && network->parameter_floats < ends[1] + CLN_TENSOR_ALIGN);
+    assert_true(ends[0] <= network->running_floats && network->running_floats < ends[0] + CLN_TENSOR_ALIGN);
+    assert_int_equal(network->parameter_floats % CLN_TENSOR_ALIGN, 0);
+    cln_network_destroy(&network);
+}
+
+static void every_option_arrives(void **state) {
+    (void)state;
+    struct cln_network *network =
+        parsed("{'name': 'all', 'input': [3, 20, 30], 'layers': ["
+               "{'type': 'Conv2d', 'in_channels': 3, 'out_channels': 4, 'kernel_size': [3, 5], 'stride': [2, 1],"
+               " 'padding': [1, 2], 'bias': false},"
+               "{'type': 'BatchNorm2d', 'num_features': 4, 'momentum': 0.25, 'eps': 0.001,"
+               " 'biased_running_variance': true},"
+               "{'type': 'AvgPool2d', 'kernel_size': [2, 3], 'stride': [1, 2], 'padding': [1, 0]},"
+               "{'type': 'MaxPool2d', 'kernel_size': 3},"
+               "{'type': 'Flatten'},"
+               "{'type': 'Linear', 'in_features': 48, 'out_features': 5, 'bias': false},"
+               "{'type': 'BatchNorm1d'}]}");
+    const struct cln_conv2d *conv = &network->layers[0].conv2d;
+    assert_shape(conv->in, 3, 20, 30);
+    assert_shape(conv->out, 4, 10, 30);
+    assert_int_equal(conv->kernel_h, 3);
+    assert_int_equal(conv->kernel_w, 5);
+    assert_int_equal(conv->stride_h, 2);
+    assert_int_equal(conv->stride_w, 1);
+    assert_int_equal(conv->padding_h, 1);
+    assert_int_equal(conv->padding_w, 2);
+    assert_false(conv->bias);
+    const struct cln_batchnorm *norm = &network->layers[1].batchnorm;
+    assert_shape(norm->shape, 4, 10, 30);
+    assert_true(norm->momentum == 0.25 && norm->eps == 0.001 && norm->biased_running_variance);
+    const struct cln_pool2d *pool = &network->layers[2].pool2d;
+    assert_int_equal(pool->kind, CLN_POOL_AVERAGE);
+    assert_shape(pool->out, 4, 11, 14);
+    pool = &network->layers[3].pool2d;
+    assert_int_equal(pool->kind, CLN_POOL_MAX);
+    assert_int_equal(pool->stride_h, 3); /* as the kernel */
+    assert_int_equal(pool->stride_w, 3);
+    assert_shape(pool->out, 4, 3, 4); /* trailing rows and columns are dropped */
+    assert_false(network->layers[5].linear.bias);
+    norm = &network->layers[6].batchnorm;
+    assert_true(norm->momentum == 0.1 && norm->eps == 1e-5 && !norm->biased_running_variance);
+    assert_int_equal(network->tensor_count, 1 + 4 + 1 + 4);
+    cln_network_destroy(&network);
+}
+
+static void layers_read_as_in_pytorch(void **state) {
+    (void)state;
+    static const struct {
+        const char *layer, *description;
+    } cases[] = {
+        {"{'type': 'Conv2d', 'out_channels': 6, 'kernel_size': 5}", "Conv2d(1, 6, kernel_size=5, stride=1)"},
+        {"{'type': 'Conv2d', 'out_channels': 6, 'kernel_size': [5, 3], 'padding': [0, 1], 'bias': false}",
+         "Conv2d(1, 6, kernel_size=(5, 3), stride=1, padding=(0, 1), bias=False)"},
+        {"{'type': 'BatchNorm2d'}", "BatchNorm2d(1, eps=1e-05, momentum=0.1)"},
+        {"{'type': 'MaxPool2d', 'kernel_size': 2}", "MaxPool2d(kernel_size=2, stride=2, padding=0)"},
+        {"{'type': 'Tanh'}", "Tanh()"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[512], description[128];
+        snprintf(text, sizeof(text),
+                 "{'input': [1, 9, 9], 'layers': [%s, {'type': 'Flatten'}, {'type': 'Linear', 'out_features': 2}]}",
+                 cases[i].layer);
+        struct cln_network *network = parsed(text);
+        cln_layer_describe(&network->layers[0], description, sizeof(description));
+        assert_string_equal(description, cases[i].description);
+        char cut[8];
+        cln_layer_describe(&network->layers[0], cut, sizeof(cut)); /* cut, not overrun */
+        assert_true(strlen(cut) < sizeof(cut));
+        cln_network_destroy(&network);
+    }
+}
+
+static void params_change_size_and_convention(void **state) {
+    (void)state;
+    const struct cln_network_params params = {.height = 32, .width = 40, .biased_running_variance = true};
+    struct cln_network *network = load("bn-lenet", &params);
+    assert_shape(network->input, 1, 32, 40);
+    assert_int_equal(network->layers[9].linear.in_features, 16 * 5 * 7);
+    for (size_t i = 0; i < network->layer_count; i++) {
+        if (network->layers[i].kind == CLN_LAYER_BATCHNORM)
+            assert_true(network->layers[i].batchnorm.biased_running_variance);
+    }
+    cln_network_destroy(&network);
+    assert_int_equal(cln_network_load(&network, "bn-lenet", &(struct cln_network_params){.height = 8, .width = 8}),
+                     CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "layer 4 (Conv2d)"));
+    assert_int_equal(cln_network_load(&network, "bn-lenet", &(struct cln_network_params){.height = -1}), CLN_INVALID);
+    assert_int_equal(cln_network_load(&network, "bn-lenet", &(struct cln_network_params){.height = 1 << 30}),
+                     CLN_INVALID);
+    assert_int_equal(parse(&network, "{'input': [9], 'layers': [{'type': 'Linear', 'out_features': 2}]}",
+                           &(struct cln_network_params){.height = 32}),
+                     CLN_INVALID);
+}
+
+static void text_parses_back_to_the_same(void **state) {
+    (void)state;
+    static const char *const names[] = {"bn-lenet", "lenet", CLN_EXAMPLES "/bn-cnn-relu.json",
+                                        CLN_EXAMPLES "/mlp.json"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        for (int size = 28; size <= 35; size += 7) {
+            struct cln_network *again,
+                *network = load(names[i], &(struct cln_network_params){.height = size, .width = size});
+            char *text;
+            assert_int_equal(cln_network_text(&text, network), CLN_OK);
+            assert_int_equal(cln_network_parse(&again, text, strlen(text), "text", NULL), CLN_OK);
+            assert_same_network(network, again);
+            free(text);
+            cln_network_destroy(&network);
+            cln_network_destroy(&again);
+        }
+    }
+}
+
+/* Also of an input that is flat, of numbers that decimal digits hold badly, and of a name with quotes. */
+static void odd_text_parses_back_to_the_same(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "{'name': 'a\\'b\\\\c', 'input': [7], 'layers': [{'type': 'Sigmoid'}, {'type': 'Linear', 'out_features': 3}]}",
+        "{'input': [7], 'layers': [{'type': 'Flatten'}, {'type': 'Linear', 'out_features': 3},"
+        " {'type': 'BatchNorm1d', 'eps': 3.0000000000000004e-7, 'momentum': 0.30000000000000004}]}",
+        "{'input': [1, 5, 7], 'layers': [{'type': 'AvgPool2d', 'kernel_size': [2, 3], 'stride': [2, 1],"
+        " 'padding': [1, 0]}, {'type': 'Flatten'}, {'type': 'Linear', 'out_features': 3, 'bias': false}]}",
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct cln_network *again, *network = parsed(texts[i]);
+        char *text;
+        assert_int_equal(cln_network_text(&text, network), CLN_OK);
+        assert_int_equal(cln_network_parse(&again, text, strlen(text), "text", NULL), CLN_OK);
+        assert_same_network(network, again);
+        free(text);
+        cln_network_destroy(&network);
+        cln_network_destroy(&again);
+    }
+}
+
+#define TAIL "{'type': 'Flatten'}, {'type': 'Linear', 'out_features': 2}"
+#define NET(layers) "{'input': [1, 8, 8], 'layers': [" layers "]}"
+
+static void wrong_text_is_refused_with_the_reason(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *words[3];
+    } cases[] = {
+        {"", {"line 1"}},
+        {"{", {"line 1"}},
+        {"[]", {"must be an object", "a list"}},
+        {"3", {"line 1"}},
+        {"{'input': [1, 8, 8], 'input': [1, 8, 8], 'layers': []}", {"duplicate"}},
+        {"{'inputs': [1, 8, 8]}", {"unknown option \"inputs\"", "name, input, layers"}},
+        {"{'name': 3, 'input': [1, 8, 8], 'layers': [" TAIL "]}", {"\"name\"", "string"}},
+        {"{'name': '', 'input': [1, 8, 8], 'layers': [" TAIL "]}", {"\"name\""}},
+        {"{'name': 'a\\u001bb', 'input': [1, 8, 8], 'layers': [" TAIL "]}", {"control characters"}},
+        {"{'layers': [" TAIL "]}", {"\"input\" must be [channels, height, width] or [features]"}},
+        {"{'input': [8, 8], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [1, 8, 8, 8], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [1, 0, 8], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [1, -8, 8], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [1, 8.5, 8], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [1, '8', 8], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [65536, 65536, 65536], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [9223372036854775807, 2, 1], 'layers': [" TAIL "]}", {"\"input\" must be"}},
+        {"{'input': [1, 8, 8]}", {"\"layers\" must be a list"}},
+        {"{'input': [1, 8, 8], 'layers': {}}", {"\"layers\" must be a list"}},
+        {NET(""), {"\"layers\" must be a list of 1 to 1000"}},
+        {NET("7"), {"layer 0", "must be an object"}},
+        {NET("{}"), {"layer 0", "must be an object with a \"type\""}},
+        {NET("{'type': 3}"), {"layer 0", "must be an object with a \"type\""}},
+        {NET("{'type': 'Flatten'}, {'type': 'Conv3d'}"),
+         {"test.json: layer 1: unknown type \"Conv3d\"", "Conv2d, Linear, BatchNorm1d", "Flatten"}},
+        {NET("{'type': 'Conv2d', 'kernel': 3}"),
+         {"layer 0 (Conv2d): unknown option \"kernel\"", "kernel_size, stride, padding, bias"}},
+        {NET("{'type': 'ReLU', 'inplace': true}, " TAIL), {"layer 0 (ReLU): unknown option \"inplace\""}},
+        {NET("{'type': 'Conv2d', 'kernel_size': 3}"), {"layer 0 (Conv2d): \"out_channels\" is missing"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2}"), {"\"kernel_size\" is missing"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 0, 'kernel_size': 3}"), {"\"out_channels\"", "from 1", "not 0"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2.0, 'kernel_size': 3}"), {"\"out_channels\"", "whole number"}},
+        {NET("{'type': 'Conv2d', 'out_channels': [2, 2], 'kernel_size': 3}"), {"\"out_channels\"", "not a list"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': '3'}"), {"\"kernel_size\"", "not a string"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': [3]}"), {"[height, width]", "not a list"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': [3, 3, 3]}"), {"[height, width]", "not a list"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': [3, null]}"), {"\"kernel_size\"", "not null"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'stride': 0}"), {"\"stride\"", "not 0"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'padding': -1}"), {"\"padding\"", "not -1"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'bias': 1}"), {"\"bias\"", "true or false"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 9}"), {"layer 0", "height", "at most 8"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': [8, 11], 'padding': 1}"), {"width", "at most 10"}},
+        {NET("{'type': 'Conv2d', 'in_channels': 3, 'out_channels': 2, 'kernel_size': 3}"),
+         {"\"in_channels\" is 3, but the input has 1"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 268435456, 'kernel_size': 3}"), {"weights"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 268435456, 'kernel_size': 1}"), {"numbers per sample"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 1, 'kernel_size': 1, 'padding': 65536}"), {"numbers per sample"}},
+        {NET("{'type': 'Linear', 'out_features': 2}"), {"layer 0 (Linear): needs a vector", "put Flatten before it"}},
+        {NET("{'type': 'BatchNorm1d'}"), {"layer 0 (BatchNorm1d): needs a vector"}},
+        {NET("{'type': 'Flatten'}, {'type': 'BatchNorm2d'}"), {"layer 1 (BatchNorm2d): needs images", "64 features"}},
+        {NET("{'type': 'Flatten'}, {'type': 'MaxPool2d', 'kernel_size': 2}"), {"layer 1 (MaxPool2d): needs images"}},
+        {NET("{'type': 'Flatten'}, {'type': 'Linear', 'in_features': 63, 'out_features': 2}"),
+         {"\"in_features\" is 63, but the input has 64"}},
+        {NET("{'type': 'Flatten'}, {'type': 'Linear', 'out_features': 268435456}"), {"weights"}},
+        {NET("{'type': 'BatchNorm2d', 'num_features': 2}"), {"\"num_features\" is 2, but the input has 1"}},
+        {NET("{'type': 'BatchNorm2d', 'eps': 0}"), {"\"eps\" must be a number from 1e-12 to 1", "not 0"}},
+        {NET("{'type': 'BatchNorm2d', 'momentum': 1.5}"), {"\"momentum\"", "not 1.5"}},
+        {NET("{'type': 'BatchNorm2d', 'momentum': null}"), {"\"momentum\"", "not null"}},
+        {NET("{'type': 'MaxPool2d', 'kernel_size': 3, 'padding': 2}"), {"layer 0 (MaxPool2d)", "at most half"}},
+        {NET("{'type': 'MaxPool2d', 'kernel_size': 9}"), {"at most 8"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 8}"), {"layer 0 (Conv2d)", "must be a vector"}},
+        {NET("{'type': 'Flatten'}, {'type': 'Linear', 'out_features': 1}"), {"layer 1 (Linear): 1 classes"}},
+        {NET("{'type': 'Flatten'}, {'type': 'Linear', 'out_features': 257}"), {"257 classes: from 2 to 256"}},
+        {"{'input': [2], 'layers': [{'type': 'Tanh'}]}", {"no layer has anything to train"}},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct cln_network *network;
+        enum cln_status status = parse(&network, cases[i].text, NULL);
+        if (status != CLN_INVALID)
+            fail_msg("case %zu: %s instead of invalid: %s", i, cln_status_name(status), cases[i].text);
+        assert_null(network);
+        for (size_t w = 0; w < COUNT(cases[i].words) && cases[i].words[w]; w++) {
+            if (!strstr(cln_error_message(), cases[i].words[w]))
+                fail_msg("case %zu: no \"%s\" in: %s", i, cases[i].words[w], cln_error_message());
+        }
+    }
+}
+
+/* A text of `count` times `unit` between `head` and `tail`; the caller's. */
+static char *repeated(const char *head, const char *unit, size_t count, const char *tail) {
+    char *text = malloc(strlen(head) + count * strlen(unit) + strlen(tail) + 1);
+    assert_non_null(text);
+    char *at = stpcpy(text, head);
+    for (size_t i = 0; i < count; i++)
+        at = stpcpy(at, unit);
+    strcpy(at, tail);
+    return text;
+}
+
+static void assert_refused(char *text, const char *word) {
+    struct cln_network *network;
+    assert_int_equal(parse(&network, text, NULL), CLN_INVALID);
+    if (!strstr(cln_error_message(), word))
+        fail_msg("no \"%s\" in: %s", word, cln_error_message());
+    free(text);
+}
+
+static void limits_hold(void **state) {
+    (void)state;
+    const char *head = "{'input': [1, 8, 8], 'layers': [", *tail = "{'type': 'Flatten'}, {'type': 'Linear', "
+                                                                   "'out_features': 2}]}";
+    char *text = repeated(head, "{'type': 'Tanh'},", 998, tail);
+    struct cln_network *network = parsed(text);
+    assert_int_equal(network->layer_count, 1000);
+    cln_network_destroy(&network);
+    free(text);
+    assert_refused(repeated(head, "{'type': 'Tanh'},", 999, tail), "1 to 1000");
+    assert_refused(repeated(head, " ", 1 << 20, tail), "bytes of text");
+    assert_refused(repeated("{'input': ", "[", 100000, ""), "line 1");
+    assert_refused(repeated("", "{'layers': ", 50000, ""), "line 1");
+    /* Each layer within its limit, all of them beyond. */
+    assert_refused(repeated("{'input': [16384], 'layers': [", "{'type': 'Linear', 'out_features': 16000},", 3,
+                            "{'type': 'Linear', 'out_features': 2}]}"),
+                   "layer 1 (Linear): more than");
+}
+
+static void truncated_text_is_refused_at_every_byte(void **state) {
+    (void)state;
+    struct cln_network *network = load("bn-lenet", NULL), *part;
+    char *text;
+    assert_int_equal(cln_network_text(&text, network), CLN_OK);
+    for (size_t bytes = 0; bytes < strlen(text); bytes++) {
+        char *exact = malloc(bytes + 1); /* an address sanitizer sees a read beyond */
+        assert_non_null(exact);
+        memcpy(exact, text, bytes);
+        assert_int_equal(cln_network_parse(&part, exact, bytes, "part", NULL), CLN_INVALID);
+        assert_null(part);
+        free(exact);
+    }
+    free(text);
+    cln_network_destroy(&network);
+}
+
+static void summary_shows_what_matters(void **state) {
+    (void)state;
+    static const char *const words[] = {
+        "bn-lenet: input (256, 1, 28, 28), 10 classes",
+        "Conv2d(1, 6, kernel_size=5, stride=1)",
+        "(256, 6, 24, 24)",
+        "(256, 120)",
+        "30,840",
+        "Conv2d + BatchNorm2d + Sigmoid + MaxPool2d + Flatten\n",
+        "44,878",
+        "452",
+        "281,640 forward, 758,520 in training (1.517 MFLOP)",
+        "for a batch of 256",
+    };
+    struct cln_network *network = load("bn-lenet", NULL);
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    assert_non_null(stream);
+    cln_network_print(network, 256, stream);
+    fclose(stream);
+    for (size_t i = 0; i < COUNT(words); i++) {
+        if (!strstr(text, words[i]))
+            fail_msg("no \"%s\" in:\n%s", words[i], text);
+    }
+    /* The parameters' column ends at one place in all rows of the table. */
+    size_t width = 0;
+    const char *line = strstr(text, "  0  ");
+    for (size_t i = 0; i < network->layer_count; i++, line = strchr(line, '\n') + 1) {
+        size_t length = strcspn(line, "\n");
+        assert_true(i == 0 || length == width);
+        width = length;
+    }
+    free(text);
+    cln_network_destroy(&network);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bn_lenet_has_the_missions_numbers),
+        cmocka_unit_test(lenet_is_the_same_without_batch_norm),
+        cmocka_unit_test(builtins_are_listed_and_named_when_missed),
+        cmocka_unit_test(tensors_come_in_state_dict_order),
+        cmocka_unit_test(tensors_tile_their_buffers),
+        cmocka_unit_test(every_option_arrives),
+        cmocka_unit_test(layers_read_as_in_pytorch),
+        cmocka_unit_test(params_change_size_and_convention),
+        cmocka_unit_test(text_parses_back_to_the_same),
+        cmocka_unit_test(odd_text_parses_back_to_the_same),
+        cmocka_unit_test(wrong_text_is_refused_with_the_reason),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(truncated_text_is_refused_at_every_byte),
+        cmocka_unit_test(summary_shows_what_matters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
