@@ -28,10 +28,10 @@ struct ocl_device {
     bool available;                        /* CL_DEVICE_AVAILABLE and CL_DEVICE_COMPILER_AVAILABLE */
     bool unified_memory;                   /* shares memory with the host: an integrated GPU, a CPU */
     bool has_fp64;
-    bool has_command_buffer;               /* cl_khr_command_buffer */
+    bool has_command_buffer; /* cl_khr_command_buffer */
     unsigned compute_units;
     unsigned clock_mhz;
-    unsigned native_float_vector;          /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, at least 1 */
+    unsigned native_float_vector; /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, at least 1 */
     size_t max_work_group_size;
     size_t max_work_item_sizes[3];
     uint64_t global_memory_bytes;

@@ -124,7 +124,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
                                 __global const floatv *restrict z, __global const floatv *restrict chosen,
                                 __global const ushortv *restrict winner, __global const float4 *restrict normal,
                                 __global float2 *restrict sums, __global const struct cln_state *restrict state) {
-    LANE_SCRATCH
+    LANE_SCRATCH(float2, 1)
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -156,10 +156,14 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
             product = fma(dy, value - n.x, product);
         }
 #endif
-        const float total = lane_sum(live(sum, mask));
-        const float total_product = lane_sum(live(product, mask)) * n.y;
-        if (get_local_id(0) == 0)
-            sums[channel * PARTIAL_BLOCKS + block] = (float2)(total, total_product);
+        lane_barrier(); /* the channel before has been read */
+        lane_put(0, (float2)(vector_sum(live(sum, mask)), vector_sum(live(product, mask)) * n.y));
+        lane_barrier();
+        LANE_TOTALS(k, 1) {
+            float2 total = lane_share(k, 0);
+            lane_total(total, k);
+            sums[channel * PARTIAL_BLOCKS + block] = total;
+        }
     }
 }
 

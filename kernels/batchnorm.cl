@@ -11,17 +11,19 @@
 #define POSITIONS 9
 #define PARTIAL_BLOCKS 2
 #define PARTIAL_SPLITS 1
+#define CHANNELS_PER_ITEM 1
+#endif
+#ifndef EPS /* not given where only moments or sums are wanted */
 #define MOMENTUM 0.1f
 #define EPS 1e-5f
 #define BIASED_RUNNING_VARIANCE 0
-#define CHANNELS_PER_ITEM 1
 #endif
 
 /* Moments of every channel and block of x where the producer did not leave them.
  * Groups: (channels / CHANNELS_PER_ITEM, blocks). */
 __kernel void batchnorm_partials(__global const floatv *restrict x, __global float4 *restrict partials,
                                  __global const struct cln_state *restrict state) {
-    LANE_SCRATCH
+    LANE_SCRATCH(float4, 1)
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -37,10 +39,14 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
             const floatv d = in[p * GROUP] - mean;
             m2 = fma(d, d, m2);
         }
-        float4 partial;
-        moments_of_lanes(partial, POSITIONS, mean, m2, block, count);
-        if (get_local_id(0) == 0)
-            partials[c * PARTIAL_BLOCKS + block] = partial;
+        lane_barrier(); /* the channel before has been read */
+        lane_put(0, moments_of_vector(POSITIONS, mean, m2, live_lanes(block, count), own_live_count(block, count)));
+        lane_barrier();
+        LANE_TOTALS(k, 1) {
+            float4 total = lane_share(k, 0);
+            lane_moments(total, k);
+            partials[c * PARTIAL_BLOCKS + block] = total;
+        }
     }
 }
 

@@ -44,7 +44,9 @@ static inline bool inside(int i, int n) { return i >= 0 && i < n; }
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              __global float4 *restrict partials, __global const struct cln_state *restrict state) {
-    LANE_SCRATCH
+#if HAS_STATISTICS
+    LANE_SCRATCH(float4, FORWARD_CHANNELS)
+#endif
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -144,12 +146,16 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     }
 
 #if HAS_STATISTICS
+    const intv mask = live_lanes(block, count);
 #pragma unroll
-    for (int o = 0; o < FORWARD_CHANNELS; o++) {
-        float4 partial;
-        moments_of_lanes(partial, seen, mean[o], m2[o], block, count);
-        if ((OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C) && get_local_id(0) == 0)
-            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] = partial;
+    for (int o = 0; o < FORWARD_CHANNELS; o++)
+        lane_put(o, moments_of_vector(seen, mean[o], m2[o], mask, own_live_count(block, count)));
+    lane_barrier();
+    LANE_TOTALS(o, FORWARD_CHANNELS) {
+        float4 total = lane_share(o, 0);
+        lane_moments(total, o);
+        if (OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C)
+            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] = total;
     }
 #endif
 }
@@ -241,7 +247,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
-    LANE_SCRATCH
+    LANE_SCRATCH(float, WEIGHT_CHANNELS * WEIGHT_TAPS)
     const int o0 = (int)get_group_id(0) * WEIGHT_CHANNELS;
     const int i = (int)get_group_id(1);
     const int slice = (int)get_group_id(2);
@@ -301,14 +307,19 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
             }
         }
 
+        lane_barrier(); /* the tile before has been read */
 #pragma unroll
         for (int o = 0; o < WEIGHT_CHANNELS; o++)
 #pragma unroll
-            for (int v = 0; v < WEIGHT_TAPS; v++) {
-                const float sum = lane_sum(acc[o][v]);
-                if (o0 + o < OUT_C && v0 + v < KERNEL_W && get_local_id(0) == 0)
-                    gradients[base + slice * stride + (((o0 + o) * IN_C + i) * KERNEL_H + u) * KERNEL_W + v0 + v] =
-                        sum;
-            }
+            for (int v = 0; v < WEIGHT_TAPS; v++)
+                lane_put(o * WEIGHT_TAPS + v, vector_sum(acc[o][v]));
+        lane_barrier();
+        LANE_TOTALS(k, WEIGHT_CHANNELS * WEIGHT_TAPS) {
+            const int o = o0 + k / WEIGHT_TAPS, v = v0 + k % WEIGHT_TAPS;
+            float total = lane_share(k, 0);
+            lane_total(total, k);
+            if (o < OUT_C && v < KERNEL_W)
+                gradients[base + slice * stride + ((o * IN_C + i) * KERNEL_H + u) * KERNEL_W + v] = total;
+        }
     }
 }

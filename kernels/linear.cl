@@ -42,7 +42,9 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              __global float4 *restrict partials, const int partial_blocks,
                              __global const struct cln_state *restrict state) {
-    LANE_SCRATCH
+#if HAS_STATISTICS
+    LANE_SCRATCH(float4, TILE_FEATURES *TILE_BLOCKS)
+#endif
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
     const int count = state->count, blocks = blocks_of(count);
@@ -63,16 +65,28 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
         if (block0 + b < blocks) {
 #pragma unroll
             for (int f = 0; f < TILE_FEATURES; f++)
-                if (OUT_FEATURES % TILE_FEATURES == 0 || f0 + f < OUT_FEATURES) {
+                if (OUT_FEATURES % TILE_FEATURES == 0 || f0 + f < OUT_FEATURES)
                     z[((size_t)(block0 + b) * OUT_FEATURES + f0 + f) * GROUP + lane_group()] = acc[f][b];
-#if HAS_STATISTICS
-                    float4 partial;
-                    moments_of_lanes(partial, 1, acc[f][b], (floatv)0.0f, block0 + b, count);
-                    if (get_local_id(0) == 0)
-                        partials[(f0 + f) * partial_blocks + block0 + b] = partial;
-#endif
-                }
         }
+
+#if HAS_STATISTICS
+#pragma unroll
+    for (int b = 0; b < TILE_BLOCKS; b++) {
+        const intv mask = live_lanes(block0 + b, count);
+        const int own = own_live_count(block0 + b, count);
+#pragma unroll
+        for (int f = 0; f < TILE_FEATURES; f++)
+            lane_put(f * TILE_BLOCKS + b, moments_of_vector(1, acc[f][b], (floatv)0.0f, mask, own));
+    }
+    lane_barrier();
+    LANE_TOTALS(k, TILE_FEATURES * TILE_BLOCKS) {
+        const int f = f0 + k / TILE_BLOCKS, b = block0 + k % TILE_BLOCKS;
+        float4 total = lane_share(k, 0);
+        lane_moments(total, k);
+        if (f < OUT_FEATURES && b < blocks)
+            partials[f * partial_blocks + b] = total;
+    }
+#endif
 }
 
 /* dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */
@@ -111,7 +125,7 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, __global 
 __kernel void linear_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
-    LANE_SCRATCH
+    LANE_SCRATCH(float, WEIGHT_OUT *WEIGHT_IN)
     const int i0 = (int)get_group_id(0) * WEIGHT_IN;
     const int o0 = (int)get_group_id(1) * WEIGHT_OUT;
     const int slice = (int)get_group_id(2);
@@ -152,11 +166,16 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
 #pragma unroll
     for (int o = 0; o < WEIGHT_OUT; o++)
 #pragma unroll
-        for (int i = 0; i < WEIGHT_IN; i++) {
-            const float sum = lane_sum(acc[o][i]);
-            if (o0 + o < OUT_FEATURES && i0 + i < IN_FEATURES && get_local_id(0) == 0)
-                gradients[base + slice * stride + (o0 + o) * IN_FEATURES + i0 + i] = sum;
-        }
+        for (int i = 0; i < WEIGHT_IN; i++)
+            lane_put(o * WEIGHT_IN + i, vector_sum(acc[o][i]));
+    lane_barrier();
+    LANE_TOTALS(k, WEIGHT_OUT * WEIGHT_IN) {
+        const int o = o0 + k / WEIGHT_IN, i = i0 + k % WEIGHT_IN;
+        float total = lane_share(k, 0);
+        lane_total(total, k);
+        if (o < OUT_FEATURES && i < IN_FEATURES)
+            gradients[base + slice * stride + o * IN_FEATURES + i] = total;
+    }
 }
 
 /* For a matrix product that leaves bias and dead lanes to others: what it multiplies must be finite everywhere.

@@ -12,7 +12,7 @@
 __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __global const intv *restrict labels,
                                     __global floatv *restrict gradient, __global int *restrict predicted,
                                     __global float2 *restrict sums, __global const struct cln_state *restrict state) {
-    LANE_SCRATCH
+    LANE_SCRATCH(float2, 1)
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -59,10 +59,13 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
     }
 #endif
 
-    const float block_loss = lane_sum(live(loss, mask));
-    const float block_hits = lane_sum(live(hit, mask));
-    if (get_local_id(0) == 0)
-        sums[block] = (float2)(block_loss, block_hits);
+    lane_put(0, (float2)(vector_sum(live(loss, mask)), vector_sum(live(hit, mask))));
+    lane_barrier();
+    LANE_TOTALS(k, 1) {
+        float2 total = lane_share(k, 0);
+        lane_total(total, k);
+        sums[block] = total;
+    }
 }
 
 /* Adds the batch's sums to the epoch's, and freezes everything at a loss that is not finite. One work-item. */

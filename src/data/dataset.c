@@ -36,21 +36,16 @@ static int largest_label(const struct cln_images *images) {
     return largest;
 }
 
-/* Offset of the first label that is out of range, in its IDX file. */
-static size_t offset_beyond(const struct cln_images *images, int class_count) {
-    size_t i = 0;
-    while (i < images->count && images->labels[i] < class_count)
-        i++;
-    return 8 + i;
-}
-
 static enum cln_status check_labels(const struct cln_images *images, int class_count, const char *folder,
                                     enum cln_idx_part part) {
-    int largest = largest_label(images);
-    if (largest < class_count)
-        return CLN_OK;
-    return cln_fail(CLN_INVALID, "%s/%s: byte %zu: a label beyond the %d classes, up to %d", folder,
-                    cln_idx_part_name(part), offset_beyond(images, class_count), class_count, largest);
+    const size_t header_bytes = 8;
+    for (size_t i = 0; i < images->count; i++) {
+        if (images->labels[i] >= class_count)
+            return cln_fail(CLN_INVALID, "%s/%s: byte %zu: label %d, but the labels of the %d classes end at %d",
+                            folder, cln_idx_part_name(part), header_bytes + i, images->labels[i], class_count,
+                            class_count - 1);
+    }
+    return CLN_OK;
 }
 
 /* `source` NULL: a folder of whatever the user has; its classes are those that the training labels name. */
@@ -62,7 +57,7 @@ static enum cln_status read_folder(struct cln_dataset *dataset, const char *fold
     if (status != CLN_OK)
         return status;
     if (train->shape.height != test->shape.height || train->shape.width != test->shape.width)
-        return cln_fail(CLN_INVALID, "%s/%s: byte 8: test images of %d x %d, training images of %d x %d", folder,
+        return cln_fail(CLN_INVALID, "%s/%s: byte 8: images of %d x %d, but those for training have %d x %d", folder,
                         cln_idx_part_name(CLN_TEST_IMAGES), test->shape.height, test->shape.width, train->shape.height,
                         train->shape.width);
     dataset->class_count = source ? source->class_count : largest_label(train) + 1;

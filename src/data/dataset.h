@@ -35,7 +35,10 @@ struct cln_dataset_params {
     uint64_t seed; /* of the synthetic set */
 };
 
-/* CLN_NOT_FOUND says where it looked and what to install or pass; CLN_INVALID names the file, the byte
+/* The named sets are looked for in /usr/share/datasets/NAME, $CLENET_DATA/NAME, $CLENET_DATA, ./data/NAME and
+ * clenet/NAME in the user's cache ($XDG_CACHE_HOME or ~/.cache), and at last downloaded into that cache, checked by
+ * SHA-256. $CLENET_MIRROR, URLs of folders with blanks between them, takes the place of the built-in mirrors.
+ * CLN_NOT_FOUND says where it looked and what to install or pass; CLN_INVALID names the file, the byte
  * offset and the reason. */
 CLN_API enum cln_status cln_dataset_load(struct cln_dataset **out,
                                          const struct cln_dataset_params *params) CLN_MUST_CHECK;

@@ -40,13 +40,7 @@ struct cln_batchnorm {
     bool biased_running_variance;
 };
 
-enum cln_activation {
-    CLN_IDENTITY,
-    CLN_SIGMOID,
-    CLN_RELU,
-    CLN_TANH,
-    CLN_ACTIVATION_COUNT
-};
+enum cln_activation { CLN_IDENTITY, CLN_SIGMOID, CLN_RELU, CLN_TANH, CLN_ACTIVATION_COUNT };
 
 enum cln_pool_kind { CLN_POOL_NONE, CLN_POOL_MAX, CLN_POOL_AVERAGE };
 

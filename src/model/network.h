@@ -70,10 +70,10 @@ struct cln_network {
     size_t layer_count;
     struct cln_tensor_info *tensors; /* in state-dict order */
     size_t tensor_count;
-    size_t parameter_count;          /* trainable numbers, without padding */
-    size_t running_count;            /* running statistics, without padding */
-    size_t parameter_floats;         /* size of the trainable buffer, with padding; a multiple of the alignment */
-    size_t running_floats;           /* size of the running-statistics buffer, with padding */
+    size_t parameter_count;  /* trainable numbers, without padding */
+    size_t running_count;    /* running statistics, without padding */
+    size_t parameter_floats; /* size of the trainable buffer, with padding; a multiple of the alignment */
+    size_t running_floats;   /* size of the running-statistics buffer, with padding */
 };
 
 struct cln_network_params {

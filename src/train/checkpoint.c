@@ -63,15 +63,14 @@ static enum cln_status collect_tensors(struct cln_safetensor *tensors, size_t *c
     return CLN_OK;
 }
 
-/* "[0.286040694,…]": nine digits give the same float32 back. NULL where memory ran out. */
+/* A JSON list; nine digits give the same float32 back. NULL where memory ran out; else the caller's: free(). */
 static char *numbers_text(const float *values, size_t count) {
-    static const size_t number_bytes = sizeof("-1.23456789e-45,");
-    char *text = malloc(count * number_bytes + sizeof("[]"));
-    char *end = text;
-    for (size_t i = 0; text && i < count; i++)
-        end += sprintf(end, "%c%.9g", i ? ',' : '[', (double)values[i]);
-    if (text)
-        strcpy(end, count ? "]" : "[]");
+    json_t *list = json_array();
+    int failed = !list;
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = json_array_append_new(list, json_real((double)values[i]));
+    char *text = failed ? NULL : json_dumps(list, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(list);
     return text;
 }
 
@@ -82,8 +81,8 @@ enum cln_status cln_checkpoint_write(const char *path, const struct cln_checkpoi
     struct cln_safetensors_metadata metadata[5];
     char resize[16];
     char *network_text = NULL, *mean = NULL, *deviation = NULL;
-    struct cln_safetensor *tensors = calloc(2 * network->tensor_count, sizeof(*tensors));
-    struct tracked_name *names = calloc(network->tensor_count, sizeof(*names));
+    struct cln_safetensor *tensors = calloc(2 * network->tensor_count + 1, sizeof(*tensors));
+    struct tracked_name *names = calloc(network->tensor_count + 1, sizeof(*names));
     enum cln_status status = cln_network_text(&network_text, network);
     if (status != CLN_OK)
         goto cleanup;

@@ -1,0 +1,215 @@
+/* The references against values worked out by hand. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "src/check/reference.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void assert_near(const double *actual, const double *expected, size_t count, double tolerance) {
+    for (size_t i = 0; i < count; i++) {
+        if (!(fabs(actual[i] - expected[i]) <= tolerance))
+            fail_msg("value %zu is %.17g, not %.17g", i, actual[i], expected[i]);
+    }
+}
+
+static void test_conv2d_with_stride_and_padding(void **state) {
+    (void)state;
+    /* 1 2 3        the corners of the padded image, kernel 10 1
+     * 4 5 6                                                 100 1000 */
+    const double x[] = {1, 2, 3, 4, 5, 6}, weight[] = {10, 1, 100, 1000}, bias[] = {0.5};
+    const struct cln_conv2d g = {{1, 2, 3}, {1, 2, 2}, 2, 2, 2, 3, 1, 1, true};
+    double z[4];
+    cln_reference_conv2d_forward(&g, 1, x, weight, bias, z);
+    assert_near(z, (double[]){1000.5, 300.5, 4.5, 60.5}, 4, 0);
+    cln_reference_conv2d_forward(&g, 1, x, weight, NULL, z);
+    assert_near(z, (double[]){1000, 300, 4, 60}, 4, 0);
+}
+
+static void test_linear(void **state) {
+    (void)state;
+    const double x[] = {1, 2, 3, 4, 5, 6}, weight[] = {1, 10, 100, -1, 0, 1}, bias[] = {0.5, 0};
+    const struct cln_linear g = {3, 2, true};
+    double z[4];
+    cln_reference_linear_forward(&g, 2, x, weight, bias, z);
+    assert_near(z, (double[]){321.5, 2, 654.5, 2}, 4, 0);
+}
+
+static const double gamma_2[] = {2, -1}, beta_2[] = {1, 10};
+
+static void test_batchnorm_statistics(void **state) {
+    (void)state;
+    /* Two channels, two samples of 1×2: 1 3 | 5 7 and 2 2 | 2 2. */
+    const double x[] = {1, 3, 2, 2, 5, 7, 2, 2};
+    struct cln_batchnorm g = {{2, 1, 2}, 0.1, 0, false};
+    double y[8], mean[2], variance[2], running_mean[] = {10, 0}, running_var[] = {1, 1};
+    g.eps = 4; /* (σ² + ε) = 9 in the first channel, 4 in the second */
+    cln_reference_batchnorm_forward(&g, 2, x, gamma_2, beta_2, y, mean, variance, running_mean, running_var);
+    assert_near(mean, (double[]){4, 2}, 2, 0);
+    assert_near(variance, (double[]){5, 0}, 2, 0);
+    assert_near(y, (double[]){-1, 1 - 2.0 / 3, 10, 10, 1 + 2.0 / 3, 3, 10, 10}, 8, 1e-15);
+    assert_near(running_mean, (double[]){9.4, 0.2}, 2, 1e-15);
+    assert_near(running_var, (double[]){0.9 + 0.1 * 5 * 4 / 3, 0.9}, 2, 1e-15);
+
+    g.biased_running_variance = true;
+    double biased[] = {0, 0};
+    cln_reference_batchnorm_forward(&g, 2, x, gamma_2, beta_2, y, NULL, NULL, running_mean, biased);
+    assert_near(biased, (double[]){0.5, 0}, 2, 1e-15);
+}
+
+static void test_batchnorm_keeps_the_digits_of_a_small_deviation(void **state) {
+    (void)state;
+    /* Mean 2²⁰, deviation 2⁻¹⁰: E[x²] − E[x]² would lose all of it in float32 and 12 digits in float64. */
+    const double mean = 1048576, deviation = 1.0 / 1024;
+    const double x[] = {mean - deviation, mean + deviation, mean + deviation, mean - deviation};
+    const struct cln_batchnorm g = {{1, 1, 1}, 1, 0, true};
+    double y[4], running_mean = 0, running_var = 0;
+    cln_reference_batchnorm_forward(&g, 4, x, (double[]){1}, (double[]){0}, y, NULL, NULL, &running_mean, &running_var);
+    assert_near(y, (double[]){-1, 1, 1, -1}, 4, 0);
+    assert_near((double[]){running_mean, running_var}, (double[]){mean, deviation * deviation}, 2, 0);
+}
+
+static void test_batchnorm_of_one_number(void **state) {
+    (void)state;
+    const struct cln_batchnorm g = {{1, 1, 1}, 0.5, 1e-5, false};
+    double y, running_mean = 0, running_var = 1;
+    cln_reference_batchnorm_forward(&g, 1, (double[]){3}, (double[]){2}, (double[]){7}, &y, NULL, NULL, &running_mean,
+                                    &running_var);
+    assert_near((double[]){y, running_mean, running_var}, (double[]){7, 1.5, 0.5}, 3, 0);
+}
+
+static void test_batchnorm_predicts_from_averages(void **state) {
+    (void)state;
+    const double x[] = {1, 3, 2, 2, 5, 7, 2, 4}, running_mean[] = {1, 2}, running_var[] = {3, 0};
+    const struct cln_batchnorm g = {{2, 1, 2}, 0.1, 1, false};
+    double y[8];
+    cln_reference_batchnorm_predict(&g, 2, x, gamma_2, beta_2, running_mean, running_var, y);
+    assert_near(y, (double[]){1, 3, 10, 10, 5, 7, 10, 8}, 8, 0);
+}
+
+static void test_activations(void **state) {
+    (void)state;
+    static const struct {
+        enum cln_activation activation;
+        double y, value, derivative;
+    } cases[] = {
+        {CLN_IDENTITY, -3, -3, 1},
+        {CLN_SIGMOID, 0, 0.5, 0.25},
+        {CLN_SIGMOID, -1000, 0, 0},
+        {CLN_SIGMOID, 1000, 1, 0},
+        {CLN_RELU, -2, 0, 0},
+        {CLN_RELU, 0, 0, 0},
+        {CLN_RELU, 3, 3, 1},
+        {CLN_TANH, 0, 0, 1},
+        {CLN_TANH, 0.5, 0.46211715726000975, 0.7864477329659274},
+        {CLN_TANH, -1000, -1, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        double actual[] = {cln_reference_activation(cases[i].activation, cases[i].y),
+                           cln_reference_activation_derivative(cases[i].activation, cases[i].y)};
+        assert_near(actual, (double[]){cases[i].value, cases[i].derivative}, 2, 1e-15);
+    }
+}
+
+static void test_max_pool_gives_ties_to_the_first(void **state) {
+    (void)state;
+    /* 5 5 1      overlapping windows of 2×2; the last row is dropped. All negative in the padded case below. */
+    const double x[] = {5, 5, 1, 5, 5, 5, 9, 9, 9}, da[] = {1, 10};
+    const struct cln_pool2d g = {CLN_POOL_MAX, {1, 3, 3}, {1, 1, 2}, 2, 2, 2, 1, 0, 0};
+    double a[2], dx[9];
+    cln_reference_pool2d_forward(&g, 1, x, a);
+    assert_near(a, (double[]){5, 5}, 2, 0);
+    cln_reference_pool2d_backward(&g, 1, x, da, dx);
+    assert_near(dx, (double[]){1, 10, 0, 0, 0, 0, 0, 0, 0}, 9, 0);
+}
+
+static void test_max_pool_never_takes_the_padding(void **state) {
+    (void)state;
+    const double x[] = {-4, -3, -2, -1};
+    const struct cln_pool2d g = {CLN_POOL_MAX, {1, 2, 2}, {1, 2, 2}, 2, 2, 2, 2, 1, 1};
+    double a[4];
+    cln_reference_pool2d_forward(&g, 1, x, a);
+    assert_near(a, x, 4, 0);
+}
+
+static void test_average_pool_counts_the_padding(void **state) {
+    (void)state;
+    const double x[] = {4, 8, 12, 16}, da[] = {4, 8, 12, 16};
+    const struct cln_pool2d g = {CLN_POOL_AVERAGE, {1, 2, 2}, {1, 2, 2}, 2, 2, 2, 2, 1, 1};
+    double a[4], dx[4];
+    cln_reference_pool2d_forward(&g, 1, x, a);
+    assert_near(a, (double[]){1, 2, 3, 4}, 4, 0);
+    cln_reference_pool2d_backward(&g, 1, x, da, dx);
+    assert_near(dx, (double[]){1, 2, 3, 4}, 4, 0);
+}
+
+static void test_softmax_cross_entropy(void **state) {
+    (void)state;
+    /* All equal: log 3; far apart: no overflow; the first of equal logits is the guess. */
+    const double logits[] = {7, 7, 7, 1000, -1000, 0};
+    size_t hits = 99;
+    double dlogits[6];
+    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){0, 0}, &hits, dlogits);
+    assert_near(&loss, (double[]){log(3) / 2}, 1, 1e-15);
+    assert_int_equal(hits, 2);
+    assert_near(dlogits, (double[]){-1.0 / 3, 1.0 / 6, 1.0 / 6, 0, 0, 0}, 6, 1e-15);
+
+    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){1, 1}, &hits, dlogits);
+    assert_near(&loss, (double[]){log(3) / 2 + 1000}, 1, 1e-12);
+    assert_int_equal(hits, 0);
+    assert_near(dlogits, (double[]){1.0 / 6, -1.0 / 3, 1.0 / 6, 0.5, -0.5, 0}, 6, 1e-15);
+}
+
+static void test_adam(void **state) {
+    (void)state;
+    /* Under a constant gradient both corrected moments are g and g² at every step. */
+    const struct cln_reference_adam o = {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .eps = 0.5};
+    double parameter[] = {1, 1, 1}, m[3] = {0}, v[3] = {0};
+    const double gradient[] = {2, -0.5, 0};
+    for (size_t t = 1; t <= 3; t++) {
+        cln_reference_adam_step(&o, t, 3, gradient, parameter, m, v);
+        double steps = (double)t * 0.1;
+        assert_near(parameter, (double[]){1 - steps * 2 / 2.5, 1 + steps * 0.5 / 1, 1}, 3, 1e-14);
+    }
+    assert_near(m, (double[]){2 * (1 - 0.9 * 0.9 * 0.9), -0.5 * (1 - 0.9 * 0.9 * 0.9), 0}, 3, 1e-15);
+
+    /* weight_decay 0.5 at p = 4: the gradient becomes 1 + 2. */
+    const struct cln_reference_adam decayed = {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = 0.5};
+    double p = 4, m1 = 0, v1 = 0;
+    cln_reference_adam_step(&decayed, 1, 1, (double[]){1}, &p, &m1, &v1);
+    assert_near((double[]){p, m1, v1}, (double[]){3.9, 0.3, 0.009}, 3, 1e-15);
+}
+
+static void test_sgd(void **state) {
+    (void)state;
+    const struct cln_reference_sgd o = {.lr = 0.1, .momentum = 0.5, .weight_decay = 0.25};
+    double p = 4, buffer = NAN; /* what the buffer holds before the first step does not count */
+    cln_reference_sgd_step(&o, 1, 1, (double[]){1}, &p, &buffer);
+    assert_near((double[]){p, buffer}, (double[]){3.8, 2}, 2, 1e-15);
+    cln_reference_sgd_step(&o, 2, 1, (double[]){0}, &p, &buffer);
+    assert_near((double[]){p, buffer}, (double[]){3.8 - 0.195, 1.95}, 2, 1e-15);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conv2d_with_stride_and_padding),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_batchnorm_statistics),
+        cmocka_unit_test(test_batchnorm_keeps_the_digits_of_a_small_deviation),
+        cmocka_unit_test(test_batchnorm_of_one_number),
+        cmocka_unit_test(test_batchnorm_predicts_from_averages),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_max_pool_gives_ties_to_the_first),
+        cmocka_unit_test(test_max_pool_never_takes_the_padding),
+        cmocka_unit_test(test_average_pool_counts_the_padding),
+        cmocka_unit_test(test_softmax_cross_entropy),
+        cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_sgd),
+    };
+    return cmocka_run_group_tests_name("values", tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+/* For every n, the n-th OpenCL call of a whole life (context, buffers, sequence, run, read, end) is made to
+ * fail: a status and a message have to come back, and nothing may be left alive. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/buffer.h"
+#include "host/sequence.h"
+#include "host/timeline.h"
+#include "tests/host/support.h"
+
+enum { COUNT = 16 };
+
+struct life {
+    struct ocl_context *context;
+    struct ocl_buffer *x, *y;
+    struct ocl_sequence *sequence;
+    struct ocl_ticket *ticket;
+    struct ocl_timing *timings;
+    float values[COUNT];
+};
+
+static enum cln_status make(struct life *life, const struct ocl_device *device, bool timings) {
+    struct ocl_context_params params = {.timings = timings, .kernel_folder = TEST_KERNELS};
+    enum cln_status status = ocl_context_create(&life->context, device, &params);
+    if (!status)
+        status = ocl_buffer_create(&life->x, life->context, sizeof life->values);
+    if (!status)
+        status = ocl_buffer_create(&life->y, life->context, sizeof life->values);
+    if (!status)
+        status = ocl_sequence_create(&life->sequence, life->context);
+    if (status)
+        return status;
+    struct ocl_launch launch = {.source = "scale.cl",
+                                .kernel = "scale",
+                                .args = {OCL_BUFFER(life->y), OCL_BUFFER(life->x), OCL_FLOAT(3), OCL_INT(COUNT)},
+                                .arg_count = 4,
+                                .groups = {COUNT}};
+    status = ocl_sequence_add(life->sequence, &launch);
+    if (!status)
+        status = ocl_sequence_add(life->sequence, &launch);
+    return status;
+}
+
+static enum cln_status work(struct life *life) {
+    for (int i = 0; i < COUNT; i++)
+        life->values[i] = (float)i;
+    enum cln_status status = ocl_buffer_write(life->x, 0, sizeof life->values, life->values);
+    if (!status)
+        status = ocl_buffer_fill(life->y, 0, sizeof life->values, 0x7FC00000u);
+    if (!status)
+        status = ocl_sequence_run(life->sequence);
+    if (!status)
+        status = ocl_context_flush(life->context);
+    if (!status)
+        status = ocl_buffer_read(life->x, 0, sizeof life->values, life->values);
+    if (!status)
+        status = ocl_buffer_read_begin(&life->ticket, life->y, 0, sizeof life->values, life->values);
+    if (!status)
+        status = ocl_ticket_wait(&life->ticket);
+    size_t count = 0;
+    if (!status)
+        status = ocl_timeline_read(life->context, &life->timings, &count);
+    if (!status)
+        status = ocl_timeline_reset(life->context);
+    if (!status)
+        status = ocl_context_finish(life->context);
+    return status;
+}
+
+static void end(struct life *life) {
+    free(life->timings);
+    assert_null(life->ticket);
+    ocl_sequence_destroy(&life->sequence);
+    ocl_buffer_destroy(&life->y);
+    ocl_buffer_destroy(&life->x);
+    ocl_context_destroy(&life->context);
+    ocl_sequence_destroy(&life->sequence);
+    ocl_buffer_destroy(&life->y);
+    ocl_context_destroy(&life->context);
+}
+
+static enum cln_status live(const struct ocl_device *device, bool timings) {
+    struct life life = {0};
+    enum cln_status status = make(&life, device, timings);
+    if (!status)
+        status = work(&life);
+    if (!status)
+        for (int i = 0; i < COUNT; i++)
+            assert_true(life.values[i] == 3 * (float)i);
+    end(&life);
+    return status;
+}
+
+/* The errors take different ways: out of memory, any other, a build that failed, one that no table knows. */
+static void test_every_call_may_fail(void **state) {
+    (void)state;
+    static const struct {
+        bool timings;
+        int error;
+    } cases[] = {{false, -5}, {true, -4}, {true, -11}, {true, -12345}};
+    struct ocl_device device = device_under_test();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ocl_fault_set(0, 0);
+        assert_ok(live(&device, cases[i].timings));
+        size_t calls = ocl_fault_calls();
+        assert_in_range(calls, 30, 500);
+        for (size_t n = 1; n <= calls; n++) {
+            cln_fail(CLN_INTERRUPTED, "untouched");
+            ocl_fault_set(n, cases[i].error);
+            if (live(&device, cases[i].timings) == CLN_OK)
+                fail_msg("call %zu of %zu failed with %d and nobody noticed", n, calls, cases[i].error);
+            assert_string_not_equal(cln_error_message(), "untouched");
+            assert_int_equal(ocl_live_handles(), 0);
+        }
+    }
+    ocl_fault_set(0, 0);
+    assert_ok(live(&device, true));
+}
+
+/* Some drivers keep no names and types of arguments: a launch works without. */
+static void test_argument_information_may_be_missing(void **state) {
+    (void)state;
+    struct ocl_device device = device_under_test();
+    ocl_fault_set(0, 0);
+    assert_ok(live(&device, false));
+    size_t calls = ocl_fault_calls(), passed = 0;
+    for (size_t n = 1; n <= calls; n++) {
+        ocl_fault_set(n, -19);
+        passed += live(&device, false) == CLN_OK;
+        assert_int_equal(ocl_live_handles(), 0);
+    }
+    assert_int_equal(passed, 2 * 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_every_call_may_fail, nothing_alive),
+        cmocka_unit_test_teardown(test_argument_information_may_be_missing, nothing_alive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

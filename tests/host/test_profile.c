@@ -1,0 +1,311 @@
+/* Profiles: which match, who wins, and what a faulty file is told. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/embedded.h"
+#include "host/profile_private.h"
+#include "tests/host/support.h"
+
+static const struct ocl_profile_key keys[] = {
+    {"lanes", 0, 1024, 0, "samples of a block"},
+    {"vector", 0, 16, 0, "samples of a work-item"},
+    {"linear_gemm", 0, 1, 0, "own kernel or CLBlast"},
+    {"unnamed", -5, 5, -3, "in no shipped file"},
+};
+
+static const struct ocl_device cpu = {.name = "cpu-haswell-Big Iron",
+                                      .vendor = "GenuineMade",
+                                      .platform = "Portable Computing Language",
+                                      .type = OCL_DEVICE_CPU,
+                                      .native_float_vector = 8};
+
+static struct ocl_profile_params params = {.keys = keys, .key_count = sizeof keys / sizeof keys[0]};
+static char folders[2][64]; /* system and user */
+
+static int set_up(void **state) {
+    (void)state;
+    params.file = NULL;
+    for (int i = 0; i < 2; i++) {
+        snprintf(folders[i], sizeof folders[i], "/tmp/clenet-profiles-XXXXXX");
+        assert_non_null(mkdtemp(folders[i]));
+    }
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        DIR *folder = opendir(folders[i]);
+        for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+            char path[1024];
+            snprintf(path, sizeof path, "%s/%s", folders[i], entry->d_name);
+            if (entry->d_name[0] != '.')
+                unlink(path);
+        }
+        if (folder)
+            closedir(folder);
+        rmdir(folders[i]);
+    }
+    return 0;
+}
+
+static const char *write_file(const char *folder, const char *name, const char *text) {
+    static char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+static enum cln_status load(struct ocl_profile **out) {
+    return ocl_profile_load_from(out, &cpu, &params, folders[0], folders[1]);
+}
+
+/* Parses one text and says how narrowly it matches the CPU. */
+static int score_of(const char *match) {
+    char text[512];
+    struct ocl_profile_file file;
+    snprintf(text, sizeof text, "{\"name\": \"x\", \"match\": %s, \"values\": {}}", match);
+    assert_ok(ocl_profile_file_parse(&file, text, "x.json", 0, &params));
+    int score = ocl_profile_file_score(&file, &cpu);
+    ocl_profile_file_clear(&file);
+    return score;
+}
+
+static void test_match(void **state) {
+    (void)state;
+    /* From the widest to the narrowest. */
+    static const char *const wider_first[] = {
+        "{}",
+        "{\"type\": \"cpu\"}",
+        "{\"type\": \"CPU\", \"min_native_float_vector\": 8}",
+        "{\"vendor\": \"genuine\"}",
+        "{\"platform\": \"PORTABLE\", \"type\": \"cpu\"}",
+        "{\"platform\": \"portable\", \"vendor\": \"made\", \"type\": \"cpu\", \"min_native_float_vector\": 1}",
+        "{\"name\": \"big iron\"}",
+        "{\"name\": \"haswell\", \"type\": \"cpu\"}",
+        "{\"name\": \"well\", \"platform\": \"portable\", \"vendor\": \"made\", \"min_native_float_vector\": 4}",
+    };
+    static const char *const not [] = {
+        "null",
+        "{\"type\": \"gpu\"}",
+        "{\"min_native_float_vector\": 9}",
+        "{\"name\": \"haswell\", \"type\": \"accelerator\"}",
+        "{\"name\": \"haswell\", \"vendor\": \"other\"}",
+        "{\"platform\": \"rusticl\"}",
+    };
+    int last = -1;
+    for (size_t i = 0; i < sizeof wider_first / sizeof wider_first[0]; i++) {
+        int score = score_of(wider_first[i]);
+        if (score <= last)
+            fail_msg("%s is not narrower than the one before", wider_first[i]);
+        last = score;
+    }
+    assert_true(last <= OCL_PROFILE_MAX_SCORE);
+    for (size_t i = 0; i < sizeof not / sizeof not [0]; i++)
+        if (score_of(not [i]) != -1)
+            fail_msg("%s matches", not [i]);
+}
+
+static void test_every_shipped_file_parses(void **state) {
+    (void)state;
+    size_t count = 0;
+    for (const struct ocl_embedded *file = ocl_embedded_devices; file->name; file++, count++) {
+        struct ocl_profile_file parsed;
+        char stem[128];
+        assert_ok(ocl_profile_file_parse(&parsed, file->text, file->name, 0, &params));
+        snprintf(stem, sizeof stem, "%s.json", parsed.name);
+        assert_string_equal(stem, file->name);
+        ocl_profile_file_clear(&parsed);
+    }
+    assert_true(count >= 4);
+}
+
+static void test_shipped_files_serve_every_type(void **state) {
+    (void)state;
+    static const struct {
+        enum ocl_device_type type;
+        const char *name;
+    } cases[] = {{OCL_DEVICE_CPU, "cpu"},
+                 {OCL_DEVICE_GPU, "gpu"},
+                 {OCL_DEVICE_ACCELERATOR, "default"},
+                 {OCL_DEVICE_OTHER, "default"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ocl_device device = {.name = "x", .type = cases[i].type, .native_float_vector = 1};
+        struct ocl_profile *profile = NULL;
+        assert_ok(ocl_profile_load_from(&profile, &device, &params, NULL, NULL));
+        assert_string_equal(ocl_profile_name(profile), cases[i].name);
+        assert_int_equal(ocl_profile_value(profile, "unnamed"), -3);
+        assert_string_equal(ocl_profile_origin(profile, "unnamed"), "built-in");
+        ocl_profile_destroy(&profile);
+        assert_null(profile);
+        ocl_profile_destroy(&profile);
+    }
+}
+
+/* Values come one by one from the narrowest file that names them; among equals the user's folder wins. */
+static void test_merging(void **state) {
+    (void)state;
+    write_file(folders[1], "a.json",
+               "{\"name\": \"mine\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"lanes\": 11}}");
+    write_file(folders[0], "b.json",
+               "{\"name\": \"site\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"lanes\": 22, \"vector\": 2}}");
+    write_file(folders[0], "c.json",
+               "{\"name\": \"narrow\", \"match\": {\"name\": \"iron\"}, \"values\": {\"linear_gemm\": 1}}");
+    write_file(folders[1], "d.json",
+               "{\"name\": \"wide\", \"match\": {}, \"values\": {\"linear_gemm\": 0, \"unnamed\": 5}}");
+    write_file(folders[1], "e.json",
+               "{\"name\": \"other\", \"match\": {\"type\": \"gpu\"}, \"values\": {\"lanes\": 99}}");
+    write_file(folders[1], "ignored.txt", "not a profile");
+    struct ocl_profile *profile = NULL;
+    assert_ok(load(&profile));
+    assert_string_equal(ocl_profile_name(profile), "narrow");
+    assert_int_equal(ocl_profile_value(profile, "lanes"), 11);
+    assert_int_equal(ocl_profile_value(profile, "vector"), 2);
+    assert_int_equal(ocl_profile_value(profile, "linear_gemm"), 1);
+    assert_int_equal(ocl_profile_value(profile, "unnamed"), 5);
+    assert_non_null(strstr(ocl_profile_origin(profile, "lanes"), "/a.json"));
+    assert_non_null(strstr(ocl_profile_origin(profile, "linear_gemm"), "/c.json"));
+    ocl_profile_destroy(&profile);
+}
+
+static void test_system_file_replaces_the_shipped_one(void **state) {
+    (void)state;
+    write_file(folders[0], "cpu.json", "{\"name\": \"replaced\", \"match\": {\"type\": \"gpu\"}, \"values\": {}}");
+    struct ocl_profile *profile = NULL;
+    assert_ok(load(&profile));
+    assert_string_equal(ocl_profile_name(profile), "default");
+    ocl_profile_destroy(&profile);
+}
+
+static void test_profile_asked_for_wins(void **state) {
+    (void)state;
+    write_file(folders[1], "a.json",
+               "{\"name\": \"mine\", \"match\": {\"name\": \"iron\"}, \"values\": {\"lanes\": 11}}");
+    const char *path =
+        write_file(folders[0], "asked.text", "{\"name\": \"asked\", \"match\": null, \"values\": {\"lanes\": 7}}");
+    struct ocl_profile *profile = NULL;
+    params.file = path;
+    assert_ok(load(&profile));
+    assert_string_equal(ocl_profile_name(profile), "asked");
+    assert_int_equal(ocl_profile_value(profile, "lanes"), 7);
+    assert_string_equal(ocl_profile_origin(profile, "lanes"), path);
+    ocl_profile_destroy(&profile);
+
+    params.file = "safe";
+    assert_ok(load(&profile));
+    assert_string_equal(ocl_profile_name(profile), "safe");
+    assert_int_equal(ocl_profile_value(profile, "vector"), 1);
+    ocl_profile_destroy(&profile);
+
+    params.file = "nobody";
+    assert_fails(load(&profile), CLN_NOT_FOUND, "\"nobody\"");
+    assert_message("safe");
+    params.file = "./nobody.json";
+    assert_fails(load(&profile), CLN_NOT_FOUND, "./nobody.json");
+    assert_null(profile);
+}
+
+static void test_faults_name_file_and_line(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{\n  \"name\": \"x\",,\n}", "/bad.json:2: "},
+        {"", "/bad.json:"},
+        {"[]", "/bad.json:1: a profile has to be an object"},
+        {"{\"match\": {}, \"values\": {}}", "/bad.json:1: \"name\" is missing"},
+        {"{\"name\": \"x\", \"values\": {}}", "/bad.json:1: \"match\" is missing"},
+        {"{\"name\": \"x\", \"match\": {}}", "/bad.json:1: \"values\" is missing"},
+        {"{\"name\": \"x\",\n\"match\": {},\n\"values\": {},\n\"extra\": 1}", "/bad.json:4: extra: is not known"},
+        {"{\"name\": 1, \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
+        {"{\"name\": \"\", \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
+        {"{\"name\": \"x\",\n\"match\": [],\n\"values\": {}}", "/bad.json:2: match: has to be an object"},
+        {"{\"name\": \"x\",\n\"match\": {},\n\"values\": 1}", "/bad.json:3: values: has to be an object"},
+        {"{\"name\": \"match\",\n\"match\": {\n\"name\": 3},\n\"values\": {}}", "/bad.json:3: name: has to be a text"},
+        {"{\"name\": \"x\",\n\"match\": {\n\"model\": \"y\"},\n\"values\": {}}", "/bad.json:3: model: is not known"},
+        {"{\"name\": \"x\",\n\"match\": {\"type\":\n \"tpu\"},\n\"values\": {}}", "/bad.json:2: type: has to be"},
+        {"{\"name\": \"x\", \"match\": {\"min_native_float_vector\": 0}, \"values\": {}}", "integer from 1 to 1024"},
+        {"{\"name\": \"x\", \"match\": {\"min_native_float_vector\": \"8\"}, \"values\": {}}",
+         "integer from 1 to 1024"},
+        {"{\"name\": \"x\", \"match\": {}, \"measured\": 7, \"values\": {}}", "measured: has to be a text or null"},
+        {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
+         "/bad.json:3: lines: is not a value; known are lanes, vector, linear_gemm, unnamed"},
+        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 17}}",
+         "/bad.json:2: vector: has to be an integer from 0 to 16"},
+        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": -1}}", "vector: has to be an integer"},
+        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 1.5}}", "vector: has to be an integer"},
+        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": null}}", "vector: has to be an integer"},
+        {"{\"name\": \"x\", \"match\": {}, \"values\": {\"vector\": 99999999999999999999}}", "/bad.json:1: "},
+        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 1,\n\"vector\": 2}}", "/bad.json:3: duplicate"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ocl_profile *profile = NULL;
+        write_file(folders[i % 2], "bad.json", cases[i].text);
+        assert_fails(load(&profile), CLN_INVALID, cases[i].message);
+        assert_message(folders[i % 2]);
+        assert_null(profile);
+        write_file(folders[i % 2], "bad.json", "{\"name\": \"good\", \"match\": {}, \"values\": {}}");
+    }
+}
+
+static void test_set(void **state) {
+    (void)state;
+    struct ocl_profile *profile = NULL;
+    assert_ok(load(&profile));
+    assert_ok(ocl_profile_set(profile, "lanes", 48));
+    assert_int_equal(ocl_profile_value(profile, "lanes"), 48);
+    assert_fails(ocl_profile_set(profile, "lanes", 1025), CLN_INVALID,
+                 "lanes: 1025: has to be an integer from 0 to 1024");
+    assert_fails(ocl_profile_set(profile, "unnamed", -6), CLN_INVALID, "-5 to 5");
+    assert_int_equal(ocl_profile_value(profile, "lanes"), 48);
+    ocl_profile_destroy(&profile);
+}
+
+static void test_user_folder_is_found(void **state) {
+    (void)state;
+    const char *before = getenv("XDG_CONFIG_HOME");
+    char *kept = before ? strdup(before) : NULL, path[512];
+    snprintf(path, sizeof path, "%s/clenet", folders[1]);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/clenet/devices", folders[1]);
+    assert_int_equal(mkdir(path, 0700), 0);
+    const char *file =
+        write_file(path, "a.json", "{\"name\": \"at home\", \"match\": {\"name\": \"iron\"}, \"values\": {}}");
+    setenv("XDG_CONFIG_HOME", folders[1], 1);
+    struct ocl_profile *profile = NULL;
+    assert_ok(ocl_profile_load(&profile, &cpu, &params));
+    assert_string_equal(ocl_profile_name(profile), "at home");
+    ocl_profile_destroy(&profile);
+    if (kept)
+        setenv("XDG_CONFIG_HOME", kept, 1);
+    else
+        unsetenv("XDG_CONFIG_HOME");
+    free(kept);
+    unlink(file);
+    rmdir(path);
+    snprintf(path, sizeof path, "%s/clenet", folders[1]);
+    rmdir(path);
+}
+
+int main(void) {
+#define WITH_FOLDERS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_match),
+        cmocka_unit_test(test_every_shipped_file_parses),
+        cmocka_unit_test(test_shipped_files_serve_every_type),
+        WITH_FOLDERS(test_merging),
+        WITH_FOLDERS(test_system_file_replaces_the_shipped_one),
+        WITH_FOLDERS(test_profile_asked_for_wins),
+        WITH_FOLDERS(test_faults_name_file_and_line),
+        WITH_FOLDERS(test_set),
+        WITH_FOLDERS(test_user_folder_is_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
