@@ -8,12 +8,6 @@ struct tiles {
     int weight_channels, weight_taps, block_slices, row_slices;
 };
 
-/* Rows per work-item such that `groups` work-groups come about beside `others` of them. */
-static int rows_per_item(const struct cln_plan *plan, int rows, int others) {
-    const int splits = cln_min(rows, cln_ceil_div(plan->tuning.groups, others));
-    return cln_ceil_div(rows, splits);
-}
-
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
     const int budget = plan->tuning.accumulators;
     struct tiles t;
@@ -21,20 +15,30 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     /* Forward: channels share inputs, columns share weights; a tile near 6 × 4 balances their loads. */
     t.forward_channels = cln_even_tile(g->out.channels, budget >= 24 ? 6 : budget >= 8 ? 4 : 2);
     t.forward_columns = cln_even_tile(g->out.width, cln_max(1, budget / t.forward_channels));
-    t.forward_rows =
-        rows_per_item(plan, g->out.height, cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks);
+    const double forward_row = cln_ceil_div(g->out.width, t.forward_columns) * (double)g->in.channels * g->kernel_h *
+                               g->kernel_w * (t.forward_channels * t.forward_columns + 4);
+    t.forward_rows = cln_ceil_div(
+        g->out.height, cln_plan_splits(plan, g->out.height,
+                                       cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks, forward_row));
 
     /* Data: a row, or an even part of it, in registers; a multiple of the stride. */
     const int strides = cln_ceil_div(g->in.width, g->stride_w);
     t.data_columns = g->stride_w * cln_even_tile(strides, cln_max(1, budget / g->stride_w));
     t.data_channels = cln_even_tile(g->in.channels, cln_max(1, budget / t.data_columns));
-    t.data_rows = rows_per_item(plan, g->in.height, cln_ceil_div(g->in.channels, t.data_channels) * plan->blocks);
+    const double data_row = cln_ceil_div(g->in.width, t.data_columns) * (double)g->out.channels * g->kernel_h *
+                            (t.data_columns + g->kernel_w) * (g->kernel_w * t.data_channels + 4);
+    t.data_rows = cln_ceil_div(
+        g->in.height, cln_plan_splits(plan, g->in.height,
+                                      cln_ceil_div(g->in.channels, t.data_channels) * plan->blocks, data_row));
 
     /* Weights: taps of a kernel row share a gradient, channels share inputs. */
     t.weight_taps = cln_even_tile(g->kernel_w, cln_min(8, budget));
     t.weight_channels = cln_even_tile(g->out.channels, cln_max(1, budget / t.weight_taps));
+    const double weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
+                              (t.weight_taps + 1) * (t.weight_channels + 1);
     const int wanted =
-        cln_ceil_div(plan->tuning.groups, cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels);
+        cln_plan_splits(plan, plan->blocks * g->out.height,
+                        cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, weight_row);
     t.block_slices = cln_min(plan->blocks, wanted);
     t.row_slices = cln_min(g->out.height, cln_ceil_div(wanted, t.block_slices));
     return t;

@@ -1,6 +1,7 @@
 /* The common part of all launches: labels, lanes, work-group shapes. */
 #include "src/engine/plan.h"
 
+#include <math.h>
 #include <stdio.h>
 
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape) {
@@ -38,6 +39,12 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
     launch->local[0] = wanted < limit ? wanted : limit;
     launch->groups[0] = (items + launch->local[0] - 1) / launch->local[0];
     return add(plan, launch);
+}
+
+int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations) {
+    const int busy = cln_ceil_div(plan->tuning.groups, others);
+    const double needed = ceil(total * iterations / plan->tuning.iterations);
+    return cln_min(total, cln_max(busy, needed < total ? (int)needed : total));
 }
 
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions) {

@@ -31,6 +31,10 @@ enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch)
  * those past the last. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
+/* How many parts `total` units of work (rows, say) should be split into, where `others` work-groups come about for
+ * every part and a unit costs `iterations` loop iterations: tuning.groups and tuning.iterations are kept. */
+int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
+
 /* How many consecutive channels one work-item takes, where a channel is `positions` vectors of work: enough to
  * be worth a work-group, few enough for tuning.groups of them. */
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);

@@ -1,6 +1,8 @@
 /* Tuning values: from the profile, else from what the device says of itself. */
 #include "src/engine/tuning.h"
 
+#include <limits.h>
+
 #include "host/gemm.h"
 #include "host/log.h"
 
@@ -9,6 +11,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"lanes", 0, 1024, 0, "samples of a block: vector times a power of two; 0: vector"},
     {"accumulators", 0, 64, 0, "vectors of a register tile; 0: 24 where vector is 16, else 12"},
     {"groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit"},
+    {"iterations", 0, 1 << 30, 0,
+     "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit"},
     {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
@@ -51,6 +55,8 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     if (groups == 0)
         groups = 8 * (long)device->compute_units;
 
+    const long iterations = ocl_profile_value(profile, "iterations");
+
     bool gemm = ocl_profile_value(profile, "linear_gemm") != 0;
     if (gemm && !ocl_gemm_available()) {
         cln_log(CLN_LOG_WARNING, "%s asks for CLBlast, this build has none: using our own kernel",
@@ -62,6 +68,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .lanes = (int)lanes,
         .accumulators = (int)accumulators,
         .groups = (int)groups,
+        .iterations = iterations > 0 ? (int)iterations : INT_MAX,
         .linear_gemm = gemm,
     };
     return CLN_OK;
