@@ -24,7 +24,8 @@ static bool usable(const struct ocl_device *device) {
 
 static bool fits(const struct ocl_device *device, const struct wish *wish) {
     return usable(device) && (device->type & wish->types) &&
-           (!wish->part || strcasestr(device->name, wish->part) || strcasestr(device->platform, wish->part));
+           (!wish->part || strcasestr(device->name, wish->part) || strcasestr(device->platform, wish->part) ||
+            strcasestr(device->platform_version, wish->part));
 }
 
 static int rank(const struct ocl_device *device) {
@@ -41,8 +42,13 @@ static int rank(const struct ocl_device *device) {
     return 0;
 }
 
+/* Floats that it works on at a time: what a driver calls a compute unit may be a SIMD lane or a whole core. */
+static unsigned width(const struct ocl_device *device) {
+    return device->compute_units * device->native_float_vector;
+}
+
 static bool better(const struct ocl_device *a, const struct ocl_device *b) {
-    return rank(a) != rank(b) ? rank(a) > rank(b) : a->compute_units > b->compute_units;
+    return rank(a) != rank(b) ? rank(a) > rank(b) : width(a) > width(b);
 }
 
 /* "0:0 name (platform), 1:0 …" of those that fit `wish`, or of all where it is NULL. */

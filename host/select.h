@@ -7,11 +7,11 @@
 #include "host/device.h"
 
 /* Chooses one of `devices`. `selector` is NULL or "" for the best (discrete GPU, integrated GPU,
- * accelerator, CPU; among equals the most compute units, then the first), or `gpu`, `cpu`,
+ * accelerator, CPU; among equals the most compute units times native float width, then the first), or `gpu`, `cpu`,
  * `accelerator` for the best of that type, `P:D` for a platform and device number, or a part of a
- * device's or platform's name, case ignored. Devices that are not available are passed over, and an
- * explicit P:D of one is an error. A part that fits devices of different names is an error that
- * lists them. CLN_NO_DEVICE with the list of what there is when nothing fits. */
+ * device's or platform's name or of the platform's version ("pocl" is told only there), case ignored. Devices that are
+ * not available are passed over, and an explicit P:D of one is an error. A part that fits devices of different names is
+ * an error that lists them. CLN_NO_DEVICE with the list of what there is when nothing fits. */
 enum cln_status ocl_device_select(size_t *index, const struct ocl_device *devices, size_t count,
                                   const char *selector) CLN_MUST_CHECK;
 
