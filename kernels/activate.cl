@@ -26,6 +26,9 @@
 #define POOL_MAX 1
 #define POOL_AVERAGE 2
 
+/* Whether a window may reach outside z. */
+#define POOL_EDGES (PADDING_H > 0 || PADDING_W > 0)
+
 static inline floatv normalised(floatv z, float4 normal) { return NORMALISE ? fma(z - normal.x, normal.z, normal.w) : z; }
 
 /* Groups: (channels / CHANNELS_PER_ITEM, blocks). A maximum in training also leaves, per window, the z of its
@@ -57,8 +60,7 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
 #pragma unroll
                     for (int v = 0; v < POOL_W; v++) {
                         const int row = r * STRIDE_H - PADDING_H + u, column = c * STRIDE_W - PADDING_W + v;
-                        if ((PADDING_H > 0 && (row < 0 || row >= IN_H)) ||
-                            (PADDING_W > 0 && (column < 0 || column >= IN_W)))
+                        if (POOL_EDGES && !(inside(row, IN_H) && inside(column, IN_W)))
                             continue;
                         const floatv value = in[(row * IN_W + column) * GROUP];
                         const floatv y = normalised(value, n);
@@ -101,7 +103,7 @@ static inline floatv gradient_at(int r, int c, floatv z, float4 normal, __global
         for (int j = 0; j < (POOL_W + STRIDE_W - 1) / STRIDE_W; j++) {
             const int wr = last_row - i, wc = last_column - j;
             const int u = r + PADDING_H - wr * STRIDE_H, v = c + PADDING_W - wc * STRIDE_W;
-            if (wr < 0 || wr >= OUT_H || wc < 0 || wc >= OUT_W || u >= POOL_H || v >= POOL_W)
+            if (!inside(wr, OUT_H) || !inside(wc, OUT_W) || u >= POOL_H || v >= POOL_W)
                 continue;
             const floatv d = da[(wr * OUT_W + wc) * GROUP];
 #if POOL == POOL_MAX

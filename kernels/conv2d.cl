@@ -33,8 +33,6 @@
 
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
 
-static inline bool inside(int i, int n) { return i >= 0 && i < n; }
-
 /* Whether a tile may reach outside a row of x: then every load is checked. */
 #define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
 #define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)

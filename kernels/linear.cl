@@ -16,25 +16,32 @@
 #define HAS_STATISTICS 1
 #endif
 
-/* acc[f][b] += sum_k matrix[f*row + k*column] * in[block b][k], for a tile of features and blocks.
- * Blocks past the last are read again and not written. */
-#define MULTIPLY(acc, matrix, row, column, features, depth, in, in_count, block0, blocks)                             \
-    {                                                                                                                  \
-        __global const float *line_[TILE_FEATURES];                                                                   \
-        __global const floatv *from_[TILE_BLOCKS];                                                                    \
-        _Pragma("unroll") for (int f = 0; f < TILE_FEATURES; f++) line_[f] =                                          \
-            (matrix) + min(f0 + f, (features)-1) * (row);                                                             \
-        _Pragma("unroll") for (int b = 0; b < TILE_BLOCKS; b++) from_[b] =                                            \
-            (in) + (size_t)min((block0) + b, (blocks)-1) * (in_count)*GROUP + lane_group();                           \
-        for (int k = 0; k < (depth); k++) {                                                                           \
-            floatv value_[TILE_BLOCKS];                                                                               \
-            _Pragma("unroll") for (int b = 0; b < TILE_BLOCKS; b++) value_[b] = from_[b][k * GROUP];                  \
-            _Pragma("unroll") for (int f = 0; f < TILE_FEATURES; f++) {                                               \
-                const floatv w_ = line_[f][k * (column)];                                                             \
-                _Pragma("unroll") for (int b = 0; b < TILE_BLOCKS; b++) acc[f][b] = fma(w_, value_[b], acc[f][b]);    \
-            }                                                                                                         \
-        }                                                                                                             \
+/* acc[f][b] += sum_k matrix[(f0 + f)*row + k*column] x[block0 + b][k], for a tile of features and blocks.
+ * Tiles that reach past the last feature or block read the last one again; the caller does not write those. */
+static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], __global const float *matrix, int row, int column,
+                            int f0, int features, __global const floatv *x, int depth, int block0, int blocks) {
+    __global const float *weight[TILE_FEATURES];
+    __global const floatv *in[TILE_BLOCKS];
+#pragma unroll
+    for (int f = 0; f < TILE_FEATURES; f++)
+        weight[f] = matrix + min(f0 + f, features - 1) * row;
+#pragma unroll
+    for (int b = 0; b < TILE_BLOCKS; b++)
+        in[b] = x + (size_t)min(block0 + b, blocks - 1) * depth * GROUP + lane_group();
+    for (int k = 0; k < depth; k++) {
+        floatv value[TILE_BLOCKS];
+#pragma unroll
+        for (int b = 0; b < TILE_BLOCKS; b++)
+            value[b] = in[b][k * GROUP];
+#pragma unroll
+        for (int f = 0; f < TILE_FEATURES; f++) {
+            const floatv w = weight[f][k * column];
+#pragma unroll
+            for (int b = 0; b < TILE_BLOCKS; b++)
+                acc[f][b] = fma(w, value[b], acc[f][b]);
+        }
     }
+}
 
 /* Groups: (feature tiles, block tiles). With HAS_STATISTICS also the moments over each block's samples:
  * partials[feature][block]. */
@@ -58,7 +65,7 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
         for (int b = 0; b < TILE_BLOCKS; b++)
             acc[f][b] = HAS_BIAS ? parameters[bias_offset + min(f0 + f, OUT_FEATURES - 1)] : 0.0f;
 
-    MULTIPLY(acc, parameters + weight_offset, IN_FEATURES, 1, OUT_FEATURES, IN_FEATURES, x, IN_FEATURES, block0, blocks)
+    multiply(acc, parameters + weight_offset, IN_FEATURES, 1, f0, OUT_FEATURES, x, IN_FEATURES, block0, blocks);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
@@ -106,8 +113,7 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, __global 
         for (int b = 0; b < TILE_BLOCKS; b++)
             acc[f][b] = (floatv)0.0f;
 
-    MULTIPLY(acc, parameters + weight_offset, 1, IN_FEATURES, IN_FEATURES, OUT_FEATURES, dz, OUT_FEATURES, block0,
-             blocks)
+    multiply(acc, parameters + weight_offset, 1, IN_FEATURES, f0, IN_FEATURES, dz, OUT_FEATURES, block0, blocks);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)

@@ -62,15 +62,15 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
 }
 
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_partials sums) {
-    return launch(plan, g, true,
-                  (struct ocl_launch){
-                      .kernel = "activate_backward",
-                      .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                               optional(g->winner, g), optional(g->normal, g), OCL_BUFFER(sums.buffer),
-                               OCL_BUFFER(plan->state)},
-                      .arg_count = 8,
-                      .bytes = 4.0 * (double)cln_plan_bytes(plan, g->pool.out),
-                  });
+    return launch(
+        plan, g, true,
+        (struct ocl_launch){
+            .kernel = "activate_backward",
+            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
+                     optional(g->winner, g), optional(g->normal, g), OCL_BUFFER(sums.buffer), OCL_BUFFER(plan->state)},
+            .arg_count = 8,
+            .bytes = 4.0 * (double)cln_plan_bytes(plan, g->pool.out),
+        });
 }
 
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) {

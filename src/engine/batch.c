@@ -9,8 +9,8 @@ enum cln_status cln_batch_next(struct cln_plan *plan, const struct cln_batch *g)
         const char *name;
         int value;
     } values[] = {
-        {"CHANNELS", g->in.channels}, {"IN_H", g->in.height},  {"IN_W", g->in.width},
-        {"OUT_H", g->out.height},     {"OUT_W", g->out.width}, {"STANDARDIZE", g->standard != NULL},
+        {"CHANNELS", g->in.channels},    {"IN_H", g->in.height},  {"IN_W", g->in.width},
+        {"OUT_H", g->out.height},        {"OUT_W", g->out.width}, {"STANDARDIZE", g->standard != NULL},
         {"FEATURES_PER_ITEM", per_item},
     };
     struct ocl_constants constants;
@@ -29,16 +29,15 @@ enum cln_status cln_batch_next(struct cln_plan *plan, const struct cln_batch *g)
                                             1);
     if (status != CLN_OK)
         return status;
-    return cln_plan_lanes(
-        plan, &(struct ocl_launch){
-                  .source = "batch.cl",
-                  .kernel = "batch_gather",
-                  .constants = &constants,
-                  .args = {OCL_BUFFER(g->pixels), OCL_BUFFER(g->labels), OCL_BUFFER(g->order),
-                           OCL_BUFFER(g->standard ? g->standard : g->pixels), OCL_BUFFER(g->x),
-                           OCL_BUFFER(g->lane_labels), OCL_BUFFER(plan->state)},
-                  .arg_count = 7,
-                  .groups = {(size_t)cln_ceil_div(features, per_item)},
-                  .bytes = (double)cln_plan_bytes(plan, g->out),
-              });
+    return cln_plan_lanes(plan, &(struct ocl_launch){
+                                    .source = "batch.cl",
+                                    .kernel = "batch_gather",
+                                    .constants = &constants,
+                                    .args = {OCL_BUFFER(g->pixels), OCL_BUFFER(g->labels), OCL_BUFFER(g->order),
+                                             OCL_BUFFER(g->standard ? g->standard : g->pixels), OCL_BUFFER(g->x),
+                                             OCL_BUFFER(g->lane_labels), OCL_BUFFER(plan->state)},
+                                    .arg_count = 7,
+                                    .groups = {(size_t)cln_ceil_div(features, per_item)},
+                                    .bytes = (double)cln_plan_bytes(plan, g->out),
+                                });
 }

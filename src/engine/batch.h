@@ -5,12 +5,12 @@
 #include "src/engine/plan.h"
 
 struct cln_batch {
-    struct cln_shape in;      /* of the stored images */
-    struct cln_shape out;     /* of the network's input: the same channels, another size resizes */
-    struct ocl_buffer *pixels;   /* [sample][channel][row][column] bytes */
-    struct ocl_buffer *labels;   /* [sample] bytes */
-    struct ocl_buffer *order;    /* [samples of the epoch] int: which sample comes when */
-    struct ocl_buffer *standard; /* per feature of `out` float2 (mean, 1/deviation), or NULL */
+    struct cln_shape in;            /* of the stored images */
+    struct cln_shape out;           /* of the network's input: the same channels, another size resizes */
+    struct ocl_buffer *pixels;      /* [sample][channel][row][column] bytes */
+    struct ocl_buffer *labels;      /* [sample] bytes */
+    struct ocl_buffer *order;       /* [samples of the epoch] int: which sample comes when */
+    struct ocl_buffer *standard;    /* per feature of `out` float2 (mean, 1/deviation), or NULL */
     struct ocl_buffer *x;           /* in lanes */
     struct ocl_buffer *lane_labels; /* int per lane, −1 in dead lanes */
 };

@@ -24,14 +24,14 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
     const int per_item = cln_plan_channels_per_item(plan, shape.channels, shape.height * shape.width);
     struct ocl_constants constants;
     constants_of(&constants, plan, shape, 1);
-    return cln_plan_lanes(
-        plan, &(struct ocl_launch){.source = "batchnorm.cl",
-                                   .kernel = "batchnorm_partials",
-                                   .constants = &constants,
-                                   .args = {OCL_BUFFER(x), OCL_BUFFER(out.buffer), OCL_BUFFER(plan->state)},
-                                   .arg_count = 3,
-                                   .groups = {(size_t)cln_ceil_div(shape.channels, per_item)},
-                                   .bytes = (double)cln_plan_bytes(plan, shape)});
+    return cln_plan_lanes(plan,
+                          &(struct ocl_launch){.source = "batchnorm.cl",
+                                               .kernel = "batchnorm_partials",
+                                               .constants = &constants,
+                                               .args = {OCL_BUFFER(x), OCL_BUFFER(out.buffer), OCL_BUFFER(plan->state)},
+                                               .arg_count = 3,
+                                               .groups = {(size_t)cln_ceil_div(shape.channels, per_item)},
+                                               .bytes = (double)cln_plan_bytes(plan, shape)});
 }
 
 enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln_norm *norm,

@@ -28,17 +28,16 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     const double data_row = cln_ceil_div(g->in.width, t.data_columns) * (double)g->out.channels * g->kernel_h *
                             (t.data_columns + g->kernel_w) * (g->kernel_w * t.data_channels + 4);
     t.data_rows = cln_ceil_div(
-        g->in.height, cln_plan_splits(plan, g->in.height,
-                                      cln_ceil_div(g->in.channels, t.data_channels) * plan->blocks, data_row));
+        g->in.height,
+        cln_plan_splits(plan, g->in.height, cln_ceil_div(g->in.channels, t.data_channels) * plan->blocks, data_row));
 
     /* Weights: taps of a kernel row share a gradient, channels share inputs. */
     t.weight_taps = cln_even_tile(g->kernel_w, cln_min(8, budget));
     t.weight_channels = cln_even_tile(g->out.channels, cln_max(1, budget / t.weight_taps));
     const double weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
                               (t.weight_taps + 1) * (t.weight_channels + 1);
-    const int wanted =
-        cln_plan_splits(plan, plan->blocks * g->out.height,
-                        cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, weight_row);
+    const int wanted = cln_plan_splits(plan, plan->blocks * g->out.height,
+                                       cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, weight_row);
     t.block_slices = cln_min(plan->blocks, wanted);
     t.row_slices = cln_min(g->out.height, cln_ceil_div(wanted, t.block_slices));
     return t;
@@ -141,17 +140,16 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
-    return cln_plan_lanes(
-        plan, &(struct ocl_launch){
-                  .source = "conv2d.cl",
-                  .kernel = "conv2d_backward_weights",
-                  .constants = &constants,
-                  .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(out.buffer), OCL_INT(out.base),
-                           OCL_INT(out.stride), OCL_BUFFER(plan->state)},
-                  .arg_count = 6,
-                  .groups = {(size_t)cln_ceil_div(g->out.channels, t.weight_channels), (size_t)g->in.channels,
-                             (size_t)(t.block_slices * t.row_slices)},
-                  .flops = flops_of(plan, g),
-                  .bytes = bytes_of(plan, g),
-              });
+    return cln_plan_lanes(plan, &(struct ocl_launch){
+                                    .source = "conv2d.cl",
+                                    .kernel = "conv2d_backward_weights",
+                                    .constants = &constants,
+                                    .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(out.buffer), OCL_INT(out.base),
+                                             OCL_INT(out.stride), OCL_BUFFER(plan->state)},
+                                    .arg_count = 6,
+                                    .groups = {(size_t)cln_ceil_div(g->out.channels, t.weight_channels),
+                                               (size_t)g->in.channels, (size_t)(t.block_slices * t.row_slices)},
+                                    .flops = flops_of(plan, g),
+                                    .bytes = bytes_of(plan, g),
+                                });
 }

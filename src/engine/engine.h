@@ -22,7 +22,7 @@ struct cln_engine_params {
     const struct cln_tuning *tuning;
     struct cln_optimizer_params optimizer; /* zero: PyTorch's defaults */
     int batch_size;
-    struct cln_shape image; /* of the stored images; resized to the network's input where they differ */
+    struct cln_shape image;               /* of the stored images; resized to the network's input where they differ */
     struct cln_engine_images train, test; /* count 0: none */
     /* Per feature of the network's input, or both NULL: not standardised. */
     const float *mean, *inverse_deviation;

@@ -8,7 +8,7 @@
 #include "src/engine/batchnorm.h"
 
 struct tiles {
-    int features, blocks;               /* forward and data: features × blocks */
+    int features, blocks; /* forward and data: features × blocks */
     int weight_out, weight_in, slices;
 };
 
@@ -43,8 +43,8 @@ static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) 
 }
 
 static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) {
-    return (double)sizeof(float) * ((double)plan->batch_size * (g->in_features + g->out_features) +
-                                    (double)g->in_features * g->out_features);
+    return (double)sizeof(float) *
+           ((double)plan->batch_size * (g->in_features + g->out_features) + (double)g->in_features * g->out_features);
 }
 
 /* One product per block of `lanes` columns, through CLBlast. */
@@ -71,10 +71,19 @@ static enum cln_status forward_gemm(struct cln_plan *plan, const struct cln_line
                                    .arg_count = 3});
     if (status == CLN_OK)
         status = gemm(plan, "linear_forward (CLBlast)",
-                      (struct ocl_gemm){.m = out, .n = lanes, .k = in, .beta = 1.0f,
-                                        .a = weights.buffer, .a_offset = (size_t)weights.weight, .a_ld = in,
-                                        .b = x, .b_ld = lanes, .b_stride = in * lanes,
-                                        .c = z, .c_ld = lanes, .c_stride = out * lanes});
+                      (struct ocl_gemm){.m = out,
+                                        .n = lanes,
+                                        .k = in,
+                                        .beta = 1.0f,
+                                        .a = weights.buffer,
+                                        .a_offset = (size_t)weights.weight,
+                                        .a_ld = in,
+                                        .b = x,
+                                        .b_ld = lanes,
+                                        .b_stride = in * lanes,
+                                        .c = z,
+                                        .c_ld = lanes,
+                                        .c_stride = out * lanes});
     if (status == CLN_OK && partials.buffer)
         status = cln_batchnorm_partials(plan, (struct cln_shape){g->out_features, 1, 1}, z, partials);
     return status;
@@ -90,19 +99,19 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
     constants_of(&constants, plan, g, t);
     ocl_constants_int(&constants, "HAS_STATISTICS", partials.buffer != NULL);
     return cln_plan_lanes(
-        plan, &(struct ocl_launch){
-                  .source = "linear.cl",
-                  .kernel = "linear_forward",
-                  .constants = &constants,
-                  .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
-                           OCL_BUFFER(z), OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(plan->blocks),
-                           OCL_BUFFER(plan->state)},
-                  .arg_count = 8,
-                  .groups = {(size_t)cln_ceil_div(g->out_features, t.features),
-                             (size_t)cln_ceil_div(plan->blocks, t.blocks)},
-                  .flops = flops_of(plan, g),
-                  .bytes = bytes_of(plan, g),
-              });
+        plan,
+        &(struct ocl_launch){
+            .source = "linear.cl",
+            .kernel = "linear_forward",
+            .constants = &constants,
+            .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
+                     OCL_BUFFER(z), OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(plan->blocks),
+                     OCL_BUFFER(plan->state)},
+            .arg_count = 8,
+            .groups = {(size_t)cln_ceil_div(g->out_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+            .flops = flops_of(plan, g),
+            .bytes = bytes_of(plan, g),
+        });
 }
 
 enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *dz,
@@ -111,10 +120,19 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
     const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
     if (plan->tuning.linear_gemm)
         return gemm(plan, "linear_backward_data (CLBlast)",
-                    (struct ocl_gemm){.transpose_a = true, .m = in, .n = lanes, .k = out,
-                                      .a = weights.buffer, .a_offset = (size_t)weights.weight, .a_ld = in,
-                                      .b = dz, .b_ld = lanes, .b_stride = out * lanes,
-                                      .c = dx, .c_ld = lanes, .c_stride = in * lanes});
+                    (struct ocl_gemm){.transpose_a = true,
+                                      .m = in,
+                                      .n = lanes,
+                                      .k = out,
+                                      .a = weights.buffer,
+                                      .a_offset = (size_t)weights.weight,
+                                      .a_ld = in,
+                                      .b = dz,
+                                      .b_ld = lanes,
+                                      .b_stride = out * lanes,
+                                      .c = dx,
+                                      .c_ld = lanes,
+                                      .c_stride = in * lanes});
 
     const struct tiles t = tiles_of(plan, g->in_features, g);
     struct ocl_constants constants;
@@ -139,11 +157,12 @@ int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g) {
 
 static enum cln_status clear_dead(struct cln_plan *plan, const struct ocl_constants *constants, struct ocl_buffer *x,
                                   int features) {
-    return cln_plan_lanes(plan, &(struct ocl_launch){.source = "linear.cl",
-                                                     .kernel = "linear_clear_dead",
-                                                     .constants = constants,
-                                                     .args = {OCL_BUFFER(x), OCL_INT(features), OCL_BUFFER(plan->state)},
-                                                     .arg_count = 3});
+    return cln_plan_lanes(plan,
+                          &(struct ocl_launch){.source = "linear.cl",
+                                               .kernel = "linear_clear_dead",
+                                               .constants = constants,
+                                               .args = {OCL_BUFFER(x), OCL_INT(features), OCL_BUFFER(plan->state)},
+                                               .arg_count = 3});
 }
 
 enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,
@@ -159,24 +178,32 @@ enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct 
             status = clear_dead(plan, &constants, dz, g->out_features);
         if (status == CLN_OK)
             status = gemm(plan, "linear_backward_weights (CLBlast)",
-                          (struct ocl_gemm){.transpose_b = true, .m = out, .n = in, .k = lanes,
-                                            .a = dz, .a_ld = lanes, .a_stride = out * lanes,
-                                            .b = x, .b_ld = lanes, .b_stride = in * lanes,
-                                            .c = slices.buffer, .c_offset = (size_t)slices.base, .c_ld = in,
+                          (struct ocl_gemm){.transpose_b = true,
+                                            .m = out,
+                                            .n = in,
+                                            .k = lanes,
+                                            .a = dz,
+                                            .a_ld = lanes,
+                                            .a_stride = out * lanes,
+                                            .b = x,
+                                            .b_ld = lanes,
+                                            .b_stride = in * lanes,
+                                            .c = slices.buffer,
+                                            .c_offset = (size_t)slices.base,
+                                            .c_ld = in,
                                             .c_stride = (size_t)slices.stride});
         return status;
     }
-    return cln_plan_lanes(
-        plan, &(struct ocl_launch){
-                  .source = "linear.cl",
-                  .kernel = "linear_backward_weights",
-                  .constants = &constants,
-                  .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(slices.buffer), OCL_INT(slices.base),
-                           OCL_INT(slices.stride), OCL_BUFFER(plan->state)},
-                  .arg_count = 6,
-                  .groups = {(size_t)cln_ceil_div(g->in_features, t.weight_in),
-                             (size_t)cln_ceil_div(g->out_features, t.weight_out), (size_t)t.slices},
-                  .flops = flops_of(plan, g),
-                  .bytes = bytes_of(plan, g),
-              });
+    return cln_plan_lanes(plan, &(struct ocl_launch){
+                                    .source = "linear.cl",
+                                    .kernel = "linear_backward_weights",
+                                    .constants = &constants,
+                                    .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(slices.buffer),
+                                             OCL_INT(slices.base), OCL_INT(slices.stride), OCL_BUFFER(plan->state)},
+                                    .arg_count = 6,
+                                    .groups = {(size_t)cln_ceil_div(g->in_features, t.weight_in),
+                                               (size_t)cln_ceil_div(g->out_features, t.weight_out), (size_t)t.slices},
+                                    .flops = flops_of(plan, g),
+                                    .bytes = bytes_of(plan, g),
+                                });
 }

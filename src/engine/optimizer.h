@@ -9,8 +9,8 @@ struct cln_state;
 struct cln_optimizer {
     size_t floats; /* of each buffer below, a multiple of CLN_TENSOR_ALIGN */
     struct ocl_buffer *parameters, *gradients;
-    struct ocl_buffer *partials; /* slices of the gradients */
-    struct ocl_buffer *chunks;   /* int4 per CLN_TENSOR_ALIGN parameters, see kernels/optimizer.clh */
+    struct ocl_buffer *partials;       /* slices of the gradients */
+    struct ocl_buffer *chunks;         /* int4 per CLN_TENSOR_ALIGN parameters, see kernels/optimizer.clh */
     struct ocl_buffer *first_moments;  /* Adam's m, SGD's momentum buffer */
     struct ocl_buffer *second_moments; /* Adam's v */
 };

@@ -9,9 +9,9 @@
 struct cln_plan {
     struct ocl_context *context;
     struct cln_tuning tuning;
-    int batch_size;            /* largest batch */
-    int blocks;                /* ceil(batch_size / lanes) */
-    struct ocl_buffer *state;  /* struct cln_state of kernels/state.clh */
+    int batch_size;           /* largest batch */
+    int blocks;               /* ceil(batch_size / lanes) */
+    struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
     const char *scope; /* what labels begin with, such as "stage 1" */
 };

@@ -4,15 +4,16 @@
 enum cln_status cln_sgd(struct cln_plan *plan, const struct cln_optimizer *g) {
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
-    return cln_plan_items(plan,
-                          &(struct ocl_launch){
-                              .source = "sgd.cl",
-                              .kernel = "sgd",
-                              .constants = &constants,
-                              .args = {OCL_BUFFER(g->parameters), OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials),
-                                       OCL_BUFFER(g->chunks), OCL_BUFFER(g->first_moments), OCL_INT(g->floats), OCL_BUFFER(plan->state)},
-                              .arg_count = 7,
-                              .bytes = 5.0 * (double)g->floats * sizeof(float),
-                          },
-                          g->floats / (size_t)plan->tuning.vector);
+    return cln_plan_items(
+        plan,
+        &(struct ocl_launch){
+            .source = "sgd.cl",
+            .kernel = "sgd",
+            .constants = &constants,
+            .args = {OCL_BUFFER(g->parameters), OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials),
+                     OCL_BUFFER(g->chunks), OCL_BUFFER(g->first_moments), OCL_INT(g->floats), OCL_BUFFER(plan->state)},
+            .arg_count = 7,
+            .bytes = 5.0 * (double)g->floats * sizeof(float),
+        },
+        g->floats / (size_t)plan->tuning.vector);
 }

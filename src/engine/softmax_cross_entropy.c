@@ -7,16 +7,15 @@ enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan, const struct cl
     ocl_constants_int(&constants, "CLASSES", g->classes);
     ocl_constants_int(&constants, "TRAINING", g->gradient != NULL);
     enum cln_status status = cln_plan_lanes(
-        plan, &(struct ocl_launch){
-                  .source = "softmax_cross_entropy.cl",
-                  .kernel = "softmax_cross_entropy",
-                  .constants = &constants,
-                  .args = {OCL_BUFFER(g->logits), OCL_BUFFER(g->labels),
-                           OCL_BUFFER(g->gradient ? g->gradient : g->logits),
-                           OCL_BUFFER(g->predicted ? g->predicted : g->labels), OCL_BUFFER(g->sums),
-                           OCL_BUFFER(plan->state)},
-                  .arg_count = 6,
-              });
+        plan,
+        &(struct ocl_launch){
+            .source = "softmax_cross_entropy.cl",
+            .kernel = "softmax_cross_entropy",
+            .constants = &constants,
+            .args = {OCL_BUFFER(g->logits), OCL_BUFFER(g->labels), OCL_BUFFER(g->gradient ? g->gradient : g->logits),
+                     OCL_BUFFER(g->predicted ? g->predicted : g->labels), OCL_BUFFER(g->sums), OCL_BUFFER(plan->state)},
+            .arg_count = 6,
+        });
     if (status != CLN_OK)
         return status;
     return cln_plan_items(plan,

@@ -15,6 +15,7 @@ struct cln_softmax_cross_entropy {
 
 /* Loss and hits per block; then either the gradient of the mean loss or the predicted classes; then the batch's
  * sums are added to the state's, and a loss that is not finite freezes the state. */
-enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan, const struct cln_softmax_cross_entropy *g) CLN_MUST_CHECK;
+enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan,
+                                          const struct cln_softmax_cross_entropy *g) CLN_MUST_CHECK;
 
 #endif

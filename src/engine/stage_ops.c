@@ -103,7 +103,8 @@ static struct cln_activate activate_of(const struct cln_stage *stage, const stru
         .da = b->da,
     };
     if (stage->pool.kind == CLN_POOL_NONE)
-        g.pool = (struct cln_pool2d){.in = stage->z, .out = stage->z, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1};
+        g.pool = (struct cln_pool2d){
+            .in = stage->z, .out = stage->z, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1};
     return g;
 }
 

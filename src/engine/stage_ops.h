@@ -7,9 +7,9 @@
 
 /* Buffers of one stage; those it does not need are NULL. */
 struct cln_stage_buffers {
-    struct ocl_buffer *z;      /* pre-activation, then its gradient */
-    struct ocl_buffer *a;      /* output; z itself where there is nothing between them */
-    struct ocl_buffer *da;     /* gradient of the output */
+    struct ocl_buffer *z;  /* pre-activation, then its gradient */
+    struct ocl_buffer *a;  /* output; z itself where there is nothing between them */
+    struct ocl_buffer *da; /* gradient of the output */
     struct ocl_buffer *chosen, *winner;
     struct ocl_buffer *normal, *gradient;
     bool shares_output; /* a is z, and dz is da */

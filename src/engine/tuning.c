@@ -37,9 +37,9 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     if (lanes % vector != 0 || !power_of_two(lanes / vector))
         return cln_fail(CLN_INVALID, "%s: lanes is %ld: it must be vector (%ld) times a power of two",
                         ocl_profile_origin(profile, "lanes"), lanes, vector);
-    const long limit = (long)(device->max_work_group_size < device->max_work_item_sizes[0]
-                                  ? device->max_work_group_size
-                                  : device->max_work_item_sizes[0]);
+    const long limit =
+        (long)(device->max_work_group_size < device->max_work_item_sizes[0] ? device->max_work_group_size
+                                                                            : device->max_work_item_sizes[0]);
     if (lanes / vector > limit) {
         const long wanted = lanes;
         while (lanes / vector > limit)

@@ -24,10 +24,10 @@ struct cln_trainer {
     struct cln_engine *engine;
     char device[320];
     struct cln_random shuffle;
-    uint32_t *order;                /* of the training samples, shuffled further every epoch */
+    uint32_t *order;                 /* of the training samples, shuffled further every epoch */
     float *mean, *inverse_deviation; /* of the input's features, or NULL */
-    int epoch;                      /* epochs begun */
-    size_t steps;                   /* steps done in all */
+    int epoch;                       /* epochs begun */
+    size_t steps;                    /* steps done in all */
 };
 
 static double now(void) {
@@ -48,9 +48,10 @@ static enum cln_status initialize_parameters(struct cln_trainer *t) {
         const struct cln_tensor_info *tensor = &network->tensors[i];
         const double bound = tensor->fan_in > 0 ? 1.0 / sqrt((double)tensor->fan_in) : 0.0;
         for (size_t k = 0; tensor->trainable && k < tensor->count; k++)
-            values[tensor->offset + k] = tensor->role == CLN_GAMMA  ? 1.0f
-                                         : tensor->role == CLN_BETA ? 0.0f
-                                                                    : (float)((2.0 * cln_random_uniform(&random) - 1.0) * bound);
+            values[tensor->offset + k] = tensor->role == CLN_GAMMA ? 1.0f
+                                         : tensor->role == CLN_BETA
+                                             ? 0.0f
+                                             : (float)((2.0 * cln_random_uniform(&random) - 1.0) * bound);
     }
     enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
     free(values);
@@ -66,8 +67,9 @@ static enum cln_status open_device(struct cln_trainer *t) {
     if (status == CLN_OK)
         status = ocl_profile_load(&t->profile, &device, &profile);
     if (status == CLN_OK)
-        status = ocl_context_create(&t->context, &device,
-                                    &(struct ocl_context_params){.timings = p->timings, .kernel_folder = p->kernel_folder});
+        status =
+            ocl_context_create(&t->context, &device,
+                               &(struct ocl_context_params){.timings = p->timings, .kernel_folder = p->kernel_folder});
     if (status == CLN_OK)
         snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device.name, device.platform,
                  ocl_profile_name(t->profile));
@@ -88,9 +90,9 @@ static enum cln_status check_params(const struct cln_trainer_params *p) {
     const struct cln_shape input = p->network->input, image = p->data->train.shape;
     const int height = p->resize > 0 ? p->resize : image.height, width = p->resize > 0 ? p->resize : image.width;
     if (input.channels != image.channels || input.height != height || input.width != width)
-        return cln_fail(CLN_INVALID, "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
-                        p->network->name, input.channels, input.height, input.width, p->data->name, image.channels,
-                        height, width);
+        return cln_fail(
+            CLN_INVALID, "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
+            p->network->name, input.channels, input.height, input.width, p->data->name, image.channels, height, width);
     if (p->data->class_count > p->network->classes)
         return cln_fail(CLN_INVALID, "network %s tells %d classes apart, %s has %d", p->network->name,
                         p->network->classes, p->data->name, p->data->class_count);
@@ -103,19 +105,18 @@ static enum cln_status create_engine(struct cln_trainer *t) {
     enum cln_status status = cln_tuning_create(&tuning, t->profile, ocl_context_device(t->context));
     if (status != CLN_OK)
         return status;
-    return cln_engine_create(
-        &t->engine, t->context,
-        &(struct cln_engine_params){
-            .network = p->network,
-            .tuning = &tuning,
-            .optimizer = p->optimizer,
-            .batch_size = p->batch_size,
-            .image = p->data->train.shape,
-            .train = {p->data->train.pixels, p->data->train.labels, p->data->train.count},
-            .test = {p->data->test.pixels, p->data->test.labels, p->data->test.count},
-            .mean = t->mean,
-            .inverse_deviation = t->inverse_deviation,
-        });
+    return cln_engine_create(&t->engine, t->context,
+                             &(struct cln_engine_params){
+                                 .network = p->network,
+                                 .tuning = &tuning,
+                                 .optimizer = p->optimizer,
+                                 .batch_size = p->batch_size,
+                                 .image = p->data->train.shape,
+                                 .train = {p->data->train.pixels, p->data->train.labels, p->data->train.count},
+                                 .test = {p->data->test.pixels, p->data->test.labels, p->data->test.count},
+                                 .mean = t->mean,
+                                 .inverse_deviation = t->inverse_deviation,
+                             });
 }
 
 enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
@@ -168,7 +169,8 @@ const char *cln_trainer_device(const struct cln_trainer *trainer) {
 
 static struct cln_metrics metrics_of(const struct cln_state *state) {
     const double n = state->seen > 0 ? state->seen : 1;
-    return (struct cln_metrics){.samples = (size_t)state->seen, .loss = state->loss_sum / n, .accuracy = state->hits / n};
+    return (struct cln_metrics){
+        .samples = (size_t)state->seen, .loss = state->loss_sum / n, .accuracy = state->hits / n};
 }
 
 /* The state as of the last step queued, waited for. */
@@ -188,68 +190,76 @@ static enum cln_status fail_nonfinite(struct cln_trainer *t, const struct cln_st
                     t->epoch, state->batches, where);
 }
 
-/* How far the host may run ahead of the device, in steps. */
-enum { STEPS_IN_FLIGHT = 32 };
-
-struct loop {
+/* The loop's pace. The host reads the state every `ahead` steps and waits for the read before, so that at most twice
+ * as many are in flight: enough to keep the device busy, few enough to stop and report within a fraction of a second.
+ */
+struct pace {
     struct cln_state state; /* target of the read under way; valid once it was waited for */
     struct ocl_ticket *ticket;
-    double start, reported;
+    size_t ahead, since;
+    double start, last, reported;
     size_t steps; /* of the epoch */
     bool stopped;
 };
 
-/* Waits for the read begun STEPS_IN_FLIGHT steps ago, which throttles; reports what it brought; begins the next. */
-static enum cln_status pace(struct cln_trainer *t, struct loop *loop) {
+static void report(struct cln_trainer *t, struct pace *pace, double time) {
+    const struct cln_metrics metrics = metrics_of(&pace->state);
+    const struct cln_progress progress = {.epoch = t->epoch,
+                                          .step = (size_t)pace->state.batches,
+                                          .steps = pace->steps,
+                                          .samples = metrics.samples,
+                                          .loss = metrics.loss,
+                                          .accuracy = metrics.accuracy,
+                                          .seconds = time - pace->start};
+    pace->stopped = !t->params.progress(t->params.user, &progress);
+    pace->reported = time;
+}
+
+static enum cln_status keep_pace(struct cln_trainer *t, struct pace *pace) {
+    enum { MOST_AHEAD = 32 };
     enum cln_status status = CLN_OK;
-    if (loop->ticket) {
-        status = ocl_ticket_wait(&loop->ticket);
-        if (status == CLN_OK && loop->state.frozen)
-            status = fail_nonfinite(t, &loop->state);
+    if (pace->ticket) {
+        status = ocl_ticket_wait(&pace->ticket);
+        if (status == CLN_OK && pace->state.frozen)
+            status = fail_nonfinite(t, &pace->state);
         const double time = now();
-        if (status == CLN_OK && t->params.progress && time - loop->reported > 0.2) {
-            const struct cln_metrics metrics = metrics_of(&loop->state);
-            const struct cln_progress progress = {.epoch = t->epoch,
-                                                  .step = (size_t)loop->state.batches,
-                                                  .steps = loop->steps,
-                                                  .samples = metrics.samples,
-                                                  .loss = metrics.loss,
-                                                  .accuracy = metrics.accuracy,
-                                                  .seconds = time - loop->start};
-            loop->stopped = !t->params.progress(t->params.user, &progress);
-            loop->reported = time;
-        }
+        if (time - pace->last < 0.05 && pace->ahead < MOST_AHEAD)
+            pace->ahead *= 2;
+        else if (time - pace->last > 0.2 && pace->ahead > 1)
+            pace->ahead /= 2;
+        pace->last = time;
+        if (status == CLN_OK && t->params.progress && time - pace->reported > 0.2)
+            report(t, pace, time);
     }
+    pace->since = 0;
     if (status == CLN_OK)
-        status = cln_engine_state(t->engine, CLN_TRAIN, &loop->state, &loop->ticket);
+        status = cln_engine_state(t->engine, CLN_TRAIN, &pace->state, &pace->ticket);
     return status == CLN_OK ? ocl_context_flush(t->context) : status;
 }
 
 static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
     const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
-    struct loop loop = {.start = now(), .steps = (count + batch - 1) / batch};
-    loop.reported = loop.start;
+    struct pace pace = {.ahead = 1, .start = now(), .steps = (count + batch - 1) / batch};
+    pace.last = pace.reported = pace.start;
 
     cln_random_permutation(&t->shuffle, t->order, count);
     enum cln_status status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
-    for (size_t step = 0; step < loop.steps && status == CLN_OK && !loop.stopped; step++) {
+    for (size_t step = 0; step < pace.steps && status == CLN_OK && !pace.stopped; step++) {
         status = cln_engine_step(t->engine, CLN_TRAIN);
         t->steps++;
-        if (status == CLN_OK && (step + 1) % STEPS_IN_FLIGHT == 0)
-            status = pace(t, &loop);
-        loop.stopped |= t->params.max_steps > 0 && t->steps >= t->params.max_steps;
+        if (status == CLN_OK && ++pace.since == pace.ahead)
+            status = keep_pace(t, &pace);
+        pace.stopped |= t->params.max_steps > 0 && t->steps >= t->params.max_steps;
     }
-    if (loop.ticket) {
-        enum cln_status read = ocl_ticket_wait(&loop.ticket);
-        status = status == CLN_OK ? read : status;
-    }
+    enum cln_status read = ocl_ticket_wait(&pace.ticket);
+    status = status == CLN_OK ? read : status;
     if (status == CLN_OK)
-        status = read_state(t, CLN_TRAIN, &loop.state);
-    if (status == CLN_OK && loop.state.frozen)
-        status = fail_nonfinite(t, &loop.state);
-    epoch->train = metrics_of(&loop.state);
-    epoch->train_seconds = now() - loop.start;
-    epoch->stopped = loop.stopped;
+        status = read_state(t, CLN_TRAIN, &pace.state);
+    if (status == CLN_OK && pace.state.frozen)
+        status = fail_nonfinite(t, &pace.state);
+    epoch->train = metrics_of(&pace.state);
+    epoch->train_seconds = now() - pace.start;
+    epoch->stopped = pace.stopped;
     return status;
 }
 
@@ -281,17 +291,19 @@ static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion)
 
 enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *metrics, size_t *confusion) {
     const size_t count = t->params.data->test.count, batch = (size_t)t->params.batch_size;
+    enum { STEPS_BETWEEN_WAITS = 64 }; /* throttles the host */
     struct cln_state state = {0};
     enum cln_status status = cln_engine_begin(t->engine, CLN_TEST, NULL, count);
     for (size_t done = 0; done < count && status == CLN_OK; done += batch) {
         status = cln_engine_step(t->engine, CLN_TEST);
-        if (status == CLN_OK && (done / batch + 1) % STEPS_IN_FLIGHT == 0)
+        if (status == CLN_OK && (done / batch + 1) % STEPS_BETWEEN_WAITS == 0)
             status = read_state(t, CLN_TEST, &state);
     }
     if (status == CLN_OK)
         status = read_state(t, CLN_TEST, &state);
     if (status == CLN_OK && state.frozen)
-        status = cln_fail(CLN_NUMERIC, "evaluation: the loss is not finite at sample %d of the test set", state.position);
+        status =
+            cln_fail(CLN_NUMERIC, "evaluation: the loss is not finite at sample %d of the test set", state.position);
     *metrics = metrics_of(&state);
     return status == CLN_OK && confusion ? count_confusion(t, confusion) : status;
 }

@@ -29,11 +29,11 @@ typedef bool cln_progress_handler(void *user, const struct cln_progress *progres
 struct cln_trainer_params {
     const struct cln_network *network; /* its input must fit the data (after `resize`) */
     const struct cln_dataset *data;
-    const char *device;       /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
-    const char *profile_file; /* NULL: what matches the device */
+    const char *device;        /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
+    const char *profile_file;  /* NULL: what matches the device */
     const char *kernel_folder; /* NULL: embedded kernels */
-    int batch_size;           /* 0: 256 */
-    int resize;               /* side length, or 0 */
+    int batch_size;            /* 0: 256 */
+    int resize;                /* side length, or 0 */
     bool standardize;
     uint64_t seed; /* initial weights and shuffling */
     struct cln_optimizer_params optimizer;
@@ -49,7 +49,7 @@ struct cln_metrics {
 };
 
 struct cln_epoch {
-    int epoch; /* from 1 */
+    int epoch;                /* from 1 */
     struct cln_metrics train; /* gathered while training, in training mode */
     struct cln_metrics test;  /* afterwards, in prediction mode; samples 0 where it was stopped before */
     double train_seconds, test_seconds;
@@ -60,7 +60,8 @@ struct cln_trainer;
 
 /* Finds the device, builds the kernels, uploads the data, sets initial weights: uniform in ±1/√fan_in from
  * `seed`, γ = 1, β = 0. `network` and `data` must outlive the trainer. */
-CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) CLN_MUST_CHECK;
+CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
+                                           const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
 
 /* One line for people: device, platform and profile. Lives as long as the trainer. */

@@ -1,0 +1,154 @@
+/* The engine's sequences: which launches make a training step, an evaluation step, a repeated forward pass. */
+#include <stdio.h>
+
+#include "src/engine/batch.h"
+#include "src/engine/engine_private.h"
+#include "src/engine/optimizer.h"
+#include "src/engine/softmax_cross_entropy.h"
+
+static enum cln_status add_batch(struct cln_engine *e, const struct cln_engine_data *set) {
+    const struct cln_batch batch = {
+        .in = e->image,
+        .out = e->network->input,
+        .pixels = set->pixels,
+        .labels = set->labels,
+        .order = set->order,
+        .standard = e->standard,
+        .x = e->x,
+        .lane_labels = e->lane_labels,
+    };
+    e->plan.scope = NULL;
+    return cln_batch_next(&e->plan, &batch);
+}
+
+static struct cln_stage_context stage_context(const struct cln_engine *e) {
+    return (struct cln_stage_context){
+        .network = e->network,
+        .parameters = e->values[CLN_PARAMETERS],
+        .running = e->values[CLN_RUNNING],
+        .gradient_partials = e->gradient_partials,
+        .slices = e->slices,
+        .partials = e->partials,
+    };
+}
+
+struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage) {
+    return e->buffers[stage].shares_output ? e->buffers[stage].z : e->buffers[stage].a;
+}
+
+static struct ocl_buffer *input_of(const struct cln_engine *e, size_t stage) {
+    return stage == 0 ? e->x : cln_engine_output(e, stage - 1);
+}
+
+static void set_scope(struct cln_engine *e, char scope[32], size_t stage) {
+    snprintf(scope, 32, "stage %zu", stage + 1);
+    e->plan.scope = scope;
+}
+
+static enum cln_status add_forward(struct cln_engine *e, bool training) {
+    const struct cln_stage_context context = stage_context(e);
+    for (size_t s = 0; s < e->stage_count; s++) {
+        char scope[32];
+        set_scope(e, scope, s);
+        enum cln_status status =
+            cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s), training);
+        if (status != CLN_OK)
+            return cln_fail_within(status, "%s", scope);
+    }
+    return CLN_OK;
+}
+
+static enum cln_status add_backward(struct cln_engine *e) {
+    const struct cln_stage_context context = stage_context(e);
+    for (size_t s = e->stage_count; s-- > 0;) {
+        char scope[32];
+        set_scope(e, scope, s);
+        enum cln_status status = cln_stage_backward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s),
+                                                    s > 0 ? e->buffers[s - 1].da : NULL);
+        if (status != CLN_OK)
+            return cln_fail_within(status, "%s", scope);
+    }
+    return CLN_OK;
+}
+
+static enum cln_status add_loss(struct cln_engine *e, bool training) {
+    const size_t last = e->stage_count - 1;
+    const struct cln_softmax_cross_entropy loss = {
+        .classes = e->network->classes,
+        .logits = cln_engine_output(e, last),
+        .labels = e->lane_labels,
+        .gradient = training ? e->buffers[last].da : NULL,
+        .predicted = training ? NULL : e->predicted,
+        .sums = e->loss_sums,
+    };
+    e->plan.scope = NULL;
+    return cln_softmax_cross_entropy(&e->plan, &loss);
+}
+
+static enum cln_status add_update(struct cln_engine *e) {
+    const struct cln_optimizer optimizer = {
+        .floats = e->network->parameter_floats,
+        .parameters = e->values[CLN_PARAMETERS],
+        .gradients = e->values[CLN_GRADIENTS],
+        .partials = e->gradient_partials,
+        .chunks = e->chunks,
+        .first_moments = e->values[CLN_FIRST_MOMENTS],
+        .second_moments = e->values[CLN_SECOND_MOMENTS],
+    };
+    e->plan.scope = NULL;
+    return e->optimizer.kind == CLN_ADAM ? cln_adam(&e->plan, &optimizer) : cln_sgd(&e->plan, &optimizer);
+}
+
+static enum cln_status start_sequence(struct cln_engine *e, struct ocl_sequence **out,
+                                      const struct cln_engine_data *set) {
+    enum cln_status status = ocl_sequence_create(out, e->context);
+    e->plan.sequence = *out;
+    e->plan.state = set->state;
+    return status;
+}
+
+enum cln_status cln_engine_create_training(struct cln_engine *e) {
+    struct cln_engine_data *set = &e->sets[CLN_TRAIN];
+    enum cln_status status = start_sequence(e, &set->step, set);
+    if (status == CLN_OK)
+        status = add_batch(e, set);
+    if (status == CLN_OK)
+        status = add_forward(e, true);
+    if (status == CLN_OK)
+        status = add_loss(e, true);
+    if (status == CLN_OK)
+        status = add_backward(e);
+    if (status == CLN_OK)
+        status = add_update(e);
+    return status;
+}
+
+enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
+    struct cln_engine_data *set = &e->sets[CLN_TEST];
+    enum cln_status status = start_sequence(e, &e->predict, set);
+    const struct cln_stage_context context = stage_context(e);
+    for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
+        char scope[32];
+        set_scope(e, scope, s);
+        status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s]);
+    }
+    if (status == CLN_OK)
+        status = start_sequence(e, &set->step, set);
+    if (status == CLN_OK)
+        status = add_batch(e, set);
+    if (status == CLN_OK)
+        status = add_forward(e, false);
+    if (status == CLN_OK)
+        status = add_loss(e, false);
+    return status;
+}
+
+enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
+    const struct cln_engine_data *set = &e->sets[CLN_TRAIN];
+    enum cln_status status = start_sequence(e, &e->repeat, set);
+    if (status == CLN_OK)
+        status = add_batch(e, set);
+    if (status == CLN_OK)
+        status = add_forward(e, true);
+    return status;
+}
