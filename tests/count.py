@@ -58,7 +58,7 @@ def main():
         name, path = argument.split("=", 1)
         totals, seconds, remarks = read_run(Path(path))
         grand = [a + b for a, b in zip(grand, totals)]
-        print("{:<12} {:>4} passed, {} failed, {} skipped, {:.1f} s".format(name, *totals, seconds))
+        print("{:<18} {:>4} passed, {} failed, {} skipped, {:.1f} s".format(name, *totals, seconds))
         for remark in remarks:
             print(f"  {remark}")
     print("{} passed, {} failed, {} skipped".format(*grand))

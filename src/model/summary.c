@@ -126,7 +126,7 @@ static void print_stages(const struct cln_network *network, const struct cln_sta
         describe_stage(network, &stages[i], fused, sizeof(fused));
         format_shape(x, sizeof(x), 0, stages[i].x, cln_shape_count(stages[i].x) == (size_t)stages[i].x.channels);
         format_shape(a, sizeof(a), 0, stages[i].a, cln_shape_count(stages[i].a) == (size_t)stages[i].a.channels);
-        fprintf(stream, "%3zu  %-13s -> %-13s  %s\n", i, x, a, fused);
+        fprintf(stream, "%3zu  %-13s -> %-13s  %s\n", i + 1, x, a, fused);
     }
 }
 

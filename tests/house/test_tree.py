@@ -12,7 +12,7 @@ MAY_INCLUDE = {
     "src/model": {"host"},
     "src/data": {"host", "src/model"},
     "src/engine": {"host", "src/model", "src/data", "kernels"},  # structs that both sides read
-    "src/check": {"host", "src/model", "src/data", "src/engine"},
+    "src/check": {"host", "src/model", "src/data", "src/engine", "kernels"},
     "src/tune": {"host", "src/model", "src/data", "src/engine"},
     "src/train": {"host", "src/model", "src/data", "src/engine"},
     "src/cli": {"host", "src/model", "src/data", "src/engine", "src/check", "src/tune", "src/train"},
