@@ -77,6 +77,7 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         .batch_size = o->batch_size,
         .resize = model->resize,
         .standardize = model->mean != NULL,
+        .evaluate_only = true,
     };
     status = cln_trainer_create(&trainer, &params);
     if (status != CLN_OK)

@@ -69,6 +69,10 @@ enum cln_status cln_engine_read(struct cln_engine *engine, enum cln_engine_value
 enum cln_status cln_engine_write(struct cln_engine *engine, enum cln_engine_values which,
                                  const float *values) CLN_MUST_CHECK;
 
+/* Replaces the values that pixels are standardised with; CLN_INVALID where the engine was made without any. */
+enum cln_status cln_engine_standardize(struct cln_engine *engine, const float *mean,
+                                       const float *inverse_deviation) CLN_MUST_CHECK;
+
 /* Logits of the last batch of a set as [sample][class], `count` samples. */
 enum cln_status cln_engine_logits(struct cln_engine *engine, float *logits, size_t count) CLN_MUST_CHECK;
 

@@ -30,9 +30,9 @@ static enum cln_status create_set(struct cln_engine *e, struct cln_engine_data *
     return ocl_buffer_create(&set->state, e->context, sizeof(struct cln_state));
 }
 
-static enum cln_status upload_standard(struct cln_engine *e, const float *mean, const float *inverse_deviation) {
-    if (!mean)
-        return CLN_OK;
+enum cln_status cln_engine_standardize(struct cln_engine *e, const float *mean, const float *inverse_deviation) {
+    if (!e->standard)
+        return cln_fail(CLN_INVALID, "this engine was made for pixels that are not standardised");
     const size_t features = cln_shape_count(e->network->input);
     float *pairs = malloc(features * 2 * sizeof *pairs);
     if (!pairs)
@@ -41,9 +41,17 @@ static enum cln_status upload_standard(struct cln_engine *e, const float *mean, 
         pairs[2 * f] = mean[f];
         pairs[2 * f + 1] = inverse_deviation[f];
     }
-    enum cln_status status = upload(&e->standard, e->context, pairs, features * 2 * sizeof *pairs);
+    enum cln_status status = ocl_buffer_write(e->standard, 0, features * 2 * sizeof *pairs, pairs);
     free(pairs);
     return status;
+}
+
+static enum cln_status create_standard(struct cln_engine *e, const float *mean, const float *inverse_deviation) {
+    if (!mean)
+        return CLN_OK;
+    enum cln_status status =
+        ocl_buffer_create(&e->standard, e->context, cln_shape_count(e->network->input) * 2 * sizeof(float));
+    return status == CLN_OK ? cln_engine_standardize(e, mean, inverse_deviation) : status;
 }
 
 static const struct cln_stage *stage_of_layer(const struct cln_engine *e, int layer) {
@@ -184,7 +192,7 @@ enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_
     if (status == CLN_OK)
         status = create_scratch(e);
     if (status == CLN_OK)
-        status = upload_standard(e, params->mean, params->inverse_deviation);
+        status = create_standard(e, params->mean, params->inverse_deviation);
     if (status == CLN_OK)
         status = create_values(e);
     if (status == CLN_OK)

@@ -79,10 +79,12 @@ static enum cln_status open_device(struct cln_trainer *t) {
 static enum cln_status measure_standard(struct cln_trainer *t) {
     const struct cln_shape input = t->params.network->input;
     const size_t features = cln_shape_count(input);
-    t->mean = malloc(features * sizeof *t->mean);
-    t->inverse_deviation = malloc(features * sizeof *t->inverse_deviation);
+    t->mean = calloc(features, sizeof *t->mean);
+    t->inverse_deviation = calloc(features, sizeof *t->inverse_deviation);
     if (!t->mean || !t->inverse_deviation)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu features", features);
+    if (t->params.evaluate_only)
+        return CLN_OK; /* they come with the model */
     return cln_standardize_measure(t->mean, t->inverse_deviation, &t->params.data->train, input.height, input.width);
 }
 
@@ -105,18 +107,19 @@ static enum cln_status create_engine(struct cln_trainer *t) {
     enum cln_status status = cln_tuning_create(&tuning, t->profile, ocl_context_device(t->context));
     if (status != CLN_OK)
         return status;
-    return cln_engine_create(&t->engine, t->context,
-                             &(struct cln_engine_params){
-                                 .network = p->network,
-                                 .tuning = &tuning,
-                                 .optimizer = p->optimizer,
-                                 .batch_size = p->batch_size,
-                                 .image = p->data->train.shape,
-                                 .train = {p->data->train.pixels, p->data->train.labels, p->data->train.count},
-                                 .test = {p->data->test.pixels, p->data->test.labels, p->data->test.count},
-                                 .mean = t->mean,
-                                 .inverse_deviation = t->inverse_deviation,
-                             });
+    return cln_engine_create(
+        &t->engine, t->context,
+        &(struct cln_engine_params){
+            .network = p->network,
+            .tuning = &tuning,
+            .optimizer = p->optimizer,
+            .batch_size = p->batch_size,
+            .image = p->data->train.shape,
+            .train = {p->data->train.pixels, p->data->train.labels, p->evaluate_only ? 0 : p->data->train.count},
+            .test = {p->data->test.pixels, p->data->test.labels, p->data->test.count},
+            .mean = t->mean,
+            .inverse_deviation = t->inverse_deviation,
+        });
 }
 
 enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
@@ -259,11 +262,13 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
         status = fail_nonfinite(t, &pace.state);
     epoch->train = metrics_of(&pace.state);
     epoch->train_seconds = now() - pace.start;
-    epoch->stopped = pace.stopped;
+    epoch->stopped = pace.stopped && epoch->train.samples < count;
     return status;
 }
 
 enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
+    if (t->params.evaluate_only)
+        return cln_fail(CLN_INVALID, "this trainer was made to evaluate only");
     *epoch = (struct cln_epoch){.epoch = ++t->epoch};
     enum cln_status status = train_epoch(t, epoch);
     if (status != CLN_OK || epoch->stopped)
@@ -337,10 +342,20 @@ enum cln_status cln_trainer_save(struct cln_trainer *t, const char *path) {
 enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
     struct cln_checkpoint *checkpoint = NULL;
     enum cln_status status = cln_checkpoint_read(&checkpoint, path, t->params.network);
+    if (status == CLN_OK && (checkpoint->mean != NULL) != (t->mean != NULL))
+        status =
+            cln_fail(CLN_INVALID, "%s was trained on pixels that were %sstandardised, this trainer is set up otherwise",
+                     path, checkpoint->mean ? "" : "not ");
     if (status == CLN_OK)
         status = cln_engine_write(t->engine, CLN_PARAMETERS, checkpoint->parameters);
     if (status == CLN_OK)
         status = cln_engine_write(t->engine, CLN_RUNNING, checkpoint->running);
+    if (status == CLN_OK && t->mean) {
+        const size_t bytes = cln_shape_count(t->params.network->input) * sizeof *t->mean;
+        memcpy(t->mean, checkpoint->mean, bytes);
+        memcpy(t->inverse_deviation, checkpoint->inverse_deviation, bytes);
+        status = cln_engine_standardize(t->engine, t->mean, t->inverse_deviation);
+    }
     cln_checkpoint_destroy(&checkpoint);
     return status;
 }

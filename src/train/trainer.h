@@ -35,7 +35,8 @@ struct cln_trainer_params {
     int batch_size;            /* 0: 256 */
     int resize;                /* side length, or 0 */
     bool standardize;
-    uint64_t seed; /* initial weights and shuffling */
+    bool evaluate_only; /* nothing is built or uploaded for training; cln_trainer_load brings the model */
+    uint64_t seed;      /* initial weights and shuffling */
     struct cln_optimizer_params optimizer;
     bool timings;
     size_t max_steps; /* stop after so many steps in all; 0: no limit */
@@ -76,7 +77,8 @@ CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct
 
 /* Weights and running statistics as a safetensors file (checkpoint.h), atomically. */
 CLN_API enum cln_status cln_trainer_save(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
-/* Takes weights and running statistics from such a file, which must fit the network. */
+/* Takes weights, running statistics and the values to standardise with from such a file. It must fit the network, and
+ * `standardize` must be as it was when the model was trained. */
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
 
 /* Device time per kernel as a table of text, one line each, largest first. *out is the caller's: free().

@@ -7,8 +7,8 @@
 #define DEVICE(p, d, kind, unified, units, device_name, platform_name)                                                 \
     {                                                                                                                  \
         .platform_index = p, .device_index = d, .type = kind, .unified_memory = unified, .compute_units = units,       \
-        .name = device_name, .platform = platform_name, .device_version = "OpenCL 1.2 made up", .available = true,     \
-        .opencl_major = 1, .opencl_minor = 2                                                                           \
+        .native_float_vector = 1, .name = device_name, .platform = platform_name,                                      \
+        .device_version = "OpenCL 1.2 made up", .available = true, .opencl_major = 1, .opencl_minor = 2                \
     }
 
 /* A workstation: the discrete GPU has fewer units than the integrated one, and two of the cards are equal. */
@@ -41,7 +41,7 @@ static void test_choices(void **state) {
     }
 }
 
-/* Each round takes the best away: the order of types, then of compute units, then of the list. */
+/* Each round takes the best away: the order of types, then of width, then of the list. */
 static void test_default_order(void **state) {
     (void)state;
     static const size_t order[COUNT] = {3, 4, 2, 1, 5, 0, 6};
@@ -55,6 +55,22 @@ static void test_default_order(void **state) {
     }
     size_t index;
     assert_fails(ocl_device_select(&index, devices, COUNT, NULL), CLN_NO_DEVICE, "2:1 Gamma 7950");
+}
+
+/* A compute unit may be a SIMD lane or a core with sixteen of them. */
+static void test_width_counts(void **state) {
+    (void)state;
+    struct ocl_device devices[] = {
+        DEVICE(0, 0, OCL_DEVICE_CPU, true, 8, "software rasteriser", "Weave"),
+        DEVICE(1, 0, OCL_DEVICE_CPU, true, 2, "two cores", "Portable Computing Language"),
+    };
+    devices[1].native_float_vector = 16;
+    strcpy(devices[1].platform_version, "OpenCL 3.0 PoCL made up");
+    size_t index = 99;
+    assert_ok(ocl_device_select(&index, devices, 2, NULL));
+    assert_int_equal(index, 1);
+    assert_ok(ocl_device_select(&index, devices, 2, "pocl"));
+    assert_int_equal(index, 1);
 }
 
 static void test_ambiguous_part_lists_what_fits(void **state) {
@@ -118,6 +134,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_default_order),
+        cmocka_unit_test(test_width_counts),
         cmocka_unit_test(test_ambiguous_part_lists_what_fits),
         cmocka_unit_test(test_nothing_fits),
         cmocka_unit_test(test_unusable_devices),
