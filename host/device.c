@@ -131,6 +131,19 @@ static enum cln_status query_usable(struct ocl_device *out, cl_device_id device)
     return CLN_OK;
 }
 
+/* What a driver left unsaid, so that nobody above divides by zero. */
+static void at_least_one(struct ocl_device *out) {
+    if (out->native_float_vector == 0)
+        out->native_float_vector = 1;
+    if (out->compute_units == 0)
+        out->compute_units = 1;
+    if (out->max_work_group_size == 0)
+        out->max_work_group_size = 1;
+    for (size_t i = 0; i < 3; i++)
+        if (out->max_work_item_sizes[i] == 0)
+            out->max_work_item_sizes[i] = 1;
+}
+
 /* Fills what `device` itself says; the platform's part is there already. */
 static enum cln_status describe(struct ocl_device *out, cl_device_id device) {
     enum cln_status status = query_usable(out, device);
@@ -145,8 +158,7 @@ static enum cln_status describe(struct ocl_device *out, cl_device_id device) {
         return status;
     if (sscanf(out->device_version, "OpenCL %u.%u", &out->opencl_major, &out->opencl_minor) != 2)
         return cln_fail(CLN_DEVICE, "version \"%s\" is not of the form \"OpenCL 1.2 …\"", out->device_version);
-    if (out->native_float_vector == 0)
-        out->native_float_vector = 1;
+    at_least_one(out);
     out->device_id = device;
     return CLN_OK;
 }

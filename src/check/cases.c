@@ -1,0 +1,147 @@
+/* The table of operations and of settings, and the loop over an operation's cases. */
+#include "src/check/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host/clock.h"
+#include "host/profile.h"
+#include "src/check/bench.h"
+
+static const struct cln_operation *const operations[] = {
+    &cln_device_batch,
+    &cln_device_copy,
+    &cln_device_conv2d,
+    &cln_device_linear,
+    &cln_device_batchnorm,
+    &cln_device_activate,
+    &cln_device_softmax_cross_entropy,
+    &cln_device_adam,
+    &cln_device_sgd,
+};
+
+enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
+
+const char *cln_check_operation(size_t operation) {
+    return operation < OPERATION_COUNT ? operations[operation]->name : NULL;
+}
+
+/* Few lanes and many, with and without work-groups, tiles of every size, launches cut up little and much. */
+static const struct {
+    const char *name;
+    bool quick;                               /* part of a quick check */
+    bool thorough;                            /* takes all cases */
+    long vector, lanes, accumulators, groups; /* 0: the profile's */
+    const struct cln_operation *only;         /* NULL: for all operations */
+} tunings[] = {
+    {.name = "the device's profile", .thorough = true},
+    {"one lane", true, false, 1, 1, 12, 16},
+    {"groups of 8", true, true, 1, 8, 12, 64},
+    {"groups of 4 × 4", false, false, 4, 16, 12, 1},
+    {"vectors of 16", false, false, 16, 16, 24, 16},
+    {"vectors of 2, small tiles", false, false, 2, 2, 4, 6},
+    {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
+};
+
+enum { TUNING_COUNT = sizeof tunings / sizeof *tunings };
+
+const char *cln_check_tuning_name(size_t tuning) {
+    return tuning < TUNING_COUNT ? tunings[tuning].name : NULL;
+}
+
+bool cln_check_tuning_covers(size_t tuning, size_t operation, const struct ocl_device *device, bool quick) {
+    const long widest = device->native_float_vector > 4 ? (long)device->native_float_vector : 4;
+    return (!quick || tunings[tuning].quick) && tunings[tuning].vector <= widest &&
+           (!tunings[tuning].only || tunings[tuning].only == operations[operation]);
+}
+
+bool cln_check_tuning_is_thorough(size_t tuning) {
+    return tunings[tuning].thorough;
+}
+
+enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const struct ocl_device *device) {
+    const struct ocl_profile_params params = {.keys = cln_tuning_keys, .key_count = cln_tuning_key_count};
+    const struct {
+        const char *key;
+        long value;
+    } values[] = {
+        {"vector", tunings[tuning].vector},
+        {"lanes", tunings[tuning].lanes},
+        {"accumulators", tunings[tuning].accumulators},
+        {"groups", tunings[tuning].groups},
+        {"linear_gemm", tunings[tuning].only == &cln_device_linear},
+    };
+    struct ocl_profile *profile = NULL;
+    enum cln_status status = ocl_profile_load(&profile, device, &params);
+    for (size_t i = 0; i < sizeof values / sizeof *values && status == CLN_OK; i++)
+        if (values[i].value != 0)
+            status = ocl_profile_set(profile, values[i].key, values[i].value);
+    if (status == CLN_OK)
+        status = cln_tuning_create(out, profile, device);
+    ocl_profile_destroy(&profile);
+    return status;
+}
+
+/* One case with one batch, from an empty bench to an empty bench. */
+static enum cln_status run_case(struct cln_bench *b, const struct cln_operation *operation, const struct cln_case *c,
+                                int count) {
+    b->plan.batch_size = c->batch_size;
+    b->plan.blocks = cln_ceil_div(c->batch_size, b->plan.tuning.lanes);
+    b->count = count;
+    b->state = (struct cln_state){.batch_size = c->batch_size, .samples = count, .count = count, .step = 1};
+    b->arena_used = b->probe_count = 0;
+    b->status = CLN_OK;
+    b->failed = b->loose = false;
+    cln_random_seed(&b->random, (uint64_t)count, CLN_STREAM_CHECK);
+
+    enum cln_status status = ocl_sequence_create(&b->plan.sequence, b->plan.context);
+    if (status == CLN_OK)
+        status = operation->run(b, c);
+    ocl_sequence_destroy(&b->plan.sequence);
+    for (size_t i = 0; i < b->probe_count; i++)
+        ocl_buffer_destroy(&b->probes[i].buffer);
+    b->result->cases++;
+    b->result->failed += b->failed;
+    return status == CLN_OK ? status : cln_fail_within(status, "%s", b->where);
+}
+
+static enum cln_status run_cases(struct cln_bench *b, const struct cln_operation *operation,
+                                 const struct cln_check_params *params) {
+    const struct cln_tuning *t = params->tuning;
+    for (size_t i = 0; i < operation->count; i++) {
+        const struct cln_case *c = (const void *)((const char *)operation->cases + i * operation->stride);
+        if (params->quick && !c->quick)
+            continue;
+        const int *counts = c->counts[0] > 0 ? c->counts : (const int[]){c->batch_size, 0};
+        for (; *counts > 0; counts++) {
+            snprintf(b->where, sizeof b->where, "%s, %s, %d of %d samples, %s (vector %d, lanes %d, accumulators %d)",
+                     operation->name, c->name, *counts, c->batch_size, params->tuning_name, t->vector, t->lanes,
+                     t->accumulators);
+            enum cln_status status = run_case(b, operation, c, *counts);
+            if (status != CLN_OK)
+                return status;
+        }
+    }
+    return CLN_OK;
+}
+
+enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, const struct cln_check_params *params) {
+    struct cln_bench *b = calloc(1, sizeof *b);
+    *out = (struct cln_check_result){0};
+    if (!b || !(b->arena = malloc(CLN_BENCH_ARENA))) {
+        free(b);
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for checking %s", operations[operation]->name);
+    }
+    b->result = out;
+    b->plan.context = params->context;
+    b->plan.tuning = *params->tuning;
+    const double start = cln_clock_seconds();
+    enum cln_status status = ocl_buffer_create(&b->plan.state, params->context, sizeof b->state);
+    if (status == CLN_OK)
+        status = run_cases(b, operations[operation], params);
+    ocl_buffer_destroy(&b->plan.state);
+    out->seconds = cln_clock_seconds() - start;
+    free(b->arena);
+    free(b);
+    return status;
+}

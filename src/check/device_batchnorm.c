@@ -1,0 +1,167 @@
+/* Cases of kernels/batchnorm.cl, as a stage without affine part, activation and pool chains it: moments, statistics,
+ * y from x; sums, their statistics, dx from dy; and the prediction's normalisation. */
+#include <math.h>
+#include <string.h>
+
+#include "src/check/parameters.h"
+#include "src/check/reference.h"
+#include "src/engine/activate.h"
+
+struct batchnorm_case {
+    struct cln_case base;
+    struct cln_batchnorm options;
+    double centre, scale; /* of x */
+    bool frozen;          /* the running statistics have to stay */
+};
+
+static const struct batchnorm_case cases[] = {
+    {{"every batch", 257, EVERY_BATCH, .quick = true}, {{2, 3, 2}, 0.1, 1e-5, false}, 0, 1},
+    {{"vectors", 33, {1, 2, 17, 32, 33}, .quick = true}, {{5, 1, 1}, 0.1, 1e-5, false}, 0, 1},
+    {{"biased running variance", 9, {1, 9}, .quick = true}, {{3, 2, 2}, 0.9, 1e-3, true}, 0.5, 2},
+    {{"large mean, small deviation", 33, {33, 20}}, {{2, 4, 4}, 0.1, 1e-5, false}, 1e4, 1e-2},
+    {{"negative large mean", 5, {5}}, {{2, 5, 3}, 0.1, 1e-5, false}, -1e4, 1e-2},
+    {{"variance 0", 17, {17}}, {{3, 3, 3}, 0.1, 1e-5, false}, 0.3, 0},
+    {{"all zero", 7, {7}}, {{2, 2, 2}, 0.1, 1e-5, false}, 0, 0},
+    {{"many channels", 7, {7}}, {{67, 1, 2}, 0.3, 1e-5, false}, 0, 1},
+    {{"large images", 2, {2}}, {{1, 31, 29}, 0.1, 1e-5, false}, 3, 1},
+    {{"frozen", 5, {5}, .quick = true}, {{2, 2, 2}, 0.1, 1e-5, false}, 0, 1, true},
+};
+
+/* How errors of mean and deviation reach y and the gradients: x̂ is off by e(x̂) = error(μ)/σ + error(1/σ)·|x̂|. */
+struct bounds {
+    double *y, *dx, *dgamma, *dbeta;
+};
+
+static struct bounds bound(struct cln_bench *b, const struct cln_batchnorm *g, const double *x, const double *dy,
+                           const struct cln_parameters *parameters, const struct cln_channel_statistics *statistics) {
+    const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
+    const size_t run = (size_t)(g->shape.height * g->shape.width);
+    const double m = (double)b->count * (double)run;
+    double *dy_sum = cln_bench_alloc(b, channels), *product_sum = cln_bench_alloc(b, channels);
+    struct bounds t = {cln_bench_alloc(b, count), cln_bench_alloc(b, count), cln_bench_alloc(b, channels),
+                       cln_bench_alloc(b, channels)};
+    memset(dy_sum, 0, channels * sizeof *dy_sum);
+    memset(product_sum, 0, channels * sizeof *product_sum);
+    memset(t.dgamma, 0, channels * sizeof *t.dgamma);
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < count; i++) {
+            const size_t c = i / run % channels;
+            const struct cln_channel_statistics *s = &statistics[c];
+            const double relative = s->inverse_error + 8 * CLN_EPS32;
+            const double normalised = fabs(x[i] - s->mean) * s->inverse, gamma = fabs(parameters->gamma[c]);
+            const double error = s->mean_error * s->inverse + relative * normalised;
+            if (pass == 0) {
+                dy_sum[c] += fabs(dy[i]);
+                product_sum[c] += fabs(dy[i]) * normalised;
+                t.dgamma[c] += fabs(dy[i]) * (error + 8 * CLN_EPS32 * normalised);
+                continue;
+            }
+            t.y[i] = gamma * error + 8 * CLN_EPS32 * (gamma * normalised + fabs(parameters->beta[c]));
+            const double terms = fabs(dy[i]) + dy_sum[c] / m + normalised * product_sum[c] / m;
+            t.dx[i] =
+                gamma * s->inverse *
+                (2 * relative * terms + error * (product_sum[c] + t.dgamma[c]) / m + normalised * t.dgamma[c] / m);
+        }
+    for (size_t c = 0; c < channels; c++)
+        t.dbeta[c] = 8 * CLN_EPS32 * dy_sum[c];
+    return t;
+}
+
+static void expect_predicted(const struct cln_norm_probes *p) {
+    for (size_t c = 0; c < (size_t)p->options.shape.channels; c++) {
+        const double inverse = 1 / sqrt(p->running_var[c] + p->options.eps), scale = p->gamma[c] * inverse;
+        cln_probe_expect(p->normal, 4 * c, p->running_mean[c], 0);
+        cln_probe_expect(p->normal, 4 * c + 1, inverse, 8 * CLN_EPS32 * inverse);
+        cln_probe_expect(p->normal, 4 * c + 2, scale, 8 * CLN_EPS32 * fabs(scale));
+        cln_probe_expect(p->normal, 4 * c + 3, p->beta[c], 0);
+    }
+}
+
+struct buffers {
+    struct ocl_buffer *x, *y, *dy;
+    struct cln_partials moments, sums;
+    struct cln_slices dgamma, dbeta;
+};
+
+static enum cln_status add_launches(struct cln_plan *plan, const struct cln_norm *norm,
+                                    const struct cln_norm *predicted, const struct buffers *b) {
+    const struct cln_shape shape = norm->options.shape;
+    const struct cln_activate activate = {
+        .pool = {.in = shape, .out = shape, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1},
+        .normal = norm->normal,
+        .gradient = norm->gradient,
+        .z = b->x,
+        .a = b->y,
+        .da = b->dy,
+    };
+    enum cln_status status = cln_batchnorm_predict(plan, predicted);
+    if (status == CLN_OK)
+        status = cln_batchnorm_partials(plan, shape, b->x, b->moments);
+    if (status == CLN_OK)
+        status = cln_batchnorm_statistics(plan, norm, b->moments);
+    if (status == CLN_OK)
+        status = cln_activate_forward(plan, &activate, true);
+    if (status == CLN_OK)
+        status = cln_activate_backward(plan, &activate, b->sums);
+    if (status == CLN_OK)
+        status = cln_batchnorm_backward(plan, norm, b->sums, b->dgamma, b->dbeta);
+    if (status == CLN_OK)
+        status = cln_activate_spread(plan, &activate);
+    return status;
+}
+
+static enum cln_status run(struct cln_bench *b, const void *entry) {
+    const struct batchnorm_case *c = entry;
+    const struct cln_batchnorm *g = &c->options;
+    const size_t channels = (size_t)g->shape.channels, count = (size_t)b->count * cln_shape_count(g->shape);
+    b->state.frozen = c->frozen;
+    const double *x = cln_bench_random(b, count, c->centre, c->scale), *dy = cln_bench_random(b, count, 0, 1);
+    const struct cln_parameters parameters = cln_bench_parameters(b, 0, 0, channels);
+    const struct cln_norm_probes norm_probes = cln_bench_norm(b, g, &parameters);
+    const struct cln_norm_probes predict_probes = cln_bench_norm(b, g, &parameters);
+    struct cln_probe *px = cln_bench_tensor(b, "x", g->shape, x), *py = cln_bench_tensor(b, "y", g->shape, NULL);
+    struct cln_probe *pdy = cln_bench_tensor(b, "dy", g->shape, dy);
+    struct cln_probe *moments = cln_bench_partials(b, "moments", g->shape.channels, 1, 4);
+    struct cln_probe *sums = cln_bench_partials(b, "sums", g->shape.channels, 1, 2);
+    struct buffers buffers = {.x = px->buffer,
+                              .y = py->buffer,
+                              .dy = pdy->buffer,
+                              .moments = {moments->buffer, 1},
+                              .sums = {sums->buffer, 1}};
+    /* γ and β have their gradients in one buffer, as the engine has it. */
+    struct cln_probe *gradients = cln_bench_slices(b, "dγ and dβ", channels, 2, &buffers.dgamma);
+    buffers.dbeta = buffers.dgamma;
+    buffers.dbeta.base += buffers.dgamma.stride;
+
+    const struct cln_norm norm = cln_norm_of(&norm_probes, &parameters);
+    const struct cln_norm predicted = cln_norm_of(&predict_probes, &parameters);
+    enum cln_status status = b->status;
+    if (status == CLN_OK)
+        status = add_launches(&b->plan, &norm, &predicted, &buffers);
+    if (status == CLN_OK)
+        status = cln_bench_run(b);
+    if (status != CLN_OK)
+        return status;
+
+    double *y = cln_bench_alloc(b, count), *dx = cln_bench_alloc(b, count);
+    double *dgamma = cln_bench_alloc(b, channels), *dbeta = cln_bench_alloc(b, channels);
+    cln_reference_batchnorm_forward(g, (size_t)b->count, x, parameters.gamma, parameters.beta, y, NULL, NULL, NULL,
+                                    NULL);
+    cln_reference_batchnorm_backward(g, (size_t)b->count, x, parameters.gamma, dy, dx, dgamma, dbeta);
+    const struct cln_channel_statistics *statistics = cln_bench_statistics(b, g, x, NULL);
+    const struct bounds bounds = bound(b, g, x, dy, &parameters, statistics);
+    cln_bench_expect_norm(b, &norm_probes, statistics);
+    expect_predicted(&predict_probes);
+    cln_bench_expect_tensor(b, py, g->shape, y, bounds.y, 1 / CLN_EPS32);
+    cln_bench_expect_tensor(b, px, g->shape, dx, bounds.dx, 1 / CLN_EPS32);
+    cln_bench_expect_tensor(b, pdy, g->shape, dy, dy, 0); /* of an identity: left as it was */
+    cln_probe_free(norm_probes.gradient, 0, 4 * channels);
+    for (size_t i = 0; i < channels; i++) {
+        cln_probe_expect(gradients, (size_t)buffers.dgamma.base + i, dgamma[i], bounds.dgamma[i]);
+        cln_probe_expect(gradients, (size_t)buffers.dbeta.base + i, dbeta[i], bounds.dbeta[i]);
+    }
+    cln_bench_compare(b);
+    return CLN_OK;
+}
+
+const struct cln_operation cln_device_batchnorm = CLN_OPERATION("batchnorm", cases, run);

@@ -1,0 +1,346 @@
+/* The trainer on the device: it learns, repeats itself to the bit, keeps every sample, stops when told to or when the
+ * loss is not finite, saves and loads, and leaves nothing alive, whatever OpenCL call fails. */
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "src/train/checkpoint.h"
+#include "src/train/trainer.h"
+#include "tests/data/temporary.h"
+#include "tests/engine/support.h"
+
+/* Small enough to build its kernels over and over, with a batch norm of each kind. */
+static const char tiny_text[] =
+    "{\"name\": \"tiny\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
+    "{\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 3}, {\"type\": \"BatchNorm2d\"}, "
+    "{\"type\": \"ReLU\"}, {\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 16}, "
+    "{\"type\": \"BatchNorm1d\"}, {\"type\": \"Tanh\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
+
+static struct cln_network *network;
+static struct cln_dataset *data; /* 64 images to train on, 10 to test */
+static char path[512];
+
+static int begin(void **state) {
+    assert_ok(cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL));
+    assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
+    const int failed = temporary_create(state);
+    snprintf(path, sizeof path, "%s", temporary_path("model.safetensors"));
+    return failed;
+}
+
+static int end(void **state) {
+    cln_network_destroy(&network);
+    cln_dataset_destroy(&data);
+    return temporary_remove(state);
+}
+
+static struct cln_trainer_params params_of(int batch_size) {
+    return (struct cln_trainer_params){
+        .network = network, .data = data, .batch_size = batch_size, .seed = 3, .no_cache = true};
+}
+
+static struct cln_trainer *trainer_of(const struct cln_trainer_params *params) {
+    struct cln_trainer *trainer = NULL;
+    assert_ok(cln_trainer_create(&trainer, params));
+    assert_non_null(strstr(cln_trainer_device(trainer), "profile"));
+    return trainer;
+}
+
+static struct cln_epoch epoch_of(struct cln_trainer *trainer) {
+    struct cln_epoch epoch;
+    assert_ok(cln_trainer_epoch(trainer, &epoch));
+    assert_true(isfinite(epoch.train.loss) && epoch.train.loss > 0);
+    assert_true(epoch.train.accuracy >= 0 && epoch.train.accuracy <= 1);
+    return epoch;
+}
+
+/* The saved model's bytes after some epochs. */
+static char *train_and_save(const struct cln_trainer_params *params, int epochs, size_t *bytes) {
+    struct cln_trainer *trainer = trainer_of(params);
+    for (int i = 0; i < epochs; i++)
+        epoch_of(trainer);
+    assert_ok(cln_trainer_save(trainer, path));
+    cln_trainer_destroy(&trainer);
+    assert_null(trainer);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *content = malloc(1 << 20);
+    assert_non_null(content);
+    *bytes = fread(content, 1, 1 << 20, file);
+    fclose(file);
+    assert_in_range(*bytes, 1, (1 << 20) - 1);
+    return content;
+}
+
+static void test_over_fits_a_small_set(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(16);
+    params.optimizer.lr = 0.02;
+    struct cln_trainer *trainer = trainer_of(&params);
+    double loss = INFINITY;
+    for (int epoch = 1; epoch <= 60 && !(loss < 0.05); epoch++) {
+        const struct cln_epoch result = epoch_of(trainer);
+        assert_int_equal(result.epoch, epoch);
+        loss = result.train.loss;
+    }
+    assert_true(loss < 0.05);
+    cln_trainer_destroy(&trainer);
+}
+
+static void test_same_seed_gives_the_same_bits(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(20);
+    size_t bytes[3];
+    char *first = train_and_save(&params, 2, &bytes[0]), *second = train_and_save(&params, 2, &bytes[1]);
+    params.seed = 4;
+    char *other = train_and_save(&params, 2, &bytes[2]);
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(first, second, bytes[0]);
+    assert_int_equal(bytes[0], bytes[2]);
+    assert_memory_not_equal(first, other, bytes[0]);
+    free(first);
+    free(second);
+    free(other);
+}
+
+/* Whether it divides the 64 images, is one of them, or more than all. */
+static void test_every_batch_size_takes_every_sample(void **state) {
+    (void)state;
+    static const int sizes[] = {1, 7, 63, 64, 65, 300};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct cln_trainer_params params = params_of(sizes[i]);
+        struct cln_trainer *trainer = trainer_of(&params);
+        for (int epoch = 0; epoch < 2; epoch++) {
+            const struct cln_epoch result = epoch_of(trainer);
+            assert_int_equal(result.train.samples, 64);
+            assert_int_equal(result.test.samples, data->test.count);
+            assert_false(result.stopped);
+        }
+        cln_trainer_destroy(&trainer);
+    }
+}
+
+static void test_evaluation_counts_every_test_image(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(7);
+    struct cln_trainer *trainer = trainer_of(&params);
+    epoch_of(trainer);
+    struct cln_metrics metrics;
+    size_t confusion[10 * 10], total = 0, right = 0;
+    memset(confusion, 0xFF, sizeof confusion);
+    assert_ok(cln_trainer_evaluate(trainer, &metrics, confusion));
+    for (size_t label = 0; label < 10; label++) {
+        size_t row = 0, expected = 0;
+        for (size_t k = 0; k < 10; k++)
+            row += confusion[label * 10 + k];
+        for (size_t i = 0; i < data->test.count; i++)
+            expected += data->test.labels[i] == label;
+        assert_int_equal(row, expected);
+        total += row;
+        right += confusion[label * 11];
+    }
+    assert_int_equal(total, metrics.samples);
+    assert_true(fabs(metrics.accuracy - (double)right / (double)total) < 1e-9);
+    cln_trainer_destroy(&trainer);
+}
+
+/* Another trainer that loads what one saved predicts the same to the bit, also behind resizing and standardising. */
+static void check_save_and_load(const struct cln_trainer_params *params) {
+    struct cln_trainer *trainer = trainer_of(params);
+    epoch_of(trainer);
+    struct cln_metrics before, fresh, after;
+    assert_ok(cln_trainer_evaluate(trainer, &before, NULL));
+    assert_ok(cln_trainer_save(trainer, path));
+    cln_trainer_destroy(&trainer);
+
+    struct cln_trainer_params other = *params;
+    other.seed = 99;
+    trainer = trainer_of(&other);
+    assert_ok(cln_trainer_evaluate(trainer, &fresh, NULL));
+    assert_true(fresh.loss != before.loss);
+    assert_ok(cln_trainer_load(trainer, path));
+    assert_ok(cln_trainer_evaluate(trainer, &after, NULL));
+    assert_true(after.loss == before.loss && after.accuracy == before.accuracy);
+    cln_trainer_destroy(&trainer);
+}
+
+static void test_saves_and_loads(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(20);
+    check_save_and_load(&params);
+}
+
+static void test_resizes_and_standardises(void **state) {
+    (void)state;
+    struct cln_network *resized = NULL;
+    struct cln_trainer_params params = params_of(20);
+    assert_ok(cln_network_parse(&resized, tiny_text, strlen(tiny_text), "tiny",
+                                &(struct cln_network_params){.height = 32, .width = 32}));
+    params.standardize = true;
+    check_save_and_load(&params);
+    params.network = resized;
+    params.resize = 32;
+    check_save_and_load(&params);
+
+    struct cln_checkpoint *checkpoint = NULL;
+    assert_ok(cln_checkpoint_read(&checkpoint, path, NULL));
+    assert_int_equal(checkpoint->resize, 32);
+    assert_non_null(checkpoint->mean);
+    cln_checkpoint_destroy(&checkpoint);
+    cln_network_destroy(&resized);
+}
+
+static void test_refuses_what_does_not_fit(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    struct cln_trainer_params params = params_of(20);
+    params.resize = 30;
+    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
+    assert_null(trainer);
+    assert_non_null(strstr(cln_error_message(), "30"));
+    params = params_of(-1);
+    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
+    assert_null(trainer);
+    params = params_of(20);
+    params.device = "no such device";
+    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_NO_DEVICE);
+    assert_null(trainer);
+}
+
+/* A loss that is not finite stops with epoch, step and the place where it began. */
+static void test_stops_where_the_loss_is_not_finite(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(16);
+    params.optimizer = (struct cln_optimizer_params){.kind = CLN_SGD, .lr = 1e30};
+    struct cln_trainer *trainer = trainer_of(&params);
+    struct cln_epoch epoch;
+    assert_int_equal(cln_trainer_epoch(trainer, &epoch), CLN_NUMERIC);
+    assert_non_null(strstr(cln_error_message(), "epoch 1, step "));
+    if (!strstr(cln_error_message(), "parameter ") && !strstr(cln_error_message(), "stage "))
+        fail_msg("no place is named: %s", cln_error_message());
+    print_message("  %s\n", cln_error_message());
+    cln_trainer_destroy(&trainer);
+}
+
+static void test_stops_after_max_steps(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(20); /* four steps an epoch */
+    params.max_steps = 6;
+    struct cln_trainer *trainer = trainer_of(&params);
+    assert_false(epoch_of(trainer).stopped);
+    const struct cln_epoch second = epoch_of(trainer);
+    assert_true(second.stopped);
+    assert_int_equal(second.train.samples, 40);
+    assert_int_equal(second.test.samples, 0);
+    assert_ok(cln_trainer_save(trainer, path));
+    cln_trainer_destroy(&trainer);
+}
+
+struct progress {
+    size_t calls, last_step, samples;
+};
+
+static bool stop_at_once(void *user, const struct cln_progress *progress) {
+    struct progress *seen = user;
+    seen->calls++;
+    seen->last_step = progress->step;
+    seen->samples = progress->samples;
+    assert_int_equal(progress->epoch, 1);
+    assert_true(progress->step <= progress->steps);
+    assert_true(isfinite(progress->loss) && progress->seconds > 0);
+    return false;
+}
+
+/* Batches of one image take long enough for a report. */
+static void test_stops_when_the_handler_says_so(void **state) {
+    (void)state;
+    struct cln_dataset *large = NULL;
+    struct progress seen = {0};
+    assert_ok(cln_dataset_load(&large, &(struct cln_dataset_params){.name = "synthetic:50000", .seed = 1}));
+    struct cln_trainer_params params = params_of(1);
+    params.data = large;
+    params.progress = stop_at_once;
+    params.user = &seen;
+    struct cln_trainer *trainer = trainer_of(&params);
+    const struct cln_epoch epoch = epoch_of(trainer);
+    assert_true(epoch.stopped);
+    assert_int_equal(seen.calls, 1);
+    assert_int_equal(seen.samples, seen.last_step);
+    assert_true(epoch.train.samples >= seen.samples && epoch.train.samples < 50000);
+    cln_trainer_destroy(&trainer);
+    cln_dataset_destroy(&large);
+}
+
+static void test_timings_name_the_kernels(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(20);
+    params.timings = true;
+    struct cln_trainer *trainer = trainer_of(&params);
+    epoch_of(trainer);
+    char *text = NULL;
+    assert_ok(cln_trainer_timings(trainer, &text));
+    assert_non_null(strstr(text, "conv2d_forward"));
+    assert_non_null(strstr(text, "adam"));
+    free(text);
+    cln_trainer_destroy(&trainer);
+}
+
+/* A life from the first OpenCL call to the last, so that any of them can fail. */
+static enum cln_status live(void) {
+    struct cln_trainer *trainer = NULL;
+    const struct cln_trainer_params params = params_of(40);
+    struct cln_epoch epoch;
+    enum cln_status status = cln_trainer_create(&trainer, &params);
+    if (status == CLN_OK)
+        status = cln_trainer_epoch(trainer, &epoch);
+    if (status == CLN_OK)
+        status = cln_trainer_save(trainer, path);
+    cln_trainer_destroy(&trainer);
+    return status;
+}
+
+/* Every call that finds the device, some more on either end, and a spread of those between. A device that does not
+ * answer every question may still do; all other failures have to be noticed. */
+static void test_any_call_may_fail(void **state) {
+    (void)state;
+    const size_t between = quick_check() ? 200 : 40, margin = 20;
+    struct ocl_device device;
+    ocl_fault_set(0, 0);
+    assert_ok(ocl_device_find(&device, NULL));
+    const size_t finding = ocl_fault_calls();
+    ocl_fault_set(0, 0);
+    assert_ok(live());
+    const size_t calls = ocl_fault_calls();
+    assert_in_range(calls, finding + 100, 20000);
+    for (size_t n = 1; n <= calls; n += n < finding + margin || n + margin > calls ? 1 : between) {
+        cln_fail(CLN_INTERRUPTED, "untouched");
+        ocl_fault_set(n, -5);
+        const enum cln_status status = live();
+        if (n > finding && status == CLN_OK)
+            fail_msg("call %zu of %zu failed and nobody noticed", n, calls);
+        if (status != CLN_OK)
+            assert_string_not_equal(cln_error_message(), "untouched");
+        if (ocl_live_handles() != 0)
+            fail_msg("call %zu of %zu failed: %zu handles are left alive", n, calls, ocl_live_handles());
+    }
+    ocl_fault_set(0, 0);
+    assert_ok(live());
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_over_fits_a_small_set, nothing_alive),
+        cmocka_unit_test_teardown(test_same_seed_gives_the_same_bits, nothing_alive),
+        cmocka_unit_test_teardown(test_every_batch_size_takes_every_sample, nothing_alive),
+        cmocka_unit_test_teardown(test_evaluation_counts_every_test_image, nothing_alive),
+        cmocka_unit_test_teardown(test_saves_and_loads, nothing_alive),
+        cmocka_unit_test_teardown(test_resizes_and_standardises, nothing_alive),
+        cmocka_unit_test_teardown(test_refuses_what_does_not_fit, nothing_alive),
+        cmocka_unit_test_teardown(test_stops_where_the_loss_is_not_finite, nothing_alive),
+        cmocka_unit_test_teardown(test_stops_after_max_steps, nothing_alive),
+        cmocka_unit_test_teardown(test_stops_when_the_handler_says_so, nothing_alive),
+        cmocka_unit_test_teardown(test_timings_name_the_kernels, nothing_alive),
+        cmocka_unit_test_teardown(test_any_call_may_fail, nothing_alive),
+    };
+    return cmocka_run_group_tests_name("trainer", tests, begin, end);
+}
