@@ -17,7 +17,6 @@
 #define PADDING_H 0
 #define PADDING_W 0
 #define NORMALISE 1
-#define TRAINING 1
 #define CHANNELS_PER_ITEM 1
 #define PARTIAL_BLOCKS 1
 #endif
@@ -31,7 +30,7 @@
 
 static inline floatv normalised(floatv z, float4 normal) { return NORMALISE ? fma(z - normal.x, normal.z, normal.w) : z; }
 
-/* Groups: (channels / CHANNELS_PER_ITEM, blocks). A maximum in training also leaves, per window, the z of its
+/* Groups: (channels / CHANNELS_PER_ITEM, blocks). A maximum also leaves, per window, the z of its
  * winner and where in the window that was: chosen and winner. */
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
                                __global floatv *restrict a, __global floatv *restrict chosen,
@@ -75,10 +74,8 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
                     }
 #if POOL == POOL_MAX
                 a[at] = activation(best);
-#if TRAINING
                 chosen[at] = best_z;
                 winner[at] = convert_ushortv(best_at);
-#endif
 #else
                 a[at] = best * (1.0f / (POOL_H * POOL_W));
 #endif

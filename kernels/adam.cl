@@ -1,8 +1,15 @@
 /* Adam as in torch.optim.Adam (Kingma and Ba, 2015), all parameters in one launch:
  *   g += weight_decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
- *   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
- * 1 - b^t comes as -expm1(t log b): a power of a rounded b would be off by 1e-5 in the first steps. */
+ *   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps) */
 #include "optimizer.clh"
+
+/* What is the same for all parameters of a step. One work-item. 1 - b^t comes as -expm1(t log b): a power of a rounded
+ * b would be off by 1e-5 in the first steps. */
+__kernel void adam_begin(__global struct cln_state *restrict state) {
+    const float t = (float)state->step;
+    state->rate = state->lr / -expm1(t * state->log_beta1);
+    state->correction = 1.0f / sqrt(-expm1(t * state->log_beta2));
+}
 
 __kernel void adam(__global float *restrict parameters, __global float *restrict gradients,
                    __global const float *restrict partials, __global const int4 *restrict chunks,
@@ -17,13 +24,10 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
     if (state->frozen)
         return;
 
-    const float t = (float)state->step;
-    const float step_size = state->lr / -expm1(t * state->log_beta1);
-    const float correction = 1.0f / sqrt(-expm1(t * state->log_beta2));
     g = fma(p, (floatv)state->weight_decay, g);
     const floatv m = fma(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
     const floatv v = fma(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
     store_floatv(m, first_moments + at);
     store_floatv(v, second_moments + at);
-    store_floatv(p - step_size * (m / (sqrt(v) * correction + state->eps)), parameters + at);
+    store_floatv(p - state->rate * (m / (sqrt(v) * state->correction + state->eps)), parameters + at);
 }

@@ -10,7 +10,6 @@
 #define CHANNELS 4
 #define POSITIONS 9
 #define PARTIAL_BLOCKS 2
-#define PARTIAL_SPLITS 1
 #define CHANNELS_PER_ITEM 1
 #endif
 #ifndef EPS /* not given where only moments or sums are wanted */
@@ -51,7 +50,7 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
 }
 
 /* Partials -> normal, and the running averages move. One work-item per channel. */
-__kernel void batchnorm_statistics(__global const float4 *restrict partials, __global const float *restrict parameters,
+__kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits, __global const float *restrict parameters,
                                    const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
                                    __global float *restrict running, const int mean_offset, const int variance_offset,
                                    __global const struct cln_state *restrict state) {
@@ -60,8 +59,8 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, __g
     if (c >= CHANNELS || count == 0)
         return;
     float4 total = (float4)0.0f;
-    for (int i = 0; i < blocks_of(count) * PARTIAL_SPLITS; i++)
-        total = moments_combine(total, partials[c * (PARTIAL_BLOCKS * PARTIAL_SPLITS) + i]);
+    for (int i = 0; i < blocks_of(count) * splits; i++)
+        total = moments_combine(total, partials[c * PARTIAL_BLOCKS * splits + i]);
     const float variance = total.z / total.x;
     const float inverse = 1.0f / sqrt(variance + EPS);
     normal[c] = (float4)(total.y, inverse, parameters[gamma_offset + c] * inverse, parameters[beta_offset + c]);
@@ -100,8 +99,8 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
     if (c >= CHANNELS || count == 0)
         return;
     float2 total = (float2)0.0f;
-    for (int i = 0; i < blocks_of(count) * PARTIAL_SPLITS; i++)
-        total += sums[c * (PARTIAL_BLOCKS * PARTIAL_SPLITS) + i];
+    for (int i = 0; i < blocks_of(count); i++)
+        total += sums[c * PARTIAL_BLOCKS + i];
     gradients[beta_base + c] = total.x;
     gradients[gamma_base + c] = total.y;
 
@@ -117,7 +116,7 @@ __kernel void bias_gradient(__global const float2 *restrict sums, __global float
     if (c >= CHANNELS)
         return;
     float total = 0.0f;
-    for (int i = 0; i < blocks_of(state->count) * PARTIAL_SPLITS; i++)
-        total += sums[c * (PARTIAL_BLOCKS * PARTIAL_SPLITS) + i].x;
+    for (int i = 0; i < blocks_of(state->count); i++)
+        total += sums[c * PARTIAL_BLOCKS + i].x;
     gradients[base + c] = total;
 }

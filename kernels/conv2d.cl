@@ -28,7 +28,6 @@
 #define BLOCK_SLICES 1
 #define ROW_SLICES 1
 #define HAS_BIAS 1
-#define HAS_STATISTICS 1
 #endif
 
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
@@ -37,14 +36,13 @@
 #define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
 #define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)
 
-/* Groups: (channel tiles, blocks, row ranges). With HAS_STATISTICS also the moments of what it wrote, per channel:
+/* Groups: (channel tiles, blocks, row ranges). Where `statistics` is set also the moments of what it wrote, per channel:
  * partials[channel][block][row range]. */
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
-                             __global float4 *restrict partials, __global const struct cln_state *restrict state) {
-#if HAS_STATISTICS
+                             const int statistics, __global float4 *restrict partials,
+                             __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
-#endif
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -64,13 +62,11 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
         bias[o] = HAS_BIAS ? parameters[bias_offset + channel] : 0.0f;
     }
 
-#if HAS_STATISTICS
     floatv mean[FORWARD_CHANNELS], m2[FORWARD_CHANNELS];
     int seen = 0;
 #pragma unroll
     for (int o = 0; o < FORWARD_CHANNELS; o++)
         mean[o] = m2[o] = (floatv)0.0f;
-#endif
 
     for (int r = first_row; r < end_row; r++) {
         for (int c0 = 0; c0 < OUT_W; c0 += FORWARD_COLUMNS) {
@@ -116,7 +112,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                             out[c * GROUP] = acc[o][c];
                 }
 
-#if HAS_STATISTICS
+            if (!statistics)
+                continue;
             /* The tile's own moments from registers, then Chan's combination; every lane has the same count. */
             const float share = (float)columns / (float)(seen + columns);
             const float weight_m2 = (float)seen * share;
@@ -139,11 +136,11 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                 m2[o] += fma(delta * delta, (floatv)weight_m2, squares);
             }
             seen += columns;
-#endif
         }
     }
 
-#if HAS_STATISTICS
+    if (!statistics)
+        return;
     const intv mask = live_lanes(block, count);
 #pragma unroll
     for (int o = 0; o < FORWARD_CHANNELS; o++)
@@ -155,7 +152,6 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
         if (OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C)
             partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] = total;
     }
-#endif
 }
 
 /* dx[n,i,h,w] = sum over o, u, v with r*STRIDE_H - PADDING_H + u = h and c*STRIDE_W - PADDING_W + v = w of

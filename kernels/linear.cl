@@ -13,7 +13,6 @@
 #define WEIGHT_IN 4
 #define SLICES 1
 #define HAS_BIAS 1
-#define HAS_STATISTICS 1
 #endif
 
 /* acc[f][b] += sum_k matrix[(f0 + f)*row + k*column] x[block0 + b][k], for a tile of features and blocks.
@@ -43,15 +42,13 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], __global con
     }
 }
 
-/* Groups: (feature tiles, block tiles). With HAS_STATISTICS also the moments over each block's samples:
+/* Groups: (feature tiles, block tiles). Where `statistics` is set also the moments over each block's samples:
  * partials[feature][block]. */
 __kernel void linear_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
-                             __global float4 *restrict partials, const int partial_blocks,
+                             const int statistics, __global float4 *restrict partials, const int partial_blocks,
                              __global const struct cln_state *restrict state) {
-#if HAS_STATISTICS
     LANE_SCRATCH(float4, TILE_FEATURES *TILE_BLOCKS)
-#endif
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
     const int count = state->count, blocks = blocks_of(count);
@@ -76,7 +73,8 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
                     z[((size_t)(block0 + b) * OUT_FEATURES + f0 + f) * GROUP + lane_group()] = acc[f][b];
         }
 
-#if HAS_STATISTICS
+    if (!statistics)
+        return;
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++) {
         const intv mask = live_lanes(block0 + b, count);
@@ -93,7 +91,6 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
         if (f < OUT_FEATURES && b < blocks)
             partials[f * partial_blocks + b] = total;
     }
-#endif
 }
 
 /* dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */

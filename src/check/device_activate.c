@@ -61,9 +61,9 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_acti
     const struct cln_partials sums = {p->sums->buffer, 1};
     struct cln_activate prediction = *g;
     prediction.a = p->predicted->buffer;
-    enum cln_status status = cln_activate_forward(plan, g, true);
+    enum cln_status status = cln_activate_forward(plan, g);
     if (status == CLN_OK)
-        status = cln_activate_forward(plan, &prediction, false);
+        status = cln_activate_forward(plan, &prediction);
     if (status == CLN_OK)
         status = cln_activate_backward(plan, g, sums);
     if (status == CLN_OK)

@@ -100,7 +100,7 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_norm
     if (status == CLN_OK)
         status = cln_batchnorm_statistics(plan, norm, b->moments);
     if (status == CLN_OK)
-        status = cln_activate_forward(plan, &activate, true);
+        status = cln_activate_forward(plan, &activate);
     if (status == CLN_OK)
         status = cln_activate_backward(plan, &activate, b->sums);
     if (status == CLN_OK)

@@ -5,8 +5,7 @@ static int per_item(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_channels_per_item(plan, g->pool.in.channels, g->pool.in.height * g->pool.in.width);
 }
 
-static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g,
-                         bool training) {
+static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {
     const struct cln_pool2d *p = &g->pool;
     const struct {
         const char *name;
@@ -26,7 +25,6 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"PADDING_H", p->padding_h},
         {"PADDING_W", p->padding_w},
         {"NORMALISE", g->normal != NULL},
-        {"TRAINING", training},
         {"CHANNELS_PER_ITEM", per_item(plan, g)},
         {"PARTIAL_BLOCKS", plan->blocks},
     };
@@ -35,10 +33,9 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         ocl_constants_int(c, values[i].name, values[i].value);
 }
 
-static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, bool training,
-                              struct ocl_launch launch) {
+static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch) {
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, training);
+    constants_of(&constants, plan, g);
     launch.source = "activate.cl";
     launch.constants = &constants;
     launch.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_item(plan, g));
@@ -50,8 +47,8 @@ static struct ocl_arg optional(struct ocl_buffer *buffer, const struct cln_activ
     return OCL_BUFFER(buffer ? buffer : g->z);
 }
 
-enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g, bool training) {
-    return launch(plan, g, training,
+enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) {
+    return launch(plan, g,
                   (struct ocl_launch){
                       .kernel = "activate_forward",
                       .args = {OCL_BUFFER(g->z), optional(g->normal, g), OCL_BUFFER(g->a), optional(g->chosen, g),
@@ -63,7 +60,7 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
 
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_partials sums) {
     return launch(
-        plan, g, true,
+        plan, g,
         (struct ocl_launch){
             .kernel = "activate_backward",
             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
@@ -74,7 +71,7 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
 }
 
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) {
-    return launch(plan, g, true,
+    return launch(plan, g,
                   (struct ocl_launch){
                       .kernel = "activate_spread",
                       .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->winner, g), optional(g->normal, g),

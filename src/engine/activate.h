@@ -11,13 +11,13 @@ struct cln_activate {
     struct ocl_buffer *normal;   /* channels × float4 of batchnorm.h, or NULL without batch norm */
     struct ocl_buffer *gradient; /* the same */
     struct ocl_buffer *z, *a;
-    /* Of a maximum in training, per window: z of the winner (float) and its place in the window (ushort). */
+    /* Of a maximum, per window: z of the winner (float) and its place in the window (ushort). */
     struct ocl_buffer *chosen, *winner;
     struct ocl_buffer *da; /* gradient of a; NULL in prediction */
 };
 
-/* a = pool(act(normalise(z))). In training with a maximum also `chosen` and `winner`. */
-enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g, bool training) CLN_MUST_CHECK;
+/* a = pool(act(normalise(z))); with a maximum also `chosen` and `winner`. */
+enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
 /* The sums of (dy, dy·x̂) per channel and block → sums (float2, splits 1); da becomes da·act′ on the way
  * (but for an average). */

@@ -1,9 +1,20 @@
-/* Adam: one launch. */
+/* Adam: the step's scalars, then one launch over all parameters. */
 #include "src/engine/optimizer.h"
 
 enum cln_status cln_adam(struct cln_plan *plan, const struct cln_optimizer *g) {
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
+    enum cln_status status = cln_plan_items(plan,
+                                            &(struct ocl_launch){
+                                                .source = "adam.cl",
+                                                .kernel = "adam_begin",
+                                                .constants = &constants,
+                                                .args = {OCL_BUFFER(plan->state)},
+                                                .arg_count = 1,
+                                            },
+                                            1);
+    if (status != CLN_OK)
+        return status;
     return cln_plan_items(plan,
                           &(struct ocl_launch){
                               .source = "adam.cl",

@@ -1,19 +1,17 @@
 /* Batch normalisation: small launches, one work-item per channel. */
 #include "src/engine/batchnorm.h"
 
-static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, struct cln_shape shape, int splits) {
+static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, struct cln_shape shape) {
     const int positions = shape.height * shape.width;
     cln_plan_constants(plan, c);
     ocl_constants_int(c, "CHANNELS", shape.channels);
     ocl_constants_int(c, "POSITIONS", positions);
     ocl_constants_int(c, "PARTIAL_BLOCKS", plan->blocks);
-    ocl_constants_int(c, "PARTIAL_SPLITS", splits);
     ocl_constants_int(c, "CHANNELS_PER_ITEM", cln_plan_channels_per_item(plan, shape.channels, positions));
 }
 
-static void norm_constants(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_norm *norm,
-                           int splits) {
-    constants_of(c, plan, norm->options.shape, splits);
+static void norm_constants(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_norm *norm) {
+    constants_of(c, plan, norm->options.shape);
     ocl_constants_float(c, "MOMENTUM", norm->options.momentum);
     ocl_constants_float(c, "EPS", norm->options.eps);
     ocl_constants_int(c, "BIASED_RUNNING_VARIANCE", norm->options.biased_running_variance);
@@ -23,7 +21,7 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
                                        struct cln_partials out) {
     const int per_item = cln_plan_channels_per_item(plan, shape.channels, shape.height * shape.width);
     struct ocl_constants constants;
-    constants_of(&constants, plan, shape, 1);
+    constants_of(&constants, plan, shape);
     return cln_plan_lanes(plan,
                           &(struct ocl_launch){.source = "batchnorm.cl",
                                                .kernel = "batchnorm_partials",
@@ -37,22 +35,23 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
 enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln_norm *norm,
                                          struct cln_partials partials) {
     struct ocl_constants constants;
-    norm_constants(&constants, plan, norm, partials.splits);
+    norm_constants(&constants, plan, norm);
     return cln_plan_items(
         plan,
         &(struct ocl_launch){.source = "batchnorm.cl",
                              .kernel = "batchnorm_statistics",
                              .constants = &constants,
-                             .args = {OCL_BUFFER(partials.buffer), OCL_BUFFER(norm->parameters), OCL_INT(norm->gamma),
-                                      OCL_INT(norm->beta), OCL_BUFFER(norm->normal), OCL_BUFFER(norm->running),
-                                      OCL_INT(norm->running_mean), OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
-                             .arg_count = 9},
+                             .args = {OCL_BUFFER(partials.buffer), OCL_INT(partials.splits),
+                                      OCL_BUFFER(norm->parameters), OCL_INT(norm->gamma), OCL_INT(norm->beta),
+                                      OCL_BUFFER(norm->normal), OCL_BUFFER(norm->running), OCL_INT(norm->running_mean),
+                                      OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
+                             .arg_count = 10},
         (size_t)norm->options.shape.channels);
 }
 
 enum cln_status cln_batchnorm_predict(struct cln_plan *plan, const struct cln_norm *norm) {
     struct ocl_constants constants;
-    norm_constants(&constants, plan, norm, 1);
+    norm_constants(&constants, plan, norm);
     return cln_plan_items(
         plan,
         &(struct ocl_launch){.source = "batchnorm.cl",
@@ -68,7 +67,7 @@ enum cln_status cln_batchnorm_predict(struct cln_plan *plan, const struct cln_no
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,
                                        struct cln_slices gamma_out, struct cln_slices beta_out) {
     struct ocl_constants constants;
-    norm_constants(&constants, plan, norm, sums.splits);
+    norm_constants(&constants, plan, norm);
     return cln_plan_items(
         plan,
         &(struct ocl_launch){.source = "batchnorm.cl",
@@ -84,7 +83,7 @@ enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_n
 enum cln_status cln_bias_gradient(struct cln_plan *plan, struct cln_shape shape, struct cln_partials sums,
                                   struct cln_slices out) {
     struct ocl_constants constants;
-    constants_of(&constants, plan, shape, sums.splits);
+    constants_of(&constants, plan, shape);
     return cln_plan_items(plan,
                           &(struct ocl_launch){.source = "batchnorm.cl",
                                                .kernel = "bias_gradient",

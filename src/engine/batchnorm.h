@@ -27,12 +27,12 @@ enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln
 /* Prediction: running averages → normal. Needed once per set of parameters, not per batch. */
 enum cln_status cln_batchnorm_predict(struct cln_plan *plan, const struct cln_norm *norm) CLN_MUST_CHECK;
 
-/* Sums of (dy, dy·x̂) → ∂γ and ∂β, written as whole gradients to `gamma_out` and `beta_out` (one slice each), and the
- * coefficients of dz → norm->gradient. */
+/* Sums of (dy, dy·x̂), splits 1 → ∂γ and ∂β, written as whole gradients to `gamma_out` and `beta_out` (one slice each),
+ * and the coefficients of dz → norm->gradient. */
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,
                                        struct cln_slices gamma_out, struct cln_slices beta_out) CLN_MUST_CHECK;
 
-/* Without batch norm: sums of dz → the bias's gradient, one slice. */
+/* Without batch norm: sums of dz, splits 1 → the bias's gradient, one slice. */
 enum cln_status cln_bias_gradient(struct cln_plan *plan, struct cln_shape shape, struct cln_partials sums,
                                   struct cln_slices out) CLN_MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* Convolution: tile shapes from geometry and tuning, then one launch each. */
 #include "src/engine/conv2d.h"
 
-/* Register tiles and work splits, per kernel. */
+/* Register tiles and work splits, per kernel. Loop iterations are counted as if no loop were unrolled. */
 struct tiles {
     int forward_channels, forward_columns, forward_rows;
     int data_channels, data_columns, data_rows;
@@ -15,8 +15,9 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     /* Forward: channels share inputs, columns share weights; a tile near 6 × 4 balances their loads. */
     t.forward_channels = cln_even_tile(g->out.channels, budget >= 24 ? 6 : budget >= 8 ? 4 : 2);
     t.forward_columns = cln_even_tile(g->out.width, cln_max(1, budget / t.forward_channels));
+    const int span = (t.forward_columns - 1) * g->stride_w + g->kernel_w;
     const double forward_row = cln_ceil_div(g->out.width, t.forward_columns) * (double)g->in.channels * g->kernel_h *
-                               g->kernel_w * (t.forward_channels * t.forward_columns + 4);
+                               (span + g->kernel_w * (t.forward_channels * (t.forward_columns + 2) + 1));
     t.forward_rows = cln_ceil_div(
         g->out.height, cln_plan_splits(plan, g->out.height,
                                        cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks, forward_row));
@@ -26,7 +27,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     t.data_columns = g->stride_w * cln_even_tile(strides, cln_max(1, budget / g->stride_w));
     t.data_channels = cln_even_tile(g->in.channels, cln_max(1, budget / t.data_columns));
     const double data_row = cln_ceil_div(g->in.width, t.data_columns) * (double)g->out.channels * g->kernel_h *
-                            (t.data_columns + g->kernel_w) * (g->kernel_w * t.data_channels + 4);
+                            (t.data_columns + g->kernel_w) * (g->kernel_w * (t.data_channels + 1) + 2);
     t.data_rows = cln_ceil_div(
         g->in.height,
         cln_plan_splits(plan, g->in.height, cln_ceil_div(g->in.channels, t.data_channels) * plan->blocks, data_row));
@@ -100,20 +101,20 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
-    ocl_constants_int(&constants, "HAS_STATISTICS", partials.buffer != NULL);
-    return cln_plan_lanes(
-        plan, &(struct ocl_launch){
-                  .source = "conv2d.cl",
-                  .kernel = "conv2d_forward",
-                  .constants = &constants,
-                  .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
-                           OCL_BUFFER(z), OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_BUFFER(plan->state)},
-                  .arg_count = 7,
-                  .groups = {(size_t)cln_ceil_div(g->out.channels, t.forward_channels), 0,
-                             (size_t)cln_ceil_div(g->out.height, t.forward_rows)},
-                  .flops = flops_of(plan, g),
-                  .bytes = bytes_of(plan, g),
-              });
+    return cln_plan_lanes(plan,
+                          &(struct ocl_launch){
+                              .source = "conv2d.cl",
+                              .kernel = "conv2d_forward",
+                              .constants = &constants,
+                              .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight),
+                                       OCL_INT(weights.bias), OCL_BUFFER(z), OCL_INT(partials.buffer != NULL),
+                                       OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_BUFFER(plan->state)},
+                              .arg_count = 8,
+                              .groups = {(size_t)cln_ceil_div(g->out.channels, t.forward_channels), 0,
+                                         (size_t)cln_ceil_div(g->out.height, t.forward_rows)},
+                              .flops = flops_of(plan, g),
+                              .bytes = bytes_of(plan, g),
+                          });
 }
 
 enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g, struct ocl_buffer *dz,

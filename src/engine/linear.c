@@ -12,7 +12,8 @@ struct tiles {
     int weight_out, weight_in, slices;
 };
 
-static struct tiles tiles_of(const struct cln_plan *plan, int rows, const struct cln_linear *g) {
+static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
+    const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
     struct tiles t;
     t.blocks = cln_even_tile(plan->blocks, budget >= 8 ? 4 : 2);
@@ -62,7 +63,7 @@ static enum cln_status forward_gemm(struct cln_plan *plan, const struct cln_line
     const size_t lanes = (size_t)plan->tuning.lanes;
     const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, tiles_of(plan, g->out_features, g));
+    constants_of(&constants, plan, g, tiles_of(plan, g));
     enum cln_status status = cln_plan_lanes(
         plan, &(struct ocl_launch){.source = "linear.cl",
                                    .kernel = "linear_fill_bias",
@@ -94,10 +95,9 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
     if (plan->tuning.linear_gemm)
         return forward_gemm(plan, g, x, weights, z, partials);
 
-    const struct tiles t = tiles_of(plan, g->out_features, g);
+    const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
-    ocl_constants_int(&constants, "HAS_STATISTICS", partials.buffer != NULL);
     return cln_plan_lanes(
         plan,
         &(struct ocl_launch){
@@ -105,9 +105,9 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
             .kernel = "linear_forward",
             .constants = &constants,
             .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
-                     OCL_BUFFER(z), OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(plan->blocks),
-                     OCL_BUFFER(plan->state)},
-            .arg_count = 8,
+                     OCL_BUFFER(z), OCL_INT(partials.buffer != NULL), OCL_BUFFER(partials.buffer ? partials.buffer : z),
+                     OCL_INT(plan->blocks), OCL_BUFFER(plan->state)},
+            .arg_count = 9,
             .groups = {(size_t)cln_ceil_div(g->out_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
@@ -134,7 +134,7 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
                                       .c_ld = lanes,
                                       .c_stride = in * lanes});
 
-    const struct tiles t = tiles_of(plan, g->in_features, g);
+    const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
     return cln_plan_lanes(plan, &(struct ocl_launch){
@@ -152,7 +152,7 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
 }
 
 int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g) {
-    return plan->tuning.linear_gemm ? plan->blocks : tiles_of(plan, g->out_features, g).slices;
+    return plan->tuning.linear_gemm ? plan->blocks : tiles_of(plan, g).slices;
 }
 
 static enum cln_status clear_dead(struct cln_plan *plan, const struct ocl_constants *constants, struct ocl_buffer *x,
@@ -167,7 +167,7 @@ static enum cln_status clear_dead(struct cln_plan *plan, const struct ocl_consta
 
 enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,
                                             struct ocl_buffer *dz, struct cln_slices slices) {
-    const struct tiles t = tiles_of(plan, g->out_features, g);
+    const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
     if (plan->tuning.linear_gemm) {

@@ -1,4 +1,4 @@
-/* Optimizers on the device: one launch over all parameters, which also adds up the slices of their gradients. */
+/* Optimizers on the device: one pass over all parameters, which also adds up the slices of their gradients. */
 #ifndef SRC_ENGINE_OPTIMIZER_H
 #define SRC_ENGINE_OPTIMIZER_H
 

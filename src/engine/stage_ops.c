@@ -111,9 +111,9 @@ static struct cln_activate activate_of(const struct cln_stage *stage, const stru
 enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                   struct ocl_buffer *x, bool training) {
-    const bool moments = stage->normalise && training;
     const struct cln_weights weights = weights_of(stage, context);
-    const struct cln_partials partials = {.buffer = moments ? context->partials : NULL,
+    /* Prediction gathers them too, unused: a program of its own would cost more. */
+    const struct cln_partials partials = {.buffer = stage->normalise ? context->partials : NULL,
                                           .splits = splits_of(plan, stage)};
     enum cln_status status = CLN_OK;
     switch (stage->affine) {
@@ -125,17 +125,17 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
         break;
     case CLN_AFFINE_NONE:
         status = cln_copy(plan, stage->z, x, b->z);
-        if (status == CLN_OK && moments)
+        if (status == CLN_OK && stage->normalise && training)
             status = cln_batchnorm_partials(plan, stage->z, b->z, partials);
         break;
     }
-    if (status == CLN_OK && moments) {
+    if (status == CLN_OK && stage->normalise && training) {
         const struct cln_norm norm = norm_of(stage, context, b);
         status = cln_batchnorm_statistics(plan, &norm, partials);
     }
     if (status == CLN_OK && !b->shares_output) {
         const struct cln_activate activate = activate_of(stage, b);
-        status = cln_activate_forward(plan, &activate, training);
+        status = cln_activate_forward(plan, &activate);
     }
     return status;
 }
