@@ -6,7 +6,7 @@
 
 #include "host/clock.h"
 #include "host/profile.h"
-#include "src/check/bench.h"
+#include "src/check/rig.h"
 
 static const struct cln_operation *const operations[] = {
     &cln_device_batch,
@@ -82,8 +82,8 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
     return status;
 }
 
-/* One case with one batch, from an empty bench to an empty bench. */
-static enum cln_status run_case(struct cln_bench *b, const struct cln_operation *operation, const struct cln_case *c,
+/* One case with one batch, from an empty rig to an empty rig. */
+static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *operation, const struct cln_case *c,
                                 int count) {
     b->plan.batch_size = c->batch_size;
     b->plan.blocks = cln_ceil_div(c->batch_size, b->plan.tuning.lanes);
@@ -105,7 +105,7 @@ static enum cln_status run_case(struct cln_bench *b, const struct cln_operation 
     return status == CLN_OK ? status : cln_fail_within(status, "%s", b->where);
 }
 
-static enum cln_status run_cases(struct cln_bench *b, const struct cln_operation *operation,
+static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *operation,
                                  const struct cln_check_params *params) {
     const struct cln_tuning *t = params->tuning;
     for (size_t i = 0; i < operation->count; i++) {
@@ -126,9 +126,9 @@ static enum cln_status run_cases(struct cln_bench *b, const struct cln_operation
 }
 
 enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, const struct cln_check_params *params) {
-    struct cln_bench *b = calloc(1, sizeof *b);
+    struct cln_rig *b = calloc(1, sizeof *b);
     *out = (struct cln_check_result){0};
-    if (!b || !(b->arena = malloc(CLN_BENCH_ARENA))) {
+    if (!b || !(b->arena = malloc(CLN_RIG_ARENA))) {
         free(b);
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for checking %s", operations[operation]->name);
     }

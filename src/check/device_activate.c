@@ -49,8 +49,8 @@ struct probes {
 };
 
 /* Quarters: windows have ties, and a maximum that is none is not decided by rounding. */
-static double *quarters(struct cln_bench *b, size_t count, bool flat) {
-    double *z = cln_bench_random(b, count, 0, 2);
+static double *quarters(struct cln_rig *b, size_t count, bool flat) {
+    double *z = cln_rig_random(b, count, 0, 2);
     for (size_t i = 0; i < count; i++)
         z[i] = flat ? 0.75 : round(4 * z[i]) / 4;
     return z;
@@ -84,16 +84,16 @@ struct inputs {
  * a derivative by as much times da; sums and dz by the sum of those. */
 static const double factor = 16;
 
-static void expect(struct cln_bench *b, const struct inputs *in, const struct probes *p, struct cln_slices dbias) {
+static void expect(struct cln_rig *b, const struct inputs *in, const struct probes *p, struct cln_slices dbias) {
     const struct cln_pool2d *g = &in->pool;
     const bool pools = g->kind != CLN_POOL_NONE, normalise = in->c->normalise;
     const enum cln_activation activation = in->c->activation;
     const size_t n = (size_t)b->count, count = n * cln_shape_count(g->in), out = n * cln_shape_count(g->out);
     const size_t channels = (size_t)g->in.channels, run = (size_t)(g->in.height * g->in.width);
     const size_t blocks = (size_t)b->plan.blocks, lanes = (size_t)b->plan.tuning.lanes;
-    double *y = cln_bench_alloc(b, count), *whole = cln_bench_alloc(b, count), *size = cln_bench_alloc(b, count);
-    double *a = cln_bench_alloc(b, out), *y_out = cln_bench_alloc(b, out), *da = cln_bench_alloc(b, out);
-    double *back = cln_bench_alloc(b, count), *back_terms = cln_bench_alloc(b, count);
+    double *y = cln_rig_alloc(b, count), *whole = cln_rig_alloc(b, count), *size = cln_rig_alloc(b, count);
+    double *a = cln_rig_alloc(b, out), *y_out = cln_rig_alloc(b, out), *da = cln_rig_alloc(b, out);
+    double *back = cln_rig_alloc(b, count), *back_terms = cln_rig_alloc(b, count);
 
     double largest = 1;
     for (size_t i = 0; i < count; i++) {
@@ -109,21 +109,21 @@ static void expect(struct cln_bench *b, const struct inputs *in, const struct pr
         cln_reference_pool2d_forward(g, n, whole, a);
         cln_reference_pool2d_forward(g, n, y, y_out);
         cln_reference_pool2d_backward(g, n, whole, in->da, back);
-        cln_reference_pool2d_backward(g, n, whole, cln_bench_magnitudes(b, in->da, out), back_terms);
+        cln_reference_pool2d_backward(g, n, whole, cln_rig_magnitudes(b, in->da, out), back_terms);
     }
-    cln_bench_expect_tensor(b, p->a, g->out, pools ? a : whole, size, factor);
-    cln_bench_expect_tensor(b, p->predicted, g->out, pools ? a : whole, size, factor);
+    cln_rig_expect_tensor(b, p->a, g->out, pools ? a : whole, size, factor);
+    cln_rig_expect_tensor(b, p->predicted, g->out, pools ? a : whole, size, factor);
 
-    double *da_terms = cln_bench_magnitudes(b, in->da, out);
+    double *da_terms = cln_rig_magnitudes(b, in->da, out);
     for (size_t i = 0; i < out; i++) {
         da[i] = in->da[i] * cln_reference_activation_derivative(activation, pools ? y_out[i] : y[i]);
         da_terms[i] *= largest;
     }
     if (g->kind != CLN_POOL_AVERAGE)
-        cln_bench_expect_tensor(b, p->da, g->out, da, da_terms, 2 * factor);
+        cln_rig_expect_tensor(b, p->da, g->out, da, da_terms, 2 * factor);
 
-    double *dz = cln_bench_alloc(b, count), *dz_terms = cln_bench_alloc(b, count);
-    double *sums = cln_bench_alloc(b, channels * blocks * 4);
+    double *dz = cln_rig_alloc(b, count), *dz_terms = cln_rig_alloc(b, count);
+    double *sums = cln_rig_alloc(b, channels * blocks * 4);
     for (size_t i = 0; i < channels * blocks * 4; i++)
         sums[i] = 0;
     for (size_t i = 0; i < count; i++) {
@@ -141,10 +141,10 @@ static void expect(struct cln_bench *b, const struct inputs *in, const struct pr
         dz[i] = normalise ? gradient[3] * dy + straight + gradient[2] : dy;
         dz_terms[i] = normalise ? fabs(gradient[3]) * dy_terms + fabs(straight) + fabs(gradient[2]) : dy_terms;
     }
-    cln_bench_expect_tensor(b, p->z, g->in, dz, dz_terms, factor);
+    cln_rig_expect_tensor(b, p->z, g->in, dz, dz_terms, factor);
     for (size_t c = 0; c < channels; c++) {
         double total = 0, terms = 0;
-        for (size_t block = 0; block < cln_bench_blocks(b); block++) {
+        for (size_t block = 0; block < cln_rig_blocks(b); block++) {
             const double *sum = &sums[(c * blocks + block) * 4];
             for (size_t k = 0; k < 2; k++)
                 cln_probe_expect(p->sums, (c * blocks + block) * 2 + k, sum[k], factor * CLN_EPS32 * sum[2 + k]);
@@ -155,28 +155,28 @@ static void expect(struct cln_bench *b, const struct inputs *in, const struct pr
     }
 }
 
-static enum cln_status run(struct cln_bench *b, const void *entry) {
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct activate_case *c = entry;
     struct cln_pool2d g = c->pool;
     g.out = (struct cln_shape){g.in.channels, (g.in.height + 2 * g.padding_h - g.kernel_h) / g.stride_h + 1,
                                (g.in.width + 2 * g.padding_w - g.kernel_w) / g.stride_w + 1};
     const size_t n = (size_t)b->count, channels = (size_t)g.in.channels, out = n * cln_shape_count(g.out);
-    const double *z = quarters(b, n * cln_shape_count(g.in), c->flat), *da = cln_bench_random(b, out, 0, 1);
-    double *normal = cln_bench_random(b, 4 * channels, 0.5, 1.5); /* of either sign */
-    const struct inputs inputs = {c, g, z, da, normal, cln_bench_random(b, 4 * channels, 0, 1)};
+    const double *z = quarters(b, n * cln_shape_count(g.in), c->flat), *da = cln_rig_random(b, out, 0, 1);
+    double *normal = cln_rig_random(b, 4 * channels, 0.5, 1.5); /* of either sign */
+    const struct inputs inputs = {c, g, z, da, normal, cln_rig_random(b, 4 * channels, 0, 1)};
 
     const struct probes p = {
-        .z = cln_bench_tensor(b, "dz over z", g.in, z),
-        .a = cln_bench_tensor(b, "a", g.out, NULL),
-        .predicted = cln_bench_tensor(b, "a in prediction", g.out, NULL),
-        .chosen = cln_bench_tensor(b, "chosen", g.out, NULL),
-        .winner = cln_bench_cells(b, "winner", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
-        .da = cln_bench_tensor(b, "da", g.out, da),
-        .normal = cln_bench_cells(b, "normal", 4 * channels),
-        .gradient = cln_bench_cells(b, "gradient", 4 * channels),
-        .sums = cln_bench_partials(b, "sums", g.in.channels, 1, 2),
+        .z = cln_rig_tensor(b, "dz over z", g.in, z),
+        .a = cln_rig_tensor(b, "a", g.out, NULL),
+        .predicted = cln_rig_tensor(b, "a in prediction", g.out, NULL),
+        .chosen = cln_rig_tensor(b, "chosen", g.out, NULL),
+        .winner = cln_rig_cells(b, "winner", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
+        .da = cln_rig_tensor(b, "da", g.out, da),
+        .normal = cln_rig_cells(b, "normal", 4 * channels),
+        .gradient = cln_rig_cells(b, "gradient", 4 * channels),
+        .sums = cln_rig_partials(b, "sums", g.in.channels, 1, 2),
     };
-    const size_t written = cln_bench_blocks(b) * (size_t)b->plan.tuning.lanes * cln_shape_count(g.out);
+    const size_t written = cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * cln_shape_count(g.out);
     if (g.kind == MAX) {
         cln_probe_free(p.chosen, 0, written);
         cln_probe_free(p.winner, 0, (written + 1) / 2);
@@ -185,7 +185,7 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     cln_probe_put(p.gradient, 0, inputs.gradient, 4 * channels);
     struct cln_slices dbias;
     struct probes all = p;
-    all.dbias = cln_bench_slices(b, "bias gradient", channels, 1, &dbias);
+    all.dbias = cln_rig_slices(b, "bias gradient", channels, 1, &dbias);
 
     const struct cln_activate activate = {
         .activation = c->activation,
@@ -202,11 +202,11 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     if (status == CLN_OK)
         status = add_launches(&b->plan, &activate, &all, dbias);
     if (status == CLN_OK)
-        status = cln_bench_run(b);
+        status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
     expect(b, &inputs, &all, dbias);
-    cln_bench_compare(b);
+    cln_rig_compare(b);
     return CLN_OK;
 }
 

@@ -1,8 +1,8 @@
 /* Cases of kernels/batch.cl: which samples come, resized and standardised or not, and how the epoch moves on. */
 #include <math.h>
 
-#include "src/check/bench.h"
 #include "src/check/lanes.h"
+#include "src/check/rig.h"
 #include "src/data/preprocess.h"
 #include "src/engine/batch.h"
 
@@ -25,15 +25,15 @@ static const struct batch_case cases[] = {
 
 enum { STORED = 300, BEFORE = 11 }; /* images in all; samples of the epoch that came before */
 
-static uint8_t *random_bytes(struct cln_bench *b, size_t count, uint32_t below) {
-    uint8_t *bytes = (void *)cln_bench_alloc(b, (count + sizeof(double) - 1) / sizeof(double));
+static uint8_t *random_bytes(struct cln_rig *b, size_t count, uint32_t below) {
+    uint8_t *bytes = (void *)cln_rig_alloc(b, (count + sizeof(double) - 1) / sizeof(double));
     for (size_t i = 0; i < count; i++)
         bytes[i] = (uint8_t)cln_random_below(&b->random, below);
     return bytes;
 }
 
-static struct cln_probe *put_bytes(struct cln_bench *b, const char *name, const uint8_t *bytes, size_t count) {
-    struct cln_probe *p = cln_bench_cells(b, name, (count + 3) / 4);
+static struct cln_probe *put_bytes(struct cln_rig *b, const char *name, const uint8_t *bytes, size_t count) {
+    struct cln_probe *p = cln_rig_cells(b, name, (count + 3) / 4);
     uint8_t *to = (uint8_t *)p->before;
     for (size_t i = 0; i < count; i++)
         to[i] = bytes[i];
@@ -41,11 +41,11 @@ static struct cln_probe *put_bytes(struct cln_bench *b, const char *name, const 
 }
 
 /* Each sample's features as the host prepares them, and their magnitudes. */
-static void expect_x(struct cln_bench *b, const struct batch_case *c, struct cln_probe *x, const uint8_t *pixels,
+static void expect_x(struct cln_rig *b, const struct batch_case *c, struct cln_probe *x, const uint8_t *pixels,
                      const double *order, const double *standard) {
     const size_t n = (size_t)b->count, features = cln_shape_count(c->out), lanes = (size_t)b->plan.tuning.lanes;
-    double *expected = cln_bench_alloc(b, n * features), *size = cln_bench_alloc(b, n * features);
-    float *image = (void *)cln_bench_alloc(b, features);
+    double *expected = cln_rig_alloc(b, n * features), *size = cln_rig_alloc(b, n * features);
+    float *image = (void *)cln_rig_alloc(b, features);
     for (size_t i = 0; i < n; i++) {
         cln_resize_bilinear(image, c->out.height, c->out.width,
                             pixels + (size_t)order[BEFORE + i] * cln_shape_count(c->in), c->in);
@@ -59,13 +59,13 @@ static void expect_x(struct cln_bench *b, const struct batch_case *c, struct cln
     /* A few roundings of pixels up to 1; a resized one is placed by coordinates that are rounded, too. */
     const double factor =
         c->in.height == c->out.height && c->in.width == c->out.width ? 4 : 4 * fmax(c->in.height, c->in.width);
-    cln_bench_expect_tensor(b, x, c->out, expected, size, factor);
-    for (size_t i = n; i < cln_bench_blocks(b) * lanes; i++)
+    cln_rig_expect_tensor(b, x, c->out, expected, size, factor);
+    for (size_t i = n; i < cln_rig_blocks(b) * lanes; i++)
         for (size_t f = 0; f < features; f++)
             cln_probe_expect(x, cln_lanes_index(lanes, features, i, f), 0, 0);
 }
 
-static enum cln_status run(struct cln_bench *b, const void *entry) {
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct batch_case *c = entry;
     const size_t n = (size_t)b->count, features = cln_shape_count(c->out), lanes = (size_t)b->plan.tuning.lanes;
     /* The batch before this one had four samples; this is the epoch's last, cut short where n < batch_size. */
@@ -79,20 +79,20 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     b->state = before;
     const uint8_t *pixels = random_bytes(b, STORED * cln_shape_count(c->in), 256),
                   *labels = random_bytes(b, STORED, 10);
-    double *order = cln_bench_alloc(b, BEFORE + n);
+    double *order = cln_rig_alloc(b, BEFORE + n);
     for (size_t i = 0; i < BEFORE + n; i++)
         order[i] = cln_random_below(&b->random, STORED);
-    double *standard = cln_bench_random(b, 2 * features, 0.5, 2);
+    double *standard = cln_rig_random(b, 2 * features, 0.5, 2);
 
     struct cln_probe *ppixels = put_bytes(b, "pixels", pixels, STORED * cln_shape_count(c->in));
     struct cln_probe *pstored = put_bytes(b, "stored labels", labels, STORED);
-    struct cln_probe *porder = cln_bench_cells(b, "order", BEFORE + n);
+    struct cln_probe *porder = cln_rig_cells(b, "order", BEFORE + n);
     porder->integer = true;
     cln_probe_put(porder, 0, order, BEFORE + n);
-    struct cln_probe *pstandard = cln_bench_cells(b, "standard", 2 * features);
+    struct cln_probe *pstandard = cln_rig_cells(b, "standard", 2 * features);
     cln_probe_put(pstandard, 0, standard, 2 * features);
-    struct cln_probe *px = cln_bench_tensor(b, "x", c->out, NULL);
-    struct cln_probe *plabels = cln_bench_cells(b, "labels", (size_t)b->plan.blocks * lanes);
+    struct cln_probe *px = cln_rig_tensor(b, "x", c->out, NULL);
+    struct cln_probe *plabels = cln_rig_cells(b, "labels", (size_t)b->plan.blocks * lanes);
     plabels->integer = true;
 
     enum cln_status status = b->status;
@@ -106,24 +106,24 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
                                                               .x = px->buffer,
                                                               .lane_labels = plabels->buffer});
     if (status == CLN_OK)
-        status = cln_bench_run(b);
+        status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
 
     const bool moves = c->place != FROZEN, comes = c->place == MIDDLE;
     if (comes) {
         expect_x(b, c, px, pixels, order, standard);
-        for (size_t i = 0; i < cln_bench_blocks(b) * lanes; i++)
+        for (size_t i = 0; i < cln_rig_blocks(b) * lanes; i++)
             cln_probe_expect(plabels, i, i < n ? labels[(size_t)order[BEFORE + i]] : -1, 0);
     } else if (!moves) { /* the same batch again */
         cln_probe_free(px, 0, lanes * features * (size_t)cln_ceil_div(before.count, (int)lanes));
         cln_probe_free(plabels, 0, lanes * (size_t)cln_ceil_div(before.count, (int)lanes));
     }
-    cln_bench_compare(b);
-    cln_bench_compare_value(b, "state.position", b->state.position, moves ? BEFORE : before.position, 0);
-    cln_bench_compare_value(b, "state.count", b->state.count, comes ? b->count : moves ? 0 : before.count, 0);
-    cln_bench_compare_value(b, "state.batches", b->state.batches, before.batches + comes, 0);
-    cln_bench_compare_value(b, "state.step", b->state.step, before.step + comes, 0);
+    cln_rig_compare(b);
+    cln_rig_compare_value(b, "state.position", b->state.position, moves ? BEFORE : before.position, 0);
+    cln_rig_compare_value(b, "state.count", b->state.count, comes ? b->count : moves ? 0 : before.count, 0);
+    cln_rig_compare_value(b, "state.batches", b->state.batches, before.batches + comes, 0);
+    cln_rig_compare_value(b, "state.step", b->state.step, before.step + comes, 0);
     return CLN_OK;
 }
 

@@ -32,14 +32,14 @@ struct bounds {
     double *y, *dx, *dgamma, *dbeta;
 };
 
-static struct bounds bound(struct cln_bench *b, const struct cln_batchnorm *g, const double *x, const double *dy,
+static struct bounds bound(struct cln_rig *b, const struct cln_batchnorm *g, const double *x, const double *dy,
                            const struct cln_parameters *parameters, const struct cln_channel_statistics *statistics) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
     const size_t run = (size_t)(g->shape.height * g->shape.width);
     const double m = (double)b->count * (double)run;
-    double *dy_sum = cln_bench_alloc(b, channels), *product_sum = cln_bench_alloc(b, channels);
-    struct bounds t = {cln_bench_alloc(b, count), cln_bench_alloc(b, count), cln_bench_alloc(b, channels),
-                       cln_bench_alloc(b, channels)};
+    double *dy_sum = cln_rig_alloc(b, channels), *product_sum = cln_rig_alloc(b, channels);
+    struct bounds t = {cln_rig_alloc(b, count), cln_rig_alloc(b, count), cln_rig_alloc(b, channels),
+                       cln_rig_alloc(b, channels)};
     memset(dy_sum, 0, channels * sizeof *dy_sum);
     memset(product_sum, 0, channels * sizeof *product_sum);
     memset(t.dgamma, 0, channels * sizeof *t.dgamma);
@@ -110,26 +110,26 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_norm
     return status;
 }
 
-static enum cln_status run(struct cln_bench *b, const void *entry) {
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct batchnorm_case *c = entry;
     const struct cln_batchnorm *g = &c->options;
     const size_t channels = (size_t)g->shape.channels, count = (size_t)b->count * cln_shape_count(g->shape);
     b->state.frozen = c->frozen;
-    const double *x = cln_bench_random(b, count, c->centre, c->scale), *dy = cln_bench_random(b, count, 0, 1);
-    const struct cln_parameters parameters = cln_bench_parameters(b, 0, 0, channels);
-    const struct cln_norm_probes norm_probes = cln_bench_norm(b, g, &parameters);
-    const struct cln_norm_probes predict_probes = cln_bench_norm(b, g, &parameters);
-    struct cln_probe *px = cln_bench_tensor(b, "x", g->shape, x), *py = cln_bench_tensor(b, "y", g->shape, NULL);
-    struct cln_probe *pdy = cln_bench_tensor(b, "dy", g->shape, dy);
-    struct cln_probe *moments = cln_bench_partials(b, "moments", g->shape.channels, 1, 4);
-    struct cln_probe *sums = cln_bench_partials(b, "sums", g->shape.channels, 1, 2);
+    const double *x = cln_rig_random(b, count, c->centre, c->scale), *dy = cln_rig_random(b, count, 0, 1);
+    const struct cln_parameters parameters = cln_rig_parameters(b, 0, 0, channels);
+    const struct cln_norm_probes norm_probes = cln_rig_norm(b, g, &parameters);
+    const struct cln_norm_probes predict_probes = cln_rig_norm(b, g, &parameters);
+    struct cln_probe *px = cln_rig_tensor(b, "x", g->shape, x), *py = cln_rig_tensor(b, "y", g->shape, NULL);
+    struct cln_probe *pdy = cln_rig_tensor(b, "dy", g->shape, dy);
+    struct cln_probe *moments = cln_rig_partials(b, "moments", g->shape.channels, 1, 4);
+    struct cln_probe *sums = cln_rig_partials(b, "sums", g->shape.channels, 1, 2);
     struct buffers buffers = {.x = px->buffer,
                               .y = py->buffer,
                               .dy = pdy->buffer,
                               .moments = {moments->buffer, 1},
                               .sums = {sums->buffer, 1}};
     /* γ and β have their gradients in one buffer, as the engine has it. */
-    struct cln_probe *gradients = cln_bench_slices(b, "dγ and dβ", channels, 2, &buffers.dgamma);
+    struct cln_probe *gradients = cln_rig_slices(b, "dγ and dβ", channels, 2, &buffers.dgamma);
     buffers.dbeta = buffers.dgamma;
     buffers.dbeta.base += buffers.dgamma.stride;
 
@@ -139,28 +139,28 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     if (status == CLN_OK)
         status = add_launches(&b->plan, &norm, &predicted, &buffers);
     if (status == CLN_OK)
-        status = cln_bench_run(b);
+        status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
 
-    double *y = cln_bench_alloc(b, count), *dx = cln_bench_alloc(b, count);
-    double *dgamma = cln_bench_alloc(b, channels), *dbeta = cln_bench_alloc(b, channels);
+    double *y = cln_rig_alloc(b, count), *dx = cln_rig_alloc(b, count);
+    double *dgamma = cln_rig_alloc(b, channels), *dbeta = cln_rig_alloc(b, channels);
     cln_reference_batchnorm_forward(g, (size_t)b->count, x, parameters.gamma, parameters.beta, y, NULL, NULL, NULL,
                                     NULL);
     cln_reference_batchnorm_backward(g, (size_t)b->count, x, parameters.gamma, dy, dx, dgamma, dbeta);
-    const struct cln_channel_statistics *statistics = cln_bench_statistics(b, g, x, NULL);
+    const struct cln_channel_statistics *statistics = cln_rig_statistics(b, g, x, NULL);
     const struct bounds bounds = bound(b, g, x, dy, &parameters, statistics);
-    cln_bench_expect_norm(b, &norm_probes, statistics);
+    cln_rig_expect_norm(b, &norm_probes, statistics);
     expect_predicted(&predict_probes);
-    cln_bench_expect_tensor(b, py, g->shape, y, bounds.y, 1 / CLN_EPS32);
-    cln_bench_expect_tensor(b, px, g->shape, dx, bounds.dx, 1 / CLN_EPS32);
-    cln_bench_expect_tensor(b, pdy, g->shape, dy, dy, 0); /* of an identity: left as it was */
+    cln_rig_expect_tensor(b, py, g->shape, y, bounds.y, 1 / CLN_EPS32);
+    cln_rig_expect_tensor(b, px, g->shape, dx, bounds.dx, 1 / CLN_EPS32);
+    cln_rig_expect_tensor(b, pdy, g->shape, dy, dy, 0); /* of an identity: left as it was */
     cln_probe_free(norm_probes.gradient, 0, 4 * channels);
     for (size_t i = 0; i < channels; i++) {
         cln_probe_expect(gradients, (size_t)buffers.dgamma.base + i, dgamma[i], bounds.dgamma[i]);
         cln_probe_expect(gradients, (size_t)buffers.dbeta.base + i, dbeta[i], bounds.dbeta[i]);
     }
-    cln_bench_compare(b);
+    cln_rig_compare(b);
     return CLN_OK;
 }
 

@@ -55,7 +55,7 @@ static int windows(int in, int kernel, int stride, int padding) {
 /* A sum of products in any order is off by less than a few roundings of the sum of their magnitudes. */
 static const double factor = 8;
 
-static enum cln_status run(struct cln_bench *b, const void *entry) {
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct conv2d_case *c = entry;
     struct cln_conv2d g = c->g;
     g.out.height = windows(g.in.height, g.kernel_h, g.stride_h, g.padding_h);
@@ -66,14 +66,14 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     const struct cln_batchnorm options = {.shape = g.out, .momentum = 0.1, .eps = 1e-5};
     const int splits = cln_conv2d_splits(&b->plan, &g), slices = cln_conv2d_slices(&b->plan, &g);
 
-    const double *x = cln_bench_random(b, in, c->centre, c->scale), *dz = cln_bench_random(b, out, 0, 1);
-    const struct cln_parameters parameters = cln_bench_parameters(b, weights, g.bias ? channels : 0, channels);
-    struct cln_probe *px = cln_bench_tensor(b, "x", g.in, x), *pz = cln_bench_tensor(b, "z", g.out, NULL);
-    struct cln_probe *pdz = cln_bench_tensor(b, "dz", g.out, dz), *pdx = cln_bench_tensor(b, "dx", g.in, NULL);
-    struct cln_probe *moments = cln_bench_partials(b, "moments", g.out.channels, splits, 4);
-    const struct cln_norm_probes norm_probes = cln_bench_norm(b, &options, &parameters);
+    const double *x = cln_rig_random(b, in, c->centre, c->scale), *dz = cln_rig_random(b, out, 0, 1);
+    const struct cln_parameters parameters = cln_rig_parameters(b, weights, g.bias ? channels : 0, channels);
+    struct cln_probe *px = cln_rig_tensor(b, "x", g.in, x), *pz = cln_rig_tensor(b, "z", g.out, NULL);
+    struct cln_probe *pdz = cln_rig_tensor(b, "dz", g.out, dz), *pdx = cln_rig_tensor(b, "dx", g.in, NULL);
+    struct cln_probe *moments = cln_rig_partials(b, "moments", g.out.channels, splits, 4);
+    const struct cln_norm_probes norm_probes = cln_rig_norm(b, &options, &parameters);
     struct cln_slices at;
-    struct cln_probe *pdw = cln_bench_slices(b, "dW", weights, slices, &at);
+    struct cln_probe *pdw = cln_rig_slices(b, "dW", weights, slices, &at);
 
     const struct cln_norm norm = cln_norm_of(&norm_probes, &parameters);
     const struct cln_weights place = cln_parameters_weights(&parameters);
@@ -88,27 +88,26 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     if (status == CLN_OK)
         status = cln_conv2d_backward_weights(&b->plan, &g, px->buffer, pdz->buffer, at);
     if (status == CLN_OK)
-        status = cln_bench_run(b);
+        status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
 
-    double *z = cln_bench_alloc(b, out), *dx = cln_bench_alloc(b, in), *dw = cln_bench_alloc(b, weights);
-    double *z_terms = cln_bench_alloc(b, out), *dx_terms = cln_bench_alloc(b, in),
-           *dw_terms = cln_bench_alloc(b, weights);
-    const double *x_size = cln_bench_magnitudes(b, x, in), *dz_size = cln_bench_magnitudes(b, dz, out);
-    const double *w_size = cln_bench_magnitudes(b, parameters.weight, weights);
-    const double *bias_size = cln_bench_magnitudes(b, parameters.bias, g.bias ? channels : 0);
+    double *z = cln_rig_alloc(b, out), *dx = cln_rig_alloc(b, in), *dw = cln_rig_alloc(b, weights);
+    double *z_terms = cln_rig_alloc(b, out), *dx_terms = cln_rig_alloc(b, in), *dw_terms = cln_rig_alloc(b, weights);
+    const double *x_size = cln_rig_magnitudes(b, x, in), *dz_size = cln_rig_magnitudes(b, dz, out);
+    const double *w_size = cln_rig_magnitudes(b, parameters.weight, weights);
+    const double *bias_size = cln_rig_magnitudes(b, parameters.bias, g.bias ? channels : 0);
     cln_reference_conv2d_forward(&g, n, x, parameters.weight, g.bias ? parameters.bias : NULL, z);
     cln_reference_conv2d_forward(&g, n, x_size, w_size, g.bias ? bias_size : NULL, z_terms);
     cln_reference_conv2d_backward(&g, n, x, parameters.weight, dz, dx, dw, NULL);
     cln_reference_conv2d_backward(&g, n, x_size, w_size, dz_size, dx_terms, dw_terms, NULL);
-    cln_bench_expect_tensor(b, pz, g.out, z, z_terms, factor);
-    cln_bench_expect_tensor(b, pdx, g.in, dx, dx_terms, factor);
-    cln_bench_expect_slices(pdw, &at, slices, dw, dw_terms, weights, factor);
+    cln_rig_expect_tensor(b, pz, g.out, z, z_terms, factor);
+    cln_rig_expect_tensor(b, pdx, g.in, dx, dx_terms, factor);
+    cln_rig_expect_slices(pdw, &at, slices, dw, dw_terms, weights, factor);
     for (size_t i = 0; i < out; i++)
         z_terms[i] *= CLN_EPS32; /* a rounding or two each: what the moments inherit */
-    cln_bench_expect_norm(b, &norm_probes, cln_bench_statistics(b, &options, z, z_terms));
-    cln_bench_compare(b);
+    cln_rig_expect_norm(b, &norm_probes, cln_rig_statistics(b, &options, z, z_terms));
+    cln_rig_compare(b);
     return CLN_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Cases of kernels/copy.cl. */
-#include "src/check/bench.h"
+#include "src/check/rig.h"
 #include "src/engine/copy.h"
 
 struct copy_case {
@@ -13,20 +13,20 @@ static const struct copy_case cases[] = {
     {{"many features", 17, {17, 3}, .quick = true}, {3, 11, 7}},
 };
 
-static enum cln_status run(struct cln_bench *b, const void *entry) {
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct copy_case *c = entry;
     const size_t count = (size_t)b->count * cln_shape_count(c->shape);
-    const double *x = cln_bench_random(b, count, 0, 1);
-    struct cln_probe *px = cln_bench_tensor(b, "x", c->shape, x), *py = cln_bench_tensor(b, "y", c->shape, NULL);
+    const double *x = cln_rig_random(b, count, 0, 1);
+    struct cln_probe *px = cln_rig_tensor(b, "x", c->shape, x), *py = cln_rig_tensor(b, "y", c->shape, NULL);
     enum cln_status status = b->status;
     if (status == CLN_OK)
         status = cln_copy(&b->plan, c->shape, px->buffer, py->buffer);
     if (status == CLN_OK)
-        status = cln_bench_run(b);
+        status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
-    cln_bench_expect_tensor(b, py, c->shape, x, x, 0); /* to the bit */
-    cln_bench_compare(b);
+    cln_rig_expect_tensor(b, py, c->shape, x, x, 0); /* to the bit */
+    cln_rig_compare(b);
     return CLN_OK;
 }
 

@@ -23,7 +23,7 @@ static const struct linear_case cases[] = {
 /* A sum of products in any order is off by less than a few roundings of the sum of their magnitudes. */
 static const double factor = 8;
 
-static enum cln_status run(struct cln_bench *b, const void *entry) {
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct linear_case *c = entry;
     const struct cln_linear *g = &c->g;
     const struct cln_shape in_shape = {g->in_features, 1, 1}, out_shape = {g->out_features, 1, 1};
@@ -33,14 +33,14 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     const int slices = cln_linear_slices(&b->plan, g);
 
     b->loose = b->plan.tuning.linear_gemm;
-    const double *x = cln_bench_random(b, in, c->centre, c->scale), *dz = cln_bench_random(b, out, 0, 1);
-    const struct cln_parameters parameters = cln_bench_parameters(b, weights, g->bias ? channels : 0, channels);
-    struct cln_probe *px = cln_bench_tensor(b, "x", in_shape, x), *pz = cln_bench_tensor(b, "z", out_shape, NULL);
-    struct cln_probe *pdz = cln_bench_tensor(b, "dz", out_shape, dz), *pdx = cln_bench_tensor(b, "dx", in_shape, NULL);
-    struct cln_probe *moments = cln_bench_partials(b, "moments", g->out_features, 1, 4);
-    const struct cln_norm_probes norm_probes = cln_bench_norm(b, &options, &parameters);
+    const double *x = cln_rig_random(b, in, c->centre, c->scale), *dz = cln_rig_random(b, out, 0, 1);
+    const struct cln_parameters parameters = cln_rig_parameters(b, weights, g->bias ? channels : 0, channels);
+    struct cln_probe *px = cln_rig_tensor(b, "x", in_shape, x), *pz = cln_rig_tensor(b, "z", out_shape, NULL);
+    struct cln_probe *pdz = cln_rig_tensor(b, "dz", out_shape, dz), *pdx = cln_rig_tensor(b, "dx", in_shape, NULL);
+    struct cln_probe *moments = cln_rig_partials(b, "moments", g->out_features, 1, 4);
+    const struct cln_norm_probes norm_probes = cln_rig_norm(b, &options, &parameters);
     struct cln_slices at;
-    struct cln_probe *pdw = cln_bench_slices(b, "dW", weights, slices, &at);
+    struct cln_probe *pdw = cln_rig_slices(b, "dW", weights, slices, &at);
 
     const struct cln_norm norm = cln_norm_of(&norm_probes, &parameters);
     const struct cln_weights place = cln_parameters_weights(&parameters);
@@ -55,27 +55,26 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
     if (status == CLN_OK)
         status = cln_linear_backward_weights(&b->plan, g, px->buffer, pdz->buffer, at);
     if (status == CLN_OK)
-        status = cln_bench_run(b);
+        status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
 
-    double *z = cln_bench_alloc(b, out), *dx = cln_bench_alloc(b, in), *dw = cln_bench_alloc(b, weights);
-    double *z_terms = cln_bench_alloc(b, out), *dx_terms = cln_bench_alloc(b, in),
-           *dw_terms = cln_bench_alloc(b, weights);
-    const double *x_size = cln_bench_magnitudes(b, x, in), *dz_size = cln_bench_magnitudes(b, dz, out);
-    const double *w_size = cln_bench_magnitudes(b, parameters.weight, weights);
-    const double *bias_size = cln_bench_magnitudes(b, parameters.bias, g->bias ? channels : 0);
+    double *z = cln_rig_alloc(b, out), *dx = cln_rig_alloc(b, in), *dw = cln_rig_alloc(b, weights);
+    double *z_terms = cln_rig_alloc(b, out), *dx_terms = cln_rig_alloc(b, in), *dw_terms = cln_rig_alloc(b, weights);
+    const double *x_size = cln_rig_magnitudes(b, x, in), *dz_size = cln_rig_magnitudes(b, dz, out);
+    const double *w_size = cln_rig_magnitudes(b, parameters.weight, weights);
+    const double *bias_size = cln_rig_magnitudes(b, parameters.bias, g->bias ? channels : 0);
     cln_reference_linear_forward(g, n, x, parameters.weight, g->bias ? parameters.bias : NULL, z);
     cln_reference_linear_forward(g, n, x_size, w_size, g->bias ? bias_size : NULL, z_terms);
     cln_reference_linear_backward(g, n, x, parameters.weight, dz, dx, dw, NULL);
     cln_reference_linear_backward(g, n, x_size, w_size, dz_size, dx_terms, dw_terms, NULL);
-    cln_bench_expect_tensor(b, pz, out_shape, z, z_terms, factor);
-    cln_bench_expect_tensor(b, pdx, in_shape, dx, dx_terms, factor);
-    cln_bench_expect_slices(pdw, &at, slices, dw, dw_terms, weights, factor);
+    cln_rig_expect_tensor(b, pz, out_shape, z, z_terms, factor);
+    cln_rig_expect_tensor(b, pdx, in_shape, dx, dx_terms, factor);
+    cln_rig_expect_slices(pdw, &at, slices, dw, dw_terms, weights, factor);
     for (size_t i = 0; i < out; i++)
         z_terms[i] *= CLN_EPS32; /* a rounding or two each: what the moments inherit */
-    cln_bench_expect_norm(b, &norm_probes, cln_bench_statistics(b, &options, z, z_terms));
-    cln_bench_compare(b);
+    cln_rig_expect_norm(b, &norm_probes, cln_rig_statistics(b, &options, z, z_terms));
+    cln_rig_compare(b);
     return CLN_OK;
 }
 

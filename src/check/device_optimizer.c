@@ -2,8 +2,8 @@
  * early and late. */
 #include <math.h>
 
-#include "src/check/bench.h"
 #include "src/check/reference.h"
+#include "src/check/rig.h"
 #include "src/engine/optimizer.h"
 #include "src/model/network.h"
 
@@ -43,7 +43,7 @@ static size_t padded(size_t count) {
 }
 
 /* Slices' padding is zero, as in the engine, for the padding of the parameters takes its gradient from it. */
-static void put_gradients(struct cln_bench *b, struct values *v, double scale) {
+static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
     size_t partial = ALIGN, parameter = 0;
     for (size_t t = 0; t < TENSORS; t++) {
         const size_t stride = padded(tensors[t].count);
@@ -51,7 +51,7 @@ static void put_gradients(struct cln_bench *b, struct values *v, double scale) {
             cln_probe_put(v->chunks, 4 * (parameter / ALIGN + i),
                           (double[]){(double)(partial + i * ALIGN), tensors[t].slices, (double)stride, 0}, 4);
         for (int s = 0; s < tensors[t].slices; s++) {
-            double *slice = cln_bench_random(b, stride, 0, scale);
+            double *slice = cln_rig_random(b, stride, 0, scale);
             for (size_t i = 0; i < stride; i++) {
                 slice[i] = i < tensors[t].count ? slice[i] : 0;
                 v->g[parameter + i] += slice[i];
@@ -64,24 +64,24 @@ static void put_gradients(struct cln_bench *b, struct values *v, double scale) {
     }
 }
 
-static struct values make(struct cln_bench *b, double scale, bool zero_second) {
+static struct values make(struct cln_rig *b, double scale, bool zero_second) {
     size_t partials = ALIGN;
     struct values v = {0};
     for (size_t t = 0; t < TENSORS; t++) {
         v.floats += padded(tensors[t].count);
         partials += padded(tensors[t].count) * (size_t)tensors[t].slices;
     }
-    v.p = cln_bench_random(b, v.floats, 0, 1);
-    v.g = cln_bench_random(b, v.floats, 0, 0);
-    v.g_terms = cln_bench_random(b, v.floats, 0, 0);
-    v.first = cln_bench_random(b, v.floats, 0, zero_second ? 0 : scale);
-    v.second = cln_bench_random(b, v.floats, zero_second ? 0 : scale * scale, zero_second ? 0 : scale * scale / 2);
-    v.pp = cln_bench_cells(b, "parameters", v.floats);
-    v.pg = cln_bench_cells(b, "gradients", v.floats);
-    v.pfirst = cln_bench_cells(b, "first moments", v.floats);
-    v.psecond = cln_bench_cells(b, "second moments", v.floats);
-    v.partials = cln_bench_cells(b, "partial gradients", partials);
-    v.chunks = cln_bench_cells(b, "chunks", 4 * v.floats / ALIGN);
+    v.p = cln_rig_random(b, v.floats, 0, 1);
+    v.g = cln_rig_random(b, v.floats, 0, 0);
+    v.g_terms = cln_rig_random(b, v.floats, 0, 0);
+    v.first = cln_rig_random(b, v.floats, 0, zero_second ? 0 : scale);
+    v.second = cln_rig_random(b, v.floats, zero_second ? 0 : scale * scale, zero_second ? 0 : scale * scale / 2);
+    v.pp = cln_rig_cells(b, "parameters", v.floats);
+    v.pg = cln_rig_cells(b, "gradients", v.floats);
+    v.pfirst = cln_rig_cells(b, "first moments", v.floats);
+    v.psecond = cln_rig_cells(b, "second moments", v.floats);
+    v.partials = cln_rig_cells(b, "partial gradients", partials);
+    v.chunks = cln_rig_cells(b, "chunks", 4 * v.floats / ALIGN);
     v.chunks->integer = true;
     cln_probe_put(v.pp, 0, v.p, v.floats);
     cln_probe_put(v.pfirst, 0, v.first, v.floats);
@@ -90,7 +90,7 @@ static struct values make(struct cln_bench *b, double scale, bool zero_second) {
     return v;
 }
 
-static enum cln_status run_device(struct cln_bench *b, const struct values *v,
+static enum cln_status run_device(struct cln_rig *b, const struct values *v,
                                   enum cln_status (*add)(struct cln_plan *, const struct cln_optimizer *)) {
     enum cln_status status = b->status;
     if (status == CLN_OK)
@@ -101,7 +101,7 @@ static enum cln_status run_device(struct cln_bench *b, const struct values *v,
                                                        .chunks = v->chunks->buffer,
                                                        .first_moments = v->pfirst->buffer,
                                                        .second_moments = v->psecond->buffer});
-    return status == CLN_OK ? cln_bench_run(b) : status;
+    return status == CLN_OK ? cln_rig_run(b) : status;
 }
 
 /* Error of the gradient with its decay: a rounding per slice, and one of each term. */
@@ -109,7 +109,7 @@ static double gradient_error(const struct values *v, size_t i, double weight_dec
     return 4 * CLN_EPS32 * (v->g_terms[i] + weight_decay * fabs(v->p[i]));
 }
 
-static enum cln_status run_adam(struct cln_bench *b, const void *entry) {
+static enum cln_status run_adam(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
     const struct cln_reference_adam o = {
         .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = c->weight_decay};
@@ -130,8 +130,7 @@ static enum cln_status run_adam(struct cln_bench *b, const void *entry) {
     if (status != CLN_OK)
         return status;
 
-    double *p = cln_bench_alloc(b, v.floats), *first = cln_bench_alloc(b, v.floats),
-           *second = cln_bench_alloc(b, v.floats);
+    double *p = cln_rig_alloc(b, v.floats), *first = cln_rig_alloc(b, v.floats), *second = cln_rig_alloc(b, v.floats);
     for (size_t i = 0; i < v.floats; i++) {
         p[i] = v.p[i];
         first[i] = v.first[i];
@@ -154,11 +153,11 @@ static enum cln_status run_adam(struct cln_bench *b, const void *entry) {
         cln_probe_expect(v.psecond, i, second[i], v_error);
         cln_probe_expect(v.pp, i, p[i], moved + CLN_EPS32 * fabs(p[i]));
     }
-    cln_bench_compare(b);
+    cln_rig_compare(b);
     return CLN_OK;
 }
 
-static enum cln_status run_sgd(struct cln_bench *b, const void *entry) {
+static enum cln_status run_sgd(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
     const struct cln_reference_sgd o = {.lr = 0.01, .momentum = c->momentum, .weight_decay = c->weight_decay};
     b->state = (struct cln_state){.count = 1,
@@ -172,7 +171,7 @@ static enum cln_status run_sgd(struct cln_bench *b, const void *entry) {
     if (status != CLN_OK)
         return status;
 
-    double *p = cln_bench_alloc(b, v.floats), *buffer = cln_bench_alloc(b, v.floats);
+    double *p = cln_rig_alloc(b, v.floats), *buffer = cln_rig_alloc(b, v.floats);
     for (size_t i = 0; i < v.floats; i++) {
         p[i] = v.p[i];
         buffer[i] = v.first[i];
@@ -186,7 +185,7 @@ static enum cln_status run_sgd(struct cln_bench *b, const void *entry) {
         cln_probe_expect(v.pfirst, i, buffer[i], error);
         cln_probe_expect(v.pp, i, p[i], o.lr * (error + 2 * CLN_EPS32 * fabs(buffer[i])) + CLN_EPS32 * fabs(p[i]));
     }
-    cln_bench_compare(b);
+    cln_rig_compare(b);
     return CLN_OK;
 }
 

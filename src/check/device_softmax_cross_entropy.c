@@ -1,9 +1,9 @@
 /* Cases of kernels/softmax_cross_entropy.cl: loss and hits, the gradient or the predicted classes, and the state. */
 #include <math.h>
 
-#include "src/check/bench.h"
 #include "src/check/lanes.h"
 #include "src/check/reference.h"
+#include "src/check/rig.h"
 #include "src/engine/softmax_cross_entropy.h"
 
 struct loss_case {
@@ -28,21 +28,21 @@ static const struct loss_case cases[] = {
 
 enum { POSITION = 3 }; /* samples of the epoch before this batch */
 
-static struct cln_probe *put_labels(struct cln_bench *b, const uint8_t *labels) {
-    struct cln_probe *p = cln_bench_cells(b, "labels", (size_t)b->plan.blocks * (size_t)b->plan.tuning.lanes);
+static struct cln_probe *put_labels(struct cln_rig *b, const uint8_t *labels) {
+    struct cln_probe *p = cln_rig_cells(b, "labels", (size_t)b->plan.blocks * (size_t)b->plan.tuning.lanes);
     p->integer = true;
-    for (size_t n = 0; n < cln_bench_blocks(b) * (size_t)b->plan.tuning.lanes; n++)
+    for (size_t n = 0; n < cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes; n++)
         cln_probe_put(p, n, &(double){n < (size_t)b->count ? labels[n] : -1}, 1);
     return p;
 }
 
 /* Loss and hits of the samples of every block; returns their totals. */
-static void expect_sums(struct cln_bench *b, struct cln_probe *sums, int classes, const double *logits,
+static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, const double *logits,
                         const uint8_t *labels, double *loss, size_t *hits, double *tolerance) {
     const size_t lanes = (size_t)b->plan.tuning.lanes;
     *loss = *tolerance = 0;
     *hits = 0;
-    for (size_t block = 0; block < cln_bench_blocks(b); block++) {
+    for (size_t block = 0; block < cln_rig_blocks(b); block++) {
         const size_t first = block * lanes, left = (size_t)b->count - first, samples = left < lanes ? left : lanes;
         const double *own = logits + first * (size_t)classes;
         size_t block_hits;
@@ -59,7 +59,7 @@ static void expect_sums(struct cln_bench *b, struct cln_probe *sums, int classes
     }
 }
 
-static void expect_outputs(struct cln_bench *b, const struct loss_case *c, const double *logits, const uint8_t *labels,
+static void expect_outputs(struct cln_rig *b, const struct loss_case *c, const double *logits, const uint8_t *labels,
                            struct cln_probe *gradient, struct cln_probe *predicted) {
     const size_t n = (size_t)b->count, classes = (size_t)c->classes, lanes = (size_t)b->plan.tuning.lanes;
     if (!c->training) {
@@ -71,19 +71,19 @@ static void expect_outputs(struct cln_bench *b, const struct loss_case *c, const
         }
         return;
     }
-    double *expected = cln_bench_alloc(b, n * classes), *size = cln_bench_alloc(b, n * classes);
+    double *expected = cln_rig_alloc(b, n * classes), *size = cln_rig_alloc(b, n * classes);
     cln_reference_softmax_cross_entropy(n, c->classes, logits, labels, NULL, expected);
     /* exp(x) of a difference that was rounded: relative to the probability, the roundings of the logits; and the
      * subtraction from one. */
     for (size_t i = 0; i < n * classes; i++)
         size[i] = (1 + 2 * c->scale * fabs(expected[i]) * (double)n) / (double)n;
-    cln_bench_expect_tensor(b, gradient, (struct cln_shape){c->classes, 1, 1}, expected, size, 8);
-    for (size_t i = n; i < cln_bench_blocks(b) * lanes; i++)
+    cln_rig_expect_tensor(b, gradient, (struct cln_shape){c->classes, 1, 1}, expected, size, 8);
+    for (size_t i = n; i < cln_rig_blocks(b) * lanes; i++)
         for (size_t k = 0; k < classes; k++)
             cln_probe_expect(gradient, cln_lanes_index(lanes, classes, i, k), 0, 0);
 }
 
-static enum cln_status run(struct cln_bench *b, const void *entry) {
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct loss_case *c = entry;
     const struct cln_shape shape = {c->classes, 1, 1};
     const size_t n = (size_t)b->count, count = n * (size_t)c->classes;
@@ -95,17 +95,17 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
                                      .hits = 2,
                                      .loss_sum = 7.5F};
     b->state = before;
-    double *logits = cln_bench_random(b, count, 0, c->scale);
-    uint8_t *labels = (void *)cln_bench_alloc(b, n);
+    double *logits = cln_rig_random(b, count, 0, c->scale);
+    uint8_t *labels = (void *)cln_rig_alloc(b, n);
     for (size_t i = 0; i < n; i++)
         labels[i] = (uint8_t)cln_random_below(&b->random, (uint32_t)c->classes);
     if (c->bad)
         logits[count / 2] = NAN;
 
-    struct cln_probe *plogits = cln_bench_tensor(b, "logits", shape, logits), *plabels = put_labels(b, labels);
-    struct cln_probe *gradient = cln_bench_tensor(b, "gradient", shape, NULL);
-    struct cln_probe *predicted = cln_bench_cells(b, "predicted", POSITION + (size_t)b->plan.batch_size);
-    struct cln_probe *sums = cln_bench_partials(b, "sums", 1, 1, 2);
+    struct cln_probe *plogits = cln_rig_tensor(b, "logits", shape, logits), *plabels = put_labels(b, labels);
+    struct cln_probe *gradient = cln_rig_tensor(b, "gradient", shape, NULL);
+    struct cln_probe *predicted = cln_rig_cells(b, "predicted", POSITION + (size_t)b->plan.batch_size);
+    struct cln_probe *sums = cln_rig_partials(b, "sums", 1, 1, 2);
     predicted->integer = true;
     enum cln_status status = b->status;
     if (status == CLN_OK)
@@ -117,25 +117,25 @@ static enum cln_status run(struct cln_bench *b, const void *entry) {
                                                           .predicted = c->training ? NULL : predicted->buffer,
                                                           .sums = sums->buffer});
     if (status == CLN_OK)
-        status = cln_bench_run(b);
+        status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
 
     double loss = 0, tolerance = 0;
     size_t hits = 0;
     if (c->bad) {
-        cln_probe_free(gradient, 0, cln_bench_blocks(b) * (size_t)b->plan.tuning.lanes * (size_t)c->classes);
+        cln_probe_free(gradient, 0, cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * (size_t)c->classes);
         cln_probe_free(predicted, POSITION, n);
     } else {
         expect_sums(b, sums, c->classes, logits, labels, &loss, &hits, &tolerance);
         expect_outputs(b, c, logits, labels, gradient, predicted);
     }
-    cln_bench_compare(b);
-    cln_bench_compare_value(b, "state.frozen", b->state.frozen, c->bad, 0);
-    cln_bench_compare_value(b, "state.seen", b->state.seen, before.seen + (c->bad ? 0 : b->count), 0);
-    cln_bench_compare_value(b, "state.hits", b->state.hits, before.hits + (double)hits, 0);
-    cln_bench_compare_value(b, "state.loss_sum", b->state.loss_sum - (double)b->state.loss_carry,
-                            (double)before.loss_sum + loss, tolerance + 2 * CLN_EPS32 * fabs(loss));
+    cln_rig_compare(b);
+    cln_rig_compare_value(b, "state.frozen", b->state.frozen, c->bad, 0);
+    cln_rig_compare_value(b, "state.seen", b->state.seen, before.seen + (c->bad ? 0 : b->count), 0);
+    cln_rig_compare_value(b, "state.hits", b->state.hits, before.hits + (double)hits, 0);
+    cln_rig_compare_value(b, "state.loss_sum", b->state.loss_sum - (double)b->state.loss_carry,
+                          (double)before.loss_sum + loss, tolerance + 2 * CLN_EPS32 * fabs(loss));
     return CLN_OK;
 }
 

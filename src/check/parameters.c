@@ -10,15 +10,15 @@ static size_t padded(size_t count) {
     return (count + CLN_TENSOR_ALIGN - 1) / CLN_TENSOR_ALIGN * CLN_TENSOR_ALIGN;
 }
 
-struct cln_parameters cln_bench_parameters(struct cln_bench *b, size_t weights, size_t biases, size_t channels) {
+struct cln_parameters cln_rig_parameters(struct cln_rig *b, size_t weights, size_t biases, size_t channels) {
     struct cln_parameters p = {0};
-    double *gamma = cln_bench_random(b, channels, 1, 0.5);
+    double *gamma = cln_rig_random(b, channels, 1, 0.5);
     for (size_t c = 1; c < channels; c += 2)
         gamma[c] = -gamma[c];
-    p.weight = cln_bench_random(b, weights, 0, 1);
-    p.bias = cln_bench_random(b, biases, 0, 1);
+    p.weight = cln_rig_random(b, weights, 0, 1);
+    p.bias = cln_rig_random(b, biases, 0, 1);
     p.gamma = gamma;
-    p.beta = cln_bench_random(b, channels, 0, 0.5);
+    p.beta = cln_rig_random(b, channels, 0, 0.5);
     const struct {
         int *at;
         const double *values;
@@ -33,7 +33,7 @@ struct cln_parameters cln_bench_parameters(struct cln_bench *b, size_t weights, 
         *tensors[t].at = tensors[t].count > 0 ? (int)cells : -1;
         cells += padded(tensors[t].count) + CLN_TENSOR_ALIGN;
     }
-    p.probe = cln_bench_cells(b, "parameters", cells);
+    p.probe = cln_rig_cells(b, "parameters", cells);
     for (size_t t = 0; t < TENSORS; t++)
         if (tensors[t].count > 0)
             cln_probe_put(p.probe, (size_t)*tensors[t].at, tensors[t].values, tensors[t].count);
@@ -44,33 +44,33 @@ struct cln_weights cln_parameters_weights(const struct cln_parameters *p) {
     return (struct cln_weights){.buffer = p->probe->buffer, .weight = p->weight_at, .bias = p->bias_at};
 }
 
-struct cln_probe *cln_bench_slices(struct cln_bench *b, const char *name, size_t count, int slices,
-                                   struct cln_slices *out) {
+struct cln_probe *cln_rig_slices(struct cln_rig *b, const char *name, size_t count, int slices,
+                                 struct cln_slices *out) {
     const size_t stride = padded(count) + CLN_TENSOR_ALIGN;
-    struct cln_probe *p = cln_bench_cells(b, name, CLN_TENSOR_ALIGN + (size_t)slices * stride);
+    struct cln_probe *p = cln_rig_cells(b, name, CLN_TENSOR_ALIGN + (size_t)slices * stride);
     *out = (struct cln_slices){.buffer = p->buffer, .base = CLN_TENSOR_ALIGN, .stride = (int)stride};
     return p;
 }
 
-void cln_bench_expect_slices(struct cln_probe *p, const struct cln_slices *at, int slices, const double *expected,
-                             const double *magnitude, size_t count, double factor) {
+void cln_rig_expect_slices(struct cln_probe *p, const struct cln_slices *at, int slices, const double *expected,
+                           const double *magnitude, size_t count, double factor) {
     const size_t base = (size_t)at->base;
     cln_probe_fold(p, base, (size_t)at->stride, (size_t)slices, count);
     for (size_t i = 0; i < count; i++)
         cln_probe_expect(p, base + i, expected[i], factor * CLN_EPS32 * magnitude[i]);
 }
 
-struct cln_norm_probes cln_bench_norm(struct cln_bench *b, const struct cln_batchnorm *options,
-                                      const struct cln_parameters *parameters) {
+struct cln_norm_probes cln_rig_norm(struct cln_rig *b, const struct cln_batchnorm *options,
+                                    const struct cln_parameters *parameters) {
     const size_t channels = (size_t)options->shape.channels;
     struct cln_norm_probes p = {.options = *options, .gamma = parameters->gamma, .beta = parameters->beta};
-    p.running_mean = cln_bench_random(b, channels, 0, 1);
-    p.running_var = cln_bench_random(b, channels, 1, 0.5);
+    p.running_mean = cln_rig_random(b, channels, 0, 1);
+    p.running_var = cln_rig_random(b, channels, 1, 0.5);
     p.running_mean_at = CLN_TENSOR_ALIGN;
     p.running_var_at = (int)(2 * CLN_TENSOR_ALIGN + padded(channels));
-    p.normal = cln_bench_cells(b, "normal", channels * 4);
-    p.gradient = cln_bench_cells(b, "gradient", channels * 4);
-    p.running = cln_bench_cells(b, "running", (size_t)p.running_var_at + padded(channels));
+    p.normal = cln_rig_cells(b, "normal", channels * 4);
+    p.gradient = cln_rig_cells(b, "gradient", channels * 4);
+    p.running = cln_rig_cells(b, "running", (size_t)p.running_var_at + padded(channels));
     cln_probe_put(p.running, (size_t)p.running_mean_at, p.running_mean, channels);
     cln_probe_put(p.running, (size_t)p.running_var_at, p.running_var, channels);
     return p;
@@ -91,12 +91,11 @@ struct cln_norm cln_norm_of(const struct cln_norm_probes *p, const struct cln_pa
 }
 
 /* Means per channel by the batch norm's reference. */
-static double *channel_means(struct cln_bench *b, const struct cln_batchnorm *g, const double *values,
-                             double *variance) {
+static double *channel_means(struct cln_rig *b, const struct cln_batchnorm *g, const double *values, double *variance) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
-    double *mean = cln_bench_alloc(b, channels);
-    const double *any = cln_bench_random(b, channels, 0, 1);
-    cln_reference_batchnorm_forward(g, (size_t)b->count, values, any, any, cln_bench_alloc(b, count), mean, variance,
+    double *mean = cln_rig_alloc(b, channels);
+    const double *any = cln_rig_random(b, channels, 0, 1);
+    cln_reference_batchnorm_forward(g, (size_t)b->count, values, any, any, cln_rig_alloc(b, count), mean, variance,
                                     NULL, NULL);
     return mean;
 }
@@ -104,16 +103,16 @@ static double *channel_means(struct cln_bench *b, const struct cln_batchnorm *g,
 /* A mean is off by a few roundings of mean |x|, and by about √n/3 more where n numbers of one sign were added up one by
  * one, as those of an image may be. That moves the deviation by as much at most, which counts where it is small beside
  * the mean; E[x²] − E[x]² would be off by that times mean |x|. */
-struct cln_channel_statistics *cln_bench_statistics(struct cln_bench *b, const struct cln_batchnorm *g, const double *x,
-                                                    const double *x_error) {
+struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *b, const struct cln_batchnorm *g, const double *x,
+                                                  const double *x_error) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
     const double roundings = 4 + sqrt(g->shape.height * g->shape.width) / 2;
-    double *variance = cln_bench_alloc(b, channels);
+    double *variance = cln_rig_alloc(b, channels);
     const double *mean = channel_means(b, g, x, variance);
-    const double *magnitude = channel_means(b, g, cln_bench_magnitudes(b, x, count), NULL);
+    const double *magnitude = channel_means(b, g, cln_rig_magnitudes(b, x, count), NULL);
     const double *inherited = x_error ? channel_means(b, g, x_error, NULL) : NULL;
     struct cln_channel_statistics *statistics =
-        (void *)cln_bench_alloc(b, channels * sizeof *statistics / sizeof(double));
+        (void *)cln_rig_alloc(b, channels * sizeof *statistics / sizeof(double));
     for (size_t c = 0; c < channels; c++) {
         struct cln_channel_statistics *s = &statistics[c];
         s->mean = mean[c];
@@ -128,8 +127,8 @@ struct cln_channel_statistics *cln_bench_statistics(struct cln_bench *b, const s
     return statistics;
 }
 
-void cln_bench_expect_norm(struct cln_bench *b, const struct cln_norm_probes *p,
-                           const struct cln_channel_statistics *statistics) {
+void cln_rig_expect_norm(struct cln_rig *b, const struct cln_norm_probes *p,
+                         const struct cln_channel_statistics *statistics) {
     const struct cln_batchnorm *g = &p->options;
     const size_t channels = (size_t)g->shape.channels;
     const double m = (double)b->count * g->shape.height * g->shape.width;

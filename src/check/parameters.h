@@ -3,7 +3,7 @@
 #ifndef SRC_CHECK_PARAMETERS_H
 #define SRC_CHECK_PARAMETERS_H
 
-#include "src/check/bench.h"
+#include "src/check/rig.h"
 #include "src/engine/batchnorm.h"
 
 /* A probe of parameters, each tensor at a multiple of CLN_TENSOR_ALIGN behind one of poison. */
@@ -14,16 +14,16 @@ struct cln_parameters {
 };
 
 /* Random tensors of the given sizes; 0: none. Every other γ is negative. */
-struct cln_parameters cln_bench_parameters(struct cln_bench *bench, size_t weights, size_t biases, size_t channels);
+struct cln_parameters cln_rig_parameters(struct cln_rig *rig, size_t weights, size_t biases, size_t channels);
 
 struct cln_weights cln_parameters_weights(const struct cln_parameters *parameters);
 
 /* Slices of a gradient of `count` floats: base and stride leave poison around each. */
-struct cln_probe *cln_bench_slices(struct cln_bench *bench, const char *name, size_t count, int slices,
-                                   struct cln_slices *out);
+struct cln_probe *cln_rig_slices(struct cln_rig *rig, const char *name, size_t count, int slices,
+                                 struct cln_slices *out);
 /* The sum over slices should be `expected` within factor · CLN_EPS32 · magnitude. */
-void cln_bench_expect_slices(struct cln_probe *probe, const struct cln_slices *at, int slices, const double *expected,
-                             const double *magnitude, size_t count, double factor);
+void cln_rig_expect_slices(struct cln_probe *probe, const struct cln_slices *at, int slices, const double *expected,
+                           const double *magnitude, size_t count, double factor);
 
 /* A batch norm's own buffers. */
 struct cln_norm_probes {
@@ -34,8 +34,8 @@ struct cln_norm_probes {
     int running_mean_at, running_var_at;
 };
 
-struct cln_norm_probes cln_bench_norm(struct cln_bench *bench, const struct cln_batchnorm *options,
-                                      const struct cln_parameters *parameters);
+struct cln_norm_probes cln_rig_norm(struct cln_rig *rig, const struct cln_batchnorm *options,
+                                    const struct cln_parameters *parameters);
 struct cln_norm cln_norm_of(const struct cln_norm_probes *probes, const struct cln_parameters *parameters);
 
 /* A channel's statistics, and how far float32 may be off. */
@@ -47,11 +47,11 @@ struct cln_channel_statistics {
 };
 
 /* Of x [sample][element], whose elements may be off by x_error (NULL: exact); channels results. */
-struct cln_channel_statistics *cln_bench_statistics(struct cln_bench *bench, const struct cln_batchnorm *options,
-                                                    const double *x, const double *x_error);
+struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *rig, const struct cln_batchnorm *options,
+                                                  const double *x, const double *x_error);
 
 /* `normal` and, unless the state is frozen, the moved running statistics. */
-void cln_bench_expect_norm(struct cln_bench *bench, const struct cln_norm_probes *probes,
-                           const struct cln_channel_statistics *statistics);
+void cln_rig_expect_norm(struct cln_rig *rig, const struct cln_norm_probes *probes,
+                         const struct cln_channel_statistics *statistics);
 
 #endif

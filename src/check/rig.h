@@ -1,8 +1,8 @@
 /* One case of an operation on a device: buffers with guards, what they hold afterwards, and what they should hold.
  * Every 4-byte cell of every buffer is either compared with an expected value, free, or kept: a kept cell that
  * changed is a failure, as is one outside of what the operation may touch. Private to src/check. */
-#ifndef SRC_CHECK_BENCH_H
-#define SRC_CHECK_BENCH_H
+#ifndef SRC_CHECK_RIG_H
+#define SRC_CHECK_RIG_H
 
 #include <stdint.h>
 
@@ -29,15 +29,15 @@ struct cln_probe {
     uint8_t *cells; /* enum cln_cell */
 };
 
-enum { CLN_BENCH_PROBES = 16, CLN_BENCH_ARENA = 96 << 20, CLN_WHERE_BYTES = 192 };
+enum { CLN_RIG_PROBES = 16, CLN_RIG_ARENA = 96 << 20, CLN_WHERE_BYTES = 192 };
 
-struct cln_bench {
+struct cln_rig {
     struct cln_plan plan;
     struct cln_state state; /* as the device's is before the run, then as it is after */
     struct cln_random random;
     int count;  /* samples in the batch */
     bool loose; /* a matrix product may write lanes and blocks without a sample */
-    struct cln_probe probes[CLN_BENCH_PROBES];
+    struct cln_probe probes[CLN_RIG_PROBES];
     size_t probe_count;
     char *arena;
     size_t arena_used;
@@ -61,7 +61,7 @@ struct cln_operation {
     size_t count, stride;
     /* Makes probes, adds launches, runs them, says what was to be expected, compares. Fails only where the device
      * does. */
-    enum cln_status (*run)(struct cln_bench *bench, const void *entry);
+    enum cln_status (*run)(struct cln_rig *rig, const void *entry);
 };
 
 /* One sample, and one below, at and above the width of vectors and of the default batch; made for 257. */
@@ -78,22 +78,21 @@ extern const struct cln_operation cln_device_activate, cln_device_adam, cln_devi
     cln_device_conv2d, cln_device_copy, cln_device_linear, cln_device_sgd, cln_device_softmax_cross_entropy;
 
 /* Memory until the case ends; never NULL. */
-double *cln_bench_alloc(struct cln_bench *bench, size_t count);
+double *cln_rig_alloc(struct cln_rig *rig, size_t count);
 /* Uniform in centre ± scale, rounded to float32. */
-double *cln_bench_random(struct cln_bench *bench, size_t count, double centre, double scale);
+double *cln_rig_random(struct cln_rig *rig, size_t count, double centre, double scale);
 /* |values|: an operation's reference on those gives the sum of the terms' magnitudes. */
-double *cln_bench_magnitudes(struct cln_bench *bench, const double *values, size_t count);
+double *cln_rig_magnitudes(struct cln_rig *rig, const double *values, size_t count);
 
-/* A buffer of `cells`, and a guard behind. Never NULL; bench->status says whether it has a buffer. */
-struct cln_probe *cln_bench_cells(struct cln_bench *bench, const char *name, size_t cells);
+/* A buffer of `cells`, and a guard behind. Never NULL; rig->status says whether it has a buffer. */
+struct cln_probe *cln_rig_cells(struct cln_rig *rig, const char *name, size_t cells);
 /* A tensor in lanes of the plan's size; `values` [sample][element] of the batch, NULL: all NaN. */
-struct cln_probe *cln_bench_tensor(struct cln_bench *bench, const char *name, struct cln_shape shape,
-                                   const double *values);
+struct cln_probe *cln_rig_tensor(struct cln_rig *rig, const char *name, struct cln_shape shape, const double *values);
 /* Per channel, block and split `width` cells, those of the batch's blocks free. */
-struct cln_probe *cln_bench_partials(struct cln_bench *bench, const char *name, int channels, int splits, int width);
+struct cln_probe *cln_rig_partials(struct cln_rig *rig, const char *name, int channels, int splits, int width);
 
 /* Blocks that the batch needs. */
-size_t cln_bench_blocks(const struct cln_bench *bench);
+size_t cln_rig_blocks(const struct cln_rig *rig);
 
 void cln_probe_put(struct cln_probe *probe, size_t first, const double *values, size_t count);
 void cln_probe_free(struct cln_probe *probe, size_t first, size_t count);
@@ -101,15 +100,14 @@ void cln_probe_expect(struct cln_probe *probe, size_t first, double expected, do
 /* Adds slices 1 … to slice 0, in double. Slice s is at base + s·stride; afterwards 1 … are free. */
 void cln_probe_fold(struct cln_probe *probe, size_t base, size_t stride, size_t slices, size_t count);
 /* tolerance = factor · CLN_EPS32 · magnitude, per element. Lanes without a sample are free. */
-void cln_bench_expect_tensor(struct cln_bench *bench, struct cln_probe *probe, struct cln_shape shape,
-                             const double *expected, const double *magnitude, double factor);
+void cln_rig_expect_tensor(struct cln_rig *rig, struct cln_probe *probe, struct cln_shape shape, const double *expected,
+                           const double *magnitude, double factor);
 
 /* Uploads state and probes, runs the plan's sequence once, reads all back. */
-enum cln_status cln_bench_run(struct cln_bench *bench) CLN_MUST_CHECK;
+enum cln_status cln_rig_run(struct cln_rig *rig) CLN_MUST_CHECK;
 /* Compares every cell of every probe. */
-void cln_bench_compare(struct cln_bench *bench);
+void cln_rig_compare(struct cln_rig *rig);
 /* One number more, such as of the state. */
-void cln_bench_compare_value(struct cln_bench *bench, const char *what, double actual, double expected,
-                             double tolerance);
+void cln_rig_compare_value(struct cln_rig *rig, const char *what, double actual, double expected, double tolerance);
 
 #endif

@@ -1,5 +1,5 @@
-/* Buffers with guards, and the one comparison that all cases share: see bench.h. */
-#include "src/check/bench.h"
+/* Buffers with guards, and the one comparison that all cases share: see rig.h. */
+#include "src/check/rig.h"
 
 #include <assert.h>
 #include <math.h>
@@ -15,37 +15,37 @@ enum { GUARD = 64 };
  * keeps it, and a copy of either shows. */
 static const uint32_t poison = 0x7FC0DE00u;
 
-static void *take(struct cln_bench *b, size_t bytes) {
+static void *take(struct cln_rig *b, size_t bytes) {
     void *memory = b->arena + b->arena_used;
     b->arena_used += (bytes + 15) / 16 * 16;
-    assert(b->arena_used <= CLN_BENCH_ARENA && "a case of the table is too large");
+    assert(b->arena_used <= CLN_RIG_ARENA && "a case of the table is too large");
     return memory;
 }
 
-double *cln_bench_alloc(struct cln_bench *b, size_t count) {
+double *cln_rig_alloc(struct cln_rig *b, size_t count) {
     return take(b, count * sizeof(double));
 }
 
-double *cln_bench_random(struct cln_bench *b, size_t count, double centre, double scale) {
-    double *values = cln_bench_alloc(b, count);
+double *cln_rig_random(struct cln_rig *b, size_t count, double centre, double scale) {
+    double *values = cln_rig_alloc(b, count);
     for (size_t i = 0; i < count; i++)
         values[i] = (float)(centre + scale * (2 * cln_random_uniform(&b->random) - 1));
     return values;
 }
 
-double *cln_bench_magnitudes(struct cln_bench *b, const double *values, size_t count) {
-    double *magnitudes = cln_bench_alloc(b, count);
+double *cln_rig_magnitudes(struct cln_rig *b, const double *values, size_t count) {
+    double *magnitudes = cln_rig_alloc(b, count);
     for (size_t i = 0; i < count; i++)
         magnitudes[i] = fabs(values[i]);
     return magnitudes;
 }
 
-size_t cln_bench_blocks(const struct cln_bench *b) {
+size_t cln_rig_blocks(const struct cln_rig *b) {
     return (size_t)cln_ceil_div(b->count, b->plan.tuning.lanes);
 }
 
-struct cln_probe *cln_bench_cells(struct cln_bench *b, const char *name, size_t cells) {
-    assert(b->probe_count < CLN_BENCH_PROBES);
+struct cln_probe *cln_rig_cells(struct cln_rig *b, const char *name, size_t cells) {
+    assert(b->probe_count < CLN_RIG_PROBES);
     struct cln_probe *p = &b->probes[b->probe_count++];
     const size_t count = cells + GUARD;
     *p = (struct cln_probe){
@@ -53,9 +53,9 @@ struct cln_probe *cln_bench_cells(struct cln_bench *b, const char *name, size_t 
         .count = count,
         .before = take(b, count * sizeof *p->before),
         .after = take(b, count * sizeof *p->after),
-        .values = cln_bench_alloc(b, count),
-        .expected = cln_bench_alloc(b, count),
-        .tolerance = cln_bench_alloc(b, count),
+        .values = cln_rig_alloc(b, count),
+        .expected = cln_rig_alloc(b, count),
+        .tolerance = cln_rig_alloc(b, count),
         .cells = take(b, count),
     };
     for (size_t i = 0; i < count; i++)
@@ -66,10 +66,9 @@ struct cln_probe *cln_bench_cells(struct cln_bench *b, const char *name, size_t 
     return p;
 }
 
-struct cln_probe *cln_bench_tensor(struct cln_bench *b, const char *name, struct cln_shape shape,
-                                   const double *values) {
+struct cln_probe *cln_rig_tensor(struct cln_rig *b, const char *name, struct cln_shape shape, const double *values) {
     const size_t lanes = (size_t)b->plan.tuning.lanes, elements = cln_shape_count(shape);
-    struct cln_probe *p = cln_bench_cells(b, name, cln_plan_elements(&b->plan, shape));
+    struct cln_probe *p = cln_rig_cells(b, name, cln_plan_elements(&b->plan, shape));
     for (size_t n = 0; values && n < (size_t)b->count; n++)
         for (size_t e = 0; e < elements; e++)
             cln_probe_put(p, cln_lanes_index(lanes, elements, n, e), &values[n * elements + e], 1);
@@ -82,11 +81,11 @@ struct cln_probe *cln_bench_tensor(struct cln_bench *b, const char *name, struct
     return p;
 }
 
-struct cln_probe *cln_bench_partials(struct cln_bench *b, const char *name, int channels, int splits, int width) {
+struct cln_probe *cln_rig_partials(struct cln_rig *b, const char *name, int channels, int splits, int width) {
     const size_t per_block = (size_t)(splits * width), per_channel = (size_t)b->plan.blocks * per_block;
-    struct cln_probe *p = cln_bench_cells(b, name, (size_t)channels * per_channel);
+    struct cln_probe *p = cln_rig_cells(b, name, (size_t)channels * per_channel);
     for (size_t c = 0; c < (size_t)channels; c++)
-        cln_probe_free(p, c * per_channel, cln_bench_blocks(b) * per_block);
+        cln_probe_free(p, c * per_channel, cln_rig_blocks(b) * per_block);
     return p;
 }
 
@@ -119,10 +118,10 @@ void cln_probe_fold(struct cln_probe *p, size_t base, size_t stride, size_t slic
     }
 }
 
-void cln_bench_expect_tensor(struct cln_bench *b, struct cln_probe *p, struct cln_shape shape, const double *expected,
-                             const double *magnitude, double factor) {
+void cln_rig_expect_tensor(struct cln_rig *b, struct cln_probe *p, struct cln_shape shape, const double *expected,
+                           const double *magnitude, double factor) {
     const size_t lanes = (size_t)b->plan.tuning.lanes, elements = cln_shape_count(shape);
-    for (size_t n = 0; n < cln_bench_blocks(b) * lanes; n++)
+    for (size_t n = 0; n < cln_rig_blocks(b) * lanes; n++)
         for (size_t e = 0; e < elements; e++) {
             const size_t at = cln_lanes_index(lanes, elements, n, e), i = n * elements + e;
             if (n < (size_t)b->count)
@@ -132,7 +131,7 @@ void cln_bench_expect_tensor(struct cln_bench *b, struct cln_probe *p, struct cl
         }
 }
 
-enum cln_status cln_bench_run(struct cln_bench *b) {
+enum cln_status cln_rig_run(struct cln_rig *b) {
     enum cln_status status = ocl_buffer_write(b->plan.state, 0, sizeof b->state, &b->state);
     for (size_t i = 0; i < b->probe_count && status == CLN_OK; i++) {
         struct cln_probe *p = &b->probes[i];
@@ -156,7 +155,7 @@ enum cln_status cln_bench_run(struct cln_bench *b) {
     return status;
 }
 
-static void fail(struct cln_bench *b, const char *name, size_t at, const char *what, double actual, double expected,
+static void fail(struct cln_rig *b, const char *name, size_t at, const char *what, double actual, double expected,
                  double tolerance) {
     b->failed = true;
     if (b->result->failure[0] == '\0')
@@ -164,8 +163,7 @@ static void fail(struct cln_bench *b, const char *name, size_t at, const char *w
                  b->where, name, at, what, actual, expected, tolerance);
 }
 
-static void compare(struct cln_bench *b, const char *name, size_t at, double actual, double expected,
-                    double tolerance) {
+static void compare(struct cln_rig *b, const char *name, size_t at, double actual, double expected, double tolerance) {
     const double error = fabs(actual - expected);
     if (!(error <= tolerance))
         fail(b, name, at, "is wrong", actual, expected, tolerance);
@@ -175,7 +173,7 @@ static void compare(struct cln_bench *b, const char *name, size_t at, double act
     }
 }
 
-void cln_bench_compare(struct cln_bench *b) {
+void cln_rig_compare(struct cln_rig *b) {
     for (size_t i = 0; i < b->probe_count; i++) {
         const struct cln_probe *p = &b->probes[i];
         for (size_t k = 0; k < p->count; k++)
@@ -186,6 +184,6 @@ void cln_bench_compare(struct cln_bench *b) {
     }
 }
 
-void cln_bench_compare_value(struct cln_bench *b, const char *what, double actual, double expected, double tolerance) {
+void cln_rig_compare_value(struct cln_rig *b, const char *what, double actual, double expected, double tolerance) {
     compare(b, what, 0, actual, expected, tolerance);
 }
