@@ -28,7 +28,7 @@
 /* Whether a window may reach outside z. */
 #define POOL_EDGES (PADDING_H > 0 || PADDING_W > 0)
 
-static inline floatv normalised(floatv z, float4 normal) { return NORMALISE ? fma(z - normal.x, normal.z, normal.w) : z; }
+static inline floatv normalised(floatv z, float4 normal) { return NORMALISE ? multiply_add(z - normal.x, normal.z, normal.w) : z; }
 
 /* Groups: (channels / CHANNELS_PER_ITEM, blocks). A maximum also leaves, per window, the z of its
  * winner and where in the window that was: chosen and winner. */
@@ -143,7 +143,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
                 const floatv value = z[in + (r * IN_W + c) * GROUP];
                 const floatv dy = gradient_at(r, c, value, n, da + out, winner + out);
                 sum += dy;
-                product = fma(dy, value - n.x, product);
+                product = multiply_add(dy, value - n.x, product);
             }
 #else
         for (int p = 0; p < OUT_H * OUT_W; p++) {
@@ -152,7 +152,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
             const floatv value = POOL == POOL_MAX ? chosen[at] : z[in + p * GROUP];
             da[at] = dy;
             sum += dy;
-            product = fma(dy, value - n.x, product);
+            product = multiply_add(dy, value - n.x, product);
         }
 #endif
         lane_barrier(); /* the channel before has been read */
@@ -186,7 +186,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
                 const floatv value = line[(r * IN_W + c) * GROUP];
                 const floatv dy = gradient_at(r, c, value, n, da + out, winner + out);
                 line[(r * IN_W + c) * GROUP] =
-                    NORMALISE ? fma(value - g.x, g.y, fma(dy, g.w, g.z)) : dy;
+                    NORMALISE ? multiply_add(value - g.x, g.y, multiply_add(dy, g.w, g.z)) : dy;
             }
     }
 }

@@ -24,9 +24,9 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
     if (state->frozen)
         return;
 
-    g = fma(p, (floatv)state->weight_decay, g);
-    const floatv m = fma(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
-    const floatv v = fma(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
+    g = multiply_add(p, (floatv)state->weight_decay, g);
+    const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
+    const floatv v = multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
     store_floatv(m, first_moments + at);
     store_floatv(v, second_moments + at);
     store_floatv(p - state->rate * (m / (sqrt(v) * state->correction + state->eps)), parameters + at);

@@ -36,7 +36,7 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
         const floatv mean = sum * (1.0f / POSITIONS);
         for (int p = 0; p < POSITIONS; p++) {
             const floatv d = in[p * GROUP] - mean;
-            m2 = fma(d, d, m2);
+            m2 = multiply_add(d, d, m2);
         }
         lane_barrier(); /* the channel before has been read */
         lane_put(0, moments_of_vector(POSITIONS, mean, m2, live_lanes(block, count), own_live_count(block, count)));

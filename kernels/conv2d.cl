@@ -96,7 +96,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                             const floatv w = weight[o][tap + v];
 #pragma unroll
                             for (int c = 0; c < FORWARD_COLUMNS; c++)
-                                acc[o][c] = fma(w, in[c * STRIDE_W + v], acc[o][c]);
+                                acc[o][c] = multiply_add(w, in[c * STRIDE_W + v], acc[o][c]);
                         }
                 }
             }
@@ -129,11 +129,11 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                 for (int c = 0; c < FORWARD_COLUMNS; c++)
                     if (c < columns) {
                         const floatv d = acc[o][c] - tile_mean;
-                        squares = fma(d, d, squares);
+                        squares = multiply_add(d, d, squares);
                     }
                 const floatv delta = tile_mean - mean[o];
-                mean[o] = fma(delta, (floatv)share, mean[o]);
-                m2[o] += fma(delta * delta, (floatv)weight_m2, squares);
+                mean[o] = multiply_add(delta, (floatv)share, mean[o]);
+                m2[o] += multiply_add(delta * delta, (floatv)weight_m2, squares);
             }
             seen += columns;
         }
@@ -209,7 +209,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                             if (c >= 0 && c < DATA_COLUMNS) {
 #pragma unroll
                                 for (int i = 0; i < DATA_CHANNELS; i++)
-                                    acc[i][c] = fma((floatv)weight[i][tap + v], d, acc[i][c]);
+                                    acc[i][c] = multiply_add((floatv)weight[i][tap + v], d, acc[i][c]);
                             }
                         }
                     }
@@ -287,7 +287,7 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
                             !WEIGHT_EDGES || inside(column + s, IN_W) ? line[s * GROUP] : (floatv)0.0f;
 #pragma unroll
                         for (int o = 0; o < WEIGHT_CHANNELS; o++)
-                            acc[o][v] = fma(out[o], value, acc[o][v]);
+                            acc[o][v] = multiply_add(out[o], value, acc[o][v]);
                     }
                 }
             }

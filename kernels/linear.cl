@@ -37,7 +37,7 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], __global con
             const floatv w = weight[f][k * column];
 #pragma unroll
             for (int b = 0; b < TILE_BLOCKS; b++)
-                acc[f][b] = fma(w, value[b], acc[f][b]);
+                acc[f][b] = multiply_add(w, value[b], acc[f][b]);
         }
     }
 }
@@ -154,7 +154,7 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
             const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
 #pragma unroll
             for (int o = 0; o < WEIGHT_OUT; o++)
-                acc[o][i] = fma(out[o], value, acc[o][i]);
+                acc[o][i] = multiply_add(out[o], value, acc[o][i]);
         }
         if (live_count(block, count) < LANES) {
             const intv mask = live_lanes(block, count);

@@ -15,8 +15,8 @@ __kernel void sgd(__global float *restrict parameters, __global float *restrict 
     if (state->frozen)
         return;
 
-    g = fma(p, (floatv)state->weight_decay, g);
-    const floatv buffer = fma(load_floatv(momentum_buffers + at), (floatv)state->beta1, g);
+    g = multiply_add(p, (floatv)state->weight_decay, g);
+    const floatv buffer = multiply_add(load_floatv(momentum_buffers + at), (floatv)state->beta1, g);
     store_floatv(buffer, momentum_buffers + at);
     store_floatv(p - state->lr * buffer, parameters + at);
 }

@@ -16,6 +16,7 @@ void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *const
     *constants = (struct ocl_constants){0};
     ocl_constants_int(constants, "LANES", plan->tuning.lanes);
     ocl_constants_int(constants, "VECTOR", plan->tuning.vector);
+    ocl_constants_int(constants, "FMA", plan->tuning.fma);
 }
 
 static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {

@@ -20,7 +20,7 @@ struct cln_plan {
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
-/* Starts a set of constants with LANES and VECTOR. */
+/* Starts a set of constants with LANES, VECTOR and FMA. */
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
 /* Adds a launch whose work-groups cover the lanes of a block along dimension 0; the label becomes

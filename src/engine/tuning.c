@@ -13,6 +13,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit"},
     {"iterations", 0, 1 << 30, 0,
      "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit"},
+    {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
     {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
@@ -69,6 +70,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .accumulators = (int)accumulators,
         .groups = (int)groups,
         .iterations = iterations > 0 ? (int)iterations : INT_MAX,
+        .fma = ocl_profile_value(profile, "fma") != 0,
         .linear_gemm = gemm,
     };
     return CLN_OK;

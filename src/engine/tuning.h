@@ -14,6 +14,7 @@ struct cln_tuning {
     int accumulators; /* vectors of a register tile */
     int groups;       /* work-groups that a launch should have, so that every compute unit is busy */
     int iterations;   /* most loop iterations of a work-item */
+    bool fma;         /* multiply-adds are fused */
     bool linear_gemm; /* linear layers through CLBlast */
 };
 
