@@ -2,10 +2,11 @@
 
 #include <stdlib.h>
 
+#include "host/clock.h"
 #include "host/internal.h"
 
 struct ocl_ticket {
-    cl_command_queue queue;
+    struct ocl_context *context;
     cl_event event; /* NULL for a read of nothing */
 };
 
@@ -68,16 +69,22 @@ enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_
     enum cln_status status = check_range(buffer, "a write", offset, bytes);
     if (status || bytes == 0)
         return status;
-    return OCL_CALL(clEnqueueWriteBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, source, 0,
-                    NULL, NULL);
+    const uint64_t begin = cln_clock_ns();
+    status = OCL_CALL(clEnqueueWriteBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, source, 0,
+                      NULL, NULL);
+    ocl_timeline_waited(buffer->context->timeline, begin);
+    return status;
 }
 
 enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t bytes, void *target) {
     enum cln_status status = check_range(buffer, "a read", offset, bytes);
     if (status || bytes == 0)
         return status;
-    return OCL_CALL(clEnqueueReadBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, target, 0,
-                    NULL, NULL);
+    const uint64_t begin = cln_clock_ns();
+    status = OCL_CALL(clEnqueueReadBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, target, 0,
+                      NULL, NULL);
+    ocl_timeline_waited(buffer->context->timeline, begin);
+    return status;
 }
 
 enum cln_status ocl_buffer_fill(struct ocl_buffer *buffer, size_t offset, size_t bytes, uint32_t pattern) {
@@ -100,17 +107,17 @@ enum cln_status ocl_buffer_read_begin(struct ocl_ticket **out, struct ocl_buffer
     struct ocl_ticket *ticket = calloc(1, sizeof *ticket);
     if (!ticket)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a read");
-    ticket->queue = buffer->context->queue;
+    ticket->context = buffer->context;
     if (bytes > 0) {
-        status = OCL_CALL(clEnqueueReadBuffer, ticket->queue, buffer->memory, CL_FALSE, offset, bytes, target, 0, NULL,
-                          &ticket->event);
+        status = OCL_CALL(clEnqueueReadBuffer, ticket->context->queue, buffer->memory, CL_FALSE, offset, bytes, target,
+                          0, NULL, &ticket->event);
         if (status) {
             free(ticket);
             return status;
         }
         ocl_count_handle();
         /* Without a flush the read may never start, and ocl_ticket_done() would never turn true. */
-        status = OCL_CALL(clFlush, ticket->queue);
+        status = OCL_CALL(clFlush, ticket->context->queue);
         if (status) {
             enum cln_status ignored = ocl_ticket_wait(&ticket);
             (void)ignored;
@@ -138,10 +145,12 @@ enum cln_status ocl_ticket_wait(struct ocl_ticket **ticket) {
     *ticket = NULL;
     enum cln_status status = CLN_OK;
     if (t->event) {
+        const uint64_t begin = cln_clock_ns();
         status = OCL_CALL(clWaitForEvents, 1, &t->event);
+        ocl_timeline_waited(t->context->timeline, begin);
         /* The caller will free the target: make sure that nothing writes to it any more. */
         if (status)
-            (void)OCL_RESULT(clFinish, t->queue);
+            (void)OCL_RESULT(clFinish, t->context->queue);
         OCL_RELEASE(clReleaseEvent, t->event);
     }
     free(t);

@@ -3,10 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/clock.h"
+#include "host/file.h"
 #include "host/internal.h"
+#include "host/log.h"
 #include "host/program.h"
+#include "host/program_cache.h"
 
-static enum cln_status open_device(struct ocl_context *c, bool timings) {
+static enum cln_status open_device(struct ocl_context *c, const struct ocl_context_params *params) {
+    const bool timings = params->timings || params->trace;
     cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)c->device.platform_id, 0};
     cl_device_id id = c->device.device_id;
     enum cln_status status = OCL_CREATE(&c->context, clCreateContext, properties, 1, &id, NULL, NULL);
@@ -14,8 +19,18 @@ static enum cln_status open_device(struct ocl_context *c, bool timings) {
         return status;
     status = OCL_CREATE(&c->queue, clCreateCommandQueue, c->context, id, timings ? CL_QUEUE_PROFILING_ENABLE : 0);
     if (!status && timings)
-        status = ocl_timeline_create(&c->timeline);
+        status = ocl_timeline_create(&c->timeline, c, params->trace, params->trace_name);
     return status;
+}
+
+/* Without it everything works, only slower at the start; so its failures are notices at most. */
+static void open_cache(struct ocl_context *c, const char *folder) {
+    enum cln_status status = ocl_folder_make(folder);
+    if (!status)
+        status = ocl_program_cache_open(&c->cache, folder);
+    if (status)
+        cln_log(status == CLN_INVALID ? CLN_LOG_WARNING : CLN_LOG_DEBUG, "kernels are not kept: %s",
+                cln_error_message());
 }
 
 enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_device *device,
@@ -28,11 +43,12 @@ enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_de
     if (!c)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
     c->device = *device;
+    c->created = cln_clock_seconds();
     enum cln_status status = CLN_OK;
     if (params->kernel_folder && !(c->kernel_folder = strdup(params->kernel_folder)))
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
     if (!status) {
-        status = open_device(c, params->timings);
+        status = open_device(c, params);
         if (status)
             status = cln_fail_within(status, "device %u:%u (%s)", device->platform_index, device->device_index,
                                      device->name);
@@ -41,6 +57,8 @@ enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_de
         ocl_context_destroy(&c);
         return status;
     }
+    if (params->cache_folder)
+        open_cache(c, params->cache_folder);
     *out = c;
     return CLN_OK;
 }
@@ -51,7 +69,9 @@ void ocl_context_destroy(struct ocl_context **context) {
         return;
     *context = NULL;
     ocl_timeline_destroy(&c->timeline);
+    ocl_programs_keep(c);
     ocl_programs_destroy(&c->programs);
+    ocl_program_cache_close(&c->cache);
     ocl_gemm_forget(c);
     if (c->queue)
         OCL_RELEASE(clReleaseCommandQueue, c->queue);

@@ -5,12 +5,16 @@
 #include <stdbool.h>
 
 #include "host/device.h"
+#include "host/trace.h"
 
 struct ocl_context;
 
 struct ocl_context_params {
     bool timings;              /* measure every launch with events (see timeline.h) */
+    struct cln_trace *trace;   /* also write every launch there, which means timings; must outlive the context */
+    const char *trace_name;    /* heading of this context's tracks; NULL: the device's name */
     const char *kernel_folder; /* read kernels from here instead of the embedded ones; NULL: embedded */
+    const char *cache_folder;  /* keep built programs here (see program_cache.h); NULL: do not */
 };
 
 /* `params` may be NULL for the defaults. Everything made from a context must be destroyed before it. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_BYTES = 1 << 20 };
 
@@ -32,4 +33,22 @@ enum cln_status ocl_file_read(char **out, const char *path) {
     char *shrunk = realloc(text, bytes + 1);
     *out = shrunk ? shrunk : text;
     return CLN_OK;
+}
+
+enum cln_status ocl_folder_make(const char *path) {
+    char *begin = strdup(path);
+    if (!begin)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
+    enum cln_status status = CLN_OK;
+    for (char *at = begin; *at && !status;) {
+        at += strspn(at, "/");
+        at += strcspn(at, "/");
+        char kept = *at;
+        *at = '\0';
+        if (mkdir(begin, 0700) != 0 && errno != EEXIST)
+            status = cln_fail(CLN_IO, "%s: %s", begin, strerror(errno));
+        *at = kept;
+    }
+    free(begin);
+    return status;
 }

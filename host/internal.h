@@ -7,16 +7,19 @@
 #include "host/sequence.h"
 
 struct ocl_program;
+struct ocl_program_cache;
 struct ocl_timeline;
 
 struct ocl_context {
     struct ocl_device device;
     cl_context context;
     cl_command_queue queue;
-    char *kernel_folder;           /* NULL: embedded kernels */
-    struct ocl_program *programs;  /* built so far, a list */
-    struct ocl_timeline *timeline; /* NULL where timings are off */
-    bool uses_clblast;             /* CLBlast keeps programs for this context */
+    char *kernel_folder;             /* NULL: embedded kernels */
+    struct ocl_program *programs;    /* built so far, a list */
+    struct ocl_program_cache *cache; /* NULL: programs are not kept on disk */
+    struct ocl_timeline *timeline;   /* NULL where timings are off */
+    bool uses_clblast;               /* CLBlast keeps programs for this context */
+    double created;                  /* on the clock of clock.h */
 };
 
 struct ocl_buffer {
@@ -29,10 +32,11 @@ struct ocl_buffer {
  * its start. */
 struct ocl_span {
     cl_event begin, end;
+    uint64_t enqueued_ns; /* host's clock before the launch */
 };
 
-/* One thing that a sequence enqueues. `span` is NULL where timings are off, else empty, and to be filled
- * with counted events even on failure. */
+/* One thing that a sequence enqueues. `span` is NULL where timings are off, else without events, and to be filled
+ * with counted ones even on failure. */
 struct ocl_action {
     enum cln_status (*enqueue)(void *state, struct ocl_span *span);
     void (*destroy)(void *state);
@@ -44,14 +48,21 @@ enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *l
                                     double flops, double bytes) CLN_MUST_CHECK;
 struct ocl_context *ocl_sequence_context(const struct ocl_sequence *sequence);
 
-enum cln_status ocl_timeline_create(struct ocl_timeline **out) CLN_MUST_CHECK;
+/* `trace`: NULL, or where every launch and wait is also written, in a group called `trace_name` (NULL: the device).
+ * On failure *out is to be destroyed all the same. */
+enum cln_status ocl_timeline_create(struct ocl_timeline **out, const struct ocl_context *context,
+                                    struct cln_trace *trace, const char *trace_name) CLN_MUST_CHECK;
 void ocl_timeline_destroy(struct ocl_timeline **timeline);
 /* The number of the row that gathers `label`, a new one where there is none yet. */
 enum cln_status ocl_timeline_row(size_t *row, struct ocl_timeline *timeline, const char *label) CLN_MUST_CHECK;
 /* Takes over the span's events. Waits for the device once in a few thousand spans, to keep memory bounded. */
 enum cln_status ocl_timeline_add(struct ocl_timeline *timeline, size_t row, const struct ocl_span *span, double flops,
                                  double bytes) CLN_MUST_CHECK;
+/* A call ends that waited for the device since `begin_ns` of the host's clock. NULL: timings are off. */
+void ocl_timeline_waited(struct ocl_timeline *timeline, uint64_t begin_ns);
 void ocl_span_release(struct ocl_span *span);
+/* Whether a filled buffer of megabytes can have taken that long. */
+bool ocl_event_times_credible(uint64_t begin_ns, uint64_t end_ns);
 
 /* Drops what CLBlast keeps for a context that used it. */
 void ocl_gemm_forget(struct ocl_context *context);

@@ -9,6 +9,7 @@
 struct ocl_kernel {
     cl_command_queue queue;
     cl_kernel kernel;
+    struct ocl_program *program;
     size_t global[3], local[3];
 };
 
@@ -175,6 +176,8 @@ static enum cln_status enqueue(void *state, struct ocl_span *span) {
                                       NULL, span ? &span->end : NULL);
     if (!status && span)
         ocl_count_handle();
+    if (!status)
+        ocl_program_launched(k->program);
     return status;
 }
 
@@ -187,14 +190,13 @@ static void destroy(void *state) {
 
 static enum cln_status create_kernel(struct ocl_kernel *k, struct ocl_context *context,
                                      const struct ocl_launch *launch) {
-    cl_program program = NULL;
     enum cln_status status = check_group_on_device(&context->device, k->local);
     if (status)
         return within(status, launch);
-    status = ocl_program_get(&program, context, launch->source, launch->constants);
+    status = ocl_program_get(&k->program, context, launch->source, launch->constants);
     if (status)
         return status;
-    status = OCL_CREATE(&k->kernel, clCreateKernel, program, launch->kernel);
+    status = ocl_program_kernel(&k->kernel, k->program, context, launch->kernel);
     struct check check = {.context = context, .launch = launch, .kernel = k->kernel};
     if (!status)
         status = set_arguments(&check);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/clock.h"
+#include "host/program_cache.h"
 #include "host/source.h"
 
 /* No fast-math: not-a-number has to stay visible. What a device can do reaches the source as constants. */
@@ -14,13 +16,22 @@ struct ocl_program {
     struct ocl_program *next;
     char *source, *options;
     cl_program program;
+    struct ocl_program_key key; /* where the context has a cache */
+    bool from_cache;            /* and not from source */
+    bool launched;
 };
+
+static void release(struct ocl_program *p) {
+    if (p->program)
+        OCL_RELEASE(clReleaseProgram, p->program);
+    p->program = NULL;
+    p->from_cache = false;
+}
 
 static void destroy_program(struct ocl_program *program) {
     if (!program)
         return;
-    if (program->program)
-        OCL_RELEASE(clReleaseProgram, program->program);
+    release(program);
     free(program->source);
     free(program->options);
     free(program);
@@ -70,22 +81,52 @@ static enum cln_status fail_build(const struct ocl_context *context, const struc
     return status;
 }
 
-static enum cln_status build(struct ocl_program *p, const struct ocl_context *context) {
-    char *text = NULL;
-    enum cln_status status = ocl_source_load(&text, context->kernel_folder, p->source);
-    if (status)
-        return status;
-    const char *strings[] = {text};
-    status = OCL_CREATE(&p->program, clCreateProgramWithSource, context->context, 1, strings, NULL);
-    free(text);
+static cl_int build_program(const struct ocl_program *p, const struct ocl_context *context) {
+    cl_device_id device = context->device.device_id;
+    return OCL_RESULT(clBuildProgram, p->program, 1, &device, p->options, NULL, NULL);
+}
+
+static enum cln_status build_source(struct ocl_program *p, const struct ocl_context *context, const char *text) {
+    enum cln_status status = OCL_CREATE(&p->program, clCreateProgramWithSource, context->context, 1, &text, NULL);
     if (status)
         return cln_fail_within(status, "%s", p->source);
-    cl_device_id device = context->device.device_id;
-    cl_int result = OCL_RESULT(clBuildProgram, p->program, 1, &device, p->options, NULL, NULL);
+    cl_int result = build_program(p, context);
     if (result == CL_BUILD_PROGRAM_FAILURE)
         return fail_build(context, p);
     status = ocl_check(result, "clBuildProgram");
     return status ? cln_fail_within(status, "%s with %s", p->source, p->options) : CLN_OK;
+}
+
+/* From the cache, where there is a binary that the driver takes. Whatever fails here is no failure: there is the
+ * source. */
+static void build_cached(struct ocl_program *p, const struct ocl_context *context, const char *text) {
+    ocl_program_key_make(&p->key, &context->device, text, p->options);
+    size_t bytes = 0;
+    unsigned char *binary = ocl_program_cache_read(context->cache, &p->key, &bytes);
+    if (!binary)
+        return;
+    const unsigned char *binaries[] = {binary};
+    cl_device_id device = context->device.device_id;
+    cl_int taken = CL_SUCCESS;
+    enum cln_status status =
+        OCL_CREATE(&p->program, clCreateProgramWithBinary, context->context, 1, &device, &bytes, binaries, &taken);
+    free(binary);
+    p->from_cache = !status && taken == CL_SUCCESS && build_program(p, context) == CL_SUCCESS;
+    if (!p->from_cache)
+        release(p);
+}
+
+static enum cln_status build(struct ocl_program *p, const struct ocl_context *context, bool try_cache) {
+    char *text = NULL;
+    enum cln_status status = ocl_source_load(&text, context->kernel_folder, p->source);
+    if (status)
+        return status;
+    if (try_cache && context->cache)
+        build_cached(p, context, text);
+    if (!p->from_cache)
+        status = build_source(p, context, text);
+    free(text);
+    return status;
 }
 
 static char *join_options(const struct ocl_constants *constants) {
@@ -99,7 +140,7 @@ static char *join_options(const struct ocl_constants *constants) {
     return options;
 }
 
-enum cln_status ocl_program_get(cl_program *out, struct ocl_context *context, const char *source,
+enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *context, const char *source,
                                 const struct ocl_constants *constants) {
     *out = NULL;
     if (constants && constants->overflow)
@@ -118,16 +159,59 @@ enum cln_status ocl_program_get(cl_program *out, struct ocl_context *context, co
         known = known->next;
     if (known) {
         destroy_program(p);
-        *out = known->program;
+        *out = known;
         return CLN_OK;
     }
-    enum cln_status status = build(p, context);
+    enum cln_status status = build(p, context, true);
     if (status) {
         destroy_program(p);
         return status;
     }
     p->next = context->programs;
     context->programs = p;
-    *out = p->program;
+    *out = p;
     return CLN_OK;
+}
+
+enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, struct ocl_context *context,
+                                   const char *name) {
+    enum cln_status status = OCL_CREATE(out, clCreateKernel, program->program, name);
+    if (!status || !program->from_cache)
+        return status;
+    /* The source is asked before the binary is believed. Kernels made so far keep the old program alive. */
+    release(program);
+    status = build(program, context, false);
+    return status ? status : OCL_CREATE(out, clCreateKernel, program->program, name);
+}
+
+void ocl_program_launched(struct ocl_program *program) {
+    program->launched = true;
+}
+
+static void keep(const struct ocl_program *p, const struct ocl_program_cache *cache) {
+    size_t bytes = 0;
+    if (OCL_RESULT(clGetProgramInfo, p->program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS)
+        return;
+    unsigned char *binary = bytes > 0 ? malloc(bytes) : NULL;
+    if (binary &&
+        OCL_RESULT(clGetProgramInfo, p->program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS)
+        ocl_program_cache_write(cache, &p->key, binary, bytes);
+    free(binary);
+}
+
+void ocl_programs_keep(struct ocl_context *context) {
+    if (!context->cache)
+        return;
+    const double start = cln_clock_seconds(), patience = 1 + 0.1 * (start - context->created);
+    bool any = false;
+    for (const struct ocl_program *p = context->programs; p && cln_clock_seconds() - start < patience; p = p->next) {
+        if (p->from_cache || !p->launched)
+            continue;
+        if (!any && OCL_RESULT(clFinish, context->queue) != CL_SUCCESS)
+            return; /* the device is in trouble, and what it says of its programs too */
+        keep(p, context->cache);
+        any = true;
+    }
+    if (any)
+        ocl_program_cache_trim(context->cache, OCL_PROGRAM_CACHE_BYTES);
 }

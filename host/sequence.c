@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "host/clock.h"
 #include "host/internal.h"
 #include "host/kernel.h"
 
@@ -83,9 +84,11 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
 }
 
 static enum cln_status run_step(const struct step *step, struct ocl_timeline *timeline) {
-    struct ocl_span span = {0};
-    enum cln_status status = step->action.enqueue(step->action.state, timeline ? &span : NULL);
-    if (!status && timeline)
+    if (!timeline)
+        return step->action.enqueue(step->action.state, NULL);
+    struct ocl_span span = {.enqueued_ns = cln_clock_ns()};
+    enum cln_status status = step->action.enqueue(step->action.state, &span);
+    if (!status)
         return ocl_timeline_add(timeline, step->row, &span, step->flops, step->bytes);
     ocl_span_release(&span);
     return status;

@@ -1,12 +1,15 @@
 /* Events wait in a fixed array and are read out together when it is full, so that a long run keeps few
- * of them alive and seldom waits. */
+ * of them alive and seldom waits. Where a driver's event times mean nothing, every launch is waited for instead and
+ * the host's clock taken. */
 #include "host/timeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/clock.h"
 #include "host/internal.h"
+#include "host/log.h"
 
 enum { MAX_PENDING = 4096 };
 
@@ -25,13 +28,68 @@ struct ocl_timeline {
     struct row *rows;
     size_t row_count;
     uint64_t launches;
+    struct ocl_timeline_totals totals;
+    struct cln_trace *trace;
+    int trace_group;
+    uint64_t host_offset_ns; /* the host's clock minus the device's, modulo 2^64 */
+    uint64_t last_end_ns;    /* of the launch before, or 0 */
     size_t pending_count;
     struct pending pending[MAX_PENDING];
 };
 
-enum cln_status ocl_timeline_create(struct ocl_timeline **out) {
-    *out = calloc(1, sizeof **out);
-    return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for timings");
+static cl_int event_time(cl_ulong *nanoseconds, cl_event event, cl_profiling_info which) {
+    return OCL_RESULT(clGetEventProfilingInfo, event, which, sizeof *nanoseconds, nanoseconds, NULL);
+}
+
+bool ocl_event_times_credible(uint64_t begin_ns, uint64_t end_ns) {
+    enum { AT_LEAST_NS = 50 };
+    return end_ns > begin_ns && end_ns - begin_ns >= AT_LEAST_NS;
+}
+
+/* Times one command that no device can do in no time, by events and by the host's clock: how far the clocks are
+ * apart, and whether the driver's times mean anything (rusticl of Mesa 22.3 reports 2 ns for whatever it did). */
+static enum cln_status calibrate(struct ocl_timeline *timeline, const struct ocl_context *context) {
+    enum { BYTES = 1 << 22 };
+    const cl_uint zero = 0;
+    cl_mem memory = NULL;
+    cl_event event = NULL;
+    cl_ulong queued = 0, begin = 0, end = 0;
+    enum cln_status status = OCL_CREATE(&memory, clCreateBuffer, context->context, CL_MEM_READ_WRITE, BYTES, NULL);
+    if (status)
+        return status;
+    status = OCL_CALL(clEnqueueFillBuffer, context->queue, memory, &zero, sizeof zero, 0, BYTES, 0, NULL, &event);
+    const uint64_t host_ns = cln_clock_ns();
+    if (!status) {
+        ocl_count_handle();
+        status = OCL_CALL(clWaitForEvents, 1, &event);
+        if (!status)
+            status = ocl_check(event_time(&queued, event, CL_PROFILING_COMMAND_QUEUED), "clGetEventProfilingInfo");
+        if (!status)
+            status = ocl_check(event_time(&begin, event, CL_PROFILING_COMMAND_START), "clGetEventProfilingInfo");
+        if (!status)
+            status = ocl_check(event_time(&end, event, CL_PROFILING_COMMAND_END), "clGetEventProfilingInfo");
+        OCL_RELEASE(clReleaseEvent, event);
+    }
+    OCL_RELEASE(clReleaseMemObject, memory);
+    timeline->host_offset_ns = host_ns - queued;
+    timeline->totals.host_times = !ocl_event_times_credible(begin, end);
+    if (!status && timeline->totals.host_times)
+        cln_log(CLN_LOG_WARNING,
+                "%s: the driver says that %d MiB were filled in %llu ns: waiting for every launch and "
+                "taking the host's time instead",
+                context->device.name, BYTES >> 20, (unsigned long long)(end - begin));
+    return status;
+}
+
+enum cln_status ocl_timeline_create(struct ocl_timeline **out, const struct ocl_context *context,
+                                    struct cln_trace *trace, const char *trace_name) {
+    struct ocl_timeline *timeline = *out = calloc(1, sizeof **out);
+    if (!timeline)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for timings");
+    timeline->trace = trace;
+    if (trace)
+        timeline->trace_group = cln_trace_group(trace, trace_name ? trace_name : context->device.name);
+    return calibrate(timeline, context);
 }
 
 void ocl_span_release(struct ocl_span *span) {
@@ -40,22 +98,6 @@ void ocl_span_release(struct ocl_span *span) {
     if (span->end)
         OCL_RELEASE(clReleaseEvent, span->end);
     *span = (struct ocl_span){0};
-}
-
-static void drop_pending(struct ocl_timeline *timeline) {
-    for (size_t i = 0; i < timeline->pending_count; i++)
-        ocl_span_release(&timeline->pending[i].span);
-    timeline->pending_count = 0;
-}
-
-void ocl_timeline_destroy(struct ocl_timeline **timeline) {
-    struct ocl_timeline *t = *timeline;
-    if (!t)
-        return;
-    *timeline = NULL;
-    drop_pending(t);
-    free(t->rows);
-    free(t);
 }
 
 enum cln_status ocl_timeline_row(size_t *row, struct ocl_timeline *timeline, const char *label) {
@@ -74,47 +116,105 @@ enum cln_status ocl_timeline_row(size_t *row, struct ocl_timeline *timeline, con
     return CLN_OK;
 }
 
-static enum cln_status event_time(cl_ulong *nanoseconds, cl_event event, cl_profiling_info which) {
-    return OCL_CALL(clGetEventProfilingInfo, event, which, sizeof *nanoseconds, nanoseconds, NULL);
+/* On the host's clock. */
+static cl_int times_of(const struct ocl_timeline *timeline, const struct ocl_span *span, uint64_t *begin_ns,
+                       uint64_t *end_ns) {
+    if (timeline->totals.host_times) {
+        *begin_ns = span->enqueued_ns;
+        *end_ns = cln_clock_ns();
+        return CL_SUCCESS;
+    }
+    cl_ulong begin = 0, end = 0;
+    cl_int result = event_time(&end, span->end, CL_PROFILING_COMMAND_END);
+    if (result == CL_SUCCESS)
+        result = span->begin ? event_time(&begin, span->begin, CL_PROFILING_COMMAND_END)
+                             : event_time(&begin, span->end, CL_PROFILING_COMMAND_START);
+    *begin_ns = begin + timeline->host_offset_ns;
+    *end_ns = (end > begin ? end : begin) + timeline->host_offset_ns;
+    return result;
 }
 
-static enum cln_status harvest_one(struct ocl_timeline *timeline, const struct pending *pending) {
-    cl_ulong begin = 0, end = 0;
-    const struct ocl_span *span = &pending->span;
-    enum cln_status status = event_time(&end, span->end, CL_PROFILING_COMMAND_END);
-    if (!status)
-        status = span->begin ? event_time(&begin, span->begin, CL_PROFILING_COMMAND_END)
-                             : event_time(&begin, span->end, CL_PROFILING_COMMAND_START);
-    if (status)
-        return status;
+static cl_int harvest_one(struct ocl_timeline *timeline, const struct pending *pending) {
+    uint64_t begin = 0, end = 0;
+    cl_int result = times_of(timeline, &pending->span, &begin, &end);
+    if (result != CL_SUCCESS)
+        return result;
     struct ocl_timing *timing = &timeline->rows[pending->row].timing;
+    struct ocl_timeline_totals *totals = &timeline->totals;
     timing->launches++;
-    timing->seconds += end > begin ? (double)(end - begin) * 1e-9 : 0;
+    timing->seconds += 1e-9 * (double)(end - begin);
     timing->flops += pending->flops;
     timing->bytes += pending->bytes;
-    return CLN_OK;
+    totals->launches++;
+    totals->busy_seconds += 1e-9 * (double)(end - begin);
+    if (timeline->last_end_ns > 0 && begin > timeline->last_end_ns && !totals->host_times)
+        totals->gap_seconds += 1e-9 * (double)(begin - timeline->last_end_ns);
+    timeline->last_end_ns = end;
+    if (timeline->trace)
+        cln_trace_slice(timeline->trace, timeline->trace_group, CLN_TRACE_DEVICE, timing->label, begin, end);
+    return CL_SUCCESS;
 }
 
-/* Waits for all pending launches and adds their times. */
-static enum cln_status harvest(struct ocl_timeline *timeline) {
+static void drop_pending(struct ocl_timeline *timeline) {
+    for (size_t i = 0; i < timeline->pending_count; i++)
+        ocl_span_release(&timeline->pending[i].span);
+    timeline->pending_count = 0;
+    /* What the host does in between is not the launches' gap. */
+    timeline->last_end_ns = 0;
+}
+
+/* Waits for all pending launches and adds their times. Sets no message: it is also part of cleaning up. */
+static cl_int try_harvest(struct ocl_timeline *timeline) {
     if (timeline->pending_count == 0)
-        return CLN_OK;
+        return CL_SUCCESS;
     /* The queue is in order: the last event ends after all others. */
-    enum cln_status status = OCL_CALL(clWaitForEvents, 1, &timeline->pending[timeline->pending_count - 1].span.end);
-    for (size_t i = 0; !status && i < timeline->pending_count; i++)
-        status = harvest_one(timeline, &timeline->pending[i]);
+    cl_int result = OCL_RESULT(clWaitForEvents, 1, &timeline->pending[timeline->pending_count - 1].span.end);
+    for (size_t i = 0; result == CL_SUCCESS && i < timeline->pending_count; i++)
+        result = harvest_one(timeline, &timeline->pending[i]);
     drop_pending(timeline);
-    return status;
+    if (timeline->trace)
+        cln_trace_flush(timeline->trace);
+    return result;
+}
+
+static enum cln_status harvest(struct ocl_timeline *timeline) {
+    return ocl_check(try_harvest(timeline), "reading the times of launches");
+}
+
+void ocl_timeline_destroy(struct ocl_timeline **timeline) {
+    struct ocl_timeline *t = *timeline;
+    if (!t)
+        return;
+    *timeline = NULL;
+    if (t->trace)
+        (void)try_harvest(t);
+    drop_pending(t);
+    free(t->rows);
+    free(t);
 }
 
 enum cln_status ocl_timeline_add(struct ocl_timeline *timeline, size_t row, const struct ocl_span *span, double flops,
                                  double bytes) {
+    const uint64_t now = cln_clock_ns();
+    timeline->totals.enqueue_seconds += 1e-9 * (double)(now - span->enqueued_ns);
+    if (timeline->trace)
+        cln_trace_slice(timeline->trace, timeline->trace_group, CLN_TRACE_HOST, timeline->rows[row].timing.label,
+                        span->enqueued_ns, now);
     timeline->pending[timeline->pending_count++] =
         (struct pending){.span = *span, .row = row, .flops = flops, .bytes = bytes};
     timeline->launches++;
     if (timeline->rows[row].first == 0)
         timeline->rows[row].first = timeline->launches;
-    return timeline->pending_count == MAX_PENDING ? harvest(timeline) : CLN_OK;
+    return timeline->pending_count == MAX_PENDING || timeline->totals.host_times ? harvest(timeline) : CLN_OK;
+}
+
+void ocl_timeline_waited(struct ocl_timeline *timeline, uint64_t begin_ns) {
+    if (!timeline)
+        return;
+    const uint64_t now = cln_clock_ns();
+    timeline->totals.wait_seconds += 1e-9 * (double)(now - begin_ns);
+    if (timeline->trace)
+        cln_trace_slice(timeline->trace, timeline->trace_group, CLN_TRACE_HOST, "wait", begin_ns, now);
 }
 
 static int compare_first(const void *a, const void *b) {
@@ -148,12 +248,24 @@ enum cln_status ocl_timeline_read(struct ocl_context *context, struct ocl_timing
     return CLN_OK;
 }
 
+enum cln_status ocl_timeline_totals(struct ocl_context *context, struct ocl_timeline_totals *totals) {
+    struct ocl_timeline *timeline = context->timeline;
+    *totals = (struct ocl_timeline_totals){0};
+    if (!timeline)
+        return CLN_OK;
+    enum cln_status status = harvest(timeline);
+    *totals = timeline->totals;
+    return status;
+}
+
 enum cln_status ocl_timeline_reset(struct ocl_context *context) {
     struct ocl_timeline *timeline = context->timeline;
     enum cln_status status = ocl_context_finish(context);
     if (!timeline)
         return status;
-    drop_pending(timeline);
+    if (!status)
+        status = harvest(timeline); /* for the trace, which forgets nothing */
+    timeline->totals = (struct ocl_timeline_totals){.host_times = timeline->totals.host_times};
     for (size_t i = 0; i < timeline->row_count; i++) {
         struct row *row = &timeline->rows[i];
         row->first = 0;

@@ -11,6 +11,7 @@
 #define TILE_BLOCKS 2
 #define WEIGHT_OUT 2
 #define WEIGHT_IN 4
+#define WEIGHT_RUN 8
 #define SLICES 1
 #define HAS_BIAS 1
 #endif
@@ -122,62 +123,59 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, __global 
         }
 }
 
-/* dW[o,i] = sum_n dz[n,o] x[n,i]: a tile of vector accumulators over blocks, summed across lanes once at the end.
- * The last block of a slice comes first, so that its dead lanes can be cleared from the accumulators before any
- * other block adds to them. Groups: (input-feature tiles, output-feature tiles, slices of the blocks). */
+/* dW[o,i] = sum_n dz[n,o] x[n,i]: tile after tile of vector accumulators over blocks, summed across lanes once at the
+ * end. The last block of a slice comes first, so that its dead lanes can be cleared from the accumulators before any
+ * other block adds to them. Groups: (input features / WEIGHT_RUN, output-feature tiles, slices of the blocks). */
 __kernel void linear_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float, WEIGHT_OUT *WEIGHT_IN)
-    const int i0 = (int)get_group_id(0) * WEIGHT_IN;
+    const int first = (int)get_group_id(0) * WEIGHT_RUN;
     const int o0 = (int)get_group_id(1) * WEIGHT_OUT;
     const int slice = (int)get_group_id(2);
     const int count = state->count, blocks = blocks_of(count);
     const int first_block = blocks * slice / SLICES, end_block = blocks * (slice + 1) / SLICES;
 
-    floatv acc[WEIGHT_OUT][WEIGHT_IN];
+    for (int i0 = first; i0 < min(first + WEIGHT_RUN, IN_FEATURES); i0 += WEIGHT_IN) {
+        floatv acc[WEIGHT_OUT * WEIGHT_IN];
 #pragma unroll
-    for (int o = 0; o < WEIGHT_OUT; o++)
-#pragma unroll
-        for (int i = 0; i < WEIGHT_IN; i++)
-            acc[o][i] = (floatv)0.0f;
+        for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
+            acc[k] = (floatv)0.0f;
 
-    for (int block = end_block - 1; block >= first_block; block--) {
-        __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
-        __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
-        floatv out[WEIGHT_OUT];
-#pragma unroll
-        for (int o = 0; o < WEIGHT_OUT; o++)
-            out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
-#pragma unroll
-        for (int i = 0; i < WEIGHT_IN; i++) {
-            const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
+        for (int block = end_block - 1; block >= first_block; block--) {
+            __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
+            __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
+            floatv out[WEIGHT_OUT];
 #pragma unroll
             for (int o = 0; o < WEIGHT_OUT; o++)
-                acc[o][i] = multiply_add(out[o], value, acc[o][i]);
-        }
-        if (live_count(block, count) < LANES) {
-            const intv mask = live_lanes(block, count);
+                out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
 #pragma unroll
-            for (int o = 0; o < WEIGHT_OUT; o++)
+            for (int i = 0; i < WEIGHT_IN; i++) {
+                const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
 #pragma unroll
-                for (int i = 0; i < WEIGHT_IN; i++)
-                    acc[o][i] = live(acc[o][i], mask);
+                for (int o = 0; o < WEIGHT_OUT; o++)
+                    acc[o * WEIGHT_IN + i] = multiply_add(out[o], value, acc[o * WEIGHT_IN + i]);
+            }
+            if (live_count(block, count) < LANES) {
+                const intv mask = live_lanes(block, count);
+#pragma unroll
+                for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
+                    acc[k] = live(acc[k], mask);
+            }
         }
-    }
 
+        lane_barrier(); /* the tile before has been read */
 #pragma unroll
-    for (int o = 0; o < WEIGHT_OUT; o++)
-#pragma unroll
-        for (int i = 0; i < WEIGHT_IN; i++)
-            lane_put(o * WEIGHT_IN + i, vector_sum(acc[o][i]));
-    lane_barrier();
-    LANE_TOTALS(k, WEIGHT_OUT * WEIGHT_IN) {
-        const int o = o0 + k / WEIGHT_IN, i = i0 + k % WEIGHT_IN;
-        float total = lane_share(k, 0);
-        lane_total(total, k);
-        if (o < OUT_FEATURES && i < IN_FEATURES)
-            gradients[base + slice * stride + o * IN_FEATURES + i] = total;
+        for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
+            lane_put(k, vector_sum(acc[k]));
+        lane_barrier();
+        LANE_TOTALS(k, WEIGHT_OUT * WEIGHT_IN) {
+            const int o = o0 + k / WEIGHT_IN, i = i0 + k % WEIGHT_IN;
+            float total = lane_share(k, 0);
+            lane_total(total, k);
+            if (o < OUT_FEATURES && i < IN_FEATURES)
+                gradients[base + slice * stride + o * IN_FEATURES + i] = total;
+        }
     }
 }
 

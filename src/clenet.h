@@ -4,6 +4,7 @@
 
 #include "host/log.h"
 #include "host/status.h"
+#include "host/trace.h"
 #include "src/data/dataset.h"
 #include "src/model/network.h"
 #include "src/train/trainer.h"

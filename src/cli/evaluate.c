@@ -13,7 +13,7 @@
 struct evaluate_options {
     const char *model, *network, *data, *device, *profile_file, *kernels;
     int batch_size;
-    bool confusion, offline;
+    bool confusion, offline, no_cache;
 };
 
 /* Rows are labels, columns predictions; the last column is the share of the row that was right. */
@@ -74,6 +74,7 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         .device = o->device,
         .profile_file = o->profile_file,
         .kernel_folder = o->kernels,
+        .no_cache = o->no_cache,
         .batch_size = o->batch_size,
         .resize = model->resize,
         .standardize = model->mean != NULL,
@@ -114,6 +115,7 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
         {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

@@ -21,11 +21,11 @@ enum { UNBIASED, BIASED };
 static const char *const variances[] = {[UNBIASED] = "unbiased", [BIASED] = "biased", NULL};
 
 struct train_options {
-    const char *network, *data, *device, *save, *log, *profile_file, *kernels;
+    const char *network, *data, *device, *save, *log, *trace, *profile_file, *kernels;
     int epochs, batch_size, resize, optimizer, variance;
     uint64_t seed, max_steps;
     double lr, momentum, weight_decay;
-    bool standardize, timings, quiet, offline;
+    bool standardize, timings, quiet, offline, no_cache;
 };
 
 /* What a run needs while it lasts. */
@@ -35,6 +35,7 @@ struct run {
     struct cln_network *network;
     struct cln_dataset *data;
     struct cln_journal *journal;
+    struct cln_trace *trace;
     struct cln_trainer *trainer;
     size_t steps_per_epoch;
     int epochs;       /* to be trained in all */
@@ -94,6 +95,8 @@ static enum cln_status prepare(struct run *run) {
     if (status != CLN_OK)
         return status;
     status = cln_journal_create(&run->journal, o->log);
+    if (status == CLN_OK && o->trace != NULL)
+        status = cln_trace_create(&run->trace, o->trace);
     if (status != CLN_OK)
         return status;
     const struct cln_trainer_params trainer = {
@@ -102,6 +105,7 @@ static enum cln_status prepare(struct run *run) {
         .device = o->device,
         .profile_file = o->profile_file,
         .kernel_folder = o->kernels,
+        .no_cache = o->no_cache,
         .batch_size = o->batch_size,
         .resize = o->resize,
         .standardize = o->standardize,
@@ -111,6 +115,7 @@ static enum cln_status prepare(struct run *run) {
                       .momentum = o->momentum,
                       .weight_decay = o->weight_decay},
         .timings = o->timings,
+        .trace = run->trace,
         .max_steps = (size_t)o->max_steps,
         .progress = on_progress,
         .user = run,
@@ -208,7 +213,9 @@ static int run_training(const struct train_options *o, const struct cln_option *
     int exit_status = cln_report_failure(status);
     if (status == CLN_INTERRUPTED)
         exit_status = 128 + stop_signal;
-    cln_trainer_destroy(&run.trainer);
+    cln_trainer_destroy(&run.trainer); /* which ends what it traces */
+    if (cln_report_failure(cln_trace_close(&run.trace)) != CLN_EXIT_OK && exit_status == CLN_EXIT_OK)
+        exit_status = CLN_EXIT_FAILURE;
     cln_journal_destroy(&run.journal);
     cln_dataset_destroy(&run.data);
     cln_network_destroy(&run.network);
@@ -242,11 +249,13 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
         {"save", "FILE", "keep the model here, after every epoch", CLN_OPTION_TEXT, {.text = &o.save}},
         {"log", "FILE", "write one JSON object per line and epoch", CLN_OPTION_TEXT, {.text = &o.log}},
         {"timings", NULL, "print device time per kernel at the end", CLN_OPTION_FLAG, {.flag = &o.timings}},
+        {"trace", "FILE", "write when each kernel ran, for ui.perfetto.dev", CLN_OPTION_TEXT, {.text = &o.trace}},
         {"max-steps", "N", "stop after N steps in all", CLN_OPTION_NATURAL, {.natural = &o.max_steps}, 1, 1e15},
         {"quiet", NULL, "print nothing but errors", CLN_OPTION_FLAG, {.flag = &o.quiet}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
         {"profile-file", "FILE", "tuning values that win over all others", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {"kernels", "FOLDER", "read kernels from here, not the built-in ones", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

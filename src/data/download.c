@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/file.h"
 #include "host/log.h"
 
 enum { FILE_LIMIT = 1 << 28, PATH_BYTES = 4096, URL_BYTES = 2048 };
@@ -111,26 +111,9 @@ static enum cln_status fetch_any(const char *path, const struct cln_download_fil
     }
 }
 
-/* `mkdir -p`, for this user alone. */
-static enum cln_status make_folder(const char *folder) {
-    char path[PATH_BYTES];
-    snprintf(path, sizeof(path), "%s", folder);
-    for (char *at = path + 1;; at++) {
-        bool end = *at == '\0';
-        if (!end && *at != '/')
-            continue;
-        *at = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return cln_fail(CLN_IO, "%s: %s", path, strerror(errno));
-        if (end)
-            return CLN_OK;
-        *at = '/';
-    }
-}
-
 enum cln_status cln_download(const char *folder, const struct cln_download_file *files, size_t count,
                              const char *mirrors) {
-    enum cln_status status = make_folder(folder);
+    enum cln_status status = ocl_folder_make(folder);
     for (size_t i = 0; status == CLN_OK && i < count; i++) {
         char path[PATH_BYTES];
         if (snprintf(path, sizeof(path), "%s/%s", folder, files[i].name) >= (int)sizeof(path))

@@ -8,8 +8,10 @@
 #include "src/engine/batchnorm.h"
 
 struct tiles {
-    int features, blocks; /* forward and data: features × blocks */
-    int weight_out, weight_in, slices;
+    int features, blocks;      /* forward and data: features × blocks */
+    int weight_out, weight_in; /* tile of the weight gradient */
+    int weight_run;            /* input features that a work-item goes through */
+    int slices;
 };
 
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
@@ -21,8 +23,11 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     t.features = cln_even_tile(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
     t.weight_out = cln_even_tile(g->out_features, cln_min(4, budget));
     t.weight_in = cln_even_tile(g->in_features, cln_max(1, budget / t.weight_out));
-    const int tiles = cln_ceil_div(g->out_features, t.weight_out) * cln_ceil_div(g->in_features, t.weight_in);
-    t.slices = cln_min(plan->blocks, cln_ceil_div(plan->tuning.groups, tiles));
+    const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);
+    const int in_tiles = cln_ceil_div(g->in_features, t.weight_in);
+    const int runs = cln_min(in_tiles, cln_ceil_div(plan->tuning.groups, out_tiles));
+    t.weight_run = t.weight_in * cln_ceil_div(in_tiles, runs);
+    t.slices = cln_min(plan->blocks, cln_ceil_div(plan->tuning.groups, out_tiles * runs));
     return t;
 }
 
@@ -35,6 +40,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     ocl_constants_int(c, "TILE_BLOCKS", t.blocks);
     ocl_constants_int(c, "WEIGHT_OUT", t.weight_out);
     ocl_constants_int(c, "WEIGHT_IN", t.weight_in);
+    ocl_constants_int(c, "WEIGHT_RUN", t.weight_run);
     ocl_constants_int(c, "SLICES", t.slices);
     ocl_constants_int(c, "HAS_BIAS", g->bias);
 }
@@ -201,7 +207,7 @@ enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct 
                                     .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(slices.buffer),
                                              OCL_INT(slices.base), OCL_INT(slices.stride), OCL_BUFFER(plan->state)},
                                     .arg_count = 6,
-                                    .groups = {(size_t)cln_ceil_div(g->in_features, t.weight_in),
+                                    .groups = {(size_t)cln_ceil_div(g->in_features, t.weight_run),
                                                (size_t)cln_ceil_div(g->out_features, t.weight_out), (size_t)t.slices},
                                     .flops = flops_of(plan, g),
                                     .bytes = bytes_of(plan, g),

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "host/clock.h"
 #include "host/profile.h"
+#include "host/program_cache.h"
 #include "host/select.h"
 #include "host/timeline.h"
 #include "src/data/preprocess.h"
@@ -16,6 +17,7 @@
 #include "src/engine/engine.h"
 #include "src/train/checkpoint.h"
 #include "src/train/timings.h"
+#include "src/train/trainer_private.h"
 
 struct cln_trainer {
     struct cln_trainer_params params;
@@ -29,12 +31,6 @@ struct cln_trainer {
     int epoch;                       /* epochs begun */
     size_t steps;                    /* steps done in all */
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
 static enum cln_status initialize_parameters(struct cln_trainer *t) {
@@ -63,13 +59,22 @@ static enum cln_status open_device(struct cln_trainer *t) {
     const struct ocl_profile_params profile = {
         .keys = cln_tuning_keys, .key_count = cln_tuning_key_count, .file = p->profile_file};
     struct ocl_device device;
+    char name[128];
+    snprintf(name, sizeof name, "%s, batch %d", p->network->name, p->batch_size);
     enum cln_status status = ocl_device_find(&device, p->device);
     if (status == CLN_OK)
         status = ocl_profile_load(&t->profile, &device, &profile);
+    char *cache = p->no_cache ? NULL : ocl_program_cache_folder();
     if (status == CLN_OK)
-        status =
-            ocl_context_create(&t->context, &device,
-                               &(struct ocl_context_params){.timings = p->timings, .kernel_folder = p->kernel_folder});
+        status = ocl_context_create(&t->context, &device,
+                                    &(struct ocl_context_params){
+                                        .timings = p->timings,
+                                        .trace = p->trace,
+                                        .trace_name = name,
+                                        .kernel_folder = p->kernel_folder,
+                                        .cache_folder = cache,
+                                    });
+    free(cache);
     if (status == CLN_OK)
         snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device.name, device.platform,
                  ocl_profile_name(t->profile));
@@ -225,7 +230,7 @@ static enum cln_status keep_pace(struct cln_trainer *t, struct pace *pace) {
         status = ocl_ticket_wait(&pace->ticket);
         if (status == CLN_OK && pace->state.frozen)
             status = fail_nonfinite(t, &pace->state);
-        const double time = now();
+        const double time = cln_clock_seconds();
         if (time - pace->last < 0.05 && pace->ahead < MOST_AHEAD)
             pace->ahead *= 2;
         else if (time - pace->last > 0.2 && pace->ahead > 1)
@@ -242,7 +247,7 @@ static enum cln_status keep_pace(struct cln_trainer *t, struct pace *pace) {
 
 static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
     const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
-    struct pace pace = {.ahead = 1, .start = now(), .steps = (count + batch - 1) / batch};
+    struct pace pace = {.ahead = 1, .start = cln_clock_seconds(), .steps = (count + batch - 1) / batch};
     pace.last = pace.reported = pace.start;
 
     cln_random_permutation(&t->shuffle, t->order, count);
@@ -261,7 +266,7 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     if (status == CLN_OK && pace.state.frozen)
         status = fail_nonfinite(t, &pace.state);
     epoch->train = metrics_of(&pace.state);
-    epoch->train_seconds = now() - pace.start;
+    epoch->train_seconds = cln_clock_seconds() - pace.start;
     epoch->stopped = pace.stopped && epoch->train.samples < count;
     return status;
 }
@@ -271,11 +276,11 @@ enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch
         return cln_fail(CLN_INVALID, "this trainer was made to evaluate only");
     *epoch = (struct cln_epoch){.epoch = ++t->epoch};
     enum cln_status status = train_epoch(t, epoch);
-    if (status != CLN_OK || epoch->stopped)
+    if (status != CLN_OK || epoch->stopped || t->params.data->test.count == 0)
         return status;
-    const double start = now();
+    const double start = cln_clock_seconds();
     status = cln_trainer_evaluate(t, &epoch->test, NULL);
-    epoch->test_seconds = now() - start;
+    epoch->test_seconds = cln_clock_seconds() - start;
     return status;
 }
 
@@ -362,4 +367,12 @@ enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
 
 enum cln_status cln_trainer_timings(struct cln_trainer *t, char **out) {
     return cln_timings_text(out, t->context);
+}
+
+struct ocl_context *cln_trainer_context(const struct cln_trainer *t) {
+    return t->context;
+}
+
+size_t cln_trainer_launches(const struct cln_trainer *t) {
+    return cln_engine_launches(t->engine);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "host/status.h"
+#include "host/trace.h"
 #include "src/data/dataset.h"
 #include "src/model/network.h"
 #include "src/model/optimizer.h"
@@ -32,6 +33,7 @@ struct cln_trainer_params {
     const char *device;        /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
     const char *profile_file;  /* NULL: what matches the device */
     const char *kernel_folder; /* NULL: embedded kernels */
+    bool no_cache;             /* build every kernel, and keep none on disk for the next start */
     int batch_size;            /* 0: 256 */
     int resize;                /* side length, or 0 */
     bool standardize;
@@ -39,7 +41,8 @@ struct cln_trainer_params {
     uint64_t seed;      /* initial weights and shuffling */
     struct cln_optimizer_params optimizer;
     bool timings;
-    size_t max_steps; /* stop after so many steps in all; 0: no limit */
+    struct cln_trace *trace; /* every launch is also written there; NULL: nowhere. Must outlive the trainer */
+    size_t max_steps;        /* stop after so many steps in all; 0: no limit */
     cln_progress_handler *progress;
     void *user;
 };
@@ -52,7 +55,7 @@ struct cln_metrics {
 struct cln_epoch {
     int epoch;                /* from 1 */
     struct cln_metrics train; /* gathered while training, in training mode */
-    struct cln_metrics test;  /* afterwards, in prediction mode; samples 0 where it was stopped before */
+    struct cln_metrics test;  /* afterwards, in prediction mode; samples 0 where it was stopped or there are none */
     double train_seconds, test_seconds;
     bool stopped; /* by the handler or max_steps, before the epoch's end */
 };

@@ -14,9 +14,11 @@ import unittest
 from pathlib import Path
 
 PROGRAM, VERSION = sys.argv.pop(1), sys.argv.pop(1)
-COMMANDS = ("train", "evaluate", "devices", "summary")
+COMMANDS = ("train", "evaluate", "bench", "devices", "summary", "cache")
 EPOCH = r"epoch {}, loss \d+\.\d{{4}}, train acc [01]\.\d{{3}}, test acc [01]\.\d{{3}}, time \d+\.\d sec"
 SMALL = ("--data", "synthetic:120", "--batch-size", "32", "--offline")
+CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
+os.environ["CLENET_CACHE_DIR"] = CACHE.name
 
 
 def clenet(*arguments, **environment):
@@ -59,7 +61,8 @@ class Usage(Case):
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
         for option in ("network data device epochs batch-size optimizer lr momentum weight-decay seed standardize "
-                       "resize running-variance save log timings max-steps quiet offline profile-file kernels").split():
+                       "resize running-variance save log timings trace max-steps quiet offline profile-file kernels "
+                       "no-cache").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")
         for default in ("bn-lenet", "fashion-mnist", "5", "256", "0.001", "adam", "unbiased"):
             self.assertIn(f"(default {default})", text)
@@ -110,6 +113,9 @@ class EarlyErrors(Case):
 
     def test_log_that_cannot_be_opened(self):
         self.check("cannot open the log", "--log", str(self.folder))
+
+    def test_trace_that_cannot_be_written(self):
+        self.check("cannot write the trace", "--trace", str(self.folder))
 
     def test_unknown_network(self):
         self.check("bn-lenet", "--network", "no-such-network")
@@ -232,10 +238,111 @@ class Training(Case):
         self.assertNotEqual(unbiased["test_loss"], biased["test_loss"])
 
 
+def traced(path):
+    """Names and times of the launches on the device's tracks of a trace, one list per group."""
+    events = json.loads(path.read_text())["traceEvents"]
+    groups = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
+    return {name: [(e["name"], e["ts"], e["dur"]) for e in events if e["ph"] == "X" and (e["pid"], e["tid"]) == (group, 1)]
+            for group, name in groups.items()}
+
+
+class Measuring(Case):
+    def test_trace_of_training(self):
+        trace = self.folder / "trace.json"
+        plain = self.expect(0, "train", *SMALL, "--epochs", "1").stdout
+        self.assertEqual(self.expect(0, "train", *SMALL, "--epochs", "1", "--trace", str(trace)).stdout[:40], plain[:40])
+        ((name, launches),) = traced(trace).items()
+        self.assertEqual(name, "bn-lenet, batch 32")
+        names = [label for label, _, _ in launches]
+        self.assertEqual(names.count("adam"), 4)
+        self.assertEqual(names.count("batch_begin"), 5)  # and the test images
+        self.assertEqual([at for _, at, _ in launches], sorted(at for _, at, _ in launches))
+
+    def test_bench(self):
+        trace = self.folder / "trace.json"
+        result = self.expect(0, "bench", "--batch-size", "32", "--seconds", "0.2", "--json", "--trace", str(trace))
+        report = json.loads(result.stdout)
+        (run,) = report["runs"]
+        self.assertEqual((report["version"], report["network"], run["batch_size"]), (VERSION, "bn-lenet", 32))
+        self.assertEqual(round(report["flops_per_image"], -3), 1517000)
+        self.assertGreater(report["peak"]["flops_per_second"], 0)
+        self.assertAlmostEqual(run["seconds_per_60000_images"] * run["images_per_second"], 60000, delta=1)
+        self.assertRegex(run["bottleneck"], r"^(launch-bound|memory-bound|memory|compute): ")
+        names = [label for label, _, _ in traced(trace)["bn-lenet, batch 32"]]
+        for row in run["timed"]["kernels"]:
+            self.assertGreaterEqual(names.count(row["kernel"]), row["launches"])
+
+    def test_bench_for_people(self):
+        text = self.expect(0, "bench", "--seconds", "0.2").stdout
+        self.assertRegex(text, r"(?m)^peak: \d+\.\d GFLOP/s \(multiply-adds\), \d+\.\d GB/s \(copy of \d+ MiB\)$")
+        for size in (256, 16):
+            self.assertRegex(text, rf"(?m)^ +{size}( +[\d.]+)+ % +\d+$")
+            self.assertRegex(text, rf"(?m)^batch {size}: .*%")
+        self.assertEqual(text.splitlines()[-1][:10], "batch 16: ")
+
+
+class Cache(Case):
+    """Kernels kept on disk; the model is the same bits with and without."""
+
+    def setUp(self):
+        super().setUp()
+        self.cache = self.folder / "below" / "cache"
+        self.environment = {"CLENET_CACHE_DIR": str(self.cache)}
+
+    def model(self, name, *arguments):
+        path = self.folder / name
+        self.expect(0, "train", *SMALL, "--epochs", "1", "--save", str(path), *arguments, **self.environment)
+        return path.read_bytes()
+
+    def programs(self, *arguments):
+        result = self.expect(0, "cache", *arguments, **self.environment)
+        match = re.fullmatch(re.escape(str(self.cache)) + r": (?:removed )?(\d+) programs, \d+\.\d MB\n", result.stdout)
+        self.assertTrue(match, result.stdout)
+        return int(match[1])
+
+    def test_kept_and_cleared(self):
+        self.assertEqual((self.programs(), self.programs("--clear")), (0, 0))
+        built = self.model("no-cache", "--no-cache")
+        self.assertFalse(self.cache.exists())
+        self.assertEqual(self.model("first"), built)
+        kept = self.programs()
+        self.assertGreater(kept, 0)
+        self.assertEqual(len(list(self.cache.iterdir())), kept)
+        self.assertEqual(self.model("second"), built)
+        for path in self.cache.iterdir():
+            path.write_bytes(path.read_bytes()[:-1])
+        self.assertEqual(self.model("third"), built)
+        (self.cache / "mine.program").write_text("not the cache's")
+        self.assertGreater(self.programs("--clear"), 0)
+        self.assertEqual([path.name for path in self.cache.iterdir()], ["mine.program"])
+        self.assertEqual(self.programs(), 0)
+
+    def test_two_at_once(self):
+        paths = [self.folder / "a", self.folder / "b"]
+        running = [subprocess.Popen([PROGRAM, "train", *SMALL, "--epochs", "1", "--quiet", "--save", str(path)],
+                                    env=dict(os.environ, **self.environment)) for path in paths]
+        self.assertEqual([process.wait(300) for process in running], [0, 0])
+        self.assertEqual(paths[0].read_bytes(), paths[1].read_bytes())
+        self.assertEqual(self.model("c"), paths[0].read_bytes())
+
+    def test_a_folder_that_others_may_write_to_is_not_used(self):
+        self.cache.mkdir(parents=True)
+        self.cache.chmod(0o777)
+        result = self.expect(0, "train", *SMALL, "--max-steps", "1", **self.environment)
+        self.assertIn("warning: kernels are not kept", result.stderr)
+        self.assertEqual(list(self.cache.iterdir()), [])
+        self.assertIn("chmod 700", self.expect(1, "cache", "--clear", **self.environment).stderr)
+
+    def test_no_home(self):
+        nowhere = {"CLENET_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": ""}
+        self.assertIn("CLENET_CACHE_DIR", self.expect(1, "cache", **nowhere).stderr)
+
+
 class Signals(Case):
     def interrupt(self, number):
-        model, log = self.folder / "m.safetensors", self.folder / "log.jsonl"
-        command = [PROGRAM, "train", *SMALL, "--epochs", "100000", "--save", str(model), "--log", str(log)]
+        model, log, trace = (self.folder / name for name in ("m.safetensors", "log.jsonl", "trace.json"))
+        command = [PROGRAM, "train", *SMALL, "--epochs", "100000", "--save", str(model), "--log", str(log),
+                   "--trace", str(trace)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             self.addCleanup(process.kill)
             self.assertRegex(process.stdout.readline(), EPOCH.format(1))
@@ -245,6 +352,8 @@ class Signals(Case):
         self.assertIn(str(model), errors)
         end = json.loads(log.read_text().splitlines()[-1])
         self.assertEqual((end["event"], end["result"], end["saved"]), ("end", "interrupted", str(model)))
+        (launches,) = traced(trace).values()
+        self.assertIn("adam", [name for name, _, _ in launches])
         self.expect(0, "evaluate", str(model), *SMALL)
 
     def test_interrupt_keeps_the_model(self):

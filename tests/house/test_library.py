@@ -72,7 +72,7 @@ class Installed(unittest.TestCase):
         needed = self.pkg_config("--print-requires-private")
         self.compile("cc", example, *self.pkg_config("--cflags"), self.library.with_suffix(".a"),
                      *shlex.split(run("pkg-config", "--libs", *needed).stdout), "-lm", "-pthread", "-o", static)
-        environment = dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent))
+        environment = dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent), CLENET_CACHE_DIR=self.folder.name + "/cache")
         outputs = []
         for program in (shared, static):
             result = run(program, "synthetic:60", env=environment)

@@ -1,0 +1,251 @@
+/* Machines are shared and clocks move: the peak is measured between parts of the training, and the best of each is
+ * what is compared. */
+#include "src/bench/benchmark.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/clock.h"
+#include "host/select.h"
+#include "src/bench/bottleneck.h"
+#include "src/data/random.h"
+#include "src/train/trainer.h"
+#include "src/train/trainer_private.h"
+
+#define MEASUREMENT_SECONDS 0.25
+#define ROUND_SECONDS 0.5 /* between two measurements of the peak */
+
+/* Training for a while: every quarter second one measurement. */
+struct session {
+    double until;                        /* of the host's clock */
+    double samples, seconds;             /* of the measurement under way */
+    double epoch_samples, epoch_seconds; /* of the epoch, in measurements so far */
+    double *rates;                       /* images per second */
+    size_t count, capacity;
+};
+
+static void end_measurement(struct session *s) {
+    if (s->count < s->capacity && s->seconds > 0)
+        s->rates[s->count++] = s->samples / s->seconds;
+    s->samples = s->seconds = 0;
+}
+
+/* Takes in what came since the last time; both numbers count from the epoch's beginning. */
+static void measure(struct session *s, size_t samples, double seconds) {
+    s->samples += (double)samples - s->epoch_samples;
+    s->seconds += seconds - s->epoch_seconds;
+    s->epoch_samples = (double)samples;
+    s->epoch_seconds = seconds;
+    if (s->seconds >= MEASUREMENT_SECONDS)
+        end_measurement(s);
+}
+
+static bool on_progress(void *user, const struct cln_progress *progress) {
+    struct session *s = user;
+    measure(s, progress->samples, progress->seconds);
+    return cln_clock_seconds() < s->until;
+}
+
+static enum cln_status train_for(struct cln_trainer *trainer, struct session *s, double seconds) {
+    enum cln_status status = CLN_OK;
+    s->until = cln_clock_seconds() + seconds;
+    do {
+        struct cln_epoch epoch;
+        s->epoch_samples = s->epoch_seconds = 0;
+        status = cln_trainer_epoch(trainer, &epoch);
+        if (status == CLN_OK)
+            measure(s, epoch.train.samples, epoch.train_seconds);
+    } while (status == CLN_OK && cln_clock_seconds() < s->until);
+    return status;
+}
+
+/* The first launches build and allocate: they are not measured. */
+static enum cln_status warm_up(struct cln_trainer *trainer, struct session *s) {
+    enum cln_status status = train_for(trainer, s, 0);
+    s->count = 0;
+    s->samples = s->seconds = 0;
+    return status;
+}
+
+struct bench {
+    struct cln_benchmark *result;
+    const struct cln_benchmark_params *params;
+    struct cln_dataset data;
+    struct ocl_context *context; /* of the peak */
+    struct cln_peak_meter *meter;
+    struct session session;
+};
+
+static void tell(const struct bench *b, const char *what, int batch_size) {
+    char doing[96];
+    snprintf(doing, sizeof doing, "batch size %d: %s", batch_size, what);
+    if (b->params->progress)
+        b->params->progress(b->params->user, doing);
+}
+
+static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench *b, int batch_size, bool timings) {
+    const struct cln_benchmark_params *p = b->params;
+    const struct cln_trainer_params params = {
+        .network = p->network,
+        .data = &b->data,
+        .device = p->device,
+        .profile_file = p->profile_file,
+        .kernel_folder = p->kernel_folder,
+        .batch_size = batch_size,
+        .timings = timings,
+        .trace = timings ? p->trace : NULL,
+        .progress = on_progress,
+        .user = &b->session,
+    };
+    tell(b, "building kernels", batch_size);
+    enum cln_status status = cln_trainer_create(trainer, &params);
+    if (status == CLN_OK) {
+        tell(b, timings ? "timing kernels" : "training", batch_size);
+        status = warm_up(*trainer, &b->session);
+    }
+    return status;
+}
+
+static int compare_rates(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static enum cln_status measure_rate(struct bench *b, struct cln_benchmark_run *run) {
+    struct cln_trainer *trainer = NULL;
+    struct session *s = &b->session;
+    enum cln_status status = create_trainer(&trainer, b, run->batch_size, false);
+    for (double done = 0; done < b->params->seconds && status == CLN_OK; done += ROUND_SECONDS) {
+        const double left = b->params->seconds - done;
+        status = cln_peak_measure(b->meter, &b->result->peak);
+        if (status == CLN_OK)
+            status = train_for(trainer, s, left < ROUND_SECONDS ? left : ROUND_SECONDS);
+    }
+    if (status == CLN_OK)
+        status = cln_peak_measure(b->meter, &b->result->peak);
+    if (status == CLN_OK) {
+        if (s->count == 0)
+            end_measurement(s);
+        qsort(s->rates, s->count, sizeof *s->rates, compare_rates);
+        run->launches_per_step = cln_trainer_launches(trainer);
+        run->measurements = s->count;
+        run->best = s->rates[s->count - 1];
+        run->median = 0.5 * (s->rates[(s->count - 1) / 2] + s->rates[s->count / 2]);
+        snprintf(b->result->device, sizeof b->result->device, "%s", cln_trainer_device(trainer));
+    }
+    cln_trainer_destroy(&trainer);
+    return status;
+}
+
+static int compare_seconds(const void *a, const void *b) {
+    const double x = ((const struct ocl_timing *)a)->seconds, y = ((const struct ocl_timing *)b)->seconds;
+    return (x < y) - (x > y);
+}
+
+static enum cln_status time_kernels(struct bench *b, struct cln_benchmark_run *run) {
+    struct cln_trainer *trainer = NULL;
+    enum cln_status status = create_trainer(&trainer, b, run->batch_size, true);
+    if (status == CLN_OK)
+        status = ocl_timeline_reset(cln_trainer_context(trainer));
+    const double start = cln_clock_seconds();
+    if (status == CLN_OK)
+        status = train_for(trainer, &b->session, b->params->seconds / 4);
+    run->timed_seconds = cln_clock_seconds() - start;
+    if (status == CLN_OK)
+        status = ocl_timeline_totals(cln_trainer_context(trainer), &run->totals);
+    if (status == CLN_OK)
+        status = ocl_timeline_read(cln_trainer_context(trainer), &run->kernels, &run->kernel_count);
+    if (status == CLN_OK && run->kernel_count > 0)
+        qsort(run->kernels, run->kernel_count, sizeof *run->kernels, compare_seconds);
+    run->timed_steps = (double)run->totals.launches / (double)run->launches_per_step;
+    cln_trainer_destroy(&trainer);
+    return status;
+}
+
+/* Any bytes and labels will do: training takes the same time on all of them. */
+static enum cln_status create_data(struct cln_dataset *data, const struct cln_network *network) {
+    const size_t bytes = CLN_BENCHMARK_IMAGES * cln_shape_count(network->input);
+    struct cln_images *images = &data->train;
+    struct cln_random random;
+    *data = (struct cln_dataset){.name = "random bytes", .class_count = network->classes};
+    *images = (struct cln_images){.count = CLN_BENCHMARK_IMAGES,
+                                  .shape = network->input,
+                                  .pixels = malloc(bytes),
+                                  .labels = malloc(CLN_BENCHMARK_IMAGES)};
+    data->test.shape = network->input;
+    if (!images->pixels || !images->labels)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d images", CLN_BENCHMARK_IMAGES);
+    cln_random_seed(&random, 0, CLN_STREAM_SYNTHETIC);
+    for (size_t i = 0; i < bytes; i++)
+        images->pixels[i] = (uint8_t)(cln_random_u32(&random) >> 24);
+    for (size_t i = 0; i < CLN_BENCHMARK_IMAGES; i++)
+        images->labels[i] = (uint8_t)cln_random_below(&random, (uint32_t)network->classes);
+    return CLN_OK;
+}
+
+static enum cln_status prepare(struct bench *b) {
+    const struct cln_benchmark_params *p = b->params;
+    struct cln_benchmark *result = b->result;
+    double forward = 0, training = 0;
+    cln_network_multiply_adds(p->network, &forward, &training);
+    result->network = p->network;
+    result->flops_per_image = 2.0 * training;
+    result->run_count = p->batch_size_count;
+    result->runs = calloc(p->batch_size_count, sizeof *result->runs);
+    b->session.capacity = (size_t)ceil(p->seconds / MEASUREMENT_SECONDS) + 1;
+    b->session.rates = calloc(b->session.capacity, sizeof *b->session.rates);
+    if (!result->runs || !b->session.rates)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for measurements");
+    struct ocl_device device;
+    enum cln_status status = create_data(&b->data, p->network);
+    if (status == CLN_OK)
+        status = ocl_device_find(&device, p->device);
+    if (status == CLN_OK)
+        status =
+            ocl_context_create(&b->context, &device, &(struct ocl_context_params){.kernel_folder = p->kernel_folder});
+    if (status == CLN_OK)
+        status = cln_peak_meter_create(&b->meter, b->context);
+    if (status == CLN_OK)
+        result->copy_bytes = cln_peak_buffer_bytes(b->meter);
+    return status;
+}
+
+enum cln_status cln_benchmark_create(struct cln_benchmark **out, const struct cln_benchmark_params *params) {
+    struct cln_benchmark *result = *out = calloc(1, sizeof *result);
+    if (!result)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a benchmark");
+    struct bench b = {.result = result, .params = params};
+    enum cln_status status = prepare(&b);
+    for (size_t i = 0; i < params->batch_size_count && status == CLN_OK; i++) {
+        result->runs[i].batch_size = params->batch_sizes[i];
+        status = measure_rate(&b, &result->runs[i]);
+        if (status == CLN_OK)
+            status = time_kernels(&b, &result->runs[i]);
+    }
+    for (size_t i = 0; i < params->batch_size_count && status == CLN_OK; i++) {
+        struct cln_benchmark_run *run = &result->runs[i];
+        cln_bottleneck(run->bottleneck, sizeof run->bottleneck, &result->peak, run->kernels, run->kernel_count,
+                       &run->totals);
+    }
+    cln_peak_meter_destroy(&b.meter);
+    ocl_context_destroy(&b.context);
+    free(b.data.train.pixels);
+    free(b.data.train.labels);
+    free(b.session.rates);
+    if (status != CLN_OK)
+        cln_benchmark_destroy(out);
+    return status;
+}
+
+void cln_benchmark_destroy(struct cln_benchmark **benchmark) {
+    struct cln_benchmark *b = *benchmark;
+    if (!b)
+        return;
+    *benchmark = NULL;
+    for (size_t i = 0; b->runs && i < b->run_count; i++)
+        free(b->runs[i].kernels);
+    free(b->runs);
+    free(b);
+}

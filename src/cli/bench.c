@@ -1,0 +1,81 @@
+/* clenet bench: how fast this device trains, how fast it could, and what lies in between. */
+#include <stdio.h>
+
+#include "src/bench/report.h"
+#include "src/cli/command.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/model/network.h"
+
+struct bench_options {
+    const char *network, *device, *trace, *profile_file, *kernels;
+    int batch_size; /* 0: the two of the table */
+    double seconds;
+    bool json;
+};
+
+static void on_progress(void *user, const char *doing) {
+    (void)user;
+    cln_report_live(doing);
+}
+
+static enum cln_status bench(const struct bench_options *o) {
+    const int usual[] = {256, 16};
+    struct cln_network *network = NULL;
+    struct cln_trace *trace = NULL;
+    struct cln_benchmark *benchmark = NULL;
+    enum cln_status status = cln_network_load(&network, o->network, NULL);
+    if (status == CLN_OK && o->trace != NULL)
+        status = cln_trace_create(&trace, o->trace);
+    if (status == CLN_OK)
+        status = cln_benchmark_create(&benchmark, &(struct cln_benchmark_params){
+                                                      .network = network,
+                                                      .device = o->device,
+                                                      .profile_file = o->profile_file,
+                                                      .kernel_folder = o->kernels,
+                                                      .batch_sizes = o->batch_size > 0 ? &o->batch_size : usual,
+                                                      .batch_size_count = o->batch_size > 0 ? 1 : 2,
+                                                      .seconds = o->seconds,
+                                                      .trace = trace,
+                                                      .progress = on_progress,
+                                                  });
+    if (status == CLN_OK) {
+        cln_report_live("");
+        if (o->json)
+            status = cln_benchmark_print_json(benchmark, stdout);
+        else
+            cln_benchmark_print(benchmark, stdout);
+    }
+    int exit_status = cln_report_failure(status);
+    if (cln_report_failure(cln_trace_close(&trace)) != CLN_EXIT_OK)
+        exit_status = CLN_EXIT_FAILURE;
+    cln_benchmark_destroy(&benchmark);
+    cln_network_destroy(&network);
+    return exit_status;
+}
+
+int cln_command_bench(const struct cln_command *command, int argc, const char **argv) {
+    struct bench_options o = {.network = "bn-lenet", .seconds = 5};
+    int exit_status = CLN_EXIT_OK;
+    struct cln_option options[] = {
+        {"network", "NETWORK", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.network}},
+        {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
+        {"batch-size",
+         "N",
+         "images per step (default 256, then 16)",
+         CLN_OPTION_INT,
+         {.integer = &o.batch_size},
+         1,
+         65536},
+        {"seconds", "S", "of training per batch size", CLN_OPTION_REAL, {.real = &o.seconds}, 0.1, 3600},
+        {"json", NULL, "print one JSON object", CLN_OPTION_FLAG, {.flag = &o.json}},
+        {"trace", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.trace}},
+        {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {0},
+    };
+    if (cln_options_parse(options, command, argc, argv, &exit_status))
+        exit_status = bench(&o);
+    cln_options_release(options);
+    return exit_status;
+}

@@ -1,0 +1,131 @@
+/* A short benchmark on the device under test: its numbers have to agree with each other. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "host/select.h"
+#include "host/testing.h"
+#include "src/bench/report.h"
+
+#define assert_ok(expression)                                                                                          \
+    do {                                                                                                               \
+        if ((expression) != CLN_OK)                                                                                    \
+            fail_msg("%s: %s", #expression, cln_error_message());                                                      \
+    } while (0)
+
+static struct cln_network *network;
+static struct cln_benchmark *benchmark;
+static int times_told;
+
+static void on_progress(void *user, const char *doing) {
+    assert_ptr_equal(user, &times_told);
+    assert_non_null(strstr(doing, "batch size "));
+    times_told++;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    const int batch_sizes[] = {64, 7};
+    assert_ok(cln_network_load(&network, "bn-lenet", NULL));
+    const struct cln_benchmark_params params = {.network = network,
+                                                .batch_sizes = batch_sizes,
+                                                .batch_size_count = 2,
+                                                .seconds = 0.3,
+                                                .progress = on_progress,
+                                                .user = &times_told};
+    assert_ok(cln_benchmark_create(&benchmark, &params));
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    cln_benchmark_destroy(&benchmark);
+    cln_network_destroy(&network);
+    assert_null(benchmark);
+    assert_int_equal(ocl_live_handles(), 0);
+    return 0;
+}
+
+static void test_numbers_agree(void **state) {
+    (void)state;
+    double forward = 0, training = 0;
+    cln_network_multiply_adds(network, &forward, &training);
+    assert_true(benchmark->flops_per_image == 2 * training);
+    assert_true(benchmark->peak.flops > 1e6 && benchmark->peak.bytes > 1e6);
+    assert_true(benchmark->copy_bytes > 0 && benchmark->device[0] && times_told >= 4);
+    assert_int_equal(benchmark->run_count, 2);
+    assert_int_equal(benchmark->runs[0].batch_size, 64);
+    assert_int_equal(benchmark->runs[1].batch_size, 7);
+    for (size_t i = 0; i < benchmark->run_count; i++) {
+        const struct cln_benchmark_run *run = &benchmark->runs[i];
+        double seconds = 0, launches = 0;
+        for (size_t k = 0; k < run->kernel_count; k++) {
+            seconds += run->kernels[k].seconds;
+            launches += (double)run->kernels[k].launches;
+            assert_true(k == 0 || run->kernels[k].seconds <= run->kernels[k - 1].seconds);
+        }
+        assert_true(run->measurements > 0 && run->median > 0 && run->best >= run->median);
+        assert_true(run->launches_per_step >= 20 && run->kernel_count >= 20);
+        /* Whole steps were timed, and every launch of theirs. */
+        assert_true(run->timed_steps >= 1 && run->timed_steps == floor(run->timed_steps));
+        assert_true(launches == run->timed_steps * (double)run->launches_per_step);
+        assert_true(fabs(seconds - run->totals.busy_seconds) <= 1e-9 * seconds + 1e-12);
+        assert_true(run->totals.busy_seconds > 0 && run->totals.gap_seconds >= 0);
+        assert_true(run->totals.enqueue_seconds > 0 && run->totals.enqueue_seconds < run->timed_seconds);
+        assert_true(run->totals.wait_seconds < run->timed_seconds);
+        assert_true(run->bottleneck[0] != '\0');
+    }
+}
+
+static void test_reports_say_the_same(void **state) {
+    (void)state;
+    char *text = NULL, *json = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    cln_benchmark_print(benchmark, stream);
+    fclose(stream);
+    stream = open_memstream(&json, &bytes);
+    assert_ok(cln_benchmark_print_json(benchmark, stream));
+    fclose(stream);
+
+    json_t *root = json_loads(json, 0, NULL);
+    const char *device = NULL, *bottleneck = NULL;
+    double peak = 0, rate = 0, share = 0;
+    int host_times = -1;
+    json_t *runs = NULL, *kernels = NULL;
+    assert_non_null(root);
+    assert_int_equal(
+        json_unpack(root, "{s:s, s:{s:F}, s:o}", "device", &device, "peak", "flops_per_second", &peak, "runs", &runs),
+        0);
+    assert_int_equal(json_array_size(runs), 2);
+    assert_non_null(strstr(text, device));
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(json_unpack(json_array_get(runs, i), "{s:F, s:F, s:{s:b, s:o}, s:s}", "images_per_second",
+                                     &rate, "share_of_peak", &share, "timed", "host_times", &host_times, "kernels",
+                                     &kernels, "bottleneck", &bottleneck),
+                         0);
+        assert_int_equal(json_array_size(kernels), benchmark->runs[i].kernel_count);
+        assert_true(fabs(share - rate * benchmark->flops_per_image / peak) <= 1e-6 * share);
+        assert_int_equal(host_times, benchmark->runs[i].totals.host_times);
+        assert_non_null(strstr(text, bottleneck));
+    }
+    json_decref(root);
+    free(text);
+    free(json);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_agree),
+        cmocka_unit_test(test_reports_say_the_same),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
