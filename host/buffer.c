@@ -1,3 +1,4 @@
+/* Device memory: creating, copying, and reads that are waited for later. */
 #include "host/buffer.h"
 
 #include <stdlib.h>
@@ -148,8 +149,9 @@ enum cln_status ocl_ticket_wait(struct ocl_ticket **ticket) {
         const uint64_t begin = cln_clock_ns();
         status = OCL_CALL(clWaitForEvents, 1, &t->event);
         ocl_timeline_waited(t->context->timeline, begin);
-        /* The caller will free the target: make sure that nothing writes to it any more. */
-        if (status)
+        /* The caller will free the target: make sure that nothing writes to it any more. The event is asked again
+         * first, as rusticl's clFinish (Mesa 22.3) does not wait for what was flushed before. */
+        if (status && OCL_RESULT(clWaitForEvents, 1, &t->event))
             (void)OCL_RESULT(clFinish, t->context->queue);
         OCL_RELEASE(clReleaseEvent, t->event);
     }

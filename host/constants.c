@@ -25,7 +25,12 @@ void ocl_constants_int(struct ocl_constants *constants, const char *name, long v
 }
 
 void ocl_constants_float(struct ocl_constants *constants, const char *name, double value) {
-    append(constants, " -D %s=%af", name, (double)(float)value);
+    char text[64];
+    snprintf(text, sizeof text, "%af", (double)(float)value);
+    for (char *c = text; *c; c++)
+        if (*c == ',') /* a program's locale may say so */
+            *c = '.';
+    append(constants, " -D %s=%s", name, text);
 }
 
 void ocl_constants_word(struct ocl_constants *constants, const char *name, const char *word) {

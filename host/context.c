@@ -1,3 +1,4 @@
+/* One device at work: context, queue, and what hangs on them. */
 #include "host/context.h"
 
 #include <stdlib.h>

@@ -29,7 +29,7 @@ struct ocl_device {
     bool unified_memory;                   /* shares memory with the host: an integrated GPU, a CPU */
     bool has_fp64;
     bool has_command_buffer; /* cl_khr_command_buffer */
-    unsigned compute_units; /* this and the limits below: at least 1 */
+    unsigned compute_units;  /* this and the limits below: at least 1 */
     unsigned clock_mhz;
     unsigned native_float_vector; /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, at least 1 */
     size_t max_work_group_size;

@@ -1,3 +1,4 @@
+/* Whole files and folders of the user, read and made. */
 #include "host/file.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Matrix products through CLBlast as entries of a sequence. */
 #include "host/gemm.h"
 
 #include "host/internal.h"

@@ -1,3 +1,4 @@
+/* One launch: a kernel with checked arguments and a work-group that fits. */
 #include "host/kernel.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Which profiles match a device, and whose value wins. */
 #include "host/profile.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* One profile file: read, and checked to the line. */
 #include "host/profile_file.h"
 
 #include <jansson.h>

@@ -1,3 +1,4 @@
+/* Programs: from the cache or from source, each built once per context. */
 #include "host/program.h"
 
 #include <stdlib.h>

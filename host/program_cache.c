@@ -1,3 +1,4 @@
+/* Binaries of programs on disk, trusted only when nothing speaks against it. */
 #include "host/program_cache.h"
 
 #include <dirent.h>

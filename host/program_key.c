@@ -1,3 +1,4 @@
+/* The digest of all that can change a program's binary. */
 #include "host/program_key.h"
 
 #include <nettle/sha2.h>

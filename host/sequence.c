@@ -1,3 +1,4 @@
+/* A list of launches, made once and enqueued many times. */
 #include "host/sequence.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Kernel sources with their includes expanded, file and line kept. */
 #include "host/source.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* One sentence on what holds training back, from the numbers alone. */
 #include "src/bench/bottleneck.h"
 
 #include <stdio.h>

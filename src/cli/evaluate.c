@@ -13,6 +13,7 @@
 struct evaluate_options {
     const char *model, *network, *data, *device, *profile_file, *kernels;
     int batch_size;
+    uint64_t seed;
     bool confusion, offline, no_cache;
 };
 
@@ -60,7 +61,8 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
     enum cln_status status = read_model(&model, o);
     if (status != CLN_OK)
         goto out;
-    status = cln_dataset_load(&data, &(struct cln_dataset_params){.name = o->data, .offline = o->offline});
+    status =
+        cln_dataset_load(&data, &(struct cln_dataset_params){.name = o->data, .offline = o->offline, .seed = o->seed});
     if (status != CLN_OK)
         goto out;
     confusion = calloc((size_t)data->class_count * (size_t)data->class_count, sizeof *confusion);
@@ -111,6 +113,7 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
         {"network", "NETWORK", "of a file that holds the tensors only", CLN_OPTION_TEXT, {.text = &o.network}},
         {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
+        {"seed", "N", "of the synthetic data", CLN_OPTION_NATURAL, {.natural = &o.seed}, 0, 9007199254740992.0},
         {"confusion", NULL, "print how often which class is taken for which", CLN_OPTION_FLAG, {.flag = &o.confusion}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
         {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},

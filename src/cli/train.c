@@ -94,11 +94,11 @@ static enum cln_status prepare(struct run *run) {
     status = cln_dataset_load(&run->data, &data);
     if (status != CLN_OK)
         return status;
-    status = cln_journal_create(&run->journal, o->log);
-    if (status == CLN_OK && o->trace != NULL)
+    if (o->trace != NULL) {
         status = cln_trace_create(&run->trace, o->trace);
-    if (status != CLN_OK)
-        return status;
+        if (status != CLN_OK)
+            return status;
+    }
     const struct cln_trainer_params trainer = {
         .network = run->network,
         .data = run->data,
@@ -121,7 +121,9 @@ static enum cln_status prepare(struct run *run) {
         .user = run,
     };
     cln_report_live("building kernels");
-    return cln_trainer_create(&run->trainer, &trainer);
+    status = cln_trainer_create(&run->trainer, &trainer);
+    /* Last, so that a mistake above does not empty the log of an earlier run. */
+    return status == CLN_OK ? cln_journal_create(&run->journal, o->log) : status;
 }
 
 static void introduce(struct run *run) {
@@ -237,7 +239,13 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
         {"lr", "RATE", "learning rate", CLN_OPTION_REAL, {.real = &o.lr}, 1e-10, 1000},
         {"momentum", "M", "of sgd", CLN_OPTION_REAL, {.real = &o.momentum}, 0, 1},
         {"weight-decay", "W", "L2 penalty", CLN_OPTION_REAL, {.real = &o.weight_decay}, 0, 1000},
-        {"seed", "N", "of initial weights and shuffling", CLN_OPTION_NATURAL, {.natural = &o.seed}, 0, max_seed},
+        {"seed",
+         "N",
+         "of initial weights, shuffling and synthetic data",
+         CLN_OPTION_NATURAL,
+         {.natural = &o.seed},
+         0,
+         max_seed},
         {"standardize", NULL, "every pixel to mean 0, deviation 1", CLN_OPTION_FLAG, {.flag = &o.standardize}},
         {"resize", "N", "images to N x N, bilinear", CLN_OPTION_INT, {.integer = &o.resize}, 1, 4096},
         {"running-variance",
@@ -251,7 +259,7 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
         {"timings", NULL, "print device time per kernel at the end", CLN_OPTION_FLAG, {.flag = &o.timings}},
         {"trace", "FILE", "write when each kernel ran, for ui.perfetto.dev", CLN_OPTION_TEXT, {.text = &o.trace}},
         {"max-steps", "N", "stop after N steps in all", CLN_OPTION_NATURAL, {.natural = &o.max_steps}, 1, 1e15},
-        {"quiet", NULL, "print nothing but errors", CLN_OPTION_FLAG, {.flag = &o.quiet}},
+        {"quiet", NULL, "print nothing but errors, and what --timings asks for", CLN_OPTION_FLAG, {.flag = &o.quiet}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
         {"profile-file", "FILE", "tuning values that win over all others", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {"kernels", "FOLDER", "read kernels from here, not the built-in ones", CLN_OPTION_TEXT, {.text = &o.kernels}},

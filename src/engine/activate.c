@@ -34,6 +34,14 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
 }
 
 static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch) {
+    const struct cln_pool2d *p = &g->pool;
+    const double windows = (double)cln_ceil_div(p->kernel_h, p->stride_h) * cln_ceil_div(p->kernel_w, p->stride_w);
+    const double forward = (double)p->out.height * p->out.width * (p->kernel_h * (p->kernel_w + 1.0) + 1);
+    const double backward = (double)p->in.height * p->in.width * (2 * windows + 1);
+    const enum cln_status status =
+        cln_plan_check_iterations(plan, launch.kernel, per_item(plan, g) * (forward > backward ? forward : backward));
+    if (status != CLN_OK)
+        return status;
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
     launch.source = "activate.cl";

@@ -1,9 +1,11 @@
 /* Adam: the step's scalars, then one launch over all parameters. */
 #include "src/engine/optimizer.h"
+#include "src/model/network.h"
 
 enum cln_status cln_adam(struct cln_plan *plan, const struct cln_optimizer *g) {
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
+    ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
     enum cln_status status = cln_plan_items(plan,
                                             &(struct ocl_launch){
                                                 .source = "adam.cl",

@@ -20,6 +20,10 @@ static void norm_constants(struct ocl_constants *c, const struct cln_plan *plan,
 enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *x,
                                        struct cln_partials out) {
     const int per_item = cln_plan_channels_per_item(plan, shape.channels, shape.height * shape.width);
+    const enum cln_status status =
+        cln_plan_check_iterations(plan, "batchnorm_partials", 2.0 * per_item * (shape.height * shape.width + 1));
+    if (status != CLN_OK)
+        return status;
     struct ocl_constants constants;
     constants_of(&constants, plan, shape);
     return cln_plan_lanes(plan,

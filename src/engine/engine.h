@@ -1,4 +1,4 @@
-/* A network on a device: its buffers, and the three sequences that train, evaluate and diagnose it. */
+/* A network on a device: its buffers, and the sequences that train, evaluate and diagnose it. */
 #ifndef SRC_ENGINE_ENGINE_H
 #define SRC_ENGINE_ENGINE_H
 

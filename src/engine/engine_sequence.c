@@ -26,7 +26,6 @@ static struct cln_stage_context stage_context(const struct cln_engine *e) {
         .network = e->network,
         .parameters = e->values[CLN_PARAMETERS],
         .running = e->values[CLN_RUNNING],
-        .gradient_partials = e->gradient_partials,
         .slices = e->slices,
         .partials = e->partials,
     };
@@ -150,5 +149,7 @@ enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
         status = add_batch(e, set);
     if (status == CLN_OK)
         status = add_forward(e, true);
+    if (status != CLN_OK)
+        ocl_sequence_destroy(&e->repeat); /* half of it is of no use */
     return status;
 }

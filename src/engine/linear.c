@@ -45,6 +45,15 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     ocl_constants_int(c, "HAS_BIAS", g->bias);
 }
 
+/* The longest product of the three: `depth` steps of a tile of features and blocks, or runs of weight tiles. */
+static enum cln_status check(const struct cln_plan *plan, const struct cln_linear *g, struct tiles t) {
+    const double depth = cln_max(g->in_features, g->out_features);
+    const double weights = (double)cln_ceil_div(t.weight_run, t.weight_in) *
+                           (cln_ceil_div(plan->blocks, t.slices) + 3) * (t.weight_in + 1) * (t.weight_out + 2);
+    const enum cln_status status = cln_plan_check_iterations(plan, "linear", depth * (t.features + 1) * (t.blocks + 1));
+    return status == CLN_OK ? cln_plan_check_iterations(plan, "linear_backward_weights", weights) : status;
+}
+
 static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) {
     return 2.0 * plan->batch_size * g->in_features * g->out_features;
 }
@@ -102,6 +111,9 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
         return forward_gemm(plan, g, x, weights, z, partials);
 
     const struct tiles t = tiles_of(plan, g);
+    const enum cln_status status = check(plan, g, t);
+    if (status != CLN_OK)
+        return status;
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
     return cln_plan_lanes(

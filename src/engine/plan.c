@@ -48,10 +48,17 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
     return cln_min(total, cln_max(busy, needed < total ? (int)needed : total));
 }
 
+enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {
+    if (iterations <= plan->tuning.iterations)
+        return CLN_OK;
+    return cln_fail(CLN_DEVICE, "%s: a work-item would make %.0f loop iterations, %s cuts loops off after %d", what,
+                    iterations, ocl_context_device(plan->context)->name, plan->tuning.iterations);
+}
+
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions) {
     enum { ENOUGH = 256 };
     const int worth = cln_max(1, ENOUGH / positions);
-    const int busy = cln_max(1, channels * plan->blocks / plan->tuning.groups);
+    const int busy = cln_max(1, (int)((long long)channels * plan->blocks / plan->tuning.groups));
     return cln_even_tile(channels, cln_min(worth, busy));
 }
 

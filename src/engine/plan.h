@@ -35,6 +35,10 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
  * every part and a unit costs `iterations` loop iterations: tuning.groups and tuning.iterations are kept. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
+/* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
+enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
+                                          double iterations) CLN_MUST_CHECK;
+
 /* How many consecutive channels one work-item takes, where a channel is `positions` vectors of work: enough to
  * be worth a work-group, few enough for tuning.groups of them. */
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);

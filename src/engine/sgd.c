@@ -1,9 +1,11 @@
 /* Stochastic gradient descent: one launch. */
 #include "src/engine/optimizer.h"
+#include "src/model/network.h"
 
 enum cln_status cln_sgd(struct cln_plan *plan, const struct cln_optimizer *g) {
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
+    ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
     return cln_plan_items(
         plan,
         &(struct ocl_launch){

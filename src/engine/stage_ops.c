@@ -7,7 +7,8 @@
 #include "src/engine/copy.h"
 #include "src/engine/linear.h"
 
-bool cln_stage_is_plain(const struct cln_stage *stage) {
+/* True where the stage is an affine part alone. */
+static bool is_plain(const struct cln_stage *stage) {
     return !stage->normalise && stage->activation == CLN_IDENTITY && stage->pool.kind == CLN_POOL_NONE;
 }
 
@@ -28,7 +29,7 @@ size_t cln_stage_partial_bytes(const struct cln_plan *plan, const struct cln_sta
 
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
                                          const struct cln_stage *stage) {
-    *out = (struct cln_stage_buffers){.shares_output = cln_stage_is_plain(stage)};
+    *out = (struct cln_stage_buffers){.shares_output = is_plain(stage)};
     const bool maximum = stage->pool.kind == CLN_POOL_MAX;
     const size_t channel_bytes = (size_t)stage->z.channels * 4 * sizeof(float);
     const struct {
@@ -112,8 +113,7 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                   struct ocl_buffer *x, bool training) {
     const struct cln_weights weights = weights_of(stage, context);
-    /* Prediction gathers them too, unused: a program of its own would cost more. */
-    const struct cln_partials partials = {.buffer = stage->normalise ? context->partials : NULL,
+    const struct cln_partials partials = {.buffer = stage->normalise && training ? context->partials : NULL,
                                           .splits = splits_of(plan, stage)};
     enum cln_status status = CLN_OK;
     switch (stage->affine) {
@@ -125,11 +125,11 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
         break;
     case CLN_AFFINE_NONE:
         status = cln_copy(plan, stage->z, x, b->z);
-        if (status == CLN_OK && stage->normalise && training)
+        if (status == CLN_OK && partials.buffer)
             status = cln_batchnorm_partials(plan, stage->z, b->z, partials);
         break;
     }
-    if (status == CLN_OK && stage->normalise && training) {
+    if (status == CLN_OK && partials.buffer) {
         const struct cln_norm norm = norm_of(stage, context, b);
         status = cln_batchnorm_statistics(plan, &norm, partials);
     }

@@ -18,13 +18,10 @@ struct cln_stage_buffers {
 /* What all stages share. */
 struct cln_stage_context {
     const struct cln_network *network;
-    struct ocl_buffer *parameters, *running, *gradient_partials;
+    struct ocl_buffer *parameters, *running;
     const struct cln_slices *slices; /* by index into network->tensors */
     struct ocl_buffer *partials;     /* scratch for moments and sums, cln_stage_partial_bytes of the largest stage */
 };
-
-/* True where the stage is an affine part alone. */
-bool cln_stage_is_plain(const struct cln_stage *stage);
 
 /* Slices that a parameter's gradient comes in: from the affine part, 1 for all others. */
 int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage, int tensor);

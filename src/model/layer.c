@@ -200,6 +200,9 @@ static enum cln_status infer_pool2d(struct cln_layer *layer) {
     if (g->padding_h > g->kernel_h / 2 || g->padding_w > g->kernel_w / 2)
         return cln_fail(CLN_INVALID, "\"padding\" is [%d, %d]: at most half of the kernel_size [%d, %d]", g->padding_h,
                         g->padding_w, g->kernel_h, g->kernel_w);
+    if (g->kernel_h > (1 << 16) / g->kernel_w)
+        return cln_fail(CLN_INVALID, "\"kernel_size\" is [%d, %d]: a window has at most %d cells", g->kernel_h,
+                        g->kernel_w, 1 << 16);
     enum cln_status status =
         infer_window(&g->out.height, "height", g->in.height, g->kernel_h, g->stride_h, g->padding_h);
     if (status == CLN_OK)

@@ -30,6 +30,7 @@ struct cln_trainer {
     float *mean, *inverse_deviation; /* of the input's features, or NULL */
     int epoch;                       /* epochs begun */
     size_t steps;                    /* steps done in all */
+    uint64_t batches_before;         /* that a loaded model had been trained on */
 };
 
 /* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
@@ -93,6 +94,21 @@ static enum cln_status measure_standard(struct cln_trainer *t) {
     return cln_standardize_measure(t->mean, t->inverse_deviation, &t->params.data->train, input.height, input.width);
 }
 
+/* Of the optimizer's numbers 0 means the default; what is left must make sense. */
+static enum cln_status check_optimizer(const struct cln_optimizer_params *o) {
+    const struct {
+        const char *name;
+        double value, limit;
+    } values[] = {{"lr", o->lr, INFINITY},        {"beta1", o->beta1, 1},
+                  {"beta2", o->beta2, 1},         {"eps", o->eps, INFINITY},
+                  {"momentum", o->momentum, 1e3}, {"weight_decay", o->weight_decay, INFINITY}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (!(values[i].value >= 0 && values[i].value < values[i].limit))
+            return cln_fail(CLN_INVALID, "optimizer: %s is %g: it must be at least 0 and below %g", values[i].name,
+                            values[i].value, values[i].limit);
+    return CLN_OK;
+}
+
 static enum cln_status check_params(const struct cln_trainer_params *p) {
     const struct cln_shape input = p->network->input, image = p->data->train.shape;
     const int height = p->resize > 0 ? p->resize : image.height, width = p->resize > 0 ? p->resize : image.width;
@@ -103,7 +119,7 @@ static enum cln_status check_params(const struct cln_trainer_params *p) {
     if (p->data->class_count > p->network->classes)
         return cln_fail(CLN_INVALID, "network %s tells %d classes apart, %s has %d", p->network->name,
                         p->network->classes, p->data->name, p->data->class_count);
-    return CLN_OK;
+    return check_optimizer(&p->optimizer);
 }
 
 static enum cln_status create_engine(struct cln_trainer *t) {
@@ -328,14 +344,14 @@ enum cln_status cln_trainer_save(struct cln_trainer *t, const char *path) {
     if (status == CLN_OK)
         status = cln_engine_read(t->engine, CLN_RUNNING, running);
     struct cln_state state = {0};
-    if (status == CLN_OK)
+    if (status == CLN_OK && !t->params.evaluate_only)
         status = read_state(t, CLN_TRAIN, &state);
     if (status == CLN_OK)
         status = cln_checkpoint_write(path, &(struct cln_checkpoint){
                                                 .network = (struct cln_network *)network,
                                                 .parameters = parameters,
                                                 .running = running,
-                                                .batches_tracked = (uint64_t)state.step,
+                                                .batches_tracked = t->batches_before + (uint64_t)state.step,
                                                 .resize = t->params.resize,
                                                 .mean = t->mean,
                                                 .inverse_deviation = t->inverse_deviation,
@@ -351,6 +367,10 @@ enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
         status =
             cln_fail(CLN_INVALID, "%s was trained on pixels that were %sstandardised, this trainer is set up otherwise",
                      path, checkpoint->mean ? "" : "not ");
+    if (status == CLN_OK && checkpoint->resize != t->params.resize)
+        status = cln_fail(CLN_INVALID,
+                          "%s was trained on images resized to %d, this trainer is set up for %d (0: as they are)",
+                          path, checkpoint->resize, t->params.resize);
     if (status == CLN_OK)
         status = cln_engine_write(t->engine, CLN_PARAMETERS, checkpoint->parameters);
     if (status == CLN_OK)
@@ -361,6 +381,8 @@ enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
         memcpy(t->inverse_deviation, checkpoint->inverse_deviation, bytes);
         status = cln_engine_standardize(t->engine, t->mean, t->inverse_deviation);
     }
+    if (status == CLN_OK)
+        t->batches_before = checkpoint->batches_tracked;
     cln_checkpoint_destroy(&checkpoint);
     return status;
 }

@@ -172,7 +172,11 @@ static void test_only_what_ran_is_kept(void **state) {
 static void test_useless_binaries_are_replaced(void **state) {
     (void)state;
     assert_multiplies(&(struct trial){.folder = "useless", .factor = 2});
-    if (!driver_has_binaries("useless") || strcmp(device.platform, "rusticl") == 0) /* it panics over foreign bytes */
+    if (strcmp(device.platform, "rusticl") == 0) {
+        print_message("rusticl ends the process over bytes it does not know: only our digest protects its users\n");
+        return;
+    }
+    if (!driver_has_binaries("useless"))
         skip();
     char *path = only_file_in("useless");
     size_t bytes = 0;

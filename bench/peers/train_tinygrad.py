@@ -1,0 +1,64 @@
+"""An epoch of BN-LeNet in tinygrad on the device that $DEV names, each step one replayed TinyJit."""
+import importlib.metadata
+
+import numpy
+from tinygrad import Context, Device, Tensor, TinyJit, nn
+
+import data
+
+args = data.options(batches=["gathered", "uploaded"])
+Tensor.manual_seed(0)
+images, labels = data.load(args.data)
+labels = labels.astype(numpy.int32)
+layers = [
+    nn.Conv2d(1, 6, 5), nn.BatchNorm(6), Tensor.sigmoid, Tensor.max_pool2d,
+    nn.Conv2d(6, 16, 5), nn.BatchNorm(16), Tensor.sigmoid, Tensor.max_pool2d, lambda x: x.flatten(1),
+    nn.Linear(256, 120), nn.BatchNorm(120), Tensor.sigmoid,
+    nn.Linear(120, 84), nn.BatchNorm(84), Tensor.sigmoid, nn.Linear(84, 10),
+]
+optimizer = nn.optim.Adam(nn.state.get_parameters(layers), lr=0.001)
+all_images, all_labels = Tensor(images).realize(), Tensor(labels).realize()
+loss_sum = Tensor.zeros(1).contiguous().realize()
+state = [*nn.state.get_state_dict(layers).values(), *optimizer.m, *optimizer.v, optimizer.b1_t, optimizer.b2_t]
+Tensor.realize(*state)
+start = [value.numpy().copy() for value in state]
+steps = {}  # batch size → the step recorded for it
+
+
+def train(x, y):
+    optimizer.zero_grad()
+    loss = x.sequential(layers).sparse_categorical_crossentropy(y)
+    loss.backward()
+    Tensor.realize(loss_sum.assign(loss_sum + loss.detach() * x.shape[0]), *optimizer.schedule_step())
+
+
+def train_uploaded(size, batch):
+    step = steps.setdefault(size, TinyJit(train))
+    step(Tensor(images[batch]).realize(), Tensor(labels[batch]).realize())
+
+
+def train_gathered(size, batch):
+    step = steps.setdefault(size, TinyJit(lambda index: train(all_images[index], all_labels[index])))
+    step(Tensor(batch.astype(numpy.int32)).realize())
+
+
+def reset():
+    for value, at_start in zip(state, start):
+        value.assign(Tensor(at_start, dtype=value.dtype)).realize()
+
+
+def epoch(order, size):
+    train_batch = train_gathered if args.batches == "gathered" else train_uploaded
+    loss_sum.assign(Tensor.zeros(1)).realize()
+    for first in range(0, len(order), size):
+        batch = order[first:first + size]
+        train_batch(len(batch), batch)
+    Device[Device.DEFAULT].synchronize()
+    return loss_sum.item() / len(order)
+
+
+with Context(TRAINING=1, BEAM=0):
+    result = data.measure(args, len(images), epoch, reset)
+device = Device[Device.DEFAULT]
+details = [getattr(device, name, "") for name in ("device_name", "driver_version")] + ["BEAM off"]
+data.report(f"tinygrad {importlib.metadata.version('tinygrad')}", " ".join(filter(None, details)), result)
