@@ -160,7 +160,7 @@ static void print_totals(const struct cln_network *network, const struct cln_sta
     fprintf(stream, "  multiply-adds       %s forward, %s in training (%.3f MFLOP) per sample\n", a, b,
             2e-6 * training);
     format_bytes(a, 4.0 * batch_size * activation_floats(network, stages, count));
-    fprintf(stream, "  activations         %s for a batch of %d\n", a, batch_size);
+    fprintf(stream, "  activations         %s for a batch of %d (input and what each stage computes)\n", a, batch_size);
 }
 
 void cln_network_print(const struct cln_network *network, int batch_size, FILE *stream) {
