@@ -14,6 +14,11 @@ struct tiles {
     int slices;
 };
 
+/* Loop iterations of one tile of the weight gradient over some blocks, as if no loop were unrolled. */
+static double weight_tile(int blocks, struct tiles t) {
+    return (blocks + 3.0) * (t.weight_in + 1) * (t.weight_out + 2);
+}
+
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
@@ -25,7 +30,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     t.weight_in = cln_even_tile(g->in_features, cln_max(1, budget / t.weight_out));
     const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);
     const int in_tiles = cln_ceil_div(g->in_features, t.weight_in);
-    const int runs = cln_min(in_tiles, cln_ceil_div(plan->tuning.groups, out_tiles));
+    const int runs = cln_plan_splits(plan, in_tiles, out_tiles, weight_tile(plan->blocks, t));
     t.weight_run = t.weight_in * cln_ceil_div(in_tiles, runs);
     t.slices = cln_min(plan->blocks, cln_ceil_div(plan->tuning.groups, out_tiles * runs));
     return t;
@@ -48,8 +53,8 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
 /* The longest product of the three: `depth` steps of a tile of features and blocks, or runs of weight tiles. */
 static enum cln_status check(const struct cln_plan *plan, const struct cln_linear *g, struct tiles t) {
     const double depth = cln_max(g->in_features, g->out_features);
-    const double weights = (double)cln_ceil_div(t.weight_run, t.weight_in) *
-                           (cln_ceil_div(plan->blocks, t.slices) + 3) * (t.weight_in + 1) * (t.weight_out + 2);
+    const double weights =
+        cln_ceil_div(t.weight_run, t.weight_in) * weight_tile(cln_ceil_div(plan->blocks, t.slices), t);
     const enum cln_status status = cln_plan_check_iterations(plan, "linear", depth * (t.features + 1) * (t.blocks + 1));
     return status == CLN_OK ? cln_plan_check_iterations(plan, "linear_backward_weights", weights) : status;
 }
