@@ -122,8 +122,11 @@ static enum cln_status prepare(struct run *run) {
     };
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
+    if (status != CLN_OK)
+        return status;
+    cln_dataset_release_pixels(run->data);
     /* Last, so that a mistake above does not empty the log of an earlier run. */
-    return status == CLN_OK ? cln_journal_create(&run->journal, o->log) : status;
+    return cln_journal_create(&run->journal, o->log);
 }
 
 static void introduce(struct run *run) {

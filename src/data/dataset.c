@@ -138,6 +138,14 @@ static void free_images(struct cln_images *images) {
     free(images->labels);
 }
 
+void cln_dataset_release_pixels(struct cln_dataset *dataset) {
+    struct cln_images *const sets[] = {&dataset->train, &dataset->test};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        free(sets[i]->pixels);
+        sets[i]->pixels = NULL;
+    }
+}
+
 void cln_dataset_destroy(struct cln_dataset **dataset) {
     if (!dataset || !*dataset)
         return;

@@ -42,6 +42,10 @@ struct cln_dataset_params {
  * offset and the reason. */
 CLN_API enum cln_status cln_dataset_load(struct cln_dataset **out,
                                          const struct cln_dataset_params *params) CLN_MUST_CHECK;
+/* Frees the pixels (they become NULL), which nobody needs any more once a trainer has them on the device; labels,
+ * counts and names stay. */
+CLN_API void cln_dataset_release_pixels(struct cln_dataset *dataset);
+
 CLN_API void cln_dataset_destroy(struct cln_dataset **dataset);
 
 #ifdef __cplusplus

@@ -63,7 +63,8 @@ struct cln_epoch {
 struct cln_trainer;
 
 /* Finds the device, builds the kernels, uploads the data, sets initial weights: uniform in ±1/√fan_in from
- * `seed`, γ = 1, β = 0. `network` and `data` must outlive the trainer. */
+ * `seed`, γ = 1, β = 0. `network` and `data` must outlive the trainer, but for the
+ * pixels: see cln_dataset_release_pixels. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
