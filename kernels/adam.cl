@@ -1,15 +1,8 @@
 /* Adam as in torch.optim.Adam (Kingma and Ba, 2015), all parameters in one launch:
  *   g += weight_decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
- *   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps) */
+ *   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+ * The two factors with t come from batch_end of kernels/batch.cl. */
 #include "optimizer.clh"
-
-/* What is the same for all parameters of a step. One work-item. 1 - b^t comes as -expm1(t log b): a power of a rounded
- * b would be off by 1e-5 in the first steps. */
-__kernel void adam_begin(__global struct cln_state *restrict state) {
-    const float t = (float)state->step;
-    state->rate = state->lr / -expm1(t * state->log_beta1);
-    state->correction = 1.0f / sqrt(-expm1(t * state->log_beta2));
-}
 
 __kernel void adam(__global float *restrict parameters, __global float *restrict gradients,
                    __global const float *restrict partials, __global const int4 *restrict chunks,

@@ -1,5 +1,7 @@
-/* The next mini-batch from the data set that lives on the device as bytes: gathered in shuffled order, scaled to
- * [0, 1], optionally resized and standardised, laid out in lanes. */
+/* A mini-batch's beginning and end. It begins with the samples, from the data set that lives on the device as bytes:
+ * gathered in shuffled order, scaled to [0, 1], optionally resized and standardised, laid out in lanes. It ends, once its
+ * loss is known, with what that makes of the state: the epoch's sums, where the next batch starts, the optimizer's
+ * factors. */
 #include "lanes.clh"
 
 #ifndef CHANNELS /* a small geometry, so that this file compiles alone */
@@ -9,24 +11,12 @@
 #define OUT_H 4
 #define OUT_W 4
 #define STANDARDIZE 0
-#define FEATURES_PER_ITEM 4
+#define FEATURES_PER_ITEM 8
 #endif
 
 #define FEATURES (CHANNELS * OUT_H * OUT_W)
 #define PIXELS (CHANNELS * IN_H * IN_W)
 #define RESIZE (IN_H != OUT_H || IN_W != OUT_W)
-
-/* Moves on to the next batch of the epoch. One work-item, first in every step. */
-__kernel void batch_begin(__global struct cln_state *restrict state) {
-    if (state->frozen)
-        return;
-    state->position += state->count;
-    state->count = clamp(state->samples - state->position, 0, state->batch_size);
-    if (state->count > 0) {
-        state->batches++;
-        state->step++;
-    }
-}
 
 /* Bilinear with half-pixel centres, as torch.nn.functional.interpolate(align_corners=False). */
 static inline float resized(__global const uchar *image, int channel, int row, int column) {
@@ -41,44 +31,170 @@ static inline float resized(__global const uchar *image, int channel, int row, i
     return (1.0f - dy) * top + dy * bottom;
 }
 
-/* Groups: (features / FEATURES_PER_ITEM, blocks). Dead lanes become zero, their labels −1.
- * pixels are [sample][channel][row][column]; standard[feature] = (mean, 1 / deviation). */
-__kernel void batch_gather(__global const uchar *restrict pixels, __global const uchar *restrict labels,
-                           __global const int *restrict order, __global const float2 *restrict standard,
-                           __global floatv *restrict x, __global intv *restrict lane_labels,
-                           __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
-    const int count = state->count;
+/* v / 255, of a byte: correctly rounded without a division, by the remainder of a product. */
+static inline floatv to_unit(floatv v) {
+#if FMA
+    const floatv reciprocal = (floatv)(1.0f / 255.0f), product = v * reciprocal;
+    return fma(fma(product, (floatv)-255.0f, v), reciprocal, product);
+#else
+    return v / 255.0f;
+#endif
+}
+
+/* Bytes that one load takes from each lane's image where vectors are wide enough to be worth turning them around. */
+#define STRETCH (RESIZE || VECTOR < 4 ? 1 : 8)
+
+#if STRETCH == 8
+static inline ushort8 interleave_bytes(uchar8 a, uchar8 b) {
+    uchar16 both;
+    both.even = a;
+    both.odd = b;
+    return as_ushort8(both);
+}
+static inline uint4 interleave_pairs(ushort4 a, ushort4 b) {
+    ushort8 both;
+    both.even = a;
+    both.odd = b;
+    return as_uint4(both);
+}
+
+/* Eight bytes of each of four images -> for each byte those of the images: bits 0 to 7 are the first image's. */
+static inline void turn_four(const uchar8 *image, uint4 *out) {
+    const ushort8 first = interleave_bytes(image[0], image[1]), second = interleave_bytes(image[2], image[3]);
+    out[0] = interleave_pairs(first.lo, second.lo);
+    out[1] = interleave_pairs(first.hi, second.hi);
+}
+
+/* Bytes f to f + 7 of the images -> out[0 … 7]. */
+static inline void load_stretch(__global const uchar *const *image, int f, floatv *out) {
+    uchar8 row[VECTOR];
+    uint4 turned[VECTOR / 4][2];
+#pragma unroll
+    for (int lane = 0; lane < VECTOR; lane++)
+        row[lane] = vload8(0, image[lane] + f);
+#pragma unroll
+    for (int q = 0; q < VECTOR / 4; q++)
+        turn_four(row + 4 * q, turned[q]);
+#define QUARTER(q, half, k) convert_float4(as_uchar4(turned[q][half].s##k))
+#if VECTOR == 4
+#define TURNED(half, k) QUARTER(0, half, k)
+#elif VECTOR == 8
+#define TURNED(half, k) (float8)(QUARTER(0, half, k), QUARTER(1, half, k))
+#else
+#define TURNED(half, k)                                                                                                \
+    (float16)(QUARTER(0, half, k), QUARTER(1, half, k), QUARTER(2, half, k), QUARTER(3, half, k))
+#endif
+    out[0] = TURNED(0, 0);
+    out[1] = TURNED(0, 1);
+    out[2] = TURNED(0, 2);
+    out[3] = TURNED(0, 3);
+    out[4] = TURNED(1, 0);
+    out[5] = TURNED(1, 1);
+    out[6] = TURNED(1, 2);
+    out[7] = TURNED(1, 3);
+}
+#endif
+
+/* Feature f of the images in [0, 1]. */
+static inline floatv load_feature(__global const uchar *const *image, int f) {
+    float value[VECTOR];
+#pragma unroll
+    for (int lane = 0; lane < VECTOR; lane++)
+        value[lane] =
+            RESIZE ? resized(image[lane], f / (OUT_H * OUT_W), f / OUT_W % OUT_H, f % OUT_W) : (float)image[lane][f];
+#if VECTOR == 1
+    const floatv v = value[0];
+#else
+    const floatv v = PASTE(vload, VECTOR)(0, value);
+#endif
+    return RESIZE ? v : to_unit(v);
+}
+
+static inline void put_feature(__global floatv *x, int f, floatv value, __global const float2 *standard, intv mask) {
+#if STANDARDIZE
+    const float2 s = standard[f];
+    value = (value - s.x) * s.y;
+#endif
+    x[f * GROUP] = live(value, mask);
+}
+
+/* Moves on to the batch that starts at `next`, and gathers it. Every group works out for itself which that is, as the
+ * state says so only to later launches. Dead lanes become zero, their labels −1.
+ * pixels are [sample][channel][row][column]; standard[feature] = (mean, 1 / deviation).
+ * Groups: (features / FEATURES_PER_ITEM, blocks). */
+__kernel void batch_begin(__global const uchar *restrict pixels, __global const uchar *restrict labels,
+                          __global const int *restrict order, __global const float2 *restrict standard,
+                          __global floatv *restrict x, __global intv *restrict lane_labels,
+                          __global struct cln_state *restrict state) {
+    const int block = (int)get_group_id(1), position = state->next;
+    const int count = clamp(state->samples - position, 0, state->batch_size);
+    if (get_group_id(0) == 0 && block == 0 && get_local_id(0) == 0 && !state->frozen) {
+        state->position = position;
+        state->count = count;
+        if (count > 0) {
+            state->batches++;
+            state->step++;
+        }
+    }
     if (block >= blocks_of(count))
         return;
     const int lane0 = block * LANES + lane_group() * VECTOR;
-    int sample[VECTOR];
-    for (int lane = 0; lane < VECTOR; lane++)
-        sample[lane] = lane0 + lane < count ? order[state->position + lane0 + lane] : -1;
-
+    const intv mask = live_lanes(block, count);
+    __global const uchar *image[VECTOR];
+    int label[VECTOR];
+#pragma unroll
+    for (int lane = 0; lane < VECTOR; lane++) {
+        const int sample = order[position + min(lane0 + lane, count - 1)];
+        image[lane] = pixels + (size_t)sample * PIXELS;
+        label[lane] = lane0 + lane < count ? labels[sample] : -1;
+    }
     if (get_group_id(0) == 0) {
-        __global int *label = (__global int *)(lane_labels + block * GROUP + lane_group());
-        for (int lane = 0; lane < VECTOR; lane++)
-            label[lane] = sample[lane] >= 0 ? labels[sample[lane]] : -1;
+#if VECTOR == 1
+        lane_labels[block * GROUP + lane_group()] = label[0];
+#else
+        lane_labels[block * GROUP + lane_group()] = PASTE(vload, VECTOR)(0, label);
+#endif
     }
 
-    const int first = (int)get_group_id(0) * FEATURES_PER_ITEM;
-    __global float *out = (__global float *)(x + (size_t)block * FEATURES * GROUP + lane_group());
-    for (int f = first; f < min(first + FEATURES_PER_ITEM, FEATURES); f++) {
-#if STANDARDIZE
-        const float2 s = standard[f];
+    x += (size_t)block * FEATURES * GROUP + lane_group();
+    int f = (int)get_group_id(0) * FEATURES_PER_ITEM;
+    const int end = min(f + FEATURES_PER_ITEM, FEATURES);
+#if STRETCH == 8
+    for (; f + STRETCH <= end; f += STRETCH) {
+        floatv value[STRETCH];
+        load_stretch(image, f, value);
+#pragma unroll
+        for (int k = 0; k < STRETCH; k++)
+            put_feature(x, f + k, to_unit(value[k]), standard, mask);
+    }
 #endif
-        for (int lane = 0; lane < VECTOR; lane++) {
-            float value = 0.0f;
-            if (sample[lane] >= 0) {
-                __global const uchar *image = pixels + (size_t)sample[lane] * PIXELS;
-                value = RESIZE ? resized(image, f / (OUT_H * OUT_W), f / OUT_W % OUT_H, f % OUT_W)
-                               : (float)image[f] / 255.0f;
-#if STANDARDIZE
-                value = (value - s.x) * s.y;
-#endif
-            }
-            out[f * LANES + lane] = value;
-        }
+    for (; f < end; f++)
+        put_feature(x, f, load_feature(image, f), standard, mask);
+}
+
+/* Adds the batch's sums to the epoch's, freezes everything at a loss that is not finite, and works out what the next
+ * batch and the optimizer need. sums[block] = (loss, hits). One work-item.
+ * Adam's 1 - b^t comes as -expm1(t log b): a power of a rounded b would be off by 1e-5 in the first steps. */
+__kernel void batch_end(__global const float2 *restrict sums, __global struct cln_state *restrict state) {
+    if (state->frozen || state->count == 0)
+        return;
+    float2 total = (float2)0.0f;
+    for (int block = 0; block < blocks_of(state->count); block++)
+        total += sums[block];
+    if (!isfinite(total.x)) {
+        state->frozen = 1;
+        return;
+    }
+    const float term = total.x - state->loss_carry;
+    const float sum = state->loss_sum + term;
+    state->loss_carry = (sum - state->loss_sum) - term;
+    state->loss_sum = sum;
+    state->hits += (int)total.y;
+    state->seen += state->count;
+    state->next = state->position + state->count;
+    if (state->log_beta1 != 0.0f) {
+        const float t = (float)state->step;
+        state->rate = state->lr / -expm1(t * state->log_beta1);
+        state->correction = 1.0f / sqrt(-expm1(t * state->log_beta2));
     }
 }

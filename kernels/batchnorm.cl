@@ -1,21 +1,12 @@
-/* Batch normalisation: the per-channel reductions and what comes of them (Ioffe and Szegedy, 2015).
- *   mean = sum x / N,  variance = sum (x - mean)^2 / N,  y = gamma (x - mean) / sqrt(variance + eps) + beta
- * over the N = samples * positions values of a channel. What the other kernels need of a channel is one float4:
- *   normal[c]   = (mean, 1/sqrt(variance + eps), gamma/sqrt(variance + eps), beta)
- *   gradient[c] = (mean, q, p, k) with dz = k dy + q (z - mean) + p
- * Partials are combined by one work-item per channel, always in the same order. */
-#include "welford.clh"
+/* Batch normalisation's reductions where a channel is spread over many work-groups: partials are combined by one
+ * work-item per channel, always in the same order. kernels/activate.cl has the same for groups of whole channels. */
+#include "batchnorm.clh"
 
 #ifndef CHANNELS /* a small geometry, so that this file compiles alone */
 #define CHANNELS 4
 #define POSITIONS 9
 #define PARTIAL_BLOCKS 2
 #define CHANNELS_PER_ITEM 1
-#endif
-#ifndef EPS /* not given where only moments or sums are wanted */
-#define MOMENTUM 0.1f
-#define EPS 1e-5f
-#define BIASED_RUNNING_VARIANCE 0
 #endif
 
 /* Moments of every channel and block of x where the producer did not leave them.
@@ -58,38 +49,13 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
     const int count = state->count;
     if (c >= CHANNELS || count == 0)
         return;
-    float4 total = (float4)0.0f;
-    for (int i = 0; i < blocks_of(count) * splits; i++)
-        total = moments_combine(total, partials[c * PARTIAL_BLOCKS * splits + i]);
-    const float variance = total.z / total.x;
-    const float inverse = 1.0f / sqrt(variance + EPS);
-    normal[c] = (float4)(total.y, inverse, parameters[gamma_offset + c] * inverse, parameters[beta_offset + c]);
-
-    if (!state->frozen) {
-        /* Of a single value the unbiased variance does not exist: then the biased one, which is zero. */
-        const float divisor = BIASED_RUNNING_VARIANCE ? total.x : fmax(total.x - 1.0f, 1.0f);
-        __global float *mean = running + mean_offset + c, *running_variance = running + variance_offset + c;
-        *mean += MOMENTUM * (total.y - *mean);
-        *running_variance += MOMENTUM * (total.z / divisor - *running_variance);
-    }
+    const float4 moments = moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, blocks_of(count) * splits);
+    normal[c] = batchnorm_normal(moments.y, moments.z / moments.x, parameters[gamma_offset + c], parameters[beta_offset + c]);
+    if (!state->frozen)
+        batchnorm_move(running + mean_offset + c, running + variance_offset + c, moments);
 }
 
-/* Prediction: running averages -> normal. One work-item per channel. */
-__kernel void batchnorm_predict(__global const float *restrict parameters, const int gamma_offset,
-                                const int beta_offset, __global float4 *restrict normal,
-                                __global const float *restrict running, const int mean_offset,
-                                const int variance_offset) {
-    const int c = (int)get_global_id(0);
-    if (c >= CHANNELS)
-        return;
-    const float inverse = 1.0f / sqrt(running[variance_offset + c] + EPS);
-    normal[c] = (float4)(running[mean_offset + c], inverse, parameters[gamma_offset + c] * inverse,
-                         parameters[beta_offset + c]);
-}
-
-/* Sums of (dy, dy x̂) -> dgamma, dbeta and the coefficients of dz. One work-item per channel.
- *   dbeta = sum dy,  dgamma = sum dy x̂,
- *   dz = gamma/sqrt(variance + eps) (dy - dbeta/N - x̂ dgamma/N) */
+/* Sums of (dy, dy x̂) -> dgamma, dbeta and the coefficients of dz. One work-item per channel. */
 __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums, __global const float4 *restrict normal,
                                             __global float4 *restrict gradient, __global float *restrict gradients,
                                             const int gamma_base, const int beta_base,
@@ -104,9 +70,7 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
     gradients[beta_base + c] = total.x;
     gradients[gamma_base + c] = total.y;
 
-    const float n = (float)count * POSITIONS;
-    const float4 s = normal[c];
-    gradient[c] = (float4)(s.x, -s.z * s.y * (total.y / n), -s.z * (total.x / n), s.z);
+    gradient[c] = batchnorm_gradient(total, normal[c], (float)count * POSITIONS);
 }
 
 /* Without batch norm: sums of dz -> gradient of the bias. One work-item per channel. */

@@ -1,17 +1,17 @@
 /* Softmax cross-entropy, by log-sum-exp:  loss_n = log sum_k exp(y[n,k]) - y[n, label],
- * its gradient (softmax - onehot) / batch, and the sums that become the epoch's loss and accuracy. */
+ * its gradient (softmax - onehot) / batch, and the sums that batch_end adds to the epoch's loss and accuracy. */
 #include "lanes.clh"
 
 #ifndef CLASSES
 #define CLASSES 10
-#define TRAINING 1
 #endif
 
 /* Groups: (1, blocks). `gradient` is written in training; `predicted` (the first largest logit's class, by
  * position in the epoch's order) in prediction. sums[block] = (loss, hits) over the block's samples. */
 __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __global const intv *restrict labels,
                                     __global floatv *restrict gradient, __global int *restrict predicted,
-                                    __global float2 *restrict sums, __global const struct cln_state *restrict state) {
+                                    const int training, __global float2 *restrict sums,
+                                    __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float2, 1)
     const int block = (int)get_group_id(1);
     const int count = state->count;
@@ -38,15 +38,14 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
     const floatv loss = log(total) + (largest - own);
     const floatv hit = select((floatv)0.0f, (floatv)1.0f, label == best);
 
-#if TRAINING
-    const floatv scale = live((floatv)(1.0f / (float)count), mask);
-    for (int k = 0; k < CLASSES; k++) {
-        const floatv y = logits[base + k * GROUP];
-        const floatv target = select((floatv)0.0f, (floatv)1.0f, label == (intv)k);
-        gradient[base + k * GROUP] = live((exp(y - largest) / total - target) * scale, mask);
-    }
-#else
-    {
+    if (training) {
+        const floatv scale = live((floatv)(1.0f / (float)count), mask);
+        for (int k = 0; k < CLASSES; k++) {
+            const floatv y = logits[base + k * GROUP];
+            const floatv target = select((floatv)0.0f, (floatv)1.0f, label == (intv)k);
+            gradient[base + k * GROUP] = live((exp(y - largest) / total - target) * scale, mask);
+        }
+    } else {
         int classes[VECTOR];
 #if VECTOR == 1
         classes[0] = best;
@@ -57,7 +56,6 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
         for (int lane = 0; lane < VECTOR && sample + lane < count; lane++)
             predicted[state->position + sample + lane] = classes[lane];
     }
-#endif
 
     lane_put(0, (float2)(vector_sum(live(loss, mask)), vector_sum(live(hit, mask))));
     lane_barrier();
@@ -66,23 +64,4 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
         lane_total(total, k);
         sums[block] = total;
     }
-}
-
-/* Adds the batch's sums to the epoch's, and freezes everything at a loss that is not finite. One work-item. */
-__kernel void softmax_accumulate(__global const float2 *restrict sums, __global struct cln_state *restrict state) {
-    if (state->frozen || state->count == 0)
-        return;
-    float2 total = (float2)0.0f;
-    for (int block = 0; block < blocks_of(state->count); block++)
-        total += sums[block];
-    if (!isfinite(total.x)) {
-        state->frozen = 1;
-        return;
-    }
-    const float term = total.x - state->loss_carry;
-    const float sum = state->loss_sum + term;
-    state->loss_carry = (sum - state->loss_sum) - term;
-    state->loss_sum = sum;
-    state->hits += (int)total.y;
-    state->seen += state->count;
 }

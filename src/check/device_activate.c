@@ -56,14 +56,18 @@ static double *quarters(struct cln_rig *b, size_t count, bool flat) {
     return z;
 }
 
+/* Whole channels are reduced and applied in one launch with batch norm, which device_batchnorm.c checks; without it
+ * there is the way back. */
 static enum cln_status add_launches(struct cln_plan *plan, const struct cln_activate *g, const struct probes *p,
                                     struct cln_slices dbias) {
     const struct cln_partials sums = {p->sums->buffer, 1};
     struct cln_activate prediction = *g;
     prediction.a = p->predicted->buffer;
     enum cln_status status = cln_activate_forward(plan, g);
-    if (status == CLN_OK)
-        status = cln_activate_forward(plan, &prediction);
+    if (status == CLN_OK) /* with batch norm it would want running averages instead */
+        status = g->norm ? cln_activate_forward(plan, &prediction) : cln_activate_predict(plan, &prediction);
+    if (!g->norm && cln_activate_whole(plan, g))
+        return status == CLN_OK ? cln_channel_backward(plan, g, (struct cln_slices){NULL}, dbias, true) : status;
     if (status == CLN_OK)
         status = cln_activate_backward(plan, g, sums);
     if (status == CLN_OK)
@@ -73,7 +77,7 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_acti
     return status;
 }
 
-/* What a case computes with. normal and gradient per channel are as in kernels/batchnorm.cl. */
+/* What a case computes with. normal and gradient per channel are as in kernels/batchnorm.clh. */
 struct inputs {
     const struct activate_case *c;
     struct cln_pool2d pool;
@@ -84,7 +88,9 @@ struct inputs {
  * a derivative by as much times da; sums and dz by the sum of those. */
 static const double factor = 16;
 
-static void expect(struct cln_rig *b, const struct inputs *in, const struct probes *p, struct cln_slices dbias) {
+/* `by_channels`: there are no sums per block. */
+static void expect(struct cln_rig *b, const struct inputs *in, const struct probes *p, struct cln_slices dbias,
+                   bool by_channels) {
     const struct cln_pool2d *g = &in->pool;
     const bool pools = g->kind != CLN_POOL_NONE, normalise = in->c->normalise;
     const enum cln_activation activation = in->c->activation;
@@ -146,7 +152,7 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
         double total = 0, terms = 0;
         for (size_t block = 0; block < cln_rig_blocks(b); block++) {
             const double *sum = &sums[(c * blocks + block) * 4];
-            for (size_t k = 0; k < 2; k++)
+            for (size_t k = 0; k < 2 && !by_channels; k++)
                 cln_probe_expect(p->sums, (c * blocks + block) * 2 + k, sum[k], factor * CLN_EPS32 * sum[2 + k]);
             total += sum[0];
             terms += sum[2];
@@ -187,11 +193,12 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     struct probes all = p;
     all.dbias = cln_rig_slices(b, "bias gradient", channels, 1, &dbias);
 
+    const struct cln_norm norm = {
+        .options = {.eps = 1e-5, .momentum = 0.1}, .normal = p.normal->buffer, .gradient = p.gradient->buffer};
     const struct cln_activate activate = {
         .activation = c->activation,
         .pool = g,
-        .normal = c->normalise ? p.normal->buffer : NULL,
-        .gradient = c->normalise ? p.gradient->buffer : NULL,
+        .norm = c->normalise ? &norm : NULL,
         .z = p.z->buffer,
         .a = p.a->buffer,
         .chosen = p.chosen->buffer,
@@ -205,7 +212,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
-    expect(b, &inputs, &all, dbias);
+    expect(b, &inputs, &all, dbias, !c->normalise && cln_activate_whole(&b->plan, &activate));
     cln_rig_compare(b);
     return CLN_OK;
 }

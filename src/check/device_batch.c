@@ -68,11 +68,13 @@ static void expect_x(struct cln_rig *b, const struct batch_case *c, struct cln_p
 static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct batch_case *c = entry;
     const size_t n = (size_t)b->count, features = cln_shape_count(c->out), lanes = (size_t)b->plan.tuning.lanes;
-    /* The batch before this one had four samples; this is the epoch's last, cut short where n < batch_size. */
+    /* The batch before this one had four samples; this is the epoch's last, cut short where n < batch_size. A frozen
+     * state stays at its batch, which is a full one here. */
     const struct cln_state before = {.batch_size = b->plan.batch_size,
                                      .samples = c->place == PAST_THE_END ? BEFORE : BEFORE + b->count,
+                                     .next = c->place == FROZEN ? BEFORE - 4 : BEFORE,
                                      .position = BEFORE - 4,
-                                     .count = 4,
+                                     .count = c->place == FROZEN ? b->plan.batch_size : 4,
                                      .batches = 3,
                                      .step = 8,
                                      .frozen = c->place == FROZEN};
@@ -97,14 +99,14 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
 
     enum cln_status status = b->status;
     if (status == CLN_OK)
-        status = cln_batch_next(&b->plan, &(struct cln_batch){.in = c->in,
-                                                              .out = c->out,
-                                                              .pixels = ppixels->buffer,
-                                                              .labels = pstored->buffer,
-                                                              .order = porder->buffer,
-                                                              .standard = c->standardize ? pstandard->buffer : NULL,
-                                                              .x = px->buffer,
-                                                              .lane_labels = plabels->buffer});
+        status = cln_batch_begin(&b->plan, &(struct cln_batch){.in = c->in,
+                                                               .out = c->out,
+                                                               .pixels = ppixels->buffer,
+                                                               .labels = pstored->buffer,
+                                                               .order = porder->buffer,
+                                                               .standard = c->standardize ? pstandard->buffer : NULL,
+                                                               .x = px->buffer,
+                                                               .lane_labels = plabels->buffer});
     if (status == CLN_OK)
         status = cln_rig_run(b);
     if (status != CLN_OK)

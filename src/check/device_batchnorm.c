@@ -1,5 +1,5 @@
 /* Cases of kernels/batchnorm.cl, as a stage without affine part, activation and pool chains it: moments, statistics,
- * y from x; sums, their statistics, dx from dy; and the prediction's normalisation. */
+ * y from x; sums, their statistics, dx from dy; all of it also by whole channels; and y in prediction. */
 #include <math.h>
 #include <string.h>
 
@@ -67,34 +67,49 @@ static struct bounds bound(struct cln_rig *b, const struct cln_batchnorm *g, con
     return t;
 }
 
-static void expect_predicted(const struct cln_norm_probes *p) {
-    for (size_t c = 0; c < (size_t)p->options.shape.channels; c++) {
-        const double inverse = 1 / sqrt(p->running_var[c] + p->options.eps), scale = p->gamma[c] * inverse;
-        cln_probe_expect(p->normal, 4 * c, p->running_mean[c], 0);
-        cln_probe_expect(p->normal, 4 * c + 1, inverse, 8 * CLN_EPS32 * inverse);
-        cln_probe_expect(p->normal, 4 * c + 2, scale, 8 * CLN_EPS32 * fabs(scale));
-        cln_probe_expect(p->normal, 4 * c + 3, p->beta[c], 0);
+/* y of prediction: off by a few roundings of its terms. */
+static void expect_predicted(struct cln_rig *b, const struct cln_norm_probes *p, const double *x,
+                             struct cln_probe *predicted) {
+    const struct cln_batchnorm *g = &p->options;
+    const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
+    const size_t run = (size_t)(g->shape.height * g->shape.width);
+    double *y = cln_rig_alloc(b, count), *size = cln_rig_alloc(b, count);
+    cln_reference_batchnorm_predict(g, (size_t)b->count, x, p->gamma, p->beta, p->running_mean, p->running_var, y);
+    for (size_t i = 0; i < count; i++) {
+        const size_t c = i / run % channels;
+        const double terms = fabs(x[i]) + fabs(p->running_mean[c]);
+        size[i] = fabs(p->gamma[c]) / sqrt(p->running_var[c] + g->eps) * terms + fabs(p->beta[c]);
     }
+    cln_rig_expect_tensor(b, predicted, g->shape, y, size, 8);
 }
 
 struct buffers {
-    struct ocl_buffer *x, *y, *dy;
+    struct ocl_buffer *x, *y, *predicted, *dy;
     struct cln_partials moments, sums;
     struct cln_slices dgamma, dbeta;
 };
 
-static enum cln_status add_launches(struct cln_plan *plan, const struct cln_norm *norm,
-                                    const struct cln_norm *predicted, const struct buffers *b) {
+static enum cln_status add_launches(struct cln_plan *plan, const struct cln_norm *norm, const struct cln_norm *unmoved,
+                                    const struct buffers *b) {
     const struct cln_shape shape = norm->options.shape;
     const struct cln_activate activate = {
         .pool = {.in = shape, .out = shape, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1},
-        .normal = norm->normal,
-        .gradient = norm->gradient,
+        .norm = norm,
         .z = b->x,
         .a = b->y,
         .da = b->dy,
     };
-    enum cln_status status = cln_batchnorm_predict(plan, predicted);
+    struct cln_activate prediction = activate;
+    prediction.norm = unmoved;
+    prediction.a = b->predicted;
+    enum cln_status status = cln_activate_predict(plan, &prediction);
+    if (cln_activate_whole(plan, &activate)) {
+        if (status == CLN_OK)
+            status = cln_channel_forward(plan, &activate, (struct cln_partials){NULL});
+        if (status == CLN_OK)
+            status = cln_channel_backward(plan, &activate, b->dgamma, b->dbeta, true);
+        return status;
+    }
     if (status == CLN_OK)
         status = cln_batchnorm_partials(plan, shape, b->x, b->moments);
     if (status == CLN_OK)
@@ -118,13 +133,15 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const double *x = cln_rig_random(b, count, c->centre, c->scale), *dy = cln_rig_random(b, count, 0, 1);
     const struct cln_parameters parameters = cln_rig_parameters(b, 0, 0, channels);
     const struct cln_norm_probes norm_probes = cln_rig_norm(b, g, &parameters);
-    const struct cln_norm_probes predict_probes = cln_rig_norm(b, g, &parameters);
+    const struct cln_norm_probes unmoved_probes = cln_rig_norm(b, g, &parameters);
     struct cln_probe *px = cln_rig_tensor(b, "x", g->shape, x), *py = cln_rig_tensor(b, "y", g->shape, NULL);
+    struct cln_probe *ppredicted = cln_rig_tensor(b, "y in prediction", g->shape, NULL);
     struct cln_probe *pdy = cln_rig_tensor(b, "dy", g->shape, dy);
     struct cln_probe *moments = cln_rig_partials(b, "moments", g->shape.channels, 1, 4);
     struct cln_probe *sums = cln_rig_partials(b, "sums", g->shape.channels, 1, 2);
     struct buffers buffers = {.x = px->buffer,
                               .y = py->buffer,
+                              .predicted = ppredicted->buffer,
                               .dy = pdy->buffer,
                               .moments = {moments->buffer, 1},
                               .sums = {sums->buffer, 1}};
@@ -134,10 +151,10 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     buffers.dbeta.base += buffers.dgamma.stride;
 
     const struct cln_norm norm = cln_norm_of(&norm_probes, &parameters);
-    const struct cln_norm predicted = cln_norm_of(&predict_probes, &parameters);
+    const struct cln_norm unmoved = cln_norm_of(&unmoved_probes, &parameters);
     enum cln_status status = b->status;
     if (status == CLN_OK)
-        status = add_launches(&b->plan, &norm, &predicted, &buffers);
+        status = add_launches(&b->plan, &norm, &unmoved, &buffers);
     if (status == CLN_OK)
         status = cln_rig_run(b);
     if (status != CLN_OK)
@@ -151,7 +168,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct cln_channel_statistics *statistics = cln_rig_statistics(b, g, x, NULL);
     const struct bounds bounds = bound(b, g, x, dy, &parameters, statistics);
     cln_rig_expect_norm(b, &norm_probes, statistics);
-    expect_predicted(&predict_probes);
+    expect_predicted(b, &unmoved_probes, x, ppredicted);
     cln_rig_expect_tensor(b, py, g->shape, y, bounds.y, 1 / CLN_EPS32);
     cln_rig_expect_tensor(b, px, g->shape, dx, bounds.dx, 1 / CLN_EPS32);
     cln_rig_expect_tensor(b, pdy, g->shape, dy, dy, 0); /* of an identity: left as it was */

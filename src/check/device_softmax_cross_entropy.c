@@ -4,6 +4,7 @@
 #include "src/check/lanes.h"
 #include "src/check/reference.h"
 #include "src/check/rig.h"
+#include "src/engine/batch.h"
 #include "src/engine/softmax_cross_entropy.h"
 
 struct loss_case {
@@ -117,6 +118,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                                                           .predicted = c->training ? NULL : predicted->buffer,
                                                           .sums = sums->buffer});
     if (status == CLN_OK)
+        status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
+    if (status == CLN_OK)
         status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
@@ -133,6 +136,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     cln_rig_compare(b);
     cln_rig_compare_value(b, "state.frozen", b->state.frozen, c->bad, 0);
     cln_rig_compare_value(b, "state.seen", b->state.seen, before.seen + (c->bad ? 0 : b->count), 0);
+    cln_rig_compare_value(b, "state.next", b->state.next, c->bad ? 0 : POSITION + b->count, 0);
     cln_rig_compare_value(b, "state.hits", b->state.hits, before.hits + (double)hits, 0);
     cln_rig_compare_value(b, "state.loss_sum", b->state.loss_sum - (double)b->state.loss_carry,
                           (double)before.loss_sum + loss, tolerance + 2 * CLN_EPS32 * fabs(loss));

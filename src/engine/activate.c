@@ -1,8 +1,29 @@
-/* Normalise, activate, pool: three memory-bound launches. */
+/* Normalise, activate, pool: memory-bound launches, over blocks or over whole channels. */
 #include "src/engine/activate.h"
 
 static int per_item(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_channels_per_item(plan, g->pool.in.channels, g->pool.in.height * g->pool.in.width);
+}
+
+/* Loop iterations of a plane, as if no loop were unrolled: the longer way of the two. */
+static double plane_iterations(const struct cln_activate *g) {
+    const struct cln_pool2d *p = &g->pool;
+    const double windows = (double)cln_ceil_div(p->kernel_h, p->stride_h) * cln_ceil_div(p->kernel_w, p->stride_w);
+    const double forward = (double)p->out.height * p->out.width * (p->kernel_h * (p->kernel_w + 1.0) + 1);
+    const double backward = (double)p->in.height * p->in.width * (2 * windows + 1);
+    return forward > backward ? forward : backward;
+}
+
+static int per_group(const struct cln_plan *plan, const struct cln_activate *g) {
+    enum { ENOUGH = 1024 };
+    const int channels = g->pool.in.channels, positions = g->pool.in.height * g->pool.in.width;
+    const int worth = cln_max(1, ENOUGH / positions / plan->blocks);
+    return cln_even_tile(channels, cln_min(worth, cln_max(1, channels / plan->tuning.groups)));
+}
+
+bool cln_activate_whole(const struct cln_plan *plan, const struct cln_activate *g) {
+    return g->pool.in.channels >= plan->tuning.whole_channels &&
+           per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.iterations;
 }
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {
@@ -24,30 +45,40 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"STRIDE_W", p->stride_w},
         {"PADDING_H", p->padding_h},
         {"PADDING_W", p->padding_w},
-        {"NORMALISE", g->normal != NULL},
+        {"NORMALISE", g->norm != NULL},
         {"CHANNELS_PER_ITEM", per_item(plan, g)},
+        {"CHANNELS_PER_GROUP", per_group(plan, g)},
         {"PARTIAL_BLOCKS", plan->blocks},
     };
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
+    if (g->norm)
+        cln_norm_constants(c, g->norm);
 }
 
 static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch) {
-    const struct cln_pool2d *p = &g->pool;
-    const double windows = (double)cln_ceil_div(p->kernel_h, p->stride_h) * cln_ceil_div(p->kernel_w, p->stride_w);
-    const double forward = (double)p->out.height * p->out.width * (p->kernel_h * (p->kernel_w + 1.0) + 1);
-    const double backward = (double)p->in.height * p->in.width * (2 * windows + 1);
-    const enum cln_status status =
-        cln_plan_check_iterations(plan, launch.kernel, per_item(plan, g) * (forward > backward ? forward : backward));
-    if (status != CLN_OK)
-        return status;
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
     launch.source = "activate.cl";
     launch.constants = &constants;
-    launch.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_item(plan, g));
     return cln_plan_lanes(plan, &launch);
+}
+
+static enum cln_status launch_blocks(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch blocks) {
+    const enum cln_status status =
+        cln_plan_check_iterations(plan, blocks.kernel, per_item(plan, g) * plane_iterations(g));
+    if (status != CLN_OK)
+        return status;
+    blocks.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_item(plan, g));
+    return launch(plan, g, blocks);
+}
+
+static enum cln_status launch_channels(struct cln_plan *plan, const struct cln_activate *g,
+                                       struct ocl_launch channels) {
+    channels.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_group(plan, g));
+    channels.groups[1] = 1;
+    return launch(plan, g, channels);
 }
 
 /* A kernel's argument that this stage has no use for: any buffer will do, it is not read. */
@@ -55,36 +86,92 @@ static struct ocl_arg optional(struct ocl_buffer *buffer, const struct cln_activ
     return OCL_BUFFER(buffer ? buffer : g->z);
 }
 
+static struct ocl_buffer *normal_of(const struct cln_activate *g) {
+    return g->norm ? g->norm->normal : NULL;
+}
+
+/* What the passes must touch: all of z, all of a. */
+static double z_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
+    return (double)cln_plan_bytes(plan, g->pool.in);
+}
+static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
+    return (double)cln_plan_bytes(plan, g->pool.out);
+}
+
+enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) {
+    const struct cln_norm none = {0}, *n = g->norm ? g->norm : &none;
+    return launch_blocks(plan, g,
+                         (struct ocl_launch){
+                             .kernel = "activate_predict",
+                             .args = {OCL_BUFFER(g->z), optional(n->parameters, g), OCL_INT(n->gamma), OCL_INT(n->beta),
+                                      optional(n->running, g), OCL_INT(n->running_mean), OCL_INT(n->running_var),
+                                      OCL_BUFFER(g->a), OCL_BUFFER(plan->state)},
+                             .arg_count = 9,
+                             .bytes = z_bytes(plan, g) + a_bytes(plan, g),
+                         });
+}
+
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) {
-    return launch(plan, g,
-                  (struct ocl_launch){
-                      .kernel = "activate_forward",
-                      .args = {OCL_BUFFER(g->z), optional(g->normal, g), OCL_BUFFER(g->a), optional(g->chosen, g),
-                               optional(g->winner, g), OCL_BUFFER(plan->state)},
-                      .arg_count = 6,
-                      .bytes = (double)(cln_plan_bytes(plan, g->pool.in) + cln_plan_bytes(plan, g->pool.out)),
-                  });
+    return launch_blocks(plan, g,
+                         (struct ocl_launch){
+                             .kernel = "activate_forward",
+                             .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_BUFFER(g->a),
+                                      optional(g->chosen, g), optional(g->winner, g), OCL_BUFFER(plan->state)},
+                             .arg_count = 6,
+                             .bytes = z_bytes(plan, g) + a_bytes(plan, g),
+                         });
 }
 
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_partials sums) {
-    return launch(
-        plan, g,
-        (struct ocl_launch){
-            .kernel = "activate_backward",
-            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                     optional(g->winner, g), optional(g->normal, g), OCL_BUFFER(sums.buffer), OCL_BUFFER(plan->state)},
-            .arg_count = 8,
-            .bytes = 4.0 * (double)cln_plan_bytes(plan, g->pool.out),
-        });
+    return launch_blocks(plan, g,
+                         (struct ocl_launch){
+                             .kernel = "activate_backward",
+                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
+                                      optional(g->winner, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer),
+                                      OCL_BUFFER(plan->state)},
+                             .arg_count = 8,
+                             .bytes = 4 * a_bytes(plan, g),
+                         });
 }
 
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) {
-    return launch(plan, g,
-                  (struct ocl_launch){
-                      .kernel = "activate_spread",
-                      .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->winner, g), optional(g->normal, g),
-                               optional(g->gradient, g), OCL_BUFFER(plan->state)},
-                      .arg_count = 6,
-                      .bytes = (double)(2 * cln_plan_bytes(plan, g->pool.in) + cln_plan_bytes(plan, g->pool.out)),
-                  });
+    return launch_blocks(
+        plan, g,
+        (struct ocl_launch){
+            .kernel = "activate_spread",
+            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->winner, g), optional(normal_of(g), g),
+                     optional(g->norm ? g->norm->gradient : NULL, g), OCL_BUFFER(plan->state)},
+            .arg_count = 6,
+            .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
+        });
+}
+
+enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_activate *g, struct cln_partials partials) {
+    const struct cln_norm *n = g->norm;
+    return launch_channels(
+        plan, g,
+        (struct ocl_launch){
+            .kernel = "channel_forward",
+            .args = {OCL_BUFFER(g->z), optional(partials.buffer, g), OCL_INT(partials.buffer ? partials.splits : 0),
+                     OCL_BUFFER(n->parameters), OCL_INT(n->gamma), OCL_INT(n->beta), OCL_BUFFER(n->normal),
+                     OCL_BUFFER(n->running), OCL_INT(n->running_mean), OCL_INT(n->running_var), OCL_BUFFER(g->a),
+                     optional(g->chosen, g), optional(g->winner, g), OCL_BUFFER(plan->state)},
+            .arg_count = 14,
+            .bytes = z_bytes(plan, g) + a_bytes(plan, g),
+        });
+}
+
+enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
+                                     struct cln_slices beta, bool spread) {
+    struct ocl_buffer *gradients = beta.buffer ? beta.buffer : gamma.buffer;
+    return launch_channels(
+        plan, g,
+        (struct ocl_launch){
+            .kernel = "channel_backward",
+            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
+                     optional(g->winner, g), optional(normal_of(g), g), optional(gradients, g), OCL_INT(gamma.base),
+                     OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spread), OCL_BUFFER(plan->state)},
+            .arg_count = 11,
+            .bytes = 4 * a_bytes(plan, g) + (spread ? 2 * z_bytes(plan, g) : 0),
+        });
 }

@@ -1,4 +1,4 @@
-/* Adam: the step's scalars, then one launch over all parameters. */
+/* Adam: one launch over all parameters. */
 #include "src/engine/optimizer.h"
 #include "src/model/network.h"
 
@@ -6,17 +6,6 @@ enum cln_status cln_adam(struct cln_plan *plan, const struct cln_optimizer *g) {
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
     ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
-    enum cln_status status = cln_plan_items(plan,
-                                            &(struct ocl_launch){
-                                                .source = "adam.cl",
-                                                .kernel = "adam_begin",
-                                                .constants = &constants,
-                                                .args = {OCL_BUFFER(plan->state)},
-                                                .arg_count = 1,
-                                            },
-                                            1);
-    if (status != CLN_OK)
-        return status;
     return cln_plan_items(plan,
                           &(struct ocl_launch){
                               .source = "adam.cl",

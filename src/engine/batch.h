@@ -16,6 +16,11 @@ struct cln_batch {
 };
 
 /* Moves the state on to the next batch of its epoch and gathers it. Dead lanes of x become zero. */
-enum cln_status cln_batch_next(struct cln_plan *plan, const struct cln_batch *g) CLN_MUST_CHECK;
+enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g) CLN_MUST_CHECK;
+
+/* Adds sums = blocks × float2 (loss, hits) of cln_softmax_cross_entropy to the epoch's, where they are finite, says
+ * where the next batch starts, and works out Adam's factors of this step; a loss that is not finite freezes the state.
+ * Of g only the shapes and whether there is `standard` matter. */
+enum cln_status cln_batch_end(struct cln_plan *plan, const struct cln_batch *g, struct ocl_buffer *sums) CLN_MUST_CHECK;
 
 #endif

@@ -10,8 +10,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, s
     ocl_constants_int(c, "CHANNELS_PER_ITEM", cln_plan_channels_per_item(plan, shape.channels, positions));
 }
 
-static void norm_constants(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_norm *norm) {
-    constants_of(c, plan, norm->options.shape);
+void cln_norm_constants(struct ocl_constants *c, const struct cln_norm *norm) {
     ocl_constants_float(c, "MOMENTUM", norm->options.momentum);
     ocl_constants_float(c, "EPS", norm->options.eps);
     ocl_constants_int(c, "BIASED_RUNNING_VARIANCE", norm->options.biased_running_variance);
@@ -39,7 +38,8 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
 enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln_norm *norm,
                                          struct cln_partials partials) {
     struct ocl_constants constants;
-    norm_constants(&constants, plan, norm);
+    constants_of(&constants, plan, norm->options.shape);
+    cln_norm_constants(&constants, norm);
     return cln_plan_items(
         plan,
         &(struct ocl_launch){.source = "batchnorm.cl",
@@ -53,25 +53,11 @@ enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln
         (size_t)norm->options.shape.channels);
 }
 
-enum cln_status cln_batchnorm_predict(struct cln_plan *plan, const struct cln_norm *norm) {
-    struct ocl_constants constants;
-    norm_constants(&constants, plan, norm);
-    return cln_plan_items(
-        plan,
-        &(struct ocl_launch){.source = "batchnorm.cl",
-                             .kernel = "batchnorm_predict",
-                             .constants = &constants,
-                             .args = {OCL_BUFFER(norm->parameters), OCL_INT(norm->gamma), OCL_INT(norm->beta),
-                                      OCL_BUFFER(norm->normal), OCL_BUFFER(norm->running), OCL_INT(norm->running_mean),
-                                      OCL_INT(norm->running_var)},
-                             .arg_count = 7},
-        (size_t)norm->options.shape.channels);
-}
-
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,
                                        struct cln_slices gamma_out, struct cln_slices beta_out) {
     struct ocl_constants constants;
-    norm_constants(&constants, plan, norm);
+    constants_of(&constants, plan, norm->options.shape);
+    cln_norm_constants(&constants, norm);
     return cln_plan_items(
         plan,
         &(struct ocl_launch){.source = "batchnorm.cl",

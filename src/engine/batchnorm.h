@@ -12,9 +12,12 @@ struct cln_norm {
     int gamma, beta;
     struct ocl_buffer *running; /* moving averages at these offsets */
     int running_mean, running_var;
-    struct ocl_buffer *normal;   /* channels × float4, see batchnorm.cl */
+    struct ocl_buffer *normal;   /* channels × float4, see kernels/batchnorm.clh */
     struct ocl_buffer *gradient; /* channels × float4; NULL in prediction */
 };
+
+/* Adds what kernels/batchnorm.clh wants to know of it. */
+void cln_norm_constants(struct ocl_constants *constants, const struct cln_norm *norm);
 
 /* Moments of x per channel and block, where its producer did not leave them (splits 1). */
 enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *x,
@@ -23,9 +26,6 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
 /* Training: moments → normal; the running averages move. */
 enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln_norm *norm,
                                          struct cln_partials partials) CLN_MUST_CHECK;
-
-/* Prediction: running averages → normal. Needed once per set of parameters, not per batch. */
-enum cln_status cln_batchnorm_predict(struct cln_plan *plan, const struct cln_norm *norm) CLN_MUST_CHECK;
 
 /* Sums of (dy, dy·x̂), splits 1 → ∂γ and ∂β, written as whole gradients to `gamma_out` and `beta_out` (one slice each),
  * and the coefficients of dz → norm->gradient. */

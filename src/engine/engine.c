@@ -44,7 +44,6 @@ void cln_engine_destroy(struct cln_engine **engine) {
     if (!e)
         return;
     *engine = NULL;
-    ocl_sequence_destroy(&e->predict);
     ocl_sequence_destroy(&e->repeat);
     for (int s = 0; s < CLN_SET_COUNT; s++) {
         struct cln_engine_data *set = &e->sets[s];
@@ -96,12 +95,9 @@ enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set which
     if (status != CLN_OK)
         return status;
     state.samples = (int)count;
-    state.position = state.count = state.batches = state.seen = state.hits = state.frozen = 0;
+    state.next = state.position = state.count = state.batches = state.seen = state.hits = state.frozen = 0;
     state.loss_sum = state.loss_carry = 0.0f;
-    status = ocl_buffer_write(set->state, 0, sizeof state, &state);
-    if (status == CLN_OK && which == CLN_TEST)
-        status = ocl_sequence_run(e->predict);
-    return status;
+    return ocl_buffer_write(set->state, 0, sizeof state, &state);
 }
 
 enum cln_status cln_engine_step(struct cln_engine *e, enum cln_engine_set set) {

@@ -31,8 +31,7 @@ struct cln_engine {
     struct ocl_buffer *values[CLN_VALUES_COUNT];
     struct ocl_buffer *gradient_partials, *chunks, *partials;
 
-    struct ocl_sequence *predict; /* once per evaluation: normalisation from the running averages */
-    struct ocl_sequence *repeat;  /* the training batch's forward pass once more, to diagnose */
+    struct ocl_sequence *repeat; /* the training batch's forward pass once more, to diagnose */
 };
 
 /* Floats of one of the buffers of values. */
@@ -44,7 +43,7 @@ struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage);
 /* Creates every buffer, with its initial content. On failure what exists stays for cln_engine_destroy. */
 enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) CLN_MUST_CHECK;
 
-/* The training step, and the two sequences of prediction. */
+/* The training step, and that of prediction. */
 enum cln_status cln_engine_create_training(struct cln_engine *e) CLN_MUST_CHECK;
 enum cln_status cln_engine_create_prediction(struct cln_engine *e) CLN_MUST_CHECK;
 /* The training batch's forward pass alone. */

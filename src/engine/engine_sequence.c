@@ -6,8 +6,8 @@
 #include "src/engine/optimizer.h"
 #include "src/engine/softmax_cross_entropy.h"
 
-static enum cln_status add_batch(struct cln_engine *e, const struct cln_engine_data *set) {
-    const struct cln_batch batch = {
+static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_engine_data *set) {
+    return (struct cln_batch){
         .in = e->image,
         .out = e->network->input,
         .pixels = set->pixels,
@@ -17,8 +17,12 @@ static enum cln_status add_batch(struct cln_engine *e, const struct cln_engine_d
         .x = e->x,
         .lane_labels = e->lane_labels,
     };
+}
+
+static enum cln_status add_batch(struct cln_engine *e, const struct cln_engine_data *set) {
+    const struct cln_batch batch = batch_of(e, set);
     e->plan.scope = NULL;
-    return cln_batch_next(&e->plan, &batch);
+    return cln_batch_begin(&e->plan, &batch);
 }
 
 static struct cln_stage_context stage_context(const struct cln_engine *e) {
@@ -49,8 +53,8 @@ static enum cln_status add_forward(struct cln_engine *e, bool training) {
     for (size_t s = 0; s < e->stage_count; s++) {
         char scope[32];
         set_scope(e, scope, s);
-        enum cln_status status =
-            cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s), training);
+        enum cln_status status = (training ? cln_stage_forward : cln_stage_predict)(&e->plan, &e->stages[s], &context,
+                                                                                    &e->buffers[s], input_of(e, s));
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", scope);
     }
@@ -70,7 +74,7 @@ static enum cln_status add_backward(struct cln_engine *e) {
     return CLN_OK;
 }
 
-static enum cln_status add_loss(struct cln_engine *e, bool training) {
+static enum cln_status add_loss(struct cln_engine *e, const struct cln_engine_data *set, bool training) {
     const size_t last = e->stage_count - 1;
     const struct cln_softmax_cross_entropy loss = {
         .classes = e->network->classes,
@@ -80,8 +84,10 @@ static enum cln_status add_loss(struct cln_engine *e, bool training) {
         .predicted = training ? NULL : e->predicted,
         .sums = e->loss_sums,
     };
+    const struct cln_batch batch = batch_of(e, set);
     e->plan.scope = NULL;
-    return cln_softmax_cross_entropy(&e->plan, &loss);
+    const enum cln_status status = cln_softmax_cross_entropy(&e->plan, &loss);
+    return status == CLN_OK ? cln_batch_end(&e->plan, &batch, e->loss_sums) : status;
 }
 
 static enum cln_status add_update(struct cln_engine *e) {
@@ -114,7 +120,7 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
     if (status == CLN_OK)
         status = add_forward(e, true);
     if (status == CLN_OK)
-        status = add_loss(e, true);
+        status = add_loss(e, set, true);
     if (status == CLN_OK)
         status = add_backward(e);
     if (status == CLN_OK)
@@ -124,21 +130,13 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
 
 enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
     struct cln_engine_data *set = &e->sets[CLN_TEST];
-    enum cln_status status = start_sequence(e, &e->predict, set);
-    const struct cln_stage_context context = stage_context(e);
-    for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
-        char scope[32];
-        set_scope(e, scope, s);
-        status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s]);
-    }
-    if (status == CLN_OK)
-        status = start_sequence(e, &set->step, set);
+    enum cln_status status = start_sequence(e, &set->step, set);
     if (status == CLN_OK)
         status = add_batch(e, set);
     if (status == CLN_OK)
         status = add_forward(e, false);
     if (status == CLN_OK)
-        status = add_loss(e, false);
+        status = add_loss(e, set, false);
     return status;
 }
 

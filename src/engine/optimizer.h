@@ -15,7 +15,7 @@ struct cln_optimizer {
     struct ocl_buffer *second_moments; /* Adam's v */
 };
 
-/* p, m, v from the gradient: kernels/adam.cl. */
+/* p, m, v from the gradient: kernels/adam.cl. Takes the step's factors from the state, as cln_batch_end left them. */
 enum cln_status cln_adam(struct cln_plan *plan, const struct cln_optimizer *g) CLN_MUST_CHECK;
 /* p and the momentum buffer: kernels/sgd.cl. */
 enum cln_status cln_sgd(struct cln_plan *plan, const struct cln_optimizer *g) CLN_MUST_CHECK;

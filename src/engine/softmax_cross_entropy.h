@@ -13,8 +13,7 @@ struct cln_softmax_cross_entropy {
     struct ocl_buffer *sums;      /* blocks × float2 */
 };
 
-/* Loss and hits per block; then either the gradient of the mean loss or the predicted classes; then the batch's
- * sums are added to the state's, and a loss that is not finite freezes the state. */
+/* Loss and hits per block → sums, for cln_batch_end; and either the gradient of the mean loss or the predicted classes. */
 enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan,
                                           const struct cln_softmax_cross_entropy *g) CLN_MUST_CHECK;
 

@@ -91,12 +91,13 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
     };
 }
 
-static struct cln_activate activate_of(const struct cln_stage *stage, const struct cln_stage_buffers *b) {
+/* `norm` is the stage's, of which the result keeps the address where there is one. */
+static struct cln_activate activate_of(const struct cln_stage *stage, const struct cln_stage_buffers *b,
+                                       const struct cln_norm *norm) {
     struct cln_activate g = {
         .activation = stage->activation,
         .pool = stage->pool,
-        .normal = b->normal,
-        .gradient = b->gradient,
+        .norm = stage->normalise ? norm : NULL,
         .z = b->z,
         .a = output_of(b),
         .chosen = b->chosen,
@@ -109,60 +110,76 @@ static struct cln_activate activate_of(const struct cln_stage *stage, const stru
     return g;
 }
 
-enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
-                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b,
-                                  struct ocl_buffer *x, bool training) {
-    const struct cln_weights weights = weights_of(stage, context);
-    const struct cln_partials partials = {.buffer = stage->normalise && training ? context->partials : NULL,
-                                          .splits = splits_of(plan, stage)};
-    enum cln_status status = CLN_OK;
+/* z, and where `partials` has a buffer the moments that the affine part can leave. */
+static enum cln_status affine_forward(struct cln_plan *plan, const struct cln_stage *stage, struct cln_weights weights,
+                                      struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
     switch (stage->affine) {
     case CLN_AFFINE_CONV2D:
-        status = cln_conv2d_forward(plan, &stage->conv2d, x, weights, b->z, partials);
-        break;
+        return cln_conv2d_forward(plan, &stage->conv2d, x, weights, z, partials);
     case CLN_AFFINE_LINEAR:
-        status = cln_linear_forward(plan, &stage->linear, x, weights, b->z, partials);
-        break;
+        return cln_linear_forward(plan, &stage->linear, x, weights, z, partials);
     case CLN_AFFINE_NONE:
-        status = cln_copy(plan, stage->z, x, b->z);
-        if (status == CLN_OK && partials.buffer)
-            status = cln_batchnorm_partials(plan, stage->z, b->z, partials);
         break;
     }
-    if (status == CLN_OK && partials.buffer) {
-        const struct cln_norm norm = norm_of(stage, context, b);
-        status = cln_batchnorm_statistics(plan, &norm, partials);
-    }
-    if (status == CLN_OK && !b->shares_output) {
-        const struct cln_activate activate = activate_of(stage, b);
-        status = cln_activate_forward(plan, &activate);
-    }
-    return status;
+    const enum cln_status status = cln_copy(plan, stage->z, x, z);
+    return status == CLN_OK && partials.buffer ? cln_batchnorm_partials(plan, stage->z, z, partials) : status;
 }
 
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
-                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
-    if (!stage->normalise)
-        return CLN_OK;
+                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                  struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
-    return cln_batchnorm_predict(plan, &norm);
+    const struct cln_activate activate = activate_of(stage, b, &norm);
+    enum cln_status status =
+        affine_forward(plan, stage, weights_of(stage, context), x, b->z, (struct cln_partials){NULL});
+    if (status == CLN_OK && !b->shares_output)
+        status = cln_activate_predict(plan, &activate);
+    return status;
+}
+
+enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                  struct ocl_buffer *x) {
+    const struct cln_norm norm = norm_of(stage, context, b);
+    const struct cln_activate activate = activate_of(stage, b, &norm);
+    const bool whole = stage->normalise && cln_activate_whole(plan, &activate);
+    /* Only a convolution has its z in registers long enough to be worth it where whole channels come next. */
+    const bool partials_wanted = stage->normalise && (!whole || stage->affine == CLN_AFFINE_CONV2D);
+    const struct cln_partials partials = {.buffer = partials_wanted ? context->partials : NULL,
+                                          .splits = splits_of(plan, stage)};
+    enum cln_status status = affine_forward(plan, stage, weights_of(stage, context), x, b->z, partials);
+    if (status == CLN_OK && whole)
+        return cln_channel_forward(plan, &activate, partials);
+    if (status == CLN_OK && stage->normalise)
+        status = cln_batchnorm_statistics(plan, &norm, partials);
+    if (status == CLN_OK && !b->shares_output)
+        status = cln_activate_forward(plan, &activate);
+    return status;
+}
+
+/* Where a tensor's gradient goes; no buffer where the stage has no such tensor. */
+static struct cln_slices slices_of(const struct cln_stage_context *context, int tensor) {
+    return tensor < 0 ? (struct cln_slices){NULL} : context->slices[tensor];
 }
 
 /* From da to dz, with the gradients of γ and β, or of the bias where no batch norm makes it zero. */
 static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_stage *stage,
                                      const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
     const bool biased = !stage->normalise && stage->bias >= 0;
-    const struct cln_activate activate = activate_of(stage, b);
+    const struct cln_norm norm = norm_of(stage, context, b);
+    const struct cln_activate activate = activate_of(stage, b, &norm);
+    const struct cln_slices gamma = slices_of(context, stage->gamma);
+    const struct cln_slices beta = slices_of(context, stage->normalise ? stage->beta : stage->bias);
     const struct cln_partials sums = {.buffer = context->partials, .splits = 1};
-    enum cln_status status = CLN_OK;
-    if (!b->shares_output || biased)
-        status = cln_activate_backward(plan, &activate, sums);
-    if (status == CLN_OK && stage->normalise) {
-        const struct cln_norm norm = norm_of(stage, context, b);
-        status = cln_batchnorm_backward(plan, &norm, sums, context->slices[stage->gamma], context->slices[stage->beta]);
-    }
+    if (b->shares_output && !biased)
+        return CLN_OK;
+    if (cln_activate_whole(plan, &activate))
+        return cln_channel_backward(plan, &activate, gamma, beta, !b->shares_output);
+    enum cln_status status = cln_activate_backward(plan, &activate, sums);
+    if (status == CLN_OK && stage->normalise)
+        status = cln_batchnorm_backward(plan, &norm, sums, gamma, beta);
     if (status == CLN_OK && biased)
-        status = cln_bias_gradient(plan, stage->z, sums, context->slices[stage->bias]);
+        status = cln_bias_gradient(plan, stage->z, sums, beta);
     if (status == CLN_OK && !b->shares_output)
         status = cln_activate_spread(plan, &activate);
     return status;

@@ -32,15 +32,15 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
                                          const struct cln_stage *stage) CLN_MUST_CHECK;
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers);
 
-/* a from x. In prediction the stage's `normal` must have been made by cln_stage_predict. */
+/* a from x in training: batch norm by the batch's statistics, which the running averages take in. */
 enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
-                                  struct ocl_buffer *x, bool training) CLN_MUST_CHECK;
+                                  struct ocl_buffer *x) CLN_MUST_CHECK;
 
-/* Prediction's normalisation from the running averages; nothing where the stage has no batch norm. */
+/* a from x in prediction: batch norm by the running averages. */
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
-                                  const struct cln_stage_context *context,
-                                  const struct cln_stage_buffers *buffers) CLN_MUST_CHECK;
+                                  const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
+                                  struct ocl_buffer *x) CLN_MUST_CHECK;
 
 /* From da: partial gradients of every parameter, and dx (NULL: not wanted). */
 enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage *stage,

@@ -11,6 +11,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"lanes", 0, 1024, 0, "samples of a block: vector times a power of two; 0: vector"},
     {"accumulators", 0, 64, 0, "vectors of a register tile; 0: 24 where vector is 16, else 12"},
     {"groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit"},
+    {"whole_channels", 0, 1 << 20, 0,
+     "channels from which on a work-group takes whole ones, so that launches are fewer; 0: 3 per compute unit"},
     {"iterations", 0, 1 << 30, 0,
      "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit"},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
@@ -56,6 +58,10 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     if (groups == 0)
         groups = 8 * (long)device->compute_units;
 
+    long whole_channels = ocl_profile_value(profile, "whole_channels");
+    if (whole_channels == 0)
+        whole_channels = 3 * (long)device->compute_units;
+
     const long iterations = ocl_profile_value(profile, "iterations");
 
     bool gemm = ocl_profile_value(profile, "linear_gemm") != 0;
@@ -69,6 +75,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .lanes = (int)lanes,
         .accumulators = (int)accumulators,
         .groups = (int)groups,
+        .whole_channels = (int)whole_channels,
         .iterations = iterations > 0 ? (int)iterations : INT_MAX,
         .fma = ocl_profile_value(profile, "fma") != 0,
         .linear_gemm = gemm,

@@ -13,6 +13,7 @@ struct cln_tuning {
     int lanes;        /* samples of a block: vector times a power of two */
     int accumulators; /* vectors of a register tile */
     int groups;       /* work-groups that a launch should have, so that every compute unit is busy */
+    int whole_channels; /* channels from which on a work-group takes whole ones */
     int iterations;   /* most loop iterations of a work-item */
     bool fma;         /* multiply-adds are fused */
     bool linear_gemm; /* linear layers through CLBlast */

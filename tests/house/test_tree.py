@@ -19,8 +19,9 @@ MAY_INCLUDE = {
     "src": {"host", "src/model", "src/data", "src/train"},  # clenet.h, the public face
     "examples": set(),  # <clenet.h> alone
 }
-# Operations stand alone, but for: a linear layer through CLBlast has its statistics launched apart.
-OPERATION_MAY_INCLUDE = {"linear": {"batchnorm"}}
+# Operations stand alone, but for batch norm: a linear layer through CLBlast has its statistics launched apart, and
+# whole channels are normalised where their statistics are worked out.
+OPERATION_MAY_INCLUDE = {"linear": {"batchnorm"}, "activate": {"batchnorm"}}
 OPENCL_NAME = re.compile(r"\b(?:cl_\w+|CL_\w+|cl[A-Z]\w*|CLBlast\w*|clblast\w*)|<(?:CL|OpenCL)/|<clblast")
 PRINTING = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort)\s*\(|\b(?:stdout|stderr)\b")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
