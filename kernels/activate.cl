@@ -40,19 +40,25 @@
 
 static inline floatv normalised(floatv z, float4 normal) { return NORMALISE ? multiply_add(z - normal.x, normal.z, normal.w) : z; }
 
-/* a from z, of one plane. A maximum also leaves, per window, the z of its winner and where in the window that was;
- * not in prediction, where `chosen` is NULL. */
-static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, __global floatv *chosen,
-                                 __global ushortv *winner) {
+/* a from z, of one plane. In training a maximum also leaves, per window, the z of its winner and where in the window that
+ * was. It is looked for among z itself, of either sign as the scale has it, and only the winner is normalised: rounding
+ * keeps the order. NaN has to win, as in PyTorch, and to stay; in training with batch norm a single one has made the
+ * whole channel NaN before. */
+static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
+                                 __global floatv *chosen, __global ushortv *winner) {
+#if POOL == POOL_MAX
+    const bool nan_stays = !(training && NORMALISE);
+    const float direction = NORMALISE ? sign(n.z) : 1.0f;
+#endif
     for (int r = 0; r < OUT_H; r++)
         for (int c = 0; c < OUT_W; c++) {
             const int at = (r * OUT_W + c) * GROUP;
 #if POOL == POOL_NONE
             a[at] = activation(normalised(in[(r * IN_W + c) * GROUP], n));
-#else
-            floatv best = POOL == POOL_MAX ? (floatv)-INFINITY : (floatv)0.0f;
-            floatv best_z = (floatv)0.0f;
+#elif POOL == POOL_MAX
+            floatv first = (floatv)0.0f, best = (floatv)-INFINITY;
             intv best_at = (intv)0;
+            bool any = false; /* without edges this is known by constant */
 #pragma unroll
             for (int u = 0; u < POOL_H; u++)
 #pragma unroll
@@ -60,26 +66,35 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
                     const int row = r * STRIDE_H - PADDING_H + u, column = c * STRIDE_W - PADDING_W + v;
                     if (POOL_EDGES && !(inside(row, IN_H) && inside(column, IN_W)))
                         continue;
-                    const floatv value = in[(row * IN_W + column) * GROUP];
-                    const floatv y = normalised(value, n);
-#if POOL == POOL_MAX
-                    const intv better = (y > best) | (y != y); /* NaN passes, as in PyTorch */
-                    best = select(best, y, better);
-                    best_z = select(best_z, value, better);
+                    const floatv z = in[(row * IN_W + column) * GROUP], value = z * direction;
+                    if (!any) {
+                        first = z;
+                        best = value;
+                        best_at = (intv)(u * POOL_W + v);
+                        any = true;
+                        continue;
+                    }
+                    const intv better = nan_stays ? (value > best) | (value != value) : value > best;
+                    best = select(best, value, better);
                     best_at = select(best_at, (intv)(u * POOL_W + v), better);
-#else
-                    best += activation(y);
-#endif
                 }
-#if POOL == POOL_MAX
-            a[at] = activation(best);
-            if (chosen) {
+            const floatv best_z = direction == 0.0f ? first : best * direction; /* a scale of 0 makes all of them equal */
+            a[at] = activation(normalised(best_z, n));
+            if (training) {
                 chosen[at] = best_z;
                 winner[at] = convert_ushortv(best_at);
             }
 #else
-            a[at] = best * (1.0f / (POOL_H * POOL_W));
-#endif
+            floatv sum = (floatv)0.0f;
+#pragma unroll
+            for (int u = 0; u < POOL_H; u++)
+#pragma unroll
+                for (int v = 0; v < POOL_W; v++) {
+                    const int row = r * STRIDE_H - PADDING_H + u, column = c * STRIDE_W - PADDING_W + v;
+                    if (!POOL_EDGES || (inside(row, IN_H) && inside(column, IN_W)))
+                        sum += activation(normalised(in[(row * IN_W + column) * GROUP], n));
+                }
+            a[at] = sum * (1.0f / (POOL_H * POOL_W));
 #endif
         }
 }
@@ -167,7 +182,7 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
         const float4 n = NORMALISE ? batchnorm_normal(running[mean_offset + channel], running[variance_offset + channel],
                                                       parameters[gamma_offset + channel], parameters[beta_offset + channel])
                                    : (float4)0.0f;
-        plane_forward(z + Z_PLANE(block, channel), n, a + A_PLANE(block, channel), 0, 0);
+        plane_forward(z + Z_PLANE(block, channel), n, a + A_PLANE(block, channel), false, 0, 0);
     }
 }
 
@@ -181,8 +196,8 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
     const int first = (int)get_group_id(0) * CHANNELS_PER_ITEM;
     for (int channel = first; channel < min(first + CHANNELS_PER_ITEM, CHANNELS); channel++) {
         const size_t out = A_PLANE(block, channel);
-        plane_forward(z + Z_PLANE(block, channel), NORMALISE ? normal[channel] : (float4)0.0f, a + out, chosen + out,
-                      winner + out);
+        plane_forward(z + Z_PLANE(block, channel), NORMALISE ? normal[channel] : (float4)0.0f, a + out, true,
+                      chosen + out, winner + out);
     }
 }
 
@@ -287,7 +302,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
         }
         for (int block = 0; block < blocks; block++) {
             const size_t out = A_PLANE(block, channel);
-            plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, chosen + out, winner + out);
+            plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, true, chosen + out, winner + out);
         }
     }
 }

@@ -53,12 +53,11 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
 
-    __global const float *weight[FORWARD_CHANNELS];
+    __global const float *weight = parameters + weight_offset + o0 * (IN_C * KERNEL_H * KERNEL_W);
     floatv bias[FORWARD_CHANNELS];
 #pragma unroll
     for (int o = 0; o < FORWARD_CHANNELS; o++) {
         const int channel = min(o0 + o, OUT_C - 1);
-        weight[o] = parameters + weight_offset + channel * (IN_C * KERNEL_H * KERNEL_W);
         bias[o] = HAS_BIAS ? parameters[bias_offset + channel] : 0.0f;
     }
 
@@ -93,7 +92,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                     for (int v = 0; v < KERNEL_W; v++)
 #pragma unroll
                         for (int o = 0; o < FORWARD_CHANNELS; o++) {
-                            const floatv w = weight[o][tap + v];
+                            const floatv w = weight[(OUT_C % FORWARD_CHANNELS == 0 ? o : min(o, OUT_C - 1 - o0)) * (IN_C * KERNEL_H * KERNEL_W) + tap + v];
 #pragma unroll
                             for (int c = 0; c < FORWARD_COLUMNS; c++)
                                 acc[o][c] = multiply_add(w, in[c * STRIDE_W + v], acc[o][c]);
@@ -161,6 +160,30 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
  * Groups: (input-channel tiles, blocks, row ranges). */
 #define DATA_FIRST (-CEIL_DIV(KERNEL_W - 1, STRIDE_W))
 #define DATA_LAST ((DATA_COLUMNS - 1 + PADDING_W) / STRIDE_W)
+#define DATA_TILES CEIL_DIV(IN_W, DATA_COLUMNS)
+
+/* acc[i][c] += w d for every tap of a kernel row, from `taps` of the first channel on, and every dz of a row that
+ * reaches the tile whose column 0 lies at j0. `checked`: some of those may lie outside. */
+static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], __global const float *taps, int i0,
+                                 __global const floatv *line, int j0, bool checked) {
+#pragma unroll
+    for (int v = 0; v < KERNEL_W; v++) {
+        floatv w[DATA_CHANNELS];
+#pragma unroll
+        for (int i = 0; i < DATA_CHANNELS; i++)
+            w[i] = taps[(IN_C % DATA_CHANNELS == 0 ? i : min(i, IN_C - 1 - i0)) * (KERNEL_H * KERNEL_W) + v];
+#pragma unroll
+        for (int j = DATA_FIRST; j <= DATA_LAST; j++) {
+            const int c = j * STRIDE_W + v - PADDING_W;
+            if (c < 0 || c >= DATA_COLUMNS || (checked && !inside(j0 + j, OUT_W)))
+                continue;
+            const floatv d = line[(j0 + j) * GROUP];
+#pragma unroll
+            for (int i = 0; i < DATA_CHANNELS; i++)
+                acc[i][c] = multiply_add(w[i], d, acc[i][c]);
+        }
+    }
+}
 
 __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
                                    const int weight_offset, __global floatv *restrict dx,
@@ -174,13 +197,14 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
     dz += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
     dx += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
 
-    __global const float *weight[DATA_CHANNELS];
-#pragma unroll
-    for (int i = 0; i < DATA_CHANNELS; i++)
-        weight[i] = parameters + weight_offset + min(i0 + i, IN_C - 1) * (KERNEL_H * KERNEL_W);
+    __global const float *weight = parameters + weight_offset + i0 * (KERNEL_H * KERNEL_W);
 
     for (int h = first_row; h < end_row; h++) {
-        for (int c0 = 0; c0 < IN_W; c0 += DATA_COLUMNS) {
+#if DATA_TILES <= 8 /* then which products there are is known by constant, and the checks below vanish */
+#pragma unroll
+#endif
+        for (int tile = 0; tile < DATA_TILES; tile++) {
+            const int c0 = tile * DATA_COLUMNS, j0 = c0 / STRIDE_W;
             floatv acc[DATA_CHANNELS][DATA_COLUMNS];
 #pragma unroll
             for (int i = 0; i < DATA_CHANNELS; i++)
@@ -195,24 +219,11 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                     if (above < 0 || r * STRIDE_H != above || r >= OUT_H)
                         continue;
                     __global const floatv *line = dz + ((o * OUT_H + r) * OUT_W) * GROUP;
-                    const int tap = (o * IN_C * KERNEL_H + u) * KERNEL_W;
-                    /* With a single tile c0 is 0 by constant, and the checks below vanish. */
-                    const int j0 = DATA_COLUMNS >= IN_W ? 0 : c0 / STRIDE_W;
-#pragma unroll
-                    for (int j = DATA_FIRST; j <= DATA_LAST; j++) {
-                        if (!inside(j0 + j, OUT_W))
-                            continue;
-                        const floatv d = line[(j0 + j) * GROUP];
-#pragma unroll
-                        for (int v = 0; v < KERNEL_W; v++) {
-                            const int c = j * STRIDE_W + v - PADDING_W;
-                            if (c >= 0 && c < DATA_COLUMNS) {
-#pragma unroll
-                                for (int i = 0; i < DATA_CHANNELS; i++)
-                                    acc[i][c] = multiply_add((floatv)weight[i][tap + v], d, acc[i][c]);
-                            }
-                        }
-                    }
+                    __global const float *taps = weight + (o * IN_C * KERNEL_H + u) * KERNEL_W;
+                    if (DATA_TILES > 8 && j0 + DATA_FIRST >= 0 && j0 + DATA_LAST < OUT_W)
+                        data_products(acc, taps, i0, line, j0, false);
+                    else
+                        data_products(acc, taps, i0, line, j0, true);
                 }
             }
 

@@ -123,6 +123,22 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, __global 
         }
 }
 
+static inline void weight_products(floatv *acc, __global const floatv *x, __global const floatv *dz, int block, int i0, int o0) {
+            __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
+            __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
+            floatv out[WEIGHT_OUT];
+#pragma unroll
+            for (int o = 0; o < WEIGHT_OUT; o++)
+                out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
+#pragma unroll
+            for (int i = 0; i < WEIGHT_IN; i++) {
+                const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
+#pragma unroll
+                for (int o = 0; o < WEIGHT_OUT; o++)
+                    acc[o * WEIGHT_IN + i] = multiply_add(out[o], value, acc[o * WEIGHT_IN + i]);
+            }
+}
+
 /* dW[o,i] = sum_n dz[n,o] x[n,i]: tile after tile of vector accumulators over blocks, summed across lanes once at the
  * end. The last block of a slice comes first, so that its dead lanes can be cleared from the accumulators before any
  * other block adds to them. Groups: (input features / WEIGHT_RUN, output-feature tiles, slices of the blocks). */
@@ -142,32 +158,24 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
         for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
             acc[k] = (floatv)0.0f;
 
-        for (int block = end_block - 1; block >= first_block; block--) {
-            __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
-            __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
-            floatv out[WEIGHT_OUT];
+        int block = end_block - 1;
+        if (block >= first_block && live_count(block, count) < LANES) {
+            weight_products(acc, x, dz, block, i0, o0);
+            const intv mask = live_lanes(block, count);
 #pragma unroll
-            for (int o = 0; o < WEIGHT_OUT; o++)
-                out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
-#pragma unroll
-            for (int i = 0; i < WEIGHT_IN; i++) {
-                const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
-#pragma unroll
-                for (int o = 0; o < WEIGHT_OUT; o++)
-                    acc[o * WEIGHT_IN + i] = multiply_add(out[o], value, acc[o * WEIGHT_IN + i]);
-            }
-            if (live_count(block, count) < LANES) {
-                const intv mask = live_lanes(block, count);
-#pragma unroll
-                for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
-                    acc[k] = live(acc[k], mask);
-            }
+            for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
+                acc[k] = live(acc[k], mask);
+            block--;
         }
+        for (; block >= first_block; block--)
+            weight_products(acc, x, dz, block, i0, o0);
 
         lane_barrier(); /* the tile before has been read */
+        float sum[WEIGHT_OUT * WEIGHT_IN];
+        vector_sums(acc, WEIGHT_OUT * WEIGHT_IN, sum);
 #pragma unroll
         for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
-            lane_put(k, vector_sum(acc[k]));
+            lane_put(k, sum[k]);
         lane_barrier();
         LANE_TOTALS(k, WEIGHT_OUT * WEIGHT_IN) {
             const int o = o0 + k / WEIGHT_IN, i = i0 + k % WEIGHT_IN;

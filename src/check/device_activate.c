@@ -12,6 +12,7 @@ struct activate_case {
     bool normalise;
     struct cln_pool2d pool; /* `out` follows */
     bool flat;              /* all z equal: every window is a tie */
+    bool no_scale;          /* γ is 0, so that all y are equal where z is not */
 };
 
 #define NONE(c, h, w)                                                                                                  \
@@ -42,6 +43,7 @@ static const struct activate_case cases[] = {
      true,
      POOL(AVERAGE, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
     {{"all equal", 3, {3}}, CLN_SIGMOID, true, POOL(MAX, 1, 5, 5, 3, 3, 1, 1, 1, 1), true},
+    {{"scale 0", 3, {3}, .quick = true}, CLN_SIGMOID, true, POOL(MAX, 2, 5, 4, 3, 2, 2, 1, 1, 0), .no_scale = true},
 };
 
 struct probes {
@@ -169,6 +171,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const size_t n = (size_t)b->count, channels = (size_t)g.in.channels, out = n * cln_shape_count(g.out);
     const double *z = quarters(b, n * cln_shape_count(g.in), c->flat), *da = cln_rig_random(b, out, 0, 1);
     double *normal = cln_rig_random(b, 4 * channels, 0.5, 1.5); /* of either sign */
+    for (size_t i = 0; i < channels && c->no_scale; i++)
+        normal[4 * i + 2] = 0;
     const struct inputs inputs = {c, g, z, da, normal, cln_rig_random(b, 4 * channels, 0, 1)};
 
     const struct probes p = {

@@ -29,12 +29,12 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
 /* dz over z, from da as cln_activate_backward left it and norm->gradient. */
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* Whether a work-group takes whole channels, so that one launch reduces them and goes on: the next two. There have to be
- * channels for every compute unit (tuning.whole_channels). */
+/* Whether a work-group takes whole channels, so that one launch reduces them and goes on: the next two. There have to
+ * be channels for every compute unit (tuning.whole_channels). */
 bool cln_activate_whole(const struct cln_plan *plan, const struct cln_activate *g);
 
-/* Training, with batch norm: moments, from `partials` or (NULL buffer) from z → norm->normal; the running averages move;
- * then as cln_activate_forward. */
+/* Training, with batch norm: moments, from `partials` or (NULL buffer) from z → norm->normal; the running averages
+ * move; then as cln_activate_forward. */
 enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_activate *g,
                                     struct cln_partials partials) CLN_MUST_CHECK;
 

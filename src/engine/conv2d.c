@@ -1,6 +1,8 @@
 /* Convolution: tile shapes from geometry and tuning, then one launch each. */
 #include "src/engine/conv2d.h"
 
+#include <math.h>
+
 /* Register tiles and work splits, per kernel. Loop iterations are counted as if no loop were unrolled. */
 struct tiles {
     int forward_channels, forward_columns, forward_rows;
@@ -8,13 +10,77 @@ struct tiles {
     int weight_channels, weight_taps, block_slices, row_slices;
 };
 
+/* Registers that hold a tile's accumulators, a row of what they multiply, and a factor. */
+static int registers_of(const struct cln_plan *plan) {
+    return cln_max(3, plan->tuning.accumulators * 4 / 3);
+}
+
+/* Cycles that a tile's products take where two multiply-adds and two loads start in a cycle and a sum waits 4.5 cycles
+ * for its next term, which is near enough to the CPUs at hand to tell tiles apart; of two that are even, the one with
+ * fewer loads. */
+static double tile_cycles(double products, double longest_sum, double loads) {
+    return fmax(fmax(products / 2, 4.5 * longest_sum), loads / 2) + 0.15 * loads;
+}
+
+enum { MOST_CHANNELS = 4 }; /* of a tile: more of them take the scalar registers for their weights */
+
+/* The tile of the forward pass: for every kernel row each of its columns takes `kernel_w` products per channel. */
+static void choose_forward_tile(struct tiles *t, const struct cln_plan *plan, const struct cln_conv2d *g) {
+    double best = INFINITY;
+    for (int channels = 1; channels <= cln_min(MOST_CHANNELS, g->out.channels); channels++)
+        for (int columns = 1; columns <= g->out.width && (channels + 1) * columns < registers_of(plan); columns++) {
+            const double loads = channels * g->kernel_w + (columns - 1) * g->stride_w + g->kernel_w;
+            const double cost = tile_cycles((double)channels * columns * g->kernel_w, g->kernel_w, loads) *
+                                cln_ceil_div(g->out.channels, channels) * cln_ceil_div(g->out.width, columns);
+            if (cost < best) {
+                best = cost;
+                t->forward_channels = channels;
+                t->forward_columns = columns;
+            }
+        }
+}
+
+/* Products that column `w` of dx takes from a row of dz. */
+static int products_at(const struct cln_conv2d *g, int w) {
+    int count = 0;
+    for (int v = 0; v < g->kernel_w && w < g->in.width; v++) {
+        const int from = w + g->padding_w - v;
+        count += from >= 0 && from % g->stride_w == 0 && from / g->stride_w < g->out.width;
+    }
+    return count;
+}
+
+/* The tile of the data gradient, a multiple of the stride wide: columns at a border take fewer products. */
+static void choose_data_tile(struct tiles *t, const struct cln_plan *plan, const struct cln_conv2d *g) {
+    double best = INFINITY;
+    for (int channels = 1; channels <= cln_min(MOST_CHANNELS, g->in.channels); channels++)
+        for (int columns = g->stride_w; columns == g->stride_w || (columns < g->in.width + g->stride_w &&
+                                                                   (channels + 1) * columns < registers_of(plan));
+             columns += g->stride_w) {
+            double cost = 0;
+            for (int first = 0; first < g->in.width; first += columns) {
+                int products = 0, longest = 0;
+                for (int c = 0; c < columns; c++) {
+                    products += products_at(g, first + c);
+                    longest = cln_max(longest, products_at(g, first + c));
+                }
+                cost += tile_cycles(products * channels, longest,
+                                    channels * g->kernel_w + (double)(columns + g->kernel_w) / g->stride_w);
+            }
+            cost *= cln_ceil_div(g->in.channels, channels);
+            if (cost < best) {
+                best = cost;
+                t->data_channels = channels;
+                t->data_columns = columns;
+            }
+        }
+}
+
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
     const int budget = plan->tuning.accumulators;
     struct tiles t;
 
-    /* Forward: channels share inputs, columns share weights; a tile near 6 × 4 balances their loads. */
-    t.forward_channels = cln_even_tile(g->out.channels, budget >= 24 ? 6 : budget >= 8 ? 4 : 2);
-    t.forward_columns = cln_even_tile(g->out.width, cln_max(1, budget / t.forward_channels));
+    choose_forward_tile(&t, plan, g);
     const int span = (t.forward_columns - 1) * g->stride_w + g->kernel_w;
     const double forward_row = cln_ceil_div(g->out.width, t.forward_columns) * (double)g->in.channels * g->kernel_h *
                                (span + g->kernel_w * (t.forward_channels * (t.forward_columns + 2) + 1));
@@ -22,10 +88,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
         g->out.height, cln_plan_splits(plan, g->out.height,
                                        cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks, forward_row));
 
-    /* Data: a row, or an even part of it, in registers; a multiple of the stride. */
-    const int strides = cln_ceil_div(g->in.width, g->stride_w);
-    t.data_columns = g->stride_w * cln_even_tile(strides, cln_max(1, budget / g->stride_w));
-    t.data_channels = cln_even_tile(g->in.channels, cln_max(1, budget / t.data_columns));
+    choose_data_tile(&t, plan, g);
     const double data_row = cln_ceil_div(g->in.width, t.data_columns) * (double)g->out.channels * g->kernel_h *
                             (t.data_columns + g->kernel_w) * (g->kernel_w * (t.data_channels + 1) + 2);
     t.data_rows = cln_ceil_div(

@@ -23,10 +23,10 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
     struct tiles t;
-    t.blocks = cln_even_tile(plan->blocks, budget >= 8 ? 4 : 2);
+    t.blocks = cln_even_tile(plan->blocks, budget >= 24 ? 4 : 2);
     const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.groups);
     t.features = cln_even_tile(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
-    t.weight_out = cln_even_tile(g->out_features, cln_min(4, budget));
+    t.weight_out = cln_even_tile(g->out_features, cln_min(budget >= 24 ? 6 : 5, budget));
     t.weight_in = cln_even_tile(g->in_features, cln_max(1, budget / t.weight_out));
     const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);
     const int in_tiles = cln_ceil_div(g->in_features, t.weight_in);

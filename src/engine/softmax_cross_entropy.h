@@ -13,7 +13,8 @@ struct cln_softmax_cross_entropy {
     struct ocl_buffer *sums;      /* blocks × float2 */
 };
 
-/* Loss and hits per block → sums, for cln_batch_end; and either the gradient of the mean loss or the predicted classes. */
+/* Loss and hits per block → sums, for cln_batch_end; and either the gradient of the mean loss or the predicted classes.
+ */
 enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan,
                                           const struct cln_softmax_cross_entropy *g) CLN_MUST_CHECK;
 

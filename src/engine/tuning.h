@@ -9,14 +9,14 @@ extern const struct ocl_profile_key cln_tuning_keys[];
 extern const size_t cln_tuning_key_count;
 
 struct cln_tuning {
-    int vector;       /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
-    int lanes;        /* samples of a block: vector times a power of two */
-    int accumulators; /* vectors of a register tile */
-    int groups;       /* work-groups that a launch should have, so that every compute unit is busy */
+    int vector;         /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
+    int lanes;          /* samples of a block: vector times a power of two */
+    int accumulators;   /* vectors of a register tile */
+    int groups;         /* work-groups that a launch should have, so that every compute unit is busy */
     int whole_channels; /* channels from which on a work-group takes whole ones */
-    int iterations;   /* most loop iterations of a work-item */
-    bool fma;         /* multiply-adds are fused */
-    bool linear_gemm; /* linear layers through CLBlast */
+    int iterations;     /* most loop iterations of a work-item */
+    bool fma;           /* multiply-adds are fused */
+    bool linear_gemm;   /* linear layers through CLBlast */
 };
 
 /* CLN_INVALID where lanes and vector do not go together or the device cannot hold such a work-group. */
