@@ -243,8 +243,8 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 /* dW[o,i,u,v] = sum over n, r, c of dz[n,o,r,c] x[n, i, r*STRIDE_H - PADDING_H + u, c*STRIDE_W - PADDING_W + v],
  * for a tile of output channels and of taps along a kernel row. A slice sums a part of the blocks and of the rows
  * into partial sums of its own: gradients[base + slice*stride + …]; they are added up in the optimizer's launch.
- * Groups: (output-channel tiles, input channels, slices). The last block of a slice comes first, so that its dead
- * lanes can be cleared from the accumulators before any other block adds to them. */
+ * A block at a time, tap after tap, while it is in the nearest cache; so the sums wait in memory, and only there dead
+ * lanes have to be left out. Groups: (output-channel tiles, input channels, slices). */
 #define TAP_TILES CEIL_DIV(KERNEL_W, WEIGHT_TAPS)
 #define WEIGHT_EDGES (PADDING_W > 0 || KERNEL_W % WEIGHT_TAPS != 0)
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
@@ -264,18 +264,22 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
     x += lane_group();
     dz += lane_group();
 
-    for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++) {
-        const int u = tile / TAP_TILES, v0 = tile % TAP_TILES * WEIGHT_TAPS;
-        floatv acc[WEIGHT_CHANNELS][WEIGHT_TAPS];
+    floatv total[KERNEL_H * TAP_TILES][WEIGHT_CHANNELS * WEIGHT_TAPS];
+    for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++)
 #pragma unroll
-        for (int o = 0; o < WEIGHT_CHANNELS; o++)
-#pragma unroll
-            for (int v = 0; v < WEIGHT_TAPS; v++)
-                acc[o][v] = (floatv)0.0f;
+        for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+            total[tile][k] = (floatv)0.0f;
 
-        for (int block = end_block - 1; block >= first_block; block--) {
-            __global const floatv *in = x + ((size_t)block * IN_C + i) * (IN_H * IN_W) * GROUP;
-            __global const floatv *gradient = dz + (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP;
+    for (int block = first_block; block < end_block; block++) {
+        __global const floatv *in = x + ((size_t)block * IN_C + i) * (IN_H * IN_W) * GROUP;
+        __global const floatv *gradient = dz + (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP;
+        const bool all_live = live_count(block, count) == LANES;
+        for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++) {
+            const int u = tile / TAP_TILES, v0 = tile % TAP_TILES * WEIGHT_TAPS;
+            floatv acc[WEIGHT_CHANNELS * WEIGHT_TAPS];
+#pragma unroll
+            for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+                acc[k] = (floatv)0.0f;
             for (int r = slice_row; r < slice_end; r++) {
                 const int row = r * STRIDE_H - PADDING_H + u;
                 if (PADDING_H > 0 && !inside(row, IN_H))
@@ -298,33 +302,38 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
                             !WEIGHT_EDGES || inside(column + s, IN_W) ? line[s * GROUP] : (floatv)0.0f;
 #pragma unroll
                         for (int o = 0; o < WEIGHT_CHANNELS; o++)
-                            acc[o][v] = multiply_add(out[o], value, acc[o][v]);
+                            acc[o * WEIGHT_TAPS + v] = multiply_add(out[o], value, acc[o * WEIGHT_TAPS + v]);
                     }
                 }
             }
-            if (live_count(block, count) < LANES) {
+            if (all_live) {
+#pragma unroll
+                for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+                    total[tile][k] += acc[k];
+            } else {
                 const intv mask = live_lanes(block, count);
 #pragma unroll
-                for (int o = 0; o < WEIGHT_CHANNELS; o++)
-#pragma unroll
-                    for (int v = 0; v < WEIGHT_TAPS; v++)
-                        acc[o][v] = live(acc[o][v], mask);
+                for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+                    total[tile][k] += live(acc[k], mask);
             }
         }
+    }
 
+    for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++) {
+        const int u = tile / TAP_TILES, v0 = tile % TAP_TILES * WEIGHT_TAPS;
+        float sum[WEIGHT_CHANNELS * WEIGHT_TAPS];
+        vector_sums(total[tile], WEIGHT_CHANNELS * WEIGHT_TAPS, sum);
         lane_barrier(); /* the tile before has been read */
 #pragma unroll
-        for (int o = 0; o < WEIGHT_CHANNELS; o++)
-#pragma unroll
-            for (int v = 0; v < WEIGHT_TAPS; v++)
-                lane_put(o * WEIGHT_TAPS + v, vector_sum(acc[o][v]));
+        for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+            lane_put(k, sum[k]);
         lane_barrier();
         LANE_TOTALS(k, WEIGHT_CHANNELS * WEIGHT_TAPS) {
             const int o = o0 + k / WEIGHT_TAPS, v = v0 + k % WEIGHT_TAPS;
-            float total = lane_share(k, 0);
-            lane_total(total, k);
+            float whole = lane_share(k, 0);
+            lane_total(whole, k);
             if (o < OUT_C && v < KERNEL_W)
-                gradients[base + slice * stride + ((o * IN_C + i) * KERNEL_H + u) * KERNEL_W + v] = total;
+                gradients[base + slice * stride + ((o * IN_C + i) * KERNEL_H + u) * KERNEL_W + v] = whole;
         }
     }
 }

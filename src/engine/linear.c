@@ -19,6 +19,19 @@ static double weight_tile(int blocks, struct tiles t) {
     return (blocks + 3.0) * (t.weight_in + 1) * (t.weight_out + 2);
 }
 
+static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) {
+    return 2.0 * plan->batch_size * g->in_features * g->out_features;
+}
+
+/* x and z, or their gradients, of the whole batch. */
+static double value_bytes(const struct cln_plan *plan, const struct cln_linear *g) {
+    return (double)sizeof(float) * plan->batch_size * (g->in_features + g->out_features);
+}
+
+static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) {
+    return value_bytes(plan, g) + (double)sizeof(float) * g->in_features * g->out_features;
+}
+
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
@@ -32,7 +45,8 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     const int in_tiles = cln_ceil_div(g->in_features, t.weight_in);
     const int runs = cln_plan_splits(plan, in_tiles, out_tiles, weight_tile(plan->blocks, t));
     t.weight_run = t.weight_in * cln_ceil_div(in_tiles, runs);
-    t.slices = cln_min(plan->blocks, cln_ceil_div(plan->tuning.groups, out_tiles * runs));
+    t.slices = cln_min(plan->blocks, cln_max(cln_ceil_div(plan->tuning.groups, out_tiles * runs),
+                                             cln_plan_cache_slices(plan, value_bytes(plan, g))));
     return t;
 }
 
@@ -57,15 +71,6 @@ static enum cln_status check(const struct cln_plan *plan, const struct cln_linea
         cln_ceil_div(t.weight_run, t.weight_in) * weight_tile(cln_ceil_div(plan->blocks, t.slices), t);
     const enum cln_status status = cln_plan_check_iterations(plan, "linear", depth * (t.features + 1) * (t.blocks + 1));
     return status == CLN_OK ? cln_plan_check_iterations(plan, "linear_backward_weights", weights) : status;
-}
-
-static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) {
-    return 2.0 * plan->batch_size * g->in_features * g->out_features;
-}
-
-static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) {
-    return (double)sizeof(float) *
-           ((double)plan->batch_size * (g->in_features + g->out_features) + (double)g->in_features * g->out_features);
 }
 
 /* One product per block of `lanes` columns, through CLBlast. */

@@ -48,6 +48,10 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
     return cln_min(total, cln_max(busy, needed < total ? (int)needed : total));
 }
 
+int cln_plan_cache_slices(const struct cln_plan *plan, double bytes) {
+    return (int)fmin(plan->blocks, ceil(bytes / (1024.0 * plan->tuning.cache)));
+}
+
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {
     if (iterations <= plan->tuning.iterations)
         return CLN_OK;

@@ -35,6 +35,10 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
  * every part and a unit costs `iterations` loop iterations: tuning.groups and tuning.iterations are kept. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
+/* How many slices of the batch a launch should go through one after the other, where every work-group reads its slice's
+ * share of `bytes` again: so many that a share stays in tuning.cache. */
+int cln_plan_cache_slices(const struct cln_plan *plan, double bytes);
+
 /* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
                                           double iterations) CLN_MUST_CHECK;

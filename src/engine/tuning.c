@@ -15,6 +15,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "channels from which on a work-group takes whole ones, so that launches are fewer; 0: 3 per compute unit"},
     {"iterations", 0, 1 << 30, 0,
      "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit"},
+    {"cache", 1, 1 << 20, 384, "KiB of cache that a work-group's compute unit has to itself"},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
     {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
 };
@@ -77,6 +78,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .groups = (int)groups,
         .whole_channels = (int)whole_channels,
         .iterations = iterations > 0 ? (int)iterations : INT_MAX,
+        .cache = (int)ocl_profile_value(profile, "cache"),
         .fma = ocl_profile_value(profile, "fma") != 0,
         .linear_gemm = gemm,
     };

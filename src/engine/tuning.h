@@ -15,6 +15,7 @@ struct cln_tuning {
     int groups;         /* work-groups that a launch should have, so that every compute unit is busy */
     int whole_channels; /* channels from which on a work-group takes whole ones */
     int iterations;     /* most loop iterations of a work-item */
+    int cache;          /* KiB that a slice of the batch should fit in */
     bool fma;           /* multiply-adds are fused */
     bool linear_gemm;   /* linear layers through CLBlast */
 };
