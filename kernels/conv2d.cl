@@ -43,6 +43,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                              const int statistics, __global float4 *restrict partials,
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
+    STAGED_WEIGHTS(1, FORWARD_CHANNELS *IN_C *KERNEL_H *KERNEL_W)
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -53,7 +54,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
 
-    __global const float *weight = parameters + weight_offset + o0 * (IN_C * KERNEL_H * KERNEL_W);
+    stage_weights(weight, parameters + weight_offset + o0 * (IN_C * KERNEL_H * KERNEL_W), 1,
+                  FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W, 0, (OUT_C - o0) * (IN_C * KERNEL_H * KERNEL_W));
     floatv bias[FORWARD_CHANNELS];
 #pragma unroll
     for (int o = 0; o < FORWARD_CHANNELS; o++) {
@@ -164,7 +166,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 
 /* acc[i][c] += w d for every tap of a kernel row, from `taps` of the first channel on, and every dz of a row that
  * reaches the tile whose column 0 lies at j0. `checked`: some of those may lie outside. */
-static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], __global const float *taps, int i0,
+static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], WEIGHTS *taps, int i0,
                                  __global const floatv *line, int j0, bool checked) {
 #pragma unroll
     for (int v = 0; v < KERNEL_W; v++) {
@@ -188,6 +190,7 @@ static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], __glob
 __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
                                    const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
+    STAGED_WEIGHTS(OUT_C, DATA_CHANNELS *KERNEL_H *KERNEL_W)
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
         return;
@@ -197,7 +200,9 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
     dz += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
     dx += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
 
-    __global const float *weight = parameters + weight_offset + i0 * (KERNEL_H * KERNEL_W);
+    stage_weights(weight, parameters + weight_offset + i0 * (KERNEL_H * KERNEL_W), OUT_C,
+                  DATA_CHANNELS * KERNEL_H * KERNEL_W, IN_C * KERNEL_H * KERNEL_W,
+                  (OUT_C * IN_C - i0) * (KERNEL_H * KERNEL_W));
 
     for (int h = first_row; h < end_row; h++) {
 #if DATA_TILES <= 8 /* then which products there are is known by constant, and the checks below vanish */
@@ -219,7 +224,8 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                     if (above < 0 || r * STRIDE_H != above || r >= OUT_H)
                         continue;
                     __global const floatv *line = dz + ((o * OUT_H + r) * OUT_W) * GROUP;
-                    __global const float *taps = weight + (o * IN_C * KERNEL_H + u) * KERNEL_W;
+                    WEIGHTS *taps = weight + o * STAGED_PITCH(IN_C * KERNEL_H * KERNEL_W, DATA_CHANNELS * KERNEL_H * KERNEL_W) +
+                                    u * KERNEL_W;
                     if (DATA_TILES > 8 && j0 + DATA_FIRST >= 0 && j0 + DATA_LAST < OUT_W)
                         data_products(acc, taps, i0, line, j0, false);
                     else

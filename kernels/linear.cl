@@ -16,15 +16,16 @@
 #define HAS_BIAS 1
 #endif
 
-/* acc[f][b] += sum_k matrix[(f0 + f)*row + k*column] x[block0 + b][k], for a tile of features and blocks.
- * Tiles that reach past the last feature or block read the last one again; the caller does not write those. */
-static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], __global const float *matrix, int row, int column,
-                            int f0, int features, __global const floatv *x, int depth, int block0, int blocks) {
-    __global const float *weight[TILE_FEATURES];
+/* acc[f][b] += sum_k matrix[f*row + k*column] x[block0 + b][k], for a tile of features and blocks. Of the tile there are
+ * `features`; one that reaches past the last feature or block reads the last one again; the caller does not write
+ * those. */
+static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *matrix, int row, int column, int features,
+                            __global const floatv *x, int depth, int block0, int blocks) {
+    WEIGHTS *weight[TILE_FEATURES];
     __global const floatv *in[TILE_BLOCKS];
 #pragma unroll
     for (int f = 0; f < TILE_FEATURES; f++)
-        weight[f] = matrix + min(f0 + f, features - 1) * row;
+        weight[f] = matrix + min(f, features - 1) * row;
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
         in[b] = x + (size_t)min(block0 + b, blocks - 1) * depth * GROUP + lane_group();
@@ -50,6 +51,7 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
                              const int statistics, __global float4 *restrict partials, const int partial_blocks,
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, TILE_FEATURES *TILE_BLOCKS)
+    STAGED_WEIGHTS(1, TILE_FEATURES *IN_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
     const int count = state->count, blocks = blocks_of(count);
@@ -63,7 +65,9 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
         for (int b = 0; b < TILE_BLOCKS; b++)
             acc[f][b] = HAS_BIAS ? parameters[bias_offset + min(f0 + f, OUT_FEATURES - 1)] : 0.0f;
 
-    multiply(acc, parameters + weight_offset, IN_FEATURES, 1, f0, OUT_FEATURES, x, IN_FEATURES, block0, blocks);
+    stage_weights(tile, parameters + weight_offset + f0 * IN_FEATURES, 1, TILE_FEATURES * IN_FEATURES, 0,
+                  (OUT_FEATURES - f0) * IN_FEATURES);
+    multiply(acc, tile, IN_FEATURES, 1, OUT_FEATURES - f0, x, IN_FEATURES, block0, blocks);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
@@ -98,6 +102,7 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
 __kernel void linear_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
                                    const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
+    STAGED_WEIGHTS(OUT_FEATURES, TILE_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
     const int blocks = blocks_of(state->count);
@@ -111,7 +116,9 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, __global 
         for (int b = 0; b < TILE_BLOCKS; b++)
             acc[f][b] = (floatv)0.0f;
 
-    multiply(acc, parameters + weight_offset, 1, IN_FEATURES, f0, IN_FEATURES, dz, OUT_FEATURES, block0, blocks);
+    stage_weights(tile, parameters + weight_offset + f0, OUT_FEATURES, TILE_FEATURES, IN_FEATURES,
+                  OUT_FEATURES * IN_FEATURES - f0);
+    multiply(acc, tile, 1, STAGED_PITCH(IN_FEATURES, TILE_FEATURES), IN_FEATURES - f0, dz, OUT_FEATURES, block0, blocks);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
@@ -123,20 +130,22 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, __global 
         }
 }
 
-static inline void weight_products(floatv *acc, __global const floatv *x, __global const floatv *dz, int block, int i0, int o0) {
-            __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
-            __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
-            floatv out[WEIGHT_OUT];
+/* acc += dz[o0 + o] x[i0 + i] of one block, lane by lane. */
+static inline void weight_products(floatv *acc, __global const floatv *x, __global const floatv *dz, int block, int i0,
+                                   int o0) {
+    __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
+    __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
+    floatv out[WEIGHT_OUT];
 #pragma unroll
-            for (int o = 0; o < WEIGHT_OUT; o++)
-                out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
+    for (int o = 0; o < WEIGHT_OUT; o++)
+        out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
 #pragma unroll
-            for (int i = 0; i < WEIGHT_IN; i++) {
-                const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
+    for (int i = 0; i < WEIGHT_IN; i++) {
+        const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
 #pragma unroll
-                for (int o = 0; o < WEIGHT_OUT; o++)
-                    acc[o * WEIGHT_IN + i] = multiply_add(out[o], value, acc[o * WEIGHT_IN + i]);
-            }
+        for (int o = 0; o < WEIGHT_OUT; o++)
+            acc[o * WEIGHT_IN + i] = multiply_add(out[o], value, acc[o * WEIGHT_IN + i]);
+    }
 }
 
 /* dW[o,i] = sum_n dz[n,o] x[n,i]: tile after tile of vector accumulators over blocks, summed across lanes once at the

@@ -110,6 +110,8 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_conv2d *g) {
     const struct tiles t = tiles_of(plan, g);
+    const int taps = g->kernel_h * g->kernel_w;
+    const int forward = t.forward_channels * g->in.channels, data = t.data_channels * g->out.channels; /* of weights */
     const struct {
         const char *name;
         int value;
@@ -137,6 +139,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"WEIGHT_TAPS", t.weight_taps},
         {"BLOCK_SLICES", t.block_slices},
         {"ROW_SLICES", t.row_slices},
+        {"STAGE_WEIGHTS", cln_plan_stages_weights(plan, (double)taps * cln_max(forward, data), t.forward_channels)},
     };
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)

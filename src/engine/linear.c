@@ -62,6 +62,8 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     ocl_constants_int(c, "WEIGHT_RUN", t.weight_run);
     ocl_constants_int(c, "SLICES", t.slices);
     ocl_constants_int(c, "HAS_BIAS", g->bias);
+    const double staged = (double)t.features * cln_max(g->in_features, g->out_features);
+    ocl_constants_int(c, "STAGE_WEIGHTS", cln_plan_stages_weights(plan, staged, t.features * t.blocks));
 }
 
 /* The longest product of the three: `depth` steps of a tile of features and blocks, or runs of weight tiles. */

@@ -52,6 +52,13 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes) {
     return (int)fmin(plan->blocks, ceil(bytes / (1024.0 * plan->tuning.cache)));
 }
 
+bool cln_plan_stages_weights(const struct cln_plan *plan, double floats, int scratch) {
+    const int items = plan->tuning.lanes / plan->tuning.vector;
+    const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
+    return plan->tuning.stage_weights && items > 1 &&
+           bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes;
+}
+
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {
     if (iterations <= plan->tuning.iterations)
         return CLN_OK;

@@ -39,6 +39,10 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
  * share of `bytes` again: so many that a share stays in tuning.cache. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes);
 
+/* Whether tiles of weights are copied to local memory: tuning.stage_weights, and `floats` of them fit there beside what
+ * `scratch` float4 of every work-item of a group take. */
+bool cln_plan_stages_weights(const struct cln_plan *plan, double floats, int scratch);
+
 /* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
                                           double iterations) CLN_MUST_CHECK;

@@ -16,6 +16,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"iterations", 0, 1 << 30, 0,
      "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit"},
     {"cache", 1, 1 << 20, 384, "KiB of cache that a work-group's compute unit has to itself"},
+    {"stage_weights", 0, 1, 0, "work-groups of several work-items copy their weights to local memory (1) or not (0)"},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
     {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
 };
@@ -79,6 +80,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .whole_channels = (int)whole_channels,
         .iterations = iterations > 0 ? (int)iterations : INT_MAX,
         .cache = (int)ocl_profile_value(profile, "cache"),
+        .stage_weights = ocl_profile_value(profile, "stage_weights") != 0,
         .fma = ocl_profile_value(profile, "fma") != 0,
         .linear_gemm = gemm,
     };
