@@ -5,6 +5,7 @@
 #define HOST_CALL_H
 
 #define CL_TARGET_OPENCL_VERSION 120
+#define CL_ENABLE_BETA_EXTENSIONS /* where newer headers hide cl_khr_command_buffer */
 #include <CL/cl.h>
 #include <stdbool.h>
 

@@ -44,6 +44,7 @@ enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_de
     if (!c)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
     c->device = *device;
+    c->replay = params->replay && device->has_command_buffer;
     c->created = cln_clock_seconds();
     enum cln_status status = CLN_OK;
     if (params->kernel_folder && !(c->kernel_folder = strdup(params->kernel_folder)))

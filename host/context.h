@@ -13,6 +13,7 @@ struct ocl_context_params {
     bool timings;              /* measure every launch with events (see timeline.h) */
     struct cln_trace *trace;   /* also write every launch there, which means timings; must outlive the context */
     const char *trace_name;    /* heading of this context's tracks; NULL: the device's name */
+    bool replay;               /* sequences as command buffers where the device has them (see sequence.h) */
     const char *kernel_folder; /* read kernels from here instead of the embedded ones; NULL: embedded */
     const char *cache_folder;  /* keep built programs here (see program_cache.h); NULL: do not */
 };

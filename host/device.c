@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/call.h"
+#include "host/command_buffer.h"
 #include "host/log.h"
 
 static const char no_device[] = "no OpenCL device is there: install a driver (on Debian and Ubuntu, apt-get install "
@@ -110,6 +110,8 @@ static enum cln_status query_extensions(struct ocl_device *out, cl_device_id dev
     out->has_fp64 = has_word(extensions, "cl_khr_fp64");
     out->has_command_buffer = has_word(extensions, "cl_khr_command_buffer");
     free(extensions);
+    if (out->has_command_buffer)
+        ocl_command_buffer_describe(out, device);
     return CLN_OK;
 }
 

@@ -28,8 +28,9 @@ struct ocl_device {
     bool available;                        /* CL_DEVICE_AVAILABLE and CL_DEVICE_COMPILER_AVAILABLE */
     bool unified_memory;                   /* shares memory with the host: an integrated GPU, a CPU */
     bool has_fp64;
-    bool has_command_buffer; /* cl_khr_command_buffer */
-    unsigned compute_units;  /* this and the limits below: at least 1 */
+    bool has_command_buffer;           /* cl_khr_command_buffer, and for an in-order queue */
+    bool simultaneous_command_buffers; /* one may be enqueued again while it is at work */
+    unsigned compute_units;            /* this and the limits below: at least 1 */
     unsigned clock_mhz;
     unsigned native_float_vector; /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, at least 1 */
     size_t max_work_group_size;

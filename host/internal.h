@@ -18,6 +18,7 @@ struct ocl_context {
     struct ocl_program *programs;    /* built so far, a list */
     struct ocl_program_cache *cache; /* NULL: programs are not kept on disk */
     struct ocl_timeline *timeline;   /* NULL where timings are off */
+    bool replay;                     /* asked for, and the device has command buffers */
     bool uses_clblast;               /* CLBlast keeps programs for this context */
     double created;                  /* on the clock of clock.h */
 };
@@ -35,10 +36,16 @@ struct ocl_span {
     uint64_t enqueued_ns; /* host's clock before the launch */
 };
 
-/* One thing that a sequence enqueues. `span` is NULL where timings are off, else without events, and to be filled
- * with counted ones even on failure. */
+struct ocl_recording;
+
+/* One thing that a sequence enqueues. */
 struct ocl_action {
+    /* `span` is NULL where timings are off, else without events, and to be filled with counted ones even on failure. */
     enum cln_status (*enqueue)(void *state, struct ocl_span *span);
+    /* Into a command buffer (command_buffer.h); NULL where that cannot be. */
+    enum cln_status (*record)(void *state, struct ocl_recording *recording);
+    /* Tells that it has been enqueued as recorded; there where `record` is. */
+    void (*replayed)(void *state);
     void (*destroy)(void *state);
     void *state;
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/command_buffer.h"
 #include "host/program.h"
 
 struct ocl_kernel {
@@ -182,6 +183,16 @@ static enum cln_status enqueue(void *state, struct ocl_span *span) {
     return status;
 }
 
+static enum cln_status record(void *state, struct ocl_recording *recording) {
+    const struct ocl_kernel *k = state;
+    return ocl_record_kernel(recording, k->kernel, k->global, k->local);
+}
+
+static void replayed(void *state) {
+    const struct ocl_kernel *k = state;
+    ocl_program_launched(k->program);
+}
+
 static void destroy(void *state) {
     struct ocl_kernel *k = state;
     if (k->kernel)
@@ -221,6 +232,7 @@ enum cln_status ocl_kernel_action(struct ocl_action *out, struct ocl_context *co
         destroy(k);
         return status;
     }
-    *out = (struct ocl_action){.enqueue = enqueue, .destroy = destroy, .state = k};
+    *out =
+        (struct ocl_action){.enqueue = enqueue, .record = record, .replayed = replayed, .destroy = destroy, .state = k};
     return CLN_OK;
 }

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 #include "host/clock.h"
-#include "host/internal.h"
+#include "host/command_buffer.h"
 #include "host/kernel.h"
+#include "host/log.h"
 
 struct step {
     char label[96];
@@ -19,6 +20,9 @@ struct ocl_sequence {
     struct ocl_context *context;
     struct step *steps;
     size_t count, capacity;
+    struct ocl_command_buffer *recorded; /* NULL: not yet, or it cannot be */
+    bool settled;                        /* whether to record was decided for the launches there are */
+    bool told;                           /* the actions, that they were replayed */
 };
 
 enum cln_status ocl_sequence_create(struct ocl_sequence **out, struct ocl_context *context) {
@@ -34,6 +38,7 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence) {
     if (!s)
         return;
     *sequence = NULL;
+    ocl_command_buffer_destroy(&s->recorded);
     for (size_t i = 0; i < s->count; i++)
         s->steps[i].action.destroy(s->steps[i].action.state);
     free(s->steps);
@@ -42,6 +47,10 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence) {
 
 struct ocl_context *ocl_sequence_context(const struct ocl_sequence *sequence) {
     return sequence->context;
+}
+
+bool ocl_sequence_replays(const struct ocl_sequence *sequence) {
+    return sequence->recorded != NULL;
 }
 
 size_t ocl_sequence_length(const struct ocl_sequence *sequence) {
@@ -72,6 +81,8 @@ enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *l
         return status;
     }
     sequence->steps[sequence->count++] = step;
+    ocl_command_buffer_destroy(&sequence->recorded);
+    sequence->settled = sequence->told = false;
     return CLN_OK;
 }
 
@@ -95,7 +106,49 @@ static enum cln_status run_step(const struct step *step, struct ocl_timeline *ti
     return status;
 }
 
+static enum cln_status record_steps(void *user, struct ocl_recording *recording) {
+    const struct ocl_sequence *s = user;
+    for (size_t i = 0; i < s->count; i++) {
+        enum cln_status status = s->steps[i].action.record(s->steps[i].action.state, recording);
+        if (status)
+            return cln_fail_within(status, "%s", s->steps[i].label);
+    }
+    return CLN_OK;
+}
+
+static bool can_record(const struct ocl_sequence *s) {
+    bool can = s->context->replay && !s->context->timeline && s->count > 0;
+    for (size_t i = 0; i < s->count && can; i++)
+        can = s->steps[i].action.record != NULL;
+    return can;
+}
+
+/* Failing to record is no failure: there are the launches. */
+static void settle(struct ocl_sequence *s) {
+    s->settled = true;
+    if (can_record(s) && ocl_command_buffer_create(&s->recorded, s->context, record_steps, s))
+        cln_log(CLN_LOG_WARNING, "no command buffer, but launches one by one: %s", cln_error_message());
+}
+
+static enum cln_status replay(bool *done, struct ocl_sequence *s) {
+    enum cln_status status = ocl_command_buffer_enqueue(done, s->recorded);
+    if (status)
+        return cln_fail_within(status, "%s and what follows, as a command buffer", s->steps[0].label);
+    for (size_t i = 0; i < s->count && *done && !s->told; i++)
+        s->steps[i].action.replayed(s->steps[i].action.state);
+    s->told = s->told || *done;
+    return CLN_OK;
+}
+
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {
+    if (!sequence->settled)
+        settle(sequence);
+    if (sequence->recorded) {
+        bool done = false;
+        enum cln_status status = replay(&done, sequence);
+        if (status || done)
+            return status;
+    }
     for (size_t i = 0; i < sequence->count; i++) {
         enum cln_status status = run_step(&sequence->steps[i], sequence->context->timeline);
         if (status)

@@ -61,8 +61,16 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence);
  * A program is built once per context for equal (source, constants). Buffers must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
-/* Enqueues every launch in order. Does not wait. On failure names the launch and the OpenCL error. */
+/* Enqueues every launch in order. On failure names the launch and the OpenCL error.
+ * In a context that replays, the first run after the last launch was added records them all as a command buffer, and
+ * it and every later one enqueues that. What cannot be recorded is launched one by one as ever: CLBlast's products,
+ * and whatever a driver refuses, which is logged; so are all launches of a context with timings, which are timed one
+ * by one. Does not wait, but for a device that cannot have a command buffer in flight twice: after eight runs, for
+ * the eighth last. */
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
+
+/* Whether its launches are recorded, since a run, as a command buffer. */
+bool ocl_sequence_replays(const struct ocl_sequence *sequence);
 
 /* Number of launches that one run enqueues. */
 size_t ocl_sequence_length(const struct ocl_sequence *sequence);

@@ -69,13 +69,16 @@ static enum cln_status warm_up(struct cln_trainer *trainer, struct session *s) {
     return status;
 }
 
+/* The way that training goes by itself, and where the device has command buffers the other way, too. */
+enum { USUAL, OTHER, WAYS };
+
 struct bench {
     struct cln_benchmark *result;
     const struct cln_benchmark_params *params;
     struct cln_dataset data;
     struct ocl_context *context; /* of the peak */
     struct cln_peak_meter *meter;
-    struct session session;
+    struct session sessions[WAYS];
 };
 
 static void tell(const struct bench *b, const char *what, int batch_size) {
@@ -85,7 +88,8 @@ static void tell(const struct bench *b, const char *what, int batch_size) {
         b->params->progress(b->params->user, doing);
 }
 
-static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench *b, int batch_size, bool timings) {
+static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench *b, int way, int batch_size,
+                                      bool timings, enum cln_replay replay) {
     const struct cln_benchmark_params *p = b->params;
     const struct cln_trainer_params params = {
         .network = p->network,
@@ -93,18 +97,31 @@ static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench
         .device = p->device,
         .profile_file = p->profile_file,
         .kernel_folder = p->kernel_folder,
+        .replay = replay,
         .batch_size = batch_size,
         .timings = timings,
         .trace = timings ? p->trace : NULL,
         .progress = on_progress,
-        .user = &b->session,
+        .user = &b->sessions[way],
     };
     tell(b, "building kernels", batch_size);
     enum cln_status status = cln_trainer_create(trainer, &params);
     if (status == CLN_OK) {
         tell(b, timings ? "timing kernels" : "training", batch_size);
-        status = warm_up(*trainer, &b->session);
+        status = warm_up(*trainer, &b->sessions[way]);
     }
+    return status;
+}
+
+/* NULL where there is no other way: where the device has no command buffers or the step could not be recorded. */
+static enum cln_status create_other(struct cln_trainer **other, struct bench *b, const struct cln_trainer *usual,
+                                    int batch_size) {
+    const bool used = cln_trainer_replays(usual);
+    if (b->params->no_command_buffer || !ocl_context_device(b->context)->has_command_buffer)
+        return CLN_OK;
+    enum cln_status status = create_trainer(other, b, OTHER, batch_size, false, used ? CLN_REPLAY_OFF : CLN_REPLAY_ON);
+    if (status == CLN_OK && cln_trainer_replays(*other) == used)
+        cln_trainer_destroy(other);
     return status;
 }
 
@@ -113,29 +130,52 @@ static int compare_rates(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Sorts the rates; the best comes last. */
+static double best_of(struct session *s) {
+    if (s->count == 0)
+        end_measurement(s);
+    qsort(s->rates, s->count, sizeof *s->rates, compare_rates);
+    return s->rates[s->count - 1];
+}
+
+static void sum_up(struct bench *b, struct cln_benchmark_run *run, struct cln_trainer *const trainers[WAYS]) {
+    const struct session *s = &b->sessions[USUAL];
+    run->best = best_of(&b->sessions[USUAL]);
+    run->launches_per_step = cln_trainer_launches(trainers[USUAL]);
+    run->measurements = s->count;
+    run->median = 0.5 * (s->rates[(s->count - 1) / 2] + s->rates[s->count / 2]);
+    snprintf(b->result->device, sizeof b->result->device, "%s", cln_trainer_device(trainers[USUAL]));
+    if (!trainers[OTHER])
+        return;
+    const double other = best_of(&b->sessions[OTHER]);
+    const bool used = cln_trainer_replays(trainers[USUAL]);
+    const double with = used ? run->best : other, without = used ? other : run->best;
+    run->replay = (struct cln_benchmark_replay){.compared = true,
+                                                .used = used,
+                                                .with = with,
+                                                .without = without,
+                                                .gained = run->batch_size / without - run->batch_size / with};
+}
+
 static enum cln_status measure_rate(struct bench *b, struct cln_benchmark_run *run) {
-    struct cln_trainer *trainer = NULL;
-    struct session *s = &b->session;
-    enum cln_status status = create_trainer(&trainer, b, run->batch_size, false);
+    struct cln_trainer *trainers[WAYS] = {NULL};
+    enum cln_status status = create_trainer(&trainers[USUAL], b, USUAL, run->batch_size, false,
+                                            b->params->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE);
+    if (status == CLN_OK)
+        status = create_other(&trainers[OTHER], b, trainers[USUAL], run->batch_size);
     for (double done = 0; done < b->params->seconds && status == CLN_OK; done += ROUND_SECONDS) {
         const double left = b->params->seconds - done;
         status = cln_peak_measure(b->meter, &b->result->peak);
-        if (status == CLN_OK)
-            status = train_for(trainer, s, left < ROUND_SECONDS ? left : ROUND_SECONDS);
+        for (int way = 0; way < WAYS && status == CLN_OK; way++)
+            if (trainers[way])
+                status = train_for(trainers[way], &b->sessions[way], left < ROUND_SECONDS ? left : ROUND_SECONDS);
     }
     if (status == CLN_OK)
         status = cln_peak_measure(b->meter, &b->result->peak);
-    if (status == CLN_OK) {
-        if (s->count == 0)
-            end_measurement(s);
-        qsort(s->rates, s->count, sizeof *s->rates, compare_rates);
-        run->launches_per_step = cln_trainer_launches(trainer);
-        run->measurements = s->count;
-        run->best = s->rates[s->count - 1];
-        run->median = 0.5 * (s->rates[(s->count - 1) / 2] + s->rates[s->count / 2]);
-        snprintf(b->result->device, sizeof b->result->device, "%s", cln_trainer_device(trainer));
-    }
-    cln_trainer_destroy(&trainer);
+    if (status == CLN_OK)
+        sum_up(b, run, trainers);
+    for (int way = 0; way < WAYS; way++)
+        cln_trainer_destroy(&trainers[way]);
     return status;
 }
 
@@ -146,12 +186,12 @@ static int compare_seconds(const void *a, const void *b) {
 
 static enum cln_status time_kernels(struct bench *b, struct cln_benchmark_run *run) {
     struct cln_trainer *trainer = NULL;
-    enum cln_status status = create_trainer(&trainer, b, run->batch_size, true);
+    enum cln_status status = create_trainer(&trainer, b, USUAL, run->batch_size, true, CLN_REPLAY_OFF);
     if (status == CLN_OK)
         status = ocl_timeline_reset(cln_trainer_context(trainer));
     const double start = cln_clock_seconds();
     if (status == CLN_OK)
-        status = train_for(trainer, &b->session, b->params->seconds / 4);
+        status = train_for(trainer, &b->sessions[USUAL], b->params->seconds / 4);
     run->timed_seconds = cln_clock_seconds() - start;
     if (status == CLN_OK)
         status = ocl_timeline_totals(cln_trainer_context(trainer), &run->totals);
@@ -194,9 +234,14 @@ static enum cln_status prepare(struct bench *b) {
     result->flops_per_image = 2.0 * training;
     result->run_count = p->batch_size_count;
     result->runs = calloc(p->batch_size_count, sizeof *result->runs);
-    b->session.capacity = (size_t)ceil(p->seconds / MEASUREMENT_SECONDS) + 1;
-    b->session.rates = calloc(b->session.capacity, sizeof *b->session.rates);
-    if (!result->runs || !b->session.rates)
+    for (int way = 0; way < WAYS; way++) {
+        struct session *s = &b->sessions[way];
+        s->capacity = (size_t)ceil(p->seconds / MEASUREMENT_SECONDS) + 1;
+        s->rates = calloc(s->capacity, sizeof *s->rates);
+        if (!s->rates)
+            return cln_fail(CLN_OUT_OF_MEMORY, "host memory for measurements");
+    }
+    if (!result->runs)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for measurements");
     struct ocl_device device;
     enum cln_status status = create_data(&b->data, p->network);
@@ -233,7 +278,8 @@ enum cln_status cln_benchmark_create(struct cln_benchmark **out, const struct cl
     ocl_context_destroy(&b.context);
     free(b.data.train.pixels);
     free(b.data.train.labels);
-    free(b.session.rates);
+    for (int way = 0; way < WAYS; way++)
+        free(b.sessions[way].rates);
     if (status != CLN_OK)
         cln_benchmark_destroy(out);
     return status;

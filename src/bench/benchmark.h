@@ -16,9 +16,18 @@ struct cln_benchmark_params {
     const int *batch_sizes;
     size_t batch_size_count;
     double seconds;          /* of training per batch size, without the pass that times kernels */
+    bool no_command_buffer;  /* launch one by one, and do not compare */
     struct cln_trace *trace; /* of that pass; NULL: none */
     void (*progress)(void *user, const char *doing); /* NULL: nobody is told */
     void *user;
+};
+
+/* Training with the step as one command buffer and launch by launch, in turn; the best of each. */
+struct cln_benchmark_replay {
+    bool compared;        /* else all is 0: the device has none, or the step cannot be recorded, or nobody asked */
+    bool used;            /* by the training that the other numbers are of */
+    double with, without; /* images per second */
+    double gained;        /* seconds per step; below 0: lost */
 };
 
 /* One batch size. The first pass has no timings on, so that measuring costs nothing; it is cut into measurements of
@@ -28,6 +37,7 @@ struct cln_benchmark_run {
     size_t launches_per_step;
     size_t measurements;
     double best, median; /* images per second */
+    struct cln_benchmark_replay replay;
     double timed_steps, timed_seconds;
     struct ocl_timeline_totals totals; /* of the timed steps */
     struct ocl_timing *kernels;        /* of the timed steps, most time first */

@@ -2,6 +2,7 @@
 #include "src/bench/report.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "src/bench/bottleneck.h"
@@ -57,6 +58,16 @@ static void print_kernels(const struct cln_benchmark *b, const struct cln_benchm
             100 * ratio(totals->wait_seconds, run->timed_seconds));
 }
 
+static void print_replay(const struct cln_benchmark_run *run, FILE *stream) {
+    const struct cln_benchmark_replay *r = &run->replay;
+    if (r->compared)
+        fprintf(stream,
+                "batch %d: as a command buffer %.0f images/s, launch by launch %.0f: %.1f µs of %.1f per step %s; "
+                "training %s it\n",
+                run->batch_size, r->with, r->without, 1e6 * fabs(r->gained), 1e6 * run->batch_size / r->without,
+                r->gained < 0 ? "lost" : "gained", r->used ? "uses" : "does not use");
+}
+
 void cln_benchmark_print(const struct cln_benchmark *b, FILE *stream) {
     fprintf(stream, "%s\n", b->device);
     fprintf(stream, "peak: %.1f GFLOP/s (multiply-adds), %.1f GB/s (copy of %zu MiB)\n", 1e-9 * b->peak.flops,
@@ -73,6 +84,8 @@ void cln_benchmark_print(const struct cln_benchmark *b, FILE *stream) {
                 run->median, 60000 / run->best, 60000 / run->median, 1e-9 * run->best * b->flops_per_image,
                 100 * run->best * b->flops_per_image / b->peak.flops, run->launches_per_step);
     }
+    for (size_t i = 0; i < b->run_count; i++)
+        print_replay(&b->runs[i], stream);
     for (size_t i = 0; i < b->run_count; i++)
         print_kernels(b, &b->runs[i], stream);
     fputs(
@@ -96,22 +109,29 @@ static json_t *json_of_kernel(const struct cln_benchmark *b, const struct cln_be
                      "share_of_roofline", positive(cln_roofline_share(k, &b->peak)));
 }
 
+/* null where nothing was compared */
+static json_t *json_of_replay(const struct cln_benchmark_replay *r) {
+    return r->compared ? json_pack("{s:b, s:f, s:f, s:f}", "used", r->used, "images_per_second_with", r->with,
+                                   "images_per_second_without", r->without, "seconds_gained_per_step", r->gained)
+                       : json_null();
+}
+
 static json_t *json_of_run(const struct cln_benchmark *b, const struct cln_benchmark_run *run) {
     const struct ocl_timeline_totals *totals = &run->totals;
     const double flops = run->best * b->flops_per_image;
     json_t *kernels = json_array();
     for (size_t i = 0; i < run->kernel_count; i++)
         json_array_append_new(kernels, json_of_kernel(b, run, &run->kernels[i]));
-    return json_pack("{s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:{s:f, s:f, s:f, s:o, s:f, s:f, s:b, s:o}, s:s}",
-                     "batch_size", run->batch_size, "launches_per_step", (json_int_t)run->launches_per_step,
-                     "measurements", (json_int_t)run->measurements, "images_per_second", run->best,
-                     "images_per_second_median", run->median, "seconds_per_60000_images", 60000 / run->best,
-                     "seconds_per_60000_images_median", 60000 / run->median, "flops_per_second", flops, "share_of_peak",
-                     flops / b->peak.flops, "timed", "steps", run->timed_steps, "seconds", run->timed_seconds,
-                     "busy_seconds", totals->busy_seconds, "gap_seconds",
-                     totals->host_times ? json_null() : json_real(totals->gap_seconds), "host_launch_seconds",
-                     totals->enqueue_seconds, "host_wait_seconds", totals->wait_seconds, "host_times",
-                     totals->host_times, "kernels", kernels, "bottleneck", run->bottleneck);
+    return json_pack(
+        "{s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:{s:f, s:f, s:f, s:o, s:f, s:f, s:b, s:o}, s:s}",
+        "batch_size", run->batch_size, "launches_per_step", (json_int_t)run->launches_per_step, "measurements",
+        (json_int_t)run->measurements, "images_per_second", run->best, "images_per_second_median", run->median,
+        "seconds_per_60000_images", 60000 / run->best, "seconds_per_60000_images_median", 60000 / run->median,
+        "flops_per_second", flops, "share_of_peak", flops / b->peak.flops, "command_buffer",
+        json_of_replay(&run->replay), "timed", "steps", run->timed_steps, "seconds", run->timed_seconds, "busy_seconds",
+        totals->busy_seconds, "gap_seconds", totals->host_times ? json_null() : json_real(totals->gap_seconds),
+        "host_launch_seconds", totals->enqueue_seconds, "host_wait_seconds", totals->wait_seconds, "host_times",
+        totals->host_times, "kernels", kernels, "bottleneck", run->bottleneck);
 }
 
 enum cln_status cln_benchmark_print_json(const struct cln_benchmark *b, FILE *stream) {

@@ -11,7 +11,7 @@ struct bench_options {
     const char *network, *device, *trace, *profile_file, *kernels;
     int batch_size; /* 0: the two of the table */
     double seconds;
-    bool json;
+    bool json, no_command_buffer;
 };
 
 static void on_progress(void *user, const char *doing) {
@@ -36,6 +36,7 @@ static enum cln_status bench(const struct bench_options *o) {
                                                       .batch_sizes = o->batch_size > 0 ? &o->batch_size : usual,
                                                       .batch_size_count = o->batch_size > 0 ? 1 : 2,
                                                       .seconds = o->seconds,
+                                                      .no_command_buffer = o->no_command_buffer,
                                                       .trace = trace,
                                                       .progress = on_progress,
                                                   });
@@ -72,6 +73,11 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
         {"trace", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.trace}},
         {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"no-command-buffer",
+         NULL,
+         "as for 'clenet train', and do not compare",
+         CLN_OPTION_FLAG,
+         {.flag = &o.no_command_buffer}},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

@@ -14,7 +14,7 @@ struct evaluate_options {
     const char *model, *network, *data, *device, *profile_file, *kernels;
     int batch_size;
     uint64_t seed;
-    bool confusion, offline, no_cache;
+    bool confusion, offline, no_cache, no_command_buffer;
 };
 
 /* Rows are labels, columns predictions; the last column is the share of the row that was right. */
@@ -77,6 +77,7 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         .profile_file = o->profile_file,
         .kernel_folder = o->kernels,
         .no_cache = o->no_cache,
+        .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
         .batch_size = o->batch_size,
         .resize = model->resize,
         .standardize = model->mean != NULL,
@@ -119,6 +120,7 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
         {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
         {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
+        {"no-command-buffer", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

@@ -25,7 +25,7 @@ struct train_options {
     int epochs, batch_size, resize, optimizer, variance;
     uint64_t seed, max_steps;
     double lr, momentum, weight_decay;
-    bool standardize, timings, quiet, offline, no_cache;
+    bool standardize, timings, quiet, offline, no_cache, no_command_buffer;
 };
 
 /* What a run needs while it lasts. */
@@ -106,6 +106,7 @@ static enum cln_status prepare(struct run *run) {
         .profile_file = o->profile_file,
         .kernel_folder = o->kernels,
         .no_cache = o->no_cache,
+        .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
         .batch_size = o->batch_size,
         .resize = o->resize,
         .standardize = o->standardize,
@@ -267,6 +268,7 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
         {"profile-file", "FILE", "tuning values that win over all others", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {"kernels", "FOLDER", "read kernels from here, not the built-in ones", CLN_OPTION_TEXT, {.text = &o.kernels}},
         {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
+        {"no-command-buffer", NULL, "launch one by one", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

@@ -155,3 +155,7 @@ enum cln_status cln_engine_logits(struct cln_engine *e, float *logits, size_t co
 size_t cln_engine_launches(const struct cln_engine *e) {
     return e->sets[CLN_TRAIN].step ? ocl_sequence_length(e->sets[CLN_TRAIN].step) : 0;
 }
+
+bool cln_engine_replays(const struct cln_engine *e) {
+    return e->sets[CLN_TRAIN].step && ocl_sequence_replays(e->sets[CLN_TRAIN].step);
+}

@@ -82,5 +82,7 @@ enum cln_status cln_engine_find_nonfinite(struct cln_engine *engine, char *where
 
 /* Launches of one training step. */
 size_t cln_engine_launches(const struct cln_engine *engine);
+/* Whether training steps are enqueued as one command buffer; known after the first. */
+bool cln_engine_replays(const struct cln_engine *engine);
 
 #endif

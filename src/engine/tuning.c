@@ -19,6 +19,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"stage_weights", 0, 1, 0, "work-groups of several work-items copy their weights to local memory (1) or not (0)"},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
     {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
+    {"command_buffer", 0, 1, 1, "a step as one command buffer where the device has them (1), or launch by launch (0)"},
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
 

@@ -55,6 +55,11 @@ static enum cln_status initialize_parameters(struct cln_trainer *t) {
     return status;
 }
 
+static bool replays(const struct cln_trainer *t) {
+    const bool by_profile = ocl_profile_value(t->profile, "command_buffer") != 0;
+    return t->params.replay == CLN_REPLAY_PROFILE ? by_profile : t->params.replay == CLN_REPLAY_ON;
+}
+
 static enum cln_status open_device(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const struct ocl_profile_params profile = {
@@ -72,6 +77,7 @@ static enum cln_status open_device(struct cln_trainer *t) {
                                         .timings = p->timings,
                                         .trace = p->trace,
                                         .trace_name = name,
+                                        .replay = replays(t),
                                         .kernel_folder = p->kernel_folder,
                                         .cache_folder = cache,
                                     });
@@ -397,4 +403,8 @@ struct ocl_context *cln_trainer_context(const struct cln_trainer *t) {
 
 size_t cln_trainer_launches(const struct cln_trainer *t) {
     return cln_engine_launches(t->engine);
+}
+
+bool cln_trainer_replays(const struct cln_trainer *t) {
+    return cln_engine_replays(t->engine);
 }

@@ -27,6 +27,10 @@ struct cln_progress {
 /* Called a few times a second while training. Returning false stops training after the step. */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
+/* Whether a step is recorded once and then enqueued as one command buffer, where the device has them. The results are
+ * the same. With timings it never is. */
+enum cln_replay { CLN_REPLAY_PROFILE, CLN_REPLAY_OFF, CLN_REPLAY_ON };
+
 struct cln_trainer_params {
     const struct cln_network *network; /* its input must fit the data (after `resize`) */
     const struct cln_dataset *data;
@@ -34,6 +38,7 @@ struct cln_trainer_params {
     const char *profile_file;  /* NULL: what matches the device */
     const char *kernel_folder; /* NULL: embedded kernels */
     bool no_cache;             /* build every kernel, and keep none on disk for the next start */
+    enum cln_replay replay;    /* 0: as the device's profile says */
     int batch_size;            /* 0: 256 */
     int resize;                /* side length, or 0 */
     bool standardize;

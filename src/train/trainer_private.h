@@ -9,5 +9,7 @@
 struct ocl_context *cln_trainer_context(const struct cln_trainer *trainer);
 /* Launches of one training step. */
 size_t cln_trainer_launches(const struct cln_trainer *trainer);
+/* Whether training steps are enqueued as one command buffer; known after the first. */
+bool cln_trainer_replays(const struct cln_trainer *trainer);
 
 #endif

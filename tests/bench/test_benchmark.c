@@ -23,6 +23,7 @@
 
 static struct cln_network *network;
 static struct cln_benchmark *benchmark;
+static struct ocl_device device_used;
 static int times_told;
 
 static void on_progress(void *user, const char *doing) {
@@ -34,6 +35,7 @@ static void on_progress(void *user, const char *doing) {
 static int set_up(void **state) {
     (void)state;
     const int batch_sizes[] = {64, 7};
+    assert_ok(ocl_device_find(&device_used, NULL));
     assert_ok(cln_network_load(&network, "bn-lenet", NULL));
     const struct cln_benchmark_params params = {.network = network,
                                                 .batch_sizes = batch_sizes,
@@ -82,6 +84,14 @@ static void test_numbers_agree(void **state) {
         assert_true(run->totals.enqueue_seconds > 0 && run->totals.enqueue_seconds < run->timed_seconds);
         assert_true(run->totals.wait_seconds < run->timed_seconds);
         assert_true(run->bottleneck[0] != '\0');
+        const struct cln_benchmark_replay *r = &run->replay;
+        /* A profile of GPUs may take CLBlast, whose products cannot be recorded. */
+        assert_true(device_used.has_command_buffer ? r->compared || device_used.type != OCL_DEVICE_CPU : !r->compared);
+        if (r->compared) {
+            const double step = run->batch_size / r->without;
+            assert_true(r->with > 0 && r->without > 0 && (r->used ? r->with : r->without) == run->best);
+            assert_true(fabs(step - r->gained - run->batch_size / r->with) <= 1e-9 * step);
+        }
     }
 }
 
@@ -116,6 +126,12 @@ static void test_reports_say_the_same(void **state) {
         assert_true(fabs(share - rate * benchmark->flops_per_image / peak) <= 1e-6 * share);
         assert_int_equal(host_times, benchmark->runs[i].totals.host_times);
         assert_non_null(strstr(text, bottleneck));
+        json_t *replay = json_object_get(json_array_get(runs, i), "command_buffer");
+        char line[32];
+        snprintf(line, sizeof line, "batch %d: as a command buffer", benchmark->runs[i].batch_size);
+        const bool compared = benchmark->runs[i].replay.compared;
+        assert_true(compared ? json_is_object(replay) : json_is_null(replay));
+        assert_int_equal(strstr(text, line) != NULL, compared);
     }
     json_decref(root);
     free(text);

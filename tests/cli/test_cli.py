@@ -62,7 +62,7 @@ class Usage(Case):
         text = self.expect(0, "train", "--help").stdout
         for option in ("network data device epochs batch-size optimizer lr momentum weight-decay seed standardize "
                        "resize running-variance save log timings trace max-steps quiet offline profile-file kernels "
-                       "no-cache").split():
+                       "no-cache no-command-buffer").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")
         for default in ("bn-lenet", "fashion-mnist", "5", "256", "0.001", "adam", "unbiased"):
             self.assertIn(f"(default {default})", text)
@@ -258,6 +258,18 @@ class Measuring(Case):
         self.assertEqual(names.count("batch_begin"), 5)  # and the test images
         self.assertEqual([at for _, at, _ in launches], sorted(at for _, at, _ in launches))
 
+    def test_a_command_buffer_changes_no_bit(self):
+        profile = self.folder / "on.json"
+        profile.write_text('{"name": "on", "match": null, "values": {"command_buffer": 1}}')
+        models = []
+        for i, options in enumerate(((), ("--no-command-buffer",))):
+            path = self.folder / f"model{i}"
+            self.expect(0, "train", *SMALL, "--epochs", "2", "--profile-file", str(profile), "--save", str(path),
+                        *options)
+            self.expect(0, "evaluate", str(path), *SMALL, *options)
+            models.append(path.read_bytes())
+        self.assertEqual(*models)
+
     def test_bench(self):
         trace = self.folder / "trace.json"
         result = self.expect(0, "bench", "--batch-size", "32", "--seconds", "0.2", "--json", "--trace", str(trace))
@@ -267,10 +279,18 @@ class Measuring(Case):
         self.assertEqual(round(report["flops_per_image"], -3), 1517000)
         self.assertGreater(report["peak"]["flops_per_second"], 0)
         self.assertAlmostEqual(run["seconds_per_60000_images"] * run["images_per_second"], 60000, delta=1)
+        replay = run["command_buffer"]
+        if replay is not None:  # the device has them
+            step = 32 / replay["images_per_second_without"]
+            self.assertAlmostEqual(step - replay["seconds_gained_per_step"], 32 / replay["images_per_second_with"])
         self.assertRegex(run["bottleneck"], r"^(launch-bound|memory-bound|memory|compute): ")
         names = [label for label, _, _ in traced(trace)["bn-lenet, batch 32"]]
         for row in run["timed"]["kernels"]:
             self.assertGreaterEqual(names.count(row["kernel"]), row["launches"])
+
+    def test_bench_compares_no_command_buffers_where_told_so(self):
+        result = self.expect(0, "bench", "--batch-size", "32", "--seconds", "0.1", "--json", "--no-command-buffer")
+        self.assertIsNone(json.loads(result.stdout)["runs"][0]["command_buffer"])
 
     def test_bench_for_people(self):
         text = self.expect(0, "bench", "--seconds", "0.2").stdout

@@ -16,6 +16,7 @@ static const struct ocl_profile_key keys[] = {
     {"iterations", 0, 1 << 30, 0, "loop iterations of a work-item"},
     {"fma", 0, 1, 1, "fused multiply-adds"},
     {"linear_gemm", 0, 1, 0, "own kernel or CLBlast"},
+    {"command_buffer", 0, 1, 1, "launch by launch or replayed"},
     {"unnamed", -5, 5, -3, "in no shipped file"},
 };
 
@@ -179,10 +180,10 @@ static void test_merging(void **state) {
 
 static void test_system_file_replaces_the_shipped_one(void **state) {
     (void)state;
-    write_file(folders[0], "cpu.json", "{\"name\": \"replaced\", \"match\": {\"type\": \"gpu\"}, \"values\": {}}");
+    write_file(folders[0], "pocl.json", "{\"name\": \"replaced\", \"match\": {\"type\": \"gpu\"}, \"values\": {}}");
     struct ocl_profile *profile = NULL;
     assert_ok(load(&profile));
-    assert_string_equal(ocl_profile_name(profile), "default");
+    assert_string_equal(ocl_profile_name(profile), "cpu");
     ocl_profile_destroy(&profile);
 }
 
@@ -238,7 +239,8 @@ static void test_faults_name_file_and_line(void **state) {
          "integer from 1 to 1024"},
         {"{\"name\": \"x\", \"match\": {}, \"measured\": 7, \"values\": {}}", "measured: has to be a text or null"},
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
-         "/bad.json:3: lines: is not a value; known are lanes, vector, iterations, fma, linear_gemm, unnamed"},
+         "/bad.json:3: lines: is not a value; known are lanes, vector, iterations, fma, linear_gemm, command_buffer, "
+         "unnamed"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 17}}",
          "/bad.json:2: vector: has to be an integer from 0 to 16"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": -1}}", "vector: has to be an integer"},

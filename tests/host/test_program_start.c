@@ -39,11 +39,13 @@ struct trial {
     const char *kernel; /* of scale.cl */
     int factor;
     bool only_made; /* and not launched */
+    bool replay;    /* as a command buffer where the device has them */
 };
 
 /* A whole life that multiplies 2 by 3 and by `factor`. */
 static enum cln_status multiply(float *out, const struct trial *trial) {
     const struct ocl_context_params params = {.kernel_folder = TEST_KERNELS,
+                                              .replay = trial->replay,
                                               .cache_folder = trial->folder ? temporary_path(trial->folder) : NULL};
     struct ocl_context *context = NULL;
     struct ocl_buffer *buffer = NULL;
@@ -166,6 +168,15 @@ static void test_only_what_ran_is_kept(void **state) {
     float x;
     assert_ok(multiply(&x, &(struct trial){.folder = "idle", .factor = 1, .only_made = true}));
     assert_int_equal(temporary_count("idle"), 0);
+}
+
+static void test_what_ran_as_a_command_buffer_is_kept(void **state) {
+    (void)state;
+    assert_multiplies(&(struct trial){.folder = "launched", .factor = 3});
+    for (int start = 0; start < 2; start++) {
+        assert_multiplies(&(struct trial){.folder = "replayed", .factor = 3, .replay = true});
+        assert_int_equal(temporary_count("replayed"), temporary_count("launched"));
+    }
 }
 
 /* A binary that is whole, of the right name, and of no use. */
@@ -308,6 +319,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_a_second_start_takes_the_binary, nothing_alive),
         cmocka_unit_test_teardown(test_only_what_ran_is_kept, nothing_alive),
+        cmocka_unit_test_teardown(test_what_ran_as_a_command_buffer_is_kept, nothing_alive),
         cmocka_unit_test_teardown(test_useless_binaries_are_replaced, nothing_alive),
         cmocka_unit_test_teardown(test_a_binary_without_the_kernel_is_replaced, nothing_alive),
         cmocka_unit_test_teardown(test_unusable_folders_do_no_harm, nothing_alive),

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "src/train/checkpoint.h"
-#include "src/train/trainer.h"
+#include "src/train/trainer_private.h"
 #include "tests/data/temporary.h"
 #include "tests/engine/support.h"
 
@@ -101,6 +101,46 @@ static void test_same_seed_gives_the_same_bits(void **state) {
     free(first);
     free(second);
     free(other);
+}
+
+/* Some hundred steps that nobody waits for, training and evaluating in turn. */
+static void test_a_command_buffer_changes_no_bit(void **state) {
+    (void)state;
+    static const int sizes[] = {1, 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct cln_trainer_params params = params_of(sizes[i]);
+        size_t bytes[2];
+        params.replay = CLN_REPLAY_OFF;
+        char *without = train_and_save(&params, 4, &bytes[0]);
+        params.replay = CLN_REPLAY_ON;
+        char *with = train_and_save(&params, 4, &bytes[1]);
+        assert_int_equal(bytes[0], bytes[1]);
+        assert_memory_equal(without, with, bytes[0]);
+        free(without);
+        free(with);
+    }
+}
+
+static void test_a_command_buffer_is_used_where_it_may(void **state) {
+    (void)state;
+    struct ocl_device device;
+    assert_ok(ocl_device_find(&device, NULL));
+    static const struct {
+        enum cln_replay replay;
+        bool timings, may;
+    } cases[] = {{CLN_REPLAY_ON, false, true}, {CLN_REPLAY_ON, true, false}, {CLN_REPLAY_OFF, false, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cln_trainer_params params = params_of(20);
+        /* Without CLBlast, whose products cannot be recorded. */
+        params.profile_file = "safe";
+        params.replay = cases[i].replay;
+        params.timings = cases[i].timings;
+        struct cln_trainer *trainer = trainer_of(&params);
+        assert_false(cln_trainer_replays(trainer));
+        epoch_of(trainer);
+        assert_int_equal(cln_trainer_replays(trainer), cases[i].may && device.has_command_buffer);
+        cln_trainer_destroy(&trainer);
+    }
 }
 
 /* Whether it divides the 64 images, is one of them, or more than all. */
@@ -285,10 +325,12 @@ static void test_timings_name_the_kernels(void **state) {
     cln_trainer_destroy(&trainer);
 }
 
-/* A life from the first OpenCL call to the last, so that any of them can fail. */
+/* A life from the first OpenCL call to the last, so that any of them can fail; but for those that record a command
+ * buffer, which are no failure of training (tests/host/test_replay.c). */
 static enum cln_status live(void) {
     struct cln_trainer *trainer = NULL;
-    const struct cln_trainer_params params = params_of(40);
+    struct cln_trainer_params params = params_of(40);
+    params.replay = CLN_REPLAY_OFF;
     struct cln_epoch epoch;
     enum cln_status status = cln_trainer_create(&trainer, &params);
     if (status == CLN_OK)
@@ -331,6 +373,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_over_fits_a_small_set, nothing_alive),
         cmocka_unit_test_teardown(test_same_seed_gives_the_same_bits, nothing_alive),
+        cmocka_unit_test_teardown(test_a_command_buffer_changes_no_bit, nothing_alive),
+        cmocka_unit_test_teardown(test_a_command_buffer_is_used_where_it_may, nothing_alive),
         cmocka_unit_test_teardown(test_every_batch_size_takes_every_sample, nothing_alive),
         cmocka_unit_test_teardown(test_evaluation_counts_every_test_image, nothing_alive),
         cmocka_unit_test_teardown(test_saves_and_loads, nothing_alive),
