@@ -20,6 +20,10 @@ struct ocl_context {
     struct ocl_timeline *timeline;   /* NULL where timings are off */
     bool uses_clblast;               /* CLBlast keeps programs for this context */
     double created;                  /* on the clock of clock.h */
+    /* As in the params; before_building is NULL once it was called. */
+    enum cln_status (*before_building)(void *user);
+    bool (*builds)(void *user, size_t number);
+    void *building_user;
 };
 
 struct ocl_buffer {
@@ -35,8 +39,8 @@ struct ocl_span {
     uint64_t enqueued_ns; /* host's clock before the launch */
 };
 
-/* One thing that a sequence enqueues. `span` is NULL where timings are off, else without events, and to be filled
- * with counted ones even on failure. */
+/* One thing that a sequence enqueues; without functions: nothing. `span` is NULL where timings are off, else without
+ * events, and to be filled with counted ones even on failure. */
 struct ocl_action {
     enum cln_status (*enqueue)(void *state, struct ocl_span *span);
     void (*destroy)(void *state);

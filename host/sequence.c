@@ -75,15 +75,6 @@ enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *l
     return CLN_OK;
 }
 
-enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
-    struct ocl_action action;
-    const char *label = launch->label ? launch->label : launch->kernel;
-    enum cln_status status = ocl_kernel_action(&action, sequence->context, launch);
-    if (status)
-        return cln_fail_within(status, "%s", label);
-    return ocl_sequence_append(sequence, label, action, launch->flops, launch->bytes);
-}
-
 static enum cln_status run_step(const struct step *step, struct ocl_timeline *timeline) {
     if (!timeline)
         return step->action.enqueue(step->action.state, NULL);
@@ -93,6 +84,24 @@ static enum cln_status run_step(const struct step *step, struct ocl_timeline *ti
         return ocl_timeline_add(timeline, step->row, &span, step->flops, step->bytes);
     ocl_span_release(&span);
     return status;
+}
+
+/* In a process that only builds: to the end, before it takes on the next program. */
+static enum cln_status run_last(const struct ocl_sequence *sequence) {
+    enum cln_status status = run_step(&sequence->steps[sequence->count - 1], sequence->context->timeline);
+    return status ? status : ocl_context_finish(sequence->context);
+}
+
+enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
+    struct ocl_action action;
+    const char *label = launch->label ? launch->label : launch->kernel;
+    enum cln_status status = ocl_kernel_action(&action, sequence->context, launch);
+    if (!status && action.enqueue) {
+        status = ocl_sequence_append(sequence, label, action, launch->flops, launch->bytes);
+        if (!status && sequence->context->builds)
+            status = run_last(sequence);
+    }
+    return status ? cln_fail_within(status, "%s", label) : CLN_OK;
 }
 
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {
