@@ -24,7 +24,11 @@ struct ocl_context {
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
+    bool lazy; /* of a context that only builds: its driver compiles at the first launch */
 };
+
+/* What launching a kernel on nothing, and what reading a binary from a disk, take no longer than; compiling does. */
+#define OCL_QUICK_SECONDS 0.03
 
 struct ocl_buffer {
     struct ocl_context *context;

@@ -13,10 +13,6 @@ static const char base_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info -cl-mad-en
 
 enum { LOG_BYTES = 3500 };
 
-/* What a process that only builds gives a driver to hand out one binary: reading one from a disk takes less, compiling
- * takes more, and somebody waits. */
-static const double quick_seconds = 0.03;
-
 struct ocl_program {
     struct ocl_program *next;
     char *source, *options;
@@ -234,6 +230,8 @@ void ocl_programs_keep(struct ocl_context *context) {
     if (!context->cache)
         return;
     const double start = cln_clock_seconds();
+    /* Somebody waits for a process that only builds. */
+    const double per_program = context->builds && !context->lazy ? OCL_QUICK_SECONDS : 0;
     double patience = context->builds ? 0 : 1 + 0.1 * (start - context->created);
     bool any = false, patient = true;
     for (const struct ocl_program *p = context->programs; p; p = p->next) {
@@ -241,7 +239,7 @@ void ocl_programs_keep(struct ocl_context *context) {
             continue;
         if (!any && OCL_RESULT(clFinish, context->queue) != CL_SUCCESS)
             return; /* the device is in trouble, and what it says of its programs too */
-        patience += context->builds ? quick_seconds : 0;
+        patience += per_program;
         patient = patient && cln_clock_seconds() - start < patience;
         if (patient)
             keep(p, context->cache);

@@ -88,8 +88,13 @@ static enum cln_status run_step(const struct step *step, struct ocl_timeline *ti
 
 /* In a process that only builds: to the end, before it takes on the next program. */
 static enum cln_status run_last(const struct ocl_sequence *sequence) {
-    enum cln_status status = run_step(&sequence->steps[sequence->count - 1], sequence->context->timeline);
-    return status ? status : ocl_context_finish(sequence->context);
+    struct ocl_context *context = sequence->context;
+    const double start = cln_clock_seconds();
+    enum cln_status status = run_step(&sequence->steps[sequence->count - 1], context->timeline);
+    if (!status)
+        status = ocl_context_finish(context);
+    context->lazy |= cln_clock_seconds() - start > OCL_QUICK_SECONDS;
+    return status;
 }
 
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
