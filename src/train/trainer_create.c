@@ -34,13 +34,9 @@ static enum cln_status initialize_parameters(struct cln_trainer *t) {
     return status;
 }
 
-/* The images are read first, so that what is wrong with them is told before seconds go into compiling. */
 static enum cln_status run_builders(void *trainer) {
     const struct cln_trainer *t = trainer;
-    enum cln_status status = cln_dataset_wait(t->params.data);
-    if (status == CLN_OK)
-        cln_builders_run(&t->params);
-    return status;
+    return cln_builders_run(&t->params);
 }
 
 static bool builds(void *trainer, size_t number) {
