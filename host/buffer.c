@@ -13,18 +13,24 @@ struct ocl_ticket {
 
 /* The memory is whole words, so that all of it can be filled with a 4-byte pattern: some drivers get
  * other patterns wrong. */
-static enum cln_status allocate(struct ocl_buffer *buffer) {
-    size_t words = (buffer->bytes + 3) / 4 * 4;
-    cl_uint zero = 0;
-    enum cln_status status =
-        OCL_CREATE(&buffer->memory, clCreateBuffer, buffer->context->context, CL_MEM_READ_WRITE, words, NULL);
-    if (status)
-        return status;
-    return OCL_CALL(clEnqueueFillBuffer, buffer->context->queue, buffer->memory, &zero, sizeof zero, 0, words, 0, NULL,
-                    NULL);
+static size_t whole_words(const struct ocl_buffer *buffer) {
+    return (buffer->bytes + 3) / 4 * 4;
 }
 
 enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) {
+    enum cln_status status = ocl_buffer_reserve(out, context, bytes);
+    if (status)
+        return status;
+    const cl_uint zero = 0;
+    status = OCL_CALL(clEnqueueFillBuffer, context->queue, (*out)->memory, &zero, sizeof zero, 0, whole_words(*out), 0,
+                      NULL, NULL);
+    if (!status)
+        return CLN_OK;
+    ocl_buffer_destroy(out);
+    return cln_fail_within(status, "a buffer of %zu bytes on %s", bytes, context->device.name);
+}
+
+enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) {
     *out = NULL;
     const struct ocl_device *device = &context->device;
     if (bytes == 0)
@@ -36,7 +42,8 @@ enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *c
     if (!buffer)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a buffer");
     *buffer = (struct ocl_buffer){.context = context, .bytes = bytes};
-    enum cln_status status = allocate(buffer);
+    enum cln_status status =
+        OCL_CREATE(&buffer->memory, clCreateBuffer, context->context, CL_MEM_READ_WRITE, whole_words(buffer), NULL);
     if (status) {
         ocl_buffer_destroy(&buffer);
         return cln_fail_within(status, "a buffer of %zu bytes on %s", bytes, device->name);

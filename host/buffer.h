@@ -14,6 +14,8 @@ struct ocl_ticket;
 /* `bytes` of read-write device memory, all zero. A size beyond CL_DEVICE_MAX_MEM_ALLOC_SIZE is
  * CLN_OUT_OF_MEMORY with both numbers in the message. */
 enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) CLN_MUST_CHECK;
+/* The same with nothing in it yet: for what is written as a whole before it is read. */
+enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) CLN_MUST_CHECK;
 void ocl_buffer_destroy(struct ocl_buffer **buffer);
 size_t ocl_buffer_bytes(const struct ocl_buffer *buffer);
 

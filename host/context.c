@@ -46,6 +46,9 @@ enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_de
     c->device = *device;
     c->replay = params->replay && device->has_command_buffer;
     c->created = cln_clock_seconds();
+    c->before_building = params->before_building;
+    c->builds = params->builds;
+    c->building_user = params->building_user;
     enum cln_status status = CLN_OK;
     if (params->kernel_folder && !(c->kernel_folder = strdup(params->kernel_folder)))
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");

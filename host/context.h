@@ -16,6 +16,14 @@ struct ocl_context_params {
     bool replay;               /* sequences as command buffers where the device has them (see sequence.h) */
     const char *kernel_folder; /* read kernels from here instead of the embedded ones; NULL: embedded */
     const char *cache_folder;  /* keep built programs here (see program_cache.h); NULL: do not */
+    /* Where building is shared between processes, which needs a cache. `before_building` is called once, before the
+     * first program is built that no process has built on this machine, and may have others build it and all that
+     * follow; its failure is that of the launch. `builds` makes this context one of theirs: asked for every program,
+     * numbered from 0 in the order of need, whether it falls to this process. Each launch of such a program is run as
+     * it is added; launches of others, and of what was built before, are left out. Either may be NULL. */
+    enum cln_status (*before_building)(void *user);
+    bool (*builds)(void *user, size_t number);
+    void *building_user;
 };
 
 /* `params` may be NULL for the defaults. Everything made from a context must be destroyed before it. */

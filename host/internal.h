@@ -21,7 +21,15 @@ struct ocl_context {
     bool replay;                     /* asked for, and the device has command buffers */
     bool uses_clblast;               /* CLBlast keeps programs for this context */
     double created;                  /* on the clock of clock.h */
+    /* As in the params; before_building is NULL once it was called. */
+    enum cln_status (*before_building)(void *user);
+    bool (*builds)(void *user, size_t number);
+    void *building_user;
+    bool lazy; /* of a context that only builds: its driver compiles at the first launch */
 };
+
+/* What launching a kernel on nothing, and what reading a binary from a disk, take no longer than; compiling does. */
+#define OCL_QUICK_SECONDS 0.03
 
 struct ocl_buffer {
     struct ocl_context *context;
@@ -38,7 +46,7 @@ struct ocl_span {
 
 struct ocl_recording;
 
-/* One thing that a sequence enqueues. */
+/* One thing that a sequence enqueues; without functions: nothing. */
 struct ocl_action {
     /* `span` is NULL where timings are off, else without events, and to be filled with counted ones even on failure. */
     enum cln_status (*enqueue)(void *state, struct ocl_span *span);

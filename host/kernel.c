@@ -206,7 +206,7 @@ static enum cln_status create_kernel(struct ocl_kernel *k, struct ocl_context *c
     if (status)
         return within(status, launch);
     status = ocl_program_get(&k->program, context, launch->source, launch->constants);
-    if (status)
+    if (status || !k->program)
         return status;
     status = ocl_program_kernel(&k->kernel, k->program, context, launch->kernel);
     struct check check = {.context = context, .launch = launch, .kernel = k->kernel};
@@ -228,7 +228,8 @@ enum cln_status ocl_kernel_action(struct ocl_action *out, struct ocl_context *co
         k->global[i] = (launch->groups[i] ? launch->groups[i] : 1) * k->local[i];
     }
     enum cln_status status = create_kernel(k, context, launch);
-    if (status) {
+    *out = (struct ocl_action){.state = NULL};
+    if (status || !k->program) {
         destroy(k);
         return status;
     }

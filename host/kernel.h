@@ -5,7 +5,7 @@
 #include "host/internal.h"
 
 /* Builds, checks and sets what `launch` says; see ocl_sequence_add for the errors. The action owns the
- * kernel. */
+ * kernel. One without functions where another process builds the program. */
 enum cln_status ocl_kernel_action(struct ocl_action *out, struct ocl_context *context,
                                   const struct ocl_launch *launch) CLN_MUST_CHECK;
 

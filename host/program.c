@@ -20,6 +20,7 @@ struct ocl_program {
     struct ocl_program_key key; /* where the context has a cache */
     bool from_cache;            /* and not from source */
     bool launched;
+    bool elsewhere; /* another process builds it, or did: there is no program */
 };
 
 static void release(struct ocl_program *p) {
@@ -100,8 +101,7 @@ static enum cln_status build_source(struct ocl_program *p, const struct ocl_cont
 
 /* From the cache, where there is a binary that the driver takes. Whatever fails here is no failure: there is the
  * source. */
-static void build_cached(struct ocl_program *p, const struct ocl_context *context, const char *text) {
-    ocl_program_key_make(&p->key, &context->device, text, p->options);
+static void build_cached(struct ocl_program *p, const struct ocl_context *context) {
     size_t bytes = 0;
     unsigned char *binary = ocl_program_cache_read(context->cache, &p->key, &bytes);
     if (!binary)
@@ -117,17 +117,42 @@ static void build_cached(struct ocl_program *p, const struct ocl_context *contex
         release(p);
 }
 
-static enum cln_status build(struct ocl_program *p, const struct ocl_context *context, bool try_cache) {
+/* Others may build it, now or before: from the cache what they put there. */
+static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *context, const char *text) {
+    ocl_program_key_make(&p->key, &context->device, text, p->options);
+    if (context->builds) {
+        p->elsewhere = ocl_program_cache_knows(context->cache, &p->key);
+        return CLN_OK;
+    }
+    build_cached(p, context);
+    if (p->from_cache || !context->before_building || ocl_program_cache_knows(context->cache, &p->key))
+        return CLN_OK;
+    enum cln_status (*before_building)(void *user) = context->before_building;
+    context->before_building = NULL;
+    enum cln_status status = before_building(context->building_user);
+    if (!status)
+        build_cached(p, context);
+    return status;
+}
+
+static enum cln_status build(struct ocl_program *p, struct ocl_context *context, bool try_cache) {
     char *text = NULL;
     enum cln_status status = ocl_source_load(&text, context->kernel_folder, p->source);
     if (status)
         return status;
     if (try_cache && context->cache)
-        build_cached(p, context, text);
-    if (!p->from_cache)
+        status = build_shared(p, context, text);
+    if (!status && !p->from_cache && !p->elsewhere)
         status = build_source(p, context, text);
     free(text);
     return status;
+}
+
+static size_t count_programs(const struct ocl_context *context) {
+    size_t count = 0;
+    for (const struct ocl_program *p = context->programs; p; p = p->next)
+        count++;
+    return count;
 }
 
 static char *join_options(const struct ocl_constants *constants) {
@@ -160,17 +185,18 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
         known = known->next;
     if (known) {
         destroy_program(p);
-        *out = known;
+        *out = known->elsewhere ? NULL : known;
         return CLN_OK;
     }
-    enum cln_status status = build(p, context, true);
+    p->elsewhere = context->builds && !context->builds(context->building_user, count_programs(context));
+    enum cln_status status = p->elsewhere ? CLN_OK : build(p, context, true);
     if (status) {
         destroy_program(p);
         return status;
     }
     p->next = context->programs;
     context->programs = p;
-    *out = p;
+    *out = p->elsewhere ? NULL : p;
     return CLN_OK;
 }
 
@@ -203,14 +229,21 @@ static void keep(const struct ocl_program *p, const struct ocl_program_cache *ca
 void ocl_programs_keep(struct ocl_context *context) {
     if (!context->cache)
         return;
-    const double start = cln_clock_seconds(), patience = 1 + 0.1 * (start - context->created);
-    bool any = false;
-    for (const struct ocl_program *p = context->programs; p && cln_clock_seconds() - start < patience; p = p->next) {
+    const double start = cln_clock_seconds();
+    /* Somebody waits for a process that only builds. */
+    const double per_program = context->builds && !context->lazy ? OCL_QUICK_SECONDS : 0;
+    double patience = context->builds ? 0 : 1 + 0.1 * (start - context->created);
+    bool any = false, patient = true;
+    for (const struct ocl_program *p = context->programs; p; p = p->next) {
         if (p->from_cache || !p->launched)
             continue;
         if (!any && OCL_RESULT(clFinish, context->queue) != CL_SUCCESS)
             return; /* the device is in trouble, and what it says of its programs too */
-        keep(p, context->cache);
+        patience += per_program;
+        patient = patient && cln_clock_seconds() - start < patience;
+        if (patient)
+            keep(p, context->cache);
+        ocl_program_cache_note(context->cache, &p->key);
         any = true;
     }
     if (any)

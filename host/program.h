@@ -5,7 +5,7 @@
 #include "host/internal.h"
 
 /* The built program, from the context's cache on disk or from source; it stays the context's. A source that does not
- * compile is CLN_BUILD with the log. */
+ * compile is CLN_BUILD with the log. NULL where another process builds it (see ocl_context_params). */
 enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *context, const char *source,
                                 const struct ocl_constants *constants) CLN_MUST_CHECK;
 
@@ -18,8 +18,8 @@ enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, 
 void ocl_program_launched(struct ocl_program *program);
 
 /* Puts what was built from source and launched into the cache on disk. Where a driver takes long to hand out binaries
- * (PoCL then compiles every kernel again, for any work-group) what is left waits for the next process: the end of a
- * short run has to be short. Sets no message. */
+ * (PoCL then compiles every kernel again, for any work-group) what is left is noted there and waits for the next
+ * process: the end of a short run has to be short. Sets no message. */
 void ocl_programs_keep(struct ocl_context *context);
 
 void ocl_programs_destroy(struct ocl_program **programs);

@@ -20,7 +20,8 @@ struct ocl_program_cache {
     int folder; /* kept open, so that what was checked is what is used */
 };
 
-/* What stands before the binary. In the machine's own byte order: on another, the sizes do not fit and that is that. */
+/* What stands before the binary, and alone where there is none. In the machine's own byte order: on another, the sizes
+ * do not fit and that is that. */
 struct header {
     char magic[16]; /* ends with the version of the format */
     struct ocl_program_key key;
@@ -158,11 +159,10 @@ static int create_aside(const struct ocl_program_cache *cache, char aside[ASIDE_
     return file;
 }
 
-void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct ocl_program_key *key,
-                             const unsigned char *binary, size_t bytes) {
+/* `bytes` 0: a note. */
+static void write_file(const struct ocl_program_cache *cache, const struct ocl_program_key *key,
+                       const unsigned char *binary, size_t bytes) {
     char name[NAME_BYTES], aside[ASIDE_BYTES];
-    if (bytes == 0 || bytes > MAX_BINARY_BYTES)
-        return;
     make_name(name, key);
     int file = create_aside(cache, aside, name);
     if (file < 0)
@@ -173,6 +173,24 @@ void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct
     written = close(file) == 0 && written;
     if (!written || renameat(cache->folder, aside, cache->folder, name) != 0)
         (void)unlinkat(cache->folder, aside, 0);
+}
+
+void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct ocl_program_key *key,
+                             const unsigned char *binary, size_t bytes) {
+    if (bytes > 0 && bytes <= MAX_BINARY_BYTES)
+        write_file(cache, key, binary, bytes);
+}
+
+bool ocl_program_cache_knows(const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
+    char name[NAME_BYTES];
+    struct stat info;
+    make_name(name, key);
+    return fstatat(cache->folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode);
+}
+
+void ocl_program_cache_note(const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
+    if (!ocl_program_cache_knows(cache, key)) /* a binary is worth more */
+        write_file(cache, key, (const unsigned char *)"", 0);
 }
 
 struct entry {

@@ -3,6 +3,7 @@
 #ifndef HOST_PROGRAM_CACHE_H
 #define HOST_PROGRAM_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,13 +32,20 @@ unsigned char *ocl_program_cache_read(const struct ocl_program_cache *cache, con
 void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct ocl_program_key *key,
                              const unsigned char *binary, size_t bytes);
 
+/* Notes that a program was built and launched by this user on this machine, where there is no binary to put in: a
+ * driver that takes long to hand one out, or does not, may well find the program in a cache of its own. Sets no
+ * message. */
+void ocl_program_cache_note(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
+/* Whether there is a binary or a note under `key`. */
+bool ocl_program_cache_knows(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
+
 /* Removes the oldest files until no more than `limit` bytes are left, and what died processes left half written.
  * Removes no file that the cache has not made: 0 empties it. Sets no message. */
 void ocl_program_cache_trim(const struct ocl_program_cache *cache, uint64_t limit);
 
 struct ocl_program_cache_usage {
-    size_t programs;
-    uint64_t bytes; /* of the files */
+    size_t programs; /* binaries and notes */
+    uint64_t bytes;  /* of the files */
 };
 struct ocl_program_cache_usage ocl_program_cache_measure(const struct ocl_program_cache *cache);
 

@@ -86,15 +86,6 @@ enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *l
     return CLN_OK;
 }
 
-enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
-    struct ocl_action action;
-    const char *label = launch->label ? launch->label : launch->kernel;
-    enum cln_status status = ocl_kernel_action(&action, sequence->context, launch);
-    if (status)
-        return cln_fail_within(status, "%s", label);
-    return ocl_sequence_append(sequence, label, action, launch->flops, launch->bytes);
-}
-
 static enum cln_status run_step(const struct step *step, struct ocl_timeline *timeline) {
     if (!timeline)
         return step->action.enqueue(step->action.state, NULL);
@@ -138,6 +129,29 @@ static enum cln_status replay(bool *done, struct ocl_sequence *s) {
         s->steps[i].action.replayed(s->steps[i].action.state);
     s->told = s->told || *done;
     return CLN_OK;
+}
+
+/* In a process that only builds: to the end, before it takes on the next program. */
+static enum cln_status run_last(const struct ocl_sequence *sequence) {
+    struct ocl_context *context = sequence->context;
+    const double start = cln_clock_seconds();
+    enum cln_status status = run_step(&sequence->steps[sequence->count - 1], context->timeline);
+    if (!status)
+        status = ocl_context_finish(context);
+    context->lazy |= cln_clock_seconds() - start > OCL_QUICK_SECONDS;
+    return status;
+}
+
+enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
+    struct ocl_action action;
+    const char *label = launch->label ? launch->label : launch->kernel;
+    enum cln_status status = ocl_kernel_action(&action, sequence->context, launch);
+    if (!status && action.enqueue) {
+        status = ocl_sequence_append(sequence, label, action, launch->flops, launch->bytes);
+        if (!status && sequence->context->builds)
+            status = run_last(sequence);
+    }
+    return status ? cln_fail_within(status, "%s", label) : CLN_OK;
 }
 
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {

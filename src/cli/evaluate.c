@@ -5,6 +5,7 @@
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
+#include "src/cli/self.h"
 #include "src/data/dataset.h"
 #include "src/model/network.h"
 #include "src/train/checkpoint.h"
@@ -61,8 +62,26 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
     enum cln_status status = read_model(&model, o);
     if (status != CLN_OK)
         goto out;
+    struct cln_trainer_params params = {
+        .network = model->network,
+        .release_pixels = true,
+        .device = o->device,
+        .profile_file = o->profile_file,
+        .kernel_folder = o->kernels,
+        .no_cache = o->no_cache,
+        .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
+        .builder = cln_self_command(),
+        .batch_size = o->batch_size,
+        .resize = model->resize,
+        .standardize = model->mean != NULL,
+        .evaluate_only = true,
+    };
+    if (cln_trainer_builds()) {
+        status = cln_trainer_build(&params);
+        goto out;
+    }
     status =
-        cln_dataset_load(&data, &(struct cln_dataset_params){.name = o->data, .offline = o->offline, .seed = o->seed});
+        cln_dataset_open(&data, &(struct cln_dataset_params){.name = o->data, .offline = o->offline, .seed = o->seed});
     if (status != CLN_OK)
         goto out;
     confusion = calloc((size_t)data->class_count * (size_t)data->class_count, sizeof *confusion);
@@ -70,19 +89,7 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for the confusion matrix");
         goto out;
     }
-    const struct cln_trainer_params params = {
-        .network = model->network,
-        .data = data,
-        .device = o->device,
-        .profile_file = o->profile_file,
-        .kernel_folder = o->kernels,
-        .no_cache = o->no_cache,
-        .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
-        .batch_size = o->batch_size,
-        .resize = model->resize,
-        .standardize = model->mean != NULL,
-        .evaluate_only = true,
-    };
+    params.data = data;
     status = cln_trainer_create(&trainer, &params);
     if (status != CLN_OK)
         goto out;

@@ -5,6 +5,7 @@
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
+#include "src/cli/self.h"
 
 static const struct cln_command commands[] = {
     {"train", "Train a network; report loss and accuracy after every epoch", cln_command_train},
@@ -50,6 +51,7 @@ static int run(int argc, const char **argv) {
 
 int main(int argc, char **argv) {
     cln_report_begin("clenet");
+    cln_self_begin(argc, argv);
     int exit_status = CLN_EXIT_OK;
     if (argc < 2) {
         print_help(stderr);

@@ -12,6 +12,7 @@
 #include "src/cli/options.h"
 #include "src/cli/progress.h"
 #include "src/cli/report.h"
+#include "src/cli/self.h"
 #include "src/data/dataset.h"
 #include "src/model/network.h"
 #include "src/train/trainer.h"
@@ -80,33 +81,25 @@ static enum cln_status check_writable(const char *path) {
     return status;
 }
 
-static enum cln_status prepare(struct run *run) {
+static enum cln_status load_network(struct run *run) {
     const struct train_options *o = run->options;
     const struct cln_network_params network = {
         .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == BIASED};
-    enum cln_status status = cln_network_load(&run->network, o->network, &network);
-    if (status != CLN_OK)
-        return status;
-    status = check_writable(o->save);
-    if (status != CLN_OK)
-        return status;
-    const struct cln_dataset_params data = {.name = o->data, .offline = o->offline, .seed = o->seed};
-    status = cln_dataset_load(&run->data, &data);
-    if (status != CLN_OK)
-        return status;
-    if (o->trace != NULL) {
-        status = cln_trace_create(&run->trace, o->trace);
-        if (status != CLN_OK)
-            return status;
-    }
-    const struct cln_trainer_params trainer = {
+    return cln_network_load(&run->network, o->network, &network);
+}
+
+static struct cln_trainer_params trainer_params(struct run *run) {
+    const struct train_options *o = run->options;
+    return (struct cln_trainer_params){
         .network = run->network,
         .data = run->data,
+        .release_pixels = true,
         .device = o->device,
         .profile_file = o->profile_file,
         .kernel_folder = o->kernels,
         .no_cache = o->no_cache,
         .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
+        .builder = cln_self_command(),
         .batch_size = o->batch_size,
         .resize = o->resize,
         .standardize = o->standardize,
@@ -121,13 +114,39 @@ static enum cln_status prepare(struct run *run) {
         .progress = on_progress,
         .user = run,
     };
+}
+
+static enum cln_status prepare(struct run *run) {
+    const struct train_options *o = run->options;
+    enum cln_status status = load_network(run);
+    if (status != CLN_OK)
+        return status;
+    status = check_writable(o->save);
+    if (status != CLN_OK)
+        return status;
+    const struct cln_dataset_params data = {.name = o->data, .offline = o->offline, .seed = o->seed};
+    status = cln_dataset_open(&run->data, &data);
+    if (status != CLN_OK)
+        return status;
+    if (o->trace != NULL) {
+        status = cln_trace_create(&run->trace, o->trace);
+        if (status != CLN_OK)
+            return status;
+    }
+    const struct cln_trainer_params trainer = trainer_params(run);
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
     if (status != CLN_OK)
         return status;
-    cln_dataset_release_pixels(run->data);
     /* Last, so that a mistake above does not empty the log of an earlier run. */
     return cln_journal_create(&run->journal, o->log);
+}
+
+/* As a builder. */
+static enum cln_status build(struct run *run) {
+    enum cln_status status = load_network(run);
+    const struct cln_trainer_params trainer = trainer_params(run);
+    return status == CLN_OK ? cln_trainer_build(&trainer) : status;
 }
 
 static void introduce(struct run *run) {
@@ -215,7 +234,7 @@ static int run_training(const struct train_options *o, const struct cln_option *
     struct run run = {.options = o, .table = table};
     if (o->quiet)
         cln_report_quiet();
-    enum cln_status status = train(&run);
+    enum cln_status status = cln_trainer_builds() ? build(&run) : train(&run);
     int exit_status = cln_report_failure(status);
     if (status == CLN_INTERRUPTED)
         exit_status = 128 + stop_signal;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "src/data/idx.h"
+#include "src/data/images.h"
 #include "src/data/source.h"
 #include "src/data/synthetic.h"
 
@@ -16,9 +16,12 @@ static enum cln_status read_images(struct cln_images *images, const char *folder
                                    enum cln_idx_part label_part) {
     char path[CLN_PATH_BYTES];
     size_t label_count;
+    struct cln_idx *file = NULL;
     if (!cln_idx_part_path(path, folder, image_part))
         return cln_fail(CLN_NOT_FOUND, "%s: no file %s, plain or .gz", folder, cln_idx_part_name(image_part));
-    enum cln_status status = cln_idx_read_images(path, &images->pixels, &images->count, &images->shape);
+    enum cln_status status = cln_idx_open_images(&file, path, &images->count, &images->shape);
+    if (status == CLN_OK)
+        status = cln_images_read(images, &file);
     if (status != CLN_OK)
         return status;
     if (!cln_idx_part_path(path, folder, label_part))
@@ -121,36 +124,46 @@ static enum cln_status load(struct cln_dataset *dataset, const struct cln_datase
     return load_folder(dataset, name);
 }
 
-enum cln_status cln_dataset_load(struct cln_dataset **out, const struct cln_dataset_params *params) {
+enum cln_status cln_dataset_open(struct cln_dataset **out, const struct cln_dataset_params *params) {
     *out = NULL;
     struct cln_dataset *dataset = calloc(1, sizeof(*dataset));
     if (!dataset)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a data set");
     enum cln_status status = load(dataset, params);
-    if (status != CLN_OK)
+    if (status != CLN_OK) {
+        /* A file that is damaged explains why nothing fits. */
+        enum cln_status damaged = cln_dataset_wait(dataset);
+        status = damaged != CLN_OK ? damaged : status;
         cln_dataset_destroy(&dataset);
+    }
     *out = dataset;
     return status;
 }
 
-static void free_images(struct cln_images *images) {
-    free(images->pixels);
-    free(images->labels);
+enum cln_status cln_dataset_wait(struct cln_dataset *dataset) {
+    enum cln_status status = cln_images_wait(&dataset->train);
+    return status == CLN_OK ? cln_images_wait(&dataset->test) : status;
+}
+
+enum cln_status cln_dataset_load(struct cln_dataset **out, const struct cln_dataset_params *params) {
+    enum cln_status status = cln_dataset_open(out, params);
+    if (status == CLN_OK)
+        status = cln_dataset_wait(*out);
+    if (status != CLN_OK)
+        cln_dataset_destroy(out);
+    return status;
 }
 
 void cln_dataset_release_pixels(struct cln_dataset *dataset) {
-    struct cln_images *const sets[] = {&dataset->train, &dataset->test};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
-        free(sets[i]->pixels);
-        sets[i]->pixels = NULL;
-    }
+    cln_images_keep(&dataset->train, 0);
+    cln_images_keep(&dataset->test, 0);
 }
 
 void cln_dataset_destroy(struct cln_dataset **dataset) {
     if (!dataset || !*dataset)
         return;
-    free_images(&(*dataset)->train);
-    free_images(&(*dataset)->test);
+    cln_images_free(&(*dataset)->train);
+    cln_images_free(&(*dataset)->test);
     free(*dataset);
     *dataset = NULL;
 }

@@ -16,8 +16,9 @@ extern "C" {
 struct cln_images {
     size_t count;
     struct cln_shape shape;
-    uint8_t *pixels; /* [count][channels][height][width], 0 to 255 */
-    uint8_t *labels; /* [count], each below the data set's class_count */
+    uint8_t *pixels;           /* [count][channels][height][width], 0 to 255 */
+    uint8_t *labels;           /* [count], each below the data set's class_count */
+    struct cln_reader *reader; /* NULL: the pixels are there */
 };
 
 struct cln_dataset {
@@ -42,6 +43,12 @@ struct cln_dataset_params {
  * offset and the reason. */
 CLN_API enum cln_status cln_dataset_load(struct cln_dataset **out,
                                          const struct cln_dataset_params *params) CLN_MUST_CHECK;
+/* The same, but the pixels are NULL at first and read in the background: the rest of a program can start meanwhile. */
+CLN_API enum cln_status cln_dataset_open(struct cln_dataset **out,
+                                         const struct cln_dataset_params *params) CLN_MUST_CHECK;
+/* Waits until the pixels are there; what cln_dataset_load had said about their file, this does. */
+CLN_API enum cln_status cln_dataset_wait(struct cln_dataset *dataset) CLN_MUST_CHECK;
+
 /* Frees the pixels (they become NULL), which nobody needs any more once a trainer has them on the device; labels,
  * counts and names stay. */
 CLN_API void cln_dataset_release_pixels(struct cln_dataset *dataset);

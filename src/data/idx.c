@@ -7,27 +7,40 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, FIRST_CHUNK = 1 << 20 };
+enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, FIRST_CHUNK = 1 << 20, INPUT_BYTES = 1 << 17 };
 static const uint64_t total_limit = (uint64_t)1 << 32;
 
-struct idx_file {
+struct cln_idx {
     gzFile gz;
-    const char *path;
-    uint64_t offset;
+    char *path;
+    uint64_t offset, total; /* of the bytes behind the header */
 };
 
-static enum cln_status open_file(struct idx_file *file, const char *path) {
-    *file = (struct idx_file){.path = path};
+void cln_idx_close(struct cln_idx **file) {
+    struct cln_idx *f = *file;
+    if (!f)
+        return;
+    *file = NULL;
+    if (f->gz)
+        gzclose(f->gz);
+    free(f->path);
+    free(f);
+}
+
+static enum cln_status open_file(struct cln_idx **out, const char *path) {
+    struct cln_idx *file = *out = calloc(1, sizeof *file);
     errno = 0;
-    file->gz = gzopen(path, "rb");
-    if (!file->gz)
+    if (file && (file->path = strdup(path)))
+        file->gz = gzopen(path, "rb");
+    if (!file || !file->gz)
         return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO, "%s: %s", path,
                         errno ? strerror(errno) : "no memory to read it");
+    (void)gzbuffer(file->gz, INPUT_BYTES);
     return CLN_OK;
 }
 
 /* Fewer bytes than wanted only where the file ends or cannot be read on. */
-static size_t read_some(struct idx_file *file, uint8_t *bytes, size_t count) {
+static size_t read_some(struct cln_idx *file, uint8_t *bytes, size_t count) {
     size_t done = 0;
     while (done < count) {
         size_t wanted = count - done < FIRST_CHUNK ? count - done : FIRST_CHUNK;
@@ -41,7 +54,7 @@ static size_t read_some(struct idx_file *file, uint8_t *bytes, size_t count) {
 }
 
 /* Why read_some stopped early: damage that zlib noticed, or simply the end. */
-static enum cln_status fail_short(struct idx_file *file, uint64_t expected) {
+static enum cln_status fail_short(struct cln_idx *file, uint64_t expected) {
     int code;
     const char *reason = gzerror(file->gz, &code);
     if (code == Z_ERRNO)
@@ -58,7 +71,7 @@ static enum cln_status fail_short(struct idx_file *file, uint64_t expected) {
                     (unsigned long long)file->offset, (unsigned long long)expected);
 }
 
-static enum cln_status read_u32(struct idx_file *file, uint32_t *value, unsigned header_bytes) {
+static enum cln_status read_u32(struct cln_idx *file, uint32_t *value, unsigned header_bytes) {
     uint8_t b[4];
     if (read_some(file, b, sizeof(b)) != sizeof(b))
         return fail_short(file, header_bytes);
@@ -67,7 +80,7 @@ static enum cln_status read_u32(struct idx_file *file, uint32_t *value, unsigned
 }
 
 /* sizes[rank] out of magic number and sizes, each within its limits. */
-static enum cln_status read_header(struct idx_file *file, uint32_t *sizes, unsigned rank, const char *what) {
+static enum cln_status read_header(struct cln_idx *file, uint32_t *sizes, unsigned rank, const char *what) {
     const uint32_t magic = 0x0800 | rank; /* unsigned bytes, `rank` dimensions */
     const unsigned header_bytes = 4 + 4 * rank;
     uint32_t found;
@@ -91,9 +104,10 @@ static enum cln_status read_header(struct idx_file *file, uint32_t *sizes, unsig
 
 /* All of the rest, which must be `total` bytes. Memory grows with what is really there: a header cannot ask for more
  * than twice the bytes that follow it. */
-static enum cln_status read_body(struct idx_file *file, uint8_t **out, uint64_t total) {
-    const uint64_t expected = file->offset + total;
+static enum cln_status read_body(struct cln_idx *file, uint8_t **out) {
+    const uint64_t total = file->total, expected = file->offset + total;
     uint8_t *bytes = NULL, after;
+    *out = NULL;
     size_t room = 0, used = 0;
     if (total > total_limit || total > SIZE_MAX)
         return cln_fail(CLN_INVALID, "%s: byte 4: announces %llu bytes, at most %llu", file->path,
@@ -128,26 +142,24 @@ static enum cln_status read_body(struct idx_file *file, uint8_t **out, uint64_t 
     return CLN_OK;
 }
 
-static enum cln_status read_idx(const char *path, uint8_t **bytes, uint32_t *sizes, unsigned rank, const char *what) {
-    struct idx_file file;
-    *bytes = NULL;
-    enum cln_status status = open_file(&file, path);
-    if (status != CLN_OK)
+static enum cln_status open_idx(struct cln_idx **out, const char *path, uint32_t *sizes, unsigned rank,
+                                const char *what) {
+    enum cln_status status = open_file(out, path);
+    if (status == CLN_OK)
+        status = read_header(*out, sizes, rank, what);
+    if (status != CLN_OK) {
+        cln_idx_close(out);
         return status;
-    status = read_header(&file, sizes, rank, what);
-    if (status == CLN_OK) {
-        uint64_t total = 1;
-        for (unsigned i = 0; i < rank; i++)
-            total *= sizes[i];
-        status = read_body(&file, bytes, total);
     }
-    gzclose(file.gz);
-    return status;
+    (*out)->total = 1;
+    for (unsigned i = 0; i < rank; i++)
+        (*out)->total *= sizes[i];
+    return CLN_OK;
 }
 
-enum cln_status cln_idx_read_images(const char *path, uint8_t **pixels, size_t *count, struct cln_shape *shape) {
+enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count, struct cln_shape *shape) {
     uint32_t sizes[3];
-    enum cln_status status = read_idx(path, pixels, sizes, 3, "images");
+    enum cln_status status = open_idx(out, path, sizes, 3, "images");
     if (status != CLN_OK)
         return status;
     *count = sizes[0];
@@ -155,10 +167,19 @@ enum cln_status cln_idx_read_images(const char *path, uint8_t **pixels, size_t *
     return CLN_OK;
 }
 
+enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) {
+    enum cln_status status = read_body(*file, bytes);
+    cln_idx_close(file);
+    return status;
+}
+
 enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) {
     uint32_t sizes[1];
-    enum cln_status status = read_idx(path, labels, sizes, 1, "labels");
-    if (status == CLN_OK)
-        *count = sizes[0];
-    return status;
+    struct cln_idx *file = NULL;
+    *labels = NULL;
+    enum cln_status status = open_idx(&file, path, sizes, 1, "labels");
+    if (status != CLN_OK)
+        return status;
+    *count = sizes[0];
+    return cln_idx_read(&file, labels);
 }

@@ -4,10 +4,18 @@
 
 #include "src/data/dataset.h"
 
-/* Reads `count` images of one grey channel. Refuses what is truncated, empty, oversized or lies about its
- * size, with byte offset and reason. *pixels is the caller's: free(). */
-enum cln_status cln_idx_read_images(const char *path, uint8_t **pixels, size_t *count,
+/* A file whose header was read. What is truncated, empty, oversized or lies about its size is refused, with byte
+ * offset and reason. */
+struct cln_idx;
+
+/* Of `count` images of one grey channel. */
+enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count,
                                     struct cln_shape *shape) CLN_MUST_CHECK;
+/* All that follows the header. Closes the file, on failure too. *bytes is the caller's: free(). */
+enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) CLN_MUST_CHECK;
+void cln_idx_close(struct cln_idx **file);
+
+/* The whole of a file of labels. *labels is the caller's: free(). */
 enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) CLN_MUST_CHECK;
 
 #endif

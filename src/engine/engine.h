@@ -12,7 +12,7 @@
 
 /* Labelled images for the device. All pointers are read while the engine is created and not kept. */
 struct cln_engine_images {
-    const uint8_t *pixels; /* [count][channels][height][width] */
+    const uint8_t *pixels; /* [count][channels][height][width]; NULL: they come by cln_engine_upload */
     const uint8_t *labels;
     size_t count;
 };
@@ -48,6 +48,10 @@ struct cln_engine;
 enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *context,
                                   const struct cln_engine_params *params) CLN_MUST_CHECK;
 void cln_engine_destroy(struct cln_engine **engine);
+
+/* Copies the pixels of `count` images to the device, from number `first` of the set on. */
+enum cln_status cln_engine_upload(struct cln_engine *engine, enum cln_engine_set set, size_t first, size_t count,
+                                  const uint8_t *pixels) CLN_MUST_CHECK;
 
 /* Starts an epoch over `count` samples of a set in the given order (indices into it; NULL: as stored). */
 enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set set, const uint32_t *order,

@@ -14,14 +14,22 @@ static enum cln_status upload(struct ocl_buffer **out, struct ocl_context *conte
     return status == CLN_OK ? ocl_buffer_write(*out, 0, bytes, source) : status;
 }
 
+enum cln_status cln_engine_upload(struct cln_engine *e, enum cln_engine_set set, size_t first, size_t count,
+                                  const uint8_t *pixels) {
+    const size_t bytes = cln_shape_count(e->image);
+    return ocl_buffer_write(e->sets[set].pixels, first * bytes, count * bytes, pixels);
+}
+
 static enum cln_status create_set(struct cln_engine *e, struct cln_engine_data *set,
                                   const struct cln_engine_images *images) {
     enum cln_status status = CLN_OK;
     set->count = images->count;
     if (set->count == 0)
         return CLN_OK;
-    if ((status = upload(&set->pixels, e->context, images->pixels, images->count * cln_shape_count(e->image))) !=
-        CLN_OK)
+    status = ocl_buffer_reserve(&set->pixels, e->context, images->count * cln_shape_count(e->image));
+    if (status == CLN_OK && images->pixels)
+        status = cln_engine_upload(e, (enum cln_engine_set)(set - e->sets), 0, images->count, images->pixels);
+    if (status != CLN_OK)
         return cln_fail_within(status, "%zu images on the device", images->count);
     if ((status = upload(&set->labels, e->context, images->labels, images->count)) != CLN_OK)
         return status;

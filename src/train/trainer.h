@@ -33,14 +33,22 @@ enum cln_replay { CLN_REPLAY_PROFILE, CLN_REPLAY_OFF, CLN_REPLAY_ON };
 
 struct cln_trainer_params {
     const struct cln_network *network; /* its input must fit the data (after `resize`) */
-    const struct cln_dataset *data;
-    const char *device;        /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
-    const char *profile_file;  /* NULL: what matches the device */
-    const char *kernel_folder; /* NULL: embedded kernels */
-    bool no_cache;             /* build every kernel, and keep none on disk for the next start */
-    enum cln_replay replay;    /* 0: as the device's profile says */
-    int batch_size;            /* 0: 256 */
-    int resize;                /* side length, or 0 */
+    struct cln_dataset *data;          /* may still be on the way: see cln_dataset_open */
+    bool release_pixels;               /* of `data`, as the device gets them: see cln_dataset_release_pixels */
+    const char *device;                /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
+    const char *profile_file;          /* NULL: what matches the device */
+    const char *kernel_folder;         /* NULL: embedded kernels */
+    bool no_cache;                     /* build every kernel, and keep none on disk for the next start */
+    enum cln_replay replay;            /* 0: as the device's profile says */
+    /* A command line that starts this program anew, path first and NULL last; NULL: kernels are built in this process.
+     * Where some are not known to be built on this machine, a few such processes ("builders") build them side by side,
+     * so that this one neither waits as long nor keeps the compiler's memory. In each cln_trainer_builds() is true, and
+     * it has to call cln_trainer_build with the same params, but for `data`, and end. What a builder leaves undone,
+     * this process builds. */
+    const char *const *builder;
+    double builder_seconds; /* until builders are ended; 0: 60 */
+    int batch_size;         /* 0: 256 */
+    int resize;             /* side length, or 0 */
     bool standardize;
     bool evaluate_only; /* nothing is built or uploaded for training; cln_trainer_load brings the model */
     uint64_t seed;      /* initial weights and shuffling */
@@ -73,6 +81,12 @@ struct cln_trainer;
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
+
+/* Whether this process is a builder (it has $CLENET_BUILDER set). */
+CLN_API bool cln_trainer_builds(void);
+/* In a builder: builds its share of what a trainer with these params needs, and launches it once on nothing, because
+ * drivers compile to the end only then. `data` is not looked at. */
+CLN_API enum cln_status cln_trainer_build(const struct cln_trainer_params *params) CLN_MUST_CHECK;
 
 /* One line for people: device, platform and profile. Lives as long as the trainer. */
 CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);

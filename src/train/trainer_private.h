@@ -1,9 +1,28 @@
-/* What a measurement needs of a trainer beyond its public header. */
+/* A trainer's inside, and what a measurement needs of it beyond its public header. */
 #ifndef SRC_TRAIN_TRAINER_PRIVATE_H
 #define SRC_TRAIN_TRAINER_PRIVATE_H
 
 #include "host/context.h"
+#include "host/profile.h"
+#include "src/data/random.h"
+#include "src/engine/engine.h"
 #include "src/train/trainer.h"
+
+struct cln_trainer {
+    struct cln_trainer_params params;
+    struct ocl_context *context;
+    struct ocl_profile *profile;
+    struct cln_engine *engine;
+    char device[320];
+    struct cln_random shuffle;
+    uint32_t *order;                 /* of the training samples, shuffled further every epoch */
+    float *mean, *inverse_deviation; /* of the input's features, or NULL */
+    int epoch;                       /* epochs begun */
+    size_t steps;                    /* steps done in all */
+    uint64_t batches_before;         /* that a loaded model had been trained on */
+    bool builder;                    /* which only builds its share of the kernels */
+    long taken;                      /* piece of that work that came last; see cln_helper_take */
+};
 
 /* Where it runs; for its timeline. */
 struct ocl_context *cln_trainer_context(const struct cln_trainer *trainer);

@@ -358,6 +358,107 @@ class Cache(Case):
         self.assertIn("CLENET_CACHE_DIR", self.expect(1, "cache", **nowhere).stderr)
 
 
+class Builders(Case):
+    """A very first start: other processes build the kernels, and nobody sees any of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.environment = self.fresh("first")
+
+    def fresh(self, name):
+        folder = self.folder / name
+        (folder / "driver").mkdir(parents=True)
+        return {"CLENET_CACHE_DIR": str(folder / "programs"), "POCL_CACHE_DIR": str(folder / "driver")}
+
+    def programs(self, environment):
+        return len(list(Path(environment["CLENET_CACHE_DIR"]).iterdir()))
+
+    def build(self, pieces, *arguments, shape="1x28x28", hang_up=False):
+        """Plays the starter of one builder, who takes the first of the pieces; returns its exit status."""
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.write(writer, bytes(range(pieces)))
+        if hang_up:
+            os.close(writer)
+        process = subprocess.run([PROGRAM, *arguments], stdin=reader, capture_output=True, check=False, timeout=300,
+                                 env=dict(os.environ, CLENET_BUILDER=shape, **self.environment))
+        os.close(reader)
+        if not hang_up:
+            os.close(writer)
+        self.assertEqual(process.stdout, b"")
+        return process.returncode
+
+    def test_first_start(self):
+        model, plain = self.folder / "m.safetensors", self.folder / "plain.safetensors"
+        train = ("train", *SMALL, "--epochs", "1")
+        self.expect(0, *train, "--no-cache", "--save", str(plain), **self.fresh("plain"))
+        result = self.expect(0, *train, "--save", str(model), **self.environment)
+        self.assertEqual(model.read_bytes(), plain.read_bytes())
+        self.assertRegex(result.stdout, "^" + EPOCH.format(1) + "\n$")
+        self.assertEqual(len(result.stderr.splitlines()), 3, result.stderr)
+        evaluated = self.expect(0, "evaluate", str(model), *SMALL, **self.environment)
+        again = self.expect(0, "evaluate", str(model), *SMALL, **self.fresh("evaluated"))
+        self.assertEqual(again.stdout, evaluated.stdout)
+        self.assertEqual(again.stderr, evaluated.stderr)
+
+    def test_a_builder_takes_its_pieces(self):
+        self.assertEqual(self.build(0, "train", *SMALL), 0)
+        self.assertEqual(self.programs(self.environment), 0)
+        self.assertEqual(self.build(3, "train", *SMALL), 0)
+        self.assertEqual(self.programs(self.environment), 3)
+        self.assertEqual(self.build(5, "train", *SMALL, "--data", "no-such-set", "--save", "/no/such/folder"), 0)
+        self.assertEqual(self.programs(self.environment), 5)
+
+    def test_a_builder_without_its_starter_ends(self):
+        self.assertEqual(self.build(200, "train", *SMALL, hang_up=True), 1)
+
+    def test_a_builder_for_other_images_fails(self):
+        self.assertEqual(self.build(3, "train", *SMALL, shape="3x28x28"), 1)
+        self.assertEqual(self.build(3, "train", *SMALL, shape="1x28"), 1)
+
+    @unittest.skipUnless(Path("/proc/self/task").exists(), "no /proc to find a process's children in")
+    def test_builders_end_with_their_starter(self):
+        for number in (signal.SIGINT, signal.SIGKILL):
+            with self.subTest(signal=number):
+                environment = dict(os.environ, **self.fresh(f"ended-{number}"))
+                with subprocess.Popen([PROGRAM, "train", *SMALL], env=environment, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL) as process:
+                    self.addCleanup(process.kill)
+                    builders = []
+                    while not builders and process.poll() is None:
+                        builders = children_of(process.pid)
+                    self.assertTrue(builders, "it ended without any")
+                    process.send_signal(number)
+                    self.assertEqual(process.wait(300), -number)
+                deadline = time.monotonic() + 300
+                while any(is_alive(builder) for builder in builders) and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                self.assertEqual([builder for builder in builders if is_alive(builder)], [])
+
+
+def children_of(process):
+    """Of all its threads, each with what tells it from a later process of the same number."""
+    found = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        try:
+            found += [(child, started(child)) for child in path.read_text().split()]
+        except OSError:  # it has just ended
+            pass
+    return [child for child in found if child[1]]
+
+
+def started(process):
+    try:
+        state, *rest = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        return None if state == "Z" else rest[18]
+    except OSError:
+        return None
+
+
+def is_alive(child):
+    return started(child[0]) == child[1]
+
+
 class Signals(Case):
     def interrupt(self, number):
         model, log, trace = (self.folder / name for name in ("m.safetensors", "log.jsonl", "trace.json"))

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "src/data/dataset.h"
+#include "src/data/images.h"
 #include "tests/data/temporary.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -77,6 +77,56 @@ static void halves_that_do_not_fit_are_refused(void **state) {
     assert_refused(odd, CLN_INVALID, "images of 4 x 3, but those for training have 3 x 4");
     temporary_write("odd/t10k-images-idx3-ubyte", bytes, 20);
     assert_refused(odd, CLN_INVALID, "odd/t10k-images-idx3-ubyte: byte 20: truncated");
+}
+
+/* What cln_dataset_load does, in two halves. */
+static void pixels_come_in_the_background(void **state) {
+    (void)state;
+    struct cln_dataset *dataset = NULL;
+    char folder[1024];
+    idx_write_folder("behind", 12, 5, 3, 4, 3);
+    snprintf(folder, sizeof(folder), "%s", temporary_path("behind"));
+    const struct cln_dataset_params params = {.name = folder};
+    for (int waits = 0; waits < 3; waits++) {
+        assert_int_equal(cln_dataset_open(&dataset, &params), CLN_OK);
+        assert_null(dataset->train.pixels);
+        assert_int_equal(dataset->train.count, 12);
+        assert_int_equal(dataset->test.shape.width, 4);
+        assert_int_equal(dataset->class_count, 3);
+        assert_int_equal(dataset->test.labels[4], 1);
+        for (int i = 0; i < waits; i++)
+            assert_int_equal(cln_dataset_wait(dataset), CLN_OK);
+        if (waits > 0) {
+            assert_int_equal(dataset->train.pixels[143], 143);
+            assert_int_equal(dataset->test.pixels[59], 59);
+        }
+        cln_dataset_destroy(&dataset);
+    }
+    uint8_t bytes[512];
+    temporary_write("behind/train-images-idx3-ubyte", bytes, idx_make(bytes, 3, (uint32_t[]){12, 3, 4}, 256) - 1);
+    assert_int_equal(cln_dataset_open(&dataset, &params), CLN_OK);
+    assert_int_equal(cln_dataset_wait(dataset), CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "behind/train-images-idx3-ubyte: byte 159: truncated"));
+    cln_dataset_destroy(&dataset);
+    assert_non_null(strstr(cln_error_message(), "byte 159"));
+    assert_refused(folder, CLN_INVALID, "behind/train-images-idx3-ubyte: byte 159: truncated");
+}
+
+static void pixels_are_given_back_piece_by_piece(void **state) {
+    (void)state;
+    struct cln_dataset *dataset = load((struct cln_dataset_params){.name = "synthetic:60", .seed = 1});
+    const size_t bytes = cln_shape_count(dataset->train.shape);
+    uint8_t *before = malloc(60 * bytes);
+    assert_non_null(before);
+    memcpy(before, dataset->train.pixels, 60 * bytes);
+    for (size_t left = 60; left > 0; left -= 20) {
+        assert_memory_equal(dataset->train.pixels, before, left * bytes);
+        cln_images_keep(&dataset->train, left - 20);
+    }
+    assert_null(dataset->train.pixels);
+    assert_int_equal(dataset->train.count, 60);
+    free(before);
+    cln_dataset_destroy(&dataset);
 }
 
 static void unknown_names_are_refused_with_the_known_ones(void **state) {
@@ -221,6 +271,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folder_is_read),
         cmocka_unit_test(halves_that_do_not_fit_are_refused),
+        cmocka_unit_test(pixels_come_in_the_background),
+        cmocka_unit_test(pixels_are_given_back_piece_by_piece),
         cmocka_unit_test(unknown_names_are_refused_with_the_known_ones),
         cmocka_unit_test(names_are_searched_in_order),
         cmocka_unit_test(fashion_mnist_is_as_published),

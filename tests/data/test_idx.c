@@ -15,11 +15,22 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static enum cln_status read_all(const char *name, uint8_t **pixels, size_t *count, struct cln_shape *shape) {
+    struct cln_idx *file = NULL;
+    enum cln_status status = cln_idx_open_images(&file, temporary_path(name), count, shape);
+    if (status == CLN_OK)
+        status = cln_idx_read(&file, pixels);
+    else
+        *pixels = NULL;
+    assert_null(file);
+    return status;
+}
+
 static enum cln_status read_images(const char *name) {
     uint8_t *pixels = (uint8_t *)1;
     size_t count;
     struct cln_shape shape;
-    enum cln_status status = cln_idx_read_images(temporary_path(name), &pixels, &count, &shape);
+    enum cln_status status = read_all(name, &pixels, &count, &shape);
     if (status != CLN_OK)
         assert_null(pixels);
     free(pixels);
@@ -40,7 +51,7 @@ static void assert_three_images(const char *name) {
     uint8_t *pixels;
     size_t count;
     struct cln_shape shape;
-    if (cln_idx_read_images(temporary_path(name), &pixels, &count, &shape) != CLN_OK)
+    if (read_all(name, &pixels, &count, &shape) != CLN_OK)
         fail_msg("%s", cln_error_message());
     assert_int_equal(count, 3);
     assert_int_equal(shape.channels, 1);
@@ -208,7 +219,7 @@ static void sizes_around_the_chunk_are_read_whole(void **state) {
         struct cln_shape shape;
         size_t count, size = idx_make(bytes, 3, (uint32_t[]){counts[i], 32, 32}, 253);
         temporary_write("big", bytes, size);
-        assert_int_equal(cln_idx_read_images(temporary_path("big"), &pixels, &count, &shape), CLN_OK);
+        assert_int_equal(read_all("big", &pixels, &count, &shape), CLN_OK);
         assert_int_equal(count, counts[i]);
         assert_memory_equal(pixels, bytes + 16, size - 16);
         free(pixels);

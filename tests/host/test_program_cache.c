@@ -197,6 +197,27 @@ static void test_damage_is_noticed(void **state) {
     assert_null(cache);
 }
 
+static void test_notes_stand_for_binaries_that_are_elsewhere(void **state) {
+    (void)state;
+    struct ocl_program_cache *cache = cache_of("notes");
+    const struct ocl_program_key key = key_of(1), other = key_of(2);
+    assert_false(ocl_program_cache_knows(cache, &key));
+    ocl_program_cache_note(cache, &key);
+    assert_true(ocl_program_cache_knows(cache, &key));
+    assert_false(ocl_program_cache_knows(cache, &other));
+    assert_false(holds(cache, &key));
+    put(cache, &key);
+    assert_true(holds(cache, &key));
+    ocl_program_cache_note(cache, &key); /* which is less than what is there */
+    assert_true(holds(cache, &key));
+    ocl_program_cache_note(cache, &other);
+    assert_int_equal(ocl_program_cache_measure(cache).programs, 2);
+    assert_int_equal(temporary_count("notes"), 2);
+    ocl_program_cache_trim(cache, 0);
+    assert_false(ocl_program_cache_knows(cache, &other));
+    ocl_program_cache_close(&cache);
+}
+
 static void test_only_own_plain_files_are_read(void **state) {
     (void)state;
     struct ocl_program_cache *cache = cache_of("own");
@@ -353,6 +374,7 @@ int main(void) {
         cmocka_unit_test(test_keys_tell_compilers_apart),
         cmocka_unit_test(test_folder_follows_the_environment),
         cmocka_unit_test(test_damage_is_noticed),
+        cmocka_unit_test(test_notes_stand_for_binaries_that_are_elsewhere),
         cmocka_unit_test(test_only_own_plain_files_are_read),
         cmocka_unit_test(test_foreign_folders_are_refused),
         cmocka_unit_test(test_the_oldest_go_first),

@@ -122,10 +122,11 @@ static unsigned char *binary_of(const char *path, size_t *bytes) {
     return content;
 }
 
-/* False where the driver hands out no binaries; PoCL's does. */
+/* False where the driver hands out no binaries, so that there is but a note; PoCL's does. */
 static bool driver_has_binaries(const char *folder) {
     char *path = only_file_in(folder);
-    bool has = path != NULL;
+    struct stat info;
+    bool has = path != NULL && stat(path, &info) == 0 && info.st_size > HEADER_BYTES;
     free(path);
     if (!has && strstr(device.platform, "Portable"))
         fail_msg("PoCL hands out binaries, and none was kept");

@@ -1,0 +1,239 @@
+/* Helpers: started with posix_spawn, as drivers have threads that would not survive a fork. */
+#include "host/helpers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/clock.h"
+
+extern char **environ;
+
+/* More pieces than any network has programs, fewer bytes than any pipe holds. A piece beyond them is nobody's. */
+enum { PIECES = 512 };
+
+struct cln_helpers {
+    int pieces; /* the end of the pipe that this process holds: as long as it is open, so is the helpers' input */
+    size_t count;
+    pid_t processes[]; /* 0: ended */
+};
+
+/* *reader is the helpers' input, with a byte for every piece: reading one takes it. */
+static enum cln_status fill_pipe(int *reader, int *writer) {
+    unsigned char pieces[PIECES];
+    int ends[2];
+    for (size_t i = 0; i < PIECES; i++)
+        pieces[i] = (unsigned char)i;
+    if (pipe(ends) != 0)
+        return cln_fail(CLN_IO, "a pipe to helpers: %s", strerror(errno));
+    *reader = ends[0];
+    *writer = ends[1];
+    for (int i = 0; i < 2; i++)
+        (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(*reader, F_SETFL, O_NONBLOCK); /* whoever finds no piece left is done */
+    if (write(*writer, pieces, PIECES) == PIECES)
+        return CLN_OK;
+    close(*reader);
+    close(*writer);
+    return cln_fail(CLN_IO, "a pipe to helpers does not take %d bytes", PIECES);
+}
+
+/* Signals as a new program expects them, whatever this one does with them; a group of its own, so that it can be ended
+ * with the linkers and the like that it started. */
+static int set_attributes(posix_spawnattr_t *attributes) {
+    sigset_t none, usual;
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD, SIGALRM};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaddset(&usual, signals[i]);
+    int error = posix_spawnattr_setsigmask(attributes, &none);
+    if (!error)
+        error = posix_spawnattr_setsigdefault(attributes, &usual);
+    if (!error)
+        error = posix_spawnattr_setpgroup(attributes, 0);
+    if (!error)
+        error = posix_spawnattr_setflags(attributes,
+                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    return error;
+}
+
+static int set_files(posix_spawn_file_actions_t *files, int input) {
+    int error = posix_spawn_file_actions_adddup2(files, input, STDIN_FILENO);
+    for (int output = STDOUT_FILENO; !error && output <= STDERR_FILENO; output++)
+        error = posix_spawn_file_actions_addopen(files, output, "/dev/null", O_WRONLY, 0);
+    return error;
+}
+
+/* An errno. */
+static int spawn_all(struct cln_helpers *h, const char *const *argv, char **environment, size_t count, int input) {
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t files;
+    int error = posix_spawnattr_init(&attributes);
+    if (error)
+        return error;
+    error = posix_spawn_file_actions_init(&files);
+    if (error) {
+        posix_spawnattr_destroy(&attributes);
+        return error;
+    }
+    error = set_attributes(&attributes);
+    if (!error)
+        error = set_files(&files, input);
+    while (!error && h->count < count) {
+        error = posix_spawn(&h->processes[h->count], argv[0], &files, &attributes, (char *const *)argv, environment);
+        h->count += error == 0;
+    }
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+/* The caller's: free() the list alone. */
+static char **extend_environment(const char *variable) {
+    size_t count = 0, used = 0, name = strcspn(variable, "=") + 1;
+    while (environ[count])
+        count++;
+    char **out = malloc((count + 2) * sizeof *out);
+    for (size_t i = 0; out && i < count; i++)
+        if (strncmp(environ[i], variable, name) != 0)
+            out[used++] = environ[i];
+    if (out) {
+        out[used++] = (char *)variable;
+        out[used] = NULL;
+    }
+    return out;
+}
+
+enum cln_status cln_helpers_start(struct cln_helpers **out, const char *const *argv, const char *variable,
+                                  size_t count) {
+    int input = -1;
+    *out = NULL;
+    struct cln_helpers *h = calloc(1, sizeof *h + count * sizeof *h->processes);
+    char **environment = extend_environment(variable);
+    enum cln_status status = h && environment ? fill_pipe(&input, &h->pieces)
+                                              : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu helpers", count);
+    if (status) {
+        free(environment);
+        free(h);
+        return status;
+    }
+    int error = spawn_all(h, argv, environment, count, input);
+    close(input);
+    free(environment);
+    *out = h;
+    if (h->count > 0) /* fewer than wanted do, too */
+        return CLN_OK;
+    cln_helpers_destroy(out);
+    return cln_fail(CLN_IO, "%s: cannot be started: %s", argv[0], strerror(error));
+}
+
+/* True once it is gone. */
+static bool reap(pid_t *process, int flags, size_t *well) {
+    int ended = 0;
+    pid_t found;
+    do
+        found = waitpid(*process, &ended, flags);
+    while (found < 0 && errno == EINTR);
+    if (found == 0)
+        return false;
+    /* An error means that somebody else has waited for it. */
+    *well += found > 0 && WIFEXITED(ended) && WEXITSTATUS(ended) == 0;
+    *process = 0;
+    return true;
+}
+
+static void end_all(struct cln_helpers *h) {
+    size_t ignored = 0;
+    for (size_t i = 0; i < h->count; i++)
+        if (h->processes[i] && kill(-h->processes[i], SIGKILL) != 0) /* the group may not be there yet */
+            (void)kill(h->processes[i], SIGKILL);
+    for (size_t i = 0; i < h->count; i++)
+        if (h->processes[i])
+            (void)reap(&h->processes[i], 0, &ignored);
+}
+
+size_t cln_helpers_wait(struct cln_helpers *h, double seconds) {
+    const struct timespec moment = {.tv_nsec = 2000000};
+    const double until = cln_clock_seconds() + seconds;
+    size_t well = 0, left = h->count;
+    for (;;) {
+        for (size_t i = 0; i < h->count; i++)
+            if (h->processes[i] && reap(&h->processes[i], WNOHANG, &well))
+                left--;
+        if (left == 0 || cln_clock_seconds() >= until)
+            break;
+        nanosleep(&moment, NULL);
+    }
+    end_all(h);
+    return well;
+}
+
+void cln_helpers_destroy(struct cln_helpers **helpers) {
+    struct cln_helpers *h = *helpers;
+    if (!h)
+        return;
+    *helpers = NULL;
+    end_all(h);
+    close(h->pieces);
+    free(h);
+}
+
+static size_t count_processors(void) {
+#ifdef CPU_COUNT
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) == 0)
+        return (size_t)CPU_COUNT(&usable);
+#endif
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (size_t)online : 1;
+}
+
+/* Of the machine, or of the container that this process is in. */
+static double memory_bytes(void) {
+    double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit;
+    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
+    if (file && fscanf(file, "%lf", &limit) == 1 && limit < bytes)
+        bytes = limit;
+    if (file)
+        fclose(file);
+    return bytes;
+}
+
+size_t cln_helpers_fitting(size_t most, size_t bytes) {
+    const double fitting = memory_bytes() / 4 / (double)bytes;
+    size_t count = count_processors();
+    count = count < most ? count : most;
+    if (!((double)count <= fitting))
+        count = fitting >= 1 ? (size_t)fitting : 1;
+    return count;
+}
+
+bool cln_helper_take(long *taken, size_t number) {
+    while (*taken < (long)number) {
+        unsigned char piece;
+        ssize_t got = read(STDIN_FILENO, &piece, 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got != 1)
+            return false;
+        /* The byte is the number's last; it is the next one that ends so. */
+        *taken += 1 + (unsigned char)(piece - (unsigned char)(*taken + 1));
+    }
+    return *taken == (long)number;
+}
+
+void cln_helper_wait_for_end(void) {
+    struct pollfd input = {.fd = STDIN_FILENO}; /* no events but the end of the other side */
+    while (poll(&input, 1, -1) < 0 && errno == EINTR)
+        continue;
+}

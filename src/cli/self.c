@@ -1,0 +1,37 @@
+/* A process starts once, so its command line is kept here once. */
+#include "src/cli/self.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/helpers.h"
+#include "src/cli/command.h"
+#include "src/train/trainer.h"
+
+static const char **command;
+
+/* Whatever the main thread is doing then: compilers cannot be interrupted. */
+static void *end_with_starter(void *unused) {
+    (void)unused;
+    cln_helper_wait_for_end();
+    _exit(CLN_EXIT_FAILURE);
+}
+
+void cln_self_begin(int argc, char **argv) {
+    static const char linux_path[] = "/proc/self/exe"; /* this very file, also where another has taken its place */
+    pthread_t thread;
+    if (cln_trainer_builds() && pthread_create(&thread, NULL, end_with_starter, NULL) == 0)
+        pthread_detach(thread);
+    command = calloc((size_t)argc + 1, sizeof *command);
+    if (!command)
+        return;
+    memcpy(command, argv, (size_t)argc * sizeof *command);
+    if (access(linux_path, X_OK) == 0)
+        command[0] = linux_path;
+}
+
+const char *const *cln_self_command(void) {
+    return command;
+}

@@ -1,0 +1,245 @@
+/* A trainer's beginning: device, kernels, images, initial weights; and in a builder the kernels alone. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host/helpers.h"
+#include "host/profile.h"
+#include "host/program_cache.h"
+#include "host/select.h"
+#include "src/data/images.h"
+#include "src/data/preprocess.h"
+#include "src/train/builders.h"
+#include "src/train/trainer_private.h"
+
+/* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
+static enum cln_status initialize_parameters(struct cln_trainer *t) {
+    const struct cln_network *network = t->params.network;
+    float *values = calloc(network->parameter_floats, sizeof *values);
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", network->parameter_floats);
+    struct cln_random random;
+    cln_random_seed(&random, t->params.seed, CLN_STREAM_INIT);
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        const struct cln_tensor_info *tensor = &network->tensors[i];
+        const double bound = tensor->fan_in > 0 ? 1.0 / sqrt((double)tensor->fan_in) : 0.0;
+        for (size_t k = 0; tensor->trainable && k < tensor->count; k++)
+            values[tensor->offset + k] = tensor->role == CLN_GAMMA ? 1.0f
+                                         : tensor->role == CLN_BETA
+                                             ? 0.0f
+                                             : (float)((2.0 * cln_random_uniform(&random) - 1.0) * bound);
+    }
+    enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
+    free(values);
+    return status;
+}
+
+static enum cln_status run_builders(void *trainer) {
+    const struct cln_trainer *t = trainer;
+    return cln_builders_run(&t->params);
+}
+
+static bool builds(void *trainer, size_t number) {
+    struct cln_trainer *t = trainer;
+    return cln_helper_take(&t->taken, number);
+}
+
+static bool replays(const struct cln_trainer *t) {
+    const bool by_profile = ocl_profile_value(t->profile, "command_buffer") != 0;
+    return t->params.replay == CLN_REPLAY_PROFILE ? by_profile : t->params.replay == CLN_REPLAY_ON;
+}
+
+static enum cln_status open_device(struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    const struct ocl_profile_params profile = {
+        .keys = cln_tuning_keys, .key_count = cln_tuning_key_count, .file = p->profile_file};
+    struct ocl_device device;
+    char name[128];
+    snprintf(name, sizeof name, "%s, batch %d", p->network->name, p->batch_size);
+    enum cln_status status = ocl_device_find(&device, p->device);
+    if (status == CLN_OK)
+        status = ocl_profile_load(&t->profile, &device, &profile);
+    char *cache = p->no_cache ? NULL : ocl_program_cache_folder();
+    if (status == CLN_OK)
+        status = ocl_context_create(&t->context, &device,
+                                    &(struct ocl_context_params){
+                                        .timings = p->timings,
+                                        .trace = p->trace,
+                                        .trace_name = name,
+                                        .replay = replays(t),
+                                        .kernel_folder = p->kernel_folder,
+                                        .cache_folder = cache,
+                                        .before_building = p->builder && !t->builder ? run_builders : NULL,
+                                        .builds = t->builder ? builds : NULL,
+                                        .building_user = t,
+                                    });
+    free(cache);
+    if (status == CLN_OK)
+        snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device.name, device.platform,
+                 ocl_profile_name(t->profile));
+    return status;
+}
+
+static enum cln_status allocate_standard(struct cln_trainer *t) {
+    const size_t features = cln_shape_count(t->params.network->input);
+    t->mean = calloc(features, sizeof *t->mean);
+    t->inverse_deviation = calloc(features, sizeof *t->inverse_deviation);
+    return t->mean && t->inverse_deviation ? CLN_OK
+                                           : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu features", features);
+}
+
+static enum cln_status measure_standard(struct cln_trainer *t) {
+    const struct cln_shape input = t->params.network->input;
+    if (t->params.evaluate_only)
+        return CLN_OK; /* they come with the model */
+    enum cln_status status =
+        cln_standardize_measure(t->mean, t->inverse_deviation, &t->params.data->train, input.height, input.width);
+    return status == CLN_OK ? cln_engine_standardize(t->engine, t->mean, t->inverse_deviation) : status;
+}
+
+/* From the last image to the first, so that the host's copy can shrink behind: no image is there twice. */
+static enum cln_status upload_images(struct cln_trainer *t, enum cln_engine_set set, struct cln_images *images) {
+    enum { PIECE_BYTES = 4 << 20 };
+    const size_t bytes = cln_shape_count(images->shape);
+    const size_t piece = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
+    enum cln_status status = CLN_OK;
+    for (size_t left = images->count, count; left > 0 && status == CLN_OK; left -= count) {
+        count = left < piece ? left : piece;
+        status = cln_engine_upload(t->engine, set, left - count, count, images->pixels + (left - count) * bytes);
+        if (status == CLN_OK && t->params.release_pixels)
+            cln_images_keep(images, left - count);
+    }
+    return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%zu images on the device", images->count);
+}
+
+/* Everything that the images' bytes are needed for. */
+static enum cln_status take_images(struct cln_trainer *t) {
+    struct cln_dataset *data = t->params.data;
+    enum cln_status status = cln_dataset_wait(data);
+    if (status == CLN_OK && t->params.standardize)
+        status = measure_standard(t);
+    if (status == CLN_OK && !t->params.evaluate_only)
+        status = upload_images(t, CLN_TRAIN, &data->train);
+    if (status == CLN_OK)
+        status = upload_images(t, CLN_TEST, &data->test);
+    if (status == CLN_OK && t->params.release_pixels)
+        cln_dataset_release_pixels(data);
+    return status;
+}
+
+/* Of the optimizer's numbers 0 means the default; what is left must make sense. */
+static enum cln_status check_optimizer(const struct cln_optimizer_params *o) {
+    const struct {
+        const char *name;
+        double value, limit;
+    } values[] = {{"lr", o->lr, INFINITY},        {"beta1", o->beta1, 1},
+                  {"beta2", o->beta2, 1},         {"eps", o->eps, INFINITY},
+                  {"momentum", o->momentum, 1e3}, {"weight_decay", o->weight_decay, INFINITY}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (!(values[i].value >= 0 && values[i].value < values[i].limit))
+            return cln_fail(CLN_INVALID, "optimizer: %s is %g: it must be at least 0 and below %g", values[i].name,
+                            values[i].value, values[i].limit);
+    return CLN_OK;
+}
+
+static enum cln_status check_params(const struct cln_trainer_params *p) {
+    const struct cln_shape input = p->network->input, image = p->data->train.shape;
+    const int height = p->resize > 0 ? p->resize : image.height, width = p->resize > 0 ? p->resize : image.width;
+    if (input.channels != image.channels || input.height != height || input.width != width)
+        return cln_fail(
+            CLN_INVALID, "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
+            p->network->name, input.channels, input.height, input.width, p->data->name, image.channels, height, width);
+    if (p->data->class_count > p->network->classes)
+        return cln_fail(CLN_INVALID, "network %s tells %d classes apart, %s has %d", p->network->name,
+                        p->network->classes, p->data->name, p->data->class_count);
+    return check_optimizer(&p->optimizer);
+}
+
+static enum cln_status create_engine(struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    struct cln_tuning tuning;
+    enum cln_status status = cln_tuning_create(&tuning, t->profile, ocl_context_device(t->context));
+    if (status != CLN_OK)
+        return status;
+    return cln_engine_create(&t->engine, t->context,
+                             &(struct cln_engine_params){
+                                 .network = p->network,
+                                 .tuning = &tuning,
+                                 .optimizer = p->optimizer,
+                                 .batch_size = p->batch_size,
+                                 .image = p->data->train.shape,
+                                 .train = {NULL, p->data->train.labels, p->evaluate_only ? 0 : p->data->train.count},
+                                 .test = {NULL, p->data->test.labels, p->data->test.count},
+                                 .mean = t->mean,
+                                 .inverse_deviation = t->inverse_deviation,
+                             });
+}
+
+static enum cln_status create(struct cln_trainer **out, const struct cln_trainer_params *params, bool builder) {
+    *out = NULL;
+    enum cln_status status = check_params(params);
+    if (status != CLN_OK)
+        return status;
+    struct cln_trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
+    t->params = *params;
+    t->builder = builder;
+    t->taken = -1;
+    if (t->params.batch_size == 0)
+        t->params.batch_size = 256;
+    const size_t count = params->data->train.count;
+    t->order = malloc(count * sizeof *t->order);
+    if (!t->order)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu samples", count);
+    cln_random_seed(&t->shuffle, params->seed, CLN_STREAM_SHUFFLE);
+    if (status == CLN_OK && params->standardize)
+        status = allocate_standard(t);
+    if (status == CLN_OK)
+        status = open_device(t);
+    if (status == CLN_OK)
+        status = create_engine(t);
+    if (status == CLN_OK && !builder)
+        status = take_images(t);
+    if (status == CLN_OK && !builder)
+        status = initialize_parameters(t);
+    if (status != CLN_OK)
+        cln_trainer_destroy(&t);
+    *out = t;
+    return status;
+}
+
+enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
+    return create(out, params, false);
+}
+
+enum cln_status cln_trainer_build(const struct cln_trainer_params *params) {
+    struct cln_trainer_params p = *params;
+    struct cln_trainer *trainer = NULL;
+    uint8_t label = 0;
+    struct cln_images blank = {.count = 1, .labels = &label};
+    enum cln_status status = cln_builder_image(&blank.shape);
+    if (status != CLN_OK)
+        return status;
+    struct cln_dataset data = {.name = "blank", .train = blank, .test = blank, .class_count = 1};
+    p.data = &data;
+    p.timings = false;
+    p.trace = NULL;
+    status = create(&trainer, &p, true);
+    cln_trainer_destroy(&trainer);
+    return status;
+}
+
+void cln_trainer_destroy(struct cln_trainer **trainer) {
+    struct cln_trainer *t = *trainer;
+    if (!t)
+        return;
+    *trainer = NULL;
+    cln_engine_destroy(&t->engine);
+    ocl_context_destroy(&t->context);
+    ocl_profile_destroy(&t->profile);
+    free(t->order);
+    free(t->mean);
+    free(t->inverse_deviation);
+    free(t);
+}

@@ -1,0 +1,237 @@
+/* Training whose kernels builders have built: the same bits, whatever becomes of the builders. This program is its own
+ * builder; the word behind its name says what kind. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/train/trainer.h"
+#include "tests/data/temporary.h"
+#include "tests/engine/support.h"
+
+static const char tiny_text[] =
+    "{\"name\": \"tiny\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
+    "{\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 3}, {\"type\": \"BatchNorm2d\"}, "
+    "{\"type\": \"ReLU\"}, {\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
+
+static const char *self;
+static struct cln_network *network;
+static struct cln_dataset *data;
+#define assert_fails(expression, expected, part)                                                                       \
+    do {                                                                                                               \
+        assert_int_equal(expression, expected);                                                                        \
+        if (!strstr(cln_error_message(), part))                                                                        \
+            fail_msg("\"%s\" is not in: %s", part, cln_error_message());                                               \
+    } while (0)
+
+static char *reference; /* the model's file, built without builders */
+static size_t reference_bytes;
+
+enum { MOST_BYTES = 1 << 20 };
+
+static struct cln_trainer_params params_of(const char *const *builder) {
+    return (struct cln_trainer_params){.network = network,
+                                       .data = data,
+                                       .batch_size = 24,
+                                       .seed = 3,
+                                       .standardize = true,
+                                       .builder = builder,
+                                       .no_cache = builder == NULL};
+}
+
+/* As a builder: every one leaves a file of its own, so that the test knows that it was there. */
+static int act(const char *kind, const char *folder) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/%ld", folder, (long)getpid());
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (file < 0 || !cln_trainer_builds())
+        return 9;
+    close(file);
+    if (strcmp(kind, "fails") == 0)
+        return 3;
+    if (strcmp(kind, "crashes") == 0)
+        raise(SIGKILL);
+    if (strcmp(kind, "hangs") == 0)
+        for (;;)
+            pause();
+    if (cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL) != CLN_OK)
+        return 8;
+    const struct cln_trainer_params params = params_of((const char *const[]){"none", NULL});
+    enum cln_status status = cln_trainer_build(&params);
+    cln_network_destroy(&network);
+    return status == CLN_OK && ocl_live_handles() == 0 ? 0 : 7;
+}
+
+/* The saved model after an epoch. */
+static char *train(const struct cln_trainer_params *params, size_t *bytes) {
+    struct cln_trainer *trainer = NULL;
+    struct cln_epoch epoch;
+    char *content = malloc(MOST_BYTES);
+    assert_non_null(content);
+    assert_ok(cln_trainer_create(&trainer, params));
+    assert_ok(cln_trainer_epoch(trainer, &epoch));
+    assert_int_equal(epoch.train.samples, data->train.count);
+    assert_ok(cln_trainer_save(trainer, temporary_path("model.safetensors")));
+    cln_trainer_destroy(&trainer);
+    FILE *file = fopen(temporary_path("model.safetensors"), "rb");
+    assert_non_null(file);
+    *bytes = fread(content, 1, MOST_BYTES, file);
+    fclose(file);
+    return content;
+}
+
+static int begin(void **state) {
+    assert_ok(cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL));
+    assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
+    const int failed = temporary_create(state);
+    const struct cln_trainer_params params = params_of(NULL);
+    reference = train(&params, &reference_bytes);
+    return failed;
+}
+
+static int end(void **state) {
+    cln_network_destroy(&network);
+    cln_dataset_destroy(&data);
+    free(reference);
+    return temporary_remove(state);
+}
+
+static void nobody_is_left(void) {
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* Trains twice with one cache, empty at first: the first time there are builders of that kind. */
+static void train_with(const char *kind, double seconds) {
+    char cache[64], *folder = strdup(temporary_path(kind));
+    snprintf(cache, sizeof cache, "%s cache", kind);
+    temporary_write(kind, "", 0);
+    assert_int_equal(unlink(folder), 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    setenv("CLENET_CACHE_DIR", temporary_path(cache), 1);
+    const char *const builder[] = {self, kind, folder, NULL};
+    struct cln_trainer_params params = params_of(builder);
+    params.builder_seconds = seconds;
+    size_t builders = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t bytes = 0;
+        char *model = train(&params, &bytes);
+        assert_int_equal(bytes, reference_bytes);
+        assert_memory_equal(model, reference, bytes);
+        free(model);
+        nobody_is_left();
+        builders = i == 0 ? temporary_count(kind) : builders;
+        assert_in_range(builders, 1, 4);
+        assert_int_equal(temporary_count(kind), builders);
+    }
+    unsetenv("CLENET_CACHE_DIR");
+    free(folder);
+}
+
+static void test_builders_change_nothing(void **state) {
+    (void)state;
+    train_with("builds", 0);
+}
+
+static void test_builders_that_end_badly_do_no_harm(void **state) {
+    (void)state;
+    train_with("fails", 0);
+    train_with("crashes", 0);
+    train_with("hangs", 0.5);
+}
+
+static void test_a_program_that_is_not_there_does_no_harm(void **state) {
+    (void)state;
+    const char *const builder[] = {temporary_path("nothing"), NULL};
+    const struct cln_trainer_params params = params_of(builder);
+    setenv("CLENET_CACHE_DIR", temporary_path("nothing cache"), 1);
+    size_t bytes = 0;
+    char *model = train(&params, &bytes);
+    unsetenv("CLENET_CACHE_DIR");
+    assert_int_equal(bytes, reference_bytes);
+    assert_memory_equal(model, reference, bytes);
+    free(model);
+}
+
+static void test_no_cache_no_builders(void **state) {
+    (void)state;
+    const char *const builder[] = {self, "idle", temporary_path(""), NULL};
+    struct cln_trainer_params params = params_of(builder);
+    params.no_cache = true;
+    struct cln_trainer *trainer = NULL;
+    const size_t before = temporary_count("");
+    assert_ok(cln_trainer_create(&trainer, &params));
+    cln_trainer_destroy(&trainer);
+    assert_int_equal(temporary_count(""), before);
+}
+
+/* Pixels that cannot be read are told at once, and builders ended, however long they would have taken. */
+static void test_damaged_pixels_end_builders(void **state) {
+    (void)state;
+    uint8_t bytes[4096];
+    struct cln_dataset *damaged = NULL;
+    idx_write_folder("damaged", 2, 2, 28, 28, 3);
+    temporary_write("damaged/train-images-idx3-ubyte", bytes, idx_make(bytes, 3, (uint32_t[]){2, 28, 28}, 256) - 1);
+    assert_ok(cln_dataset_open(&damaged, &(struct cln_dataset_params){.name = temporary_path("damaged")}));
+    const char *const builder[] = {self, "hangs", temporary_path(""), NULL};
+    struct cln_trainer_params params = params_of(builder);
+    params.data = damaged;
+    params.builder_seconds = 100000;
+    setenv("CLENET_CACHE_DIR", temporary_path("damaged"), 1);
+    struct cln_trainer *trainer = NULL;
+    assert_fails(cln_trainer_create(&trainer, &params), CLN_INVALID, "byte 1583: truncated");
+    unsetenv("CLENET_CACHE_DIR");
+    assert_null(trainer);
+    nobody_is_left();
+    cln_dataset_destroy(&damaged);
+}
+
+static void test_building_is_for_builders(void **state) {
+    (void)state;
+    const struct cln_trainer_params params = params_of(NULL);
+    assert_false(cln_trainer_builds());
+    assert_fails(cln_trainer_build(&params), CLN_INVALID, "CLENET_BUILDER");
+    static const char *const wrong[] = {"", "1x28", "1x28x28x", "a", "1x0x28"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("CLENET_BUILDER", wrong[i], 1);
+        assert_fails(cln_trainer_build(&params), CLN_INVALID, "CLENET_BUILDER");
+    }
+    unsetenv("CLENET_BUILDER");
+}
+
+static void test_pixels_go_as_the_device_takes_them(void **state) {
+    (void)state;
+    struct cln_dataset *own = NULL;
+    assert_ok(cln_dataset_load(&own, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
+    struct cln_trainer_params params = params_of(NULL);
+    params.data = own;
+    params.release_pixels = true;
+    size_t bytes = 0;
+    char *model = train(&params, &bytes);
+    assert_null(own->train.pixels);
+    assert_null(own->test.pixels);
+    assert_int_equal(bytes, reference_bytes);
+    assert_memory_equal(model, reference, bytes);
+    free(model);
+    cln_dataset_destroy(&own);
+}
+
+int main(int argc, char **argv) {
+    self = argv[0];
+    if (argc > 2)
+        return act(argv[1], argv[2]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_builders_change_nothing, nothing_alive),
+        cmocka_unit_test_teardown(test_builders_that_end_badly_do_no_harm, nothing_alive),
+        cmocka_unit_test_teardown(test_a_program_that_is_not_there_does_no_harm, nothing_alive),
+        cmocka_unit_test_teardown(test_no_cache_no_builders, nothing_alive),
+        cmocka_unit_test_teardown(test_damaged_pixels_end_builders, nothing_alive),
+        cmocka_unit_test_teardown(test_building_is_for_builders, nothing_alive),
+        cmocka_unit_test_teardown(test_pixels_go_as_the_device_takes_them, nothing_alive),
+    };
+    return cmocka_run_group_tests_name("builders", tests, begin, end);
+}
