@@ -8,8 +8,7 @@
 #include "activation.clh"
 #include "batchnorm.clh"
 
-#ifndef CHANNELS /* a small geometry, so that this file compiles alone */
-#define CHANNELS 2
+#ifndef IN_H /* a small geometry, so that this file compiles alone */
 #define IN_H 4
 #define IN_W 4
 #define OUT_H 2
@@ -22,10 +21,12 @@
 #define PADDING_H 0
 #define PADDING_W 0
 #define NORMALISE 1
-#define CHANNELS_PER_ITEM 1
-#define CHANNELS_PER_GROUP 1
-#define PARTIAL_BLOCKS 1
 #endif
+
+/* Channels come as an argument, so that stages share a program; the work-groups along dimension 0 share them out. */
+#define FIRST_CHANNEL(channels) ((int)get_group_id(0) * PER_GROUP(channels))
+#define END_CHANNEL(channels) min(FIRST_CHANNEL(channels) + PER_GROUP(channels), channels)
+#define PER_GROUP(channels) (((channels) + (int)get_num_groups(0) - 1) / (int)get_num_groups(0))
 
 #define POOL_NONE 0
 #define POOL_MAX 1
@@ -35,8 +36,8 @@
 #define POOL_EDGES (PADDING_H > 0 || PADDING_W > 0)
 
 /* Where one channel of one block starts in the tensors of z's shape and of a's. */
-#define Z_PLANE(block, channel) (((size_t)(block)*CHANNELS + (channel)) * (IN_H * IN_W) * GROUP + lane_group())
-#define A_PLANE(block, channel) (((size_t)(block)*CHANNELS + (channel)) * (OUT_H * OUT_W) * GROUP + lane_group())
+#define Z_PLANE(block, channel) (((size_t)(block)*channels + (channel)) * (IN_H * IN_W) * GROUP + lane_group())
+#define A_PLANE(block, channel) (((size_t)(block)*channels + (channel)) * (OUT_H * OUT_W) * GROUP + lane_group())
 
 static inline floatv normalised(floatv z, float4 normal) { return NORMALISE ? multiply_add(z - normal.x, normal.z, normal.w) : z; }
 
@@ -169,16 +170,16 @@ static inline void plane_spread(__global const floatv *da, __global floatv *z, _
         }
 }
 
-/* Prediction: normalised by the running averages. Groups: (channels / CHANNELS_PER_ITEM, blocks). */
+/* Prediction: normalised by the running averages. Groups: (channel groups, blocks). */
 __kernel void activate_predict(__global const floatv *restrict z, __global const float *restrict parameters,
                                const int gamma_offset, const int beta_offset, __global const float *restrict running,
                                const int mean_offset, const int variance_offset, __global floatv *restrict a,
-                               __global const struct cln_state *restrict state) {
+                               const int channels, __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
         return;
-    const int first = (int)get_group_id(0) * CHANNELS_PER_ITEM;
-    for (int channel = first; channel < min(first + CHANNELS_PER_ITEM, CHANNELS); channel++) {
+    const int end = END_CHANNEL(channels);
+    for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const float4 n = NORMALISE ? batchnorm_normal(running[mean_offset + channel], running[variance_offset + channel],
                                                       parameters[gamma_offset + channel], parameters[beta_offset + channel])
                                    : (float4)0.0f;
@@ -186,15 +187,15 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
     }
 }
 
-/* Groups: (channels / CHANNELS_PER_ITEM, blocks). */
+/* Groups: (channel groups, blocks). */
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
                                __global floatv *restrict a, __global floatv *restrict chosen,
-                               __global ushortv *restrict winner, __global const struct cln_state *restrict state) {
+                               __global ushortv *restrict winner, const int channels, __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
         return;
-    const int first = (int)get_group_id(0) * CHANNELS_PER_ITEM;
-    for (int channel = first; channel < min(first + CHANNELS_PER_ITEM, CHANNELS); channel++) {
+    const int end = END_CHANNEL(channels);
+    for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
         plane_forward(z + Z_PLANE(block, channel), NORMALISE ? normal[channel] : (float4)0.0f, a + out, true,
                       chosen + out, winner + out);
@@ -202,19 +203,19 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
 }
 
 /* Per channel the sums of dy and of dy x̂ over a block: sums[channel][block].
- * Groups: (channels / CHANNELS_PER_ITEM, blocks). */
+ * Groups: (channel groups, blocks). */
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                 __global const floatv *restrict z, __global const floatv *restrict chosen,
                                 __global const ushortv *restrict winner, __global const float4 *restrict normal,
-                                __global float2 *restrict sums, __global const struct cln_state *restrict state) {
+                                __global float2 *restrict sums, const int channels, __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float2, 1)
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
         return;
     const intv mask = live_lanes(block, count);
-    const int first = (int)get_group_id(0) * CHANNELS_PER_ITEM;
-    for (int channel = first; channel < min(first + CHANNELS_PER_ITEM, CHANNELS); channel++) {
+    const int end = END_CHANNEL(channels);
+    for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
         const size_t out = A_PLANE(block, channel);
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
@@ -225,20 +226,20 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
         LANE_TOTALS(k, 1) {
             float2 total = lane_share(k, 0);
             lane_total(total, k);
-            sums[channel * PARTIAL_BLOCKS + block] = total;
+            sums[channel * (int)get_num_groups(1) + block] = total;
         }
     }
 }
 
-/* Groups: (channels / CHANNELS_PER_ITEM, blocks). */
+/* Groups: (channel groups, blocks). */
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
                               __global const ushortv *restrict winner, __global const float4 *restrict normal,
-                              __global const float4 *restrict gradient, __global const struct cln_state *restrict state) {
+                              __global const float4 *restrict gradient, const int channels, __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
         return;
-    const int first = (int)get_group_id(0) * CHANNELS_PER_ITEM;
-    for (int channel = first; channel < min(first + CHANNELS_PER_ITEM, CHANNELS); channel++) {
+    const int end = END_CHANNEL(channels);
+    for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
         plane_spread(da + out, z + Z_PLANE(block, channel), winner + out, NORMALISE ? normal[channel] : (float4)0.0f,
                      NORMALISE ? gradient[channel] : (float4)0.0f);
@@ -247,22 +248,23 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
 
 /* Statistics, then a, of whole channels. The moments come from `splits` partials per block where the producer of z left
  * them, else (splits 0) from z: the mean, as a distance from the channel's first value, and then what lies around it.
- * Groups: (channels / CHANNELS_PER_GROUP). */
+ * Groups: (channel groups). */
 __kernel void channel_forward(__global const floatv *restrict z, __global const float4 *restrict partials,
-                              const int splits, __global const float *restrict parameters, const int gamma_offset,
+                              const int partial_blocks, const int splits,
+                              __global const float *restrict parameters, const int gamma_offset,
                               const int beta_offset, __global float4 *restrict normal, __global float *restrict running,
                               const int mean_offset, const int variance_offset, __global floatv *restrict a,
                               __global floatv *restrict chosen, __global ushortv *restrict winner,
-                              __global const struct cln_state *restrict state) {
+                              const int channels, __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float, 2)
     const int count = state->count, blocks = blocks_of(count);
     if (count == 0)
         return;
-    const int first = (int)get_group_id(0) * CHANNELS_PER_GROUP;
-    for (int channel = first; channel < min(first + CHANNELS_PER_GROUP, CHANNELS); channel++) {
+    const int end = END_CHANNEL(channels);
+    for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         float4 moments;
         if (splits > 0) {
-            moments = moments_of_partials(partials + channel * PARTIAL_BLOCKS * splits, blocks * splits);
+            moments = moments_of_partials(partials + channel * partial_blocks * splits, blocks * splits);
         } else {
             const float n = (float)count * (IN_H * IN_W);
             const float pivot = ((__global const float *)(z + (Z_PLANE(0, channel) - lane_group())))[0];
@@ -309,18 +311,18 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
 
 /* Sums, then dgamma and dbeta (without batch norm: the gradient of the bias, at beta_base), then dz, of whole
  * channels. The last block comes first, so that its dead lanes can be cleared from the sums. SPREAD 0: da is dz, and
- * only the sums are wanted. Groups: (channels / CHANNELS_PER_GROUP). */
+ * only the sums are wanted. Groups: (channel groups). */
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                __global floatv *restrict z, __global const floatv *restrict chosen,
                                __global const ushortv *restrict winner, __global const float4 *restrict normal,
                                __global float *restrict gradients, const int gamma_base, const int beta_base,
-                               const int spread, __global const struct cln_state *restrict state) {
+                               const int spread, const int channels, __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float2, 1)
     const int count = state->count, blocks = blocks_of(count);
     if (count == 0)
         return;
-    const int first = (int)get_group_id(0) * CHANNELS_PER_GROUP;
-    for (int channel = first; channel < min(first + CHANNELS_PER_GROUP, CHANNELS); channel++) {
+    const int end = END_CHANNEL(channels);
+    for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
         for (int block = blocks - 1; block >= 0; block--) {

@@ -4,16 +4,16 @@
  * several blocks at once. */
 #include "welford.clh"
 
-#ifndef IN_FEATURES /* a small geometry, so that this file compiles alone */
-#define IN_FEATURES 8
-#define OUT_FEATURES 4
+#ifndef TILE_FEATURES /* small tiles, so that this file compiles alone */
 #define TILE_FEATURES 4
 #define TILE_BLOCKS 2
 #define WEIGHT_OUT 2
 #define WEIGHT_IN 4
-#define WEIGHT_RUN 8
-#define SLICES 1
-#define HAS_BIAS 1
+#endif
+/* Features come as arguments, so that layers share a program; only weights that are to be staged need them here. */
+#ifndef IN_FEATURES
+#define IN_FEATURES 1
+#define OUT_FEATURES 1
 #endif
 
 /* acc[f][b] += sum_k matrix[f*row + k*column] x[block0 + b][k], for a tile of features and blocks. Of the tile there are
@@ -46,8 +46,9 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *mat
 
 /* Groups: (feature tiles, block tiles). Where `statistics` is set also the moments over each block's samples:
  * partials[feature][block]. */
-__kernel void linear_forward(__global const floatv *restrict x, __global const float *restrict parameters,
-                             const int weight_offset, const int bias_offset, __global floatv *restrict z,
+__kernel void linear_forward(__global const floatv *restrict x, const int in_features, const int out_features,
+                             __global const float *restrict parameters, const int weight_offset, const int bias_offset,
+                             __global floatv *restrict z,
                              const int statistics, __global float4 *restrict partials, const int partial_blocks,
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, TILE_FEATURES *TILE_BLOCKS)
@@ -63,19 +64,19 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
     for (int f = 0; f < TILE_FEATURES; f++)
 #pragma unroll
         for (int b = 0; b < TILE_BLOCKS; b++)
-            acc[f][b] = HAS_BIAS ? parameters[bias_offset + min(f0 + f, OUT_FEATURES - 1)] : 0.0f;
+            acc[f][b] = bias_offset >= 0 ? parameters[bias_offset + min(f0 + f, out_features - 1)] : 0.0f;
 
-    stage_weights(tile, parameters + weight_offset + f0 * IN_FEATURES, 1, TILE_FEATURES * IN_FEATURES, 0,
-                  (OUT_FEATURES - f0) * IN_FEATURES);
-    multiply(acc, tile, IN_FEATURES, 1, OUT_FEATURES - f0, x, IN_FEATURES, block0, blocks);
+    stage_weights(tile, parameters + weight_offset + f0 * in_features, 1, TILE_FEATURES * in_features, 0,
+                  (out_features - f0) * in_features);
+    multiply(acc, tile, in_features, 1, out_features - f0, x, in_features, block0, blocks);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
         if (block0 + b < blocks) {
 #pragma unroll
             for (int f = 0; f < TILE_FEATURES; f++)
-                if (OUT_FEATURES % TILE_FEATURES == 0 || f0 + f < OUT_FEATURES)
-                    z[((size_t)(block0 + b) * OUT_FEATURES + f0 + f) * GROUP + lane_group()] = acc[f][b];
+                if (f0 + f < out_features)
+                    z[((size_t)(block0 + b) * out_features + f0 + f) * GROUP + lane_group()] = acc[f][b];
         }
 
     if (!statistics)
@@ -93,14 +94,14 @@ __kernel void linear_forward(__global const floatv *restrict x, __global const f
         const int f = f0 + k / TILE_BLOCKS, b = block0 + k % TILE_BLOCKS;
         float4 total = lane_share(k, 0);
         lane_moments(total, k);
-        if (f < OUT_FEATURES && b < blocks)
+        if (f < out_features && b < blocks)
             partials[f * partial_blocks + b] = total;
     }
 }
 
 /* dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */
-__kernel void linear_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
-                                   const int weight_offset, __global floatv *restrict dx,
+__kernel void linear_backward_data(__global const floatv *restrict dz, const int in_features, const int out_features,
+                                   __global const float *restrict parameters, const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
     STAGED_WEIGHTS(OUT_FEATURES, TILE_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
@@ -116,32 +117,32 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, __global 
         for (int b = 0; b < TILE_BLOCKS; b++)
             acc[f][b] = (floatv)0.0f;
 
-    stage_weights(tile, parameters + weight_offset + f0, OUT_FEATURES, TILE_FEATURES, IN_FEATURES,
-                  OUT_FEATURES * IN_FEATURES - f0);
-    multiply(acc, tile, 1, STAGED_PITCH(IN_FEATURES, TILE_FEATURES), IN_FEATURES - f0, dz, OUT_FEATURES, block0, blocks);
+    stage_weights(tile, parameters + weight_offset + f0, out_features, TILE_FEATURES, in_features,
+                  out_features * in_features - f0);
+    multiply(acc, tile, 1, STAGED_PITCH(in_features, TILE_FEATURES), in_features - f0, dz, out_features, block0, blocks);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
         if (block0 + b < blocks) {
 #pragma unroll
             for (int f = 0; f < TILE_FEATURES; f++)
-                if (IN_FEATURES % TILE_FEATURES == 0 || f0 + f < IN_FEATURES)
-                    dx[((size_t)(block0 + b) * IN_FEATURES + f0 + f) * GROUP + lane_group()] = acc[f][b];
+                if (f0 + f < in_features)
+                    dx[((size_t)(block0 + b) * in_features + f0 + f) * GROUP + lane_group()] = acc[f][b];
         }
 }
 
 /* acc += dz[o0 + o] x[i0 + i] of one block, lane by lane. */
-static inline void weight_products(floatv *acc, __global const floatv *x, __global const floatv *dz, int block, int i0,
-                                   int o0) {
-    __global const floatv *in = x + (size_t)block * IN_FEATURES * GROUP + lane_group();
-    __global const floatv *gradient = dz + (size_t)block * OUT_FEATURES * GROUP + lane_group();
+static inline void weight_products(floatv *acc, __global const floatv *x, __global const floatv *dz, int in_features,
+                                   int out_features, int block, int i0, int o0) {
+    __global const floatv *in = x + (size_t)block * in_features * GROUP + lane_group();
+    __global const floatv *gradient = dz + (size_t)block * out_features * GROUP + lane_group();
     floatv out[WEIGHT_OUT];
 #pragma unroll
     for (int o = 0; o < WEIGHT_OUT; o++)
-        out[o] = gradient[min(o0 + o, OUT_FEATURES - 1) * GROUP];
+        out[o] = gradient[min(o0 + o, out_features - 1) * GROUP];
 #pragma unroll
     for (int i = 0; i < WEIGHT_IN; i++) {
-        const floatv value = in[min(i0 + i, IN_FEATURES - 1) * GROUP];
+        const floatv value = in[min(i0 + i, in_features - 1) * GROUP];
 #pragma unroll
         for (int o = 0; o < WEIGHT_OUT; o++)
             acc[o * WEIGHT_IN + i] = multiply_add(out[o], value, acc[o * WEIGHT_IN + i]);
@@ -150,18 +151,19 @@ static inline void weight_products(floatv *acc, __global const floatv *x, __glob
 
 /* dW[o,i] = sum_n dz[n,o] x[n,i]: tile after tile of vector accumulators over blocks, summed across lanes once at the
  * end. The last block of a slice comes first, so that its dead lanes can be cleared from the accumulators before any
- * other block adds to them. Groups: (input features / WEIGHT_RUN, output-feature tiles, slices of the blocks). */
+ * other block adds to them. Groups: (input features / run, output-feature tiles, slices of the blocks). */
 __kernel void linear_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
+                                      const int in_features, const int out_features, const int run,
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float, WEIGHT_OUT *WEIGHT_IN)
-    const int first = (int)get_group_id(0) * WEIGHT_RUN;
+    const int first = (int)get_group_id(0) * run;
     const int o0 = (int)get_group_id(1) * WEIGHT_OUT;
-    const int slice = (int)get_group_id(2);
+    const int slice = (int)get_group_id(2), slices = (int)get_num_groups(2);
     const int count = state->count, blocks = blocks_of(count);
-    const int first_block = blocks * slice / SLICES, end_block = blocks * (slice + 1) / SLICES;
+    const int first_block = blocks * slice / slices, end_block = blocks * (slice + 1) / slices;
 
-    for (int i0 = first; i0 < min(first + WEIGHT_RUN, IN_FEATURES); i0 += WEIGHT_IN) {
+    for (int i0 = first; i0 < min(first + run, in_features); i0 += WEIGHT_IN) {
         floatv acc[WEIGHT_OUT * WEIGHT_IN];
 #pragma unroll
         for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
@@ -169,7 +171,7 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
 
         int block = end_block - 1;
         if (block >= first_block && live_count(block, count) < LANES) {
-            weight_products(acc, x, dz, block, i0, o0);
+            weight_products(acc, x, dz, in_features, out_features, block, i0, o0);
             const intv mask = live_lanes(block, count);
 #pragma unroll
             for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
@@ -177,7 +179,7 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
             block--;
         }
         for (; block >= first_block; block--)
-            weight_products(acc, x, dz, block, i0, o0);
+            weight_products(acc, x, dz, in_features, out_features, block, i0, o0);
 
         lane_barrier(); /* the tile before has been read */
         float sum[WEIGHT_OUT * WEIGHT_IN];
@@ -190,8 +192,8 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
             const int o = o0 + k / WEIGHT_IN, i = i0 + k % WEIGHT_IN;
             float total = lane_share(k, 0);
             lane_total(total, k);
-            if (o < OUT_FEATURES && i < IN_FEATURES)
-                gradients[base + slice * stride + o * IN_FEATURES + i] = total;
+            if (o < out_features && i < in_features)
+                gradients[base + slice * stride + o * in_features + i] = total;
         }
     }
 }
@@ -212,8 +214,8 @@ __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
 
 /* Every lane of z[o] = b[o]: what the product is then added to. Groups: (1, blocks). */
 __kernel void linear_fill_bias(__global const float *restrict parameters, const int bias_offset,
-                               __global floatv *restrict z) {
+                               const int out_features, __global floatv *restrict z) {
     const size_t block = get_group_id(1);
-    for (int o = 0; o < OUT_FEATURES; o++)
-        z[(block * OUT_FEATURES + o) * GROUP + lane_group()] = HAS_BIAS ? parameters[bias_offset + o] : 0.0f;
+    for (int o = 0; o < out_features; o++)
+        z[(block * out_features + o) * GROUP + lane_group()] = bias_offset >= 0 ? parameters[bias_offset + o] : 0.0f;
 }

@@ -33,7 +33,6 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         int value;
     } values[] = {
         {"ACTIVATION", (int)g->activation},
-        {"CHANNELS", p->in.channels},
         {"IN_H", p->in.height},
         {"IN_W", p->in.width},
         {"OUT_H", p->out.height},
@@ -46,9 +45,6 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"PADDING_H", p->padding_h},
         {"PADDING_W", p->padding_w},
         {"NORMALISE", g->norm != NULL},
-        {"CHANNELS_PER_ITEM", per_item(plan, g)},
-        {"CHANNELS_PER_GROUP", per_group(plan, g)},
-        {"PARTIAL_BLOCKS", plan->blocks},
     };
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
@@ -57,11 +53,14 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         cln_norm_constants(c, g->norm);
 }
 
+/* The launch comes without the two arguments that are last in all of them: channels, and the state. */
 static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch) {
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
     launch.source = "activate.cl";
     launch.constants = &constants;
+    launch.args[launch.arg_count++] = OCL_INT(g->pool.in.channels);
+    launch.args[launch.arg_count++] = OCL_BUFFER(plan->state);
     return cln_plan_lanes(plan, &launch);
 }
 
@@ -100,15 +99,15 @@ static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g)
 
 enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) {
     const struct cln_norm none = {0}, *n = g->norm ? g->norm : &none;
-    return launch_blocks(plan, g,
-                         (struct ocl_launch){
-                             .kernel = "activate_predict",
-                             .args = {OCL_BUFFER(g->z), optional(n->parameters, g), OCL_INT(n->gamma), OCL_INT(n->beta),
-                                      optional(n->running, g), OCL_INT(n->running_mean), OCL_INT(n->running_var),
-                                      OCL_BUFFER(g->a), OCL_BUFFER(plan->state)},
-                             .arg_count = 9,
-                             .bytes = z_bytes(plan, g) + a_bytes(plan, g),
-                         });
+    return launch_blocks(
+        plan, g,
+        (struct ocl_launch){
+            .kernel = "activate_predict",
+            .args = {OCL_BUFFER(g->z), optional(n->parameters, g), OCL_INT(n->gamma), OCL_INT(n->beta),
+                     optional(n->running, g), OCL_INT(n->running_mean), OCL_INT(n->running_var), OCL_BUFFER(g->a)},
+            .arg_count = 8,
+            .bytes = z_bytes(plan, g) + a_bytes(plan, g),
+        });
 }
 
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) {
@@ -116,8 +115,8 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
                          (struct ocl_launch){
                              .kernel = "activate_forward",
                              .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_BUFFER(g->a),
-                                      optional(g->chosen, g), optional(g->winner, g), OCL_BUFFER(plan->state)},
-                             .arg_count = 6,
+                                      optional(g->chosen, g), optional(g->winner, g)},
+                             .arg_count = 5,
                              .bytes = z_bytes(plan, g) + a_bytes(plan, g),
                          });
 }
@@ -127,23 +126,21 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
                          (struct ocl_launch){
                              .kernel = "activate_backward",
                              .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                                      optional(g->winner, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer),
-                                      OCL_BUFFER(plan->state)},
-                             .arg_count = 8,
+                                      optional(g->winner, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer)},
+                             .arg_count = 7,
                              .bytes = 4 * a_bytes(plan, g),
                          });
 }
 
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) {
-    return launch_blocks(
-        plan, g,
-        (struct ocl_launch){
-            .kernel = "activate_spread",
-            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->winner, g), optional(normal_of(g), g),
-                     optional(g->norm ? g->norm->gradient : NULL, g), OCL_BUFFER(plan->state)},
-            .arg_count = 6,
-            .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
-        });
+    return launch_blocks(plan, g,
+                         (struct ocl_launch){
+                             .kernel = "activate_spread",
+                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->winner, g),
+                                      optional(normal_of(g), g), optional(g->norm ? g->norm->gradient : NULL, g)},
+                             .arg_count = 5,
+                             .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
+                         });
 }
 
 enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_activate *g, struct cln_partials partials) {
@@ -152,10 +149,10 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
         plan, g,
         (struct ocl_launch){
             .kernel = "channel_forward",
-            .args = {OCL_BUFFER(g->z), optional(partials.buffer, g), OCL_INT(partials.buffer ? partials.splits : 0),
-                     OCL_BUFFER(n->parameters), OCL_INT(n->gamma), OCL_INT(n->beta), OCL_BUFFER(n->normal),
-                     OCL_BUFFER(n->running), OCL_INT(n->running_mean), OCL_INT(n->running_var), OCL_BUFFER(g->a),
-                     optional(g->chosen, g), optional(g->winner, g), OCL_BUFFER(plan->state)},
+            .args = {OCL_BUFFER(g->z), optional(partials.buffer, g), OCL_INT(plan->blocks),
+                     OCL_INT(partials.buffer ? partials.splits : 0), OCL_BUFFER(n->parameters), OCL_INT(n->gamma),
+                     OCL_INT(n->beta), OCL_BUFFER(n->normal), OCL_BUFFER(n->running), OCL_INT(n->running_mean),
+                     OCL_INT(n->running_var), OCL_BUFFER(g->a), optional(g->chosen, g), optional(g->winner, g)},
             .arg_count = 14,
             .bytes = z_bytes(plan, g) + a_bytes(plan, g),
         });
@@ -164,14 +161,13 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
                                      struct cln_slices beta, bool spread) {
     struct ocl_buffer *gradients = beta.buffer ? beta.buffer : gamma.buffer;
-    return launch_channels(
-        plan, g,
-        (struct ocl_launch){
-            .kernel = "channel_backward",
-            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                     optional(g->winner, g), optional(normal_of(g), g), optional(gradients, g), OCL_INT(gamma.base),
-                     OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spread), OCL_BUFFER(plan->state)},
-            .arg_count = 11,
-            .bytes = 4 * a_bytes(plan, g) + (spread ? 2 * z_bytes(plan, g) : 0),
-        });
+    return launch_channels(plan, g,
+                           (struct ocl_launch){
+                               .kernel = "channel_backward",
+                               .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
+                                        optional(g->winner, g), optional(normal_of(g), g), optional(gradients, g),
+                                        OCL_INT(gamma.base), OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spread)},
+                               .arg_count = 10,
+                               .bytes = 4 * a_bytes(plan, g) + (spread ? 2 * z_bytes(plan, g) : 0),
+                           });
 }

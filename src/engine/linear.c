@@ -32,15 +32,17 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) 
     return value_bytes(plan, g) + (double)sizeof(float) * g->in_features * g->out_features;
 }
 
+/* Tiles are the same for all layers that are large enough, even where they do not divide a layer evenly: so layers
+ * share their program. */
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
     struct tiles t;
     t.blocks = cln_even_tile(plan->blocks, budget >= 24 ? 4 : 2);
     const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.groups);
-    t.features = cln_even_tile(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
-    t.weight_out = cln_even_tile(g->out_features, cln_min(budget >= 24 ? 6 : 5, budget));
-    t.weight_in = cln_even_tile(g->in_features, cln_max(1, budget / t.weight_out));
+    t.features = cln_min(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
+    t.weight_out = cln_min(g->out_features, cln_min(budget >= 24 ? 6 : 5, budget));
+    t.weight_in = cln_min(g->in_features, cln_max(1, budget / t.weight_out));
     const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);
     const int in_tiles = cln_ceil_div(g->in_features, t.weight_in);
     const int runs = cln_plan_splits(plan, in_tiles, out_tiles, weight_tile(plan->blocks, t));
@@ -53,17 +55,16 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_linear *g,
                          struct tiles t) {
     cln_plan_constants(plan, c);
-    ocl_constants_int(c, "IN_FEATURES", g->in_features);
-    ocl_constants_int(c, "OUT_FEATURES", g->out_features);
     ocl_constants_int(c, "TILE_FEATURES", t.features);
     ocl_constants_int(c, "TILE_BLOCKS", t.blocks);
     ocl_constants_int(c, "WEIGHT_OUT", t.weight_out);
     ocl_constants_int(c, "WEIGHT_IN", t.weight_in);
-    ocl_constants_int(c, "WEIGHT_RUN", t.weight_run);
-    ocl_constants_int(c, "SLICES", t.slices);
-    ocl_constants_int(c, "HAS_BIAS", g->bias);
     const double staged = (double)t.features * cln_max(g->in_features, g->out_features);
-    ocl_constants_int(c, "STAGE_WEIGHTS", cln_plan_stages_weights(plan, staged, t.features * t.blocks));
+    if (cln_plan_stages_weights(plan, staged, t.features * t.blocks)) {
+        ocl_constants_int(c, "STAGE_WEIGHTS", 1);
+        ocl_constants_int(c, "IN_FEATURES", g->in_features);
+        ocl_constants_int(c, "OUT_FEATURES", g->out_features);
+    }
 }
 
 /* The longest product of the three: `depth` steps of a tile of features and blocks, or runs of weight tiles. */
@@ -91,12 +92,13 @@ static enum cln_status forward_gemm(struct cln_plan *plan, const struct cln_line
     const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
     struct ocl_constants constants;
     constants_of(&constants, plan, g, tiles_of(plan, g));
-    enum cln_status status = cln_plan_lanes(
-        plan, &(struct ocl_launch){.source = "linear.cl",
-                                   .kernel = "linear_fill_bias",
-                                   .constants = &constants,
-                                   .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.bias), OCL_BUFFER(z)},
-                                   .arg_count = 3});
+    enum cln_status status =
+        cln_plan_lanes(plan, &(struct ocl_launch){.source = "linear.cl",
+                                                  .kernel = "linear_fill_bias",
+                                                  .constants = &constants,
+                                                  .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.bias),
+                                                           OCL_INT(g->out_features), OCL_BUFFER(z)},
+                                                  .arg_count = 4});
     if (status == CLN_OK)
         status = gemm(plan, "linear_forward (CLBlast)",
                       (struct ocl_gemm){.m = out,
@@ -134,10 +136,10 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
             .source = "linear.cl",
             .kernel = "linear_forward",
             .constants = &constants,
-            .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
-                     OCL_BUFFER(z), OCL_INT(partials.buffer != NULL), OCL_BUFFER(partials.buffer ? partials.buffer : z),
-                     OCL_INT(plan->blocks), OCL_BUFFER(plan->state)},
-            .arg_count = 9,
+            .args = {OCL_BUFFER(x), OCL_INT(g->in_features), OCL_INT(g->out_features), OCL_BUFFER(weights.buffer),
+                     OCL_INT(weights.weight), OCL_INT(weights.bias), OCL_BUFFER(z), OCL_INT(partials.buffer != NULL),
+                     OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(plan->blocks), OCL_BUFFER(plan->state)},
+            .arg_count = 11,
             .groups = {(size_t)cln_ceil_div(g->out_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
@@ -167,18 +169,19 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
-    return cln_plan_lanes(plan, &(struct ocl_launch){
-                                    .source = "linear.cl",
-                                    .kernel = "linear_backward_data",
-                                    .constants = &constants,
-                                    .args = {OCL_BUFFER(dz), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight),
-                                             OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
-                                    .arg_count = 5,
-                                    .groups = {(size_t)cln_ceil_div(g->in_features, t.features),
-                                               (size_t)cln_ceil_div(plan->blocks, t.blocks)},
-                                    .flops = flops_of(plan, g),
-                                    .bytes = bytes_of(plan, g),
-                                });
+    return cln_plan_lanes(
+        plan,
+        &(struct ocl_launch){
+            .source = "linear.cl",
+            .kernel = "linear_backward_data",
+            .constants = &constants,
+            .args = {OCL_BUFFER(dz), OCL_INT(g->in_features), OCL_INT(g->out_features), OCL_BUFFER(weights.buffer),
+                     OCL_INT(weights.weight), OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
+            .arg_count = 7,
+            .groups = {(size_t)cln_ceil_div(g->in_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+            .flops = flops_of(plan, g),
+            .bytes = bytes_of(plan, g),
+        });
 }
 
 int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g) {
@@ -228,9 +231,10 @@ enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct 
                                     .source = "linear.cl",
                                     .kernel = "linear_backward_weights",
                                     .constants = &constants,
-                                    .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(slices.buffer),
+                                    .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_INT(g->in_features),
+                                             OCL_INT(g->out_features), OCL_INT(t.weight_run), OCL_BUFFER(slices.buffer),
                                              OCL_INT(slices.base), OCL_INT(slices.stride), OCL_BUFFER(plan->state)},
-                                    .arg_count = 6,
+                                    .arg_count = 9,
                                     .groups = {(size_t)cln_ceil_div(g->in_features, t.weight_run),
                                                (size_t)cln_ceil_div(g->out_features, t.weight_out), (size_t)t.slices},
                                     .flops = flops_of(plan, g),
