@@ -37,7 +37,8 @@ static enum cln_status fail_nonfinite(struct cln_trainer *t, const struct cln_st
 }
 
 /* The loop's pace. The host reads the state every `ahead` steps and waits for the read before, so that at most twice
- * as many are in flight: enough to keep the device busy, few enough to stop and report within a fraction of a second.
+ * as many are in flight: enough to keep the device busy, few enough to stop and report within a fraction of a second,
+ * and for a host that shares its cores with the device to hand them over in small pieces.
  */
 struct pace {
     struct cln_state state; /* target of the read under way; valid once it was waited for */
@@ -62,7 +63,7 @@ static void report(struct cln_trainer *t, struct pace *pace, double time) {
 }
 
 static enum cln_status keep_pace(struct cln_trainer *t, struct pace *pace) {
-    enum { MOST_AHEAD = 32 };
+    enum { MOST_AHEAD = 4 };
     enum cln_status status = CLN_OK;
     if (pace->ticket) {
         status = ocl_ticket_wait(&pace->ticket);
