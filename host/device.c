@@ -36,6 +36,7 @@ static const struct field {
     FIELD(CL_DEVICE_MAX_WORK_GROUP_SIZE, FIELD_NUMBER, max_work_group_size, true),
     FIELD(CL_DEVICE_MAX_WORK_ITEM_SIZES, FIELD_NUMBER, max_work_item_sizes, true),
     FIELD(CL_DEVICE_GLOBAL_MEM_SIZE, FIELD_NUMBER, global_memory_bytes, false),
+    FIELD(CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, FIELD_NUMBER, cache_bytes, false),
     FIELD(CL_DEVICE_MAX_MEM_ALLOC_SIZE, FIELD_NUMBER, max_alloc_bytes, true),
     FIELD(CL_DEVICE_LOCAL_MEM_SIZE, FIELD_NUMBER, local_memory_bytes, false),
     FIELD(CL_DEVICE_MAX_CONSTANT_BUFFER_SIZE, FIELD_NUMBER, constant_buffer_bytes, false),

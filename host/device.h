@@ -37,6 +37,7 @@ struct ocl_device {
     size_t max_work_item_sizes[3];
     uint64_t global_memory_bytes;
     uint64_t max_alloc_bytes;
+    uint64_t cache_bytes; /* of global memory, shared by the compute units; 0: none, or not known */
     uint64_t local_memory_bytes;
     uint64_t constant_buffer_bytes;
     void *platform_id; /* opaque handles of the driver, for host/ only */

@@ -23,6 +23,7 @@ static int per_group(const struct cln_plan *plan, const struct cln_activate *g) 
 
 bool cln_activate_whole(const struct cln_plan *plan, const struct cln_activate *g) {
     return g->pool.in.channels >= plan->tuning.whole_channels &&
+           (double)cln_plan_bytes(plan, g->pool.in) <= 1024.0 * plan->tuning.shared_cache &&
            per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.iterations;
 }
 

@@ -30,7 +30,8 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
 /* Whether a work-group takes whole channels, so that one launch reduces them and goes on: the next two. There have to
- * be channels for every compute unit (tuning.whole_channels). */
+ * be channels for every compute unit (tuning.whole_channels), and z has to stay in the cache (tuning.shared_cache), as
+ * a group goes from block to block. */
 bool cln_activate_whole(const struct cln_plan *plan, const struct cln_activate *g);
 
 /* Training, with batch norm: moments, from `partials` or (NULL buffer) from z → norm->normal; the running averages

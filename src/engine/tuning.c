@@ -16,6 +16,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"iterations", 0, 1 << 30, 0,
      "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit"},
     {"cache", 1, 1 << 20, 384, "KiB of cache that a work-group's compute unit has to itself"},
+    {"shared_cache", 0, 1 << 22, 0,
+     "KiB of cache that a tensor has to fit in for whole channels to be taken; 0: a quarter of what the device says"},
     {"stage_weights", 0, 1, 0, "work-groups of several work-items copy their weights to local memory (1) or not (0)"},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
     {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
@@ -65,6 +67,10 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     if (whole_channels == 0)
         whole_channels = 3 * (long)device->compute_units;
 
+    long shared_cache = ocl_profile_value(profile, "shared_cache");
+    if (shared_cache == 0)
+        shared_cache = (long)(device->cache_bytes / 4 / 1024);
+
     const long iterations = ocl_profile_value(profile, "iterations");
 
     bool gemm = ocl_profile_value(profile, "linear_gemm") != 0;
@@ -81,6 +87,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .whole_channels = (int)whole_channels,
         .iterations = iterations > 0 ? (int)iterations : INT_MAX,
         .cache = (int)ocl_profile_value(profile, "cache"),
+        .shared_cache = (int)shared_cache,
         .stage_weights = ocl_profile_value(profile, "stage_weights") != 0,
         .fma = ocl_profile_value(profile, "fma") != 0,
         .linear_gemm = gemm,
