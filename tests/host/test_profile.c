@@ -13,6 +13,8 @@
 static const struct ocl_profile_key keys[] = {
     {"lanes", 0, 1024, 0, "samples of a block"},
     {"vector", 0, 16, 0, "samples of a work-item"},
+    {"whole_channels", 0, 1 << 20, 0, "channels for whole ones"},
+    {"cache", 1, 1 << 20, 384, "KiB"},
     {"iterations", 0, 1 << 30, 0, "loop iterations of a work-item"},
     {"fma", 0, 1, 1, "fused multiply-adds"},
     {"linear_gemm", 0, 1, 0, "own kernel or CLBlast"},
@@ -239,7 +241,8 @@ static void test_faults_name_file_and_line(void **state) {
          "integer from 1 to 1024"},
         {"{\"name\": \"x\", \"match\": {}, \"measured\": 7, \"values\": {}}", "measured: has to be a text or null"},
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
-         "/bad.json:3: lines: is not a value; known are lanes, vector, iterations, fma, linear_gemm, command_buffer, "
+         "/bad.json:3: lines: is not a value; known are lanes, vector, whole_channels, cache, iterations, fma, "
+         "linear_gemm, command_buffer, "
          "unnamed"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 17}}",
          "/bad.json:2: vector: has to be an integer from 0 to 16"},
