@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,12 @@ struct cln_helpers {
     pid_t processes[]; /* 0: ended */
 };
 
-/* *reader is the helpers' input, with a byte for every piece: reading one takes it. */
+/* *reader is the helpers' input, with the number of every piece: reading one takes it. */
 static enum cln_status fill_pipe(int *reader, int *writer) {
-    unsigned char pieces[PIECES];
+    uint16_t pieces[PIECES];
     int ends[2];
     for (size_t i = 0; i < PIECES; i++)
-        pieces[i] = (unsigned char)i;
+        pieces[i] = (uint16_t)i;
     if (pipe(ends) != 0)
         return cln_fail(CLN_IO, "a pipe to helpers: %s", strerror(errno));
     *reader = ends[0];
@@ -40,11 +41,11 @@ static enum cln_status fill_pipe(int *reader, int *writer) {
     for (int i = 0; i < 2; i++)
         (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
     (void)fcntl(*reader, F_SETFL, O_NONBLOCK); /* whoever finds no piece left is done */
-    if (write(*writer, pieces, PIECES) == PIECES)
+    if (write(*writer, pieces, sizeof pieces) == (ssize_t)sizeof pieces)
         return CLN_OK;
     close(*reader);
     close(*writer);
-    return cln_fail(CLN_IO, "a pipe to helpers does not take %d bytes", PIECES);
+    return cln_fail(CLN_IO, "a pipe to helpers does not take %zu bytes", sizeof pieces);
 }
 
 /* Signals as a new program expects them, whatever this one does with them; a group of its own, so that it can be ended
@@ -220,14 +221,13 @@ size_t cln_helpers_fitting(size_t most, size_t bytes) {
 
 bool cln_helper_take(long *taken, size_t number) {
     while (*taken < (long)number) {
-        unsigned char piece;
-        ssize_t got = read(STDIN_FILENO, &piece, 1);
+        uint16_t piece; /* read whole: a pipe that has two bytes gives both to one reader */
+        ssize_t got = read(STDIN_FILENO, &piece, sizeof piece);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got != 1)
+        if (got != (ssize_t)sizeof piece)
             return false;
-        /* The byte is the number's last; it is the next one that ends so. */
-        *taken += 1 + (unsigned char)(piece - (unsigned char)(*taken + 1));
+        *taken = piece;
     }
     return *taken == (long)number;
 }

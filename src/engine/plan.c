@@ -55,8 +55,9 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes) {
 bool cln_plan_stages_weights(const struct cln_plan *plan, double floats, int scratch) {
     const int items = plan->tuning.lanes / plan->tuning.vector;
     const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
+    /* Half of it: so that two groups find room at once, and as Mesa 22.3's llvmpipe counts arrays twice. */
     return plan->tuning.stage_weights && items > 1 &&
-           bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes;
+           bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes / 2;
 }
 
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {
