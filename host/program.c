@@ -125,7 +125,8 @@ static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *c
         return CLN_OK;
     }
     build_cached(p, context);
-    if (p->from_cache || !context->before_building || ocl_program_cache_knows(context->cache, &p->key))
+    if (p->from_cache || !context->before_building || ocl_program_cache_knows(context->cache, &p->key) ||
+        !ocl_program_cache_writable(context->cache)) /* where nothing is noted they would come at every start */
         return CLN_OK;
     enum cln_status (*before_building)(void *user) = context->before_building;
     context->before_building = NULL;

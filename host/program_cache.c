@@ -181,6 +181,10 @@ void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct
         write_file(cache, key, binary, bytes);
 }
 
+bool ocl_program_cache_writable(const struct ocl_program_cache *cache) {
+    return faccessat(cache->folder, ".", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 bool ocl_program_cache_knows(const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
     char name[NAME_BYTES];
     struct stat info;

@@ -36,6 +36,8 @@ void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct
  * driver that takes long to hand one out, or does not, may well find the program in a cache of its own. Sets no
  * message. */
 void ocl_program_cache_note(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
+/* Whether anything can be kept there. */
+bool ocl_program_cache_writable(const struct ocl_program_cache *cache);
 /* Whether there is a binary or a note under `key`. */
 bool ocl_program_cache_knows(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
 

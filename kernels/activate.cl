@@ -310,7 +310,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
 }
 
 /* Sums, then dgamma and dbeta (without batch norm: the gradient of the bias, at beta_base), then dz, of whole
- * channels. The last block comes first, so that its dead lanes can be cleared from the sums. SPREAD 0: da is dz, and
+ * channels. The last block comes first, so that its dead lanes can be cleared from the sums. spread 0: da is dz, and
  * only the sums are wanted. Groups: (channel groups). */
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                __global floatv *restrict z, __global const floatv *restrict chosen,

@@ -58,7 +58,7 @@ static inline uint4 interleave_pairs(ushort4 a, ushort4 b) {
     return as_uint4(both);
 }
 
-/* Eight bytes of each of four images -> for each byte those of the images: bits 0 to 7 are the first image's. */
+/* Eight bytes of each of four images -> for each byte those of the images, the first image's first. */
 static inline void turn_four(const uchar8 *image, uint4 *out) {
     const ushort8 first = interleave_bytes(image[0], image[1]), second = interleave_bytes(image[2], image[3]);
     out[0] = interleave_pairs(first.lo, second.lo);

@@ -94,7 +94,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                     for (int v = 0; v < KERNEL_W; v++)
 #pragma unroll
                         for (int o = 0; o < FORWARD_CHANNELS; o++) {
-                            const floatv w = weight[(OUT_C % FORWARD_CHANNELS == 0 ? o : min(o, OUT_C - 1 - o0)) * (IN_C * KERNEL_H * KERNEL_W) + tap + v];
+                            const int channel = OUT_C % FORWARD_CHANNELS == 0 ? o : min(o, OUT_C - 1 - o0);
+                            const floatv w = weight[channel * (IN_C * KERNEL_H * KERNEL_W) + tap + v];
 #pragma unroll
                             for (int c = 0; c < FORWARD_COLUMNS; c++)
                                 acc[o][c] = multiply_add(w, in[c * STRIDE_W + v], acc[o][c]);
@@ -254,6 +255,42 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define TAP_TILES CEIL_DIV(KERNEL_W, WEIGHT_TAPS)
 #define WEIGHT_EDGES (PADDING_W > 0 || KERNEL_W % WEIGHT_TAPS != 0)
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
+#define TAP_ROWS (KERNEL_H * TAP_TILES)
+#define MOST_TAPS (TAP_ROWS < 16 ? TAP_ROWS : 16) /* at a time, so that a large kernel does not need a large stack */
+
+/* acc = sum of dz x over rows [row0, row1) of one block: for a tile of channels from o0 on, taps v0 to v0 + WEIGHT_TAPS - 1
+ * of kernel row u. */
+static inline void weight_products(floatv *acc, __global const floatv *in, __global const floatv *gradient, int o0, int u,
+                                   int v0, int row0, int row1) {
+#pragma unroll
+    for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+        acc[k] = (floatv)0.0f;
+    for (int r = row0; r < row1; r++) {
+        const int row = r * STRIDE_H - PADDING_H + u;
+        if (PADDING_H > 0 && !inside(row, IN_H))
+            continue;
+        const int column = v0 - PADDING_W;
+        __global const floatv *line = in + (row * IN_W + column) * GROUP;
+        __global const floatv *d[WEIGHT_CHANNELS];
+#pragma unroll
+        for (int o = 0; o < WEIGHT_CHANNELS; o++)
+            d[o] = gradient + (min(o0 + o, OUT_C - 1) * OUT_H + r) * OUT_W * GROUP;
+        for (int c = 0; c < OUT_W; c++) {
+            floatv out[WEIGHT_CHANNELS];
+#pragma unroll
+            for (int o = 0; o < WEIGHT_CHANNELS; o++)
+                out[o] = d[o][c * GROUP];
+#pragma unroll
+            for (int v = 0; v < WEIGHT_TAPS; v++) {
+                const int s = c * STRIDE_W + v;
+                const floatv value = !WEIGHT_EDGES || inside(column + s, IN_W) ? line[s * GROUP] : (floatv)0.0f;
+#pragma unroll
+                for (int o = 0; o < WEIGHT_CHANNELS; o++)
+                    acc[o * WEIGHT_TAPS + v] = multiply_add(out[o], value, acc[o * WEIGHT_TAPS + v]);
+            }
+        }
+    }
+}
 
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                       __global float *restrict gradients, const int base, const int stride,
@@ -270,76 +307,49 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
     x += lane_group();
     dz += lane_group();
 
-    floatv total[KERNEL_H * TAP_TILES][WEIGHT_CHANNELS * WEIGHT_TAPS];
-    for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++)
-#pragma unroll
-        for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-            total[tile][k] = (floatv)0.0f;
-
-    for (int block = first_block; block < end_block; block++) {
-        __global const floatv *in = x + ((size_t)block * IN_C + i) * (IN_H * IN_W) * GROUP;
-        __global const floatv *gradient = dz + (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP;
-        const bool all_live = live_count(block, count) == LANES;
-        for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++) {
-            const int u = tile / TAP_TILES, v0 = tile % TAP_TILES * WEIGHT_TAPS;
-            floatv acc[WEIGHT_CHANNELS * WEIGHT_TAPS];
+    for (int first_tap = 0; first_tap < TAP_ROWS; first_tap += MOST_TAPS) {
+        const int end_tap = min(first_tap + MOST_TAPS, TAP_ROWS);
+        floatv total[MOST_TAPS][WEIGHT_CHANNELS * WEIGHT_TAPS];
+        for (int tap = 0; tap < end_tap - first_tap; tap++)
 #pragma unroll
             for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                acc[k] = (floatv)0.0f;
-            for (int r = slice_row; r < slice_end; r++) {
-                const int row = r * STRIDE_H - PADDING_H + u;
-                if (PADDING_H > 0 && !inside(row, IN_H))
-                    continue;
-                const int column = v0 - PADDING_W;
-                __global const floatv *line = in + (row * IN_W + column) * GROUP;
-                __global const floatv *d[WEIGHT_CHANNELS];
+                total[tap][k] = (floatv)0.0f;
+
+        for (int block = first_block; block < end_block; block++) {
+            __global const floatv *in = x + ((size_t)block * IN_C + i) * (IN_H * IN_W) * GROUP;
+            __global const floatv *gradient = dz + (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP;
+            const bool all_live = live_count(block, count) == LANES;
+            for (int tap = first_tap; tap < end_tap; tap++) {
+                floatv acc[WEIGHT_CHANNELS * WEIGHT_TAPS];
+                weight_products(acc, in, gradient, o0, tap / TAP_TILES, tap % TAP_TILES * WEIGHT_TAPS, slice_row, slice_end);
+                if (!all_live) {
+                    const intv mask = live_lanes(block, count);
 #pragma unroll
-                for (int o = 0; o < WEIGHT_CHANNELS; o++)
-                    d[o] = gradient + (min(o0 + o, OUT_C - 1) * OUT_H + r) * OUT_W * GROUP;
-                for (int c = 0; c < OUT_W; c++) {
-                    floatv out[WEIGHT_CHANNELS];
-#pragma unroll
-                    for (int o = 0; o < WEIGHT_CHANNELS; o++)
-                        out[o] = d[o][c * GROUP];
-#pragma unroll
-                    for (int v = 0; v < WEIGHT_TAPS; v++) {
-                        const int s = c * STRIDE_W + v;
-                        const floatv value =
-                            !WEIGHT_EDGES || inside(column + s, IN_W) ? line[s * GROUP] : (floatv)0.0f;
-#pragma unroll
-                        for (int o = 0; o < WEIGHT_CHANNELS; o++)
-                            acc[o * WEIGHT_TAPS + v] = multiply_add(out[o], value, acc[o * WEIGHT_TAPS + v]);
-                    }
+                    for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+                        acc[k] = live(acc[k], mask);
                 }
-            }
-            if (all_live) {
 #pragma unroll
                 for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                    total[tile][k] += acc[k];
-            } else {
-                const intv mask = live_lanes(block, count);
-#pragma unroll
-                for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                    total[tile][k] += live(acc[k], mask);
+                    total[tap - first_tap][k] += acc[k];
             }
         }
-    }
 
-    for (int tile = 0; tile < KERNEL_H * TAP_TILES; tile++) {
-        const int u = tile / TAP_TILES, v0 = tile % TAP_TILES * WEIGHT_TAPS;
-        float sum[WEIGHT_CHANNELS * WEIGHT_TAPS];
-        vector_sums(total[tile], WEIGHT_CHANNELS * WEIGHT_TAPS, sum);
-        lane_barrier(); /* the tile before has been read */
+        for (int tap = first_tap; tap < end_tap; tap++) {
+            const int u = tap / TAP_TILES, v0 = tap % TAP_TILES * WEIGHT_TAPS;
+            float sum[WEIGHT_CHANNELS * WEIGHT_TAPS];
+            vector_sums(total[tap - first_tap], WEIGHT_CHANNELS * WEIGHT_TAPS, sum);
+            lane_barrier(); /* the taps before have been read */
 #pragma unroll
-        for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-            lane_put(k, sum[k]);
-        lane_barrier();
-        LANE_TOTALS(k, WEIGHT_CHANNELS * WEIGHT_TAPS) {
-            const int o = o0 + k / WEIGHT_TAPS, v = v0 + k % WEIGHT_TAPS;
-            float whole = lane_share(k, 0);
-            lane_total(whole, k);
-            if (o < OUT_C && v < KERNEL_W)
-                gradients[base + slice * stride + ((o * IN_C + i) * KERNEL_H + u) * KERNEL_W + v] = whole;
+            for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+                lane_put(k, sum[k]);
+            lane_barrier();
+            LANE_TOTALS(k, WEIGHT_CHANNELS * WEIGHT_TAPS) {
+                const int o = o0 + k / WEIGHT_TAPS, v = v0 + k % WEIGHT_TAPS;
+                float whole = lane_share(k, 0);
+                lane_total(whole, k);
+                if (o < OUT_C && v < KERNEL_W)
+                    gradients[base + slice * stride + ((o * IN_C + i) * KERNEL_H + u) * KERNEL_W + v] = whole;
+            }
         }
     }
 }

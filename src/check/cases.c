@@ -31,18 +31,20 @@ enum { NEVER = 1 << 20, LARGE = 1 << 20 };
 /* Few lanes and many, with and without work-groups, tiles of every size, launches cut up little and much. */
 static const struct {
     const char *name;
-    bool quick;                                                                           /* part of a quick check */
-    bool thorough;                                                                        /* takes all cases */
-    long vector, lanes, accumulators, groups, whole_channels, cache, stage, shared_cache; /* 0: the profile's */
-    const struct cln_operation *only;                                                     /* NULL: for all operations */
+    bool quick;                               /* part of a quick check */
+    bool thorough;                            /* takes all cases */
+    long vector, lanes, accumulators, groups; /* 0: the profile's */
+    long whole_channels, shared_cache, cache, stage_weights;
+    const struct cln_operation *only; /* NULL: for all operations */
 } tunings[] = {
     {.name = "the device's profile", .thorough = true},
-    {"one lane", true, false, 1, 1, 12, 16, NEVER},
-    {"groups of 8", true, true, 1, 8, 12, 64, 1, 1, 1, LARGE},
-    {"groups of 32", false, false, 1, 32, 12, 64, NEVER, 0, 1},
-    {"groups of 4 × 4", false, false, 4, 16, 12, 1, 1, .shared_cache = LARGE},
-    {"vectors of 16", false, false, 16, 16, 24, 16, NEVER},
-    {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, NEVER, 1},
+    {"one lane", true, false, 1, 1, 12, 16, .whole_channels = NEVER},
+    {"groups of 8", true, true, 1, 8, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .cache = 1,
+     .stage_weights = 1},
+    {"groups of 32", false, false, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1},
+    {"groups of 4 × 4", false, false, 4, 16, 12, 1, .whole_channels = 1, .shared_cache = LARGE},
+    {"vectors of 16", false, false, 16, 16, 24, 16, .whole_channels = NEVER},
+    {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .cache = 1},
     {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
 };
 
@@ -73,7 +75,7 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
         {"accumulators", tunings[tuning].accumulators},
         {"groups", tunings[tuning].groups},
         {"whole_channels", tunings[tuning].whole_channels},
-        {"stage_weights", tunings[tuning].stage},
+        {"stage_weights", tunings[tuning].stage_weights},
         {"shared_cache", tunings[tuning].shared_cache},
         {"cache", tunings[tuning].cache},
         {"linear_gemm", tunings[tuning].only == &cln_device_linear},

@@ -102,8 +102,9 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
                               (t.weight_taps + 1) * (t.weight_channels + 1);
     const int wanted = cln_plan_splits(plan, plan->blocks * g->out.height,
                                        cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, weight_row);
-    const double block_bytes = (double)cln_plan_bytes(plan, g->in) + (double)cln_plan_bytes(plan, g->out);
-    t.block_slices = cln_min(plan->blocks, cln_max(wanted, cln_plan_cache_slices(plan, block_bytes)));
+    const double value_bytes = (double)cln_plan_bytes(plan, g->in) + (double)cln_plan_bytes(plan, g->out);
+    const double weights = (double)g->out.channels * g->in.channels * g->kernel_h * g->kernel_w;
+    t.block_slices = cln_min(plan->blocks, cln_max(wanted, cln_plan_cache_slices(plan, value_bytes, weights)));
     t.row_slices = cln_min(g->out.height, cln_ceil_div(wanted, t.block_slices));
     return t;
 }

@@ -47,8 +47,10 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     const int in_tiles = cln_ceil_div(g->in_features, t.weight_in);
     const int runs = cln_plan_splits(plan, in_tiles, out_tiles, weight_tile(plan->blocks, t));
     t.weight_run = t.weight_in * cln_ceil_div(in_tiles, runs);
-    t.slices = cln_min(plan->blocks, cln_max(cln_ceil_div(plan->tuning.groups, out_tiles * runs),
-                                             cln_plan_cache_slices(plan, value_bytes(plan, g))));
+    t.slices =
+        cln_min(plan->blocks,
+                cln_max(cln_ceil_div(plan->tuning.groups, out_tiles * runs),
+                        cln_plan_cache_slices(plan, value_bytes(plan, g), (double)g->in_features * g->out_features)));
     return t;
 }
 

@@ -48,8 +48,10 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
     return cln_min(total, cln_max(busy, needed < total ? (int)needed : total));
 }
 
-int cln_plan_cache_slices(const struct cln_plan *plan, double bytes) {
-    return (int)fmin(plan->blocks, ceil(bytes / (1024.0 * plan->tuning.cache)));
+int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights) {
+    const double wanted = fmin(plan->blocks, ceil(bytes / (1024.0 * plan->tuning.cache)));
+    const double most = bytes / (weights * sizeof(float));
+    return (int)fmax(1, fmin(wanted, most));
 }
 
 bool cln_plan_stages_weights(const struct cln_plan *plan, double floats, int scratch) {

@@ -35,12 +35,13 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
  * every part and a unit costs `iterations` loop iterations: tuning.groups and tuning.iterations are kept. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
-/* How many slices of the batch a launch should go through one after the other, where every work-group reads its slice's
- * share of `bytes` again: so many that a share stays in tuning.cache. */
-int cln_plan_cache_slices(const struct cln_plan *plan, double bytes);
+/* How many slices of the batch a weight gradient should be summed in, one after the other, where every work-group reads
+ * its slice's share of `bytes` again: so many that a share stays in tuning.cache, but no more than that the slices'
+ * sums, of `weights` floats each, take as much memory as what they are made from. */
+int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
-/* Whether tiles of weights are copied to local memory: tuning.stage_weights, and `floats` of them fit there beside what
- * `scratch` float4 of every work-item of a group take. */
+/* Whether tiles of weights are copied to local memory: tuning.stage_weights, and `floats` of them fit into half of it
+ * beside what `scratch` float4 of every work-item of a group take. */
 bool cln_plan_stages_weights(const struct cln_plan *plan, double floats, int scratch);
 
 /* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
@@ -77,7 +78,8 @@ struct cln_slices {
     int base, stride;
 };
 
-/* Moments (float4) or sums (float2) per channel, block and split, combined by batchnorm.c. NULL buffer: not wanted. */
+/* Moments (float4) or sums (float2) per channel, block and split, to be combined by the next launch. NULL buffer: not
+ * wanted. */
 struct cln_partials {
     struct ocl_buffer *buffer;
     int splits;

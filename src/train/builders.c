@@ -13,9 +13,17 @@ enum { MOST_BUILDERS = 4, BUILDER_BYTES = 256 << 20, DEFAULT_SECONDS = 60 };
 
 static const char variable[] = "CLENET_BUILDER"; /* the images' shape, CxHxW: all that the arguments do not say */
 
+/* A builder's engine has the buffers of a batch: about four floats for every output of a layer. */
+static size_t builder_bytes(const struct cln_trainer_params *p) {
+    size_t floats = 0;
+    for (size_t i = 0; i < p->network->layer_count; i++)
+        floats += 4 * cln_shape_count(p->network->layers[i].out);
+    return BUILDER_BYTES + floats * sizeof(float) * (size_t)p->batch_size;
+}
+
 enum cln_status cln_builders_run(const struct cln_trainer_params *p) {
     const struct cln_shape image = p->data->train.shape;
-    const size_t count = cln_helpers_fitting(MOST_BUILDERS, BUILDER_BYTES);
+    const size_t count = cln_helpers_fitting(MOST_BUILDERS, builder_bytes(p));
     struct cln_helpers *helpers = NULL;
     char setting[96];
     snprintf(setting, sizeof setting, "%s=%dx%dx%d", variable, image.channels, image.height, image.width);

@@ -69,7 +69,7 @@ static enum cln_status open_device(struct cln_trainer *t) {
                                         .replay = replays(t),
                                         .kernel_folder = p->kernel_folder,
                                         .cache_folder = cache,
-                                        .before_building = p->builder && !t->builder ? run_builders : NULL,
+                                        .before_building = p->builder && !cln_trainer_builds() ? run_builders : NULL,
                                         .builds = t->builder ? builds : NULL,
                                         .building_user = t,
                                     });
@@ -102,6 +102,8 @@ static enum cln_status upload_images(struct cln_trainer *t, enum cln_engine_set 
     enum { PIECE_BYTES = 4 << 20 };
     const size_t bytes = cln_shape_count(images->shape);
     const size_t piece = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
+    if (images->count > 0 && !images->pixels)
+        return cln_fail(CLN_INVALID, "the pixels of this data set were given back before: load it anew");
     enum cln_status status = CLN_OK;
     for (size_t left = images->count, count; left > 0 && status == CLN_OK; left -= count) {
         count = left < piece ? left : piece;
@@ -109,6 +111,8 @@ static enum cln_status upload_images(struct cln_trainer *t, enum cln_engine_set 
         if (status == CLN_OK && t->params.release_pixels)
             cln_images_keep(images, left - count);
     }
+    if (status != CLN_OK && t->params.release_pixels)
+        cln_images_keep(images, 0); /* some are gone: let nobody take the rest for all */
     return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%zu images on the device", images->count);
 }
 

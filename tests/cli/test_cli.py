@@ -377,7 +377,7 @@ class Builders(Case):
         """Plays the starter of one builder, who takes the first of the pieces; returns its exit status."""
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
-        os.write(writer, bytes(range(pieces)))
+        os.write(writer, b"".join(piece.to_bytes(2, sys.byteorder) for piece in range(pieces)))
         if hang_up:
             os.close(writer)
         process = subprocess.run([PROGRAM, *arguments], stdin=reader, capture_output=True, check=False, timeout=300,

@@ -43,7 +43,8 @@ static struct cln_trainer_params params_of(const char *const *builder) {
                                        .no_cache = builder == NULL};
 }
 
-/* As a builder: every one leaves a file of its own, so that the test knows that it was there. */
+/* As a builder: every one leaves a file of its own, so that the test knows that it was there, and another where it has
+ * built as it should. */
 static int act(const char *kind, const char *folder) {
     char path[600];
     snprintf(path, sizeof path, "%s/%ld", folder, (long)getpid());
@@ -63,7 +64,11 @@ static int act(const char *kind, const char *folder) {
     const struct cln_trainer_params params = params_of((const char *const[]){"none", NULL});
     enum cln_status status = cln_trainer_build(&params);
     cln_network_destroy(&network);
-    return status == CLN_OK && ocl_live_handles() == 0 ? 0 : 7;
+    if (status != CLN_OK || ocl_live_handles() != 0)
+        return 7;
+    snprintf(path, sizeof path, "%s.well/%ld", folder, (long)getpid());
+    file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    return file >= 0 && close(file) == 0 ? 0 : 6;
 }
 
 /* The saved model after an epoch. */
@@ -112,6 +117,9 @@ static void train_with(const char *kind, double seconds) {
     temporary_write(kind, "", 0);
     assert_int_equal(unlink(folder), 0);
     assert_int_equal(mkdir(folder, 0700), 0);
+    char well[64];
+    snprintf(well, sizeof well, "%s.well", kind);
+    assert_int_equal(mkdir(temporary_path(well), 0700), 0);
     setenv("CLENET_CACHE_DIR", temporary_path(cache), 1);
     const char *const builder[] = {self, kind, folder, NULL};
     struct cln_trainer_params params = params_of(builder);
@@ -127,6 +135,7 @@ static void train_with(const char *kind, double seconds) {
         builders = i == 0 ? temporary_count(kind) : builders;
         assert_in_range(builders, 1, 4);
         assert_int_equal(temporary_count(kind), builders);
+        assert_int_equal(temporary_count(well), strcmp(kind, "builds") == 0 ? builders : 0);
     }
     unsetenv("CLENET_CACHE_DIR");
     free(folder);
