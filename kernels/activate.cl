@@ -190,7 +190,8 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
 /* Groups: (channel groups, blocks). */
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
                                __global floatv *restrict a, __global floatv *restrict chosen,
-                               __global ushortv *restrict winner, const int channels, __global const struct cln_state *restrict state) {
+                               __global ushortv *restrict winner, const int channels,
+                               __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
         return;
@@ -207,7 +208,8 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                 __global const floatv *restrict z, __global const floatv *restrict chosen,
                                 __global const ushortv *restrict winner, __global const float4 *restrict normal,
-                                __global float2 *restrict sums, const int channels, __global const struct cln_state *restrict state) {
+                                __global float2 *restrict sums, const int channels,
+                                __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float2, 1)
     const int block = (int)get_group_id(1);
     const int count = state->count;
@@ -234,7 +236,8 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
 /* Groups: (channel groups, blocks). */
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
                               __global const ushortv *restrict winner, __global const float4 *restrict normal,
-                              __global const float4 *restrict gradient, const int channels, __global const struct cln_state *restrict state) {
+                              __global const float4 *restrict gradient, const int channels,
+                              __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
         return;

@@ -43,8 +43,8 @@ enum cln_engine_values {
 
 struct cln_engine;
 
-/* Builds every kernel and uploads the images. Parameters and moments are zero, running statistics as a fresh
- * network has them. `context` must outlive the engine. */
+/* Builds every kernel, uploads the images that are given. Parameters and moments are zero, running statistics as a
+ * fresh network has them. `context` must outlive the engine. */
 enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *context,
                                   const struct cln_engine_params *params) CLN_MUST_CHECK;
 void cln_engine_destroy(struct cln_engine **engine);
