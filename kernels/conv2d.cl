@@ -1,7 +1,11 @@
 /* Convolution in lanes: forward, gradient by the data, gradient by the weights.
  *   z[n,o,r,c] = b[o] + sum_{i,u,v} W[o,i,u,v] x[n, i, r*STRIDE_H - PADDING_H + u, c*STRIDE_W - PADDING_W + v]
  * No im2col: weights are broadcast scalars, inputs are aligned vectors. Every work-item keeps a tile of
- * accumulators in registers; the loops over a tile have constant bounds and are unrolled. */
+ * accumulators in registers; the loops over a tile have constant bounds and are unrolled.
+ *
+ * z is the largest tensor of a network, and goes through the cache once more for every kernel that looks at it. So these
+ * take over what the stage behind would want of it (pool.clh): with SELECT the forward pass picks the maxima of a max
+ * pool out of the rows it has just written, with SPREAD the weight gradient makes dz a few rows at a time. */
 #include "welford.clh"
 
 #ifndef IN_C /* a small geometry, so that this file compiles alone */
@@ -28,6 +32,13 @@
 #define BLOCK_SLICES 1
 #define ROW_SLICES 1
 #define HAS_BIAS 1
+#define SELECT 1
+#define SPREAD 1
+#endif
+
+#if SELECT || SPREAD
+#define SPREAD_TARGET floatv
+#include "pool.clh"
 #endif
 
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
@@ -36,11 +47,32 @@
 #define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
 #define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)
 
-/* Groups: (channel tiles, blocks, row ranges). Where `statistics` is set also the moments of what it wrote, per channel:
- * partials[channel][block][row range]. */
+#if SELECT
+/* The windows that a range of rows settles: those that begin in it. Windows do not reach into the next range, or there is
+ * one range only (cln_conv2d_fuse). */
+#define FIRST_WINDOW(first_row) ((first_row) / POOL_STRIDE_H)
+#define END_WINDOW(end_row) ((end_row) >= OUT_H ? A_H : (end_row) / POOL_STRIDE_H)
+#define LAST_ROW(window) min((window)*POOL_STRIDE_H - POOL_PADDING_H + POOL_H - 1, Z_H - 1)
+
+/* A row of windows of one plane: the z of every winner, and where in its window that is. */
+static inline void select_row(__global const floatv *plane, int window, float gamma, __global floatv *chosen,
+                              __global ushortv *winner) {
+    for (int c = 0; c < A_W; c++) {
+        intv place;
+        chosen[(window * A_W + c) * GROUP] = window_maximum(plane, window, c, sign(gamma), false, &place);
+        winner[(window * A_W + c) * GROUP] = convert_ushortv(place);
+    }
+}
+#endif
+
+/* Groups: (channel tiles, blocks, row ranges). In training, where `statistics` is set, also the moments of what it wrote,
+ * per channel: partials[channel][block][row range]. */
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              const int statistics, __global float4 *restrict partials,
+#if SELECT
+                             const int gamma_offset, __global floatv *restrict chosen, __global ushortv *restrict winner,
+#endif
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
     STAGED_WEIGHTS(1, FORWARD_CHANNELS *IN_C *KERNEL_H *KERNEL_W)
@@ -53,6 +85,11 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     const int end_row = min(first_row + FORWARD_ROWS, OUT_H);
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
+#if SELECT
+    chosen += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
+    winner += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
+    int window = FIRST_WINDOW(first_row);
+#endif
 
     stage_weights(weight, parameters + weight_offset + o0 * (IN_C * KERNEL_H * KERNEL_W), 1,
                   FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W, 0, (OUT_C - o0) * (IN_C * KERNEL_H * KERNEL_W));
@@ -139,6 +176,13 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
             }
             seen += columns;
         }
+
+#if SELECT
+        for (; statistics && window < END_WINDOW(end_row) && LAST_ROW(window) <= r; window++)
+            for (int o = o0; o < min(o0 + FORWARD_CHANNELS, OUT_C); o++)
+                select_row(z + o * (OUT_H * OUT_W) * GROUP, window, parameters[gamma_offset + o],
+                           chosen + o * (A_H * A_W) * GROUP, winner + o * (A_H * A_W) * GROUP);
+#endif
     }
 
     if (!statistics)
@@ -258,10 +302,38 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define TAP_ROWS (KERNEL_H * TAP_TILES)
 #define MOST_TAPS (TAP_ROWS < 16 ? TAP_ROWS : 16) /* at a time, so that a large kernel does not need a large stack */
 
-/* acc = sum of dz x over rows [row0, row1) of one block: for a tile of channels from o0 on, taps v0 to v0 + WEIGHT_TAPS - 1
- * of kernel row u. */
-static inline void weight_products(floatv *acc, __global const floatv *in, __global const floatv *gradient, int o0, int u,
-                                   int v0, int row0, int row1) {
+/* With SPREAD, dz comes into being a strip of rows at a time, in private memory that stays in the nearest cache; a
+ * work-item has its block for itself then (GROUP is 1). Else the strip is all rows of the slice, where they are. */
+#if SPREAD
+#define STRIP_VECTORS 256
+#define STRIP_ROWS CEIL_DIV(SLICE_ROWS, CEIL_DIV(SLICE_ROWS *WEIGHT_CHANNELS *OUT_W, STRIP_VECTORS))
+#define STRIP const floatv
+
+/* dz of rows [row0, row1) of a tile of channels from o0 on: strip[o][row - row0][column]. `z`, `da` and `winner` are those
+ * of a block. */
+static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W], __global const floatv *z,
+                                __global const floatv *da, __global const ushortv *winner,
+                                __global const float4 *normal, __global const float4 *coefficients, int o0, int row0,
+                                int row1) {
+    for (int o = 0; o < WEIGHT_CHANNELS; o++) {
+        const int channel = min(o0 + o, OUT_C - 1);
+        const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
+        const float4 k = NORMALISE ? coefficients[channel] : (float4)0.0f;
+        __global const floatv *plane = z + channel * (OUT_H * OUT_W);
+        for (int r = row0; r < row1; r++)
+            spread_row(strip[o] + (r - row0) * OUT_W, plane + r * OUT_W, r, n, k, da + channel * (A_H * A_W),
+                       winner + channel * (A_H * A_W));
+    }
+}
+#else
+#define STRIP_ROWS SLICE_ROWS
+#define STRIP __global const floatv
+#endif
+
+/* acc = sum of dz x over rows [row0, row1) of one block: for a tile of channels, whose dz at row0 `dz` points to, taps v0 to
+ * v0 + WEIGHT_TAPS - 1 of kernel row u. */
+static inline void weight_products(floatv *acc, __global const floatv *in, STRIP *dz[WEIGHT_CHANNELS], int u, int v0,
+                                   int row0, int row1) {
 #pragma unroll
     for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
         acc[k] = (floatv)0.0f;
@@ -271,10 +343,10 @@ static inline void weight_products(floatv *acc, __global const floatv *in, __glo
             continue;
         const int column = v0 - PADDING_W;
         __global const floatv *line = in + (row * IN_W + column) * GROUP;
-        __global const floatv *d[WEIGHT_CHANNELS];
+        STRIP *d[WEIGHT_CHANNELS];
 #pragma unroll
         for (int o = 0; o < WEIGHT_CHANNELS; o++)
-            d[o] = gradient + (min(o0 + o, OUT_C - 1) * OUT_H + r) * OUT_W * GROUP;
+            d[o] = dz[o] + (r - row0) * OUT_W * GROUP;
         for (int c = 0; c < OUT_W; c++) {
             floatv out[WEIGHT_CHANNELS];
 #pragma unroll
@@ -292,7 +364,12 @@ static inline void weight_products(floatv *acc, __global const floatv *in, __glo
     }
 }
 
+/* `dz` is z where SPREAD. */
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
+#if SPREAD
+                                      __global const floatv *restrict da, __global const ushortv *restrict winner,
+                                      __global const float4 *restrict normal, __global const float4 *restrict coefficients,
+#endif
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float, WEIGHT_CHANNELS * WEIGHT_TAPS)
@@ -317,20 +394,36 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
 
         for (int block = first_block; block < end_block; block++) {
             __global const floatv *in = x + ((size_t)block * IN_C + i) * (IN_H * IN_W) * GROUP;
-            __global const floatv *gradient = dz + (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP;
+            __global const floatv *out = dz + (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP;
             const bool all_live = live_count(block, count) == LANES;
-            for (int tap = first_tap; tap < end_tap; tap++) {
-                floatv acc[WEIGHT_CHANNELS * WEIGHT_TAPS];
-                weight_products(acc, in, gradient, o0, tap / TAP_TILES, tap % TAP_TILES * WEIGHT_TAPS, slice_row, slice_end);
-                if (!all_live) {
-                    const intv mask = live_lanes(block, count);
+            for (int row0 = slice_row; row0 < slice_end; row0 += STRIP_ROWS) {
+                const int row1 = min(row0 + STRIP_ROWS, slice_end);
+                STRIP *gradient[WEIGHT_CHANNELS];
+#if SPREAD
+                floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W];
+                spread_strip(strip, out, da + (size_t)block * (OUT_C * A_H * A_W), winner + (size_t)block * (OUT_C * A_H * A_W),
+                             normal, coefficients, o0, row0, row1);
+#pragma unroll
+                for (int o = 0; o < WEIGHT_CHANNELS; o++)
+                    gradient[o] = strip[o];
+#else
+#pragma unroll
+                for (int o = 0; o < WEIGHT_CHANNELS; o++)
+                    gradient[o] = out + (min(o0 + o, OUT_C - 1) * OUT_H + row0) * OUT_W * GROUP;
+#endif
+                for (int tap = first_tap; tap < end_tap; tap++) {
+                    floatv acc[WEIGHT_CHANNELS * WEIGHT_TAPS];
+                    weight_products(acc, in, gradient, tap / TAP_TILES, tap % TAP_TILES * WEIGHT_TAPS, row0, row1);
+                    if (!all_live) {
+                        const intv mask = live_lanes(block, count);
+#pragma unroll
+                        for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+                            acc[k] = live(acc[k], mask);
+                    }
 #pragma unroll
                     for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                        acc[k] = live(acc[k], mask);
+                        total[tap - first_tap][k] += acc[k];
                 }
-#pragma unroll
-                for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                    total[tap - first_tap][k] += acc[k];
             }
         }
 

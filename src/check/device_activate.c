@@ -65,11 +65,12 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_acti
     const struct cln_partials sums = {p->sums->buffer, 1};
     struct cln_activate prediction = *g;
     prediction.a = p->predicted->buffer;
+    prediction.selected = g->norm && g->pool.kind == MAX; /* once more, from what the first time has left */
     enum cln_status status = cln_activate_forward(plan, g);
     if (status == CLN_OK) /* with batch norm it would want running averages instead */
         status = g->norm ? cln_activate_forward(plan, &prediction) : cln_activate_predict(plan, &prediction);
-    if (!g->norm && cln_activate_whole(plan, g))
-        return status == CLN_OK ? cln_channel_backward(plan, g, (struct cln_slices){NULL}, dbias, true) : status;
+    if (!g->norm && cln_channel_backward_pays(plan, g))
+        return status == CLN_OK ? cln_channel_backward(plan, g, (struct cln_slices){NULL}, dbias) : status;
     if (status == CLN_OK)
         status = cln_activate_backward(plan, g, sums);
     if (status == CLN_OK)
@@ -216,7 +217,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
-    expect(b, &inputs, &all, dbias, !c->normalise && cln_activate_whole(&b->plan, &activate));
+    expect(b, &inputs, &all, dbias, !c->normalise && cln_channel_backward_pays(&b->plan, &activate));
     cln_rig_compare(b);
     return CLN_OK;
 }

@@ -103,11 +103,11 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_norm
     prediction.norm = unmoved;
     prediction.a = b->predicted;
     enum cln_status status = cln_activate_predict(plan, &prediction);
-    if (cln_activate_whole(plan, &activate)) {
+    if (cln_channel_forward_pays(plan, &activate)) {
         if (status == CLN_OK)
             status = cln_channel_forward(plan, &activate, (struct cln_partials){NULL});
         if (status == CLN_OK)
-            status = cln_channel_backward(plan, &activate, b->dgamma, b->dbeta, true);
+            status = cln_channel_backward(plan, &activate, b->dgamma, b->dbeta);
         return status;
     }
     if (status == CLN_OK)

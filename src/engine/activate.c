@@ -21,35 +21,68 @@ static int per_group(const struct cln_plan *plan, const struct cln_activate *g) 
     return cln_even_tile(channels, cln_min(worth, cln_max(1, channels / plan->tuning.groups)));
 }
 
-bool cln_activate_whole(const struct cln_plan *plan, const struct cln_activate *g) {
-    return g->pool.in.channels >= plan->tuning.whole_channels &&
-           (double)cln_plan_bytes(plan, g->pool.in) <= 1024.0 * plan->tuning.shared_cache &&
+/* Whether dz is made by a launch of its own: not where it is da, or where its consumer makes it. */
+static bool spreads_here(const struct cln_activate *g) {
+    return !g->spread && g->a != g->z;
+}
+
+static double z_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
+    return (double)cln_plan_bytes(plan, g->pool.in);
+}
+static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
+    return (double)cln_plan_bytes(plan, g->pool.out);
+}
+
+/* What the passes must touch: z forward, or only its maxima; back a, da and the maxima, and z twice where dz goes over
+ * it. */
+static double forward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
+    return (double)cln_plan_bytes(plan, g->selected ? g->pool.out : g->pool.in) + a_bytes(plan, g);
+}
+static double backward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
+    return 4 * a_bytes(plan, g) + (spreads_here(g) ? 2 * z_bytes(plan, g) : 0);
+}
+
+static bool whole_channels_pay(const struct cln_plan *plan, const struct cln_activate *g, double bytes) {
+    return g->pool.in.channels >= plan->tuning.whole_channels && bytes <= 1024.0 * plan->tuning.shared_cache &&
            per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.iterations;
 }
 
-static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {
+bool cln_channel_forward_pays(const struct cln_plan *plan, const struct cln_activate *g) {
+    return whole_channels_pay(plan, g, forward_bytes(plan, g));
+}
+
+bool cln_channel_backward_pays(const struct cln_plan *plan, const struct cln_activate *g) {
+    return whole_channels_pay(plan, g, backward_bytes(plan, g));
+}
+
+void cln_pool_constants(struct ocl_constants *constants, const struct cln_activate *g) {
     const struct cln_pool2d *p = &g->pool;
     const struct {
         const char *name;
         int value;
     } values[] = {
         {"ACTIVATION", (int)g->activation},
-        {"IN_H", p->in.height},
-        {"IN_W", p->in.width},
-        {"OUT_H", p->out.height},
-        {"OUT_W", p->out.width},
+        {"Z_H", p->in.height},
+        {"Z_W", p->in.width},
+        {"A_H", p->out.height},
+        {"A_W", p->out.width},
         {"POOL", (int)p->kind},
         {"POOL_H", p->kernel_h},
         {"POOL_W", p->kernel_w},
-        {"STRIDE_H", p->stride_h},
-        {"STRIDE_W", p->stride_w},
-        {"PADDING_H", p->padding_h},
-        {"PADDING_W", p->padding_w},
+        {"POOL_STRIDE_H", p->stride_h},
+        {"POOL_STRIDE_W", p->stride_w},
+        {"POOL_PADDING_H", p->padding_h},
+        {"POOL_PADDING_W", p->padding_w},
         {"NORMALISE", g->norm != NULL},
     };
-    cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        ocl_constants_int(c, values[i].name, values[i].value);
+        ocl_constants_int(constants, values[i].name, values[i].value);
+}
+
+static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {
+    cln_plan_constants(plan, c);
+    cln_pool_constants(c, g);
+    ocl_constants_int(c, "SELECTED", g->selected);
     if (g->norm)
         cln_norm_constants(c, g->norm);
 }
@@ -90,14 +123,6 @@ static struct ocl_buffer *normal_of(const struct cln_activate *g) {
     return g->norm ? g->norm->normal : NULL;
 }
 
-/* What the passes must touch: all of z, all of a. */
-static double z_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
-    return (double)cln_plan_bytes(plan, g->pool.in);
-}
-static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
-    return (double)cln_plan_bytes(plan, g->pool.out);
-}
-
 enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) {
     const struct cln_norm none = {0}, *n = g->norm ? g->norm : &none;
     return launch_blocks(
@@ -118,7 +143,7 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
                              .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_BUFFER(g->a),
                                       optional(g->chosen, g), optional(g->winner, g)},
                              .arg_count = 5,
-                             .bytes = z_bytes(plan, g) + a_bytes(plan, g),
+                             .bytes = forward_bytes(plan, g),
                          });
 }
 
@@ -155,20 +180,22 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
                      OCL_INT(n->beta), OCL_BUFFER(n->normal), OCL_BUFFER(n->running), OCL_INT(n->running_mean),
                      OCL_INT(n->running_var), OCL_BUFFER(g->a), optional(g->chosen, g), optional(g->winner, g)},
             .arg_count = 14,
-            .bytes = z_bytes(plan, g) + a_bytes(plan, g),
+            .bytes = forward_bytes(plan, g),
         });
 }
 
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
-                                     struct cln_slices beta, bool spread) {
+                                     struct cln_slices beta) {
     struct ocl_buffer *gradients = beta.buffer ? beta.buffer : gamma.buffer;
-    return launch_channels(plan, g,
-                           (struct ocl_launch){
-                               .kernel = "channel_backward",
-                               .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                                        optional(g->winner, g), optional(normal_of(g), g), optional(gradients, g),
-                                        OCL_INT(gamma.base), OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spread)},
-                               .arg_count = 10,
-                               .bytes = 4 * a_bytes(plan, g) + (spread ? 2 * z_bytes(plan, g) : 0),
-                           });
+    return launch_channels(
+        plan, g,
+        (struct ocl_launch){
+            .kernel = "channel_backward",
+            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
+                     optional(g->winner, g), optional(normal_of(g), g), optional(g->norm ? g->norm->gradient : NULL, g),
+                     optional(gradients, g), OCL_INT(gamma.base), OCL_INT(beta.buffer ? beta.base : -1),
+                     OCL_INT(spreads_here(g))},
+            .arg_count = 11,
+            .bytes = backward_bytes(plan, g),
+        });
 }

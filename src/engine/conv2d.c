@@ -8,6 +8,7 @@ struct tiles {
     int forward_channels, forward_columns, forward_rows;
     int data_channels, data_columns, data_rows;
     int weight_channels, weight_taps, block_slices, row_slices;
+    double forward_row, weight_row; /* loop iterations per row */
 };
 
 /* Registers that hold a tile's accumulators, a row of what they multiply, and a factor. */
@@ -82,11 +83,12 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
 
     choose_forward_tile(&t, plan, g);
     const int span = (t.forward_columns - 1) * g->stride_w + g->kernel_w;
-    const double forward_row = cln_ceil_div(g->out.width, t.forward_columns) * (double)g->in.channels * g->kernel_h *
-                               (span + g->kernel_w * (t.forward_channels * (t.forward_columns + 2) + 1));
-    t.forward_rows = cln_ceil_div(
-        g->out.height, cln_plan_splits(plan, g->out.height,
-                                       cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks, forward_row));
+    t.forward_row = cln_ceil_div(g->out.width, t.forward_columns) * (double)g->in.channels * g->kernel_h *
+                    (span + g->kernel_w * (t.forward_channels * (t.forward_columns + 2) + 1));
+    t.forward_rows =
+        cln_ceil_div(g->out.height,
+                     cln_plan_splits(plan, g->out.height,
+                                     cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks, t.forward_row));
 
     choose_data_tile(&t, plan, g);
     const double data_row = cln_ceil_div(g->in.width, t.data_columns) * (double)g->out.channels * g->kernel_h *
@@ -98,10 +100,10 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     /* Weights: taps of a kernel row share a gradient, channels share inputs. */
     t.weight_taps = cln_even_tile(g->kernel_w, cln_min(8, budget));
     t.weight_channels = cln_even_tile(g->out.channels, cln_max(1, budget / t.weight_taps));
-    const double weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
-                              (t.weight_taps + 1) * (t.weight_channels + 1);
+    t.weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
+                   (t.weight_taps + 1) * (t.weight_channels + 1);
     const int wanted = cln_plan_splits(plan, plan->blocks * g->out.height,
-                                       cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, weight_row);
+                                       cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, t.weight_row);
     const double value_bytes = (double)cln_plan_bytes(plan, g->in) + (double)cln_plan_bytes(plan, g->out);
     const double weights = (double)g->out.channels * g->in.channels * g->kernel_h * g->kernel_w;
     t.block_slices = cln_min(plan->blocks, cln_max(wanted, cln_plan_cache_slices(plan, value_bytes, weights)));
@@ -109,7 +111,37 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     return t;
 }
 
-static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_conv2d *g) {
+/* Maxima are picked by the work-item that has written what they are of, so a window must not reach from one range of
+ * rows into the next. */
+static bool can_select(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind) {
+    const struct tiles t = tiles_of(plan, g);
+    const struct cln_pool2d *pool = &behind->pool;
+    const bool apart = t.forward_rows >= g->out.height || (pool->padding_h == 0 && pool->kernel_h <= pool->stride_h &&
+                                                           t.forward_rows % pool->stride_h == 0);
+    const double row = (double)t.forward_channels * pool->out.width * (pool->kernel_h * (pool->kernel_w + 1.0) + 1);
+    return behind->norm && pool->kind == CLN_POOL_MAX && apart &&
+           t.forward_rows * (t.forward_row + row) <= plan->tuning.iterations;
+}
+
+/* dz is made once per input channel, by work-items that have their block for themselves, in memory of their own. */
+static bool can_spread(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind) {
+    enum { MOST_VECTORS = 1024 }; /* of a row of a tile's channels */
+    const struct tiles t = tiles_of(plan, g);
+    const struct cln_pool2d *pool = &behind->pool;
+    const int windows = cln_ceil_div(pool->kernel_h, pool->stride_h) * cln_ceil_div(pool->kernel_w, pool->stride_w);
+    const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
+    const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
+    return g->in.channels == 1 && plan->tuning.lanes == plan->tuning.vector &&
+           t.weight_channels * g->out.width <= MOST_VECTORS && rows * (t.weight_row + row) <= plan->tuning.iterations;
+}
+
+void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first, struct cln_activate *behind) {
+    behind->selected = can_select(plan, g, behind);
+    behind->spread = first && can_spread(plan, g, behind);
+}
+
+static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_conv2d *g,
+                         const struct cln_activate *behind) {
     const struct tiles t = tiles_of(plan, g);
     const int taps = g->kernel_h * g->kernel_w;
     const int forward = t.forward_channels * g->in.channels, data = t.data_channels * g->out.channels; /* of weights */
@@ -145,6 +177,10 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
+    ocl_constants_int(c, "SELECT", behind && behind->selected);
+    ocl_constants_int(c, "SPREAD", behind && behind->spread);
+    if (behind && (behind->selected || behind->spread))
+        cln_pool_constants(c, behind);
 }
 
 static double flops_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
@@ -164,32 +200,43 @@ int cln_conv2d_slices(const struct cln_plan *plan, const struct cln_conv2d *g) {
     return t.block_slices * t.row_slices;
 }
 
-enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g, struct ocl_buffer *x,
-                                   struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
-    const struct tiles t = tiles_of(plan, g);
-    struct ocl_constants constants;
-    constants_of(&constants, plan, g);
-    return cln_plan_lanes(plan,
-                          &(struct ocl_launch){
-                              .source = "conv2d.cl",
-                              .kernel = "conv2d_forward",
-                              .constants = &constants,
-                              .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight),
-                                       OCL_INT(weights.bias), OCL_BUFFER(z), OCL_INT(partials.buffer != NULL),
-                                       OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_BUFFER(plan->state)},
-                              .arg_count = 8,
-                              .groups = {(size_t)cln_ceil_div(g->out.channels, t.forward_channels), 0,
-                                         (size_t)cln_ceil_div(g->out.height, t.forward_rows)},
-                              .flops = flops_of(plan, g),
-                              .bytes = bytes_of(plan, g),
-                          });
+static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
+    launch->args[launch->arg_count++] = argument;
 }
 
-enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g, struct ocl_buffer *dz,
+enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind,
+                                   struct ocl_buffer *x, struct cln_weights weights, struct ocl_buffer *z,
+                                   struct cln_partials partials) {
+    const struct tiles t = tiles_of(plan, g);
+    struct ocl_constants constants;
+    constants_of(&constants, plan, g, behind);
+    struct ocl_launch launch = {
+        .source = "conv2d.cl",
+        .kernel = "conv2d_forward",
+        .constants = &constants,
+        .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
+                 OCL_BUFFER(z), OCL_INT(partials.buffer != NULL), OCL_BUFFER(partials.buffer ? partials.buffer : z)},
+        .arg_count = 7,
+        .groups = {(size_t)cln_ceil_div(g->out.channels, t.forward_channels), 0,
+                   (size_t)cln_ceil_div(g->out.height, t.forward_rows)},
+        .flops = flops_of(plan, g),
+        .bytes = bytes_of(plan, g),
+    };
+    if (behind && behind->selected) {
+        add_argument(&launch, OCL_INT(behind->norm->gamma));
+        add_argument(&launch, OCL_BUFFER(behind->chosen));
+        add_argument(&launch, OCL_BUFFER(behind->winner));
+    }
+    add_argument(&launch, OCL_BUFFER(plan->state));
+    return cln_plan_lanes(plan, &launch);
+}
+
+enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g,
+                                         const struct cln_activate *behind, struct ocl_buffer *dz,
                                          struct cln_weights weights, struct ocl_buffer *dx) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g);
+    constants_of(&constants, plan, g, behind);
     return cln_plan_lanes(plan, &(struct ocl_launch){
                                     .source = "conv2d.cl",
                                     .kernel = "conv2d_backward_data",
@@ -204,21 +251,33 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
                                 });
 }
 
-enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g, struct ocl_buffer *x,
+enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g,
+                                            const struct cln_activate *behind, struct ocl_buffer *x,
                                             struct ocl_buffer *dz, struct cln_slices out) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g);
-    return cln_plan_lanes(plan, &(struct ocl_launch){
-                                    .source = "conv2d.cl",
-                                    .kernel = "conv2d_backward_weights",
-                                    .constants = &constants,
-                                    .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(out.buffer), OCL_INT(out.base),
-                                             OCL_INT(out.stride), OCL_BUFFER(plan->state)},
-                                    .arg_count = 6,
-                                    .groups = {(size_t)cln_ceil_div(g->out.channels, t.weight_channels),
-                                               (size_t)g->in.channels, (size_t)(t.block_slices * t.row_slices)},
-                                    .flops = flops_of(plan, g),
-                                    .bytes = bytes_of(plan, g),
-                                });
+    constants_of(&constants, plan, g, behind);
+    struct ocl_launch launch = {
+        .source = "conv2d.cl",
+        .kernel = "conv2d_backward_weights",
+        .constants = &constants,
+        .args = {OCL_BUFFER(x), OCL_BUFFER(dz)},
+        .arg_count = 2,
+        .groups = {(size_t)cln_ceil_div(g->out.channels, t.weight_channels), (size_t)g->in.channels,
+                   (size_t)(t.block_slices * t.row_slices)},
+        .flops = flops_of(plan, g),
+        .bytes = bytes_of(plan, g),
+    };
+    if (behind && behind->spread) {
+        struct ocl_buffer *const none = dz; /* not read */
+        add_argument(&launch, OCL_BUFFER(behind->da));
+        add_argument(&launch, OCL_BUFFER(behind->winner ? behind->winner : none));
+        add_argument(&launch, OCL_BUFFER(behind->norm ? behind->norm->normal : none));
+        add_argument(&launch, OCL_BUFFER(behind->norm ? behind->norm->gradient : none));
+    }
+    add_argument(&launch, OCL_BUFFER(out.buffer));
+    add_argument(&launch, OCL_INT(out.base));
+    add_argument(&launch, OCL_INT(out.stride));
+    add_argument(&launch, OCL_BUFFER(plan->state));
+    return cln_plan_lanes(plan, &launch);
 }

@@ -92,8 +92,8 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
 }
 
 /* `norm` is the stage's, of which the result keeps the address where there is one. */
-static struct cln_activate activate_of(const struct cln_stage *stage, const struct cln_stage_buffers *b,
-                                       const struct cln_norm *norm) {
+static struct cln_activate activate_of(const struct cln_plan *plan, const struct cln_stage *stage,
+                                       const struct cln_stage_buffers *b, const struct cln_norm *norm) {
     struct cln_activate g = {
         .activation = stage->activation,
         .pool = stage->pool,
@@ -107,15 +107,18 @@ static struct cln_activate activate_of(const struct cln_stage *stage, const stru
     if (stage->pool.kind == CLN_POOL_NONE)
         g.pool = (struct cln_pool2d){
             .in = stage->z, .out = stage->z, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1};
+    if (stage->affine == CLN_AFFINE_CONV2D && !b->shares_output)
+        cln_conv2d_fuse(plan, &stage->conv2d, stage->first_layer == 0, &g);
     return g;
 }
 
 /* z, and where `partials` has a buffer the moments that the affine part can leave. */
-static enum cln_status affine_forward(struct cln_plan *plan, const struct cln_stage *stage, struct cln_weights weights,
+static enum cln_status affine_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                      const struct cln_activate *behind, struct cln_weights weights,
                                       struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
     switch (stage->affine) {
     case CLN_AFFINE_CONV2D:
-        return cln_conv2d_forward(plan, &stage->conv2d, x, weights, z, partials);
+        return cln_conv2d_forward(plan, &stage->conv2d, behind, x, weights, z, partials);
     case CLN_AFFINE_LINEAR:
         return cln_linear_forward(plan, &stage->linear, x, weights, z, partials);
     case CLN_AFFINE_NONE:
@@ -129,9 +132,9 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
-    const struct cln_activate activate = activate_of(stage, b, &norm);
+    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     enum cln_status status =
-        affine_forward(plan, stage, weights_of(stage, context), x, b->z, (struct cln_partials){NULL});
+        affine_forward(plan, stage, &activate, weights_of(stage, context), x, b->z, (struct cln_partials){NULL});
     if (status == CLN_OK && !b->shares_output)
         status = cln_activate_predict(plan, &activate);
     return status;
@@ -141,13 +144,13 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
-    const struct cln_activate activate = activate_of(stage, b, &norm);
-    const bool whole = stage->normalise && cln_activate_whole(plan, &activate);
+    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
+    const bool whole = stage->normalise && cln_channel_forward_pays(plan, &activate);
     /* Only a convolution has its z in registers long enough to be worth it where whole channels come next. */
     const bool partials_wanted = stage->normalise && (!whole || stage->affine == CLN_AFFINE_CONV2D);
     const struct cln_partials partials = {.buffer = partials_wanted ? context->partials : NULL,
                                           .splits = splits_of(plan, stage)};
-    enum cln_status status = affine_forward(plan, stage, weights_of(stage, context), x, b->z, partials);
+    enum cln_status status = affine_forward(plan, stage, &activate, weights_of(stage, context), x, b->z, partials);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
     if (status == CLN_OK && stage->normalise)
@@ -162,26 +165,26 @@ static struct cln_slices slices_of(const struct cln_stage_context *context, int 
     return tensor < 0 ? (struct cln_slices){NULL} : context->slices[tensor];
 }
 
-/* From da to dz, with the gradients of γ and β, or of the bias where no batch norm makes it zero. */
+/* From da to dz, unless the affine part makes that, with the gradients of γ and β, or of the bias where no batch norm
+ * makes it zero. */
 static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_stage *stage,
-                                     const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
+                                     const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                     const struct cln_activate *activate) {
     const bool biased = !stage->normalise && stage->bias >= 0;
-    const struct cln_norm norm = norm_of(stage, context, b);
-    const struct cln_activate activate = activate_of(stage, b, &norm);
     const struct cln_slices gamma = slices_of(context, stage->gamma);
     const struct cln_slices beta = slices_of(context, stage->normalise ? stage->beta : stage->bias);
     const struct cln_partials sums = {.buffer = context->partials, .splits = 1};
     if (b->shares_output && !biased)
         return CLN_OK;
-    if (cln_activate_whole(plan, &activate))
-        return cln_channel_backward(plan, &activate, gamma, beta, !b->shares_output);
-    enum cln_status status = cln_activate_backward(plan, &activate, sums);
+    if (cln_channel_backward_pays(plan, activate))
+        return cln_channel_backward(plan, activate, gamma, beta);
+    enum cln_status status = cln_activate_backward(plan, activate, sums);
     if (status == CLN_OK && stage->normalise)
-        status = cln_batchnorm_backward(plan, &norm, sums, gamma, beta);
+        status = cln_batchnorm_backward(plan, activate->norm, sums, gamma, beta);
     if (status == CLN_OK && biased)
         status = cln_bias_gradient(plan, stage->z, sums, beta);
-    if (status == CLN_OK && !b->shares_output)
-        status = cln_activate_spread(plan, &activate);
+    if (status == CLN_OK && !b->shares_output && !activate->spread)
+        status = cln_activate_spread(plan, activate);
     return status;
 }
 
@@ -189,15 +192,17 @@ enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage
                                    const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                    struct ocl_buffer *x, struct ocl_buffer *dx) {
     const struct cln_weights weights = weights_of(stage, context);
+    const struct cln_norm norm = norm_of(stage, context, b);
+    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     struct ocl_buffer *dz = b->shares_output ? b->da : b->z;
-    enum cln_status status = backward_to_z(plan, stage, context, b);
+    enum cln_status status = backward_to_z(plan, stage, context, b, &activate);
     if (status != CLN_OK)
         return status;
     switch (stage->affine) {
     case CLN_AFFINE_CONV2D:
-        status = cln_conv2d_backward_weights(plan, &stage->conv2d, x, dz, context->slices[stage->weight]);
+        status = cln_conv2d_backward_weights(plan, &stage->conv2d, &activate, x, dz, context->slices[stage->weight]);
         if (status == CLN_OK && dx)
-            status = cln_conv2d_backward_data(plan, &stage->conv2d, dz, weights, dx);
+            status = cln_conv2d_backward_data(plan, &stage->conv2d, &activate, dz, weights, dx);
         break;
     case CLN_AFFINE_LINEAR:
         status = cln_linear_backward_weights(plan, &stage->linear, x, dz, context->slices[stage->weight]);

@@ -17,7 +17,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit"},
     {"cache", 1, 1 << 20, 384, "KiB of cache that a work-group's compute unit has to itself"},
     {"shared_cache", 0, 1 << 22, 0,
-     "KiB of cache that a tensor has to fit in for whole channels to be taken; 0: a quarter of what the device says"},
+     "KiB that a launch may touch where it takes whole channels; 0: an eighth of the cache that the device says"},
     {"stage_weights", 0, 1, 0, "work-groups of several work-items copy their weights to local memory (1) or not (0)"},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
     {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
@@ -69,7 +69,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
 
     long shared_cache = ocl_profile_value(profile, "shared_cache");
     if (shared_cache == 0)
-        shared_cache = (long)(device->cache_bytes / 4 / 1024);
+        shared_cache = (long)(device->cache_bytes / 8 / 1024);
 
     const long iterations = ocl_profile_value(profile, "iterations");
 

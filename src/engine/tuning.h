@@ -16,7 +16,7 @@ struct cln_tuning {
     int whole_channels; /* channels from which on a work-group takes whole ones */
     int iterations;     /* most loop iterations of a work-item */
     int cache;          /* KiB that a slice of the batch should fit in */
-    int shared_cache;   /* KiB that whole channels of a tensor have to fit in */
+    int shared_cache;   /* KiB that a launch over whole channels may touch */
     bool stage_weights; /* work-groups copy weights to local memory */
     bool fma;           /* multiply-adds are fused */
     bool linear_gemm;   /* linear layers through CLBlast */
