@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the files of folders as C tables (host/embedded.h), and what they depend on for the build system.
+"""Writes files as C, and what they depend on for the build system.
 
-embed.py OUTPUT.c DEPFILE TABLE=FOLDER:SUFFIX,SUFFIX …
+embed.py OUTPUT.c DEPFILE TABLE=FOLDER:SUFFIX,SUFFIX … NAME=FILE …
+
+A folder's files become a table of texts (host/embedded.h); a single file becomes NAME[] and NAME_bytes.
 """
 import os
 import sys
@@ -23,12 +25,28 @@ def table(name, folder, suffixes):
     return lines + ["    {0}", "};", ""], paths
 
 
-def main(output, depfile, *tables):
-    lines, paths = ['#include "host/embedded.h"', ""], []
-    for argument in tables:
+def single(name, path):
+    """One file as bytes."""
+    with open(path, "rb") as source:
+        data = source.read()
+    lines = [
+        f"extern const unsigned char {name}[];",
+        f"extern const size_t {name}_bytes;",
+        f"const unsigned char {name}[] = {{{','.join(map(str, data))}}};",
+        f"const size_t {name}_bytes = {len(data)};",
+    ]
+    return lines, [path]
+
+
+def main(output, depfile, *arguments):
+    lines, paths = ["#include <stddef.h>", "", '#include "host/embedded.h"', ""], []
+    for argument in arguments:
         name, source = argument.split("=", 1)
-        folder, suffixes = source.rsplit(":", 1)
-        some_lines, some_paths = table(name, folder, tuple(suffixes.split(",")))
+        if os.path.isfile(source):
+            some_lines, some_paths = single(name, source)
+        else:
+            folder, suffixes = source.rsplit(":", 1)
+            some_lines, some_paths = table(name, folder, tuple(suffixes.split(",")))
         lines += some_lines
         paths += some_paths
     with open(output, "w", encoding="ascii") as file:

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/train/safetensors.h"
+#include "src/data/safetensors.h"
 
 static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", mean_key[] = "mean",
                   deviation_key[] = "inverse_deviation";

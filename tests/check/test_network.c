@@ -32,10 +32,10 @@ static double *zeros(size_t count) {
     return values;
 }
 
-static void training_begin(struct training *t, const char *name) {
-    t->golden = golden_open(name);
-    t->network = golden_network(name);
-    t->images = golden_open("bn_lenet.safetensors");
+static void training_begin(struct training *t, enum cln_golden_set set) {
+    t->golden = golden_open(set);
+    t->network = golden_network(set);
+    t->images = golden_open(CLN_GOLDEN_BN_LENET);
     t->labels = golden_labels(t->images);
     size_t pixel_count = GOLDEN_STEPS * GOLDEN_BATCH * cln_shape_count(t->network->input);
     t->pixels = zeros(pixel_count);
@@ -77,9 +77,9 @@ static void run_step(struct training *t, size_t step) {
         fail_msg("%s", cln_error_message());
 }
 
-static void check_adam(const char *name, bool has_final) {
+static void check_adam(enum cln_golden_set set, bool has_final) {
     struct training t = {0};
-    training_begin(&t, name);
+    training_begin(&t, set);
     double losses[GOLDEN_STEPS], hits[GOLDEN_STEPS];
     golden_values(t.golden, "", "loss", GOLDEN_STEPS, losses);
     golden_values(t.golden, "", "hits", GOLDEN_STEPS, hits);
@@ -113,23 +113,23 @@ static void check_adam(const char *name, bool has_final) {
 
 static void test_bn_lenet(void **state) {
     (void)state;
-    check_adam("bn_lenet.safetensors", true);
+    check_adam(CLN_GOLDEN_BN_LENET, true);
 }
 
 static void test_lenet(void **state) {
     (void)state;
-    check_adam("lenet.safetensors", false);
+    check_adam(CLN_GOLDEN_LENET, false);
 }
 
 static void test_mixed(void **state) {
     (void)state;
-    check_adam("mixed.safetensors", true);
+    check_adam(CLN_GOLDEN_MIXED, true);
 }
 
 static void test_bn_lenet_with_sgd(void **state) {
     (void)state;
     struct training t = {0};
-    training_begin(&t, "bn_lenet.safetensors");
+    training_begin(&t, CLN_GOLDEN_BN_LENET);
     double losses[GOLDEN_STEPS];
     golden_values(t.golden, "sgd", "loss", GOLDEN_STEPS, losses);
     const struct cln_reference_sgd sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4};
@@ -158,7 +158,7 @@ static double network_loss(void *user) {
 static void test_gradients_by_differences(void **state) {
     (void)state;
     struct training t = {0};
-    training_begin(&t, "mixed.safetensors");
+    training_begin(&t, CLN_GOLDEN_MIXED);
     assert_int_equal(cln_reference_network_step(t.network, 3, t.pixels, t.labels, t.parameters, t.running, &t.step),
                      CLN_OK);
     /* A step small enough that no maximum and no ReLU switches over; rounding is then about 1e-9. */

@@ -1,9 +1,11 @@
 /* Whole networks on the device: PyTorch's golden values, the float64 reference at odd batch sizes, and the gradient
  * by differences of the loss. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "src/check/cases.h"
+#include "src/check/networks.h"
 #include "src/check/reference.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
@@ -16,7 +18,7 @@ static struct cln_safetensors *images; /* the file that has the images of all */
 static int open_all(void **state) {
     (void)state;
     context = context_under_test();
-    images = golden_open("bn_lenet.safetensors");
+    images = golden_open(CLN_GOLDEN_BN_LENET);
     return 0;
 }
 
@@ -105,80 +107,25 @@ static void assert_near(const char *what, const float *actual, const double *exp
     print_message("  %s: %.3f of the tolerance\n", what, worst / tolerance);
 }
 
-static void assert_values(const char *what, struct cln_engine *engine, const struct cln_network *network,
-                          enum cln_engine_values which, const double *expected, double tolerance) {
-    const size_t count = which == CLN_RUNNING ? network->running_floats : network->parameter_floats;
-    float *values = allocate(count, sizeof *values);
-    assert_ok(cln_engine_read(engine, which, values));
-    assert_near(what, values, expected, count, tolerance);
-    free(values);
-}
-
-/* How far PyTorch's own float32 ends from its float64 (tests/golden/README.md); another order of summation may be
- * a few times as far. */
-static const double allowed = 6;
-
-struct golden_case {
-    const char *name, *file;
-    size_t tuning;
-    bool sgd, quick;
-    double loss, gradient, final, logits; /* PyTorch's own distances; final 0: not in the file */
+/* Those of src/check under the device's own profile, and what tells groups apart. */
+struct network_case {
+    char name[96];
+    size_t network, tuning;
 };
 
-static const struct golden_case golden_cases[] = {
-    {"bn-lenet", "bn_lenet.safetensors", 0, false, false, 3.5e-7, 1.6e-7, 1.1e-5, 1.7e-7},
-    {"bn-lenet, groups of 8", "bn_lenet.safetensors", 2, false, false, 3.5e-7, 1.6e-7, 1.1e-5, 1.7e-7},
-    {"bn-lenet, SGD", "bn_lenet.safetensors", 0, true, false, 3.5e-7, 1.6e-7, 3.6e-7, 0},
-    {"lenet", "lenet.safetensors", 0, false, false, 2.5e-7, 1.5e-8, 0, 1.1e-7},
-    {"mixed", "mixed.safetensors", 0, false, false, 4.9e-7, 1.1e-6, 2.4e-7, 2.8e-7},
-    {"mixed, groups of 8", "mixed.safetensors", 2, false, true, 4.9e-7, 1.1e-6, 2.4e-7, 2.8e-7},
-};
-
-static void test_golden(void **state) {
-    const struct golden_case *c = *state;
-    const struct cln_optimizer_params sgd = {.kind = CLN_SGD, .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4};
+static void test_network(void **state) {
+    const struct network_case *c = *state;
     const struct cln_tuning tuning = tuning_of(c->tuning);
-    struct cln_safetensors *golden = golden_open(c->file);
-    struct cln_network *network = golden_network(c->file);
-    struct cln_engine *engine =
-        engine_of(network, &tuning, GOLDEN_BATCH, c->sgd ? sgd : (struct cln_optimizer_params){0});
-    double *parameters = allocate(network->parameter_floats, sizeof *parameters);
-    double *running = allocate(network->running_floats, sizeof *running);
-    double losses[GOLDEN_STEPS], hits[GOLDEN_STEPS], logits[GOLDEN_BATCH * 10];
-    golden_values(golden, c->sgd ? "sgd" : "", "loss", GOLDEN_STEPS, losses);
-    golden_values(golden, "", "hits", GOLDEN_STEPS, hits);
-    golden_values(golden, "", "logits", GOLDEN_BATCH * 10, logits);
-    golden_state(golden, "initial", network, parameters, running);
-    write_values(engine, network, parameters, running);
-
-    const size_t steps = quick_check() ? 1 : GOLDEN_STEPS;
-    for (size_t step = 0; step < steps; step++) {
-        int step_hits;
-        const float loss = (float)step_on(engine, CLN_TRAIN, step * GOLDEN_BATCH, GOLDEN_BATCH, &step_hits);
-        assert_near("loss", &loss, &losses[step], 1, allowed * c->loss);
-        if (!c->sgd)
-            assert_int_equal(step_hits, (int)hits[step]);
-        if (step == 0) {
-            golden_state(golden, "gradient", network, parameters, NULL);
-            assert_values("gradient", engine, network, CLN_GRADIENTS, parameters, allowed * c->gradient);
-        }
-    }
-    if (steps == GOLDEN_STEPS && c->final > 0) {
-        golden_state(golden, c->sgd ? "sgd.final" : "final", network, parameters, running);
-        assert_values("weights", engine, network, CLN_PARAMETERS, parameters, allowed * c->final);
-        assert_values("running statistics", engine, network, CLN_RUNNING, running, allowed * c->final);
-    }
-    if (steps == GOLDEN_STEPS && c->logits > 0) {
-        float values[GOLDEN_BATCH * 10];
-        step_on(engine, CLN_TEST, 0, GOLDEN_BATCH, NULL);
-        assert_ok(cln_engine_logits(engine, values, GOLDEN_BATCH));
-        assert_near("logits", values, logits, GOLDEN_BATCH * 10, allowed * (c->logits + c->final));
-    }
-    free(parameters);
-    free(running);
-    cln_engine_destroy(&engine);
-    cln_network_destroy(&network);
-    cln_safetensors_destroy(&golden);
+    struct cln_check_result result;
+    assert_ok(cln_check_network_run(&result, c->network,
+                                    &(struct cln_check_params){.context = context,
+                                                               .tuning = &tuning,
+                                                               .tuning_name = cln_check_tuning_name(c->tuning)}));
+    print_message("  %zu cases, worst error %.3f of the tolerance: %s\n", result.cases, result.worst,
+                  result.worst_case);
+    assert_true(result.cases > 0);
+    if (result.failed > 0)
+        fail_msg("%s", result.failure);
 }
 
 /* Parameters as a fresh network has them, but γ ≠ 1 and β ≠ 0. */
@@ -248,55 +195,6 @@ static void test_reference(void **state) {
     cln_network_destroy(&network);
 }
 
-/* (L(p + h·d) − L(p − h·d)) / 2h = ∇L·d, along a random d that goes uphill, so that the difference stands out of the
- * rounding of L (about 1e-7). */
-static void check_differences(const char *file) {
-    const struct cln_tuning tuning = tuning_of(0);
-    struct cln_safetensors *golden = golden_open(file);
-    struct cln_network *network = golden_network(file);
-    struct cln_engine *engine = engine_of(network, &tuning, GOLDEN_BATCH, (struct cln_optimizer_params){0});
-    const size_t count = network->parameter_floats;
-    double *p = allocate(count, sizeof *p), *moved = allocate(count, sizeof *moved), *d = allocate(count, sizeof *d);
-    double *running = allocate(network->running_floats, sizeof *running);
-    float *gradient = allocate(count, sizeof *gradient);
-    golden_state(golden, "initial", network, p, running);
-    write_values(engine, network, p, running);
-    step_on(engine, CLN_TRAIN, 0, GOLDEN_BATCH, NULL);
-    assert_ok(cln_engine_read(engine, CLN_GRADIENTS, gradient));
-
-    struct cln_random random;
-    cln_random_seed(&random, 3, CLN_STREAM_CHECK);
-    double length = 0, slope = 0;
-    for (size_t i = 0; i < count; i++) {
-        d[i] = (double)gradient[i] * cln_random_uniform(&random);
-        length += d[i] * d[i];
-    }
-    for (size_t i = 0; i < count; i++) {
-        d[i] /= sqrt(length);
-        slope += d[i] * (double)gradient[i];
-    }
-    const double h = 1e-3 / slope; /* small enough for few maxima and ReLUs to switch over */
-    double losses[2];
-    for (int side = 0; side < 2; side++) {
-        for (size_t i = 0; i < count; i++)
-            moved[i] = p[i] + (side ? -h : h) * d[i];
-        write_values(engine, network, moved, NULL);
-        losses[side] = step_on(engine, CLN_TRAIN, 0, GOLDEN_BATCH, NULL);
-    }
-    const double difference = (losses[0] - losses[1]) / (2 * h);
-    print_message("  slope %.7g, by differences %.7g\n", slope, difference);
-    if (!(fabs(difference - slope) <= 2e-3 * slope))
-        fail_msg("%s: the gradient's slope is %.7g, by differences %.7g", file, slope, difference);
-    free(p);
-    free(moved);
-    free(d);
-    free(running);
-    free(gradient);
-    cln_engine_destroy(&engine);
-    cln_network_destroy(&network);
-    cln_safetensors_destroy(&golden);
-}
-
 /* A parameter that is no number freezes the state before any other is touched, and is named. */
 static void test_not_a_number_is_found(void **state) {
     (void)state;
@@ -335,34 +233,25 @@ static void test_not_a_number_is_found(void **state) {
     cln_network_destroy(&network);
 }
 
-static void test_differences_of_bn_lenet(void **state) {
-    (void)state;
-    check_differences("bn_lenet.safetensors");
-}
-
-static void test_differences_of_mixed(void **state) {
-    (void)state;
-    check_differences("mixed.safetensors");
-}
-
 int main(void) {
-    enum {
-        GOLDEN = sizeof golden_cases / sizeof *golden_cases,
-        REFERENCE = sizeof reference_cases / sizeof *reference_cases
-    };
-    struct CMUnitTest tests[GOLDEN + REFERENCE + 3];
+    enum { REFERENCE = sizeof reference_cases / sizeof *reference_cases, MOST = 40 };
+    static struct network_case networks[MOST];
+    struct CMUnitTest tests[MOST + REFERENCE + 1];
     size_t count = 0;
-    for (size_t i = 0; i < GOLDEN; i++)
-        if (!quick_check() || golden_cases[i].quick)
-            tests[count++] = (struct CMUnitTest){
-                .name = golden_cases[i].name, .test_func = test_golden, .initial_state = (void *)&golden_cases[i]};
+    for (size_t tuning = 0; tuning <= 2; tuning += 2)
+        for (size_t n = 0; cln_check_network(n); n++) {
+            if (quick_check() && (tuning > 0 || !cln_check_network_is_quick(n)))
+                continue;
+            assert(count < MOST);
+            struct network_case *c = &networks[count];
+            *c = (struct network_case){.network = n, .tuning = tuning};
+            snprintf(c->name, sizeof c->name, "%s, %s", cln_check_network(n), cln_check_tuning_name(tuning));
+            tests[count++] = (struct CMUnitTest){.name = c->name, .test_func = test_network, .initial_state = c};
+        }
     for (size_t i = 0; i < REFERENCE && !quick_check(); i++)
         tests[count++] = (struct CMUnitTest){
             .name = reference_cases[i].name, .test_func = test_reference, .initial_state = (void *)&reference_cases[i]};
-    if (!quick_check()) {
+    if (!quick_check())
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_not_a_number_is_found);
-        tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_differences_of_bn_lenet);
-        tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_differences_of_mixed);
-    }
     return _cmocka_run_group_tests("networks", tests, count, open_all, close_all);
 }

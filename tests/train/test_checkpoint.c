@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
+#include "src/data/safetensors.h"
 #include "src/train/checkpoint.h"
-#include "src/train/safetensors.h"
 #include "tests/data/temporary.h"
 
 static const char network_text[] =

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "src/train/safetensors.h"
+#include "src/data/safetensors.h"
 #include "tests/data/temporary.h"
 
 static char path[512];

@@ -1,6 +1,6 @@
 /* A file written as a whole or not at all: aside in the same folder, synced, then renamed into place. */
-#ifndef SRC_TRAIN_REPLACE_H
-#define SRC_TRAIN_REPLACE_H
+#ifndef SRC_DATA_REPLACE_H
+#define SRC_DATA_REPLACE_H
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* The safetensors format, reading and writing: named tensors of plain numbers behind a JSON header.
  * https://github.com/huggingface/safetensors#format. Knows nothing of networks. */
-#ifndef SRC_TRAIN_SAFETENSORS_H
-#define SRC_TRAIN_SAFETENSORS_H
+#ifndef SRC_DATA_SAFETENSORS_H
+#define SRC_DATA_SAFETENSORS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +43,8 @@ struct cln_safetensors {
  * file or not JSON, a name twice, a type not listed above, a shape that does not match its bytes, bytes that lie
  * outside the file, overlap or belong to no tensor. */
 enum cln_status cln_safetensors_read(struct cln_safetensors **out, const char *path) CLN_MUST_CHECK;
+/* The same of a file's `size` bytes in memory, which are not kept. */
+enum cln_status cln_safetensors_parse(struct cln_safetensors **out, const void *bytes, size_t size) CLN_MUST_CHECK;
 void cln_safetensors_destroy(struct cln_safetensors **file);
 
 /* NULL where there is none. */

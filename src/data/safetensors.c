@@ -1,6 +1,6 @@
 /* safetensors: eight bytes of header length, a JSON header, then the numbers, all little-endian.
  * What comes from a file is checked in full before a number of it is used. */
-#include "src/train/safetensors.h"
+#include "src/data/safetensors.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "src/train/replace.h"
+#include "src/data/replace.h"
 
 enum { LENGTH_BYTES = 8, ALIGN = 8 };
 static const uint64_t header_limit = 100 * 1000 * 1000; /* the format's own */
@@ -179,56 +179,34 @@ static enum cln_status check_layout(struct span *spans, size_t count, size_t dat
     return CLN_OK;
 }
 
-static enum cln_status read_bytes(void *out, size_t bytes, FILE *stream) {
-    if (fread(out, 1, bytes, stream) == bytes)
-        return CLN_OK;
-    return cln_fail(CLN_IO, "%s", ferror(stream) ? strerror(errno) : "became shorter while it was read");
-}
-
-static enum cln_status read_header(struct cln_safetensors *file, FILE *stream, size_t *data_bytes) {
-    struct stat info;
-    if (fstat(fileno(stream), &info))
-        return cln_fail(CLN_IO, "%s", strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return cln_fail(CLN_INVALID, "not a regular file");
-    uint64_t file_bytes = (uint64_t)info.st_size, header_bytes;
-    if (file_bytes < LENGTH_BYTES)
-        return cln_fail(CLN_INVALID, "%llu bytes are too few for a safetensors file", (unsigned long long)file_bytes);
-    enum cln_status status = read_bytes(&header_bytes, LENGTH_BYTES, stream);
-    if (status != CLN_OK)
-        return status;
+static enum cln_status read_header(struct cln_safetensors *file, const unsigned char *bytes, size_t size,
+                                   size_t *data_at) {
+    uint64_t header_bytes;
+    if (size < LENGTH_BYTES)
+        return cln_fail(CLN_INVALID, "%zu bytes are too few for a safetensors file", size);
+    memcpy(&header_bytes, bytes, LENGTH_BYTES);
     swap_on_big_endian(&header_bytes, 1, LENGTH_BYTES);
-    if (header_bytes > file_bytes - LENGTH_BYTES || header_bytes > header_limit)
-        return cln_fail(CLN_INVALID, "not a safetensors file: its header of %llu bytes does not fit into %llu",
-                        (unsigned long long)header_bytes, (unsigned long long)file_bytes);
-    *data_bytes = (size_t)(file_bytes - LENGTH_BYTES - header_bytes);
-
-    char *text = malloc((size_t)header_bytes + 1);
-    if (!text)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the header of %llu bytes", (unsigned long long)header_bytes);
-    status = read_bytes(text, (size_t)header_bytes, stream);
-    if (status == CLN_OK) {
-        json_error_t error;
-        file->header = json_loadb(text, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &error);
-        if (!file->header)
-            status = cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);
-    }
-    free(text);
-    return status;
+    if (header_bytes > size - LENGTH_BYTES || header_bytes > header_limit)
+        return cln_fail(CLN_INVALID, "not a safetensors file: its header of %llu bytes does not fit into %zu",
+                        (unsigned long long)header_bytes, size);
+    *data_at = LENGTH_BYTES + (size_t)header_bytes;
+    json_error_t error;
+    file->header = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &error);
+    if (file->header)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);
 }
 
 /* In the file numbers need not be aligned; here they are. */
-static enum cln_status read_numbers(struct cln_safetensors *file, const struct span *spans, size_t data_bytes,
-                                    FILE *stream) {
+static enum cln_status copy_numbers(struct cln_safetensors *file, const struct span *spans, const unsigned char *data,
+                                    size_t data_bytes) {
     unsigned char *at = file->numbers = malloc(data_bytes + ALIGN * (file->tensor_count + 1));
     if (!at)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu bytes", data_bytes);
     for (size_t i = 0; i < file->tensor_count; i++) {
         struct cln_safetensor *tensor = spans[i].tensor;
-        size_t bytes = spans[i].end - spans[i].begin;
-        enum cln_status status = read_bytes(at, bytes, stream);
-        if (status != CLN_OK)
-            return status;
+        const size_t bytes = spans[i].end - spans[i].begin;
+        memcpy(at, data + spans[i].begin, bytes);
         swap_on_big_endian(at, tensor->count, dtypes[tensor->dtype].bytes);
         tensor->data = at;
         at += round_up(bytes);
@@ -236,35 +214,52 @@ static enum cln_status read_numbers(struct cln_safetensors *file, const struct s
     return CLN_OK;
 }
 
+enum cln_status cln_safetensors_parse(struct cln_safetensors **out, const void *bytes, size_t size) {
+    struct span *spans = NULL;
+    size_t data_at = 0;
+    struct cln_safetensors *file = *out = calloc(1, sizeof(*file));
+    if (!file)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a file's description");
+    enum cln_status status = read_header(file, bytes, size, &data_at);
+    if (status == CLN_OK)
+        status = parse_header(file, &spans, size - data_at);
+    if (status == CLN_OK)
+        status = check_layout(spans, file->tensor_count, size - data_at);
+    if (status == CLN_OK)
+        status = copy_numbers(file, spans, (const unsigned char *)bytes + data_at, size - data_at);
+    free(spans);
+    if (status != CLN_OK)
+        cln_safetensors_destroy(out);
+    return status;
+}
+
+static enum cln_status read_stream(struct cln_safetensors **out, FILE *stream) {
+    struct stat info;
+    if (fstat(fileno(stream), &info))
+        return cln_fail(CLN_IO, "%s", strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return cln_fail(CLN_INVALID, "not a regular file");
+    const size_t size = (size_t)info.st_size;
+    unsigned char *bytes = malloc(size + 1);
+    enum cln_status status = CLN_OK;
+    if (!bytes)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu bytes", size);
+    else if (fread(bytes, 1, size, stream) != size)
+        status = cln_fail(CLN_IO, "%s", ferror(stream) ? strerror(errno) : "became shorter while it was read");
+    if (status == CLN_OK)
+        status = cln_safetensors_parse(out, bytes, size);
+    free(bytes);
+    return status;
+}
+
 enum cln_status cln_safetensors_read(struct cln_safetensors **out, const char *path) {
     *out = NULL;
     FILE *stream = fopen(path, "rbe");
     if (!stream)
         return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO, "cannot open %s: %s", path, strerror(errno));
-    struct span *spans = NULL;
-    size_t data_bytes = 0;
-    enum cln_status status;
-    struct cln_safetensors *file = calloc(1, sizeof(*file));
-    if (!file) {
-        status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for a file's description");
-        goto cleanup;
-    }
-    status = read_header(file, stream, &data_bytes);
-    if (status == CLN_OK)
-        status = parse_header(file, &spans, data_bytes);
-    if (status == CLN_OK)
-        status = check_layout(spans, file->tensor_count, data_bytes);
-    if (status == CLN_OK)
-        status = read_numbers(file, spans, data_bytes, stream);
-cleanup:
-    free(spans);
+    const enum cln_status status = read_stream(out, stream);
     fclose(stream);
-    if (status != CLN_OK) {
-        cln_safetensors_destroy(&file);
-        return cln_fail_within(status, "%s", path);
-    }
-    *out = file;
-    return CLN_OK;
+    return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%s", path);
 }
 
 void cln_safetensors_destroy(struct cln_safetensors **file) {

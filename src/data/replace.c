@@ -1,5 +1,5 @@
 /* Writing aside and renaming: see replace.h. */
-#include "src/train/replace.h"
+#include "src/data/replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
