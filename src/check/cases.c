@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/clock.h"
 #include "host/profile.h"
@@ -91,6 +92,31 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
     return status;
 }
 
+/* Length of the name of the kernel that was noted before with the same constants, at *name; 0: none was. */
+static size_t find_noted(const char **name, const struct cln_rig *b, const char *constants) {
+    const char *at = *constants ? strstr(b->launches, constants) : NULL;
+    if (!at || at[strlen(constants)] != '\n')
+        return 0;
+    *name = at;
+    while (*name > b->launches && (*name)[-1] != '\n')
+        --*name;
+    return (size_t)(at - *name);
+}
+
+/* Keeps kernel and constants of every launch, for messages: a line each. */
+static void note_launch(void *user, const struct ocl_launch *launch) {
+    struct cln_rig *b = user;
+    const char *constants = launch->constants ? launch->constants->text : "", *noted = NULL;
+    char *out = b->launches + b->launches_used;
+    const size_t room = sizeof b->launches - b->launches_used, as = find_noted(&noted, b, constants);
+    const int length = as > 0 ? snprintf(out, room, "%s as %.*s\n", launch->kernel, (int)as, noted)
+                              : snprintf(out, room, "%s%s\n", launch->kernel, constants);
+    if (length > 0 && (size_t)length < room)
+        b->launches_used += (size_t)length;
+    else
+        *out = '\0'; /* whole lines only */
+}
+
 /* One case with one batch, from an empty rig to an empty rig. */
 static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *operation, const struct cln_case *c,
                                 int count) {
@@ -98,7 +124,7 @@ static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *o
     b->plan.blocks = cln_ceil_div(c->batch_size, b->plan.tuning.lanes);
     b->count = count;
     b->state = (struct cln_state){.batch_size = c->batch_size, .samples = count, .count = count, .step = 1};
-    b->arena_used = b->probe_count = 0;
+    b->arena_used = b->probe_count = b->launches_used = 0;
     b->status = CLN_OK;
     b->failed = b->loose = false;
     cln_random_seed(&b->random, (uint64_t)count, CLN_STREAM_CHECK);
@@ -111,6 +137,10 @@ static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *o
         ocl_buffer_destroy(&b->probes[i].buffer);
     b->result->cases++;
     b->result->failed += b->failed;
+    if ((b->failed || status != CLN_OK) && b->result->failed_case[0] == '\0') {
+        snprintf(b->result->failed_case, sizeof b->result->failed_case, "%s, %s", operation->name, c->name);
+        snprintf(b->result->launches, sizeof b->result->launches, "%s", b->launches);
+    }
     return status == CLN_OK ? status : cln_fail_within(status, "%s", b->where);
 }
 
@@ -119,7 +149,9 @@ static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *
     const struct cln_tuning *t = params->tuning;
     for (size_t i = 0; i < operation->count; i++) {
         const struct cln_case *c = (const void *)((const char *)operation->cases + i * operation->stride);
-        if (params->quick && !c->quick)
+        char name[96];
+        snprintf(name, sizeof name, "%s, %s", operation->name, c->name);
+        if ((params->quick && !c->quick) || (params->only && !strstr(name, params->only)))
             continue;
         const int *counts = c->counts[0] > 0 ? c->counts : (const int[]){c->batch_size, 0};
         for (; *counts > 0; counts++) {
@@ -144,6 +176,8 @@ enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, co
     b->result = out;
     b->plan.context = params->context;
     b->plan.tuning = *params->tuning;
+    b->plan.observe = note_launch;
+    b->plan.observer = b;
     const double start = cln_clock_seconds();
     enum cln_status status = ocl_buffer_create(&b->plan.state, params->context, sizeof b->state);
     if (status == CLN_OK)

@@ -13,6 +13,7 @@ struct cln_check_params {
     const struct cln_tuning *tuning;
     const char *tuning_name; /* for messages */
     bool quick;              /* a part of the cases that still has every operation */
+    const char *only;        /* cases with this in "operation, case"; NULL: all */
 };
 
 struct cln_check_result {
@@ -21,6 +22,8 @@ struct cln_check_result {
     double seconds;       /* with building the kernels */
     char worst_case[256]; /* where that was */
     char failure[512];    /* the first: case, tuning, element, both values; "" where none failed */
+    char failed_case[96]; /* its name as `only` finds it: "conv2d, padding" */
+    char launches[4096];  /* its kernels with their constants, a line each */
 };
 
 /* Operations in the order of the training step; NULL behind the last. */

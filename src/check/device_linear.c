@@ -18,6 +18,9 @@ static const struct linear_case cases[] = {
     {{"a full batch", 64, {64, 33}}, {16, 12, true}, 0, 1},
     {{"large mean, small deviation", 33, {33, 20}}, {1, 3, true}, 1e4, 1e-2},
     {{"all zero", 5, {5}}, {8, 4, false}, 0, 0},
+    {{"BN-LeNet's first", 33, {33}}, {256, 120, true}, 0, 1},
+    {{"BN-LeNet's second", 33, {33}}, {120, 84, true}, 0, 1},
+    {{"BN-LeNet's third", 33, {33}}, {84, 10, true}, 0, 1},
 };
 
 /* A sum of products in any order is off by less than a few roundings of the sum of their magnitudes. */

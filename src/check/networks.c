@@ -46,6 +46,7 @@ static void compare(struct subject *s, const char *what, size_t at, double actua
             snprintf(r->failure, sizeof r->failure, "%s, %s: %s[%zu] is wrong: %.9g, expected %.9g within %.3g",
                      s->check->name, s->params->tuning_name, what, at, actual, expected, tolerance);
         r->failed = 1;
+        snprintf(r->failed_case, sizeof r->failed_case, "%s", s->check->name);
     } else if (error > r->worst * tolerance) {
         r->worst = error / tolerance;
         snprintf(r->worst_case, sizeof r->worst_case, "%s, %s: %s", s->check->name, s->params->tuning_name, what);

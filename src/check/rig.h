@@ -45,6 +45,8 @@ struct cln_rig {
     struct cln_check_result *result;
     char where[CLN_WHERE_BYTES]; /* operation, case, batch and tuning, for messages */
     bool failed;                 /* this case */
+    char launches[4096];         /* of it: kernels with their constants */
+    size_t launches_used;
 };
 
 /* What every case begins with. */

@@ -23,6 +23,8 @@ static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
     char label[96];
     snprintf(label, sizeof label, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", launch->kernel);
     launch->label = label;
+    if (plan->observe)
+        plan->observe(plan->observer, launch);
     return ocl_sequence_add(plan->sequence, launch);
 }
 

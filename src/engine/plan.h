@@ -13,7 +13,9 @@ struct cln_plan {
     int blocks;               /* ceil(batch_size / lanes) */
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
-    const char *scope; /* what labels begin with, such as "stage 1" */
+    const char *scope;                                                /* what labels begin with, such as "stage 1" */
+    void (*observe)(void *observer, const struct ocl_launch *launch); /* told of every launch; NULL: nobody is */
+    void *observer;
 };
 
 /* Tensors in lanes: [block][channel][row][column][lane] float32. */

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,10 @@ import unittest
 from pathlib import Path
 
 PROGRAM, VERSION = sys.argv.pop(1), sys.argv.pop(1)
-COMMANDS = ("train", "evaluate", "bench", "devices", "summary", "cache")
+COMMANDS = ("train", "evaluate", "bench", "check", "devices", "summary", "cache")
 EPOCH = r"epoch {}, loss \d+\.\d{{4}}, train acc [01]\.\d{{3}}, test acc [01]\.\d{{3}}, time \d+\.\d sec"
 SMALL = ("--data", "synthetic:120", "--batch-size", "32", "--offline")
+ROOT = Path(__file__).resolve().parents[2]
 CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
 os.environ["CLENET_CACHE_DIR"] = CACHE.name
 
@@ -520,6 +522,60 @@ class Terminal(Case):
 
     def test_quiet_shows_nothing(self):
         self.assertEqual(self.on_terminal("train", *SMALL, "--epochs", "1", "--quiet"), "")
+
+
+class Check(Case):
+    def broken_kernels(self):
+        """The kernels, with a max pool that takes the first place for every winner's."""
+        folder = self.folder / "kernels"
+        shutil.copytree(ROOT / "kernels", folder)
+        text = (folder / "pool.clh").read_text()
+        broken = text.replace("best_at = select(best_at, (intv)(u * POOL_W + v), better)", "best_at = (intv)0")
+        self.assertNotEqual(broken, text)
+        (folder / "pool.clh").write_text(broken)
+        return str(folder)
+
+    def test_a_table_and_a_verdict(self):
+        output = self.expect(0, "check", "--quick", "--only", "adam").stdout
+        self.assertRegex(output, r"(?m)^adam +profile +2 +0\.\d{3} +\d+\.\d  ok$")
+        self.assertRegex(output, r"(?m)^All \d+ hold, in \d+\.\d s\.$")
+
+    def test_a_case_that_fails_is_told_with_constants_and_how_to_repeat_it(self):
+        kernels = self.broken_kernels()
+        output = self.expect(1, "check", "--quick", "--only", "conv2d, maximum behind", "--kernels", kernels).stdout
+        self.assertRegex(output, r"(?m)^conv2d .* WRONG$")
+        self.assertRegex(output, r"(?m)^WRONG: conv2d, maximum behind.*\[\d+\] is wrong: .*, expected .* within ")
+        self.assertRegex(output, r"(?m)^  conv2d_forward -D LANES=\d+ ")
+        again = re.search(r'again: clenet (check .*) --only "(conv2d, [^"]*)" --kernels (\S+)$', output, re.MULTILINE)
+        self.assertTrue(again, output)
+        self.expect(1, *again[1].split(), "--only", again[2], "--kernels", again[3])
+        self.expect(0, *again[1].split(), "--only", again[2])
+
+    def test_json(self):
+        kernels = self.broken_kernels()
+        report, = json.loads(self.expect(1, "check", "--json", "--quick", "--only", "activate, relu", "--kernels", kernels).stdout)
+        self.assertFalse(report["passed"])
+        self.assertEqual({row["verdict"] for row in report["operations"]}, {"WRONG"})
+        self.assertGreater(report["device"]["work_group"], 0)
+        self.assertIn("lanes", report["values"])
+
+    def test_markdown(self):
+        output = self.expect(0, "check", "--markdown", "--quick", "--only", "sgd").stdout
+        self.assertRegex(output, r"(?m)^## .*: everything holds$")
+        self.assertRegex(output, r"(?m)^\| sgd \| profile \| 2 \| .* \| ok \|$")
+        for word in ("driver", "platform", "limits", "profile"):
+            self.assertRegex(output, rf"(?m)^\| {word} \| .+ \|$")
+
+    def test_a_kernel_that_does_not_compile_is_an_error_of_its_row(self):
+        kernels = self.broken_kernels()
+        (Path(kernels) / "sgd.cl").write_text("nonsense\n")
+        output = self.expect(1, "check", "--quick", "--only", "gd", "--kernels", kernels).stdout
+        self.assertRegex(output, r"(?m)^sgd .* ERROR$")
+        self.assertIn("sgd.cl", output)
+
+    def test_what_is_not_there_is_told(self):
+        self.assertIn("nonsense", self.expect(1, "check", "--only", "nonsense").stderr)
+        self.assertIn("choose one", self.expect(2, "check", "--json", "--markdown").stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+/* clenet check: what works on this device, operation by operation, and how exactly. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/program_cache.h"
+#include "host/select.h"
+#include "src/check/checkup.h"
+#include "src/cli/check_report.h"
+#include "src/cli/command.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+
+enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
+
+struct check_options {
+    const char *device, *profile_file, *kernels, *only;
+    bool quick, json, markdown, no_cache;
+};
+
+static void on_progress(void *user, const char *doing) {
+    (void)user;
+    cln_report_live(doing);
+}
+
+/* Those that --device means: one, or with "all" every one that can be used. *out is the caller's: free(). */
+static enum cln_status find_devices(struct ocl_device **out, size_t *count, const char *asked) {
+    if (!asked || strcmp(asked, "all") != 0) {
+        *count = 1;
+        *out = calloc(1, sizeof **out);
+        return *out ? ocl_device_find(*out, asked) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a device");
+    }
+    size_t found = 0;
+    const enum cln_status status = ocl_devices_list(out, &found);
+    *count = 0;
+    for (size_t i = 0; status == CLN_OK && i < found; i++)
+        if ((*out)[i].available)
+            (*out)[(*count)++] = (*out)[i];
+    return status == CLN_OK && *count == 0 ? cln_fail(CLN_NO_DEVICE, "no device can be used") : status;
+}
+
+static void print(const struct cln_checkup *checkup, enum form form, json_t *reports) {
+    cln_report_live("");
+    if (form == FORM_TEXT)
+        cln_check_print(checkup);
+    else if (form == FORM_MARKDOWN)
+        cln_check_print_markdown(checkup);
+    else
+        json_array_append_new(reports, cln_check_json(checkup));
+    fflush(stdout);
+}
+
+/* A device of which nothing can be said is told of, and does not hold up the others. */
+static int check_all(const struct check_options *o, const struct ocl_device *devices, size_t count) {
+    const enum form form = o->json ? FORM_JSON : o->markdown ? FORM_MARKDOWN : FORM_TEXT;
+    char *cache = o->no_cache ? NULL : ocl_program_cache_folder();
+    json_t *reports = json_array();
+    int exit_status = CLN_EXIT_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct cln_checkup *checkup = NULL;
+        const struct cln_checkup_params params = {
+            .device = &devices[i],
+            .profile_file = o->profile_file,
+            .kernel_folder = o->kernels,
+            .cache_folder = cache,
+            .quick = o->quick,
+            .only = o->only,
+            .progress = on_progress,
+        };
+        const enum cln_status status = cln_checkup_run(&checkup, &params);
+        if (status == CLN_OK) {
+            if (i > 0 && form == FORM_TEXT)
+                printf("\n");
+            print(checkup, form, reports);
+        } else {
+            cln_report_error("%s (%s): %s", devices[i].name, devices[i].platform, cln_error_message());
+        }
+        if (status != CLN_OK || !checkup->passed)
+            exit_status = CLN_EXIT_FAILURE;
+        cln_checkup_destroy(&checkup);
+    }
+    if (form == FORM_JSON && (json_dumpf(reports, stdout, JSON_INDENT(2)) || putchar('\n') == EOF))
+        exit_status = CLN_EXIT_FAILURE;
+    json_decref(reports);
+    free(cache);
+    return exit_status;
+}
+
+int cln_command_check(const struct cln_command *command, int argc, const char **argv) {
+    struct check_options o = {0};
+    int exit_status = CLN_EXIT_OK;
+    struct cln_option options[] = {
+        {"device",
+         "DEVICE",
+         "as for 'clenet train', or 'all': one after the other",
+         CLN_OPTION_TEXT,
+         {.text = &o.device}},
+        {"quick", NULL, "every operation, by fewer cases", CLN_OPTION_FLAG, {.flag = &o.quick}},
+        {"only", "TEXT", "what has this in its name, such as \"conv2d, padding\"", CLN_OPTION_TEXT, {.text = &o.only}},
+        {"json", NULL, "print a JSON array with an object per device", CLN_OPTION_FLAG, {.flag = &o.json}},
+        {"markdown", NULL, "print a report to paste into an issue", CLN_OPTION_FLAG, {.flag = &o.markdown}},
+        {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
+        {0},
+    };
+    if (cln_options_parse(options, command, argc, argv, &exit_status)) {
+        struct ocl_device *devices = NULL;
+        size_t count = 0;
+        exit_status =
+            o.json && o.markdown ? CLN_EXIT_USAGE : cln_report_failure(find_devices(&devices, &count, o.device));
+        if (exit_status == CLN_EXIT_USAGE)
+            cln_report_error("--json and --markdown: choose one");
+        if (exit_status == CLN_EXIT_OK)
+            exit_status = check_all(&o, devices, count);
+        free(devices);
+    }
+    cln_options_release(options);
+    return exit_status;
+}
