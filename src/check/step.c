@@ -1,0 +1,223 @@
+/* A step on random images: see step.h. Float32 keeps five digits of a tensor's largest gradient; one maximum of a pool
+ * that falls to its neighbour by rounding costs one or two of them. */
+#include "src/check/step.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/clock.h"
+#include "src/check/reference.h"
+#include "src/data/random.h"
+
+static const double tolerance = 1e-3; /* of the largest number of its kind */
+
+struct step {
+    const struct cln_step_check *check;
+    const struct cln_check_params *params;
+    struct cln_check_result *result;
+    size_t count, features;
+    uint8_t *pixels, *labels;
+    double *x, *parameters, *running, *gradients, *moments, *logits;
+    float *values; /* scratch */
+    struct cln_engine *engine;
+};
+
+static void compare(struct step *s, const char *what, const float *actual, const double *expected, size_t count,
+                    double allowed) {
+    struct cln_check_result *r = s->result;
+    for (size_t i = 0; i < count; i++) {
+        const double error = fabs((double)actual[i] - expected[i]);
+        if (!(error <= allowed)) {
+            if (r->failed++ == 0)
+                snprintf(r->failure, sizeof r->failure,
+                         "a step of %s: %s[%zu] is wrong: %.9g, expected %.9g within %.3g", s->check->network->name,
+                         what, i, (double)actual[i], expected[i], allowed);
+            return;
+        }
+        if (error > r->worst * allowed) {
+            r->worst = error / allowed;
+            snprintf(r->worst_case, sizeof r->worst_case, "a step of %s: %s", s->check->network->name, what);
+        }
+    }
+}
+
+static double largest(const double *values, size_t count) {
+    double most = 0;
+    for (size_t i = 0; i < count; i++)
+        most = fmax(most, fabs(values[i]));
+    return most;
+}
+
+/* Parameters as a fresh network has them, but γ ≠ 1 and β ≠ 0, of either sign. */
+static void make_inputs(struct step *s) {
+    const struct cln_network *network = s->check->network;
+    struct cln_random random;
+    cln_random_seed(&random, s->check->seed, CLN_STREAM_CHECK);
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        const struct cln_tensor_info *t = &network->tensors[i];
+        double *values = t->trainable ? s->parameters : s->running;
+        for (size_t k = 0; k < t->count; k++) {
+            const double uniform = 2 * cln_random_uniform(&random) - 1;
+            const double bound = t->fan_in > 0 ? 1 / sqrt(t->fan_in) : 0.5;
+            const bool spread = t->role == CLN_GAMMA || t->role == CLN_RUNNING_VAR;
+            values[t->offset + k] = (float)((spread ? 1 : 0) + bound * uniform);
+        }
+    }
+    for (size_t i = 0; i < s->count * s->features; i++) {
+        s->pixels[i] = (uint8_t)(256 * cln_random_uniform(&random));
+        s->x[i] = s->pixels[i] / 255.0;
+    }
+    for (size_t i = 0; i < s->count; i++)
+        s->labels[i] = (uint8_t)(network->classes * cln_random_uniform(&random));
+}
+
+static enum cln_status write_values(struct step *s, enum cln_engine_values which, const double *values, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        s->values[i] = (float)values[i];
+    return count > 0 ? cln_engine_write(s->engine, which, s->values) : CLN_OK;
+}
+
+static enum cln_status make_engine(struct step *s) {
+    const struct cln_network *network = s->check->network;
+    const struct cln_engine_images images = {.pixels = s->pixels, .labels = s->labels, .count = s->count};
+    enum cln_status status = cln_engine_create(&s->engine, s->params->context,
+                                               &(struct cln_engine_params){.network = network,
+                                                                           .tuning = s->params->tuning,
+                                                                           .optimizer = s->check->optimizer,
+                                                                           .batch_size = s->check->batch_size,
+                                                                           .image = network->input,
+                                                                           .train = images,
+                                                                           .test = images});
+    if (status == CLN_OK)
+        status = write_values(s, CLN_PARAMETERS, s->parameters, network->parameter_floats);
+    return status == CLN_OK ? write_values(s, CLN_RUNNING, s->running, network->running_floats) : status;
+}
+
+static enum cln_status run_step(struct step *s, enum cln_engine_set set, struct cln_state *state) {
+    struct ocl_ticket *ticket = NULL;
+    enum cln_status status = cln_engine_begin(s->engine, set, NULL, s->count);
+    if (status == CLN_OK)
+        status = cln_engine_step(s->engine, set);
+    if (status == CLN_OK)
+        status = cln_engine_state(s->engine, set, state, &ticket);
+    return status == CLN_OK ? ocl_ticket_wait(&ticket) : status;
+}
+
+/* The optimizer's step on the device's own gradients, so that its error is not theirs. */
+static void reference_update(struct step *s, const struct cln_optimizer_params *o, const float *gradients) {
+    const struct cln_network *network = s->check->network;
+    const size_t count = network->parameter_floats;
+    for (size_t i = 0; i < count; i++)
+        s->gradients[i] = (double)gradients[i];
+    memset(s->moments, 0, 2 * count * sizeof *s->moments);
+    if (o->kind == CLN_ADAM) {
+        const struct cln_reference_adam adam = {.lr = o->lr > 0 ? o->lr : 1e-3,
+                                                .beta1 = o->beta1 > 0 ? o->beta1 : 0.9,
+                                                .beta2 = o->beta2 > 0 ? o->beta2 : 0.999,
+                                                .eps = o->eps > 0 ? o->eps : 1e-8,
+                                                .weight_decay = o->weight_decay};
+        cln_reference_adam_step(&adam, 1, count, s->gradients, s->parameters, s->moments, s->moments + count);
+    } else {
+        const struct cln_reference_sgd sgd = {
+            .lr = o->lr > 0 ? o->lr : 1e-3, .momentum = o->momentum, .weight_decay = o->weight_decay};
+        cln_reference_sgd_step(&sgd, 1, count, s->gradients, s->parameters, s->moments);
+    }
+}
+
+static enum cln_status compare_training(struct step *s) {
+    const struct cln_network *network = s->check->network;
+    struct cln_reference_step expected = {.gradients = s->gradients};
+    struct cln_state state;
+    enum cln_status status = run_step(s, CLN_TRAIN, &state);
+    if (status == CLN_OK)
+        status = cln_reference_network_step(network, s->count, s->x, s->labels, s->parameters, s->running, &expected);
+    if (status != CLN_OK)
+        return status;
+    const float loss = (float)(((double)state.loss_sum - (double)state.loss_carry) / (double)s->count);
+    compare(s, "loss", &loss, &expected.loss, 1, tolerance * (1 + expected.loss));
+
+    status = cln_engine_read(s->engine, CLN_GRADIENTS, s->values);
+    const double all = largest(s->gradients, network->parameter_floats);
+    for (size_t i = 0; i < network->tensor_count && status == CLN_OK; i++) {
+        const struct cln_tensor_info *t = &network->tensors[i];
+        const double own = t->trainable ? largest(s->gradients + t->offset, t->count) : 0;
+        if (t->trainable)
+            compare(s, t->name, s->values + t->offset, s->gradients + t->offset, t->count,
+                    tolerance * fmax(own, 1e-2 * all));
+    }
+    if (status != CLN_OK || s->result->failed > 0)
+        return status;
+    reference_update(s, &s->check->optimizer, s->values);
+    status = cln_engine_read(s->engine, CLN_PARAMETERS, s->values);
+    if (status == CLN_OK)
+        compare(s, "updated parameter", s->values, s->parameters, network->parameter_floats, 1e-5);
+    if (status == CLN_OK && network->running_floats > 0)
+        status = cln_engine_read(s->engine, CLN_RUNNING, s->values);
+    if (status == CLN_OK)
+        compare(s, "running statistic", s->values, s->running, network->running_floats,
+                tolerance * (1 + largest(s->running, network->running_floats)));
+    return status;
+}
+
+static enum cln_status compare_prediction(struct step *s) {
+    const struct cln_network *network = s->check->network;
+    const size_t count = s->count * (size_t)network->classes;
+    struct cln_state state;
+    enum cln_status status = run_step(s, CLN_TEST, &state);
+    if (status == CLN_OK)
+        status = cln_engine_logits(s->engine, s->values, s->count);
+    if (status == CLN_OK)
+        status = cln_reference_network_predict(network, s->count, s->x, s->parameters, s->running, s->logits);
+    if (status == CLN_OK)
+        compare(s, "logit", s->values, s->logits, count, tolerance * (1 + largest(s->logits, count)));
+    return status;
+}
+
+static enum cln_status allocate(struct step *s) {
+    const struct cln_network *network = s->check->network;
+    const size_t logits = s->count * (size_t)network->classes,
+                 floats = network->parameter_floats + network->running_floats;
+    s->pixels = calloc(s->count, s->features);
+    s->labels = calloc(s->count, 1);
+    s->x = calloc(s->count * s->features, sizeof *s->x);
+    s->parameters = calloc(network->parameter_floats + 1, sizeof *s->parameters);
+    s->running = calloc(network->running_floats + 1, sizeof *s->running);
+    s->gradients = calloc(network->parameter_floats + 1, sizeof *s->gradients);
+    s->moments = calloc(2 * network->parameter_floats + 1, sizeof *s->moments);
+    s->logits = calloc(logits, sizeof *s->logits);
+    s->values = calloc(floats + logits, sizeof *s->values);
+    if (s->pixels && s->labels && s->x && s->parameters && s->running && s->gradients && s->moments && s->logits &&
+        s->values)
+        return CLN_OK;
+    return cln_fail(CLN_OUT_OF_MEMORY, "host memory for checking a step of %s", network->name);
+}
+
+enum cln_status cln_check_step(struct cln_check_result *out, const struct cln_step_check *check,
+                               const struct cln_check_params *params) {
+    const double start = cln_clock_seconds();
+    const int several = 2 * params->tuning->lanes + 1; /* blocks, of which the last has dead lanes */
+    enum { MOST = 67 };                                /* float64 takes its time */
+    struct step s = {.check = check, .params = params, .result = out};
+    *out = (struct cln_check_result){.cases = 1};
+    s.count = (size_t)(check->batch_size < several ? check->batch_size : several);
+    s.count = s.count < MOST ? s.count : MOST;
+    s.features = cln_shape_count(check->network->input);
+    enum cln_status status = allocate(&s);
+    if (status == CLN_OK) {
+        make_inputs(&s);
+        status = make_engine(&s);
+    }
+    if (status == CLN_OK)
+        status = compare_training(&s);
+    if (status == CLN_OK && out->failed == 0)
+        status = compare_prediction(&s);
+    cln_engine_destroy(&s.engine);
+    void *all[] = {s.pixels, s.labels, s.x, s.parameters, s.running, s.gradients, s.moments, s.logits, s.values};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    out->failed = out->failed > 0;
+    out->seconds = cln_clock_seconds() - start;
+    return status;
+}

@@ -1,0 +1,21 @@
+/* One training step of any network on a device against float64: the kernels that a training will use, as they are built
+ * for it. */
+#ifndef SRC_CHECK_STEP_H
+#define SRC_CHECK_STEP_H
+
+#include "src/check/cases.h"
+#include "src/engine/engine.h"
+
+struct cln_step_check {
+    const struct cln_network *network;
+    struct cln_optimizer_params optimizer;
+    int batch_size; /* that the kernels are built for; a few samples of it are used */
+    uint64_t seed;  /* of weights and images */
+};
+
+/* Loss, hits, every gradient, the update, the running statistics, and a prediction. Wrong results are counted in *out;
+ * the status is of the device alone. `params` without quick and only. */
+enum cln_status cln_check_step(struct cln_check_result *out, const struct cln_step_check *check,
+                               const struct cln_check_params *params) CLN_MUST_CHECK;
+
+#endif
