@@ -13,17 +13,19 @@
 #include "host/log.h"
 #include "host/profile_private.h"
 
-enum { LAYER_SHIPPED, LAYER_SYSTEM, LAYER_USER, LAYER_ASKED };
+enum { LAYER_SHIPPED, LAYER_INSTALLED, LAYER_SITE, LAYER_USER, LAYER_ASKED };
 
 static const char built_in[] = "built-in";
 
 struct ocl_profile {
-    const struct ocl_profile_params *params;
+    struct ocl_profile_params params;
     struct ocl_profile_file *files;
     size_t file_count;
-    const char *name;
+    const struct ocl_profile_file *narrowest; /* NULL: none matches */
     long *values;
     const char **origins; /* one for each value */
+    struct ocl_profile_quirk *quirks;
+    size_t quirk_count;
 };
 
 /* "x/cpu.json" → "cpu.json" */
@@ -34,10 +36,10 @@ static const char *base_name(const char *path) {
 
 static enum cln_status add_text(struct ocl_profile *p, const char *text, const char *path, int layer) {
     struct ocl_profile_file file;
-    enum cln_status status = ocl_profile_file_parse(&file, text, path, layer, p->params);
+    enum cln_status status = ocl_profile_file_parse(&file, text, path, layer, &p->params);
     if (status)
         return status;
-    for (size_t i = 0; layer == LAYER_SYSTEM && i < p->file_count; i++)
+    for (size_t i = 0; layer == LAYER_INSTALLED && i < p->file_count; i++)
         if (p->files[i].layer == LAYER_SHIPPED && strcmp(base_name(p->files[i].path), base_name(path)) == 0) {
             ocl_profile_file_clear(&p->files[i]);
             p->files[i] = file;
@@ -85,7 +87,7 @@ static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int
     return status;
 }
 
-static enum cln_status add_layers(struct ocl_profile *p, const char *system_folder, const char *user_folder) {
+static enum cln_status add_layers(struct ocl_profile *p, const struct ocl_profile_folders *folders) {
     enum cln_status status = CLN_OK;
     for (const struct ocl_embedded *file = ocl_embedded_devices; !status && file->name; file++) {
         char path[256];
@@ -93,15 +95,17 @@ static enum cln_status add_layers(struct ocl_profile *p, const char *system_fold
         status = add_text(p, file->text, path, LAYER_SHIPPED);
     }
     if (!status)
-        status = add_folder(p, system_folder, LAYER_SYSTEM);
+        status = add_folder(p, folders->installed, LAYER_INSTALLED);
     if (!status)
-        status = add_folder(p, user_folder, LAYER_USER);
+        status = add_folder(p, folders->site, LAYER_SITE);
+    if (!status)
+        status = add_folder(p, folders->user, LAYER_USER);
     return status;
 }
 
 /* The profile that was asked for: a path has a slash or a dot in it, a name has not. */
 static enum cln_status find_asked(const struct ocl_profile_file **out, struct ocl_profile *p) {
-    const char *asked = p->params->file;
+    const char *asked = p->params.file;
     if (strpbrk(asked, "/.")) {
         enum cln_status status = add_file(p, asked, LAYER_ASKED);
         *out = status ? NULL : &p->files[p->file_count - 1];
@@ -119,43 +123,50 @@ static enum cln_status find_asked(const struct ocl_profile_file **out, struct oc
     return *out ? CLN_OK : cln_fail(CLN_NOT_FOUND, "no profile is called \"%s\"; there is %s", asked, known);
 }
 
-static void apply(struct ocl_profile *p, const struct ocl_profile_file *file) {
-    p->name = file->name;
-    for (size_t i = 0; i < p->params->key_count; i++)
+/* Takes a file's values over those taken before, and adds its quirks to them. */
+static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_file *file,
+                             const struct ocl_device *device) {
+    p->narrowest = file;
+    for (size_t i = 0; i < p->params.key_count; i++)
         if (file->values[i] != OCL_PROFILE_UNSET) {
             p->values[i] = file->values[i];
-            p->origins[i] = file->path;
+            p->origins[i] = file->origins[i];
         }
-}
-
-/* Applies what matches from the widest to the narrowest, so that the last word is the narrowest's. Files
- * lie in the order of their layers, and equal scores keep it. */
-static enum cln_status merge(struct ocl_profile *p, const struct ocl_device *device) {
-    const struct ocl_profile_file *asked = NULL;
-    if (p->params->file) {
-        enum cln_status status = find_asked(&asked, p);
-        if (status)
-            return status;
+    for (const struct ocl_profile_file_quirk *q = file->quirks; q < file->quirks + file->quirk_count; q++) {
+        if (!ocl_profile_quirk_applies(q, device->driver_version))
+            continue;
+        struct ocl_profile_quirk *grown = realloc(p->quirks, (p->quirk_count + 1) * sizeof *grown);
+        if (!grown)
+            return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
+        p->quirks = grown;
+        p->quirks[p->quirk_count++] = (struct ocl_profile_quirk){
+            .operation = q->operation, .reason = q->reason, .link = q->link, .origin = q->origin};
     }
-    for (int score = 0; score <= OCL_PROFILE_MAX_SCORE; score++)
-        for (int layer = LAYER_SHIPPED; layer <= LAYER_USER; layer++)
-            for (size_t i = 0; i < p->file_count; i++)
-                if (p->files[i].layer == layer && ocl_profile_file_score(&p->files[i], device) == score)
-                    apply(p, &p->files[i]);
-    if (asked)
-        apply(p, asked);
     return CLN_OK;
 }
 
+/* Applies what matches from the widest to the narrowest, so that the last word is the narrowest's. Files
+ * lie in the order of their layers, and equal scores keep it. One that was asked for comes last, once. */
+static enum cln_status merge(struct ocl_profile *p, const struct ocl_device *device) {
+    const struct ocl_profile_file *asked = NULL;
+    enum cln_status status = p->params.file ? find_asked(&asked, p) : CLN_OK;
+    for (int score = 0; score <= OCL_PROFILE_MAX_SCORE; score++)
+        for (int layer = LAYER_SHIPPED; layer <= LAYER_USER; layer++)
+            for (size_t i = 0; i < p->file_count && !status; i++)
+                if (&p->files[i] != asked && p->files[i].layer == layer &&
+                    ocl_profile_file_score(&p->files[i], device) == score)
+                    status = apply(p, &p->files[i], device);
+    return asked && !status ? apply(p, asked, device) : status;
+}
+
 enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl_device *device,
-                                      const struct ocl_profile_params *params, const char *system_folder,
-                                      const char *user_folder) {
+                                      const struct ocl_profile_params *params,
+                                      const struct ocl_profile_folders *folders) {
     *out = NULL;
     struct ocl_profile *p = calloc(1, sizeof *p);
     if (!p)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
-    p->params = params;
-    p->name = built_in;
+    p->params = *params;
     p->values = calloc(params->key_count + 1, sizeof *p->values);
     p->origins = calloc(params->key_count + 1, sizeof *p->origins);
     enum cln_status status = CLN_OK;
@@ -166,7 +177,7 @@ enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl
         p->origins[i] = built_in;
     }
     if (!status)
-        status = add_layers(p, system_folder, user_folder);
+        status = add_layers(p, folders);
     if (!status)
         status = merge(p, device);
     if (status)
@@ -183,7 +194,10 @@ enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_devi
         snprintf(user, sizeof user, "%s/clenet/devices", config);
     else if (home && home[0])
         snprintf(user, sizeof user, "%s/.config/clenet/devices", home);
-    return ocl_profile_load_from(out, device, params, CLN_DATA_FOLDER "/devices", user[0] ? user : NULL);
+    return ocl_profile_load_from(out, device, params,
+                                 &(struct ocl_profile_folders){.installed = CLN_DATA_FOLDER "/devices",
+                                                               .site = CLN_SITE_FOLDER "/devices",
+                                                               .user = user[0] ? user : NULL});
 }
 
 void ocl_profile_destroy(struct ocl_profile **profile) {
@@ -196,14 +210,15 @@ void ocl_profile_destroy(struct ocl_profile **profile) {
     free(p->files);
     free(p->values);
     free(p->origins);
+    free(p->quirks);
     free(p);
 }
 
 static size_t find_value(const struct ocl_profile *profile, const char *key) {
     size_t i = 0;
-    while (i < profile->params->key_count && strcmp(profile->params->keys[i].name, key) != 0)
+    while (i < profile->params.key_count && strcmp(profile->params.keys[i].name, key) != 0)
         i++;
-    assert(i < profile->params->key_count);
+    assert(i < profile->params.key_count);
     return i;
 }
 
@@ -213,7 +228,7 @@ long ocl_profile_value(const struct ocl_profile *profile, const char *key) {
 
 enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, long value) {
     size_t i = find_value(profile, key);
-    const struct ocl_profile_key *k = &profile->params->keys[i];
+    const struct ocl_profile_key *k = &profile->params.keys[i];
     if (value < k->min || value > k->max)
         return cln_fail(CLN_INVALID, "%s: %ld: has to be an integer from %ld to %ld (%s)", key, value, k->min, k->max,
                         k->help);
@@ -223,9 +238,22 @@ enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, lo
 }
 
 const char *ocl_profile_name(const struct ocl_profile *profile) {
-    return profile->name;
+    return profile->narrowest ? profile->narrowest->name : built_in;
+}
+
+const char *ocl_profile_measured(const struct ocl_profile *profile) {
+    return profile->narrowest ? profile->narrowest->measured : NULL;
+}
+
+const char *ocl_profile_note(const struct ocl_profile *profile) {
+    return profile->narrowest ? profile->narrowest->note : NULL;
 }
 
 const char *ocl_profile_origin(const struct ocl_profile *profile, const char *key) {
     return profile->origins[find_value(profile, key)];
+}
+
+const struct ocl_profile_quirk *ocl_profile_quirks(const struct ocl_profile *profile, size_t *count) {
+    *count = profile->quirk_count;
+    return profile->quirks;
 }

@@ -1,39 +1,43 @@
 /* One profile file: read, and checked to the line. */
 #include "host/profile_file.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Where a value stands, for messages and for finding its line. */
+#include "host/json_place.h"
+#include "host/version.h"
+
+/* An object of the text, for messages about its members. */
 struct place {
     const char *path, *text;
-    const char *object; /* "match", "values"; NULL: the top */
+    const char *object; /* where it begins in the text */
 };
 
-/* The place of `"key":` in the text, or NULL. */
-static const char *find_key(const char *text, const char *key) {
-    size_t length = strlen(key);
-    for (const char *at = text; (at = strchr(at, '"')) != NULL; at++) {
-        if (strncmp(at + 1, key, length) != 0 || at[length + 1] != '"')
-            continue;
-        const char *after = at + length + 2;
-        if (after[strspn(after, " \t\r\n")] == ':')
-            return at;
-    }
-    return NULL;
+/* What "known are …" lists. */
+struct names {
+    char text[1024];
+    size_t length;
+};
+
+static void add_name(struct names *names, const char *name) {
+    if (names->length < sizeof names->text)
+        names->length += (size_t)snprintf(names->text + names->length, sizeof names->text - names->length, "%s%s",
+                                          names->length ? ", " : "", name);
 }
 
-/* The JSON reader keeps no lines for what is well-formed, so the key is looked for in the text. */
+/* Of a member; of the object where it has none of that name. */
 static int line_of(const struct place *place, const char *key) {
-    const char *start = place->object ? find_key(place->text, place->object) : place->text;
-    const char *at = key && start ? find_key(start + (place->object != NULL), key) : start;
-    int line = 1;
-    for (const char *c = place->text; at && c < at; c++)
-        line += *c == '\n';
-    return line;
+    const char *at = key ? ocl_json_key(place->object, key) : NULL;
+    return ocl_json_line(place->text, at ? at : place->object);
+}
+
+static struct place member_of(const struct place *place, const char *key) {
+    const char *at = ocl_json_key(place->object, key);
+    return (struct place){place->path, place->text, at ? ocl_json_value(at) : place->object};
 }
 
 static enum cln_status fail_at(const struct place *place, const char *key, const char *problem) {
@@ -41,11 +45,30 @@ static enum cln_status fail_at(const struct place *place, const char *key, const
                     problem);
 }
 
+static enum cln_status keep(char **out, const struct place *place, const char *text) {
+    *out = strdup(text);
+    return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", place->path);
+}
+
 static enum cln_status take_text(char **out, const struct place *place, const char *key, const json_t *value) {
     if (!json_is_string(value) || json_string_length(value) == 0)
         return fail_at(place, key, "has to be a text that is not empty");
-    *out = strdup(json_string_value(value));
-    return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", place->path);
+    return keep(out, place, json_string_value(value));
+}
+
+static enum cln_status take_origin(char **out, const struct place *place, const char *key) {
+    char text[4200];
+    snprintf(text, sizeof text, "%s:%d", place->path, line_of(place, key));
+    return keep(out, place, text);
+}
+
+/* An empty part would fit every name. */
+static enum cln_status take_parts(char **out, const struct place *place, const char *key, const json_t *value) {
+    enum cln_status status = take_text(out, place, key, value);
+    const char *text = *out;
+    if (!status && (text[0] == '|' || strstr(text, "||") || text[strlen(text) - 1] == '|'))
+        status = fail_at(place, key, "has an empty part beside a |");
+    return status;
 }
 
 static enum cln_status take_type(enum ocl_device_type *out, const struct place *place, const char *key,
@@ -61,7 +84,7 @@ static enum cln_status take_type(enum ocl_device_type *out, const struct place *
 }
 
 static enum cln_status take_match(struct ocl_profile_file *file, const struct place *top, json_t *match) {
-    struct place place = {.path = top->path, .text = top->text, .object = "match"};
+    const struct place place = member_of(top, "match");
     const struct {
         const char *key;
         char **target;
@@ -78,7 +101,7 @@ static enum cln_status take_match(struct ocl_profile_file *file, const struct pl
         while (i < TEXT_COUNT && strcmp(key, texts[i].key) != 0)
             i++;
         if (i < TEXT_COUNT) {
-            status = take_text(texts[i].target, &place, key, value);
+            status = take_parts(texts[i].target, &place, key, value);
         } else if (strcmp(key, "type") == 0) {
             status = take_type(&file->type, &place, key, value);
         } else if (strcmp(key, "min_native_float_vector") == 0) {
@@ -100,17 +123,16 @@ static enum cln_status take_match(struct ocl_profile_file *file, const struct pl
 
 static enum cln_status fail_unknown_value(const struct place *place, const char *key,
                                           const struct ocl_profile_params *params) {
-    char known[1024] = "";
-    size_t length = 0;
-    for (size_t i = 0; i < params->key_count && length < sizeof known; i++)
-        length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", params->keys[i].name);
+    struct names known = {""};
+    for (size_t i = 0; i < params->key_count; i++)
+        add_name(&known, params->keys[i].name);
     return cln_fail(CLN_INVALID, "%s:%d: %s: is not a value; known are %s", place->path, line_of(place, key), key,
-                    known);
+                    known.text);
 }
 
 static enum cln_status take_values(struct ocl_profile_file *file, const struct place *top, json_t *values,
                                    const struct ocl_profile_params *params) {
-    struct place place = {.path = top->path, .text = top->text, .object = "values"};
+    const struct place place = member_of(top, "values");
     if (!json_is_object(values))
         return fail_at(top, "values", "has to be an object");
     const char *name;
@@ -127,8 +149,97 @@ static enum cln_status take_values(struct ocl_profile_file *file, const struct p
             return cln_fail(CLN_INVALID, "%s:%d: %s: has to be an integer from %ld to %ld (%s)", place.path,
                             line_of(&place, name), name, key->min, key->max, key->help);
         file->values[i] = (long)number;
+        enum cln_status status = take_origin(&file->origins[i], &place, name);
+        if (status)
+            return status;
     }
     return CLN_OK;
+}
+
+static enum cln_status take_operation(size_t *out, const struct place *place, const char *key, const json_t *value,
+                                      const struct ocl_profile_params *params) {
+    const char *text = json_string_value(value);
+    struct names known = {""};
+    for (size_t i = 0; i < params->operation_count; i++) {
+        if (text && strcmp(text, params->operations[i]) == 0) {
+            *out = i;
+            return CLN_OK;
+        }
+        add_name(&known, params->operations[i]);
+    }
+    return cln_fail(CLN_INVALID, "%s:%d: %s: has to be an operation: %s", place->path, line_of(place, key), key,
+                    known.text);
+}
+
+static enum cln_status take_version(char **out, const struct place *place, const char *key, const json_t *value) {
+    const char *text = json_string_value(value);
+    if (!text || !isdigit((unsigned char)text[0]) || text[strspn(text, "0123456789.")] != '\0')
+        return fail_at(place, key, "has to be a version in a text, numbers with dots in between");
+    return keep(out, place, text);
+}
+
+static enum cln_status take_driver(struct ocl_profile_file_quirk *quirk, const struct place *around, json_t *driver) {
+    const struct place place = member_of(around, "driver");
+    if (!json_is_object(driver))
+        return fail_at(around, "driver", "has to be an object with from, below or both");
+    const char *key;
+    json_t *value;
+    json_object_foreach(driver, key, value) {
+        char **target = strcmp(key, "from") == 0 ? &quirk->from : strcmp(key, "below") == 0 ? &quirk->below : NULL;
+        enum cln_status status = target ? take_version(target, &place, key, value)
+                                        : fail_at(&place, key, "is not known in \"driver\"; known are from, below");
+        if (status)
+            return status;
+    }
+    return CLN_OK;
+}
+
+static enum cln_status take_quirk(struct ocl_profile_file_quirk *quirk, const struct place *place, json_t *object,
+                                  const struct ocl_profile_params *params) {
+    if (!json_is_object(object))
+        return fail_at(place, NULL, "a quirk has to be an object");
+    const char *const needed[] = {"operation", "reason"};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (!json_object_get(object, needed[i]))
+            return cln_fail(CLN_INVALID, "%s:%d: \"%s\" of a quirk is missing", place->path, line_of(place, NULL),
+                            needed[i]);
+    const char *key;
+    json_t *value;
+    enum cln_status status = take_origin(&quirk->origin, place, NULL);
+    json_object_foreach(object, key, value) {
+        if (status)
+            return status;
+        if (strcmp(key, "operation") == 0)
+            status = take_operation(&quirk->operation, place, key, value, params);
+        else if (strcmp(key, "driver") == 0)
+            status = take_driver(quirk, place, value);
+        else if (strcmp(key, "reason") == 0)
+            status = take_text(&quirk->reason, place, key, value);
+        else if (strcmp(key, "link") == 0)
+            status = take_text(&quirk->link, place, key, value);
+        else
+            status = fail_at(place, key, "is not known; a quirk has operation, driver, reason, link");
+    }
+    return status;
+}
+
+static enum cln_status take_quirks(struct ocl_profile_file *file, const struct place *top, json_t *quirks,
+                                   const struct ocl_profile_params *params) {
+    if (!json_is_array(quirks))
+        return fail_at(top, "quirks", "has to be an array");
+    const struct place array = member_of(top, "quirks");
+    file->quirk_count = json_array_size(quirks);
+    file->quirks = calloc(file->quirk_count + 1, sizeof *file->quirks);
+    if (!file->quirks) {
+        file->quirk_count = 0;
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", top->path);
+    }
+    enum cln_status status = CLN_OK;
+    for (size_t i = 0; i < file->quirk_count && !status; i++) {
+        const struct place place = {top->path, top->text, ocl_json_element(array.object, i)};
+        status = take_quirk(&file->quirks[i], &place, json_array_get(quirks, i), params);
+    }
+    return status;
 }
 
 static enum cln_status take_all(struct ocl_profile_file *file, const struct place *top, json_t *root,
@@ -138,7 +249,7 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
         return fail_at(top, NULL, "a profile has to be an object");
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (!json_object_get(root, needed[i]))
-            return cln_fail(CLN_INVALID, "%s:1: \"%s\" is missing", top->path, needed[i]);
+            return cln_fail(CLN_INVALID, "%s:%d: \"%s\" is missing", top->path, line_of(top, NULL), needed[i]);
     enum cln_status status = CLN_OK;
     const char *key;
     json_t *value;
@@ -149,10 +260,15 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
             status = take_match(file, top, value);
         else if (strcmp(key, "values") == 0)
             status = take_values(file, top, value, params);
+        else if (strcmp(key, "quirks") == 0)
+            status = take_quirks(file, top, value, params);
+        else if (strcmp(key, "note") == 0)
+            status = take_text(&file->note, top, key, value);
         else if (strcmp(key, "measured") != 0)
-            status = fail_at(top, key, "is not known; a profile has name, match, measured, values");
-        else if (!json_is_string(value) && !json_is_null(value))
-            status = fail_at(top, key, "has to be a text or null");
+            status = fail_at(top, key, "is not known; a profile has name, match, measured, note, values, quirks");
+        else if (!json_is_null(value))
+            status = json_is_string(value) ? take_text(&file->measured, top, key, value)
+                                           : fail_at(top, key, "has to be a text or null");
         if (status)
             return status;
     }
@@ -165,14 +281,15 @@ enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char 
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (!root)
         return cln_fail(CLN_INVALID, "%s:%d: %s", path, error.line, error.text);
-    *out = (struct ocl_profile_file){.layer = layer, .path = strdup(path)};
+    *out = (struct ocl_profile_file){.layer = layer, .path = strdup(path), .key_count = params->key_count};
     out->values = calloc(params->key_count + 1, sizeof *out->values);
+    out->origins = calloc(params->key_count + 1, sizeof *out->origins);
     enum cln_status status = CLN_OK;
-    if (!out->path || !out->values)
+    if (!out->path || !out->values || !out->origins)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
     for (size_t i = 0; !status && i < params->key_count; i++)
         out->values[i] = OCL_PROFILE_UNSET;
-    struct place top = {.path = path, .text = text};
+    const struct place top = {.path = path, .text = text, .object = text + strspn(text, " \t\r\n")};
     if (!status)
         status = take_all(out, &top, root, params);
     json_decref(root);
@@ -182,13 +299,31 @@ enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char 
 }
 
 void ocl_profile_file_clear(struct ocl_profile_file *file) {
-    free(file->path);
-    free(file->name);
-    free(file->device_name);
-    free(file->vendor);
-    free(file->platform);
-    free(file->values);
+    for (size_t i = 0; i < file->quirk_count; i++) {
+        struct ocl_profile_file_quirk *q = &file->quirks[i];
+        char *texts[] = {q->from, q->below, q->reason, q->link, q->origin};
+        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
+            free(texts[t]);
+    }
+    for (size_t i = 0; file->origins && i < file->key_count; i++)
+        free(file->origins[i]);
+    void *all[] = {file->path,   file->name,     file->measured, file->note,    file->device_name,
+                   file->vendor, file->platform, file->values,   file->origins, file->quirks};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
     *file = (struct ocl_profile_file){0};
+}
+
+/* Whether a name has one of the parts, which stand between |. */
+static bool has_part(const char *name, const char *parts) {
+    for (const char *part = parts; part; part = strchr(part, '|')) {
+        char wanted[128];
+        part += *part == '|';
+        snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(part, "|"), part);
+        if (strcasestr(name, wanted))
+            return true;
+    }
+    return false;
 }
 
 int ocl_profile_file_score(const struct ocl_profile_file *file, const struct ocl_device *device) {
@@ -199,9 +334,9 @@ int ocl_profile_file_score(const struct ocl_profile_file *file, const struct ocl
     } rules[] = {
         {file->type != 0, file->type == device->type, 1},
         {file->min_native_float_vector != 0, file->min_native_float_vector <= device->native_float_vector, 2},
-        {file->vendor, file->vendor && strcasestr(device->vendor, file->vendor), 4},
-        {file->platform, file->platform && strcasestr(device->platform, file->platform), 4},
-        {file->device_name, file->device_name && strcasestr(device->name, file->device_name), 16},
+        {file->vendor, file->vendor && has_part(device->vendor, file->vendor), 4},
+        {file->platform, file->platform && has_part(device->platform, file->platform), 4},
+        {file->device_name, file->device_name && has_part(device->name, file->device_name), 16},
     };
     int score = 0;
     if (file->matches_nothing)
@@ -212,4 +347,10 @@ int ocl_profile_file_score(const struct ocl_profile_file *file, const struct ocl
         score += rules[i].asked ? rules[i].weight : 0;
     }
     return score;
+}
+
+bool ocl_profile_quirk_applies(const struct ocl_profile_file_quirk *quirk, const char *driver_version) {
+    const char *version = ocl_version_find(driver_version);
+    return (!quirk->from || (version && ocl_version_compare(version, quirk->from) >= 0)) &&
+           (!quirk->below || (version && ocl_version_compare(version, quirk->below) < 0));
 }

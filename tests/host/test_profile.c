@@ -13,28 +13,34 @@
 static const struct ocl_profile_key keys[] = {
     {"lanes", 0, 1024, 0, "samples of a block"},
     {"vector", 0, 16, 0, "samples of a work-item"},
+    {"accumulators", 0, 64, 0, "vectors of a register tile"},
     {"whole_channels", 0, 1 << 20, 0, "channels for whole ones"},
     {"cache", 1, 1 << 20, 384, "KiB"},
     {"iterations", 0, 1 << 30, 0, "loop iterations of a work-item"},
+    {"stage_weights", 0, 1, 0, "weights in local memory"},
     {"fma", 0, 1, 1, "fused multiply-adds"},
     {"linear_gemm", 0, 1, 0, "own kernel or CLBlast"},
     {"command_buffer", 0, 1, 1, "launch by launch or replayed"},
     {"unnamed", -5, 5, -3, "in no shipped file"},
 };
+static const char *const operations[] = {"conv2d", "linear"};
 
 static const struct ocl_device cpu = {.name = "cpu-haswell-Big Iron",
                                       .vendor = "GenuineMade",
                                       .platform = "Portable Computing Language",
+                                      .driver_version = "3.1+debian",
                                       .type = OCL_DEVICE_CPU,
                                       .native_float_vector = 8};
 
-static struct ocl_profile_params params = {.keys = keys, .key_count = sizeof keys / sizeof keys[0]};
-static char folders[2][64]; /* system and user */
+static struct ocl_profile_params params = {
+    .keys = keys, .key_count = sizeof keys / sizeof keys[0], .operations = operations, .operation_count = 2};
+enum { INSTALLED, SITE, USER, FOLDERS };
+static char folders[FOLDERS][64];
 
 static int set_up(void **state) {
     (void)state;
     params.file = NULL;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < FOLDERS; i++) {
         snprintf(folders[i], sizeof folders[i], "/tmp/clenet-profiles-XXXXXX");
         assert_non_null(mkdtemp(folders[i]));
     }
@@ -43,7 +49,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < FOLDERS; i++) {
         DIR *folder = opendir(folders[i]);
         for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
             char path[1024];
@@ -69,7 +75,8 @@ static const char *write_file(const char *folder, const char *name, const char *
 }
 
 static enum cln_status load(struct ocl_profile **out) {
-    return ocl_profile_load_from(out, &cpu, &params, folders[0], folders[1]);
+    return ocl_profile_load_from(out, &cpu, &params,
+                                 &(struct ocl_profile_folders){folders[INSTALLED], folders[SITE], folders[USER]});
 }
 
 /* Parses one text and says how narrowly it matches the CPU. */
@@ -90,7 +97,7 @@ static void test_match(void **state) {
         "{}",
         "{\"type\": \"cpu\"}",
         "{\"type\": \"CPU\", \"min_native_float_vector\": 8}",
-        "{\"vendor\": \"genuine\"}",
+        "{\"vendor\": \"other|genuine\"}",
         "{\"platform\": \"PORTABLE\", \"type\": \"cpu\"}",
         "{\"platform\": \"portable\", \"vendor\": \"made\", \"type\": \"cpu\", \"min_native_float_vector\": 1}",
         "{\"name\": \"big iron\"}",
@@ -104,6 +111,7 @@ static void test_match(void **state) {
         "{\"name\": \"haswell\", \"type\": \"accelerator\"}",
         "{\"name\": \"haswell\", \"vendor\": \"other\"}",
         "{\"platform\": \"rusticl\"}",
+        "{\"vendor\": \"other|another\"}",
     };
     int last = -1;
     for (size_t i = 0; i < sizeof wider_first / sizeof wider_first[0]; i++) {
@@ -144,7 +152,7 @@ static void test_shipped_files_serve_every_type(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ocl_device device = {.name = "x", .type = cases[i].type, .native_float_vector = 1};
         struct ocl_profile *profile = NULL;
-        assert_ok(ocl_profile_load_from(&profile, &device, &params, NULL, NULL));
+        assert_ok(ocl_profile_load_from(&profile, &device, &params, &(struct ocl_profile_folders){NULL}));
         assert_string_equal(ocl_profile_name(profile), cases[i].name);
         assert_int_equal(ocl_profile_value(profile, "unnamed"), -3);
         assert_string_equal(ocl_profile_origin(profile, "unnamed"), "built-in");
@@ -157,17 +165,17 @@ static void test_shipped_files_serve_every_type(void **state) {
 /* Values come one by one from the narrowest file that names them; among equals the user's folder wins. */
 static void test_merging(void **state) {
     (void)state;
-    write_file(folders[1], "a.json",
-               "{\"name\": \"mine\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"lanes\": 11}}");
-    write_file(folders[0], "b.json",
+    write_file(folders[USER], "a.json",
+               "{\"name\": \"mine\", \"match\": {\"type\": \"cpu\"},\n\"values\": {\n\"lanes\": 11}}");
+    write_file(folders[SITE], "b.json",
                "{\"name\": \"site\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"lanes\": 22, \"vector\": 2}}");
-    write_file(folders[0], "c.json",
+    write_file(folders[INSTALLED], "c.json",
                "{\"name\": \"narrow\", \"match\": {\"name\": \"iron\"}, \"values\": {\"linear_gemm\": 1}}");
-    write_file(folders[1], "d.json",
+    write_file(folders[USER], "d.json",
                "{\"name\": \"wide\", \"match\": {}, \"values\": {\"linear_gemm\": 0, \"unnamed\": 5}}");
-    write_file(folders[1], "e.json",
+    write_file(folders[USER], "e.json",
                "{\"name\": \"other\", \"match\": {\"type\": \"gpu\"}, \"values\": {\"lanes\": 99}}");
-    write_file(folders[1], "ignored.txt", "not a profile");
+    write_file(folders[USER], "ignored.txt", "not a profile");
     struct ocl_profile *profile = NULL;
     assert_ok(load(&profile));
     assert_string_equal(ocl_profile_name(profile), "narrow");
@@ -175,14 +183,62 @@ static void test_merging(void **state) {
     assert_int_equal(ocl_profile_value(profile, "vector"), 2);
     assert_int_equal(ocl_profile_value(profile, "linear_gemm"), 1);
     assert_int_equal(ocl_profile_value(profile, "unnamed"), 5);
-    assert_non_null(strstr(ocl_profile_origin(profile, "lanes"), "/a.json"));
-    assert_non_null(strstr(ocl_profile_origin(profile, "linear_gemm"), "/c.json"));
+    assert_non_null(strstr(ocl_profile_origin(profile, "lanes"), "/a.json:3"));
+    assert_non_null(strstr(ocl_profile_origin(profile, "linear_gemm"), "/c.json:1"));
+    assert_string_equal(ocl_profile_origin(profile, "fma"), "built-in");
     ocl_profile_destroy(&profile);
 }
 
-static void test_system_file_replaces_the_shipped_one(void **state) {
+/* Among equals the later layer wins: shipped, installed, the site's, the user's, asked for. */
+static void test_layers(void **state) {
     (void)state;
-    write_file(folders[0], "pocl.json", "{\"name\": \"replaced\", \"match\": {\"type\": \"gpu\"}, \"values\": {}}");
+    struct ocl_profile *profile = NULL;
+    const char *text = "{\"name\": \"here\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"accumulators\": 9}}";
+    for (int i = 0; i < FOLDERS; i++) {
+        const char *path = write_file(folders[i], "z.json", text);
+        assert_ok(load(&profile));
+        assert_memory_equal(ocl_profile_origin(profile, "accumulators"), path, strlen(path));
+        ocl_profile_destroy(&profile);
+    }
+    params.file = write_file(folders[SITE], "asked.text", text);
+    assert_ok(load(&profile));
+    assert_memory_equal(ocl_profile_origin(profile, "accumulators"), params.file, strlen(params.file));
+    ocl_profile_destroy(&profile);
+}
+
+/* Of all files that match, wide or narrow, where the driver is of the versions. */
+static void test_quirks_add_up(void **state) {
+    (void)state;
+    write_file(folders[INSTALLED], "a.json",
+               "{\"name\": \"wide\", \"match\": {}, \"values\": {}, \"quirks\": [\n"
+               "{\"operation\": \"linear\", \"driver\": {\"below\": \"3.2\"}, \"reason\": \"is slow\"},\n"
+               "{\"operation\": \"conv2d\", \"driver\": {\"from\": \"3.2\"}, \"reason\": \"was mended\"}]}");
+    write_file(folders[USER], "b.json",
+               "{\"name\": \"narrow\", \"match\": {\"name\": \"iron\"}, \"values\": {}, \"quirks\": [\n\n"
+               "{\"operation\": \"conv2d\", \"reason\": \"is wrong\", \"link\": \"https://example.org/1\"}]}");
+    write_file(folders[USER], "c.json",
+               "{\"name\": \"other\", \"match\": {\"type\": \"gpu\"}, \"values\": {}, \"quirks\": [\n"
+               "{\"operation\": \"conv2d\", \"reason\": \"elsewhere\"}]}");
+    struct ocl_profile *profile = NULL;
+    size_t count = 0;
+    params.file = "narrow"; /* which matches, too, and still counts once */
+    assert_ok(load(&profile));
+    const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(operations[quirks[0].operation], "linear");
+    assert_string_equal(quirks[0].reason, "is slow");
+    assert_null(quirks[0].link);
+    assert_non_null(strstr(quirks[0].origin, "/a.json:2"));
+    assert_string_equal(operations[quirks[1].operation], "conv2d");
+    assert_string_equal(quirks[1].link, "https://example.org/1");
+    assert_non_null(strstr(quirks[1].origin, "/b.json:3"));
+    ocl_profile_destroy(&profile);
+}
+
+static void test_installed_file_replaces_the_shipped_one(void **state) {
+    (void)state;
+    write_file(folders[INSTALLED], "pocl.json",
+               "{\"name\": \"replaced\", \"match\": {\"type\": \"gpu\"}, \"values\": {}}");
     struct ocl_profile *profile = NULL;
     assert_ok(load(&profile));
     assert_string_equal(ocl_profile_name(profile), "cpu");
@@ -191,16 +247,17 @@ static void test_system_file_replaces_the_shipped_one(void **state) {
 
 static void test_profile_asked_for_wins(void **state) {
     (void)state;
-    write_file(folders[1], "a.json",
+    write_file(folders[USER], "a.json",
                "{\"name\": \"mine\", \"match\": {\"name\": \"iron\"}, \"values\": {\"lanes\": 11}}");
     const char *path =
-        write_file(folders[0], "asked.text", "{\"name\": \"asked\", \"match\": null, \"values\": {\"lanes\": 7}}");
+        write_file(folders[SITE], "asked.text", "{\"name\": \"asked\", \"match\": null, \"values\": {\"lanes\": 7}}");
     struct ocl_profile *profile = NULL;
     params.file = path;
     assert_ok(load(&profile));
     assert_string_equal(ocl_profile_name(profile), "asked");
     assert_int_equal(ocl_profile_value(profile, "lanes"), 7);
-    assert_string_equal(ocl_profile_origin(profile, "lanes"), path);
+    assert_memory_equal(ocl_profile_origin(profile, "lanes"), path, strlen(path));
+    assert_string_equal(ocl_profile_origin(profile, "lanes") + strlen(path), ":1");
     ocl_profile_destroy(&profile);
 
     params.file = "safe";
@@ -228,7 +285,8 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"match\": {}, \"values\": {}}", "/bad.json:1: \"name\" is missing"},
         {"{\"name\": \"x\", \"values\": {}}", "/bad.json:1: \"match\" is missing"},
         {"{\"name\": \"x\", \"match\": {}}", "/bad.json:1: \"values\" is missing"},
-        {"{\"name\": \"x\",\n\"match\": {},\n\"values\": {},\n\"extra\": 1}", "/bad.json:4: extra: is not known"},
+        {"{\"name\": \"x\",\n\"match\": {},\n\"values\": {},\n\"extra\": 1}",
+         "/bad.json:4: extra: is not known; a profile has name, match, measured, note, values, quirks"},
         {"{\"name\": 1, \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
         {"{\"name\": \"\", \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
         {"{\"name\": \"x\",\n\"match\": [],\n\"values\": {}}", "/bad.json:2: match: has to be an object"},
@@ -240,10 +298,13 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"name\": \"x\", \"match\": {\"min_native_float_vector\": \"8\"}, \"values\": {}}",
          "integer from 1 to 1024"},
         {"{\"name\": \"x\", \"match\": {}, \"measured\": 7, \"values\": {}}", "measured: has to be a text or null"},
+        {"{\"match\": {\n\"name\": \"x\"},\n\"name\": 2, \"values\": {}}", "/bad.json:3: name: has to be a text"},
+        {"{\"name\": \"x\", \"match\": {\"vendor\": \"AMD|\"}, \"values\": {}}", "vendor: has an empty part"},
+        {"{\"name\": \"x\", \"match\": {}, \"note\": null, \"values\": {}}", "note: has to be a text"},
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
-         "/bad.json:3: lines: is not a value; known are lanes, vector, whole_channels, cache, iterations, fma, "
-         "linear_gemm, command_buffer, "
-         "unnamed"},
+         "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, whole_channels, cache, "
+         "iterations, "
+         "stage_weights, fma, linear_gemm, command_buffer, unnamed"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 17}}",
          "/bad.json:2: vector: has to be an integer from 0 to 16"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": -1}}", "vector: has to be an integer"},
@@ -254,11 +315,11 @@ static void test_faults_name_file_and_line(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ocl_profile *profile = NULL;
-        write_file(folders[i % 2], "bad.json", cases[i].text);
+        write_file(folders[i % FOLDERS], "bad.json", cases[i].text);
         assert_fails(load(&profile), CLN_INVALID, cases[i].message);
-        assert_message(folders[i % 2]);
+        assert_message(folders[i % FOLDERS]);
         assert_null(profile);
-        write_file(folders[i % 2], "bad.json", "{\"name\": \"good\", \"match\": {}, \"values\": {}}");
+        write_file(folders[i % FOLDERS], "bad.json", "{\"name\": \"good\", \"match\": {}, \"values\": {}}");
     }
 }
 
@@ -279,13 +340,13 @@ static void test_user_folder_is_found(void **state) {
     (void)state;
     const char *before = getenv("XDG_CONFIG_HOME");
     char *kept = before ? strdup(before) : NULL, path[512];
-    snprintf(path, sizeof path, "%s/clenet", folders[1]);
+    snprintf(path, sizeof path, "%s/clenet", folders[USER]);
     assert_int_equal(mkdir(path, 0700), 0);
-    snprintf(path, sizeof path, "%s/clenet/devices", folders[1]);
+    snprintf(path, sizeof path, "%s/clenet/devices", folders[USER]);
     assert_int_equal(mkdir(path, 0700), 0);
     const char *file =
         write_file(path, "a.json", "{\"name\": \"at home\", \"match\": {\"name\": \"iron\"}, \"values\": {}}");
-    setenv("XDG_CONFIG_HOME", folders[1], 1);
+    setenv("XDG_CONFIG_HOME", folders[USER], 1);
     struct ocl_profile *profile = NULL;
     assert_ok(ocl_profile_load(&profile, &cpu, &params));
     assert_string_equal(ocl_profile_name(profile), "at home");
@@ -297,7 +358,7 @@ static void test_user_folder_is_found(void **state) {
     free(kept);
     unlink(file);
     rmdir(path);
-    snprintf(path, sizeof path, "%s/clenet", folders[1]);
+    snprintf(path, sizeof path, "%s/clenet", folders[USER]);
     rmdir(path);
 }
 
@@ -308,7 +369,9 @@ int main(void) {
         cmocka_unit_test(test_every_shipped_file_parses),
         cmocka_unit_test(test_shipped_files_serve_every_type),
         WITH_FOLDERS(test_merging),
-        WITH_FOLDERS(test_system_file_replaces_the_shipped_one),
+        WITH_FOLDERS(test_layers),
+        WITH_FOLDERS(test_quirks_add_up),
+        WITH_FOLDERS(test_installed_file_replaces_the_shipped_one),
         WITH_FOLDERS(test_profile_asked_for_wins),
         WITH_FOLDERS(test_faults_name_file_and_line),
         WITH_FOLDERS(test_set),
