@@ -37,6 +37,7 @@ static const struct {
     long vector, lanes, accumulators, groups; /* 0: the profile's */
     long whole_channels, shared_cache, cache, stage_weights;
     const struct cln_operation *only; /* NULL: for all operations */
+    bool safe;                        /* the operation in its safe variant */
 } tunings[] = {
     {.name = "the device's profile", .thorough = true},
     {"one lane", true, false, 1, 1, 12, 16, .whole_channels = NEVER},
@@ -47,6 +48,9 @@ static const struct {
     {"vectors of 16", false, false, 16, 16, 24, 16, .whole_channels = NEVER},
     {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .cache = 1},
     {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
+    {"safe among groups of 32", false, true, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .safe = true},
+    {"safe among groups of 8", true, false, 1, 8, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .cache = 1,
+     .stage_weights = 1, .safe = true},
 };
 
 enum { TUNING_COUNT = sizeof tunings / sizeof *tunings };
@@ -65,8 +69,11 @@ bool cln_check_tuning_is_thorough(size_t tuning) {
     return tunings[tuning].thorough;
 }
 
+bool cln_check_tuning_is_safe(size_t tuning) {
+    return tunings[tuning].safe;
+}
+
 enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const struct ocl_device *device) {
-    const struct ocl_profile_params params = {.keys = cln_tuning_keys, .key_count = cln_tuning_key_count};
     const struct {
         const char *key;
         long value;
@@ -82,7 +89,7 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
         {"linear_gemm", tunings[tuning].only == &cln_device_linear},
     };
     struct ocl_profile *profile = NULL;
-    enum cln_status status = ocl_profile_load(&profile, device, &params);
+    enum cln_status status = cln_tuning_profile(&profile, device, NULL);
     for (size_t i = 0; i < sizeof values / sizeof *values && status == CLN_OK; i++)
         if (values[i].value != 0)
             status = ocl_profile_set(profile, values[i].key, values[i].value);
@@ -146,7 +153,7 @@ static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *o
 
 static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *operation,
                                  const struct cln_check_params *params) {
-    const struct cln_tuning *t = params->tuning;
+    const struct cln_tuning *t = &b->plan.tuning;
     for (size_t i = 0; i < operation->count; i++) {
         const struct cln_case *c = (const void *)((const char *)operation->cases + i * operation->stride);
         char name[96];
@@ -178,6 +185,8 @@ enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, co
     b->plan.tuning = *params->tuning;
     b->plan.observe = note_launch;
     b->plan.observer = b;
+    if (params->safe)
+        cln_tuning_make_safe(&b->plan.tuning, cln_operation(operations[operation]->name));
     const double start = cln_clock_seconds();
     enum cln_status status = ocl_buffer_create(&b->plan.state, params->context, sizeof b->state);
     if (status == CLN_OK)

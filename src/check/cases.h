@@ -14,6 +14,7 @@ struct cln_check_params {
     const char *tuning_name; /* for messages */
     bool quick;              /* a part of the cases that still has every operation */
     const char *only;        /* cases with this in "operation, case"; NULL: all */
+    bool safe;               /* the operation itself in its safe variant, others as the tuning has it */
 };
 
 struct cln_check_result {
@@ -41,6 +42,8 @@ const char *cln_check_tuning_name(size_t tuning);
 bool cln_check_tuning_covers(size_t tuning, size_t operation, const struct ocl_device *device, bool quick);
 /* Whether it takes all cases; the others are told apart by few, and take the quick ones in a full check, too. */
 bool cln_check_tuning_is_thorough(size_t tuning);
+/* Whether the operation is to be checked in its safe variant under it. */
+bool cln_check_tuning_is_safe(size_t tuning);
 /* As far as the device's limits allow. */
 enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const struct ocl_device *device) CLN_MUST_CHECK;
 

@@ -55,17 +55,13 @@ static enum cln_status describe_profile(struct run *r, const struct ocl_profile 
 }
 
 static bool same_tuning(const struct cln_tuning *a, const struct cln_tuning *b) {
-    return a->vector == b->vector && a->lanes == b->lanes && a->linear_gemm == b->linear_gemm;
+    return a->vector == b->vector && a->lanes == b->lanes && a->linear_gemm == b->linear_gemm && a->safe == b->safe;
 }
 
 /* The device's profile; the safe variant, where that is another; CLBlast, where the profile does not use it. */
 static enum cln_status choose_settings(struct run *r) {
-    const struct ocl_profile_params own = {
-        .keys = cln_tuning_keys, .key_count = cln_tuning_key_count, .file = r->params->profile_file};
-    const struct ocl_profile_params safest = {
-        .keys = cln_tuning_keys, .key_count = cln_tuning_key_count, .file = "safe"};
     struct ocl_profile *profile = NULL, *safe = NULL;
-    enum cln_status status = ocl_profile_load(&profile, r->params->device, &own);
+    enum cln_status status = cln_tuning_profile(&profile, r->params->device, r->params->profile_file);
     if (status == CLN_OK)
         status = describe_profile(r, profile);
     if (status == CLN_OK)
@@ -73,7 +69,7 @@ static enum cln_status choose_settings(struct run *r) {
     if (status == CLN_OK)
         r->checkup->tuning = r->settings[0].tuning;
     if (status == CLN_OK)
-        status = ocl_profile_load(&safe, r->params->device, &safest);
+        status = cln_tuning_profile(&safe, r->params->device, "safe");
     if (status == CLN_OK)
         status = add_setting(r, "safe", NULL, safe);
     if (status == CLN_OK && same_tuning(&r->settings[0].tuning, &r->settings[1].tuning)) {

@@ -143,4 +143,4 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     return CLN_OK;
 }
 
-const struct cln_operation cln_device_softmax_cross_entropy = CLN_OPERATION("softmax cross-entropy", cases, run);
+const struct cln_operation cln_device_softmax_cross_entropy = CLN_OPERATION("softmax_cross_entropy", cases, run);

@@ -172,7 +172,8 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"WEIGHT_TAPS", t.weight_taps},
         {"BLOCK_SLICES", t.block_slices},
         {"ROW_SLICES", t.row_slices},
-        {"STAGE_WEIGHTS", cln_plan_stages_weights(plan, (double)taps * cln_max(forward, data), t.forward_channels)},
+        {"STAGE_WEIGHTS",
+         cln_plan_stages_weights(plan, "conv2d", (double)taps * cln_max(forward, data), t.forward_channels)},
     };
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)

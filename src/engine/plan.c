@@ -12,24 +12,37 @@ size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape) {
     return cln_plan_elements(plan, shape) * sizeof(float);
 }
 
+static bool is_safe(const struct cln_plan *plan, const char *operation) {
+    return (plan->tuning.safe & cln_operation(operation)) != 0;
+}
+
+int cln_plan_vector(const struct cln_plan *plan, const char *operation) {
+    return is_safe(plan, operation) ? plan->tuning.lanes : plan->tuning.vector;
+}
+
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants) {
     *constants = (struct ocl_constants){0};
     ocl_constants_int(constants, "LANES", plan->tuning.lanes);
-    ocl_constants_int(constants, "VECTOR", plan->tuning.vector);
     ocl_constants_int(constants, "FMA", plan->tuning.fma);
 }
 
 static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
     char label[96];
+    struct ocl_constants constants = *launch->constants;
     snprintf(label, sizeof label, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", launch->kernel);
+    ocl_constants_int(&constants, "VECTOR", cln_plan_vector(plan, launch->source));
     launch->label = label;
+    launch->constants = &constants;
     if (plan->observe)
         plan->observe(plan->observer, launch);
-    return ocl_sequence_add(plan->sequence, launch);
+    const enum cln_status status = ocl_sequence_add(plan->sequence, launch);
+    launch->label = NULL;
+    launch->constants = NULL;
+    return status;
 }
 
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) {
-    launch->local[0] = (size_t)(plan->tuning.lanes / plan->tuning.vector);
+    launch->local[0] = (size_t)(plan->tuning.lanes / cln_plan_vector(plan, launch->source));
     if (launch->groups[1] == 0)
         launch->groups[1] = (size_t)plan->blocks;
     return add(plan, launch);
@@ -38,7 +51,8 @@ enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch)
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) {
     enum { ITEMS_PER_GROUP = 16 };
     const size_t limit = ocl_context_device(plan->context)->max_work_group_size;
-    const size_t wanted = items < ITEMS_PER_GROUP ? items : ITEMS_PER_GROUP;
+    const size_t most = is_safe(plan, launch->source) ? 1 : ITEMS_PER_GROUP;
+    const size_t wanted = items < most ? items : most;
     launch->local[0] = wanted < limit ? wanted : limit;
     launch->groups[0] = (items + launch->local[0] - 1) / launch->local[0];
     return add(plan, launch);
@@ -56,8 +70,8 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
     return (int)fmax(1, fmin(wanted, most));
 }
 
-bool cln_plan_stages_weights(const struct cln_plan *plan, double floats, int scratch) {
-    const int items = plan->tuning.lanes / plan->tuning.vector;
+bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch) {
+    const int items = plan->tuning.lanes / cln_plan_vector(plan, operation);
     const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
     /* Half of it: so that two groups find room at once, and as Mesa 22.3's llvmpipe counts arrays twice. */
     return plan->tuning.stage_weights && items > 1 &&

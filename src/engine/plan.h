@@ -22,15 +22,20 @@ struct cln_plan {
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
-/* Starts a set of constants with LANES, VECTOR and FMA. */
+/* Lanes that a work-item of an operation owns, named as its kernel file is: tuning.vector, or in its safe variant all
+ * lanes of a block. */
+int cln_plan_vector(const struct cln_plan *plan, const char *operation);
+
+/* Starts a set of constants with LANES and FMA; a launch's VECTOR is added when it is, as its source's operation has
+ * it. */
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
 /* Adds a launch whose work-groups cover the lanes of a block along dimension 0; the label becomes
  * "scope kernel". groups[1] = 0 means one per block. */
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
 
-/* Adds a launch of `items` independent work-items along dimension 0, in small groups; the kernel ignores
- * those past the last. */
+/* Adds a launch of `items` independent work-items along dimension 0, in small groups (of one in the operation's safe
+ * variant); the kernel ignores those past the last. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
 /* How many parts `total` units of work (rows, say) should be split into, where `others` work-groups come about for
@@ -42,9 +47,10 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
  * sums, of `weights` floats each, take as much memory as what they are made from. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
-/* Whether tiles of weights are copied to local memory: tuning.stage_weights, and `floats` of them fit into half of it
- * beside what `scratch` float4 of every work-item of a group take. */
-bool cln_plan_stages_weights(const struct cln_plan *plan, double floats, int scratch);
+/* Whether an operation's tiles of weights are copied to local memory: tuning.stage_weights, groups of several
+ * work-items, and `floats` of them fit into half of it beside what `scratch` float4 of every work-item of a group take.
+ */
+bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
 /* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,

@@ -17,5 +17,5 @@ enum cln_status cln_sgd(struct cln_plan *plan, const struct cln_optimizer *g) {
             .arg_count = 7,
             .bytes = 5.0 * (double)g->floats * sizeof(float),
         },
-        g->floats / (size_t)plan->tuning.vector);
+        g->floats / (size_t)cln_plan_vector(plan, "sgd"));
 }

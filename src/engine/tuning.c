@@ -1,7 +1,9 @@
 /* Tuning values: from the profile, else from what the device says of itself. */
 #include "src/engine/tuning.h"
 
+#include <assert.h>
 #include <limits.h>
+#include <string.h>
 
 #include "host/gemm.h"
 #include "host/log.h"
@@ -24,6 +26,29 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"command_buffer", 0, 1, 1, "a step as one command buffer where the device has them (1), or launch by launch (0)"},
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
+
+const char *const cln_operations[] = {
+    "activate", "adam", "batch", "batchnorm", "conv2d", "copy", "linear", "sgd", "softmax_cross_entropy"};
+const size_t cln_operation_count = sizeof cln_operations / sizeof *cln_operations;
+
+unsigned cln_operation(const char *name) {
+    const size_t length = strcspn(name, ".");
+    size_t i = 0;
+    while (i < cln_operation_count &&
+           (strncmp(cln_operations[i], name, length) != 0 || cln_operations[i][length] != '\0'))
+        i++;
+    assert(i < cln_operation_count);
+    return 1u << i;
+}
+
+enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_device *device, const char *file) {
+    return ocl_profile_load(out, device,
+                            &(struct ocl_profile_params){.keys = cln_tuning_keys,
+                                                         .key_count = cln_tuning_key_count,
+                                                         .operations = cln_operations,
+                                                         .operation_count = cln_operation_count,
+                                                         .file = file});
+}
 
 static bool power_of_two(long n) {
     return n > 0 && (n & (n - 1)) == 0;
@@ -91,6 +116,46 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .stage_weights = ocl_profile_value(profile, "stage_weights") != 0,
         .fma = ocl_profile_value(profile, "fma") != 0,
         .linear_gemm = gemm,
+        .replay = device->has_command_buffer && ocl_profile_value(profile, "command_buffer") != 0,
     };
+    size_t quirk_count = 0;
+    const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &quirk_count);
+    for (size_t i = 0; i < quirk_count; i++)
+        cln_tuning_make_safe(out, 1u << quirks[i].operation);
     return CLN_OK;
+}
+
+void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
+    enum { WIDEST_VECTOR = 16 };
+    tuning->safe |= operations;
+    if (tuning->safe && tuning->lanes > WIDEST_VECTOR)
+        tuning->lanes = WIDEST_VECTOR;
+    if (tuning->safe & cln_operation("linear"))
+        tuning->linear_gemm = false;
+}
+
+long cln_tuning_value(const struct cln_tuning *t, const char *key) {
+    const struct {
+        const char *key;
+        long value;
+    } values[] = {
+        {"vector", t->vector},
+        {"lanes", t->lanes},
+        {"accumulators", t->accumulators},
+        {"groups", t->groups},
+        {"whole_channels", t->whole_channels},
+        {"iterations", t->iterations == INT_MAX ? 0 : t->iterations},
+        {"cache", t->cache},
+        {"shared_cache", t->shared_cache},
+        {"stage_weights", t->stage_weights},
+        {"fma", t->fma},
+        {"linear_gemm", t->linear_gemm},
+        {"command_buffer", t->replay},
+    };
+    enum { COUNT = sizeof values / sizeof *values };
+    size_t i = 0;
+    while (i < COUNT && strcmp(values[i].key, key) != 0)
+        i++;
+    assert(i < COUNT);
+    return values[i].value;
 }

@@ -8,6 +8,17 @@
 extern const struct ocl_profile_key cln_tuning_keys[];
 extern const size_t cln_tuning_key_count;
 
+/* Operations by name, that of the kernel file. A set of them has bit 1 << i for number i of this table. */
+extern const char *const cln_operations[];
+extern const size_t cln_operation_count;
+
+/* The set of the one whose name is `name`, up to a dot where it has one ("conv2d", "conv2d.cl"); it has to exist. */
+unsigned cln_operation(const char *name);
+
+/* The profile of a device by these tables; `file` as in struct ocl_profile_params. */
+enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_device *device,
+                                   const char *file) CLN_MUST_CHECK;
+
 struct cln_tuning {
     int vector;         /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;          /* samples of a block: vector times a power of two */
@@ -20,10 +31,20 @@ struct cln_tuning {
     bool stage_weights; /* work-groups copy weights to local memory */
     bool fma;           /* multiply-adds are fused */
     bool linear_gemm;   /* linear layers through CLBlast */
+    bool replay;        /* a step is enqueued as one command buffer */
+    unsigned safe;      /* set of operations that run in their safe variant */
 };
 
 /* CLN_INVALID where lanes and vector do not go together or the device cannot hold such a work-group. */
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) CLN_MUST_CHECK;
+
+/* From now on a set of operations runs in its safe variant: one work-item per work-group, so that there is no barrier
+ * and no local memory, and the project's own kernels. Blocks get narrower where a work-item could not hold all lanes of
+ * one; nothing else changes for other operations. */
+void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations);
+
+/* What a key came out as; 0 where there is no limit. */
+long cln_tuning_value(const struct cln_tuning *tuning, const char *key);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "host/helpers.h"
+#include "host/log.h"
 #include "host/profile.h"
 #include "host/program_cache.h"
 #include "host/select.h"
@@ -45,20 +46,27 @@ static bool builds(void *trainer, size_t number) {
 }
 
 static bool replays(const struct cln_trainer *t) {
-    const bool by_profile = ocl_profile_value(t->profile, "command_buffer") != 0;
-    return t->params.replay == CLN_REPLAY_PROFILE ? by_profile : t->params.replay == CLN_REPLAY_ON;
+    return t->params.replay == CLN_REPLAY_PROFILE ? t->tuning.replay : t->params.replay == CLN_REPLAY_ON;
+}
+
+static void tell_quirks(const struct ocl_profile *profile) {
+    size_t count = 0;
+    const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &count);
+    for (size_t i = 0; i < count; i++)
+        cln_log(CLN_LOG_INFO, "%s runs in its safe variant: %s (%s)", cln_operations[quirks[i].operation],
+                quirks[i].reason, quirks[i].origin);
 }
 
 static enum cln_status open_device(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
-    const struct ocl_profile_params profile = {
-        .keys = cln_tuning_keys, .key_count = cln_tuning_key_count, .file = p->profile_file};
     struct ocl_device device;
     char name[128];
     snprintf(name, sizeof name, "%s, batch %d", p->network->name, p->batch_size);
     enum cln_status status = ocl_device_find(&device, p->device);
     if (status == CLN_OK)
-        status = ocl_profile_load(&t->profile, &device, &profile);
+        status = cln_tuning_profile(&t->profile, &device, p->profile_file);
+    if (status == CLN_OK)
+        status = cln_tuning_create(&t->tuning, t->profile, &device);
     char *cache = p->no_cache ? NULL : ocl_program_cache_folder();
     if (status == CLN_OK)
         status = ocl_context_create(&t->context, &device,
@@ -77,6 +85,8 @@ static enum cln_status open_device(struct cln_trainer *t) {
     if (status == CLN_OK)
         snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device.name, device.platform,
                  ocl_profile_name(t->profile));
+    if (status == CLN_OK && !t->builder)
+        tell_quirks(t->profile);
     return status;
 }
 
@@ -161,14 +171,10 @@ static enum cln_status check_params(const struct cln_trainer_params *p) {
 
 static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
-    struct cln_tuning tuning;
-    enum cln_status status = cln_tuning_create(&tuning, t->profile, ocl_context_device(t->context));
-    if (status != CLN_OK)
-        return status;
     return cln_engine_create(&t->engine, t->context,
                              &(struct cln_engine_params){
                                  .network = p->network,
-                                 .tuning = &tuning,
+                                 .tuning = &t->tuning,
                                  .optimizer = p->optimizer,
                                  .batch_size = p->batch_size,
                                  .image = p->data->train.shape,

@@ -12,6 +12,7 @@ struct cln_trainer {
     struct cln_trainer_params params;
     struct ocl_context *context;
     struct ocl_profile *profile;
+    struct cln_tuning tuning;
     struct cln_engine *engine;
     char device[320];
     struct cln_random shuffle;

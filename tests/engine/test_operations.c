@@ -38,6 +38,7 @@ static void test_operation(void **state) {
                       &(struct cln_check_params){.context = context,
                                                  .tuning = &tuning,
                                                  .tuning_name = tuning_name,
+                                                 .safe = cln_check_tuning_is_safe(c->tuning),
                                                  .quick = quick_check() || !cln_check_tuning_is_thorough(c->tuning)}));
     print_message("%zu cases, %.1f s, worst error %.3f of the tolerance: %s\n", result.cases, result.seconds,
                   result.worst, result.worst_case);
