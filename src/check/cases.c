@@ -49,8 +49,6 @@ static const struct {
     {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .cache = 1},
     {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
     {"safe among groups of 32", false, true, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .safe = true},
-    {"safe among groups of 8", true, false, 1, 8, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .cache = 1,
-     .stage_weights = 1, .safe = true},
 };
 
 enum { TUNING_COUNT = sizeof tunings / sizeof *tunings };

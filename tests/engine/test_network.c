@@ -111,12 +111,14 @@ static void assert_near(const char *what, const float *actual, const double *exp
 struct network_case {
     char name[96];
     size_t network, tuning;
+    unsigned safe; /* operations in their safe variant */
 };
 
 static void test_network(void **state) {
     const struct network_case *c = *state;
-    const struct cln_tuning tuning = tuning_of(c->tuning);
+    struct cln_tuning tuning = tuning_of(c->tuning);
     struct cln_check_result result;
+    cln_tuning_make_safe(&tuning, c->safe);
     assert_ok(cln_check_network_run(&result, c->network,
                                     &(struct cln_check_params){.context = context,
                                                                .tuning = &tuning,
@@ -233,10 +235,11 @@ static void test_not_a_number_is_found(void **state) {
     cln_network_destroy(&network);
 }
 
-int main(void) {
-    enum { REFERENCE = sizeof reference_cases / sizeof *reference_cases, MOST = 40 };
-    static struct network_case networks[MOST];
-    struct CMUnitTest tests[MOST + REFERENCE + 1];
+enum { MOST = 40 };
+static struct network_case networks[MOST];
+static struct CMUnitTest tests[2 * MOST];
+
+static size_t add_networks(void) {
     size_t count = 0;
     for (size_t tuning = 0; tuning <= 2; tuning += 2)
         for (size_t n = 0; cln_check_network(n); n++) {
@@ -248,10 +251,35 @@ int main(void) {
             snprintf(c->name, sizeof c->name, "%s, %s", cln_check_network(n), cln_check_tuning_name(tuning));
             tests[count++] = (struct CMUnitTest){.name = c->name, .test_func = test_network, .initial_state = c};
         }
-    for (size_t i = 0; i < REFERENCE && !quick_check(); i++)
+    return count;
+}
+
+/* Among groups of 32, each operation in its safe variant: in a network that has them all, and one for SGD. */
+static size_t add_safe_networks(void) {
+    size_t count = 0;
+    for (; count < cln_operation_count; count++) {
+        const char *operation = cln_operations[count];
+        const char *network = strcmp(operation, "sgd") == 0 ? "bn-lenet, ten steps of SGD" : "mixed, ten steps of Adam";
+        struct network_case *c = &networks[count];
+        *c = (struct network_case){.tuning = 3, .safe = cln_operation(operation)};
+        while (cln_check_network(c->network) && strcmp(cln_check_network(c->network), network) != 0)
+            c->network++;
+        assert(count < MOST && cln_check_network(c->network));
+        snprintf(c->name, sizeof c->name, "%s, safe %s", network, operation);
+        tests[count] = (struct CMUnitTest){.name = c->name, .test_func = test_network, .initial_state = c};
+    }
+    return count;
+}
+
+/* With the argument "safe": the networks whose operations are safe in turn, and no others. */
+int main(int argc, char **argv) {
+    enum { REFERENCE = sizeof reference_cases / sizeof *reference_cases };
+    const bool safe = argc > 1 && strcmp(argv[1], "safe") == 0, full = !safe && !quick_check();
+    size_t count = safe ? add_safe_networks() : add_networks();
+    for (size_t i = 0; i < REFERENCE && full; i++)
         tests[count++] = (struct CMUnitTest){
             .name = reference_cases[i].name, .test_func = test_reference, .initial_state = (void *)&reference_cases[i]};
-    if (!quick_check())
+    if (full)
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_not_a_number_is_found);
     return _cmocka_run_group_tests("networks", tests, count, open_all, close_all);
 }

@@ -1,16 +1,27 @@
-/* The table of cases (src/check) on the device, under settings from one lane to many: a test per operation and
- * setting. An argument takes only those whose name has it. */
+/* The table of cases (src/check) on the device: a test per operation and setting, from one lane to many, in safe
+ * variants, and as every shipped profile has it, whatever device that is for.
+ * Arguments: "settings", "safe" or "profiles" for one part; then a word that names of tests must have. */
 #include <assert.h>
 #include <stdio.h>
 
+#include "host/embedded.h"
 #include "host/gemm.h"
+#include "host/profile_file.h"
 #include "src/check/cases.h"
 #include "tests/engine/support.h"
 
 struct check {
     char name[96];
-    size_t operation, tuning;
+    const char *tuning_name; /* the end of the name */
+    size_t operation;
+    struct cln_tuning tuning;
+    bool quick, safe;
 };
+
+enum { MOST = 250 };
+static struct check checks[MOST];
+static size_t check_count;
+static const char *wanted;
 
 static struct ocl_context *context;
 
@@ -27,19 +38,15 @@ static int close_context(void **state) {
 
 static void test_operation(void **state) {
     const struct check *c = *state;
-    const char *tuning_name = cln_check_tuning_name(c->tuning);
-    if (strcmp(tuning_name, "CLBlast") == 0 && !ocl_gemm_available())
-        skip();
-    struct cln_tuning tuning;
     struct cln_check_result result;
-    assert_ok(cln_check_tuning(&tuning, c->tuning, ocl_context_device(context)));
-    assert_ok(
-        cln_check_run(&result, c->operation,
-                      &(struct cln_check_params){.context = context,
-                                                 .tuning = &tuning,
-                                                 .tuning_name = tuning_name,
-                                                 .safe = cln_check_tuning_is_safe(c->tuning),
-                                                 .quick = quick_check() || !cln_check_tuning_is_thorough(c->tuning)}));
+    if (strcmp(c->tuning_name, "CLBlast") == 0 && !ocl_gemm_available())
+        skip();
+    assert_ok(cln_check_run(&result, c->operation,
+                            &(struct cln_check_params){.context = context,
+                                                       .tuning = &c->tuning,
+                                                       .tuning_name = c->tuning_name,
+                                                       .quick = c->quick,
+                                                       .safe = c->safe}));
     print_message("%zu cases, %.1f s, worst error %.3f of the tolerance: %s\n", result.cases, result.seconds,
                   result.worst, result.worst_case);
     assert_true(result.cases > 0);
@@ -47,25 +54,108 @@ static void test_operation(void **state) {
         fail_msg("%zu of %zu cases: %s", result.failed, result.cases, result.failure);
 }
 
+static void add(size_t operation, const struct cln_tuning *tuning, const char *tuning_name, bool quick, bool safe) {
+    assert(check_count < MOST);
+    struct check *c = &checks[check_count];
+    *c = (struct check){.operation = operation, .tuning = *tuning, .quick = quick_check() || quick, .safe = safe};
+    snprintf(c->name, sizeof c->name, "%s, %s", cln_check_operation(operation), tuning_name);
+    c->tuning_name = c->name + strlen(cln_check_operation(operation)) + 2;
+    check_count += !wanted || strstr(c->name, wanted);
+}
+
+static enum cln_status add_settings(const struct ocl_device *device, bool safe) {
+    for (size_t t = 0; cln_check_tuning_name(t); t++) {
+        struct cln_tuning tuning;
+        enum cln_status status = cln_check_tuning(&tuning, t, device);
+        for (size_t o = 0; cln_check_operation(o) && status == CLN_OK; o++)
+            if (cln_check_tuning_is_safe(t) == safe && cln_check_tuning_covers(t, o, device, quick_check()))
+                add(o, &tuning, cln_check_tuning_name(t), !cln_check_tuning_is_thorough(t), safe);
+        if (status != CLN_OK)
+            return status;
+    }
+    return CLN_OK;
+}
+
+static bool same(const struct cln_tuning *a, const struct cln_tuning *b) {
+    size_t i = 0;
+    while (i < cln_tuning_key_count &&
+           cln_tuning_value(a, cln_tuning_keys[i].name) == cln_tuning_value(b, cln_tuning_keys[i].name))
+        i++;
+    return i == cln_tuning_key_count && a->safe == b->safe;
+}
+
+/* The first of the parts between |, if any. */
+static void put_part(char *out, size_t bytes, const char *parts) {
+    if (parts)
+        snprintf(out, bytes, "%.*s", (int)strcspn(parts, "|"), parts);
+}
+
+/* The tuning of a shipped profile, with all that lies below it, as on a device that it is for; but with the limits, the
+ * units and the native vector of this one. */
+static enum cln_status profile_tuning(struct cln_tuning *out, const struct ocl_embedded *embedded,
+                                      const struct ocl_device *device) {
+    const struct ocl_profile_params params = {.keys = cln_tuning_keys,
+                                              .key_count = cln_tuning_key_count,
+                                              .operations = cln_operations,
+                                              .operation_count = cln_operation_count};
+    struct ocl_device made_up = *device;
+    struct ocl_profile_file file;
+    struct ocl_profile *profile = NULL;
+    enum cln_status status = ocl_profile_file_parse(&file, embedded->text, embedded->name, 0, &params);
+    if (status != CLN_OK)
+        return status;
+    made_up.type = file.type ? file.type : device->type;
+    put_part(made_up.name, sizeof made_up.name, file.device_name);
+    put_part(made_up.vendor, sizeof made_up.vendor, file.vendor);
+    put_part(made_up.platform, sizeof made_up.platform, file.platform);
+    status = cln_tuning_profile(&profile, &made_up, file.name);
+    if (status == CLN_OK)
+        status = cln_tuning_create(out, profile, &made_up);
+    ocl_profile_destroy(&profile);
+    ocl_profile_file_clear(&file);
+    return status;
+}
+
+/* Those that come out the same are run once, and that of the device itself with the settings. */
+static enum cln_status add_profiles(const struct ocl_device *device) {
+    static struct cln_tuning tunings[32];
+    size_t count = 1;
+    enum cln_status status = cln_check_tuning(&tunings[0], 0, device);
+    for (const struct ocl_embedded *file = ocl_embedded_devices; file->name && status == CLN_OK; file++) {
+        char name[64];
+        size_t earlier = 0;
+        assert(count < sizeof tunings / sizeof *tunings);
+        status = profile_tuning(&tunings[count], file, device);
+        while (earlier < count && !same(&tunings[earlier], &tunings[count]))
+            earlier++;
+        if (status != CLN_OK || earlier < count)
+            continue;
+        snprintf(name, sizeof name, "profile %.*s", (int)strcspn(file->name, "."), file->name);
+        for (size_t o = 0; cln_check_operation(o); o++)
+            add(o, &tunings[count], name, true, false);
+        count++;
+    }
+    return status;
+}
+
 int main(int argc, char **argv) {
-    enum { MOST = 100 };
-    static struct check checks[MOST];
     static struct CMUnitTest tests[MOST];
+    const char *part = argc > 1 ? argv[1] : "";
     struct ocl_device device;
-    size_t count = 0;
-    if (ocl_device_find(&device, NULL) != CLN_OK) {
+    wanted = argc > 2 ? argv[2] : NULL;
+    enum cln_status status = ocl_device_find(&device, NULL);
+    if (status == CLN_OK && (!*part || strcmp(part, "settings") == 0))
+        status = add_settings(&device, false);
+    if (status == CLN_OK && (!*part || strcmp(part, "safe") == 0))
+        status = add_settings(&device, true);
+    if (status == CLN_OK && (!*part || strcmp(part, "profiles") == 0))
+        status = add_profiles(&device);
+    if (status != CLN_OK) {
         fprintf(stderr, "%s\n", cln_error_message());
         return 1;
     }
-    for (size_t t = 0; cln_check_tuning_name(t); t++)
-        for (size_t o = 0; cln_check_operation(o); o++) {
-            struct check *c = &checks[count];
-            *c = (struct check){.operation = o, .tuning = t};
-            snprintf(c->name, sizeof c->name, "%s, %s", cln_check_operation(o), cln_check_tuning_name(t));
-            if (!cln_check_tuning_covers(t, o, &device, quick_check()) || (argc > 1 && !strstr(c->name, argv[1])))
-                continue;
-            assert(count < MOST);
-            tests[count++] = (struct CMUnitTest){.name = c->name, .test_func = test_operation, .initial_state = c};
-        }
-    return _cmocka_run_group_tests("operations", tests, count, open_context, close_context);
+    for (size_t i = 0; i < check_count; i++)
+        tests[i] =
+            (struct CMUnitTest){.name = checks[i].name, .test_func = test_operation, .initial_state = &checks[i]};
+    return _cmocka_run_group_tests("operations", tests, check_count, open_context, close_context);
 }
