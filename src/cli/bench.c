@@ -72,6 +72,7 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
         {"json", NULL, "print one JSON object", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"trace", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.trace}},
         {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},
         {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
         {"no-command-buffer",
          NULL,

@@ -1,71 +1,241 @@
-/* clenet devices: what --device may name, and what matters for training. */
+/* clenet devices: what --device may name, and what matters for training; in full: what OpenCL says of each, and which
+ * file gave which tuning value. The full text is the JSON object, written for people. */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/device.h"
-#include "host/profile.h"
 #include "host/select.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/engine/tuning.h"
 
-/* Name of the profile that matches, into `text`; a broken profile is reported and shown as such. */
-static void find_profile(char *text, size_t bytes, const struct ocl_device *device, const char *file) {
-    if (!device->available) {
-        snprintf(text, bytes, "(not usable)");
-        return;
+struct devices_options {
+    const char *profile_file;
+    bool verbose, json;
+};
+
+static json_t *text_or_null(const char *text) {
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *describe_values(const struct ocl_profile *profile, const struct cln_tuning *tuning) {
+    json_t *values = json_object();
+    for (size_t i = 0; i < cln_tuning_key_count; i++) {
+        const char *key = cln_tuning_keys[i].name;
+        json_object_set_new(values, key,
+                            json_pack("{s:I, s:I, s:s}", "profile", (json_int_t)ocl_profile_value(profile, key), "used",
+                                      (json_int_t)cln_tuning_value(tuning, key), "from",
+                                      ocl_profile_origin(profile, key)));
     }
-    const struct ocl_profile_params params = {.keys = cln_tuning_keys, .key_count = cln_tuning_key_count, .file = file};
+    return values;
+}
+
+static json_t *describe_quirks(const struct ocl_profile *profile) {
+    json_t *all = json_array();
+    size_t count = 0;
+    const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &count);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:s}", "operation", cln_operations[quirks[i].operation],
+                                             "reason", quirks[i].reason, "link", text_or_null(quirks[i].link), "from",
+                                             quirks[i].origin));
+    return all;
+}
+
+/* Adds the device's profile; a broken one is reported and shown as such. */
+static void describe_profile(json_t *object, const struct ocl_device *device, const char *file) {
     struct ocl_profile *profile = NULL;
-    if (ocl_profile_load(&profile, device, &params) == CLN_OK) {
-        snprintf(text, bytes, "%s", ocl_profile_name(profile));
+    struct cln_tuning tuning;
+    enum cln_status status = cln_tuning_profile(&profile, device, file);
+    if (status == CLN_OK)
+        status = cln_tuning_create(&tuning, profile, device);
+    if (status == CLN_OK) {
+        json_object_set_new(object, "profile", json_string(ocl_profile_name(profile)));
+        json_object_set_new(object, "measured", text_or_null(ocl_profile_measured(profile)));
+        json_object_set_new(object, "note", text_or_null(ocl_profile_note(profile)));
+        json_object_set_new(object, "values", describe_values(profile, &tuning));
+        json_object_set_new(object, "quirks", describe_quirks(profile));
     } else {
         cln_report_error("%s", cln_error_message());
-        snprintf(text, bytes, "(broken)");
+        json_object_set_new(object, "profile", json_null());
     }
     ocl_profile_destroy(&profile);
 }
 
-static void print_device(const struct ocl_device *device, bool chosen, const char *profile_file) {
-    char number[24], version[24], memory[32], profile[64];
-    snprintf(number, sizeof number, "%u:%u%s", device->platform_index, device->device_index, chosen ? " *" : "");
-    snprintf(version, sizeof version, "%u.%u", device->opencl_major, device->opencl_minor);
-    snprintf(memory, sizeof memory, "%.1f GiB", (double)device->global_memory_bytes / (1024.0 * 1024.0 * 1024.0));
-    find_profile(profile, sizeof profile, device, profile_file);
-    printf("%-6s %-40s %-28s %-11s %10s %5u  %-6s  %s\n", number, device->name, device->platform,
-           ocl_device_type_name(device->type), memory, device->compute_units, version, profile);
+static json_t *describe(const struct ocl_device *d, bool used, const char *profile_file) {
+    char number[24];
+    snprintf(number, sizeof number, "%u:%u", d->platform_index, d->device_index);
+    const struct {
+        const char *key;
+        json_t *value;
+    } facts[] = {
+        {"device", json_string(number)},
+        {"used", json_boolean(used)},
+        {"name", json_string(d->name)},
+        {"vendor", json_string(d->vendor)},
+        {"type", json_string(ocl_device_type_name(d->type))},
+        {"platform", json_string(d->platform)},
+        {"platform_version", json_string(d->platform_version)},
+        {"device_version", json_string(d->device_version)},
+        {"driver_version", json_string(d->driver_version)},
+        {"available", json_boolean(d->available)},
+        {"compute_units", json_integer(d->compute_units)},
+        {"clock_mhz", json_integer(d->clock_mhz)},
+        {"native_float_vector", json_integer(d->native_float_vector)},
+        {"max_work_group_size", json_integer((json_int_t)d->max_work_group_size)},
+        {"max_work_item_sizes",
+         json_pack("[I, I, I]", (json_int_t)d->max_work_item_sizes[0], (json_int_t)d->max_work_item_sizes[1],
+                   (json_int_t)d->max_work_item_sizes[2])},
+        {"global_memory_bytes", json_integer((json_int_t)d->global_memory_bytes)},
+        {"max_alloc_bytes", json_integer((json_int_t)d->max_alloc_bytes)},
+        {"cache_bytes", json_integer((json_int_t)d->cache_bytes)},
+        {"local_memory_bytes", json_integer((json_int_t)d->local_memory_bytes)},
+        {"constant_buffer_bytes", json_integer((json_int_t)d->constant_buffer_bytes)},
+        {"unified_memory", json_boolean(d->unified_memory)},
+        {"cl_khr_fp64", json_boolean(d->has_fp64)},
+        {"cl_khr_command_buffer", json_boolean(d->has_command_buffer)},
+        {"simultaneous_command_buffers", json_boolean(d->simultaneous_command_buffers)},
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        json_object_set_new(object, facts[i].key, facts[i].value);
+    if (d->available)
+        describe_profile(object, d, profile_file);
+    return object;
 }
 
-static enum cln_status list_devices(const char *profile_file) {
+static const char *text_of(const json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
+static long long number_of(const json_t *object, const char *key) {
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void print_row(const json_t *object) {
+    char number[24], version[24] = "", memory[32], profile[96];
+    const char *name = text_of(object, "profile");
+    const bool available = json_is_true(json_object_get(object, "available"));
+    snprintf(number, sizeof number, "%s%s", text_of(object, "device"),
+             json_is_true(json_object_get(object, "used")) ? " *" : "");
+    sscanf(text_of(object, "device_version"), "OpenCL %23s", version);
+    snprintf(memory, sizeof memory, "%.1f GiB",
+             (double)number_of(object, "global_memory_bytes") / (1024.0 * 1024.0 * 1024.0));
+    snprintf(profile, sizeof profile, "%s%s",
+             !available ? "(not usable)"
+             : name     ? name
+                        : "(broken)",
+             name && !text_of(object, "measured") ? " (not measured)" : "");
+    printf("%-6s %-40s %-28s %-11s %10s %5lld  %-6s  %s\n", number, text_of(object, "name"),
+           text_of(object, "platform"), text_of(object, "type"), memory, number_of(object, "compute_units"), version,
+           profile);
+}
+
+static void print_number(const char *key, json_int_t number) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    const char *suffix = strrchr(key, '_');
+    double value = (double)number;
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
+        value /= 1024;
+    if (suffix && strcmp(suffix, "_bytes") == 0)
+        printf("%.6g %s", value, units[unit]);
+    else
+        printf("%lld", (long long)number);
+}
+
+static void print_fact(const char *key, const json_t *value) {
+    printf("  %-30s ", key);
+    if (json_is_integer(value))
+        print_number(key, json_integer_value(value));
+    else if (json_is_array(value))
+        for (size_t i = 0; i < json_array_size(value); i++)
+            printf("%s%lld", i ? " × " : "", (long long)json_integer_value(json_array_get(value, i)));
+    else if (json_is_boolean(value))
+        printf("%s", json_is_true(value) ? "yes" : "no");
+    else if (json_is_string(value))
+        printf("%s", json_string_value(value));
+    else
+        printf("%s", strcmp(key, "measured") == 0 ? "not measured" : "-");
+    printf("\n");
+}
+
+static void print_full(const json_t *object) {
+    const char *key;
+    json_t *value, *quirk;
+    size_t i;
+    json_object_foreach((json_t *)object, key, value) if (strcmp(key, "values") != 0 && strcmp(key, "quirks") != 0)
+        print_fact(key, value);
+    printf("\n  %-18s %10s %10s  %s\n", "value", "profile", "used", "from");
+    json_object_foreach(json_object_get(object, "values"), key, value)
+        printf("  %-18s %10lld %10lld  %s\n", key, number_of(value, "profile"), number_of(value, "used"),
+               text_of(value, "from"));
+    json_array_foreach(json_object_get(object, "quirks"), i, quirk) {
+        const char *link = text_of(quirk, "link");
+        printf("\n  %s runs in its safe variant: %s%s%s\n  %s\n", text_of(quirk, "operation"), text_of(quirk, "reason"),
+               link ? ", " : "", link ? link : "", text_of(quirk, "from"));
+    }
+    printf("\n");
+}
+
+static void print(const json_t *list, const struct devices_options *o) {
+    size_t i;
+    json_t *device;
+    if (o->json) {
+        json_dumpf(list, stdout, JSON_INDENT(2));
+        printf("\n");
+        return;
+    }
+    if (!o->verbose)
+        printf("%-6s %-40s %-28s %-11s %10s %5s  %-6s  %s\n", "device", "name", "platform", "type", "memory", "units",
+               "OpenCL", "profile");
+    json_array_foreach(list, i, device) {
+        if (o->verbose)
+            print_full(device);
+        else
+            print_row(device);
+    }
+}
+
+static enum cln_status list_devices(const struct devices_options *o) {
     struct ocl_device *devices = NULL;
     size_t count = 0, chosen = 0;
     enum cln_status status = ocl_devices_list(&devices, &count);
-    if (status == CLN_OK) {
-        /* Listing must work where $CLENET_DEVICE fits nothing: then no line is marked, and it is told why. */
-        enum cln_status selected = ocl_device_select(&chosen, devices, count, getenv("CLENET_DEVICE"));
-        printf("%-6s %-40s %-28s %-11s %10s %5s  %-6s  %s\n", "device", "name", "platform", "type", "memory", "units",
-               "OpenCL", "profile");
-        for (size_t i = 0; i < count; i++)
-            print_device(&devices[i], selected == CLN_OK && i == chosen, profile_file);
-        if (selected == CLN_OK)
-            printf("\n* is used unless --device says otherwise.\n");
-        else
-            cln_report_error("%s", cln_error_message());
-    }
+    if (status != CLN_OK)
+        return status;
+    /* Listing must work where $CLENET_DEVICE fits nothing: then none is marked, and it is told why, at the end. */
+    const enum cln_status selected = ocl_device_select(&chosen, devices, count, getenv("CLENET_DEVICE"));
+    char *problem = selected != CLN_OK ? strdup(cln_error_message()) : NULL;
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, describe(&devices[i], selected == CLN_OK && i == chosen, o->profile_file));
+    print(list, o);
+    if (problem)
+        cln_report_error("%s", problem);
+    else if (!o->json && !o->verbose)
+        printf("\n* is used unless --device says otherwise.\n");
+    json_decref(list);
+    free(problem);
     free(devices);
-    return status;
+    return CLN_OK;
 }
 
 int cln_command_devices(const struct cln_command *command, int argc, const char **argv) {
-    const char *profile_file = NULL;
+    struct devices_options o = {0};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"profile-file", "FILE", "tuning values that win over all others", CLN_OPTION_TEXT, {.text = &profile_file}},
+        {"verbose",
+         NULL,
+         "all that OpenCL says, and which file gave which tuning value",
+         CLN_OPTION_FLAG,
+         {.flag = &o.verbose}},
+        {"json", NULL, "the same as one JSON array", CLN_OPTION_FLAG, {.flag = &o.json}},
+        {"profile-file", "FILE", "tuning values that win over all others", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = cln_report_failure(list_devices(profile_file));
+        exit_status = cln_report_failure(list_devices(&o));
     cln_options_release(options);
     return exit_status;
 }

@@ -125,6 +125,7 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
         {"confusion", NULL, "print how often which class is taken for which", CLN_OPTION_FLAG, {.flag = &o.confusion}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
         {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},
         {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
         {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {"no-command-buffer", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},

@@ -92,6 +92,9 @@ static bool assign(struct cln_option *option, char *text) {
     case CLN_OPTION_FLAG:
         *option->flag = true;
         break;
+    case CLN_OPTION_PRESET:
+        *option->text = option->preset;
+        break;
     case CLN_OPTION_TEXT:
     case CLN_OPTION_OPERAND:
         keep_text(option, text);
@@ -185,9 +188,8 @@ static size_t fill_popt(struct poptOption *rows, const struct cln_option *option
     for (; options[place].name != NULL && place + 2 < MAX_OPTIONS; place++) {
         const struct cln_option *o = &options[place];
         if (o->kind != CLN_OPTION_OPERAND)
-            rows[used++] = (struct poptOption){.longName = o->name,
-                                               .argInfo = o->kind == CLN_OPTION_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
-                                               .val = (int)place + 1};
+            rows[used++] = (struct poptOption){
+                .longName = o->name, .argInfo = o->argument ? POPT_ARG_STRING : POPT_ARG_NONE, .val = (int)place + 1};
     }
     rows[used++] = (struct poptOption){.longName = "help", .shortName = 'h', .val = (int)place + 1};
     rows[used] = (struct poptOption)POPT_TABLEEND;

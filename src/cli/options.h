@@ -12,6 +12,7 @@
 enum cln_option_kind {
     CLN_OPTION_FLAG,    /* sets *flag */
     CLN_OPTION_TEXT,    /* sets *text */
+    CLN_OPTION_PRESET,  /* sets *text, that of another row, to `preset` */
     CLN_OPTION_INT,     /* sets *integer */
     CLN_OPTION_NATURAL, /* sets *natural */
     CLN_OPTION_REAL,    /* sets *real */
@@ -33,7 +34,8 @@ struct cln_option {
     };
     double min, max;            /* inclusive range of a number */
     const char *const *choices; /* NULL-terminated */
-    char *owned;                /* memory of *text; kept by the parser */
+    const char *preset;
+    char *owned; /* memory of *text; kept by the parser */
 };
 
 /* Reads argv[1 …] into a table that ends with a row without a name. True where the command should go on;
