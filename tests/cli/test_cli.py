@@ -63,7 +63,7 @@ class Usage(Case):
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
         for option in ("network data device epochs batch-size optimizer lr momentum weight-decay seed standardize "
-                       "resize running-variance save log timings trace max-steps quiet offline profile-file kernels "
+                       "resize running-variance save log timings trace max-steps quiet offline profile-file safe kernels "
                        "no-cache no-command-buffer").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")
         for default in ("bn-lenet", "fashion-mnist", "5", "256", "0.001", "adam", "unbiased"):
@@ -154,6 +154,50 @@ class Listings(Case):
         for row in rows:
             self.assertRegex(row, r"^\d+:\d+ .+ (GPU|CPU|accelerator|other) +\d+\.\d GiB +\d+ +\d\.\d +\S")
 
+    def test_devices_says_what_was_not_measured(self):
+        rows = self.expect(0, "devices", "--profile-file", "gpu").stdout.splitlines()[1:-2]
+        self.assertTrue(rows)
+        for row in rows:
+            self.assertTrue(row.endswith(" gpu (not measured)"), row)
+
+    def profile(self, text):
+        path = self.folder / "mine.json"
+        path.write_text(text)
+        return str(path)
+
+    def test_devices_in_full(self):
+        path = self.profile('{"name": "mine", "match": null, "note": "for a test", "values": {\n'
+                            '"vector": 0,\n"groups": 7}, "quirks": [\n'
+                            '{"operation": "linear", "reason": "is wrong", "link": "https://example.org/1"},\n'
+                            '{"operation": "adam", "driver": {"below": "0.0.1"}, "reason": "was wrong once"}]}')
+        text = self.expect(0, "devices", "--verbose", "--profile-file", path).stdout
+        devices = json.loads(self.expect(0, "devices", "--json", "--profile-file", path).stdout)
+        self.assertEqual(sum(device["used"] for device in devices), 1)
+        for device in devices:
+            for word in (device["name"], device["driver_version"], device["vendor"]):
+                self.assertIn(word, text)
+            self.assertEqual((device["profile"], device["measured"], device["note"]), ("mine", None, "for a test"))
+            self.assertGreater(device["max_work_group_size"], 0)
+            values = device["values"]
+            self.assertEqual(values["groups"], {"profile": 7, "used": 7, "from": f"{path}:3"})
+            self.assertEqual((values["vector"]["profile"], values["vector"]["from"]), (0, f"{path}:2"))
+            self.assertIn(values["vector"]["used"], (1, 2, 4, 8, 16))
+            self.assertRegex(values["linear_gemm"]["from"], r"^(built-in|.*devices/\w+\.json:\d+)$")
+            self.assertEqual(device["quirks"], [{"operation": "linear", "reason": "is wrong",
+                                                 "link": "https://example.org/1", "from": f"{path}:4"}])
+        self.assertEqual(text.count("\n  profile                        mine\n"), len(devices))
+        self.assertRegex(text, r"(?m)^  measured +not measured$")
+        self.assertRegex(text, rf"(?m)^  groups +7 +7  {re.escape(path)}:3$")
+        self.assertIn(f"linear runs in its safe variant: is wrong, https://example.org/1\n  {path}:4", text)
+
+    def test_devices_where_a_profile_is_broken(self):
+        path = self.profile('{"name": "mine", "match": null, "values": {\n"vector": 99}}')
+        result = self.expect(0, "devices", "--profile-file", path)
+        self.assertRegex(result.stdout, r"(?m) \(broken\)$")
+        self.assertIn(f"{path}:2: vector: has to be an integer from 0 to 16", result.stderr)
+        self.assertIn(None, [d["profile"] for d in json.loads(
+            self.expect(0, "devices", "--json", "--profile-file", path).stdout)])
+
     def test_devices_where_the_variable_fits_none(self):
         result = self.expect(0, "devices", CLENET_DEVICE="no-such-device")
         self.assertRegex(result.stdout, r"(?m)^\d+:\d+ ")
@@ -169,6 +213,19 @@ class Training(Case):
             self.assertRegex(line, "^" + EPOCH.format(number) + "$")
         self.assertNotRegex(result.stderr, "[\r\033]")
         self.assertRegex(result.stderr, "bn-lenet, 44878 parameters; .*120 training and 20 test images")
+
+    def test_safe_and_quirks(self):
+        path = self.folder / "quirk.json"
+        path.write_text('{"name": "quirky", "match": {}, "values": {}, "quirks": [\n'
+                        '{"operation": "copy", "reason": "is wrong"}]}')
+        result = self.expect(0, "train", *SMALL, "--max-steps", "1", "--profile-file", str(path))
+        self.assertIn(f"copy runs in its safe variant: is wrong ({path}:2)\n", result.stderr)
+        self.assertIn("profile quirky", result.stderr)
+        log = self.folder / "log"
+        result = self.expect(0, "train", *SMALL, "--max-steps", "1", "--safe", "--log", str(log))
+        self.assertIn("profile safe", result.stderr)
+        options = json.loads(log.read_text().splitlines()[0])["options"]
+        self.assertEqual((options["safe"], options["profile-file"]), (True, "safe"))
 
     def test_quiet_prints_nothing(self):
         result = self.expect(0, "train", *SMALL, "--epochs", "1", "--quiet")

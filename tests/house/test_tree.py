@@ -97,6 +97,17 @@ class Tree(unittest.TestCase):
         self.assertNotEqual(findings(["src/cli"], PRINTING), [], "the pattern finds what it is for")
         self.assertEqual(findings(set(MAY_INCLUDE) - {"src/cli", "examples"}, PRINTING), [])
 
+    def test_profiles_schema_is_documented(self):
+        tuning = (ROOT / "src/engine/tuning.c").read_text(encoding="utf-8")
+        readme = (ROOT / "devices/README.md").read_text(encoding="utf-8")
+        values = re.search(r"cln_tuning_keys\[\] = \{(.*?)\n\};", tuning, re.DOTALL).group(1)
+        operations = re.search(r"cln_operations\[\] = \{(.*?)\};", tuning, re.DOTALL).group(1)
+        keys, names = re.findall(r'^ *\{"(\w+)"', values, re.MULTILINE), re.findall(r'"(\w+)"', operations)
+        self.assertTrue(keys)
+        self.assertEqual(set(names), {path.stem for path in sources("kernels", ".cl")} - {"peak"})
+        self.assertEqual([key for key in keys if f"| `{key}` | " not in readme], [])
+        self.assertEqual([name for name in names if f"`{name}`" not in readme], [])
+
     def test_comments_and_strings_are_not_code(self):
         self.assertTrue(OPENCL_NAME.search("cl_mem x;"))
         self.assertTrue(OPENCL_NAME.search("#include <CL/cl.h>"))
