@@ -1,5 +1,6 @@
 /* clenet devices: what --device may name, and what matters for training; in full: what OpenCL says of each, and which
  * file gave which tuning value. The full text is the JSON object, written for people. */
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,22 @@ struct devices_options {
     bool verbose, json;
 };
 
-static json_t *text_or_null(const char *text) {
-    return text ? json_string(text) : json_null();
+/* A driver's own words need not be UTF-8, of which alone JSON is made: what is not plain becomes a question mark then.
+ */
+static json_t *text(const char *words) {
+    json_t *string = json_string(words);
+    char plain[256];
+    if (string)
+        return string;
+    snprintf(plain, sizeof plain, "%s", words);
+    for (char *c = plain; *c; c++)
+        if (!isascii((unsigned char)*c))
+            *c = '?';
+    return json_string(plain);
+}
+
+static json_t *text_or_null(const char *words) {
+    return words ? text(words) : json_null();
 }
 
 static json_t *describe_values(const struct ocl_profile *profile, const struct cln_tuning *tuning) {
@@ -73,13 +88,13 @@ static json_t *describe(const struct ocl_device *d, bool used, const char *profi
     } facts[] = {
         {"device", json_string(number)},
         {"used", json_boolean(used)},
-        {"name", json_string(d->name)},
-        {"vendor", json_string(d->vendor)},
+        {"name", text(d->name)},
+        {"vendor", text(d->vendor)},
         {"type", json_string(ocl_device_type_name(d->type))},
-        {"platform", json_string(d->platform)},
-        {"platform_version", json_string(d->platform_version)},
-        {"device_version", json_string(d->device_version)},
-        {"driver_version", json_string(d->driver_version)},
+        {"platform", text(d->platform)},
+        {"platform_version", text(d->platform_version)},
+        {"device_version", text(d->device_version)},
+        {"driver_version", text(d->driver_version)},
         {"available", json_boolean(d->available)},
         {"compute_units", json_integer(d->compute_units)},
         {"clock_mhz", json_integer(d->clock_mhz)},
@@ -167,7 +182,8 @@ static void print_full(const json_t *object) {
     size_t i;
     json_object_foreach((json_t *)object, key, value) if (strcmp(key, "values") != 0 && strcmp(key, "quirks") != 0)
         print_fact(key, value);
-    printf("\n  %-18s %10s %10s  %s\n", "value", "profile", "used", "from");
+    if (json_object_get(object, "values"))
+        printf("\n  %-18s %10s %10s  %s\n", "value", "profile", "used", "from");
     json_object_foreach(json_object_get(object, "values"), key, value)
         printf("  %-18s %10lld %10lld  %s\n", key, number_of(value, "profile"), number_of(value, "used"),
                text_of(value, "from"));

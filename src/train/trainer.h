@@ -88,7 +88,8 @@ CLN_API bool cln_trainer_builds(void);
  * drivers compile to the end only then. `data` is not looked at. */
 CLN_API enum cln_status cln_trainer_build(const struct cln_trainer_params *params) CLN_MUST_CHECK;
 
-/* One line for people: device, platform and profile. Lives as long as the trainer. */
+/* One line for people: device, platform and profile, and operations in their safe variants. Lives as long as the
+ * trainer. */
 CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
 
 /* Trains one epoch and evaluates. CLN_NUMERIC names epoch, step and stage where a value became non-finite. */

@@ -49,9 +49,22 @@ static bool replays(const struct cln_trainer *t) {
     return t->params.replay == CLN_REPLAY_PROFILE ? t->tuning.replay : t->params.replay == CLN_REPLAY_ON;
 }
 
-static void tell_quirks(const struct ocl_profile *profile) {
+/* For people: what it runs on, and which operations in their safe variant. */
+static void describe_device(struct cln_trainer *t, const struct ocl_device *device) {
+    int length = snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device->name, device->platform,
+                          ocl_profile_name(t->profile));
+    const char *before = "; safe: ";
+    for (size_t i = 0; i < cln_operation_count && length < (int)sizeof t->device; i++)
+        if (t->tuning.safe & 1u << i) {
+            length +=
+                snprintf(t->device + length, sizeof t->device - (size_t)length, "%s%s", before, cln_operations[i]);
+            before = ", ";
+        }
+}
+
+static void tell_quirks(const struct cln_trainer *t) {
     size_t count = 0;
-    const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &count);
+    const struct ocl_profile_quirk *quirks = ocl_profile_quirks(t->profile, &count);
     for (size_t i = 0; i < count; i++)
         cln_log(CLN_LOG_INFO, "%s runs in its safe variant: %s (%s)", cln_operations[quirks[i].operation],
                 quirks[i].reason, quirks[i].origin);
@@ -83,10 +96,9 @@ static enum cln_status open_device(struct cln_trainer *t) {
                                     });
     free(cache);
     if (status == CLN_OK)
-        snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device.name, device.platform,
-                 ocl_profile_name(t->profile));
+        describe_device(t, &device);
     if (status == CLN_OK && !t->builder)
-        tell_quirks(t->profile);
+        tell_quirks(t);
     return status;
 }
 

@@ -220,7 +220,7 @@ class Training(Case):
                         '{"operation": "copy", "reason": "is wrong"}]}')
         result = self.expect(0, "train", *SMALL, "--max-steps", "1", "--profile-file", str(path))
         self.assertIn(f"copy runs in its safe variant: is wrong ({path}:2)\n", result.stderr)
-        self.assertIn("profile quirky", result.stderr)
+        self.assertRegex(result.stderr, r"(?m), profile quirky; safe: copy$")
         log = self.folder / "log"
         result = self.expect(0, "train", *SMALL, "--max-steps", "1", "--safe", "--log", str(log))
         self.assertIn("profile safe", result.stderr)
