@@ -26,7 +26,7 @@ struct train_options {
     int epochs, batch_size, resize, optimizer, variance;
     uint64_t seed, max_steps;
     double lr, momentum, weight_decay;
-    bool standardize, timings, quiet, offline, no_cache, no_command_buffer;
+    bool standardize, timings, quiet, offline, no_guard, no_cache, no_command_buffer;
 };
 
 /* What a run needs while it lasts. */
@@ -97,6 +97,7 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .device = o->device,
         .profile_file = o->profile_file,
         .kernel_folder = o->kernels,
+        .no_guard = o->no_guard,
         .no_cache = o->no_cache,
         .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
         .builder = cln_self_command(),
@@ -292,6 +293,7 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          {.text = &o.profile_file},
          .preset = "safe"},
         {"kernels", "FOLDER", "read kernels from here, not the built-in ones", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"no-guard", NULL, "train without checking the device first", CLN_OPTION_FLAG, {.flag = &o.no_guard}},
         {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {"no-command-buffer", NULL, "launch one by one", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
         {0},

@@ -131,7 +131,7 @@ static bool can_spread(const struct cln_plan *plan, const struct cln_conv2d *g, 
     const int windows = cln_ceil_div(pool->kernel_h, pool->stride_h) * cln_ceil_div(pool->kernel_w, pool->stride_w);
     const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
     const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
-    return g->in.channels == 1 && plan->tuning.lanes == plan->tuning.vector &&
+    return g->in.channels == 1 && cln_plan_vector(plan, "conv2d") == plan->tuning.lanes &&
            t.weight_channels * g->out.width <= MOST_VECTORS && rows * (t.weight_row + row) <= plan->tuning.iterations;
 }
 

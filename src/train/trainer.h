@@ -38,6 +38,7 @@ struct cln_trainer_params {
     const char *device;                /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
     const char *profile_file;          /* NULL: what matches the device */
     const char *kernel_folder;         /* NULL: embedded kernels */
+    bool no_guard;                     /* train without the check that comes before the first time (docs/porting.md) */
     bool no_cache;                     /* build every kernel, and keep none on disk for the next start */
     enum cln_replay replay;            /* 0: as the device's profile says */
     /* A command line that starts this program anew, path first and NULL last; NULL: kernels are built in this process.

@@ -11,6 +11,7 @@
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
 #include "src/train/builders.h"
+#include "src/train/guard.h"
 #include "src/train/trainer_private.h"
 
 /* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
@@ -70,6 +71,12 @@ static void tell_quirks(const struct cln_trainer *t) {
                 quirks[i].reason, quirks[i].origin);
 }
 
+/* A batch norm of a single sample magnifies rounding beyond what the guard can tell from mistakes. */
+static bool is_guarded(const struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    return !p->no_guard && !p->evaluate_only && !t->builder && p->batch_size > 1;
+}
+
 static enum cln_status open_device(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     struct ocl_device device;
@@ -94,11 +101,13 @@ static enum cln_status open_device(struct cln_trainer *t) {
                                         .builds = t->builder ? builds : NULL,
                                         .building_user = t,
                                     });
+    if (status == CLN_OK && !t->builder)
+        tell_quirks(t);
+    if (status == CLN_OK && is_guarded(t))
+        status = cln_guard(t, cache);
     free(cache);
     if (status == CLN_OK)
         describe_device(t, &device);
-    if (status == CLN_OK && !t->builder)
-        tell_quirks(t);
     return status;
 }
 
