@@ -36,7 +36,7 @@ static int end(void **state) {
 
 static struct cln_trainer_params params_of(int batch_size) {
     return (struct cln_trainer_params){
-        .network = network, .data = data, .batch_size = batch_size, .seed = 3, .no_cache = true};
+        .network = network, .data = data, .batch_size = batch_size, .seed = 3, .no_guard = true, .no_cache = true};
 }
 
 static struct cln_trainer *trainer_of(const struct cln_trainer_params *params) {

@@ -1,0 +1,149 @@
+/* The start-up guard: a device that computes rightly is checked once, one that does not is told of and got around, or
+ * not trained on. CLN_KERNELS is the folder of kernels; broken copies of it stand in for broken drivers. */
+#include <stdio.h>
+
+#include "host/log.h"
+#include "src/train/trainer_private.h"
+#include "tests/data/temporary.h"
+#include "tests/engine/support.h"
+
+static const char tiny_text[] =
+    "{\"name\": \"tiny\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
+    "{\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 3}, {\"type\": \"BatchNorm2d\"}, {\"type\": "
+    "\"ReLU\"}, "
+    "{\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
+
+static struct cln_network *network;
+static struct cln_dataset *data;
+static char warnings[4096], profile[512], kernels[512];
+
+static void on_log(void *user, enum cln_log_level level, const char *message) {
+    (void)user;
+    if (level == CLN_LOG_WARNING)
+        snprintf(warnings + strlen(warnings), sizeof warnings - strlen(warnings), "%s\n", message);
+}
+
+static void write_file(const char *path, const char *text) {
+    FILE *stream = fopen(path, "w");
+    assert_non_null(stream);
+    fputs(text, stream);
+    assert_int_equal(fclose(stream), 0);
+}
+
+static int begin(void **state) {
+    assert_ok(cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL));
+    assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
+    const int failed = temporary_create(state);
+    setenv("CLENET_CACHE_DIR", temporary_path("cache"), 1);
+    snprintf(profile, sizeof profile, "%s", temporary_path("groups.json"));
+    write_file(profile, "{\"name\": \"groups\", \"match\": null, \"values\": {\"vector\": 1, \"lanes\": 8}}");
+    snprintf(kernels, sizeof kernels, "%s", temporary_path("kernels"));
+    cln_log_set_handler(on_log, NULL);
+    return failed;
+}
+
+static int end(void **state) {
+    cln_log_set_handler(NULL, NULL);
+    cln_network_destroy(&network);
+    cln_dataset_destroy(&data);
+    return temporary_remove(state);
+}
+
+/* A copy of the kernels in which `file` has `to` in the place of `from`. */
+static void break_kernels(const char *file, const char *from, const char *to) {
+    char command[2048];
+    snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", kernels, CLN_KERNELS, kernels);
+    assert_int_equal(system(command), 0);
+    char path[1024], text[1 << 16];
+    snprintf(path, sizeof path, "%s/%s", kernels, file);
+    FILE *stream = fopen(path, "r");
+    assert_non_null(stream);
+    const size_t bytes = fread(text, 1, sizeof text - 1, stream);
+    fclose(stream);
+    text[bytes] = '\0';
+    char *at = strstr(text, from);
+    assert_non_null(at);
+    stream = fopen(path, "w");
+    assert_non_null(stream);
+    fprintf(stream, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    assert_int_equal(fclose(stream), 0);
+}
+
+static enum cln_status create(struct cln_trainer **out, const char *kernel_folder, bool no_guard) {
+    warnings[0] = '\0';
+    return cln_trainer_create(out, &(struct cln_trainer_params){.network = network,
+                                                                .data = data,
+                                                                .batch_size = 16,
+                                                                .profile_file = profile,
+                                                                .kernel_folder = kernel_folder,
+                                                                .no_guard = no_guard});
+}
+
+/* OpenCL calls that it takes to create a trainer, whose epoch is right. */
+static size_t calls_of(bool no_guard) {
+    struct cln_trainer *trainer = NULL;
+    struct cln_epoch epoch;
+    ocl_fault_set(0, 0);
+    assert_ok(create(&trainer, NULL, no_guard));
+    const size_t calls = ocl_fault_calls();
+    assert_string_equal(warnings, "");
+    assert_ok(cln_trainer_epoch(trainer, &epoch));
+    assert_null(strstr(cln_trainer_device(trainer), "safe:"));
+    cln_trainer_destroy(&trainer);
+    return calls;
+}
+
+static void test_checked_once(void **state) {
+    (void)state;
+    calls_of(true); /* kernels are built and kept */
+    const size_t without = calls_of(true), first = calls_of(false), again = calls_of(false);
+    print_message("%zu OpenCL calls without a guard, %zu the first time, %zu then\n", without, first, again);
+    assert_true(first > without + 50);
+    assert_true(again <= without);
+}
+
+static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    struct cln_epoch epoch;
+    break_kernels("adam.cl", "parameters + at);", "parameters + at) + (get_local_size(0) > 1 ? 0.5f : 0.0f);");
+    assert_ok(create(&trainer, kernels, false));
+    assert_non_null(strstr(warnings, "adam is wrong on this device, and runs in its safe variant: adam, "));
+    assert_null(strstr(warnings, "conv2d is wrong"));
+    assert_non_null(strstr(cln_trainer_device(trainer), "; safe: adam"));
+    assert_ok(cln_trainer_epoch(trainer, &epoch));
+    cln_trainer_destroy(&trainer);
+}
+
+static void test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    break_kernels("adam.cl", "parameters + at);", "parameters + at) + 0.5f;");
+    assert_int_equal(create(&trainer, kernels, false), CLN_DEVICE);
+    assert_null(trainer);
+    assert_non_null(strstr(cln_error_message(), "updated parameter"));
+    assert_non_null(strstr(cln_error_message(), "clenet check"));
+    assert_ok(create(&trainer, kernels, true));
+    cln_trainer_destroy(&trainer);
+}
+
+static void test_a_kernel_that_is_not_built_in_groups_is_got_around(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    break_kernels("activate.cl", "#include \"pool.clh\"\n",
+                  "#include \"pool.clh\"\n#if GROUP > 1\n#error no local memory\n#endif\n");
+    assert_ok(create(&trainer, kernels, false));
+    assert_non_null(strstr(warnings, "activate is wrong on this device"));
+    assert_non_null(strstr(cln_trainer_device(trainer), "activate"));
+    cln_trainer_destroy(&trainer);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_checked_once, nothing_alive),
+        cmocka_unit_test_teardown(test_an_operation_that_is_wrong_in_groups_is_got_around, nothing_alive),
+        cmocka_unit_test_teardown(test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on, nothing_alive),
+        cmocka_unit_test_teardown(test_a_kernel_that_is_not_built_in_groups_is_got_around, nothing_alive),
+    };
+    return cmocka_run_group_tests_name("guard", tests, begin, end);
+}
