@@ -1,4 +1,4 @@
-/* Helpers: started with posix_spawn, as drivers have threads that would not survive a fork. */
+/* Helpers: how they share out work, and how they are waited for. */
 #include "host/helpers.h"
 
 #include <errno.h>
@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +15,7 @@
 #include <unistd.h>
 
 #include "host/clock.h"
-
-extern char **environ;
+#include "host/process.h"
 
 /* More pieces than any network has programs, fewer bytes than any pipe holds. A piece beyond them is nobody's. */
 enum { PIECES = 512 };
@@ -48,94 +46,27 @@ static enum cln_status fill_pipe(int *reader, int *writer) {
     return cln_fail(CLN_IO, "a pipe to helpers does not take %zu bytes", sizeof pieces);
 }
 
-/* Signals as a new program expects them, whatever this one does with them; a group of its own, so that it can be ended
- * with the linkers and the like that it started. */
-static int set_attributes(posix_spawnattr_t *attributes) {
-    sigset_t none, usual;
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD, SIGALRM};
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        sigaddset(&usual, signals[i]);
-    int error = posix_spawnattr_setsigmask(attributes, &none);
-    if (!error)
-        error = posix_spawnattr_setsigdefault(attributes, &usual);
-    if (!error)
-        error = posix_spawnattr_setpgroup(attributes, 0);
-    if (!error)
-        error = posix_spawnattr_setflags(attributes,
-                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    return error;
-}
-
-static int set_files(posix_spawn_file_actions_t *files, int input) {
-    int error = posix_spawn_file_actions_adddup2(files, input, STDIN_FILENO);
-    for (int output = STDOUT_FILENO; !error && output <= STDERR_FILENO; output++)
-        error = posix_spawn_file_actions_addopen(files, output, "/dev/null", O_WRONLY, 0);
-    return error;
-}
-
-/* An errno. */
-static int spawn_all(struct cln_helpers *h, const char *const *argv, char **environment, size_t count, int input) {
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t files;
-    int error = posix_spawnattr_init(&attributes);
-    if (error)
-        return error;
-    error = posix_spawn_file_actions_init(&files);
-    if (error) {
-        posix_spawnattr_destroy(&attributes);
-        return error;
-    }
-    error = set_attributes(&attributes);
-    if (!error)
-        error = set_files(&files, input);
-    while (!error && h->count < count) {
-        error = posix_spawn(&h->processes[h->count], argv[0], &files, &attributes, (char *const *)argv, environment);
-        h->count += error == 0;
-    }
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-    return error;
-}
-
-/* The caller's: free() the list alone. */
-static char **extend_environment(const char *variable) {
-    size_t count = 0, used = 0, name = strcspn(variable, "=") + 1;
-    while (environ[count])
-        count++;
-    char **out = malloc((count + 2) * sizeof *out);
-    for (size_t i = 0; out && i < count; i++)
-        if (strncmp(environ[i], variable, name) != 0)
-            out[used++] = environ[i];
-    if (out) {
-        out[used++] = (char *)variable;
-        out[used] = NULL;
-    }
-    return out;
-}
-
 enum cln_status cln_helpers_start(struct cln_helpers **out, const char *const *argv, const char *variable,
                                   size_t count) {
     int input = -1;
     *out = NULL;
     struct cln_helpers *h = calloc(1, sizeof *h + count * sizeof *h->processes);
-    char **environment = extend_environment(variable);
-    enum cln_status status = h && environment ? fill_pipe(&input, &h->pieces)
-                                              : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu helpers", count);
+    enum cln_status status =
+        h ? fill_pipe(&input, &h->pieces) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu helpers", count);
     if (status) {
-        free(environment);
         free(h);
         return status;
     }
-    int error = spawn_all(h, argv, environment, count, input);
+    while (!status && h->count < count) {
+        status = cln_spawn(&h->processes[h->count], argv, variable, input, -1);
+        h->count += status == CLN_OK;
+    }
     close(input);
-    free(environment);
     *out = h;
     if (h->count > 0) /* fewer than wanted do, too */
         return CLN_OK;
     cln_helpers_destroy(out);
-    return cln_fail(CLN_IO, "%s: cannot be started: %s", argv[0], strerror(error));
+    return status;
 }
 
 /* True once it is gone. */

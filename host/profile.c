@@ -186,14 +186,18 @@ enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl
     return status;
 }
 
-enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_device *device,
-                                 const struct ocl_profile_params *params) {
-    char user[4096] = "";
+bool ocl_profile_user_folder(char *out, size_t bytes) {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     if (config && config[0] == '/')
-        snprintf(user, sizeof user, "%s/clenet/devices", config);
-    else if (home && home[0])
-        snprintf(user, sizeof user, "%s/.config/clenet/devices", home);
+        return snprintf(out, bytes, "%s/clenet/devices", config) < (int)bytes;
+    return home && home[0] && snprintf(out, bytes, "%s/.config/clenet/devices", home) < (int)bytes;
+}
+
+enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_device *device,
+                                 const struct ocl_profile_params *params) {
+    char user[4096];
+    if (!ocl_profile_user_folder(user, sizeof user))
+        user[0] = '\0';
     return ocl_profile_load_from(out, device, params,
                                  &(struct ocl_profile_folders){.installed = CLN_DATA_FOLDER "/devices",
                                                                .site = CLN_SITE_FOLDER "/devices",

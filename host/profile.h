@@ -42,6 +42,10 @@ enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_devi
                                  const struct ocl_profile_params *params) CLN_MUST_CHECK;
 void ocl_profile_destroy(struct ocl_profile **profile);
 
+/* The folder of the user's profiles: clenet/devices in $XDG_CONFIG_HOME or ~/.config. It need not exist. False where
+ * there is no home. */
+bool ocl_profile_user_folder(char *out, size_t bytes);
+
 /* Value of a key of the table (asserts that it is one). */
 long ocl_profile_value(const struct ocl_profile *profile, const char *key);
 

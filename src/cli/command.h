@@ -17,6 +17,7 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
 int cln_command_bench(const struct cln_command *command, int argc, const char **argv);
 int cln_command_check(const struct cln_command *command, int argc, const char **argv);
 int cln_command_devices(const struct cln_command *command, int argc, const char **argv);
+int cln_command_tune(const struct cln_command *command, int argc, const char **argv);
 int cln_command_cache(const struct cln_command *command, int argc, const char **argv);
 int cln_command_summary(const struct cln_command *command, int argc, const char **argv);
 

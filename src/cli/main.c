@@ -12,6 +12,7 @@ static const struct cln_command commands[] = {
     {"evaluate", "Report loss and accuracy of a trained model on the test images", cln_command_evaluate},
     {"bench", "Measure training against what the device can do, kernel by kernel", cln_command_bench},
     {"check", "Say what works on this device, operation by operation, and how exactly", cln_command_check},
+    {"tune", "Search for tuning values that train faster on this device", cln_command_tune},
     {"devices", "List the OpenCL devices and what matters for training", cln_command_devices},
     {"summary", "Print a network's layers, shapes, parameters, stages and cost", cln_command_summary},
     {"cache", "Show or clear the built kernels that are kept on disk", cln_command_cache},

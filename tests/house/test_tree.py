@@ -15,7 +15,8 @@ MAY_INCLUDE = {
     "src/check": {"host", "src/model", "src/data", "src/engine", "kernels"},
     "src/train": {"host", "src/model", "src/data", "src/engine", "src/check"},
     "src/bench": {"host", "src/model", "src/data", "src/engine", "src/train"},
-    "src/cli": {"host", "src/model", "src/data", "src/engine", "src/check", "src/train", "src/bench"},
+    "src/tune": {"host", "src/model", "src/data", "src/engine", "src/check"},
+    "src/cli": {"host", "src/model", "src/data", "src/engine", "src/check", "src/train", "src/bench", "src/tune"},
     "src": {"host", "src/model", "src/data", "src/train"},  # clenet.h, the public face
     "examples": set(),  # <clenet.h> alone
 }

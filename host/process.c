@@ -1,0 +1,79 @@
+/* Starting a process: see process.h. */
+#include "host/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int set_attributes(posix_spawnattr_t *attributes) {
+    sigset_t none, usual;
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD, SIGALRM};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaddset(&usual, signals[i]);
+    int error = posix_spawnattr_setsigmask(attributes, &none);
+    if (!error)
+        error = posix_spawnattr_setsigdefault(attributes, &usual);
+    if (!error)
+        error = posix_spawnattr_setpgroup(attributes, 0);
+    if (!error)
+        error = posix_spawnattr_setflags(attributes,
+                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    return error;
+}
+
+static int set_files(posix_spawn_file_actions_t *files, const int descriptors[3]) {
+    int error = 0;
+    for (int i = 0; i < 3 && !error; i++)
+        error = descriptors[i] >= 0
+                    ? posix_spawn_file_actions_adddup2(files, descriptors[i], i)
+                    : posix_spawn_file_actions_addopen(files, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
+    return error;
+}
+
+/* The caller's: free() the list alone. */
+static char **extend_environment(const char *variable) {
+    size_t count = 0, used = 0, name = strcspn(variable, "=") + 1;
+    while (environ[count])
+        count++;
+    char **out = malloc((count + 2) * sizeof *out);
+    for (size_t i = 0; out && i < count; i++)
+        if (strncmp(environ[i], variable, name) != 0)
+            out[used++] = environ[i];
+    if (out) {
+        out[used++] = (char *)variable;
+        out[used] = NULL;
+    }
+    return out;
+}
+
+enum cln_status cln_spawn(pid_t *out, const char *const *argv, const char *variable, int input, int output) {
+    const int descriptors[3] = {input, output, -1};
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t files;
+    char **environment = extend_environment(variable);
+    if (!environment)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for an environment");
+    int error = posix_spawnattr_init(&attributes);
+    if (!error) {
+        error = posix_spawn_file_actions_init(&files);
+        if (!error) {
+            error = set_attributes(&attributes);
+            if (!error)
+                error = set_files(&files, descriptors);
+            if (!error)
+                error = posix_spawn(out, argv[0], &files, &attributes, (char *const *)argv, environment);
+            posix_spawn_file_actions_destroy(&files);
+        }
+        posix_spawnattr_destroy(&attributes);
+    }
+    free(environment);
+    return error ? cln_fail(CLN_IO, "%s: cannot be started: %s", argv[0], strerror(error)) : CLN_OK;
+}

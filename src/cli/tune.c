@@ -1,0 +1,216 @@
+/* clenet tune: a search for tuning values that train faster on this device, and the profile that comes of it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "host/profile.h"
+#include "host/program_cache.h"
+#include "host/select.h"
+#include "src/cli/command.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/cli/self.h"
+#include "src/data/replace.h"
+#include "src/tune/tune.h"
+
+struct tune_options {
+    const char *network, *device, *profile_file, *kernels, *output;
+    int batch_size;
+    double seconds, candidate_seconds;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number) {
+    (void)number;
+    stopped = 1;
+}
+
+/* The first Ctrl-C ends the search with what there is; the second one the program, at once. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static bool is_stopped(void *user) {
+    (void)user;
+    return stopped != 0;
+}
+
+static void on_progress(void *user, const struct cln_tune_progress *p) {
+    const struct tune_options *o = user;
+    char text[320];
+    snprintf(text, sizeof text, "%.0f of %.0f s, %zu candidates, best so far %.2f times as fast: %s", p->seconds,
+             o->seconds, p->tried, p->gain, p->candidate ? p->candidate : "confirming it");
+    cln_report_live(text);
+}
+
+/* "FOLDER/pthread-amd-epyc-portable-computing-language.json": as long as a device has its name, it has one file. */
+static enum cln_status profile_path(char *out, size_t bytes, const struct ocl_device *device) {
+    if (!ocl_profile_user_folder(out, bytes))
+        return cln_fail(CLN_NOT_FOUND, "there is no home for a profile: name a file with --output");
+    for (char *at = out + 1; (at = strchr(at, '/')) != NULL; at++) { /* the folders that lead to it, one by one */
+        *at = '\0';
+        const bool made = mkdir(out, 0755) == 0 || errno == EEXIST;
+        *at = '/';
+        if (!made)
+            return cln_fail(CLN_IO, "%s: a folder on the way cannot be made: %s", out, strerror(errno));
+    }
+    if (mkdir(out, 0755) != 0 && errno != EEXIST)
+        return cln_fail(CLN_IO, "%s: cannot be made: %s", out, strerror(errno));
+    char name[300];
+    snprintf(name, sizeof name, "%s-%s", device->name, device->platform);
+    size_t used = strlen(out);
+    if (used + strlen(name) + 8 > bytes)
+        return cln_fail(CLN_INVALID, "%s: too long a path", out);
+    out[used++] = '/';
+    for (const char *c = name; *c; c++) {
+        const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9');
+        const char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : plain ? *c : '-';
+        if (lower != '-' || out[used - 1] != '-')
+            out[used++] = lower;
+    }
+    memcpy(out + used, ".json", sizeof ".json");
+    return CLN_OK;
+}
+
+static enum cln_status write_profile(const char *path, const char *text) {
+    struct cln_replacement file = {0};
+    enum cln_status status = cln_replace_begin(&file, path);
+    if (status == CLN_OK) {
+        fprintf(file.stream, "%s\n", text);
+        status = cln_replace_commit(&file);
+    }
+    cln_replace_end(&file);
+    return status;
+}
+
+static enum cln_status keep(const struct tune_options *o, const struct ocl_device *device,
+                            const struct cln_network *network, const struct cln_tuned *tuned) {
+    char path[4096], measured[768], date[16] = "";
+    char *text = NULL;
+    const time_t now = time(NULL);
+    struct tm day;
+    if (localtime_r(&now, &day))
+        strftime(date, sizeof date, "%Y-%m-%d", &day);
+    snprintf(measured, sizeof measured,
+             "clenet tune, %s, driver %s, %s: %s at batch size %d, %.3f ms a step, %.2f times as fast as without this "
+             "(%.3f ms)",
+             device->platform_version, device->driver_version, date, network->name, o->batch_size, 1e3 * tuned->best,
+             tuned->start / tuned->best, 1e3 * tuned->start);
+    enum cln_status status = cln_tuned_profile(&text, device, o->profile_file, tuned->values, measured);
+    if (status == CLN_OK && o->output)
+        snprintf(path, sizeof path, "%s", o->output);
+    else if (status == CLN_OK)
+        status = profile_path(path, sizeof path, device);
+    if (status == CLN_OK)
+        status = write_profile(path, text);
+    free(text);
+    if (status == CLN_OK)
+        cln_report_result("%.2f times as fast, %.3f ms a step instead of %.3f: %s\nwritten to %s",
+                          tuned->start / tuned->best, 1e3 * tuned->best, 1e3 * tuned->start, tuned->values, path);
+    return status;
+}
+
+static void tell_of_losses(const struct cln_tuned *tuned) {
+    cln_report_note("%zu candidates: %zu wrong, %zu refused, crashed or hung", tuned->tried, tuned->wrong,
+                    tuned->broken);
+    if (tuned->last_wrong[0])
+        cln_report_note("wrong, such as %s", tuned->last_wrong);
+    if (tuned->last_broken[0])
+        cln_report_note("not usable, such as %s", tuned->last_broken);
+}
+
+/* In a process that runs a single candidate: one line for the one that asked. */
+static int run_candidate(const struct tune_options *o, const struct cln_network *network,
+                         const struct ocl_device *device, const char *cache) {
+    char line[2048];
+    cln_tune_race(line, sizeof line,
+                  &(struct cln_race_params){.network = network,
+                                            .device = device,
+                                            .profile_file = o->profile_file,
+                                            .kernel_folder = o->kernels,
+                                            .cache_folder = cache,
+                                            .batch_size = o->batch_size});
+    puts(line);
+    return CLN_EXIT_OK;
+}
+
+static enum cln_status search(const struct tune_options *o, const struct cln_network *network,
+                              const struct ocl_device *device) {
+    struct cln_tuned tuned;
+    cln_report_note("%s (%s)", device->name, device->platform);
+    catch_signals();
+    enum cln_status status = cln_tune(&tuned, &(struct cln_tune_params){.network = network,
+                                                                        .device = device,
+                                                                        .profile_file = o->profile_file,
+                                                                        .batch_size = o->batch_size,
+                                                                        .seconds = o->seconds,
+                                                                        .candidate_seconds = o->candidate_seconds,
+                                                                        .race = cln_self_command(),
+                                                                        .progress = on_progress,
+                                                                        .stop = is_stopped,
+                                                                        .user = (void *)o});
+    cln_report_live("");
+    if (status != CLN_OK)
+        return status;
+    tell_of_losses(&tuned);
+    if (tuned.values[0])
+        return keep(o, device, network, &tuned);
+    cln_report_result("nothing was found that is faster than the profile as it is (%.3f ms a step)", 1e3 * tuned.start);
+    return CLN_OK;
+}
+
+int cln_command_tune(const struct cln_command *command, int argc, const char **argv) {
+    struct tune_options o = {.network = "bn-lenet", .batch_size = 256, .seconds = 120, .candidate_seconds = 60};
+    int exit_status = CLN_EXIT_OK;
+    struct cln_option options[] = {
+        {"network", "NETWORK", "to train faster, as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.network}},
+        {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
+        {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o.batch_size}, 2, 65536},
+        {"time", "S", "seconds for the search", CLN_OPTION_REAL, {.real = &o.seconds}, 1, 86400},
+        {"candidate-time",
+         "S",
+         "after which a candidate counts as one that hangs",
+         CLN_OPTION_REAL,
+         {.real = &o.candidate_seconds},
+         1,
+         3600},
+        {"output",
+         "FILE",
+         "where to write the profile (default: the user's folder)",
+         CLN_OPTION_TEXT,
+         {.text = &o.output}},
+        {"profile-file",
+         "FILE",
+         "to start from; default: what matches the device",
+         CLN_OPTION_TEXT,
+         {.text = &o.profile_file}},
+        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {0},
+    };
+    if (cln_options_parse(options, command, argc, argv, &exit_status)) {
+        struct ocl_device device;
+        struct cln_network *network = NULL;
+        char *cache = ocl_program_cache_folder();
+        enum cln_status status = cln_network_load(&network, o.network, NULL);
+        if (status == CLN_OK)
+            status = ocl_device_find(&device, o.device);
+        if (status == CLN_OK && cln_tune_races())
+            exit_status = run_candidate(&o, network, &device, cache);
+        else if (status == CLN_OK)
+            status = search(&o, network, &device);
+        if (status != CLN_OK)
+            exit_status = cln_report_failure(status);
+        cln_network_destroy(&network);
+        free(cache);
+    }
+    cln_options_release(options);
+    return exit_status;
+}

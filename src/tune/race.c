@@ -1,0 +1,166 @@
+/* Machines are shared and clocks move, so both run in turn, and the least of each is compared: see race.h. */
+#include "src/tune/race.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/clock.h"
+#include "src/check/step.h"
+#include "src/data/random.h"
+#include "src/engine/engine.h"
+
+enum { INCUMBENT, CANDIDATE, WAYS };
+enum { ATTEMPTS = 3, STEPS_OF_DATA = 16 };
+#define PIECE_SECONDS 0.06
+#define FAR_BEHIND 1.4
+
+/* One of the two, ready to run. */
+struct runner {
+    struct ocl_profile *profile;
+    struct cln_tuning tuning;
+    struct ocl_context *context;
+    struct cln_engine *engine;
+    size_t steps; /* of a piece */
+};
+
+enum cln_status cln_race_set_values(struct ocl_profile *profile, const char *values) {
+    enum cln_status status = CLN_OK;
+    while (*values && status == CLN_OK) {
+        char key[32];
+        long value;
+        int length = 0;
+        if (sscanf(values, "%31[a-z_]=%ld%n", key, &value, &length) != 2)
+            return cln_fail(CLN_INVALID, "tuning values: \"%s\" is not of the form \"vector=4,lanes=16\"", values);
+        status = ocl_profile_set(profile, key, value);
+        values += length;
+        values += *values == ',';
+    }
+    return status;
+}
+
+static enum cln_status prepare(struct runner *r, const struct cln_race_params *p, int way) {
+    enum cln_status status = cln_tuning_profile(&r->profile, p->device, p->profile_file);
+    if (status == CLN_OK)
+        status = cln_race_set_values(r->profile, p->values[way]);
+    if (status == CLN_OK)
+        status = cln_tuning_create(&r->tuning, r->profile, p->device);
+    if (status == CLN_OK)
+        status = ocl_context_create(&r->context, p->device,
+                                    &(struct ocl_context_params){.kernel_folder = p->kernel_folder,
+                                                                 .cache_folder = p->cache_folder,
+                                                                 .replay = r->tuning.replay});
+    return status;
+}
+
+/* A maximum of a pool can fall to its neighbour by rounding, which looks wrong: not with other numbers again. */
+static enum cln_status check(struct cln_race *out, const struct runner *r, const struct cln_race_params *p) {
+    struct cln_check_result result = {.failed = 1};
+    enum cln_status status = CLN_OK;
+    for (uint64_t attempt = 0; attempt < ATTEMPTS && status == CLN_OK && result.failed > 0; attempt++)
+        status = cln_check_step(
+            &result, &(struct cln_step_check){.network = p->network, .batch_size = p->batch_size, .seed = attempt},
+            &(struct cln_check_params){.context = r->context, .tuning = &r->tuning, .tuning_name = "candidate"});
+    if (status == CLN_OK && result.failed > 0)
+        snprintf(out->wrong, sizeof out->wrong, "%s", result.failure);
+    return status;
+}
+
+static enum cln_status create_engine(struct runner *r, const struct cln_race_params *p, const uint8_t *pixels,
+                                     const uint8_t *labels) {
+    const size_t count = (size_t)p->batch_size * STEPS_OF_DATA;
+    enum cln_status status = cln_engine_create(&r->engine, r->context,
+                                               &(struct cln_engine_params){.network = p->network,
+                                                                           .tuning = &r->tuning,
+                                                                           .batch_size = p->batch_size,
+                                                                           .image = p->network->input,
+                                                                           .train = {pixels, labels, count}});
+    if (status != CLN_OK)
+        return status;
+    /* Parameters of which no loss is not finite: all the same will do. */
+    float *values = malloc((p->network->parameter_floats + 1) * sizeof *values);
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", p->network->parameter_floats);
+    for (size_t i = 0; i < p->network->parameter_floats; i++)
+        values[i] = 0.01f;
+    status = cln_engine_write(r->engine, CLN_PARAMETERS, values);
+    free(values);
+    return status;
+}
+
+/* Some epochs of STEPS_OF_DATA steps, and the seconds that a step took. */
+static enum cln_status run_piece(struct runner *r, const struct cln_race_params *p, double *seconds) {
+    const double start = cln_clock_seconds();
+    enum cln_status status = CLN_OK;
+    for (size_t step = 0; step < r->steps && status == CLN_OK; step++) {
+        if (step % STEPS_OF_DATA == 0)
+            status = cln_engine_begin(r->engine, CLN_TRAIN, NULL, (size_t)p->batch_size * STEPS_OF_DATA);
+        if (status == CLN_OK)
+            status = cln_engine_step(r->engine, CLN_TRAIN);
+    }
+    if (status == CLN_OK)
+        status = ocl_context_finish(r->context);
+    *seconds = (cln_clock_seconds() - start) / (double)r->steps;
+    return status;
+}
+
+/* The first launches build and allocate; then as many steps as make a piece. */
+static enum cln_status warm_up(struct runner *r, const struct cln_race_params *p) {
+    double seconds = 0;
+    r->steps = 2;
+    enum cln_status status = run_piece(r, p, &seconds);
+    if (status == CLN_OK)
+        status = run_piece(r, p, &seconds);
+    r->steps = (size_t)fmax(1, fmin(1e4, PIECE_SECONDS / fmax(seconds, 1e-6)));
+    return status;
+}
+
+static enum cln_status run_in_turn(struct cln_race *out, struct runner runners[WAYS], const struct cln_race_params *p) {
+    const double until = cln_clock_seconds() + p->seconds;
+    enum cln_status status = CLN_OK;
+    out->seconds[INCUMBENT] = out->seconds[CANDIDATE] = INFINITY;
+    for (int way = 0; way < WAYS && status == CLN_OK; way++)
+        status = warm_up(&runners[way], p);
+    for (int round = 0; status == CLN_OK && (round < 2 || cln_clock_seconds() < until); round++) {
+        for (int way = 0; way < WAYS && status == CLN_OK; way++) {
+            double seconds = 0;
+            status = run_piece(&runners[way], p, &seconds);
+            out->seconds[way] = fmin(out->seconds[way], seconds);
+        }
+        if (round >= 2 && out->seconds[CANDIDATE] > FAR_BEHIND * out->seconds[INCUMBENT])
+            break;
+    }
+    return status;
+}
+
+enum cln_status cln_race_run(struct cln_race *out, const struct cln_race_params *p) {
+    const size_t count = (size_t)p->batch_size * STEPS_OF_DATA, bytes = count * cln_shape_count(p->network->input);
+    struct runner runners[WAYS] = {{NULL}};
+    struct cln_random random;
+    *out = (struct cln_race){.wrong = ""};
+    uint8_t *pixels = malloc(bytes), *labels = calloc(count, 1);
+    enum cln_status status = CLN_OK;
+    if (!pixels || !labels)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu images", count);
+    cln_random_seed(&random, 0, CLN_STREAM_SYNTHETIC);
+    for (size_t i = 0; status == CLN_OK && i < bytes; i++)
+        pixels[i] = (uint8_t)(cln_random_u32(&random) >> 24);
+    for (int way = WAYS - 1; way >= 0 && status == CLN_OK && !out->wrong[0]; way--) {
+        status = prepare(&runners[way], p, way);
+        if (status == CLN_OK && way == CANDIDATE)
+            status = check(out, &runners[way], p);
+        if (status == CLN_OK && !out->wrong[0])
+            status = create_engine(&runners[way], p, pixels, labels);
+    }
+    if (status == CLN_OK && !out->wrong[0])
+        status = run_in_turn(out, runners, p);
+    for (int way = 0; way < WAYS; way++) {
+        cln_engine_destroy(&runners[way].engine);
+        ocl_context_destroy(&runners[way].context);
+        ocl_profile_destroy(&runners[way].profile);
+    }
+    free(pixels);
+    free(labels);
+    return status;
+}

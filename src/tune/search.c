@@ -1,0 +1,115 @@
+/* The dimensions of the search: see search.h. */
+#include "src/tune/search.h"
+
+#include <string.h>
+
+enum { NEVER = 1 << 20, WIDEST = 16, MOST_LANES = 256 };
+
+static void add(struct cln_search_dimension *d, long first, long second) {
+    for (size_t i = 0; i < d->count; i++)
+        if (d->values[i][0] == first && d->values[i][1] == second)
+            return;
+    if (d->count < CLN_SEARCH_VALUES) {
+        d->values[d->count][0] = first;
+        d->values[d->count++][1] = second;
+    }
+}
+
+/* Work-items that own `vector` lanes each, `items` to a block. A block of more lanes than a batch is likely to have is
+ * not worth trying. */
+static void add_shape(struct cln_search_dimension *d, const struct ocl_device *device, long vector, long items) {
+    if (vector >= 1 && vector <= WIDEST && vector * items <= MOST_LANES &&
+        (size_t)items <= device->max_work_group_size && (size_t)items <= device->max_work_item_sizes[0])
+        add(d, vector, vector * items);
+}
+
+/* On a CPU explicit vectors, a work-item to a group; on a GPU work-items side by side. Then the other way round, for
+ * devices that are not what they call themselves. */
+static void add_shapes(struct cln_search_dimension *d, const struct ocl_device *device) {
+    long native = 1;
+    while (native < WIDEST && native * 2 <= (long)device->native_float_vector)
+        native *= 2;
+    const long wide[][2] = {{native, 1}, {native * 2, 1}, {native / 2, 1}, {8, 1}, {4, 1}, {native, 2}, {native, 4}};
+    const long narrow[][2] = {{1, 32}, {1, 64}, {2, 32}, {4, 16}, {2, 16}, {4, 32}, {1, 16}, {1, 128}, {4, 8}, {2, 64}};
+    const bool cpu = device->type == OCL_DEVICE_CPU;
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < sizeof wide / sizeof *wide && (turn == 0) == cpu; i++)
+            add_shape(d, device, wide[i][0], wide[i][1]);
+        for (size_t i = 0; i < sizeof narrow / sizeof *narrow && (turn == 0) == !cpu; i++)
+            add_shape(d, device, narrow[i][0], narrow[i][1]);
+    }
+}
+
+static void add_list(struct cln_search_dimension *d, const long *values, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        add(d, values[i], 0);
+}
+
+#define LIST(...) (const long[]){__VA_ARGS__}, sizeof((const long[]){__VA_ARGS__}) / sizeof(long)
+
+static void drop_current(struct cln_search_dimension *d, const struct cln_tuning *now) {
+    const long first = cln_tuning_value(now, d->keys[0]), second = d->keys[1] ? cln_tuning_value(now, d->keys[1]) : 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->count; i++)
+        if (d->values[i][0] != first || d->values[i][1] != second)
+            memmove(d->values[kept++], d->values[i], sizeof *d->values);
+    d->count = kept;
+}
+
+enum { SHAPE, TILES, GEMM, WHOLE, GROUPS, STAGE, SHARED_CACHE, CACHE, FMA, REPLAY, DIMENSIONS };
+
+void cln_search_dimension(struct cln_search_dimension *d, size_t number, const struct ocl_device *device,
+                          const struct cln_tuning *now, bool has_gemm) {
+    static const char *const keys[DIMENSIONS][CLN_SEARCH_KEYS] = {
+        [SHAPE] = {"vector", "lanes"},     [TILES] = {"accumulators"}, [GEMM] = {"linear_gemm"},
+        [WHOLE] = {"whole_channels"},      [GROUPS] = {"groups"},      [STAGE] = {"stage_weights"},
+        [SHARED_CACHE] = {"shared_cache"}, [CACHE] = {"cache"},        [FMA] = {"fma"},
+        [REPLAY] = {"command_buffer"},
+    };
+    const long units = (long)device->compute_units;
+    const bool groups = now->lanes > now->vector;
+    *d = (struct cln_search_dimension){.count = 0};
+    if (number >= DIMENSIONS)
+        return;
+    memcpy(d->keys, keys[number], sizeof d->keys);
+    switch (number) {
+    case SHAPE:
+        add_shapes(d, device);
+        break;
+    case TILES:
+        add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
+        break;
+    case GEMM:
+        if (has_gemm)
+            add_list(d, LIST(0, 1));
+        break;
+    case WHOLE:
+        add_list(d, LIST(1, 3 * units, NEVER));
+        break;
+    case GROUPS:
+        add_list(d, LIST(units, 2 * units, 4 * units, 8 * units, 16 * units, 32 * units));
+        break;
+    case STAGE:
+        if (groups && device->local_memory_bytes > 0)
+            add_list(d, LIST(0, 1));
+        break;
+    case SHARED_CACHE:
+        add_list(d, LIST(1024, 2048, 4096, 8192, 16384));
+        break;
+    case CACHE:
+        add_list(d, LIST(96, 192, 384, 768, 1536));
+        break;
+    case FMA:
+        add_list(d, LIST(0, 1));
+        break;
+    case REPLAY:
+        if (device->has_command_buffer)
+            add_list(d, LIST(0, 1));
+        break;
+    }
+    drop_current(d, now);
+}
+
+size_t cln_search_dimensions(void) {
+    return DIMENSIONS;
+}

@@ -1,0 +1,255 @@
+/* The search: see tune.h. */
+#include "src/tune/tune.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/child.h"
+#include "host/clock.h"
+#include "host/gemm.h"
+#include "host/profile.h"
+#include "src/tune/search.h"
+
+/* Below this share of the incumbent's time a candidate takes its place; nearer than that is noise. */
+#define FASTER 0.99
+#define RACE_SECONDS 0.6
+#define CONFIRM_SECONDS 2.5
+
+static const char variable[] = "CLENET_RACE"; /* "SECONDS;INCUMBENT;CANDIDATE" */
+
+/* ---- One candidate, in its own process ---- */
+
+bool cln_tune_races(void) {
+    return getenv(variable) != NULL;
+}
+
+/* Cuts "SECONDS;INCUMBENT;CANDIDATE" apart. */
+static enum cln_status read_variable(struct cln_race_params *p, char *text) {
+    char *incumbent = strchr(text, ';'), *candidate = incumbent ? strchr(incumbent + 1, ';') : NULL;
+    if (!candidate)
+        return cln_fail(CLN_INVALID, "%s is set by clenet, and for its own processes only", variable);
+    *incumbent++ = *candidate++ = '\0';
+    p->seconds = atof(text);
+    p->values[0] = incumbent;
+    p->values[1] = candidate;
+    return CLN_OK;
+}
+
+void cln_tune_race(char *line, size_t bytes, const struct cln_race_params *params) {
+    struct cln_race_params p = *params;
+    struct cln_race race = {.wrong = ""};
+    char *text = strdup(getenv(variable));
+    enum cln_status status =
+        text ? read_variable(&p, text) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a candidate");
+    if (status == CLN_OK)
+        status = cln_race_run(&race, &p);
+    json_t *answer = status != CLN_OK ? json_pack("{s:s}", "error", cln_error_message())
+                     : race.wrong[0]
+                         ? json_pack("{s:s}", "wrong", race.wrong)
+                         : json_pack("{s:f, s:f}", "incumbent", race.seconds[0], "candidate", race.seconds[1]);
+    char *json = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    snprintf(line, bytes, "%s", json ? json : "{\"error\": \"no memory for an answer\"}");
+    free(json);
+    json_decref(answer);
+    free(text);
+}
+
+/* ---- The search, in the process that asked for it ---- */
+
+struct search {
+    const struct cln_tune_params *params;
+    struct cln_tuned *out;
+    double begin;
+    double longest;        /* that a candidate took */
+    double gain;           /* of the best so far */
+    struct cln_tuning now; /* what the best so far comes out as */
+};
+
+static double gone(const struct search *s) {
+    return cln_clock_seconds() - s->begin;
+}
+
+/* What became of a candidate. */
+struct outcome {
+    double incumbent, candidate; /* seconds per step; 0: it was not timed */
+    bool wrong;
+    char reason[200];
+};
+
+static void read_answer(struct outcome *o, const char *line) {
+    json_t *answer = json_loads(line, 0, NULL);
+    const char *wrong = json_string_value(json_object_get(answer, "wrong"));
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    o->incumbent = json_number_value(json_object_get(answer, "incumbent"));
+    o->candidate = json_number_value(json_object_get(answer, "candidate"));
+    o->wrong = wrong != NULL;
+    if (!(o->incumbent > 0 && o->candidate > 0)) {
+        o->incumbent = o->candidate = 0;
+        snprintf(o->reason, sizeof o->reason, "%s", wrong ? wrong : error ? error : "it did not say why");
+    }
+    json_decref(answer);
+}
+
+/* A race in a process of its own, which may crash or hang in our place. */
+static enum cln_status race(struct outcome *o, const struct search *s, const char *incumbent, const char *candidate,
+                            double seconds) {
+    char setting[2 * CLN_TUNE_VALUES + 64];
+    struct cln_child_result child;
+    *o = (struct outcome){.reason = ""};
+    snprintf(setting, sizeof setting, "%s=%.3f;%s;%s", variable, seconds, incumbent, candidate);
+    const enum cln_status status = cln_child_run(&child, s->params->race, setting, s->params->candidate_seconds);
+    if (status != CLN_OK)
+        return status;
+    if (child.end == CLN_CHILD_TIMED_OUT)
+        snprintf(o->reason, sizeof o->reason, "did not end within %.0f s", s->params->candidate_seconds);
+    else if (child.end == CLN_CHILD_CRASHED)
+        snprintf(o->reason, sizeof o->reason, "crashed with signal %d", child.code);
+    else
+        read_answer(o, child.output);
+    return CLN_OK;
+}
+
+/* `values` with `key` set to `value`, in the place of what it had before. */
+static void set_value(char out[CLN_TUNE_VALUES], const char *values, const char *key, long value) {
+    const size_t length = strlen(key);
+    size_t used = 0;
+    out[0] = '\0';
+    while (*values) {
+        const size_t item = strcspn(values, ",");
+        if (!(strncmp(values, key, length) == 0 && values[length] == '=') && used + item + 2 < CLN_TUNE_VALUES)
+            used += (size_t)snprintf(out + used, CLN_TUNE_VALUES - used, "%s%.*s", used ? "," : "", (int)item, values);
+        values += item;
+        values += *values == ',';
+    }
+    snprintf(out + used, CLN_TUNE_VALUES - used, "%s%s=%ld", used ? "," : "", key, value);
+}
+
+static enum cln_status find_tuning(struct search *s) {
+    struct ocl_profile *profile = NULL;
+    enum cln_status status = cln_tuning_profile(&profile, s->params->device, s->params->profile_file);
+    if (status == CLN_OK)
+        status = cln_race_set_values(profile, s->out->values);
+    if (status == CLN_OK)
+        status = cln_tuning_create(&s->now, profile, s->params->device);
+    ocl_profile_destroy(&profile);
+    return status;
+}
+
+/* Whether there is time for one more candidate like those before, and for confirming what was found. */
+static bool may_go_on(const struct search *s) {
+    const struct cln_tune_params *p = s->params;
+    return !(p->stop && p->stop(p->user)) && gone(s) + 2 * s->longest + CONFIRM_SECONDS < p->seconds;
+}
+
+static void tell(const struct search *s, const char *candidate) {
+    if (s->params->progress)
+        s->params->progress(s->params->user,
+                            &(struct cln_tune_progress){
+                                .seconds = gone(s), .tried = s->out->tried, .candidate = candidate, .gain = s->gain});
+}
+
+/* *better: it has taken the incumbent's place. */
+static enum cln_status try_candidate(bool *better, struct search *s, const char *candidate) {
+    struct cln_tuned *out = s->out;
+    struct outcome o;
+    const double start = cln_clock_seconds();
+    *better = false;
+    tell(s, candidate);
+    const enum cln_status status = race(&o, s, out->values, candidate, RACE_SECONDS);
+    if (status != CLN_OK)
+        return status;
+    out->tried++;
+    s->longest = fmax(s->longest, cln_clock_seconds() - start);
+    if (o.candidate == 0) {
+        char *told = o.wrong ? out->last_wrong : out->last_broken;
+        *(o.wrong ? &out->wrong : &out->broken) += 1;
+        snprintf(told, sizeof out->last_wrong, "%.80s: %.160s", candidate, o.reason);
+    } else if (o.candidate < FASTER * o.incumbent) {
+        *better = true;
+        s->gain *= o.incumbent / o.candidate;
+        memmove(out->values, candidate, strlen(candidate) + 1);
+        return find_tuning(s);
+    }
+    return CLN_OK;
+}
+
+/* All values of one dimension, each against the best so far. */
+static enum cln_status try_dimension(bool *better, struct search *s, size_t number) {
+    struct cln_search_dimension d;
+    enum cln_status status = CLN_OK;
+    cln_search_dimension(&d, number, s->params->device, &s->now, ocl_gemm_available());
+    for (size_t i = 0; i < d.count && status == CLN_OK && may_go_on(s); i++) {
+        char candidate[CLN_TUNE_VALUES], more[CLN_TUNE_VALUES];
+        bool taken;
+        set_value(candidate, s->out->values, d.keys[0], d.values[i][0]);
+        if (d.keys[1]) {
+            set_value(more, candidate, d.keys[1], d.values[i][1]);
+            memcpy(candidate, more, sizeof candidate);
+        }
+        status = try_candidate(&taken, s, candidate);
+        *better = *better || taken;
+    }
+    return status;
+}
+
+/* Against the profile itself, for longer: many small gains in noise may be none. */
+static enum cln_status confirm(struct search *s) {
+    struct outcome o;
+    tell(s, NULL);
+    const enum cln_status status = race(&o, s, "", s->out->values, CONFIRM_SECONDS);
+    if (status != CLN_OK)
+        return status;
+    s->out->start = o.incumbent;
+    s->out->best = o.candidate;
+    if (o.candidate == 0 || !(o.candidate < FASTER * o.incumbent))
+        s->out->values[0] = '\0';
+    return CLN_OK;
+}
+
+enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *params) {
+    struct search s = {.params = params, .out = out, .begin = cln_clock_seconds(), .gain = 1};
+    struct outcome o;
+    bool better = true;
+    *out = (struct cln_tuned){.values = ""};
+    enum cln_status status = find_tuning(&s);
+    tell(&s, "the profile as it is");
+    if (status == CLN_OK)
+        status = race(&o, &s, "", "", RACE_SECONDS);
+    if (status == CLN_OK && o.candidate == 0)
+        status = cln_fail(CLN_DEVICE, "the profile that the search would start from does not work: %s", o.reason);
+    out->start = out->best = status == CLN_OK ? o.incumbent : 0;
+    s.longest = gone(&s);
+    while (better && status == CLN_OK) {
+        better = false;
+        for (size_t d = 0; d < cln_search_dimensions() && status == CLN_OK; d++)
+            status = try_dimension(&better, &s, d);
+    }
+    return status == CLN_OK && out->values[0] ? confirm(&s) : status;
+}
+
+/* ---- The profile ---- */
+
+enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
+                                  const char *values, const char *measured) {
+    struct ocl_profile *profile = NULL;
+    enum cln_status status = cln_tuning_profile(&profile, device, profile_file);
+    if (status == CLN_OK)
+        status = cln_race_set_values(profile, values);
+    if (status != CLN_OK) {
+        ocl_profile_destroy(&profile);
+        return status;
+    }
+    json_t *table = json_object();
+    for (size_t i = 0; i < cln_tuning_key_count; i++)
+        json_object_set_new(table, cln_tuning_keys[i].name,
+                            json_integer(ocl_profile_value(profile, cln_tuning_keys[i].name)));
+    ocl_profile_destroy(&profile);
+    json_t *root = json_pack("{s:s, s:{s:s, s:s}, s:s, s:o}", "name", "tuned", "match", "name", device->name,
+                             "platform", device->platform, "measured", measured, "values", table);
+    *out = root ? json_dumps(root, JSON_INDENT(4)) : NULL;
+    json_decref(root);
+    return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
+}
