@@ -38,10 +38,15 @@ enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *
     if (bytes > device->max_alloc_bytes)
         return cln_fail(CLN_OUT_OF_MEMORY, "a buffer of %zu bytes; %s gives at most %llu bytes at once", bytes,
                         device->name, (unsigned long long)device->max_alloc_bytes);
+    if (bytes > device->global_memory_bytes - context->buffer_bytes)
+        return cln_fail(CLN_OUT_OF_MEMORY, "a buffer of %zu bytes beside others of %llu; %s has %llu bytes", bytes,
+                        (unsigned long long)context->buffer_bytes, device->name,
+                        (unsigned long long)device->global_memory_bytes);
     struct ocl_buffer *buffer = calloc(1, sizeof *buffer);
     if (!buffer)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a buffer");
     *buffer = (struct ocl_buffer){.context = context, .bytes = bytes};
+    context->buffer_bytes += bytes;
     enum cln_status status =
         OCL_CREATE(&buffer->memory, clCreateBuffer, context->context, CL_MEM_READ_WRITE, whole_words(buffer), NULL);
     if (status) {
@@ -57,6 +62,7 @@ void ocl_buffer_destroy(struct ocl_buffer **buffer) {
     if (!b)
         return;
     *buffer = NULL;
+    b->context->buffer_bytes -= b->bytes;
     if (b->memory)
         OCL_RELEASE(clReleaseMemObject, b->memory);
     free(b);

@@ -12,7 +12,7 @@ struct ocl_buffer;
 struct ocl_ticket;
 
 /* `bytes` of read-write device memory, all zero. A size beyond CL_DEVICE_MAX_MEM_ALLOC_SIZE is
- * CLN_OUT_OF_MEMORY with both numbers in the message. */
+ * CLN_OUT_OF_MEMORY with both numbers in the message, and so is more in one context than the device has. */
 enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) CLN_MUST_CHECK;
 /* The same with nothing in it yet: for what is written as a whole before it is read. */
 enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) CLN_MUST_CHECK;

@@ -90,6 +90,10 @@ const struct ocl_device *ocl_context_device(const struct ocl_context *context) {
     return &context->device;
 }
 
+bool ocl_context_group_refused(const struct ocl_context *context) {
+    return context->group_refused;
+}
+
 enum cln_status ocl_context_flush(struct ocl_context *context) {
     return OCL_CALL(clFlush, context->queue);
 }

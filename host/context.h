@@ -34,6 +34,10 @@ void ocl_context_destroy(struct ocl_context **context);
 /* The device it was made for; lives as long as the context. */
 const struct ocl_device *ocl_context_device(const struct ocl_context *context);
 
+/* Whether the last launch that was to be added was refused since its work-group is larger, or takes more local memory,
+ * than the device has for that kernel as it was built: a smaller group may do. */
+bool ocl_context_group_refused(const struct ocl_context *context);
+
 /* Hands queued work to the device without waiting. */
 enum cln_status ocl_context_flush(struct ocl_context *context) CLN_MUST_CHECK;
 /* Waits until all queued work is done. */

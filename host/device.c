@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/command_buffer.h"
+#include "host/device_limits.h"
 #include "host/log.h"
 
 static const char no_device[] = "no OpenCL device is there: install a driver (on Debian and Ubuntu, apt-get install "
@@ -145,6 +146,8 @@ static void at_least_one(struct ocl_device *out) {
     for (size_t i = 0; i < 3; i++)
         if (out->max_work_item_sizes[i] == 0)
             out->max_work_item_sizes[i] = 1;
+    if (out->global_memory_bytes < out->max_alloc_bytes)
+        out->global_memory_bytes = out->max_alloc_bytes;
 }
 
 /* Fills what `device` itself says; the platform's part is there already. */
@@ -162,8 +165,9 @@ static enum cln_status describe(struct ocl_device *out, cl_device_id device) {
     if (sscanf(out->device_version, "OpenCL %u.%u", &out->opencl_major, &out->opencl_minor) != 2)
         return cln_fail(CLN_DEVICE, "version \"%s\" is not of the form \"OpenCL 1.2 …\"", out->device_version);
     at_least_one(out);
+    out->max_kernel_work_group_size = SIZE_MAX;
     out->device_id = device;
-    return CLN_OK;
+    return ocl_limits_apply(out, ocl_limits_text());
 }
 
 static enum cln_status platform_text(char *out, size_t bytes, cl_platform_id platform, cl_platform_info query) {
@@ -216,7 +220,12 @@ enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) {
     *out = NULL;
     *count = 0;
     cl_uint platform_count = 0;
-    enum cln_status status = OCL_CALL(clGetPlatformIDs, 0, NULL, &platform_count);
+    enum cln_status status = ocl_limits_check(); /* a limit that cannot be read leaves out every device, not one */
+    if (status)
+        return status;
+    if (ocl_limits_text())
+        cln_log(CLN_LOG_INFO, "pretending what CLENET_LIMITS says: %s", ocl_limits_text());
+    status = OCL_CALL(clGetPlatformIDs, 0, NULL, &platform_count);
     if (status == CLN_NO_DEVICE || (!status && platform_count == 0))
         return cln_fail(CLN_NO_DEVICE, "%s", no_device);
     if (status)

@@ -34,18 +34,20 @@ struct ocl_device {
     unsigned clock_mhz;
     unsigned native_float_vector; /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, at least 1 */
     size_t max_work_group_size;
+    size_t max_kernel_work_group_size; /* of any kernel once it is built, whatever the driver says then */
     size_t max_work_item_sizes[3];
     uint64_t global_memory_bytes;
     uint64_t max_alloc_bytes;
     uint64_t cache_bytes; /* of global memory, shared by the compute units; 0: none, or not known */
     uint64_t local_memory_bytes;
     uint64_t constant_buffer_bytes;
-    void *platform_id; /* opaque handles of the driver, for host/ only */
+    bool groups_pretended; /* the driver would allow larger work-groups or more local memory than is said here */
+    void *platform_id;     /* opaque handles of the driver, for host/ only */
     void *device_id;
 };
 
-/* All devices of all platforms, in the drivers' order. *out is the caller's: free() it.
- * CLN_NO_DEVICE where there is none; the message then says what to install. */
+/* All devices of all platforms, in the drivers' order, no more able than $CLENET_LIMITS lets them be (device_limits.h).
+ * *out is the caller's: free() it. CLN_NO_DEVICE where there is none; the message then says what to install. */
 enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) CLN_MUST_CHECK;
 
 /* "GPU", "CPU", "accelerator", "other". */

@@ -8,6 +8,8 @@
 #include <clblast_c.h>
 #include <stdlib.h>
 
+enum { LEAST_GROUP = 64 };
+
 struct gemm {
     struct ocl_context *context;
     struct ocl_gemm g;
@@ -30,6 +32,9 @@ static enum cln_status check_matrix(const struct ocl_gemm *g, const struct ocl_c
 }
 
 static enum cln_status check(const struct ocl_gemm *g, const struct ocl_context *context) {
+    if (!ocl_gemm_suits(&context->device))
+        return cln_fail(CLN_INVALID, "gemm: CLBlast needs work-groups of %d and local memory, and no limits pretended",
+                        LEAST_GROUP);
     if (g->m == 0 || g->n == 0 || g->k == 0 || g->batch_count == 0)
         return cln_fail(CLN_INVALID, "gemm: m %zu, n %zu, k %zu, batch_count %zu: none may be 0", g->m, g->n, g->k,
                         g->batch_count);
@@ -83,6 +88,10 @@ bool ocl_gemm_available(void) {
     return true;
 }
 
+bool ocl_gemm_suits(const struct ocl_device *device) {
+    return !device->groups_pretended && device->max_work_group_size >= LEAST_GROUP && device->local_memory_bytes > 0;
+}
+
 enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struct ocl_gemm *gemm) {
     struct ocl_context *context = ocl_sequence_context(sequence);
     const char *label = gemm->label ? gemm->label : "gemm";
@@ -111,6 +120,11 @@ void ocl_gemm_forget(struct ocl_context *context) {
 #else
 
 bool ocl_gemm_available(void) {
+    return false;
+}
+
+bool ocl_gemm_suits(const struct ocl_device *device) {
+    (void)device;
     return false;
 }
 

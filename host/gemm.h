@@ -22,8 +22,12 @@ struct ocl_gemm {
 
 bool ocl_gemm_available(void);
 
-/* Adds it to the end of `sequence`. CLN_INVALID where the library was built without CLBlast, or a
- * matrix reaches outside its buffer. */
+/* Whether it also suits a device: CLBlast's kernels take work-groups of 64 items at least and local memory. It asks the
+ * driver what it may use, not us, so that it cannot keep to limits that are only pretended (device_limits.h). */
+bool ocl_gemm_suits(const struct ocl_device *device);
+
+/* Adds it to the end of `sequence`. CLN_INVALID where the library was built without CLBlast, it does not suit the
+ * device, or a matrix reaches outside its buffer. */
 enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struct ocl_gemm *gemm) CLN_MUST_CHECK;
 
 #endif

@@ -18,8 +18,10 @@ struct ocl_context {
     struct ocl_program *programs;    /* built so far, a list */
     struct ocl_program_cache *cache; /* NULL: programs are not kept on disk */
     struct ocl_timeline *timeline;   /* NULL where timings are off */
+    bool group_refused;              /* see ocl_context_group_refused */
     bool replay;                     /* asked for, and the device has command buffers */
     bool uses_clblast;               /* CLBlast keeps programs for this context */
+    uint64_t buffer_bytes;           /* of all its buffers */
     double created;                  /* on the clock of clock.h */
     /* As in the params; before_building is NULL once it was called. */
     enum cln_status (*before_building)(void *user);

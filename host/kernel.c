@@ -160,6 +160,8 @@ static enum cln_status check_group_of_kernel(const struct check *check, const si
         if (status)
             return status;
     }
+    if (limit > device->max_kernel_work_group_size)
+        limit = device->max_kernel_work_group_size;
     if (local[0] * local[1] * local[2] > limit)
         return cln_fail(CLN_INVALID, "a work-group of %zu×%zu×%zu = %zu items; built for %s it takes at most %zu",
                         local[0], local[1], local[2], local[0] * local[1] * local[2], device->name, limit);
@@ -202,6 +204,7 @@ static void destroy(void *state) {
 
 static enum cln_status create_kernel(struct ocl_kernel *k, struct ocl_context *context,
                                      const struct ocl_launch *launch) {
+    context->group_refused = false;
     enum cln_status status = check_group_on_device(&context->device, k->local);
     if (status)
         return within(status, launch);
@@ -212,8 +215,10 @@ static enum cln_status create_kernel(struct ocl_kernel *k, struct ocl_context *c
     struct check check = {.context = context, .launch = launch, .kernel = k->kernel};
     if (!status)
         status = set_arguments(&check);
-    if (!status)
+    if (!status) {
         status = check_group_of_kernel(&check, k->local);
+        context->group_refused = status == CLN_INVALID;
+    }
     return within(status, launch);
 }
 

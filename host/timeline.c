@@ -49,15 +49,16 @@ bool ocl_event_times_credible(uint64_t begin_ns, uint64_t end_ns) {
 /* Times one command that no device can do in no time, by events and by the host's clock: how far the clocks are
  * apart, and whether the driver's times mean anything (rusticl of Mesa 22.3 reports 2 ns for whatever it did). */
 static enum cln_status calibrate(struct ocl_timeline *timeline, const struct ocl_context *context) {
-    enum { BYTES = 1 << 22 };
+    const size_t most = 1 << 22, limit = (size_t)context->device.max_alloc_bytes / sizeof(cl_uint) * sizeof(cl_uint);
+    const size_t bytes = most < limit ? most : limit;
     const cl_uint zero = 0;
     cl_mem memory = NULL;
     cl_event event = NULL;
     cl_ulong queued = 0, begin = 0, end = 0;
-    enum cln_status status = OCL_CREATE(&memory, clCreateBuffer, context->context, CL_MEM_READ_WRITE, BYTES, NULL);
+    enum cln_status status = OCL_CREATE(&memory, clCreateBuffer, context->context, CL_MEM_READ_WRITE, bytes, NULL);
     if (status)
         return status;
-    status = OCL_CALL(clEnqueueFillBuffer, context->queue, memory, &zero, sizeof zero, 0, BYTES, 0, NULL, &event);
+    status = OCL_CALL(clEnqueueFillBuffer, context->queue, memory, &zero, sizeof zero, 0, bytes, 0, NULL, &event);
     const uint64_t host_ns = cln_clock_ns();
     if (!status) {
         ocl_count_handle();
@@ -75,9 +76,9 @@ static enum cln_status calibrate(struct ocl_timeline *timeline, const struct ocl
     timeline->totals.host_times = !ocl_event_times_credible(begin, end);
     if (!status && timeline->totals.host_times)
         cln_log(CLN_LOG_WARNING,
-                "%s: the driver says that %d MiB were filled in %llu ns: waiting for every launch and "
+                "%s: the driver says that %zu bytes were filled in %llu ns: waiting for every launch and "
                 "taking the host's time instead",
-                context->device.name, BYTES >> 20, (unsigned long long)(end - begin));
+                context->device.name, bytes, (unsigned long long)(end - begin));
     return status;
 }
 

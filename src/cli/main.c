@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/device_limits.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
@@ -44,7 +45,10 @@ static int run(int argc, const char **argv) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "clenet %s", commands[i].name);
         cln_report_begin(prefix);
-        int exit_status = commands[i].run(&commands[i], argc - 1, argv + 1);
+        /* Told by every command, also by those that may not come to open a device. */
+        int exit_status = cln_report_failure(ocl_limits_check());
+        if (exit_status == CLN_EXIT_OK)
+            exit_status = commands[i].run(&commands[i], argc - 1, argv + 1);
         cln_report_begin("clenet");
         return exit_status;
     }

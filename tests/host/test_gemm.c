@@ -289,6 +289,15 @@ static void test_build_without_clblast_says_so(void **state) {
     assert_fails(ocl_sequence_add_gemm(NULL, &gemm), CLN_INVALID, "product: this library was built without CLBlast");
 }
 
+static void test_a_device_that_it_does_not_suit_refuses(void **state) {
+    (void)state;
+    struct ocl_sequence *sequence = NULL;
+    struct ocl_gemm gemm = {.label = "product"};
+    assert_ok(ocl_sequence_create(&sequence, fixture.context));
+    assert_fails(ocl_sequence_add_gemm(sequence, &gemm), CLN_INVALID, "product: gemm: CLBlast needs work-groups");
+    ocl_sequence_destroy(&sequence);
+}
+
 int main(void) {
     const struct CMUnitTest with_clblast[] = {
         cmocka_unit_test(test_products),           cmocka_unit_test(test_shared_operand),
@@ -296,6 +305,11 @@ int main(void) {
         cmocka_unit_test(test_products_are_timed),
     };
     const struct CMUnitTest without_clblast[] = {cmocka_unit_test(test_build_without_clblast_says_so)};
-    return ocl_gemm_available() ? cmocka_run_group_tests(with_clblast, set_up, tear_down)
-                                : cmocka_run_group_tests(without_clblast, NULL, NULL);
+    const struct CMUnitTest unsuited[] = {cmocka_unit_test(test_a_device_that_it_does_not_suit_refuses)};
+    if (!ocl_gemm_available())
+        return cmocka_run_group_tests(without_clblast, NULL, NULL);
+    struct ocl_device device;
+    if (ocl_device_find(&device, NULL) == CLN_OK && !ocl_gemm_suits(&device))
+        return cmocka_run_group_tests(unsuited, set_up, tear_down);
+    return cmocka_run_group_tests(with_clblast, set_up, tear_down);
 }
