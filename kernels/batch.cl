@@ -12,6 +12,7 @@
 #define OUT_W 4
 #define STANDARDIZE 0
 #define FEATURES_PER_ITEM 8
+#define CHUNKED 0
 #endif
 
 #define FEATURES (CHANNELS * OUT_H * OUT_W)
@@ -40,6 +41,13 @@ static inline floatv to_unit(floatv v) {
     return v / 255.0f;
 #endif
 }
+
+/* An array of VECTOR floats or ints as a vector. */
+#if VECTOR == 1
+#define LOAD_LANES(array) (array)[0]
+#else
+#define LOAD_LANES(array) PASTE(vload, VECTOR)(0, array)
+#endif
 
 /* Bytes that one load takes from each lane's image where vectors are wide enough to be worth turning them around. */
 #define STRETCH (RESIZE || VECTOR < 4 ? 1 : 8)
@@ -102,33 +110,34 @@ static inline floatv load_feature(__global const uchar *const *image, int f) {
     for (int lane = 0; lane < VECTOR; lane++)
         value[lane] =
             RESIZE ? resized(image[lane], f / (OUT_H * OUT_W), f / OUT_W % OUT_H, f % OUT_W) : (float)image[lane][f];
-#if VECTOR == 1
-    const floatv v = value[0];
-#else
-    const floatv v = PASTE(vload, VECTOR)(0, value);
-#endif
+    const floatv v = LOAD_LANES(value);
     return RESIZE ? v : to_unit(v);
 }
 
-static inline void put_feature(__global floatv *x, int f, floatv value, __global const float2 *standard, intv mask) {
+/* What lanes outside of `mask` hold: zero, but where other launches put samples of the same batch. */
+static inline void put_feature(__global floatv *x, int f, floatv value, __global const float2 *standard, intv mask,
+                               bool keep) {
 #if STANDARDIZE
     const float2 s = standard[f];
     value = (value - s.x) * s.y;
 #endif
-    x[f * GROUP] = live(value, mask);
+    x[f * GROUP] = CHUNKED && keep ? select(x[f * GROUP], value, mask) : live(value, mask);
 }
 
 /* Moves on to the batch that starts at `next`, and gathers it. Every group works out for itself which that is, as the
  * state says so only to later launches. Dead lanes become zero, their labels −1.
  * pixels are [sample][channel][row][column]; standard[feature] = (mean, 1 / deviation).
+ * CHUNKED: the pixels are those from sample chunk_begin to before chunk_end. The launch for the first chunk leaves zero
+ * in the place of the others' samples, and those for the others put them there.
  * Groups: (features / FEATURES_PER_ITEM, blocks). */
-__kernel void batch_begin(__global const uchar *restrict pixels, __global const uchar *restrict labels,
-                          __global const int *restrict order, __global const float2 *restrict standard,
-                          __global floatv *restrict x, __global intv *restrict lane_labels,
-                          __global struct cln_state *restrict state) {
+__kernel void batch_begin(__global const uchar *restrict pixels, const int chunk_begin, const int chunk_end,
+                          __global const uchar *restrict labels, __global const int *restrict order,
+                          __global const float2 *restrict standard, __global floatv *restrict x,
+                          __global intv *restrict lane_labels, __global struct cln_state *restrict state) {
     const int block = (int)get_group_id(1), position = state->next;
     const int count = clamp(state->samples - position, 0, state->batch_size);
-    if (get_group_id(0) == 0 && block == 0 && get_local_id(0) == 0 && !state->frozen) {
+    const bool leads = !CHUNKED || chunk_begin == 0;
+    if (leads && get_group_id(0) == 0 && block == 0 && get_local_id(0) == 0 && !state->frozen) {
         state->position = position;
         state->count = count;
         if (count > 0) {
@@ -139,22 +148,22 @@ __kernel void batch_begin(__global const uchar *restrict pixels, __global const 
     if (block >= blocks_of(count))
         return;
     const int lane0 = block * LANES + lane_group() * VECTOR;
-    const intv mask = live_lanes(block, count);
+    intv mask = live_lanes(block, count);
     __global const uchar *image[VECTOR];
     int label[VECTOR];
+    int present[VECTOR]; /* in this chunk */
 #pragma unroll
     for (int lane = 0; lane < VECTOR; lane++) {
         const int sample = order[position + min(lane0 + lane, count - 1)];
-        image[lane] = pixels + (size_t)sample * PIXELS;
+        const bool here = !CHUNKED || (sample >= chunk_begin && sample < chunk_end);
+        image[lane] = pixels + (here ? (size_t)(CHUNKED ? sample - chunk_begin : sample) * PIXELS : 0);
+        present[lane] = here ? -1 : 0;
         label[lane] = lane0 + lane < count ? labels[sample] : -1;
     }
-    if (get_group_id(0) == 0) {
-#if VECTOR == 1
-        lane_labels[block * GROUP + lane_group()] = label[0];
-#else
-        lane_labels[block * GROUP + lane_group()] = PASTE(vload, VECTOR)(0, label);
-#endif
-    }
+    if (CHUNKED)
+        mask &= LOAD_LANES(present);
+    if (leads && get_group_id(0) == 0)
+        lane_labels[block * GROUP + lane_group()] = LOAD_LANES(label);
 
     x += (size_t)block * FEATURES * GROUP + lane_group();
     int f = (int)get_group_id(0) * FEATURES_PER_ITEM;
@@ -165,11 +174,11 @@ __kernel void batch_begin(__global const uchar *restrict pixels, __global const 
         load_stretch(image, f, value);
 #pragma unroll
         for (int k = 0; k < STRETCH; k++)
-            put_feature(x, f + k, to_unit(value[k]), standard, mask);
+            put_feature(x, f + k, to_unit(value[k]), standard, mask, !leads);
     }
 #endif
     for (; f < end; f++)
-        put_feature(x, f, load_feature(image, f), standard, mask);
+        put_feature(x, f, load_feature(image, f), standard, mask, !leads);
 }
 
 /* Adds the batch's sums to the epoch's, freezes everything at a loss that is not finite, and works out what the next

@@ -1,4 +1,5 @@
 /* Cases of kernels/batch.cl: which samples come, resized and standardised or not, and how the epoch moves on. */
+#include <assert.h>
 #include <math.h>
 
 #include "src/check/lanes.h"
@@ -11,6 +12,7 @@ struct batch_case {
     struct cln_shape in, out;
     bool standardize;
     enum { MIDDLE, PAST_THE_END, FROZEN } place; /* of this batch in the epoch */
+    size_t per_chunk;                            /* stored images of a chunk; 0: all are in one */
 };
 
 static const struct batch_case cases[] = {
@@ -21,9 +23,13 @@ static const struct batch_case cases[] = {
     {{"from one pixel", 3, {3}}, {1, 1, 1}, {1, 3, 2}, false},
     {{"past the end", 5, {5}, .quick = true}, {1, 2, 2}, {1, 2, 2}, false, PAST_THE_END},
     {{"frozen", 5, {5}, .quick = true}, {1, 2, 2}, {1, 2, 2}, false, FROZEN},
+    {{"in chunks", 257, {1, 17, 256, 257}, .quick = true}, {2, 3, 5}, {2, 3, 5}, true, .per_chunk = 128},
+    {{"in chunks, larger", 17, {7, 17}}, {1, 3, 4}, {1, 7, 5}, false, .per_chunk = 101},
+    {{"in chunks, past the end", 5, {5}}, {1, 2, 2}, {1, 2, 2}, false, PAST_THE_END, .per_chunk = 299},
+    {{"in chunks, frozen", 5, {5}, .quick = true}, {1, 2, 2}, {1, 2, 2}, false, FROZEN, .per_chunk = 150},
 };
 
-enum { STORED = 300, BEFORE = 11 }; /* images in all; samples of the epoch that came before */
+enum { STORED = 300, BEFORE = 11, CHUNKS = 3 }; /* images in all; samples of the epoch that came before; most chunks */
 
 static uint8_t *random_bytes(struct cln_rig *b, size_t count, uint32_t below) {
     uint8_t *bytes = (void *)cln_rig_alloc(b, (count + sizeof(double) - 1) / sizeof(double));
@@ -38,6 +44,21 @@ static struct cln_probe *put_bytes(struct cln_rig *b, const char *name, const ui
     for (size_t i = 0; i < count; i++)
         to[i] = bytes[i];
     return p;
+}
+
+/* The stored images as one probe per chunk, whose buffers go to `chunks`. */
+static struct cln_pixels put_pixels(struct cln_rig *b, const struct batch_case *c, const uint8_t *bytes,
+                                    struct ocl_buffer *chunks[CHUNKS]) {
+    const size_t image = cln_shape_count(c->in);
+    struct cln_pixels pixels =
+        cln_pixels_divide(STORED, image, (c->per_chunk > 0 ? c->per_chunk : (size_t)STORED) * image);
+    assert(pixels.chunk_count <= CHUNKS);
+    for (size_t i = 0; i < pixels.chunk_count; i++)
+        chunks[i] =
+            put_bytes(b, "pixels", bytes + i * pixels.per_chunk * image, cln_pixels_in_chunk(&pixels, i) * image)
+                ->buffer;
+    pixels.chunks = chunks;
+    return pixels;
 }
 
 /* Each sample's features as the host prepares them, and their magnitudes. */
@@ -86,7 +107,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         order[i] = cln_random_below(&b->random, STORED);
     double *standard = cln_rig_random(b, 2 * features, 0.5, 2);
 
-    struct cln_probe *ppixels = put_bytes(b, "pixels", pixels, STORED * cln_shape_count(c->in));
+    struct ocl_buffer *chunks[CHUNKS] = {NULL};
+    const struct cln_pixels stored = put_pixels(b, c, pixels, chunks);
     struct cln_probe *pstored = put_bytes(b, "stored labels", labels, STORED);
     struct cln_probe *porder = cln_rig_cells(b, "order", BEFORE + n);
     porder->integer = true;
@@ -101,7 +123,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     if (status == CLN_OK)
         status = cln_batch_begin(&b->plan, &(struct cln_batch){.in = c->in,
                                                                .out = c->out,
-                                                               .pixels = ppixels->buffer,
+                                                               .pixels = &stored,
                                                                .labels = pstored->buffer,
                                                                .order = porder->buffer,
                                                                .standard = c->standardize ? pstandard->buffer : NULL,

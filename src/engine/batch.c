@@ -19,6 +19,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"OUT_H", g->out.height},
         {"OUT_W", g->out.width},
         {"STANDARDIZE", g->standard != NULL},
+        {"CHUNKED", g->pixels && g->pixels->chunk_count > 1},
         {"FEATURES_PER_ITEM", per_item(plan, (int)cln_shape_count(g->out))},
     };
     cln_plan_constants(plan, c);
@@ -27,20 +28,28 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
 }
 
 enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g) {
+    const struct cln_pixels *pixels = g->pixels;
     const int features = (int)cln_shape_count(g->out);
     struct ocl_constants constants;
+    enum cln_status status = CLN_OK;
     constants_of(&constants, plan, g);
-    return cln_plan_lanes(plan, &(struct ocl_launch){
-                                    .source = "batch.cl",
-                                    .kernel = "batch_begin",
-                                    .constants = &constants,
-                                    .args = {OCL_BUFFER(g->pixels), OCL_BUFFER(g->labels), OCL_BUFFER(g->order),
-                                             OCL_BUFFER(g->standard ? g->standard : g->pixels), OCL_BUFFER(g->x),
-                                             OCL_BUFFER(g->lane_labels), OCL_BUFFER(plan->state)},
-                                    .arg_count = 7,
-                                    .groups = {(size_t)cln_ceil_div(features, per_item(plan, features))},
-                                    .bytes = (double)cln_plan_bytes(plan, g->out),
-                                });
+    for (size_t i = 0; i < pixels->chunk_count && status == CLN_OK; i++) {
+        struct ocl_buffer *chunk = pixels->chunks[i];
+        const size_t first = i * pixels->per_chunk, end = first + cln_pixels_in_chunk(pixels, i);
+        status = cln_plan_lanes(
+            plan, &(struct ocl_launch){
+                      .source = "batch.cl",
+                      .kernel = "batch_begin",
+                      .constants = &constants,
+                      .args = {OCL_BUFFER(chunk), OCL_INT((int)first), OCL_INT((int)end), OCL_BUFFER(g->labels),
+                               OCL_BUFFER(g->order), OCL_BUFFER(g->standard ? g->standard : chunk), OCL_BUFFER(g->x),
+                               OCL_BUFFER(g->lane_labels), OCL_BUFFER(plan->state)},
+                      .arg_count = 9,
+                      .groups = {(size_t)cln_ceil_div(features, per_item(plan, features))},
+                      .bytes = (double)cln_plan_bytes(plan, g->out),
+                  });
+    }
+    return status;
 }
 
 enum cln_status cln_batch_end(struct cln_plan *plan, const struct cln_batch *g, struct ocl_buffer *sums) {

@@ -1,13 +1,13 @@
 /* A network on a device: made once, then fed batch by batch. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/log.h"
 #include "src/engine/engine_private.h"
 
-enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *context,
-                                  const struct cln_engine_params *params) {
+static enum cln_status check_params(const struct cln_engine_params *params) {
     const struct cln_shape input = params->network->input;
-    *out = NULL;
     if (params->batch_size < 1 || params->batch_size > 1 << 20)
         return cln_fail(CLN_INVALID, "batch size is %d: it must be between 1 and %d", params->batch_size, 1 << 20);
     if (params->image.channels != input.channels)
@@ -15,18 +15,24 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
                         input.channels);
     if (params->train.count > INT32_MAX || params->test.count > INT32_MAX)
         return cln_fail(CLN_INVALID, "more than %d images", INT32_MAX);
+    return CLN_OK;
+}
+
+static enum cln_status create(struct cln_engine **out, struct ocl_context *context,
+                              const struct cln_engine_params *params, const struct cln_tuning *tuning) {
     struct cln_engine *e = calloc(1, sizeof *e);
     if (!e)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for an engine");
     e->context = context;
     e->network = params->network;
     e->image = params->image;
+    e->standardized = params->mean != NULL;
     e->optimizer = params->optimizer;
     e->plan = (struct cln_plan){
         .context = context,
-        .tuning = *params->tuning,
+        .tuning = *tuning,
         .batch_size = params->batch_size,
-        .blocks = cln_ceil_div(params->batch_size, params->tuning->lanes),
+        .blocks = cln_ceil_div(params->batch_size, tuning->lanes),
     };
     enum cln_status status = cln_engine_create_memory(e, params);
     if (status == CLN_OK && params->train.count > 0)
@@ -39,6 +45,26 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
     return status;
 }
 
+enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *context,
+                                  const struct cln_engine_params *params) {
+    struct cln_tuning tuning = *params->tuning;
+    *out = NULL;
+    enum cln_status status = check_params(params);
+    if (status != CLN_OK)
+        return status;
+    /* Only a built kernel tells how large a group its registers and local memory leave room for. */
+    char refusal[512] = "";
+    while ((status = create(out, context, params, &tuning)) != CLN_OK && tuning.lanes > tuning.vector &&
+           ocl_context_group_refused(context)) {
+        if (!refusal[0])
+            snprintf(refusal, sizeof refusal, "%s", cln_error_message());
+        tuning.lanes /= 2;
+    }
+    if (status == CLN_OK && refusal[0])
+        cln_log(CLN_LOG_WARNING, "%s: using %d lanes", refusal, tuning.lanes);
+    return status;
+}
+
 void cln_engine_destroy(struct cln_engine **engine) {
     struct cln_engine *e = *engine;
     if (!e)
@@ -48,7 +74,7 @@ void cln_engine_destroy(struct cln_engine **engine) {
     for (int s = 0; s < CLN_SET_COUNT; s++) {
         struct cln_engine_data *set = &e->sets[s];
         ocl_sequence_destroy(&set->step);
-        ocl_buffer_destroy(&set->pixels);
+        cln_pixels_destroy(&set->pixels);
         ocl_buffer_destroy(&set->labels);
         ocl_buffer_destroy(&set->order);
         ocl_buffer_destroy(&set->state);

@@ -44,7 +44,10 @@ enum cln_engine_values {
 struct cln_engine;
 
 /* Builds every kernel, uploads the images that are given. Parameters and moments are zero, running statistics as a
- * fresh network has them. `context` must outlive the engine. */
+ * fresh network has them. Images that are more than the device gives at once lie there in chunks; where all the rest
+ * does not fit, CLN_OUT_OF_MEMORY says what is needed, what there is, and the batch size that would fit. Where a kernel
+ * once built takes smaller work-groups than the tuning has, there are fewer lanes. `context` must outlive the engine.
+ */
 enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *context,
                                   const struct cln_engine_params *params) CLN_MUST_CHECK;
 void cln_engine_destroy(struct cln_engine **engine);

@@ -1,5 +1,6 @@
 /* The engine's buffers and what is in them at first. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,33 +10,9 @@ size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values whic
     return which == CLN_RUNNING ? e->network->running_floats : e->network->parameter_floats;
 }
 
-static enum cln_status upload(struct ocl_buffer **out, struct ocl_context *context, const void *source, size_t bytes) {
-    enum cln_status status = ocl_buffer_create(out, context, bytes);
-    return status == CLN_OK ? ocl_buffer_write(*out, 0, bytes, source) : status;
-}
-
 enum cln_status cln_engine_upload(struct cln_engine *e, enum cln_engine_set set, size_t first, size_t count,
                                   const uint8_t *pixels) {
-    const size_t bytes = cln_shape_count(e->image);
-    return ocl_buffer_write(e->sets[set].pixels, first * bytes, count * bytes, pixels);
-}
-
-static enum cln_status create_set(struct cln_engine *e, struct cln_engine_data *set,
-                                  const struct cln_engine_images *images) {
-    enum cln_status status = CLN_OK;
-    set->count = images->count;
-    if (set->count == 0)
-        return CLN_OK;
-    status = ocl_buffer_reserve(&set->pixels, e->context, images->count * cln_shape_count(e->image));
-    if (status == CLN_OK && images->pixels)
-        status = cln_engine_upload(e, (enum cln_engine_set)(set - e->sets), 0, images->count, images->pixels);
-    if (status != CLN_OK)
-        return cln_fail_within(status, "%zu images on the device", images->count);
-    if ((status = upload(&set->labels, e->context, images->labels, images->count)) != CLN_OK)
-        return status;
-    if ((status = ocl_buffer_create(&set->order, e->context, images->count * sizeof(int))) != CLN_OK)
-        return status;
-    return ocl_buffer_create(&set->state, e->context, sizeof(struct cln_state));
+    return cln_pixels_write(&e->sets[set].pixels, first, count, pixels);
 }
 
 enum cln_status cln_engine_standardize(struct cln_engine *e, const float *mean, const float *inverse_deviation) {
@@ -54,14 +31,6 @@ enum cln_status cln_engine_standardize(struct cln_engine *e, const float *mean, 
     return status;
 }
 
-static enum cln_status create_standard(struct cln_engine *e, const float *mean, const float *inverse_deviation) {
-    if (!mean)
-        return CLN_OK;
-    enum cln_status status =
-        ocl_buffer_create(&e->standard, e->context, cln_shape_count(e->network->input) * 2 * sizeof(float));
-    return status == CLN_OK ? cln_engine_standardize(e, mean, inverse_deviation) : status;
-}
-
 static const struct cln_stage *stage_of_layer(const struct cln_engine *e, int layer) {
     for (size_t s = 0; s < e->stage_count; s++)
         if (layer >= e->stages[s].first_layer && layer <= e->stages[s].last_layer)
@@ -69,54 +38,50 @@ static const struct cln_stage *stage_of_layer(const struct cln_engine *e, int la
     return NULL;
 }
 
-/* Lays out the slices of every gradient one after the other, and the table by which the optimizer finds them. */
-static enum cln_status create_gradients(struct cln_engine *e) {
+/* Lays out the slices of every gradient one after the other: how many floats they take in all. `slices` and the table
+ * `chunks` by which the optimizer finds them may be NULL. */
+static size_t lay_out_gradients(const struct cln_engine *e, const struct cln_plan *plan, struct cln_slices *slices,
+                                int32_t (*chunks)[4]) {
     const struct cln_network *network = e->network;
-    const size_t chunk_count = network->parameter_floats / CLN_TENSOR_ALIGN;
-    int32_t(*chunks)[4] = calloc(chunk_count, sizeof *chunks);
-    e->slices = calloc(network->tensor_count, sizeof *e->slices);
-    if (!chunks || !e->slices) {
-        free(chunks);
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu tensors", network->tensor_count);
-    }
     size_t floats = 0;
     for (size_t t = 0; t < network->tensor_count; t++) {
         const struct cln_tensor_info *tensor = &network->tensors[t];
         if (!tensor->trainable)
             continue;
         const size_t padded = (tensor->count + CLN_TENSOR_ALIGN - 1) / CLN_TENSOR_ALIGN * CLN_TENSOR_ALIGN;
-        const int slices = cln_stage_slices(&e->plan, stage_of_layer(e, tensor->layer), (int)t);
-        e->slices[t] = (struct cln_slices){.base = (int)floats, .stride = (int)padded};
-        for (size_t i = 0; i < padded / CLN_TENSOR_ALIGN; i++) {
+        const int count = cln_stage_slices(plan, stage_of_layer(e, tensor->layer), (int)t);
+        if (slices)
+            slices[t] = (struct cln_slices){.buffer = e->gradient_partials, .base = (int)floats, .stride = (int)padded};
+        for (size_t i = 0; chunks && i < padded / CLN_TENSOR_ALIGN; i++) {
             int32_t *chunk = chunks[tensor->offset / CLN_TENSOR_ALIGN + i];
             chunk[0] = (int32_t)(floats + i * CLN_TENSOR_ALIGN);
-            chunk[1] = slices;
+            chunk[1] = count;
             chunk[2] = (int32_t)padded;
         }
-        floats += padded * (size_t)slices;
+        floats += padded * (size_t)count;
     }
+    return floats;
+}
+
+static size_t chunk_bytes(const struct cln_engine *e) {
+    return e->network->parameter_floats / CLN_TENSOR_ALIGN * 4 * sizeof(int32_t);
+}
+
+static enum cln_status find_gradients(struct cln_engine *e) {
+    const struct cln_network *network = e->network;
+    int32_t(*chunks)[4] = calloc(1, chunk_bytes(e));
+    e->slices = calloc(network->tensor_count, sizeof *e->slices);
+    if (!chunks || !e->slices) {
+        free(chunks);
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu tensors", network->tensor_count);
+    }
+    const size_t floats = lay_out_gradients(e, &e->plan, e->slices, chunks);
     enum cln_status status =
         floats > INT32_MAX
             ? cln_fail(CLN_OUT_OF_MEMORY, "partial gradients of %zu floats: use a smaller network", floats)
-            : ocl_buffer_create(&e->gradient_partials, e->context, floats * sizeof(float));
-    for (size_t t = 0; t < network->tensor_count; t++)
-        e->slices[t].buffer = e->gradient_partials;
-    if (status == CLN_OK)
-        status = upload(&e->chunks, e->context, chunks, chunk_count * sizeof *chunks);
+            : ocl_buffer_write(e->chunks, 0, chunk_bytes(e), chunks);
     free(chunks);
     return status;
-}
-
-static enum cln_status create_values(struct cln_engine *e) {
-    for (int which = 0; which < CLN_VALUES_COUNT; which++) {
-        const size_t floats = cln_engine_floats(e, (enum cln_engine_values)which);
-        if (floats == 0)
-            continue;
-        enum cln_status status = ocl_buffer_create(&e->values[which], e->context, floats * sizeof(float));
-        if (status != CLN_OK)
-            return status;
-    }
-    return CLN_OK;
 }
 
 /* A fresh network's running variance is 1, or 0 under the listing's convention. */
@@ -137,34 +102,67 @@ static enum cln_status reset_running(struct cln_engine *e) {
     return CLN_OK;
 }
 
-static enum cln_status create_stages(struct cln_engine *e) {
+static enum cln_status find_stages(struct cln_engine *e) {
     enum cln_status status = cln_stages_build(&e->stages, &e->stage_count, e->network);
     if (status != CLN_OK)
         return status;
     e->buffers = calloc(e->stage_count, sizeof *e->buffers);
-    if (!e->buffers)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu stages", e->stage_count);
-    size_t partial_bytes = sizeof(float);
-    for (size_t s = 0; s < e->stage_count; s++) {
-        if ((status = cln_stage_buffers_create(&e->buffers[s], &e->plan, &e->stages[s])) != CLN_OK)
-            return cln_fail_within(status, "stage %zu at batch size %d (a smaller batch needs less)", s + 1,
-                                   e->plan.batch_size);
-        const size_t bytes = cln_stage_partial_bytes(&e->plan, &e->stages[s]);
-        partial_bytes = bytes > partial_bytes ? bytes : partial_bytes;
-    }
-    return ocl_buffer_create(&e->partials, e->context, partial_bytes);
+    return e->buffers ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu stages", e->stage_count);
 }
 
-static enum cln_status create_scratch(struct cln_engine *e) {
-    const size_t lanes = (size_t)e->plan.blocks * (size_t)e->plan.tuning.lanes;
-    const size_t largest = e->sets[CLN_TEST].count > 0 ? e->sets[CLN_TEST].count : 1;
-    enum cln_status status = ocl_buffer_create(&e->x, e->context, cln_plan_bytes(&e->plan, e->network->input));
+static enum cln_status stage_buffers(struct cln_engine *e, struct cln_plan *plan) {
+    enum cln_status status = CLN_OK;
+    size_t partial_bytes = sizeof(float);
+    for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
+        char scope[32];
+        snprintf(scope, sizeof scope, "stage %zu", s + 1);
+        plan->scope = scope;
+        status = cln_stage_buffers_create(&e->buffers[s], plan, &e->stages[s]);
+        plan->scope = NULL;
+        if (status != CLN_OK)
+            return cln_fail_within(status, "%s at batch size %d (a smaller batch needs less)", scope, plan->batch_size);
+        const size_t bytes = cln_stage_partial_bytes(plan, &e->stages[s]);
+        partial_bytes = bytes > partial_bytes ? bytes : partial_bytes;
+    }
+    return status == CLN_OK ? cln_plan_buffer(plan, &e->partials, "partial sums", partial_bytes) : status;
+}
+
+static enum cln_status set_buffers(struct cln_engine_data *set, const struct cln_plan *plan) {
+    if (set->count == 0)
+        return CLN_OK;
+    enum cln_status status = cln_plan_buffer(plan, &set->labels, "labels", set->count);
     if (status == CLN_OK)
-        status = ocl_buffer_create(&e->lane_labels, e->context, lanes * sizeof(int));
-    if (status == CLN_OK)
-        status = ocl_buffer_create(&e->loss_sums, e->context, (size_t)e->plan.blocks * 2 * sizeof(float));
-    if (status == CLN_OK)
-        status = ocl_buffer_create(&e->predicted, e->context, largest * sizeof(int));
+        status = cln_plan_buffer(plan, &set->order, "order of samples", set->count * sizeof(int));
+    return status == CLN_OK ? cln_plan_buffer(plan, &set->state, "state", sizeof(struct cln_state)) : status;
+}
+
+enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) {
+    const struct cln_shape input = e->network->input;
+    const size_t predictions = e->sets[CLN_TEST].count > 0 ? e->sets[CLN_TEST].count : 1;
+    const struct {
+        struct ocl_buffer **buffer;
+        const char *name;
+        size_t bytes; /* 0: not needed */
+    } wanted[] = {
+        {&e->x, "input", cln_plan_bytes(plan, input)},
+        {&e->lane_labels, "labels of a batch", (size_t)plan->blocks * (size_t)plan->tuning.lanes * sizeof(int)},
+        {&e->loss_sums, "losses", (size_t)plan->blocks * 2 * sizeof(float)},
+        {&e->predicted, "predictions", predictions * sizeof(int)},
+        {&e->standard, "means and deviations", e->standardized ? cln_shape_count(input) * 2 * sizeof(float) : 0},
+        {&e->gradient_partials, "partial gradients", lay_out_gradients(e, plan, NULL, NULL) * sizeof(float)},
+        {&e->chunks, "table of gradients", chunk_bytes(e)},
+    };
+    enum cln_status status = stage_buffers(e, plan);
+    for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)
+        status = set_buffers(&e->sets[s], plan);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted && status == CLN_OK; i++)
+        if (wanted[i].bytes > 0)
+            status = cln_plan_buffer(plan, wanted[i].buffer, wanted[i].name, wanted[i].bytes);
+    for (int which = 0; which < CLN_VALUES_COUNT && status == CLN_OK; which++) {
+        const size_t floats = cln_engine_floats(e, (enum cln_engine_values)which);
+        if (floats > 0)
+            status = cln_plan_buffer(plan, &e->values[which], "parameters", floats * sizeof(float));
+    }
     return status;
 }
 
@@ -187,25 +185,37 @@ static struct cln_state initial_state(const struct cln_optimizer_params *p, int 
     };
 }
 
+static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *set,
+                                const struct cln_engine_params *params, const struct cln_engine_images *images) {
+    if (set->count == 0)
+        return CLN_OK;
+    enum cln_status status = cln_pixels_create(&set->pixels, e->context);
+    if (status == CLN_OK && images->pixels)
+        status = cln_pixels_write(&set->pixels, 0, set->count, images->pixels);
+    if (status != CLN_OK)
+        return cln_fail_within(status, "%zu images on the device", set->count);
+    const struct cln_state state = initial_state(&params->optimizer, params->batch_size);
+    status = ocl_buffer_write(set->labels, 0, set->count, images->labels);
+    return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof state, &state) : status;
+}
+
 enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) {
     const struct cln_engine_images *images[CLN_SET_COUNT] = {&params->train, &params->test};
-    enum cln_status status = create_stages(e);
-    for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++) {
-        struct cln_engine_data *set = &e->sets[s];
-        status = create_set(e, set, images[s]);
-        const struct cln_state state = initial_state(&params->optimizer, params->batch_size);
-        if (status == CLN_OK && set->state)
-            status = ocl_buffer_write(set->state, 0, sizeof state, &state);
+    const uint64_t limit = ocl_context_device(e->context)->max_alloc_bytes;
+    for (int s = 0; s < CLN_SET_COUNT; s++) {
+        e->sets[s].count = images[s]->count;
+        e->sets[s].pixels = cln_pixels_divide(images[s]->count, cln_shape_count(e->image), limit);
     }
+    enum cln_status status = find_stages(e);
     if (status == CLN_OK)
-        status = create_scratch(e);
+        status = cln_engine_check_fit(e);
     if (status == CLN_OK)
-        status = create_standard(e, params->mean, params->inverse_deviation);
-    if (status == CLN_OK)
-        status = create_values(e);
+        status = cln_engine_buffers(e, &e->plan);
+    for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)
+        status = fill_set(e, &e->sets[s], params, images[s]);
+    if (status == CLN_OK && e->standardized)
+        status = cln_engine_standardize(e, params->mean, params->inverse_deviation);
     if (status == CLN_OK)
         status = reset_running(e);
-    if (status == CLN_OK)
-        status = create_gradients(e);
-    return status;
+    return status == CLN_OK ? find_gradients(e) : status;
 }

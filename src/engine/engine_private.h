@@ -1,15 +1,17 @@
-/* What the engine's own files share: engine.c (use), engine_memory.c (buffers), engine_sequence.c (launches),
- * engine_diagnose.c (where a value went wrong). */
+/* What the engine's own files share: engine.c (use), engine_memory.c (buffers), engine_fit.c (whether they
+ * fit), engine_sequence.c (launches), engine_diagnose.c (where a value went wrong). */
 #ifndef SRC_ENGINE_ENGINE_PRIVATE_H
 #define SRC_ENGINE_ENGINE_PRIVATE_H
 
 #include "src/engine/engine.h"
+#include "src/engine/pixels.h"
 #include "src/engine/stage_ops.h"
 
 /* One set of images on the device, where its epoch stands, and what runs per batch. */
 struct cln_engine_data {
     size_t count;
-    struct ocl_buffer *pixels, *labels, *order, *state;
+    struct cln_pixels pixels;
+    struct ocl_buffer *labels, *order, *state;
     struct ocl_sequence *step;
 };
 
@@ -24,8 +26,9 @@ struct cln_engine {
     struct cln_slices *slices;         /* one per tensor of the network */
 
     struct cln_shape image;
+    bool standardized;
     struct cln_engine_data sets[CLN_SET_COUNT];
-    struct ocl_buffer *standard; /* NULL: not standardised */
+    struct ocl_buffer *standard; /* NULL where not standardised */
     struct ocl_buffer *x, *lane_labels;
     struct ocl_buffer *predicted, *loss_sums;
     struct ocl_buffer *values[CLN_VALUES_COUNT];
@@ -39,6 +42,14 @@ size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values whic
 
 /* Output of a stage. */
 struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage);
+
+/* All buffers that depend on the plan's batch size or are not of images: created, or added up where `plan` has a tally;
+ * it is e->plan then but for its batch size. The stages must be known. */
+enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) CLN_MUST_CHECK;
+
+/* CLN_OUT_OF_MEMORY where the buffers to come do not fit the device: says what is needed, what there is, and which
+ * batch size would fit. */
+enum cln_status cln_engine_check_fit(struct cln_engine *e) CLN_MUST_CHECK;
 
 /* Creates every buffer, with its initial content. On failure what exists stays for cln_engine_destroy. */
 enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) CLN_MUST_CHECK;

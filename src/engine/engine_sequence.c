@@ -10,7 +10,7 @@ static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_en
     return (struct cln_batch){
         .in = e->image,
         .out = e->network->input,
-        .pixels = set->pixels,
+        .pixels = &set->pixels,
         .labels = set->labels,
         .order = set->order,
         .standard = e->standard,

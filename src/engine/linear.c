@@ -19,6 +19,11 @@ static double weight_tile(int blocks, struct tiles t) {
     return (blocks + 3.0) * (t.weight_in + 1) * (t.weight_out + 2);
 }
 
+/* The same of a run of such tiles, over a slice of the blocks. */
+static double weight_run(const struct cln_plan *plan, struct tiles t) {
+    return cln_ceil_div(t.weight_run, t.weight_in) * weight_tile(cln_ceil_div(plan->blocks, t.slices), t);
+}
+
 static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) {
     return 2.0 * plan->batch_size * g->in_features * g->out_features;
 }
@@ -51,6 +56,8 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
         cln_min(plan->blocks,
                 cln_max(cln_ceil_div(plan->tuning.groups, out_tiles * runs),
                         cln_plan_cache_slices(plan, value_bytes(plan, g), (double)g->in_features * g->out_features)));
+    while (t.slices < plan->blocks && weight_run(plan, t) > plan->tuning.iterations)
+        t.slices = cln_min(plan->blocks, 2 * t.slices);
     return t;
 }
 
@@ -72,10 +79,8 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
 /* The longest product of the three: `depth` steps of a tile of features and blocks, or runs of weight tiles. */
 static enum cln_status check(const struct cln_plan *plan, const struct cln_linear *g, struct tiles t) {
     const double depth = cln_max(g->in_features, g->out_features);
-    const double weights =
-        cln_ceil_div(t.weight_run, t.weight_in) * weight_tile(cln_ceil_div(plan->blocks, t.slices), t);
     const enum cln_status status = cln_plan_check_iterations(plan, "linear", depth * (t.features + 1) * (t.blocks + 1));
-    return status == CLN_OK ? cln_plan_check_iterations(plan, "linear_backward_weights", weights) : status;
+    return status == CLN_OK ? cln_plan_check_iterations(plan, "linear_backward_weights", weight_run(plan, t)) : status;
 }
 
 /* One product per block of `lanes` columns, through CLBlast. */

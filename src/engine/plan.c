@@ -20,6 +20,22 @@ int cln_plan_vector(const struct cln_plan *plan, const char *operation) {
     return is_safe(plan, operation) ? plan->tuning.lanes : plan->tuning.vector;
 }
 
+static void write_label(char *label, size_t bytes, const struct cln_plan *plan, const char *name) {
+    snprintf(label, bytes, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", name);
+}
+
+enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name, size_t bytes) {
+    struct cln_tally *tally = plan->tally;
+    if (!tally)
+        return ocl_buffer_create(out, plan->context, bytes);
+    tally->total += (double)bytes;
+    if ((double)bytes > tally->largest) {
+        tally->largest = (double)bytes;
+        write_label(tally->largest_name, sizeof tally->largest_name, plan, name);
+    }
+    return CLN_OK;
+}
+
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants) {
     *constants = (struct ocl_constants){0};
     ocl_constants_int(constants, "LANES", plan->tuning.lanes);
@@ -29,7 +45,7 @@ void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *const
 static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
     char label[96];
     struct ocl_constants constants = *launch->constants;
-    snprintf(label, sizeof label, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", launch->kernel);
+    write_label(label, sizeof label, plan, launch->kernel);
     ocl_constants_int(&constants, "VECTOR", cln_plan_vector(plan, launch->source));
     launch->label = label;
     launch->constants = &constants;
@@ -53,9 +69,15 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
     const size_t limit = ocl_context_device(plan->context)->max_work_group_size;
     const size_t most = is_safe(plan, launch->source) ? 1 : ITEMS_PER_GROUP;
     const size_t wanted = items < most ? items : most;
+    const struct ocl_constants *constants = launch->constants;
+    enum cln_status status;
     launch->local[0] = wanted < limit ? wanted : limit;
-    launch->groups[0] = (items + launch->local[0] - 1) / launch->local[0];
-    return add(plan, launch);
+    do {
+        launch->constants = constants;
+        launch->groups[0] = (items + launch->local[0] - 1) / launch->local[0];
+        status = add(plan, launch);
+    } while (status != CLN_OK && ocl_context_group_refused(plan->context) && (launch->local[0] /= 2) > 0);
+    return status;
 }
 
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations) {

@@ -6,8 +6,15 @@
 #include "src/engine/tuning.h"
 #include "src/model/geometry.h"
 
+/* What buffers would take, in bytes. */
+struct cln_tally {
+    double total, largest;
+    char largest_name[64];
+};
+
 struct cln_plan {
     struct ocl_context *context;
+    struct cln_tally *tally; /* NULL: buffers are created; else they are only added up there */
     struct cln_tuning tuning;
     int batch_size;           /* largest batch */
     int blocks;               /* ceil(batch_size / lanes) */
@@ -21,6 +28,10 @@ struct cln_plan {
 /* Tensors in lanes: [block][channel][row][column][lane] float32. */
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
+
+/* A buffer of zeros; "scope name" says what it is for where it is too large. With a tally *out stays as it is. */
+enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name,
+                                size_t bytes) CLN_MUST_CHECK;
 
 /* Lanes that a work-item of an operation owns, named as its kernel file is: tuning.vector, or in its safe variant all
  * lanes of a block. */

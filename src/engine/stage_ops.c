@@ -46,7 +46,7 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (wanted[i].bytes > 0) {
-            enum cln_status status = ocl_buffer_create(wanted[i].buffer, plan->context, wanted[i].bytes);
+            enum cln_status status = cln_plan_buffer(plan, wanted[i].buffer, "activations", wanted[i].bytes);
             if (status != CLN_OK)
                 return status;
         }

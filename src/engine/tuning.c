@@ -54,6 +54,21 @@ static bool power_of_two(long n) {
     return n > 0 && (n & (n - 1)) == 0;
 }
 
+static size_t largest_group(const struct ocl_device *device) {
+    return device->max_work_group_size < device->max_work_item_sizes[0] ? device->max_work_group_size
+                                                                        : device->max_work_item_sizes[0];
+}
+
+/* Most local memory that a group's sums take (LANE_SCRATCH of kernels/lanes.clh): a float4 per accumulator. */
+static long scratch_bytes(long items, long accumulators) {
+    return items > 1 ? 4 * (long)sizeof(float) * accumulators * (items + 1) : 0;
+}
+
+static bool group_fits(const struct ocl_device *device, long items, long accumulators) {
+    return (size_t)items <= largest_group(device) &&
+           (uint64_t)scratch_bytes(items, accumulators) <= device->local_memory_bytes;
+}
+
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) {
     long vector = ocl_profile_value(profile, "vector");
@@ -70,20 +85,21 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     if (lanes % vector != 0 || !power_of_two(lanes / vector))
         return cln_fail(CLN_INVALID, "%s: lanes is %ld: it must be vector (%ld) times a power of two",
                         ocl_profile_origin(profile, "lanes"), lanes, vector);
-    const long limit =
-        (long)(device->max_work_group_size < device->max_work_item_sizes[0] ? device->max_work_group_size
-                                                                            : device->max_work_item_sizes[0]);
-    if (lanes / vector > limit) {
-        const long wanted = lanes;
-        while (lanes / vector > limit)
-            lanes /= 2;
-        cln_log(CLN_LOG_WARNING, "%s: %ld lanes need work-groups of %ld, %s has at most %ld: using %ld lanes",
-                ocl_profile_origin(profile, "lanes"), wanted, wanted / vector, device->name, limit, lanes);
-    }
-
     long accumulators = ocl_profile_value(profile, "accumulators");
     if (accumulators == 0)
         accumulators = vector == 16 ? 24 : 12;
+
+    const long wanted = lanes;
+    while (lanes > vector && !group_fits(device, lanes / vector, accumulators))
+        lanes /= 2;
+    if (lanes < wanted)
+        cln_log(CLN_LOG_WARNING,
+                "%s: %ld lanes need work-groups of %ld items and up to %ld bytes of local memory, %s has %zu and %llu: "
+                "using %ld lanes",
+                ocl_profile_origin(profile, "lanes"), wanted, wanted / vector,
+                scratch_bytes(wanted / vector, accumulators), device->name, largest_group(device),
+                (unsigned long long)device->local_memory_bytes, lanes);
+
     long groups = ocl_profile_value(profile, "groups");
     if (groups == 0)
         groups = 8 * (long)device->compute_units;
@@ -99,9 +115,10 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     const long iterations = ocl_profile_value(profile, "iterations");
 
     bool gemm = ocl_profile_value(profile, "linear_gemm") != 0;
-    if (gemm && !ocl_gemm_available()) {
-        cln_log(CLN_LOG_WARNING, "%s asks for CLBlast, this build has none: using our own kernel",
-                ocl_profile_origin(profile, "linear_gemm"));
+    if (gemm && !(ocl_gemm_available() && ocl_gemm_suits(device))) {
+        cln_log(CLN_LOG_WARNING, "%s asks for CLBlast, %s: using our own kernel",
+                ocl_profile_origin(profile, "linear_gemm"),
+                ocl_gemm_available() ? "which does not suit this device's limits" : "this build has none");
         gemm = false;
     }
     *out = (struct cln_tuning){

@@ -35,7 +35,8 @@ struct cln_tuning {
     unsigned safe;      /* set of operations that run in their safe variant */
 };
 
-/* CLN_INVALID where lanes and vector do not go together or the device cannot hold such a work-group. */
+/* CLN_INVALID where lanes and vector do not go together. Where the device cannot hold such a work-group, by its items
+ * or by its local memory, there are fewer lanes, down to one work-item, which needs neither; a warning says so. */
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) CLN_MUST_CHECK;
 

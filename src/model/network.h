@@ -100,6 +100,9 @@ CLN_API const char *const *cln_network_builtins(void);
 /* `print(net)`: layers, output shapes, parameters, stages, multiply-adds and bytes, for `batch_size` samples. */
 CLN_API void cln_network_print(const struct cln_network *network, int batch_size, FILE *stream);
 
+/* A size for people: "900 bytes", "1.50 KiB". */
+void cln_format_bytes(char text[32], double bytes);
+
 /* Useful multiply-adds of one sample: forward, and a whole training step (forward, weight gradients,
  * and data gradients of all but the first affine layer). */
 CLN_API void cln_network_multiply_adds(const struct cln_network *network, double *forward, double *training);

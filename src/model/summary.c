@@ -61,7 +61,7 @@ static void format_count(char text[32], double count) {
     *at = '\0';
 }
 
-static void format_bytes(char text[32], double bytes) {
+void cln_format_bytes(char text[32], double bytes) {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     size_t unit = 0;
     for (; bytes >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
@@ -149,9 +149,9 @@ static void print_totals(const struct cln_network *network, const struct cln_sta
     cln_network_multiply_adds(network, &forward, &training);
     fprintf(stream, "\ntotals\n");
     format_count(a, (double)network->parameter_count);
-    format_bytes(b, 4.0 * (double)network->parameter_count);
+    cln_format_bytes(b, 4.0 * (double)network->parameter_count);
     fprintf(stream, "  parameters          %s (%s", a, b);
-    format_bytes(b, 4.0 * ADAM_COPIES * (double)network->parameter_count);
+    cln_format_bytes(b, 4.0 * ADAM_COPIES * (double)network->parameter_count);
     fprintf(stream, "; with gradients and Adam's two moments %s)\n", b);
     format_count(a, (double)network->running_count);
     fprintf(stream, "  running statistics  %s\n", a);
@@ -159,7 +159,7 @@ static void print_totals(const struct cln_network *network, const struct cln_sta
     format_count(b, training);
     fprintf(stream, "  multiply-adds       %s forward, %s in training (%.3f MFLOP) per sample\n", a, b,
             2e-6 * training);
-    format_bytes(a, 4.0 * batch_size * activation_floats(network, stages, count));
+    cln_format_bytes(a, 4.0 * batch_size * activation_floats(network, stages, count));
     fprintf(stream, "  activations         %s for a batch of %d (input and what each stage computes)\n", a, batch_size);
 }
 

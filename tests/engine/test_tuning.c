@@ -28,6 +28,7 @@ static struct ocl_device device_of(enum ocl_device_type type, const char *name, 
                                 .native_float_vector = 1,
                                 .max_work_group_size = 1024,
                                 .max_work_item_sizes = {1024, 1024, 64},
+                                .local_memory_bytes = 64 << 10,
                                 .driver_version = "1.2"};
     snprintf(device.name, sizeof device.name, "%s", name);
     snprintf(device.vendor, sizeof device.vendor, "%s", vendor);

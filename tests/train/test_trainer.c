@@ -8,6 +8,7 @@
 #include "src/train/trainer_private.h"
 #include "tests/data/temporary.h"
 #include "tests/engine/support.h"
+#include "tests/limits.h"
 
 /* Small enough to build its kernels over and over, with a batch norm of each kind. */
 static const char tiny_text[] =
@@ -101,6 +102,41 @@ static void test_same_seed_gives_the_same_bits(void **state) {
     free(first);
     free(second);
     free(other);
+}
+
+/* Images in several buffers are the same images, in training and in prediction. */
+static void test_a_data_set_in_chunks_changes_no_bit(void **state) {
+    (void)state;
+    enum { EPOCHS = 2 };
+    struct cln_trainer_params params = params_of(20);
+    struct cln_epoch epochs[2][EPOCHS];
+    struct cln_dataset *large = NULL;
+    size_t launches[2], bytes[2];
+    char *models[2];
+    assert_ok(cln_dataset_load(&large, &(struct cln_dataset_params){.name = "synthetic:2100", .seed = 1}));
+    params.data = large; /* 1,646,400 bytes of pixels, and 274,400 to test on */
+    for (int chunked = 0; chunked < 2; chunked++) {
+        if (chunked)
+            limits_set("max_alloc=256K");
+        struct cln_trainer *trainer = trainer_of(&params);
+        for (int i = 0; i < EPOCHS; i++)
+            epochs[chunked][i] = epoch_of(trainer);
+        launches[chunked] = cln_engine_launches(trainer->engine);
+        cln_trainer_destroy(&trainer);
+        models[chunked] = train_and_save(&params, EPOCHS, &bytes[chunked]);
+    }
+    limits_restore();
+    cln_dataset_destroy(&large);
+    assert_int_equal(launches[1], launches[0] + 6); /* seven chunks of 334 images */
+    for (int i = 0; i < EPOCHS; i++) {
+        assert_true(epochs[0][i].train.loss == epochs[1][i].train.loss);
+        assert_true(epochs[0][i].test.loss == epochs[1][i].test.loss);
+        assert_true(epochs[0][i].train.accuracy == epochs[1][i].train.accuracy);
+    }
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(models[0], models[1], bytes[0]);
+    free(models[0]);
+    free(models[1]);
 }
 
 /* Some hundred steps that nobody waits for, training and evaluating in turn. */
@@ -373,6 +409,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_over_fits_a_small_set, nothing_alive),
         cmocka_unit_test_teardown(test_same_seed_gives_the_same_bits, nothing_alive),
+        cmocka_unit_test_teardown(test_a_data_set_in_chunks_changes_no_bit, nothing_alive),
         cmocka_unit_test_teardown(test_a_command_buffer_changes_no_bit, nothing_alive),
         cmocka_unit_test_teardown(test_a_command_buffer_is_used_where_it_may, nothing_alive),
         cmocka_unit_test_teardown(test_every_batch_size_takes_every_sample, nothing_alive),
@@ -384,7 +421,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_stops_after_max_steps, nothing_alive),
         cmocka_unit_test_teardown(test_stops_when_the_handler_says_so, nothing_alive),
         cmocka_unit_test_teardown(test_timings_name_the_kernels, nothing_alive),
-        cmocka_unit_test_teardown(test_any_call_may_fail, nothing_alive),
+        cmocka_unit_test_teardown(test_any_call_may_fail, nothing_alive), /* takes longer than all others together */
     };
-    return cmocka_run_group_tests_name("trainer", tests, begin, end);
+    return _cmocka_run_group_tests("trainer", tests, sizeof tests / sizeof *tests - quick_check(), begin, end);
 }

@@ -1,0 +1,68 @@
+/* Whether what an engine needs fits its device, and if not, with which batch it would. */
+#include <stdio.h>
+
+#include "src/engine/engine_private.h"
+
+/* What the engine would need with `blocks` blocks of samples. */
+static enum cln_status add_up(struct cln_tally *tally, struct cln_engine *e, int blocks) {
+    struct cln_plan plan = e->plan;
+    *tally = (struct cln_tally){0};
+    plan.tally = tally;
+    plan.blocks = blocks;
+    plan.batch_size = cln_min(plan.batch_size, blocks * plan.tuning.lanes);
+    enum cln_status status = cln_engine_buffers(e, &plan);
+    for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++) {
+        const struct cln_pixels *pixels = &e->sets[s].pixels;
+        for (size_t i = 0; i < pixels->chunk_count && status == CLN_OK; i++)
+            status = cln_plan_buffer(&plan, NULL, "images", cln_pixels_in_chunk(pixels, i) * pixels->bytes);
+    }
+    return status;
+}
+
+static bool fits(const struct cln_tally *tally, const struct ocl_device *device) {
+    return tally->largest <= (double)device->max_alloc_bytes && tally->total <= (double)device->global_memory_bytes;
+}
+
+/* The largest batch that fits where this one does not, found by halving, so that it is one that fits for certain.
+ * Memory comes in whole blocks. 0: none. */
+static enum cln_status find_batch_size(int *batch_size, struct cln_engine *e) {
+    const struct ocl_device *device = ocl_context_device(e->context);
+    int fitting = 0, failing = e->plan.blocks;
+    while (failing - fitting > 1) {
+        const int middle = fitting + (failing - fitting) / 2;
+        struct cln_tally tally;
+        enum cln_status status = add_up(&tally, e, middle);
+        if (status != CLN_OK)
+            return status;
+        if (fits(&tally, device))
+            fitting = middle;
+        else
+            failing = middle;
+    }
+    *batch_size = fitting * e->plan.tuning.lanes;
+    return CLN_OK;
+}
+
+enum cln_status cln_engine_check_fit(struct cln_engine *e) {
+    const struct ocl_device *device = ocl_context_device(e->context);
+    struct cln_tally tally;
+    enum cln_status status = add_up(&tally, e, e->plan.blocks);
+    if (status != CLN_OK || fits(&tally, device))
+        return status;
+    int batch_size;
+    status = find_batch_size(&batch_size, e);
+    if (status != CLN_OK)
+        return status;
+    char needed[32], there[32], largest[32], most[32], advice[64] = "no batch size would fit";
+    cln_format_bytes(needed, tally.total);
+    cln_format_bytes(there, (double)device->global_memory_bytes);
+    cln_format_bytes(largest, tally.largest);
+    cln_format_bytes(most, (double)device->max_alloc_bytes);
+    if (batch_size > 0)
+        snprintf(advice, sizeof advice, "batch size %d would fit", batch_size);
+    return cln_fail(
+        CLN_OUT_OF_MEMORY,
+        "%s at batch size %d does not fit: it needs %s, %s has %s; the largest buffer (%s) needs %s, at most "
+        "%s are given at once; %s",
+        e->network->name, e->plan.batch_size, needed, device->name, there, tally.largest_name, largest, most, advice);
+}
