@@ -101,12 +101,15 @@ static double *channel_means(struct cln_rig *b, const struct cln_batchnorm *g, c
 }
 
 /* A mean is off by a few roundings of mean |x|, and by about √n/3 more where n numbers of one sign were added up one by
- * one, as those of an image may be. That moves the deviation by as much at most, which counts where it is small beside
- * the mean; E[x²] − E[x]² would be off by that times mean |x|. */
+ * one, as those of an image may be, and where a group takes whole channels those of all images of a lane. That moves
+ * the deviation by as much at most, which counts where it is small beside the mean; E[x²] − E[x]² would be off by that
+ * times mean |x|. */
 struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *b, const struct cln_batchnorm *g, const double *x,
                                                   const double *x_error) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
-    const double roundings = 4 + sqrt(g->shape.height * g->shape.width) / 2;
+    const bool whole = g->shape.channels >= b->plan.tuning.whole_channels;
+    const double images = whole ? (double)cln_rig_blocks(b) : 1;
+    const double roundings = 4 + sqrt(images * g->shape.height * g->shape.width) / 2;
     double *variance = cln_rig_alloc(b, channels);
     const double *mean = channel_means(b, g, x, variance);
     const double *magnitude = channel_means(b, g, cln_rig_magnitudes(b, x, count), NULL);
