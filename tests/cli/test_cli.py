@@ -635,5 +635,44 @@ class Check(Case):
         self.assertIn("choose one", self.expect(2, "check", "--json", "--markdown").stderr)
 
 
+class Limits(Case):
+    """A smaller device, pretended by $CLENET_LIMITS."""
+
+    def test_a_wrong_limit_is_told_by_every_command(self):
+        for command in COMMANDS:
+            with self.subTest(command=command):
+                result = self.expect(1, command, CLENET_LIMITS="work_group=64,memory=1G")
+                self.assertIn('CLENET_LIMITS: unknown limit "memory"; there is: work_group, ', result.stderr)
+                self.assertEqual(result.stdout, "")
+
+    def test_what_is_pretended_is_said(self):
+        result = self.expect(0, "devices", CLENET_LIMITS="global_mem=512M,compute_units=1,opencl=1.2")
+        self.assertIn("pretending what CLENET_LIMITS says: global_mem=512M,", result.stderr)
+        for row in re.findall(r"(?m)^\d+:\d+ .*", result.stdout):
+            self.assertRegex(row, r" 0\.5 GiB +1 +1\.2 ")
+
+    def test_what_does_not_fit_says_what_would(self):
+        result = self.expect(1, "train", *SMALL, "--batch-size", "65536", CLENET_LIMITS="max_alloc=16M")
+        self.assertRegex(result.stderr,
+                         r"bn-lenet at batch size 65536 does not fit: it needs \S+ GiB, .* has .*; the largest buffer "
+                         r"\(.*\) needs \S+ MiB, at most 16\.00 MiB are given at once; batch size \d+ would fit\n")
+
+    def test_a_data_set_in_chunks_trains_to_the_same_numbers(self):
+        arguments = ("train", "--data", "synthetic:3000", "--offline", "--epochs", "1", "--batch-size", "32")
+        lines = {re.sub("time .*", "", self.expect(0, *arguments, CLENET_LIMITS=limits).stdout)
+                 for limits in ("", "max_alloc=1M")}
+        self.assertEqual(len(lines), 1, lines)
+
+    def test_the_profile_of_gpus_fits_small_devices(self):
+        for limits in ("work_group=1", "local_mem=0", "kernel_work_group=8"):
+            with self.subTest(limits=limits):
+                result = self.expect(0, "train", *SMALL, "--network", "lenet", "--profile-file", "gpu", "--max-steps", "2",
+                                     CLENET_LIMITS=limits)
+                self.assertEqual(len(re.findall(r"using \d+ lanes", result.stderr)), 1, result.stderr)
+
+
+QUICK = ("Listings", "Limits", "Measuring.test_bench", "Training.test_prints_the_epoch_lines_and_nothing_else",
+         "Training.test_saved_model_evaluates_to_what_training_said")
+
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, defaultTest=QUICK if os.environ.get("CLENET_CHECK") == "quick" else None)
