@@ -100,6 +100,7 @@ static void lower_opencl(struct ocl_device *d, const struct value *v) {
         return;
     d->opencl_major = v->major;
     d->opencl_minor = v->minor;
+    snprintf(d->device_version, sizeof d->device_version, "OpenCL %u.%u pretended", v->major, v->minor);
 }
 
 /* docs/limits.md says what they mean. */

@@ -62,6 +62,7 @@ static void test_each_key_lowers_what_it_names(void **state) {
     assert_true(d.compute_units == 2 && d.native_float_vector == 4);
     assert_int_equal(d.local_memory_bytes, 0);
     assert_true(d.opencl_major == 1 && d.opencl_minor == 2);
+    assert_string_equal(d.device_version, "OpenCL 1.2 pretended");
 
     d = limited("fp64=0");
     assert_true(!d.has_fp64 && d.has_command_buffer && d.simultaneous_command_buffers && !d.groups_pretended);
