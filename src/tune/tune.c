@@ -141,7 +141,7 @@ static enum cln_status find_tuning(struct search *s) {
 /* Whether there is time for one more candidate like those before, and for confirming what was found. */
 static bool may_go_on(const struct search *s) {
     const struct cln_tune_params *p = s->params;
-    return !(p->stop && p->stop(p->user)) && gone(s) + 2 * s->longest + CONFIRM_SECONDS < p->seconds;
+    return !(p->stop && p->stop(p->user)) && gone(s) + 1.25 * s->longest + 2 * CONFIRM_SECONDS < p->seconds;
 }
 
 static void tell(const struct search *s, const char *candidate) {
