@@ -48,6 +48,34 @@ static enum cln_status check(const struct ocl_gemm *g, const struct ocl_context 
     return status;
 }
 
+/* Parameters of CLBlast's XgemmDirect, in the order of `names`: tiles of WGD × WGD by groups of MDIMCD × NDIMCD. */
+static enum cln_status set_tile(struct ocl_context *context, int tile) {
+    static const char *const names[] = {"WGD",  "MDIMCD", "NDIMCD", "MDIMAD", "NDIMBD",
+                                        "KWID", "VWMD",   "VWND",   "PADA",   "PADB"};
+    enum { COUNT = sizeof names / sizeof *names };
+    static const size_t tiles[OCL_GEMM_TILES][COUNT] = {
+        {0},
+        {8, 8, 8, 8, 8, 2, 1, 1, 1, 1},
+        {16, 8, 8, 8, 8, 2, 1, 1, 1, 1},
+        {16, 8, 8, 8, 8, 2, 2, 2, 1, 1},
+        {32, 8, 8, 8, 8, 2, 1, 1, 1, 1},
+        {32, 16, 16, 16, 16, 2, 2, 2, 1, 1},
+        {64, 16, 16, 16, 16, 2, 4, 4, 1, 1},
+    };
+    if (tile < 0 || tile >= OCL_GEMM_TILES)
+        return cln_fail(CLN_INVALID, "gemm: tile %d: there are 0 to %d", tile, OCL_GEMM_TILES - 1);
+    if (tile == 0 || tile == context->gemm_tile)
+        return CLN_OK;
+    if (tiles[tile][1] * tiles[tile][2] > context->device.max_work_group_size)
+        return cln_fail(CLN_INVALID, "gemm: tile %d takes groups of %zu, %s has %zu at most", tile,
+                        tiles[tile][1] * tiles[tile][2], context->device.name, context->device.max_work_group_size);
+    const enum cln_status status = OCL_CALL(CLBlastOverrideParameters, context->device.device_id, "XgemmDirect",
+                                            CLBlastPrecisionSingle, COUNT, (const char **)names, tiles[tile]);
+    if (!status)
+        context->gemm_tile = tile;
+    return status;
+}
+
 static enum cln_status multiply(const struct ocl_gemm *g, cl_command_queue *queue) {
     CLBlastTranspose ta = g->transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo;
     CLBlastTranspose tb = g->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo;
@@ -96,6 +124,8 @@ enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struc
     struct ocl_context *context = ocl_sequence_context(sequence);
     const char *label = gemm->label ? gemm->label : "gemm";
     enum cln_status status = check(gemm, context);
+    if (!status)
+        status = set_tile(context, gemm->tile);
     if (status)
         return cln_fail_within(status, "%s", label);
     struct gemm *state = malloc(sizeof *state);

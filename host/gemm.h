@@ -18,7 +18,12 @@ struct ocl_gemm {
     size_t a_ld, b_ld, c_ld;
     size_t a_stride, b_stride, c_stride;
     size_t batch_count;
+    /* Which parameters CLBlast builds its kernels for small products with: 0: its own for the device; else a set of
+     * gemm.c, from then on for all contexts of the device, as CLBlast has them per process. */
+    int tile;
 };
+
+enum { OCL_GEMM_TILES = 7 };
 
 bool ocl_gemm_available(void);
 

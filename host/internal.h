@@ -21,6 +21,7 @@ struct ocl_context {
     bool group_refused;              /* see ocl_context_group_refused */
     bool replay;                     /* asked for, and the device has command buffers */
     bool uses_clblast;               /* CLBlast keeps programs for this context */
+    int gemm_tile;                   /* that CLBlast was given for it; 0: none */
     uint64_t buffer_bytes;           /* of all its buffers */
     double created;                  /* on the clock of clock.h */
     /* As in the params; before_building is NULL once it was called. */

@@ -76,7 +76,8 @@ static enum cln_status choose_settings(struct run *r) {
         r->checkup->profile_is_safe = true;
         r->setting_count--;
     }
-    if (status == CLN_OK && !r->params->quick && !r->settings[0].tuning.linear_gemm && ocl_gemm_available()) {
+    if (status == CLN_OK && !r->params->quick && r->settings[0].tuning.linear_gemm == 0 &&
+        ocl_gemm_suits(r->params->device)) {
         status = ocl_profile_set(profile, "linear_gemm", 1);
         if (status == CLN_OK)
             status = add_setting(r, "CLBlast", "linear", profile);

@@ -35,7 +35,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct cln_batchnorm options = {.shape = out_shape, .momentum = 0.1, .eps = 1e-5};
     const int slices = cln_linear_slices(&b->plan, g);
 
-    b->loose = b->plan.tuning.linear_gemm;
+    b->loose = cln_linear_uses_gemm(&b->plan, g);
     const double *x = cln_rig_random(b, in, c->centre, c->scale), *dz = cln_rig_random(b, out, 0, 1);
     const struct cln_parameters parameters = cln_rig_parameters(b, weights, g->bias ? channels : 0, channels);
     struct cln_probe *px = cln_rig_tensor(b, "x", in_shape, x), *pz = cln_rig_tensor(b, "z", out_shape, NULL);

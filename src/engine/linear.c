@@ -61,6 +61,11 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     return t;
 }
 
+bool cln_linear_uses_gemm(const struct cln_plan *plan, const struct cln_linear *g) {
+    const double weights = (double)g->in_features * g->out_features;
+    return plan->tuning.linear_gemm > 0 && weights >= plan->tuning.linear_gemm;
+}
+
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_linear *g,
                          struct tiles t) {
     cln_plan_constants(plan, c);
@@ -90,6 +95,7 @@ static enum cln_status gemm(struct cln_plan *plan, const char *name, struct ocl_
     product.label = label;
     product.alpha = 1.0f;
     product.batch_count = (size_t)plan->blocks;
+    product.tile = plan->tuning.gemm_tile;
     return ocl_sequence_add_gemm(plan->sequence, &product);
 }
 
@@ -128,7 +134,7 @@ static enum cln_status forward_gemm(struct cln_plan *plan, const struct cln_line
 
 enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,
                                    struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
-    if (plan->tuning.linear_gemm)
+    if (cln_linear_uses_gemm(plan, g))
         return forward_gemm(plan, g, x, weights, z, partials);
 
     const struct tiles t = tiles_of(plan, g);
@@ -157,7 +163,7 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
                                          struct cln_weights weights, struct ocl_buffer *dx) {
     const size_t lanes = (size_t)plan->tuning.lanes;
     const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
-    if (plan->tuning.linear_gemm)
+    if (cln_linear_uses_gemm(plan, g))
         return gemm(plan, "linear_backward_data (CLBlast)",
                     (struct ocl_gemm){.transpose_a = true,
                                       .m = in,
@@ -192,7 +198,7 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
 }
 
 int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g) {
-    return plan->tuning.linear_gemm ? plan->blocks : tiles_of(plan, g).slices;
+    return cln_linear_uses_gemm(plan, g) ? plan->blocks : tiles_of(plan, g).slices;
 }
 
 static enum cln_status clear_dead(struct cln_plan *plan, const struct ocl_constants *constants, struct ocl_buffer *x,
@@ -210,7 +216,7 @@ enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct 
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
-    if (plan->tuning.linear_gemm) {
+    if (cln_linear_uses_gemm(plan, g)) {
         const size_t lanes = (size_t)plan->tuning.lanes;
         const size_t in = (size_t)g->in_features, out = (size_t)g->out_features;
         enum cln_status status = clear_dead(plan, &constants, x, g->in_features);

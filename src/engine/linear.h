@@ -1,8 +1,12 @@
-/* Linear layer on the device: our own kernels (kernels/linear.cl) or CLBlast, as tuning.linear_gemm says. */
+/* Linear layer on the device: our own kernels (kernels/linear.cl) or CLBlast, as tuning.linear_gemm says for its size.
+ */
 #ifndef SRC_ENGINE_LINEAR_H
 #define SRC_ENGINE_LINEAR_H
 
 #include "src/engine/plan.h"
+
+/* Whether it goes through CLBlast. */
+bool cln_linear_uses_gemm(const struct cln_plan *plan, const struct cln_linear *g);
 
 /* z = W·x + b. Leaves the moments of z in `partials` where its buffer is not NULL: features × blocks float4. */
 enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,

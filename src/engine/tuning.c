@@ -22,7 +22,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "KiB that a launch may touch where it takes whole channels; 0: an eighth of the cache that the device says"},
     {"stage_weights", 0, 1, 0, "work-groups of several work-items copy their weights to local memory (1) or not (0)"},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software"},
-    {"linear_gemm", 0, 1, 0, "linear layers through CLBlast (1) or our own kernel (0)"},
+    {"linear_gemm", 0, 1 << 30, 0, "linear layers of so many weights or more go through CLBlast: 1: all; 0: none"},
+    {"gemm_tile", 0, OCL_GEMM_TILES - 1, 0, "CLBlast's parameters: a set of host/gemm.c; 0: its own for the device"},
     {"command_buffer", 0, 1, 1, "a step as one command buffer where the device has them (1), or launch by launch (0)"},
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
@@ -114,12 +115,12 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
 
     const long iterations = ocl_profile_value(profile, "iterations");
 
-    bool gemm = ocl_profile_value(profile, "linear_gemm") != 0;
-    if (gemm && !(ocl_gemm_available() && ocl_gemm_suits(device))) {
+    long gemm = ocl_profile_value(profile, "linear_gemm");
+    if (gemm > 0 && !(ocl_gemm_available() && ocl_gemm_suits(device))) {
         cln_log(CLN_LOG_WARNING, "%s asks for CLBlast, %s: using our own kernel",
                 ocl_profile_origin(profile, "linear_gemm"),
                 ocl_gemm_available() ? "which does not suit this device's limits" : "this build has none");
-        gemm = false;
+        gemm = 0;
     }
     *out = (struct cln_tuning){
         .vector = (int)vector,
@@ -132,7 +133,8 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
         .shared_cache = (int)shared_cache,
         .stage_weights = ocl_profile_value(profile, "stage_weights") != 0,
         .fma = ocl_profile_value(profile, "fma") != 0,
-        .linear_gemm = gemm,
+        .linear_gemm = (int)gemm,
+        .gemm_tile = (int)ocl_profile_value(profile, "gemm_tile"),
         .replay = device->has_command_buffer && ocl_profile_value(profile, "command_buffer") != 0,
     };
     size_t quirk_count = 0;
@@ -148,7 +150,7 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
     if (tuning->safe && tuning->lanes > WIDEST_VECTOR)
         tuning->lanes = WIDEST_VECTOR;
     if (tuning->safe & cln_operation("linear"))
-        tuning->linear_gemm = false;
+        tuning->linear_gemm = 0;
 }
 
 long cln_tuning_value(const struct cln_tuning *t, const char *key) {
@@ -167,6 +169,7 @@ long cln_tuning_value(const struct cln_tuning *t, const char *key) {
         {"stage_weights", t->stage_weights},
         {"fma", t->fma},
         {"linear_gemm", t->linear_gemm},
+        {"gemm_tile", t->gemm_tile},
         {"command_buffer", t->replay},
     };
     enum { COUNT = sizeof values / sizeof *values };

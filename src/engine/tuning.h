@@ -30,7 +30,8 @@ struct cln_tuning {
     int shared_cache;   /* KiB that a launch over whole channels may touch */
     bool stage_weights; /* work-groups copy weights to local memory */
     bool fma;           /* multiply-adds are fused */
-    bool linear_gemm;   /* linear layers through CLBlast */
+    int linear_gemm;    /* weights from which on a linear layer goes through CLBlast; 0: never */
+    int gemm_tile;      /* CLBlast's parameters, see ocl_gemm */
     bool replay;        /* a step is enqueued as one command buffer */
     unsigned safe;      /* set of operations that run in their safe variant */
 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "host/gemm.h"
+
 enum { NEVER = 1 << 20, WIDEST = 16, MOST_LANES = 256 };
 
 static void add(struct cln_search_dimension *d, long first, long second) {
@@ -61,7 +63,7 @@ enum { SHAPE, TILES, GEMM, WHOLE, GROUPS, STAGE, SHARED_CACHE, CACHE, FMA, REPLA
 void cln_search_dimension(struct cln_search_dimension *d, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm) {
     static const char *const keys[DIMENSIONS][CLN_SEARCH_KEYS] = {
-        [SHAPE] = {"vector", "lanes"},     [TILES] = {"accumulators"}, [GEMM] = {"linear_gemm"},
+        [SHAPE] = {"vector", "lanes"},     [TILES] = {"accumulators"}, [GEMM] = {"linear_gemm", "gemm_tile"},
         [WHOLE] = {"whole_channels"},      [GROUPS] = {"groups"},      [STAGE] = {"stage_weights"},
         [SHARED_CACHE] = {"shared_cache"}, [CACHE] = {"cache"},        [FMA] = {"fma"},
         [REPLAY] = {"command_buffer"},
@@ -71,6 +73,9 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     *d = (struct cln_search_dimension){.count = 0};
     if (number >= DIMENSIONS)
         return;
+    /* Where CLBlast takes longest to build and has least to bring, it comes last. */
+    if (device->type == OCL_DEVICE_CPU)
+        number = number == DIMENSIONS - 1 ? GEMM : number >= GEMM ? number + 1 : number;
     memcpy(d->keys, keys[number], sizeof d->keys);
     switch (number) {
     case SHAPE:
@@ -80,8 +85,13 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
         break;
     case GEMM:
-        if (has_gemm)
-            add_list(d, LIST(0, 1));
+        /* CLBlast has its parameters per process, so that two sets of them cannot race each other: each does against
+         * the own kernel. The layers of a network are told apart by their size. */
+        d->base = "linear_gemm";
+        for (long tile = 0; has_gemm && tile < OCL_GEMM_TILES; tile++)
+            add(d, 1, tile);
+        for (int i = 0; has_gemm && i < 2; i++)
+            add(d, i == 0 ? 5000 : 20000, now->gemm_tile);
         break;
     case WHOLE:
         add_list(d, LIST(1, 3 * units, NEVER));
@@ -107,7 +117,8 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
             add_list(d, LIST(0, 1));
         break;
     }
-    drop_current(d, now);
+    if (!d->base)
+        drop_current(d, now);
 }
 
 size_t cln_search_dimensions(void) {

@@ -11,6 +11,7 @@ struct cln_search_dimension {
     const char *keys[CLN_SEARCH_KEYS]; /* the second may be NULL */
     long values[CLN_SEARCH_VALUES][CLN_SEARCH_KEYS];
     size_t count;
+    const char *base; /* the key that is 0 in what these race against; NULL: they race against what there is */
 };
 
 /* Dimensions there are. */
@@ -18,7 +19,7 @@ size_t cln_search_dimensions(void);
 
 /* One of them, in the order of what they are likely to bring. What makes no difference on this device has no values,
  * nor has what it does not allow: work-groups larger than its limit, CLBlast in a build without it. `now` is what the
- * search stands at: its own values are not tried again. */
+ * search stands at: its own values are not tried again, but where there is a base. */
 void cln_search_dimension(struct cln_search_dimension *out, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm);
 

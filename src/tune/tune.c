@@ -17,6 +17,7 @@
 #define FASTER 0.99
 #define RACE_SECONDS 0.6
 #define CONFIRM_SECONDS 2.5
+#define FAR_BEHIND 1.4
 
 static const char variable[] = "CLENET_RACE"; /* "SECONDS;INCUMBENT;CANDIDATE" */
 
@@ -151,14 +152,14 @@ static void tell(const struct search *s, const char *candidate) {
                                 .seconds = gone(s), .tried = s->out->tried, .candidate = candidate, .gain = s->gain});
 }
 
-/* *better: it has taken the incumbent's place. */
-static enum cln_status try_candidate(bool *better, struct search *s, const char *candidate) {
+/* *ratio: its time by that of `incumbent`; infinite where it has none. */
+static enum cln_status try_candidate(double *ratio, struct search *s, const char *incumbent, const char *candidate) {
     struct cln_tuned *out = s->out;
     struct outcome o;
     const double start = cln_clock_seconds();
-    *better = false;
+    *ratio = INFINITY;
     tell(s, candidate);
-    const enum cln_status status = race(&o, s, out->values, candidate, RACE_SECONDS);
+    const enum cln_status status = race(&o, s, incumbent, candidate, RACE_SECONDS);
     if (status != CLN_OK)
         return status;
     out->tried++;
@@ -167,32 +168,49 @@ static enum cln_status try_candidate(bool *better, struct search *s, const char 
         char *told = o.wrong ? out->last_wrong : out->last_broken;
         *(o.wrong ? &out->wrong : &out->broken) += 1;
         snprintf(told, sizeof out->last_wrong, "%.80s: %.160s", candidate, o.reason);
-    } else if (o.candidate < FASTER * o.incumbent) {
-        *better = true;
-        s->gain *= o.incumbent / o.candidate;
-        memmove(out->values, candidate, strlen(candidate) + 1);
-        return find_tuning(s);
+    } else {
+        *ratio = o.candidate / o.incumbent;
     }
     return CLN_OK;
 }
 
-/* All values of one dimension, each against the best so far. */
+/* All values of one dimension, against the best so far or the dimension's base; the best of them takes its place. */
 static enum cln_status try_dimension(bool *better, struct search *s, size_t number) {
     struct cln_search_dimension d;
+    char base[CLN_TUNE_VALUES], best[CLN_TUNE_VALUES];
+    cln_search_dimension(&d, number, s->params->device, &s->now, ocl_gemm_suits(s->params->device));
+    snprintf(base, sizeof base, "%s", s->out->values);
+    if (d.base)
+        set_value(base, s->out->values, d.base, 0);
+    const bool apart = d.base && cln_tuning_value(&s->now, d.base) != 0; /* the best so far is one of the candidates */
+    double best_ratio = 1, own_ratio = apart ? INFINITY : 1;
     enum cln_status status = CLN_OK;
-    cln_search_dimension(&d, number, s->params->device, &s->now, ocl_gemm_available());
+    memcpy(best, base, sizeof best);
     for (size_t i = 0; i < d.count && status == CLN_OK && may_go_on(s); i++) {
         char candidate[CLN_TUNE_VALUES], more[CLN_TUNE_VALUES];
-        bool taken;
-        set_value(candidate, s->out->values, d.keys[0], d.values[i][0]);
+        double ratio;
+        set_value(candidate, base, d.keys[0], d.values[i][0]);
         if (d.keys[1]) {
             set_value(more, candidate, d.keys[1], d.values[i][1]);
             memcpy(candidate, more, sizeof candidate);
         }
-        status = try_candidate(&taken, s, candidate);
-        *better = *better || taken;
+        status = try_candidate(&ratio, s, base, candidate);
+        if (apart && cln_tuning_value(&s->now, d.keys[0]) == d.values[i][0] &&
+            cln_tuning_value(&s->now, d.keys[1]) == d.values[i][1])
+            own_ratio = ratio;
+        if (ratio < FASTER * best_ratio) {
+            best_ratio = ratio;
+            memcpy(best, candidate, sizeof best);
+        }
+        if (d.base && i == 0 && ratio > FAR_BEHIND)
+            break; /* the others differ by less than that */
     }
-    return status;
+    if (status != CLN_OK || !(best_ratio < FASTER * own_ratio) || (apart && !isfinite(own_ratio)))
+        return status;
+    *better = true;
+    s->gain *= own_ratio / best_ratio;
+    memcpy(s->out->values, best, sizeof best);
+    return find_tuning(s);
 }
 
 /* Against the profile itself, for longer: many small gains in noise may be none. */
