@@ -685,7 +685,7 @@ class Tune(Case):
 
     def test_what_is_faster_is_written_and_found_again(self):
         home = {"XDG_CONFIG_HOME": str(self.folder)}
-        result = self.expect(0, *self.SEARCH, "--time", "45", "--profile-file", self.slow(), **home)
+        result = self.expect(0, *self.SEARCH, "--time", "25", "--profile-file", self.slow(), **home)
         gain = re.search(r"^(\d+\.\d\d) times as fast, .* ms a step instead of .*: (\S+)$", result.stdout, re.MULTILINE)
         self.assertTrue(gain, result.stdout + result.stderr)
         self.assertGreater(float(gain[1]), 1.3)
@@ -715,7 +715,7 @@ class Tune(Case):
         self.assertIn("parameters + at);", text)
         (kernels / "adam.cl").write_text(text.replace("parameters + at);", "parameters + at) + (VECTOR == 4 ? 1.0f : 0.0f);", 1))
         output = self.folder / "found.json"
-        result = self.expect(0, *self.SEARCH, "--time", "45", "--profile-file", self.slow(), "--kernels", str(kernels),
+        result = self.expect(0, *self.SEARCH, "--time", "25", "--profile-file", self.slow(), "--kernels", str(kernels),
                              "--output", str(output))
         self.assertRegex(result.stderr, r"\d+ candidates: [1-9]\d* wrong, [1-9]\d* refused, crashed or hung")
         self.assertIn("updated parameter", result.stderr)

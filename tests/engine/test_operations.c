@@ -116,6 +116,15 @@ static enum cln_status profile_tuning(struct cln_tuning *out, const struct ocl_e
     return status;
 }
 
+/* Whether tiles and splits make an operation what it is; the others differ by lanes alone, as the settings have them. */
+static bool depends_on_shape(const char *operation) {
+    static const char *const names[] = {"conv2d", "linear", "activate"};
+    size_t i = 0;
+    while (i < sizeof names / sizeof *names && strcmp(names[i], operation) != 0)
+        i++;
+    return i < sizeof names / sizeof *names;
+}
+
 /* Those that come out the same are run once, and that of the device itself with the settings. */
 static enum cln_status add_profiles(const struct ocl_device *device) {
     static struct cln_tuning tunings[32];
@@ -132,7 +141,8 @@ static enum cln_status add_profiles(const struct ocl_device *device) {
             continue;
         snprintf(name, sizeof name, "profile %.*s", (int)strcspn(file->name, "."), file->name);
         for (size_t o = 0; cln_check_operation(o); o++)
-            add(o, &tunings[count], name, true, false);
+            if (strcmp(file->name, "gpu.json") == 0 || depends_on_shape(cln_check_operation(o)))
+                add(o, &tunings[count], name, true, false);
         count++;
     }
     return status;
