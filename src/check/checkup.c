@@ -54,36 +54,35 @@ static enum cln_status describe_profile(struct run *r, const struct ocl_profile 
     return CLN_OK;
 }
 
-static bool same_tuning(const struct cln_tuning *a, const struct cln_tuning *b) {
-    return a->vector == b->vector && a->lanes == b->lanes && a->linear_gemm == b->linear_gemm && a->safe == b->safe;
+/* Whether a work-item has its group for itself already. */
+static bool is_safe(const struct cln_tuning *t) {
+    return t->lanes == t->vector && t->linear_gemm == 0;
 }
 
-/* The device's profile; the safe variant, where that is another; CLBlast, where the profile does not use it. */
+/* The device's profile; all operations in their safe variants, where those are others; CLBlast, where the profile does
+ * not use it. */
 static enum cln_status choose_settings(struct run *r) {
-    struct ocl_profile *profile = NULL, *safe = NULL;
+    struct ocl_profile *profile = NULL;
+    struct setting *s = r->settings;
     enum cln_status status = cln_tuning_profile(&profile, r->params->device, r->params->profile_file);
     if (status == CLN_OK)
         status = describe_profile(r, profile);
     if (status == CLN_OK)
         status = add_setting(r, "profile", NULL, profile);
-    if (status == CLN_OK)
-        r->checkup->tuning = r->settings[0].tuning;
-    if (status == CLN_OK)
-        status = cln_tuning_profile(&safe, r->params->device, "safe");
-    if (status == CLN_OK)
-        status = add_setting(r, "safe", NULL, safe);
-    if (status == CLN_OK && same_tuning(&r->settings[0].tuning, &r->settings[1].tuning)) {
-        r->checkup->profile_is_safe = true;
-        r->setting_count--;
+    if (status == CLN_OK) {
+        r->checkup->tuning = s[0].tuning;
+        r->checkup->profile_is_safe = is_safe(&s[0].tuning);
     }
-    if (status == CLN_OK && !r->params->quick && r->settings[0].tuning.linear_gemm == 0 &&
-        ocl_gemm_suits(r->params->device)) {
+    if (status == CLN_OK && !r->checkup->profile_is_safe) {
+        status = add_setting(r, "safe", NULL, profile);
+        cln_tuning_make_safe(&s[1].tuning, (1u << cln_operation_count) - 1);
+    }
+    if (status == CLN_OK && !r->params->quick && s[0].tuning.linear_gemm == 0 && ocl_gemm_suits(r->params->device)) {
         status = ocl_profile_set(profile, "linear_gemm", 1);
         if (status == CLN_OK)
             status = add_setting(r, "CLBlast", "linear", profile);
     }
     ocl_profile_destroy(&profile);
-    ocl_profile_destroy(&safe);
     return status;
 }
 

@@ -116,7 +116,8 @@ static enum cln_status profile_tuning(struct cln_tuning *out, const struct ocl_e
     return status;
 }
 
-/* Whether tiles and splits make an operation what it is; the others differ by lanes alone, as the settings have them. */
+/* Whether tiles and splits make an operation what it is; the others differ by lanes alone, as the settings have them.
+ */
 static bool depends_on_shape(const char *operation) {
     static const char *const names[] = {"conv2d", "linear", "activate"};
     size_t i = 0;
