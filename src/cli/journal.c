@@ -110,9 +110,12 @@ enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_
                            "train_seconds", e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
 }
 
-enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *saved) {
+enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *missed,
+                                const char *saved) {
     if (journal == NULL)
         return CLN_OK;
-    return write_record(journal, json_pack("{s:s, s:s, s:s, s:s?}", "event", "end", "result", cln_status_name(result),
-                                           "message", result == CLN_OK ? "" : cln_error_message(), "saved", saved));
+    const bool inaccurate = result == CLN_OK && missed[0] != '\0';
+    return write_record(journal, json_pack("{s:s, s:s, s:s, s:s?}", "event", "end", "result",
+                                           inaccurate ? "inaccurate" : cln_status_name(result), "message",
+                                           result == CLN_OK ? missed : cln_error_message(), "saved", saved));
 }

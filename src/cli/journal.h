@@ -15,7 +15,9 @@ void cln_journal_destroy(struct cln_journal **journal);
 enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
                                   const struct cln_dataset *data, const struct cln_option *options) CLN_MUST_CHECK;
 enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_epoch *epoch) CLN_MUST_CHECK;
-/* `result` is how training ended; `saved` the model's file, or NULL where none was written. */
-enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *saved) CLN_MUST_CHECK;
+/* `result` is how training ended; `missed` says by how much a model that was trained is not what was asked for, or is
+ * ""; `saved` is the model's file, or NULL where none was written. */
+enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *missed,
+                                const char *saved) CLN_MUST_CHECK;
 
 #endif

@@ -25,7 +25,7 @@ struct train_options {
     const char *network, *data, *device, *save, *log, *trace, *profile_file, *kernels;
     int epochs, batch_size, resize, optimizer, variance;
     uint64_t seed, max_steps;
-    double lr, momentum, weight_decay;
+    double lr, momentum, weight_decay, require_accuracy;
     bool standardize, timings, quiet, offline, no_guard, no_cache, no_command_buffer;
 };
 
@@ -41,6 +41,7 @@ struct run {
     size_t steps_per_epoch;
     int epochs;       /* to be trained in all */
     bool model_saved; /* at least once */
+    char missed[96];  /* what --require-accuracy has to say; "": nothing */
 };
 
 static volatile sig_atomic_t stop_signal;
@@ -172,6 +173,14 @@ static void report_epoch(const struct run *run, const struct cln_epoch *e) {
                           e->train_seconds);
 }
 
+/* The last epoch's accuracy against the one that is required. */
+static void judge(struct run *run, const struct cln_epoch *last) {
+    const double required = run->options->require_accuracy;
+    if (!(last->test.accuracy >= required))
+        snprintf(run->missed, sizeof run->missed, "test accuracy %.6g after epoch %d is below %.6g",
+                 last->test.accuracy, last->epoch, required);
+}
+
 /* Saves after every epoch, so that whatever ends a long run, the last whole epoch is kept. */
 static enum cln_status train_epochs(struct run *run) {
     struct cln_epoch epoch = {0};
@@ -189,7 +198,10 @@ static enum cln_status train_epochs(struct run *run) {
         if (status != CLN_OK)
             return status;
     }
-    return stop_signal == 0 ? CLN_OK : cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(stop_signal));
+    if (stop_signal != 0)
+        return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(stop_signal));
+    judge(run, &epoch);
+    return CLN_OK;
 }
 
 static enum cln_status print_timings(const struct run *run) {
@@ -212,7 +224,7 @@ static enum cln_status train(struct run *run) {
         return status;
     catch_signals();
     status = train_epochs(run);
-    enum cln_status logged = cln_journal_end(run->journal, status, run->model_saved ? save : NULL);
+    enum cln_status logged = cln_journal_end(run->journal, status, run->missed, run->model_saved ? save : NULL);
     if (run->model_saved)
         cln_report_note("model kept in %s", save);
     if (run->options->timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
@@ -228,6 +240,11 @@ static bool options_agree(const struct train_options *o) {
         cln_report_error("--momentum is an option of --optimizer sgd");
         return false;
     }
+    if (o->require_accuracy > 0 && o->max_steps > 0) {
+        cln_report_error("--require-accuracy is asked after the last epoch, and --max-steps may end within one: choose "
+                         "one of them");
+        return false;
+    }
     return true;
 }
 
@@ -239,6 +256,10 @@ static int run_training(const struct train_options *o, const struct cln_option *
     int exit_status = cln_report_failure(status);
     if (status == CLN_INTERRUPTED)
         exit_status = 128 + stop_signal;
+    if (status == CLN_OK && run.missed[0] != '\0') {
+        cln_report_error("%s", run.missed);
+        exit_status = CLN_EXIT_FAILURE;
+    }
     cln_trainer_destroy(&run.trainer); /* which ends what it traces */
     if (cln_report_failure(cln_trace_close(&run.trace)) != CLN_EXIT_OK && exit_status == CLN_EXIT_OK)
         exit_status = CLN_EXIT_FAILURE;
@@ -279,6 +300,13 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          {.integer = &o.variance},
          .choices = variances},
         {"save", "FILE", "keep the model here, after every epoch", CLN_OPTION_TEXT, {.text = &o.save}},
+        {"require-accuracy",
+         "X",
+         "exit status 1 where the last test accuracy is below X",
+         CLN_OPTION_REAL,
+         {.real = &o.require_accuracy},
+         0,
+         1},
         {"log", "FILE", "write one JSON object per line and epoch", CLN_OPTION_TEXT, {.text = &o.log}},
         {"timings", NULL, "print device time per kernel at the end", CLN_OPTION_FLAG, {.flag = &o.timings}},
         {"trace", "FILE", "write when each kernel ran, for ui.perfetto.dev", CLN_OPTION_TEXT, {.text = &o.trace}},

@@ -63,8 +63,8 @@ class Usage(Case):
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
         for option in ("network data device epochs batch-size optimizer lr momentum weight-decay seed standardize "
-                       "resize running-variance save log timings trace max-steps quiet offline profile-file safe kernels "
-                       "no-cache no-command-buffer").split():
+                       "resize running-variance save require-accuracy log timings trace max-steps quiet offline profile-file "
+                       "safe kernels no-cache no-command-buffer").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")
         for default in ("bn-lenet", "fashion-mnist", "5", "256", "0.001", "adam", "unbiased"):
             self.assertIn(f"(default {default})", text)
@@ -84,13 +84,21 @@ class Usage(Case):
                  ("--lr", "nan", "not a number"), ("--lr", "0.1x", "not a number"), ("--lr", "-1", "out of range"),
                  ("--optimizer", "adagrad", "adam, sgd"), ("--running-variance", "x", "unbiased, biased"),
                  ("--momentum", "0.9", "--optimizer sgd"), ("--resize", "100000", "out of range"),
-                 ("--seed", "-3", "whole number"), ("--max-steps", "0", "out of range"))
+                 ("--seed", "-3", "whole number"), ("--max-steps", "0", "out of range"),
+                 ("--require-accuracy", "1.1", "out of range"), ("--require-accuracy", "-0.1", "out of range"),
+                 ("--require-accuracy", "75%", "not a number"))
         for option, value, expected in wrong:
             with self.subTest(option=option, value=value):
                 result = self.expect(2, "train", option, value)
                 self.assertIn(option, result.stderr)
                 self.assertIn(expected, result.stderr)
                 self.assertEqual(result.stdout, "")
+
+    def test_options_that_exclude_each_other(self):
+        result = self.expect(2, "train", "--require-accuracy", "0.5", "--max-steps", "10")
+        self.assertIn("--max-steps", result.stderr)
+        self.assertIn("choose one", result.stderr)
+        self.assertEqual(result.stdout, "")
 
     def test_operands_are_counted(self):
         self.assertIn("MODEL is missing", self.expect(2, "evaluate").stderr)
@@ -272,6 +280,27 @@ class Training(Case):
             self.assertTrue(line.startswith("epoch {epoch}, loss {loss:.4f}, train acc {train_accuracy:.3f}, "
                                             "test acc {test_accuracy:.3f}, ".format(**epoch)), (epoch, line))
         self.assertEqual((end["event"], end["result"], end["saved"]), ("end", "ok", None))
+
+    def test_required_accuracy(self):
+        def train(exit_status, required):
+            model, log = self.folder / f"{required}.safetensors", self.folder / f"{required}.jsonl"
+            result = self.expect(exit_status, "train", *SMALL, "--epochs", "2", "--require-accuracy", str(required),
+                                 "--save", str(model), "--log", str(log))
+            self.assertEqual(len(result.stdout.splitlines()), 2)
+            *_, epoch, end = [json.loads(line) for line in log.read_text().splitlines()]
+            self.assertEqual(end["saved"], str(model))
+            return epoch["test_accuracy"], end, result.stderr, model.read_bytes()
+
+        accuracy, end, errors, model = train(0, 0)
+        self.assertGreater(accuracy, 0)
+        self.assertLess(accuracy, 0.99)
+        self.assertEqual((end["result"], end["message"]), ("ok", ""))
+        self.assertEqual(train(0, accuracy)[1]["result"], "ok")  # reached is enough
+        accuracy, end, errors, kept = train(1, 0.99)
+        self.assertEqual(kept, model)
+        self.assertEqual((end["result"], end["message"]),
+                         ("inaccurate", f"test accuracy {accuracy:g} after epoch 2 is below 0.99"))
+        self.assertTrue(errors.endswith(f"clenet train: {end['message']}\n"), errors)
 
     def test_saved_model_evaluates_to_what_training_said(self):
         model = self.folder / "m.safetensors"
