@@ -1,0 +1,91 @@
+"""What the files of examples/ci run, run here: one epoch on the built program, offline, and its accuracy gate.
+Arguments: the source folder, the program."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+try:
+    import yaml
+except ImportError:
+    yaml = None
+
+ROOT, PROGRAM = Path(sys.argv.pop(1)), Path(sys.argv.pop(1)).resolve()
+CI = ROOT / "examples" / "ci"
+DATA = os.environ.get("CLENET_DATA") or "/usr/share/datasets/fashion-mnist"
+CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
+os.environ["CLENET_CACHE_DIR"] = CACHE.name
+
+
+@unittest.skipUnless(Path(DATA).exists(), f"no Fashion-MNIST: {DATA} is not there")
+class Pipelines(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
+        (self.folder / "clenet").symlink_to(ROOT)  # as where a pipeline checked it out
+
+    def run_line(self, line, cwd, exit_status=0):
+        """One line of a pipeline; what it does not find is the build, which has been made elsewhere."""
+        environment = dict(os.environ, CLENET=str(PROGRAM), CI_PROJECT_DIR=str(self.folder))
+        result = subprocess.run(["sh", "-c", line], cwd=cwd, env=environment, capture_output=True, text=True, check=False,
+                                timeout=600, stdin=subprocess.DEVNULL)
+        self.assertEqual(result.returncode, exit_status, f"{line}\n{result.stdout}\n{result.stderr}")
+        self.assertRegex(result.stdout, r"^epoch 1, loss .*, test acc 0\.\d{3}, .* sec\n$")
+        return result
+
+    def check_results(self):
+        """What the pipelines keep."""
+        start, epoch, end = [json.loads(line) for line in (self.folder / "run.jsonl").read_text().splitlines()]
+        self.assertEqual((start["data"], start["network"], start["options"]["offline"]), ("fashion-mnist", "bn-lenet", True))
+        self.assertEqual(start["options"]["require-accuracy"], 0.75)
+        self.assertGreaterEqual(epoch["test_accuracy"], 0.75)
+        self.assertEqual(end["result"], "ok")
+        self.assertGreater((self.folder / "model.safetensors").stat().st_size, 100000)
+
+    @unittest.skipIf(yaml is None, "no PyYAML")
+    def test_github(self):
+        job, = yaml.safe_load((CI / "github.yml").read_text())["jobs"].values()
+        checkout, build, train, keep = job["steps"]
+        self.assertEqual((job["runs-on"], job["env"]["CLENET"]), ("ubuntu-latest", "clenet/build/clenet"))
+        self.assertEqual((checkout["with"]["path"], build["run"]), ("clenet", "clenet/bootstrap build"))
+        self.run_line(train["run"], self.folder)
+        self.check_results()
+        self.assertEqual(keep["with"]["path"].split(), ["model.safetensors", "run.jsonl"])
+
+    @unittest.skipIf(yaml is None, "no PyYAML")
+    def test_gitlab(self):
+        job, = yaml.safe_load((CI / "gitlab-ci.yml").read_text()).values()
+        clone, build = job["before_script"]
+        for text in (clone, *job["script"]):
+            subprocess.run(["sh", "-n", "-c", text], check=True)
+        self.assertEqual((job["image"], job["variables"]["CLENET"]), ("debian:12-slim", "build/clenet"))
+        self.assertEqual(build, "./bootstrap build")
+        line, = job["script"]
+        self.run_line(line, ROOT)
+        self.check_results()
+        self.assertEqual(job["artifacts"]["paths"], ["model.safetensors", "run.jsonl"])
+
+    def test_container(self):
+        lines = re.findall(r"(?m)^([A-Z]+) (.*)$", (CI / "Containerfile").read_text())
+        self.assertEqual(lines[0], ("FROM", "debian:12-slim"))
+        folder = dict(lines)["WORKDIR"]
+        self.assertEqual(dict(lines)["ENV"], f"CLENET={folder}/build/clenet")
+        self.assertEqual(json.loads(dict(lines)["ENTRYPOINT"]), [f"{folder}/examples/ci/train.sh"])
+        line = [arguments for word, arguments in lines if word == "RUN"][-1]
+        offline = "--network=none "
+        self.assertTrue(line.startswith(offline), line)
+        self.run_line(line[len(offline):], ROOT)
+
+    def test_the_gate_fails_and_the_model_is_kept(self):
+        result = self.run_line("clenet/examples/ci/train.sh --require-accuracy 0.99 --save model.safetensors", self.folder, 1)
+        self.assertRegex(result.stderr, r"(?m)^clenet train: test accuracy 0\.\d+ after epoch 1 is below 0\.99$")
+        self.assertTrue((self.folder / "model.safetensors").exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
