@@ -60,11 +60,13 @@ class Conformance(unittest.TestCase):
         """(exit status, page, what was said)."""
         for kind in kinds:
             (self.folder / f"lib{kind}.so").touch()
-        implementations = {kind: self.module.Implementation(kind, "Pretended", library=f"lib{kind}.so") for kind in kinds}
+        implementations = {kind: self.module.Implementation(kind, "Pretended", library=f"lib{kind}.so")
+                           for kind in kinds}
         command = ["run", "--clenet", str(self.clenet), "--venv", str(self.folder), "--offline", *arguments]
         page, said = io.StringIO(), io.StringIO()
-        with mock.patch.object(self.module, "IMPLEMENTATIONS", implementations), mock.patch.object(sys, "argv", command), \
-                contextlib.redirect_stdout(page), contextlib.redirect_stderr(said):
+        with mock.patch.object(self.module, "IMPLEMENTATIONS", implementations), \
+                mock.patch.object(sys, "argv", command), contextlib.redirect_stdout(page), \
+                contextlib.redirect_stderr(said):
             return self.module.main(), page.getvalue(), said.getvalue()
 
     def test_agreement_passes(self):
