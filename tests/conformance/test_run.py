@@ -92,7 +92,7 @@ class Conformance(unittest.TestCase):
             with self.subTest(kind):
                 status, page, said = self.run_on("first", kind)
                 self.assertEqual(status, 1)
-                self.assertIn(f"bn-lenet: first and {kind} are", said)
+                self.assertIn(f"FAILED: bn-lenet, loss: first and {kind} are", said)
                 self.assertIn("at step 31", page)
                 self.assertIn("NOT kept", page)
 
