@@ -163,11 +163,13 @@ static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *
             snprintf(b->where, sizeof b->where, "%s, %s, %d of %d samples, %s (vector %d, lanes %d, accumulators %d)",
                      operation->name, c->name, *counts, c->batch_size, params->tuning_name, t->vector, t->lanes,
                      t->accumulators);
+            const bool first = b->result->failed_case[0] == '\0';
             enum cln_status status = run_case(b, operation, c, *counts);
             /* As the engine does where a built kernel takes less than the device. */
             while (status != CLN_OK && b->plan.tuning.lanes > t->vector && ocl_context_group_refused(params->context)) {
                 b->plan.tuning.lanes /= 2;
-                b->result->failed_case[0] = b->result->launches[0] = '\0';
+                if (first)
+                    b->result->failed_case[0] = b->result->launches[0] = '\0';
                 status = run_case(b, operation, c, *counts);
             }
             if (status != CLN_OK)

@@ -136,11 +136,12 @@ enum cln_status cln_checkup_run(struct cln_checkup **out, const struct cln_check
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a check");
     c->params = params;
     c->device = *params->device;
-    enum cln_status status = ocl_context_create(
-        &r.context, params->device,
-        &(struct ocl_context_params){.kernel_folder = params->kernel_folder, .cache_folder = params->cache_folder});
+    enum cln_status status = choose_settings(&r);
     if (status == CLN_OK)
-        status = choose_settings(&r);
+        status = ocl_context_create(&r.context, params->device,
+                                    &(struct ocl_context_params){.kernel_folder = params->kernel_folder,
+                                                                 .cache_folder = params->cache_folder,
+                                                                 .replay = r.settings[0].tuning.replay});
     for (size_t i = 0; i < r.setting_count && status == CLN_OK; i++)
         status = run_setting(&r, &r.settings[i]);
     ocl_context_destroy(&r.context);

@@ -152,7 +152,8 @@ static enum cln_status compare_training(struct step *s) {
     reference_update(s, &s->check->optimizer, s->values);
     status = cln_engine_read(s->engine, CLN_PARAMETERS, s->values);
     if (status == CLN_OK)
-        compare(s, "updated parameter", s->values, s->parameters, network->parameter_floats, 1e-5);
+        compare(s, "updated parameter", s->values, s->parameters, network->parameter_floats,
+                1e-5 * (1 + largest(s->parameters, network->parameter_floats)));
     if (status == CLN_OK && network->running_floats > 0)
         status = cln_engine_read(s->engine, CLN_RUNNING, s->values);
     if (status == CLN_OK)

@@ -1,5 +1,5 @@
 /* One training step of any network on a device against float64: the kernels that a training will use, as they are built
- * for it. */
+ * for it; but images come in the network's own size, not standardised. */
 #ifndef SRC_CHECK_STEP_H
 #define SRC_CHECK_STEP_H
 
@@ -13,7 +13,7 @@ struct cln_step_check {
     uint64_t seed;  /* of weights and images */
 };
 
-/* Loss, hits, every gradient, the update, the running statistics, and a prediction. Wrong results are counted in *out;
+/* Loss, every gradient, the update, the running statistics, and a prediction. Wrong results are counted in *out;
  * the status is of the device alone. `params` without quick and only. */
 enum cln_status cln_check_step(struct cln_check_result *out, const struct cln_step_check *check,
                                const struct cln_check_params *params) CLN_MUST_CHECK;

@@ -39,15 +39,17 @@ static enum cln_status find_devices(struct ocl_device **out, size_t *count, cons
     return status == CLN_OK && *count == 0 ? cln_fail(CLN_NO_DEVICE, "no device can be used") : status;
 }
 
-static void print(const struct cln_checkup *checkup, enum form form, json_t *reports) {
+/* False where it could not be said. */
+static bool print(const struct cln_checkup *checkup, enum form form, json_t *reports) {
     cln_report_live("");
     if (form == FORM_TEXT)
         cln_check_print(checkup);
     else if (form == FORM_MARKDOWN)
         cln_check_print_markdown(checkup);
-    else
-        json_array_append_new(reports, cln_check_json(checkup));
+    else if (json_array_append_new(reports, cln_check_json(checkup)) != 0)
+        return false;
     fflush(stdout);
+    return true;
 }
 
 /* A device of which nothing can be said is told of, and does not hold up the others. */
@@ -71,7 +73,8 @@ static int check_all(const struct check_options *o, const struct ocl_device *dev
         if (status == CLN_OK) {
             if (i > 0 && form == FORM_TEXT)
                 printf("\n");
-            print(checkup, form, reports);
+            if (!print(checkup, form, reports))
+                exit_status = cln_report_failure(cln_fail(CLN_OUT_OF_MEMORY, "host memory for a report"));
         } else {
             cln_report_error("%s (%s): %s", devices[i].name, devices[i].platform, cln_error_message());
         }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/cli/json_text.h"
+
 /* A driver that refuses is another thing than one that computes wrongly. */
 static const char *verdict_of(const struct cln_checkup_row *row) {
     return row->passed ? "ok" : row->error[0] ? "ERROR" : "WRONG";
@@ -104,11 +106,11 @@ void cln_check_print_markdown(const struct cln_checkup *c) {
 }
 
 static json_t *row_json(const struct cln_checkup_row *row) {
-    return json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:s, s:s, s:s, s:s}", "operation", row->what, "setting",
+    return json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:s, s:o, s:o, s:o}", "operation", row->what, "setting",
                      row->setting, "cases", (json_int_t)row->result.cases, "failed", (json_int_t)row->result.failed,
                      "error_of_tolerance", row->result.worst, "seconds", row->result.seconds, "verdict",
-                     verdict_of(row), "reason", reason_of(row), "failed_case", row->result.failed_case, "launches",
-                     row->result.launches);
+                     verdict_of(row), "reason", cln_json_text(reason_of(row)), "failed_case",
+                     cln_json_text(row->result.failed_case), "launches", cln_json_text(row->result.launches));
 }
 
 json_t *cln_check_json(const struct cln_checkup *c) {
@@ -116,23 +118,25 @@ json_t *cln_check_json(const struct cln_checkup *c) {
     json_t *values = json_object(), *rows = json_array();
     int failed = 0;
     for (size_t i = 0; i < c->value_count; i++)
-        failed |= json_object_set_new(
-            values, c->values[i].key,
-            json_pack("{s:I, s:s}", "value", (json_int_t)c->values[i].value, "from", c->values[i].origin));
+        failed |= json_object_set_new(values, c->values[i].key,
+                                      json_pack("{s:I, s:o}", "value", (json_int_t)c->values[i].value, "from",
+                                                cln_json_text(c->values[i].origin)));
     for (size_t i = 0; i < c->row_count; i++)
         failed |= json_array_append_new(rows, row_json(&c->rows[i]));
     json_t *device = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "name", d->name,
-        "vendor", d->vendor, "platform", d->platform, "platform_version", d->platform_version, "driver_version",
-        d->driver_version, "device_version", d->device_version, "type", ocl_device_type_name(d->type), "compute_units",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "name",
+        cln_json_text(d->name), "vendor", cln_json_text(d->vendor), "platform", cln_json_text(d->platform),
+        "platform_version", cln_json_text(d->platform_version), "driver_version", cln_json_text(d->driver_version),
+        "device_version", cln_json_text(d->device_version), "type", ocl_device_type_name(d->type), "compute_units",
         (json_int_t)d->compute_units, "native_float_vector", (json_int_t)d->native_float_vector, "work_group",
         (json_int_t)d->max_work_group_size, "local_memory_bytes", (json_int_t)d->local_memory_bytes,
         "constant_buffer_bytes", (json_int_t)d->constant_buffer_bytes, "allocation_bytes",
         (json_int_t)d->max_alloc_bytes, "memory_bytes", (json_int_t)d->global_memory_bytes, "cache_bytes",
         (json_int_t)d->cache_bytes, "fp64", (int)d->has_fp64, "command_buffer", (int)d->has_command_buffer);
-    json_t *report = json_pack("{s:s, s:b, s:f, s:o, s:s, s:b, s:o, s:o}", "version", CLN_VERSION, "passed",
-                               (int)c->passed, "seconds", c->seconds, "device", device, "profile", c->profile,
-                               "profile_is_safe", (int)c->profile_is_safe, "values", values, "operations", rows);
+    json_t *report =
+        json_pack("{s:s, s:b, s:f, s:o, s:o, s:b, s:o, s:o}", "version", CLN_VERSION, "passed", (int)c->passed,
+                  "seconds", c->seconds, "device", device, "profile", cln_json_text(c->profile), "profile_is_safe",
+                  (int)c->profile_is_safe, "values", values, "operations", rows);
     if (failed) {
         json_decref(report);
         report = NULL;

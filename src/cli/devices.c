@@ -9,6 +9,7 @@
 #include "host/device.h"
 #include "host/select.h"
 #include "src/cli/command.h"
+#include "src/cli/json_text.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/engine/tuning.h"
@@ -18,22 +19,8 @@ struct devices_options {
     bool verbose, json;
 };
 
-/* A driver's own words need not be UTF-8, of which alone JSON is made: what is not plain becomes a question mark then.
- */
-static json_t *text(const char *words) {
-    json_t *string = json_string(words);
-    char plain[256];
-    if (string)
-        return string;
-    snprintf(plain, sizeof plain, "%s", words);
-    for (char *c = plain; *c; c++)
-        if (!isascii((unsigned char)*c))
-            *c = '?';
-    return json_string(plain);
-}
-
 static json_t *text_or_null(const char *words) {
-    return words ? text(words) : json_null();
+    return words ? cln_json_text(words) : json_null();
 }
 
 static json_t *describe_values(const struct ocl_profile *profile, const struct cln_tuning *tuning) {
@@ -88,13 +75,13 @@ static json_t *describe(const struct ocl_device *d, bool used, const char *profi
     } facts[] = {
         {"device", json_string(number)},
         {"used", json_boolean(used)},
-        {"name", text(d->name)},
-        {"vendor", text(d->vendor)},
+        {"name", cln_json_text(d->name)},
+        {"vendor", cln_json_text(d->vendor)},
         {"type", json_string(ocl_device_type_name(d->type))},
-        {"platform", text(d->platform)},
-        {"platform_version", text(d->platform_version)},
-        {"device_version", text(d->device_version)},
-        {"driver_version", text(d->driver_version)},
+        {"platform", cln_json_text(d->platform)},
+        {"platform_version", cln_json_text(d->platform_version)},
+        {"device_version", cln_json_text(d->device_version)},
+        {"driver_version", cln_json_text(d->driver_version)},
         {"available", json_boolean(d->available)},
         {"compute_units", json_integer(d->compute_units)},
         {"clock_mhz", json_integer(d->clock_mhz)},

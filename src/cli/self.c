@@ -9,6 +9,7 @@
 #include "host/helpers.h"
 #include "src/cli/command.h"
 #include "src/train/trainer.h"
+#include "src/tune/tune.h"
 
 static const char **command;
 
@@ -22,7 +23,7 @@ static void *end_with_starter(void *unused) {
 void cln_self_begin(int argc, char **argv) {
     static const char linux_path[] = "/proc/self/exe"; /* this very file, also where another has taken its place */
     pthread_t thread;
-    if (cln_trainer_builds() && pthread_create(&thread, NULL, end_with_starter, NULL) == 0)
+    if ((cln_trainer_builds() || cln_tune_races()) && pthread_create(&thread, NULL, end_with_starter, NULL) == 0)
         pthread_detach(thread);
     command = calloc((size_t)argc + 1, sizeof *command);
     if (!command)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/device_limits.h"
 #include "host/embedded.h"
 #include "host/log.h"
 #include "host/program_cache.h"
@@ -12,12 +13,13 @@
 #include "src/check/step.h"
 
 /* A maximum of a pool can fall to its neighbour by rounding, which looks wrong: not with other numbers again. */
-enum { ATTEMPTS = 3 };
+enum { ATTEMPTS = 3, WHY_BYTES = 2048 };
 
 /* What is remembered: that the check was passed, with these operations in their safe variant. */
 static const char verdict_format[] = "clenet guard, safe %u\n";
 
-/* The text that a verdict depends on, beside device and driver: kernels, network, tuning. NULL where memory ran out. */
+/* The text that a verdict depends on, beside device and driver: kernels, network, tuning, ways to launch. NULL where
+ * memory ran out. */
 static char *subject_of(const struct cln_trainer *t) {
     char *network = NULL, *text = NULL;
     size_t bytes = 0;
@@ -25,8 +27,9 @@ static char *subject_of(const struct cln_trainer *t) {
         return NULL;
     FILE *stream = open_memstream(&text, &bytes);
     if (stream) {
-        fprintf(stream, "guard\n%s\nbatch %d, optimizer %d", network, t->params.batch_size,
-                (int)t->params.optimizer.kind);
+        fprintf(stream, "guard of clenet " CLN_VERSION "\n%s\nbatch %d, optimizer %d, replay %d, timings %d, limits %s",
+                network, t->params.batch_size, (int)t->params.optimizer.kind, (int)t->params.replay,
+                (int)(t->params.timings || t->params.trace), ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name, cln_tuning_value(&t->tuning, cln_tuning_keys[i].name));
         fprintf(stream, ", safe %u\n", t->tuning.safe);
@@ -55,31 +58,33 @@ static void remember(unsigned safe, const struct ocl_program_cache *cache, const
         ocl_program_cache_write(cache, key, (const unsigned char *)text, (size_t)length);
 }
 
-/* Whether a step comes out right. `why` says what was wrong, or what the driver refused. */
-static enum cln_status check_step(bool *right, char *why, size_t bytes, const struct cln_trainer *t) {
+/* What became of a step. */
+enum outcome { RIGHT, WRONG, REFUSED };
+
+/* `why` says what was wrong, or what the driver refused. Fails where that is not the kernels' fault. */
+static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const struct cln_trainer *t,
+                                  const struct cln_tuning *tuning) {
     struct cln_check_result result;
-    const struct cln_check_params params = {.context = t->context, .tuning = &t->tuning, .tuning_name = "guard"};
-    *right = false;
-    for (int attempt = 0; attempt < ATTEMPTS && !*right; attempt++) {
+    const struct cln_check_params params = {.context = t->context, .tuning = tuning, .tuning_name = "guard"};
+    *out = WRONG;
+    for (int attempt = 0; attempt < ATTEMPTS && *out == WRONG; attempt++) {
         const enum cln_status status = cln_check_step(&result,
                                                       &(struct cln_step_check){.network = t->params.network,
                                                                                .optimizer = t->params.optimizer,
                                                                                .batch_size = t->params.batch_size,
                                                                                .seed = (uint64_t)attempt},
                                                       &params);
-        if (status == CLN_OUT_OF_MEMORY || status == CLN_INVALID)
-            return status; /* not the kernels' fault */
-        snprintf(why, bytes, "%s", status == CLN_OK ? result.failure : cln_error_message());
-        *right = status == CLN_OK && result.failed == 0;
-        if (status != CLN_OK)
-            break;
+        if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
+            return status;
+        snprintf(why, WHY_BYTES, "%s", status == CLN_OK ? result.failure : cln_error_message());
+        *out = status != CLN_OK ? REFUSED : result.failed > 0 ? WRONG : RIGHT;
     }
     return CLN_OK;
 }
 
 /* The set of operations whose quick checks fail under t->tuning; a warning for each. */
-static unsigned find_wrong(const struct cln_trainer *t) {
-    unsigned wrong = 0;
+static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t) {
+    *wrong = 0;
     cln_log(CLN_LOG_INFO,
             "a training step is wrong on this device: checking operation by operation, which takes a while");
     for (size_t o = 0; cln_check_operation(o); o++) {
@@ -90,37 +95,49 @@ static unsigned find_wrong(const struct cln_trainer *t) {
                               .context = t->context, .tuning = &t->tuning, .tuning_name = "guard", .quick = true});
         if (status == CLN_OK && result.failed == 0)
             continue;
+        if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
+            return status;
         cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %s", cln_check_operation(o),
                 status == CLN_OK ? result.failure : cln_error_message());
-        wrong |= cln_operation(cln_check_operation(o));
+        *wrong |= cln_operation(cln_check_operation(o));
     }
-    return wrong;
+    return CLN_OK;
 }
 
-/* Makes operations safe until a step comes out right. */
-static enum cln_status find_right(struct cln_trainer *t) {
-    char why[512];
-    bool right;
-    enum cln_status status = check_step(&right, why, sizeof why, t);
-    if (status != CLN_OK || right)
+/* Makes operations safe until a step comes out right. *certain: that will come out so again; not where all that is
+ * known is that a driver refused something once. */
+static enum cln_status find_right(struct cln_trainer *t, bool *certain) {
+    const unsigned all = (1u << cln_operation_count) - 1;
+    char why[WHY_BYTES], again[WHY_BYTES];
+    enum outcome first, now;
+    unsigned wrong = 0;
+    *certain = true;
+    enum cln_status status = check_step(&first, why, t, &t->tuning);
+    if (status != CLN_OK || first == RIGHT)
         return status;
-    const unsigned all = (1u << cln_operation_count) - 1, wrong = find_wrong(t);
+    if (first == REFUSED) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
+        struct cln_tuning safe = t->tuning;
+        cln_tuning_make_safe(&safe, all);
+        status = check_step(&now, again, t, &safe);
+        if (status != CLN_OK || now == REFUSED)
+            return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%s", why);
+    }
+    status = find_wrong(&wrong, t);
+    *certain = first == WRONG || wrong != 0;
+    now = first;
     const unsigned sets[] = {wrong, all};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets && !right; i++) {
+    for (size_t i = 0; i < sizeof sets / sizeof *sets && status == CLN_OK && now != RIGHT; i++) {
         if (sets[i] == 0)
             continue;
         if (sets[i] == all && wrong != all)
             cln_log(CLN_LOG_WARNING,
-                    "a training step is %s wrong on this device: all operations run in their safe "
-                    "variants: %s",
+                    "a training step is %s wrong on this device: all operations run in their safe variants: %s",
                     wrong ? "still" : "nevertheless", why);
         cln_tuning_make_safe(&t->tuning, sets[i]);
-        status = check_step(&right, why, sizeof why, t);
-        if (status != CLN_OK)
-            return status;
+        status = check_step(&now, why, t, &t->tuning);
     }
-    if (right)
-        return CLN_OK;
+    if (status != CLN_OK || now == RIGHT)
+        return status;
     return cln_fail(CLN_DEVICE,
                     "%s computes wrongly, in the safe variants as well: %s; \"clenet check\" says what works, "
                     "--no-guard trains all the same",
@@ -143,8 +160,9 @@ enum cln_status cln_guard(struct cln_trainer *t, const char *folder) {
     if (recall(&safe, cache, &key)) {
         cln_tuning_make_safe(&t->tuning, safe);
     } else {
-        status = find_right(t);
-        if (status == CLN_OK)
+        bool certain = false;
+        status = find_right(t, &certain);
+        if (status == CLN_OK && certain)
             remember(t->tuning.safe, cache, &key);
         if (status == CLN_OK && t->params.timings)
             status = ocl_timeline_reset(t->context);

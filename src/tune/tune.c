@@ -39,6 +39,14 @@ static enum cln_status read_variable(struct cln_race_params *p, char *text) {
     return CLN_OK;
 }
 
+/* What drivers say, in ASCII and not too long: it has to get through as JSON. */
+static void make_plain(char *out, size_t bytes, const char *words) {
+    snprintf(out, bytes, "%s", words);
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c > 126)
+            *c = '?';
+}
+
 void cln_tune_race(char *line, size_t bytes, const struct cln_race_params *params) {
     struct cln_race_params p = *params;
     struct cln_race race = {.wrong = ""};
@@ -47,9 +55,11 @@ void cln_tune_race(char *line, size_t bytes, const struct cln_race_params *param
         text ? read_variable(&p, text) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a candidate");
     if (status == CLN_OK)
         status = cln_race_run(&race, &p);
-    json_t *answer = status != CLN_OK ? json_pack("{s:s}", "error", cln_error_message())
+    char words[800];
+    make_plain(words, sizeof words, status != CLN_OK ? cln_error_message() : race.wrong);
+    json_t *answer = status != CLN_OK ? json_pack("{s:s}", "error", words)
                      : race.wrong[0]
-                         ? json_pack("{s:s}", "wrong", race.wrong)
+                         ? json_pack("{s:s}", "wrong", words)
                          : json_pack("{s:f, s:f}", "incumbent", race.seconds[0], "candidate", race.seconds[1]);
     char *json = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     snprintf(line, bytes, "%s", json ? json : "{\"error\": \"no memory for an answer\"}");
@@ -213,15 +223,42 @@ static enum cln_status try_dimension(bool *better, struct search *s, size_t numb
     return find_tuning(s);
 }
 
+/* One race of the end. A profile that uses CLBlast and a result with other parameters for it cannot race each other, as
+ * CLBlast has them per process: both race against the own kernel then, whose time takes out what differs between the
+ * two. */
+static enum cln_status last_race(struct outcome *o, const struct search *s) {
+    struct ocl_profile *profile = NULL;
+    struct cln_tuning start;
+    enum cln_status status = cln_tuning_profile(&profile, s->params->device, s->params->profile_file);
+    if (status == CLN_OK)
+        status = cln_tuning_create(&start, profile, s->params->device);
+    ocl_profile_destroy(&profile);
+    if (status != CLN_OK)
+        return status;
+    if (start.linear_gemm == 0 || s->now.linear_gemm == 0 || start.gemm_tile == s->now.gemm_tile)
+        return race(o, s, "", s->out->values, CONFIRM_SECONDS);
+    struct outcome before;
+    status = race(&before, s, "linear_gemm=0", "", CONFIRM_SECONDS);
+    if (status == CLN_OK)
+        status = race(o, s, "linear_gemm=0", s->out->values, CONFIRM_SECONDS);
+    if (status == CLN_OK && before.candidate > 0 && o->candidate > 0)
+        o->incumbent *= before.candidate / before.incumbent;
+    else
+        o->candidate = 0;
+    return status;
+}
+
 /* Against the profile itself, for longer: many small gains in noise may be none. */
 static enum cln_status confirm(struct search *s) {
     struct outcome o;
     tell(s, NULL);
-    const enum cln_status status = race(&o, s, "", s->out->values, CONFIRM_SECONDS);
+    const enum cln_status status = last_race(&o, s);
     if (status != CLN_OK)
         return status;
-    s->out->start = o.incumbent;
-    s->out->best = o.candidate;
+    if (o.candidate > 0) {
+        s->out->start = o.incumbent;
+        s->out->best = o.candidate;
+    }
     if (o.candidate == 0 || !(o.candidate < FASTER * o.incumbent))
         s->out->values[0] = '\0';
     return CLN_OK;
@@ -250,6 +287,14 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
 
 /* ---- The profile ---- */
 
+/* Whether a profile can match a device by it: not empty, UTF-8, and no | in it, which parts alternatives. */
+static bool is_pattern(const char *words) {
+    json_t *string = json_string(words);
+    const bool fits = string && *words && !strchr(words, '|');
+    json_decref(string);
+    return fits;
+}
+
 enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
                                   const char *values, const char *measured) {
     struct ocl_profile *profile = NULL;
@@ -265,8 +310,17 @@ enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, c
         json_object_set_new(table, cln_tuning_keys[i].name,
                             json_integer(ocl_profile_value(profile, cln_tuning_keys[i].name)));
     ocl_profile_destroy(&profile);
-    json_t *root = json_pack("{s:s, s:{s:s, s:s}, s:s, s:o}", "name", "tuned", "match", "name", device->name,
-                             "platform", device->platform, "measured", measured, "values", table);
+    json_t *match = json_object();
+    if (is_pattern(device->name))
+        json_object_set_new(match, "name", json_string(device->name));
+    if (is_pattern(device->platform))
+        json_object_set_new(match, "platform", json_string(device->platform));
+    char plain[1024];
+    make_plain(plain, sizeof plain, measured);
+    json_t *root = json_pack("{s:s, s:o, s:s, s:o}", "name", "tuned", "match",
+                             json_object_size(match) > 0 ? match : json_null(), "measured", plain, "values", table);
+    if (json_object_size(match) == 0)
+        json_decref(match);
     *out = root ? json_dumps(root, JSON_INDENT(4)) : NULL;
     json_decref(root);
     return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");

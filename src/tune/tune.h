@@ -43,7 +43,8 @@ struct cln_tuned {
  * against the profile itself. What is wrong is never kept. Fails only where the profile itself cannot be run. */
 enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *params) CLN_MUST_CHECK;
 
-/* The profile as JSON text, for `device` alone; the caller's: free(). `measured` says how the values were found. */
+/* The profile as JSON text, for devices of this name and platform (where neither can be matched by: for none, to be
+ * asked for by name); the caller's: free(). `measured` says how the values were found. */
 enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
                                   const char *values, const char *measured) CLN_MUST_CHECK;
 

@@ -138,12 +138,23 @@ static void test_a_kernel_that_is_not_built_in_groups_is_got_around(void **state
     cln_trainer_destroy(&trainer);
 }
 
+static void test_a_mistake_in_a_kernel_is_told_at_once(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    break_kernels("adam.cl", "parameters + at);", "parameters + at) nonsense;");
+    assert_int_equal(create(&trainer, kernels, false), CLN_DEVICE);
+    assert_null(trainer);
+    assert_non_null(strstr(cln_error_message(), "adam.cl does not compile"));
+    assert_string_equal(warnings, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_checked_once, nothing_alive),
         cmocka_unit_test_teardown(test_an_operation_that_is_wrong_in_groups_is_got_around, nothing_alive),
         cmocka_unit_test_teardown(test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on, nothing_alive),
         cmocka_unit_test_teardown(test_a_kernel_that_is_not_built_in_groups_is_got_around, nothing_alive),
+        cmocka_unit_test_teardown(test_a_mistake_in_a_kernel_is_told_at_once, nothing_alive),
     };
     return cmocka_run_group_tests_name("guard", tests, begin, end);
 }
