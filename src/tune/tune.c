@@ -118,6 +118,8 @@ static enum cln_status race(struct outcome *o, const struct search *s, const cha
         snprintf(o->reason, sizeof o->reason, "did not end within %.0f s", s->params->candidate_seconds);
     else if (child.end == CLN_CHILD_CRASHED)
         snprintf(o->reason, sizeof o->reason, "crashed with signal %d", child.code);
+    else if (child.code != 0)
+        snprintf(o->reason, sizeof o->reason, "ended with exit status %d", child.code);
     else
         read_answer(o, child.output);
     return CLN_OK;
