@@ -9,7 +9,6 @@
 #include "host/embedded.h"
 #include "host/log.h"
 #include "host/program_cache.h"
-#include "host/timeline.h"
 #include "src/check/step.h"
 
 /* A maximum of a pool can fall to its neighbour by rounding, which looks wrong: not with other numbers again. */
@@ -20,16 +19,16 @@ static const char verdict_format[] = "clenet guard, safe %u\n";
 
 /* The text that a verdict depends on, beside device and driver: kernels, network, tuning, ways to launch. NULL where
  * memory ran out. */
-static char *subject_of(const struct cln_trainer *t) {
+static char *subject_of(const struct cln_trainer *t, bool replay) {
     char *network = NULL, *text = NULL;
     size_t bytes = 0;
     if (cln_network_text(&network, t->params.network) != CLN_OK)
         return NULL;
     FILE *stream = open_memstream(&text, &bytes);
     if (stream) {
-        fprintf(stream, "guard of clenet " CLN_VERSION "\n%s\nbatch %d, optimizer %d, replay %d, timings %d, limits %s",
-                network, t->params.batch_size, (int)t->params.optimizer.kind, (int)t->params.replay,
-                (int)(t->params.timings || t->params.trace), ocl_limits_text() ? ocl_limits_text() : "none");
+        fprintf(stream, "guard of clenet " CLN_VERSION "\n%s\nbatch %d, optimizer %d, replay %d, limits %s", network,
+                t->params.batch_size, (int)t->params.optimizer.kind, (int)replay,
+                ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name, cln_tuning_value(&t->tuning, cln_tuning_keys[i].name));
         fprintf(stream, ", safe %u\n", t->tuning.safe);
@@ -63,9 +62,9 @@ enum outcome { RIGHT, WRONG, REFUSED };
 
 /* `why` says what was wrong, or what the driver refused. Fails where that is not the kernels' fault. */
 static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const struct cln_trainer *t,
-                                  const struct cln_tuning *tuning) {
+                                  struct ocl_context *context, const struct cln_tuning *tuning) {
     struct cln_check_result result;
-    const struct cln_check_params params = {.context = t->context, .tuning = tuning, .tuning_name = "guard"};
+    const struct cln_check_params params = {.context = context, .tuning = tuning, .tuning_name = "guard"};
     *out = WRONG;
     for (int attempt = 0; attempt < ATTEMPTS && *out == WRONG; attempt++) {
         const enum cln_status status = cln_check_step(&result,
@@ -83,7 +82,7 @@ static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const 
 }
 
 /* The set of operations whose quick checks fail under t->tuning; a warning for each. */
-static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t) {
+static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t, struct ocl_context *context) {
     *wrong = 0;
     cln_log(CLN_LOG_INFO,
             "a training step is wrong on this device: checking operation by operation, which takes a while");
@@ -92,7 +91,7 @@ static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t) 
         const enum cln_status status =
             cln_check_run(&result, o,
                           &(struct cln_check_params){
-                              .context = t->context, .tuning = &t->tuning, .tuning_name = "guard", .quick = true});
+                              .context = context, .tuning = &t->tuning, .tuning_name = "guard", .quick = true});
         if (status == CLN_OK && result.failed == 0)
             continue;
         if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
@@ -106,23 +105,23 @@ static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t) 
 
 /* Makes operations safe until a step comes out right. *certain: that will come out so again; not where all that is
  * known is that a driver refused something once. */
-static enum cln_status find_right(struct cln_trainer *t, bool *certain) {
+static enum cln_status find_right(struct cln_trainer *t, struct ocl_context *context, bool *certain) {
     const unsigned all = (1u << cln_operation_count) - 1;
     char why[WHY_BYTES], again[WHY_BYTES];
     enum outcome first, now;
     unsigned wrong = 0;
     *certain = true;
-    enum cln_status status = check_step(&first, why, t, &t->tuning);
+    enum cln_status status = check_step(&first, why, t, context, &t->tuning);
     if (status != CLN_OK || first == RIGHT)
         return status;
     if (first == REFUSED) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
         struct cln_tuning safe = t->tuning;
         cln_tuning_make_safe(&safe, all);
-        status = check_step(&now, again, t, &safe);
+        status = check_step(&now, again, t, context, &safe);
         if (status != CLN_OK || now == REFUSED)
             return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%s", why);
     }
-    status = find_wrong(&wrong, t);
+    status = find_wrong(&wrong, t, context);
     *certain = first == WRONG || wrong != 0;
     now = first;
     const unsigned sets[] = {wrong, all};
@@ -134,21 +133,37 @@ static enum cln_status find_right(struct cln_trainer *t, bool *certain) {
                     "a training step is %s wrong on this device: all operations run in their safe variants: %s",
                     wrong ? "still" : "nevertheless", why);
         cln_tuning_make_safe(&t->tuning, sets[i]);
-        status = check_step(&now, why, t, &t->tuning);
+        status = check_step(&now, why, t, context, &t->tuning);
     }
     if (status != CLN_OK || now == RIGHT)
         return status;
     return cln_fail(CLN_DEVICE,
                     "%s computes wrongly, in the safe variants as well: %s; \"clenet check\" says what works, "
                     "--no-guard trains all the same",
-                    ocl_context_device(t->context)->name, why);
+                    ocl_context_device(context)->name, why);
 }
 
-enum cln_status cln_guard(struct cln_trainer *t, const char *folder) {
+/* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as they
+ * are not to be among those. */
+static enum cln_status check(struct cln_trainer *t, const char *folder, bool replay, bool *certain) {
+    if (!t->params.timings && !t->params.trace)
+        return find_right(t, t->context, certain);
+    struct ocl_context *context = NULL;
+    enum cln_status status =
+        ocl_context_create(&context, ocl_context_device(t->context),
+                           &(struct ocl_context_params){
+                               .kernel_folder = t->params.kernel_folder, .cache_folder = folder, .replay = replay});
+    if (status == CLN_OK)
+        status = find_right(t, context, certain);
+    ocl_context_destroy(&context);
+    return status;
+}
+
+enum cln_status cln_guard(struct cln_trainer *t, const char *folder, bool replay) {
     struct ocl_program_cache *cache = NULL;
     struct ocl_program_key key;
     unsigned safe = 0;
-    char *subject = subject_of(t);
+    char *subject = subject_of(t, replay);
     if (!subject)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the start-up guard");
     ocl_program_key_make(&key, ocl_context_device(t->context), subject, "");
@@ -161,11 +176,9 @@ enum cln_status cln_guard(struct cln_trainer *t, const char *folder) {
         cln_tuning_make_safe(&t->tuning, safe);
     } else {
         bool certain = false;
-        status = find_right(t, &certain);
+        status = check(t, folder, replay, &certain);
         if (status == CLN_OK && certain)
             remember(t->tuning.safe, cache, &key);
-        if (status == CLN_OK && t->params.timings)
-            status = ocl_timeline_reset(t->context);
     }
     ocl_program_cache_close(&cache);
     return status;

@@ -104,7 +104,7 @@ static enum cln_status open_device(struct cln_trainer *t) {
     if (status == CLN_OK && !t->builder)
         tell_quirks(t);
     if (status == CLN_OK && is_guarded(t))
-        status = cln_guard(t, cache);
+        status = cln_guard(t, cache, replays(t));
     free(cache);
     if (status == CLN_OK)
         describe_device(t, &device);
