@@ -236,7 +236,8 @@ static enum cln_status take_quirks(struct ocl_profile_file *file, const struct p
     }
     enum cln_status status = CLN_OK;
     for (size_t i = 0; i < file->quirk_count && !status; i++) {
-        const struct place place = {top->path, top->text, ocl_json_element(array.object, i)};
+        const char *element = ocl_json_element(array.object, i);
+        const struct place place = {top->path, top->text, element ? element : top->object};
         status = take_quirk(&file->quirks[i], &place, json_array_get(quirks, i), params);
     }
     return status;

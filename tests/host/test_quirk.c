@@ -121,6 +121,17 @@ static void test_faults_name_file_and_line(void **state) {
     }
 }
 
+/* A key may be spelled with escapes, by which its place is not found: then the line is that of what it stands in. */
+static void test_a_key_with_escapes_has_a_line_all_the_same(void **state) {
+    (void)state;
+    struct ocl_profile_file file;
+    const char *text =
+        "{\"name\": \"x\", \"match\": {}, \"values\": {},\n \"quirk\\u0073\": [{\"operation\": \"linear\", "
+        "\"reason\": \"r\"}, {\"operation\": \"none\", \"reason\": \"r\"}]}";
+    assert_fails(ocl_profile_file_parse(&file, text, "x.json", 0, &params), CLN_INVALID,
+                 "operation: has to be an operation: conv2d, linear");
+}
+
 static void test_places_in_json(void **state) {
     (void)state;
     const char *text = "{ \"a\" : [1, {\"b\": \"}]\\\"{\"} , \"c\",[ ] ,-2e3],\n\"b\":\n{\"a\":{}}, \"empty\": []}";
@@ -143,6 +154,7 @@ int main(void) {
         cmocka_unit_test(test_versions_are_compared_number_by_number),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_faults_name_file_and_line),
+        cmocka_unit_test(test_a_key_with_escapes_has_a_line_all_the_same),
         cmocka_unit_test(test_places_in_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
