@@ -18,8 +18,8 @@ struct cln_child_result {
     char output[4096]; /* the beginning of its standard output */
 };
 
-/* Runs a command as cln_spawn does, for at most `seconds`. Its standard input hangs up when this process ends, however it
- * does: a program of ours ends with it (cln_helper_wait_for_end). CLN_IO where it did not start. */
+/* Runs a command as cln_spawn does, for at most `seconds`. Its standard input hangs up when this process ends, however
+ * it does: a program of ours ends with it (cln_helper_wait_for_end). CLN_IO where it did not start. */
 enum cln_status cln_child_run(struct cln_child_result *out, const char *const *argv, const char *variable,
                               double seconds) CLN_MUST_CHECK;
 
