@@ -11,8 +11,7 @@
 #include "host/program_cache.h"
 #include "src/check/step.h"
 
-/* A maximum of a pool can fall to its neighbour by rounding, which looks wrong: not with other numbers again. */
-enum { ATTEMPTS = 3, WHY_BYTES = 2048 };
+enum { WHY_BYTES = 2048 };
 
 /* What is remembered: that the check was passed, with these operations in their safe variant. */
 static const char verdict_format[] = "clenet guard, safe %u\n";
@@ -65,19 +64,15 @@ static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const 
                                   struct ocl_context *context, const struct cln_tuning *tuning) {
     struct cln_check_result result;
     const struct cln_check_params params = {.context = context, .tuning = tuning, .tuning_name = "guard"};
-    *out = WRONG;
-    for (int attempt = 0; attempt < ATTEMPTS && *out == WRONG; attempt++) {
-        const enum cln_status status = cln_check_step(&result,
-                                                      &(struct cln_step_check){.network = t->params.network,
-                                                                               .optimizer = t->params.optimizer,
-                                                                               .batch_size = t->params.batch_size,
-                                                                               .seed = (uint64_t)attempt},
-                                                      &params);
-        if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
-            return status;
-        snprintf(why, WHY_BYTES, "%s", status == CLN_OK ? result.failure : cln_error_message());
-        *out = status != CLN_OK ? REFUSED : result.failed > 0 ? WRONG : RIGHT;
-    }
+    const enum cln_status status = cln_check_step(&result,
+                                                  &(struct cln_step_check){.network = t->params.network,
+                                                                           .optimizer = t->params.optimizer,
+                                                                           .batch_size = t->params.batch_size},
+                                                  &params);
+    if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
+        return status;
+    snprintf(why, WHY_BYTES, "%s", status == CLN_OK ? result.failure : cln_error_message());
+    *out = status != CLN_OK ? REFUSED : result.failed > 0 ? WRONG : RIGHT;
     return CLN_OK;
 }
 
