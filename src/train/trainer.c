@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/clock.h"
-#include "src/train/checkpoint.h"
+#include "src/format/checkpoint.h"
 #include "src/train/timings.h"
 #include "src/train/trainer_private.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "src/train/checkpoint.h"
+#include "src/format/checkpoint.h"
 #include "src/train/trainer_private.h"
 #include "tests/data/temporary.h"
 #include "tests/engine/support.h"

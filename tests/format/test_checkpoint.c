@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "src/data/safetensors.h"
-#include "src/train/checkpoint.h"
+#include "src/format/checkpoint.h"
 #include "tests/data/temporary.h"
 
 static const char network_text[] =

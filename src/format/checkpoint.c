@@ -1,5 +1,5 @@
 /* Models as safetensors files: what their tensors and metadata mean. The format itself is safetensors.c. */
-#include "src/train/checkpoint.h"
+#include "src/format/checkpoint.h"
 
 #include <errno.h>
 #include <jansson.h>
