@@ -18,8 +18,8 @@ static const char metadata_key[] = "__metadata__";
 static const struct {
     const char *name;
     size_t bytes;
-} dtypes[CLN_DTYPE_COUNT] = {
-    [CLN_F32] = {"F32", 4}, [CLN_F64] = {"F64", 8}, [CLN_I64] = {"I64", 8}, [CLN_U8] = {"U8", 1}};
+} dtypes[CLN_DTYPE_COUNT] = {[CLN_F32] = {"F32", 4},   [CLN_F64] = {"F64", 8}, [CLN_F16] = {"F16", 2},
+                             [CLN_BF16] = {"BF16", 2}, [CLN_I64] = {"I64", 8}, [CLN_U8] = {"U8", 1}};
 
 const char *cln_dtype_name(enum cln_dtype dtype) {
     return dtypes[dtype].name;
@@ -63,7 +63,8 @@ static enum cln_status parse_dtype(enum cln_dtype *out, const char *name, const 
             return CLN_OK;
         }
     }
-    return cln_fail(CLN_INVALID, "tensor \"%s\" has type %.16s; F32, F64, I64 and U8 can be read", name, text);
+    return cln_fail(CLN_INVALID, "tensor \"%s\" has type %.16s; F32, F64, F16, BF16, I64 and U8 can be read", name,
+                    text);
 }
 
 static enum cln_status parse_shape(struct cln_safetensor *tensor, const json_t *shape) {
@@ -289,6 +290,46 @@ const char *cln_safetensors_metadata(const struct cln_safetensors *file, const c
     return NULL;
 }
 
+/* ---- Numbers ---- */
+
+static float float_of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* IEEE 754 binary16: one bit of sign, five of exponent (bias 15), ten of fraction. */
+static float float_of_half(uint16_t half) {
+    const uint32_t sign = (uint32_t)(half >> 15) << 31, exponent = half >> 10 & 31u, fraction = half & 0x3ffu;
+    if (exponent == 0) /* a multiple of 2^-24 */
+        return sign ? -(float)fraction * 0x1p-24f : (float)fraction * 0x1p-24f;
+    if (exponent == 31)
+        return float_of_bits(sign | 0x7f800000u | fraction << 13);
+    return float_of_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
+}
+
+bool cln_safetensor_floats(float *out, const struct cln_safetensor *tensor) {
+    switch (tensor->dtype) {
+    case CLN_F32:
+        memcpy(out, tensor->data, tensor->count * sizeof *out);
+        return true;
+    case CLN_F64:
+        for (size_t i = 0; i < tensor->count; i++)
+            out[i] = (float)((const double *)tensor->data)[i];
+        return true;
+    case CLN_F16:
+        for (size_t i = 0; i < tensor->count; i++)
+            out[i] = float_of_half(((const uint16_t *)tensor->data)[i]);
+        return true;
+    case CLN_BF16: /* the upper half of a float32 */
+        for (size_t i = 0; i < tensor->count; i++)
+            out[i] = float_of_bits((uint32_t)((const uint16_t *)tensor->data)[i] << 16);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* ---- Writing ---- */
 
 /* The widest numbers come first in the file, so that each is aligned: some readers map the file. The header
@@ -336,7 +377,7 @@ static void write_number(const void *number, size_t bytes, FILE *stream) {
 }
 
 static void write_numbers(const struct cln_safetensor *tensors, size_t count, FILE *stream) {
-    static const size_t widths[] = {8, 4, 1}; /* as begin_of */
+    static const size_t widths[] = {8, 4, 2, 1}; /* as begin_of */
     for (size_t w = 0; w < sizeof(widths) / sizeof(widths[0]); w++) {
         for (size_t i = 0; i < count; i++) {
             const unsigned char *number = tensors[i].data;

@@ -3,12 +3,13 @@
 #ifndef SRC_DATA_SAFETENSORS_H
 #define SRC_DATA_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "host/status.h"
 
-enum cln_dtype { CLN_F32, CLN_F64, CLN_I64, CLN_U8, CLN_DTYPE_COUNT };
+enum cln_dtype { CLN_F32, CLN_F64, CLN_F16, CLN_BF16, CLN_I64, CLN_U8, CLN_DTYPE_COUNT };
 
 /* The format's name of a type ("F32"), and the size of one number. */
 const char *cln_dtype_name(enum cln_dtype dtype);
@@ -50,6 +51,9 @@ void cln_safetensors_destroy(struct cln_safetensors **file);
 /* NULL where there is none. */
 const struct cln_safetensor *cln_safetensors_find(const struct cln_safetensors *file, const char *name);
 const char *cln_safetensors_metadata(const struct cln_safetensors *file, const char *key);
+
+/* A tensor of real numbers as float32, each the nearest one there is; false where its type is none of them. */
+bool cln_safetensor_floats(float *out, const struct cln_safetensor *tensor);
 
 /* Written aside, synced and renamed over `path` (replace.h). */
 enum cln_status cln_safetensors_write(const char *path, const struct cln_safetensor *tensors, size_t tensor_count,

@@ -1,122 +1,140 @@
-/* Models as safetensors files: what their tensors and metadata mean. The format itself is safetensors.c. */
+/* Models as safetensors files: which tensors they have, and whether those of a file are the right ones. The strings
+ * beside them are metadata.c, the format itself is safetensors.c. */
 #include "src/format/checkpoint.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/data/safetensors.h"
+#include "src/format/metadata.h"
 
-static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", mean_key[] = "mean",
-                  deviation_key[] = "inverse_deviation";
-
-struct tracked_name {
-    char text[32];
+/* One tensor that a file of a checkpoint has: float32 values of the checkpoint, or PyTorch's count of batches, which
+ * follows the running variance of every batch norm and may be missing. */
+struct slot {
+    char name[64];
+    const struct cln_tensor_info *info;
+    float *values;  /* NULL: num_batches_tracked */
+    bool is_square; /* never negative */
 };
 
-/* PyTorch keeps a count of batches in every batch norm; here it follows the layer's running variance. */
-static struct tracked_name tracked_name_of(const struct cln_tensor_info *running_var) {
-    struct tracked_name name;
-    snprintf(name.text, sizeof(name.text), "%d.num_batches_tracked", running_var->layer);
-    return name;
+struct slots {
+    struct slot *items;
+    size_t count;
+};
+
+static struct slot *next_slot(struct slots *slots, const struct cln_tensor_info *t) {
+    struct slot *slot = &slots->items[slots->count++];
+    slot->info = t;
+    return slot;
 }
 
-static float *values_of(const struct cln_checkpoint *checkpoint, const struct cln_tensor_info *t) {
-    return (t->trainable ? checkpoint->parameters : checkpoint->running) + t->offset;
+static void add_moments(struct slots *slots, const struct cln_checkpoint *c, const char *name, float *moments) {
+    const struct cln_network *network = c->network;
+    for (const struct cln_tensor_info *t = network->tensors; moments && t < network->tensors + network->tensor_count;
+         t++) {
+        if (!t->trainable)
+            continue;
+        struct slot *slot = next_slot(slots, t);
+        snprintf(slot->name, sizeof slot->name, "optimizer.%s.%s", name, t->name);
+        slot->values = moments + t->offset;
+        slot->is_square = moments == c->training->second_moments;
+    }
 }
 
-/* A checkpoint that cannot predict is neither written nor read. */
-static enum cln_status check_values(enum cln_status status, const struct cln_tensor_info *t, const float *values) {
-    for (size_t i = 0; i < t->count; i++) {
-        if (!isfinite(values[i]))
-            return cln_fail(status, "tensor \"%s\": value %zu is not finite", t->name, i);
-        if (t->role == CLN_RUNNING_VAR && values[i] < 0)
-            return cln_fail(status, "tensor \"%s\": value %zu is %g, but a variance is never negative", t->name, i,
-                            (double)values[i]);
+/* Every tensor of a file of this checkpoint, in the file's order. The moments go by their names in torch.optim. */
+static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoint *c) {
+    const struct cln_network *network = c->network;
+    *slots = (struct slots){calloc(4 * network->tensor_count + 1, sizeof *slots->items), 0};
+    if (!slots->items)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a list of tensors");
+    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
+        struct slot *slot = next_slot(slots, t);
+        snprintf(slot->name, sizeof slot->name, "%s", t->name);
+        slot->values = (t->trainable ? c->parameters : c->running) + t->offset;
+        slot->is_square = t->role == CLN_RUNNING_VAR;
+        if (t->role == CLN_RUNNING_VAR)
+            snprintf(next_slot(slots, t)->name, sizeof slot->name, "%d.num_batches_tracked", t->layer);
+    }
+    if (c->training) {
+        const bool adam = c->training->optimizer.kind == CLN_ADAM;
+        add_moments(slots, c, adam ? "exp_avg" : "momentum_buffer", c->training->first_moments);
+        add_moments(slots, c, "exp_avg_sq", c->training->second_moments);
+    }
+    return CLN_OK;
+}
+
+/* A checkpoint that cannot predict, or not be trained on, is neither written nor read. */
+static enum cln_status check_values(enum cln_status status, const struct slot *slot) {
+    for (size_t i = 0; slot->values && i < slot->info->count; i++) {
+        if (!isfinite(slot->values[i]))
+            return cln_fail(status, "tensor \"%s\": value %zu is not finite", slot->name, i);
+        if (slot->is_square && slot->values[i] < 0)
+            return cln_fail(status, "tensor \"%s\": value %zu is %g, but a %s is never negative", slot->name, i,
+                            (double)slot->values[i], slot->info->trainable ? "square" : "variance");
     }
     return CLN_OK;
 }
 
 /* ---- Writing ---- */
 
-static enum cln_status collect_tensors(struct cln_safetensor *tensors, size_t *count, struct tracked_name *names,
-                                       const int64_t *batches_tracked, const struct cln_checkpoint *checkpoint) {
-    const struct cln_network *network = checkpoint->network;
-    *count = 0;
-    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
-        enum cln_status status = check_values(CLN_NUMERIC, t, values_of(checkpoint, t));
-        if (status != CLN_OK)
-            return status;
-        struct cln_safetensor *tensor = &tensors[(*count)++];
-        *tensor =
-            (struct cln_safetensor){t->name, CLN_F32, t->rank, .count = t->count, .data = values_of(checkpoint, t)};
-        for (int d = 0; d < t->rank; d++)
-            tensor->dims[d] = (size_t)t->dims[d];
-        if (t->role == CLN_RUNNING_VAR) {
-            *names = tracked_name_of(t);
-            tensors[(*count)++] = (struct cln_safetensor){names->text, CLN_I64, .count = 1, .data = batches_tracked};
-            names++;
-        }
+static enum cln_status write_slots(const char *path, const struct slots *slots, const struct cln_checkpoint *c,
+                                   const struct cln_metadata *metadata) {
+    const int64_t batches_tracked = (int64_t)c->batches_tracked;
+    struct cln_safetensor *tensors = calloc(slots->count + 1, sizeof *tensors);
+    enum cln_status status = tensors ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for a list of tensors");
+    for (size_t i = 0; i < slots->count && status == CLN_OK; i++) {
+        const struct slot *slot = &slots->items[i];
+        status = check_values(CLN_NUMERIC, slot);
+        tensors[i] = (struct cln_safetensor){.name = slot->name, CLN_I64, .count = 1, .data = &batches_tracked};
+        if (!slot->values)
+            continue;
+        tensors[i] = (struct cln_safetensor){
+            .name = slot->name, CLN_F32, .rank = slot->info->rank, .count = slot->info->count, .data = slot->values};
+        for (int d = 0; d < slot->info->rank; d++)
+            tensors[i].dims[d] = (size_t)slot->info->dims[d];
     }
-    return CLN_OK;
-}
-
-/* A JSON list; nine digits give the same float32 back. NULL where memory ran out; else the caller's: free(). */
-static char *numbers_text(const float *values, size_t count) {
-    json_t *list = json_array();
-    int failed = !list;
-    for (size_t i = 0; !failed && i < count; i++)
-        failed = json_array_append_new(list, json_real((double)values[i]));
-    char *text = failed ? NULL : json_dumps(list, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(list);
-    return text;
+    status = status == CLN_OK ? cln_safetensors_write(path, tensors, slots->count, metadata->items, metadata->count)
+                              : cln_fail_within(status, "%s is not written", path);
+    free(tensors);
+    return status;
 }
 
 enum cln_status cln_checkpoint_write(const char *path, const struct cln_checkpoint *checkpoint) {
-    const struct cln_network *network = checkpoint->network;
-    size_t features = cln_shape_count(network->input), tensor_count = 0, metadata_count = 0;
-    int64_t batches_tracked = (int64_t)checkpoint->batches_tracked;
-    struct cln_safetensors_metadata metadata[5];
-    char resize[16];
-    char *network_text = NULL, *mean = NULL, *deviation = NULL;
-    struct cln_safetensor *tensors = calloc(2 * network->tensor_count + 1, sizeof(*tensors));
-    struct tracked_name *names = calloc(network->tensor_count + 1, sizeof(*names));
-    enum cln_status status = cln_network_text(&network_text, network);
-    if (status != CLN_OK)
-        goto cleanup;
-    if (checkpoint->mean) {
-        mean = numbers_text(checkpoint->mean, features);
-        deviation = numbers_text(checkpoint->inverse_deviation, features);
-    }
-    if (!tensors || !names || (checkpoint->mean && (!mean || !deviation))) {
-        status = cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for the header", path);
-        goto cleanup;
-    }
-    metadata[metadata_count++] = (struct cln_safetensors_metadata){version_key, CLN_VERSION};
-    metadata[metadata_count++] = (struct cln_safetensors_metadata){network_key, network_text};
-    if (checkpoint->resize) {
-        snprintf(resize, sizeof(resize), "%d", checkpoint->resize);
-        metadata[metadata_count++] = (struct cln_safetensors_metadata){resize_key, resize};
-    }
-    if (mean) {
-        metadata[metadata_count++] = (struct cln_safetensors_metadata){mean_key, mean};
-        metadata[metadata_count++] = (struct cln_safetensors_metadata){deviation_key, deviation};
-    }
-    status = collect_tensors(tensors, &tensor_count, names, &batches_tracked, checkpoint);
-    status = status == CLN_OK ? cln_safetensors_write(path, tensors, tensor_count, metadata, metadata_count)
-                              : cln_fail_within(status, "%s is not written", path);
-cleanup:
-    free(tensors);
-    free(names);
-    free(network_text);
-    free(mean);
-    free(deviation);
+    struct cln_metadata metadata;
+    struct slots slots = {0};
+    enum cln_status status = cln_metadata_make(&metadata, checkpoint);
+    if (status == CLN_OK)
+        status = list_slots(&slots, checkpoint);
+    if (status == CLN_OK)
+        status = write_slots(path, &slots, checkpoint, &metadata);
+    free(slots.items);
+    cln_metadata_free(&metadata);
     return status;
 }
 
 /* ---- Reading ---- */
+
+/* All that is wrong with a file's tensors, a line each as far as there is room. */
+struct problems {
+    char text[6000];
+    size_t used;
+    int count, untold;
+};
+
+CLN_PRINTF(2, 3) static void add_problem(struct problems *p, const char *format, ...) {
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    p->count++;
+    if (p->used + strlen(line) + 4 >= sizeof p->text)
+        p->untold++;
+    else
+        p->used += (size_t)snprintf(p->text + p->used, sizeof p->text - p->used, "%s%s", p->used ? "\n  " : "", line);
+}
 
 static void shape_text(char *text, size_t bytes, const struct cln_safetensor *tensor) {
     size_t used = (size_t)snprintf(text, bytes, "[");
@@ -126,159 +144,127 @@ static void shape_text(char *text, size_t bytes, const struct cln_safetensor *te
         snprintf(text + used, bytes - used, "]");
 }
 
-static enum cln_status check_tensor(const struct cln_safetensor *tensor, const struct cln_tensor_info *t) {
-    if (!tensor)
-        return cln_fail(CLN_INVALID, "tensor \"%s\" is missing", t->name);
-    if (tensor->dtype != CLN_F32)
-        return cln_fail(CLN_INVALID, "tensor \"%s\" has type %s, not F32", t->name, cln_dtype_name(tensor->dtype));
-    struct cln_safetensor expected = {.rank = t->rank};
-    for (int d = 0; d < t->rank; d++)
-        expected.dims[d] = (size_t)t->dims[d];
-    if (tensor->rank != expected.rank || memcmp(tensor->dims, expected.dims, sizeof(expected.dims)) != 0) {
+static bool has_shape(const struct cln_safetensor *tensor, const struct cln_safetensor *expected) {
+    bool same = tensor->rank == expected->rank;
+    for (int d = 0; same && d < expected->rank; d++)
+        same = tensor->dims[d] == expected->dims[d];
+    return same;
+}
+
+static void read_floats(struct slot *slot, const struct cln_safetensor *tensor, struct problems *problems) {
+    struct cln_safetensor expected = {.rank = slot->info->rank};
+    for (int d = 0; d < expected.rank; d++)
+        expected.dims[d] = (size_t)slot->info->dims[d];
+    if (!has_shape(tensor, &expected)) {
         char is[192], should[96];
-        shape_text(is, sizeof(is), tensor);
-        shape_text(should, sizeof(should), &expected);
-        return cln_fail(CLN_INVALID, "tensor \"%s\" has shape %s, but the network needs %s", t->name, is, should);
+        shape_text(is, sizeof is, tensor);
+        shape_text(should, sizeof should, &expected);
+        add_problem(problems, "tensor \"%s\" has shape %s, but the network needs %s", tensor->name, is, should);
+    } else if (!cln_safetensor_floats(slot->values, tensor)) {
+        add_problem(problems, "tensor \"%s\" has type %s, not F32, F64, F16 or BF16", tensor->name,
+                    cln_dtype_name(tensor->dtype));
+    } else if (check_values(CLN_INVALID, slot) != CLN_OK) {
+        add_problem(problems, "%s", cln_error_message());
     }
-    return check_values(CLN_INVALID, t, tensor->data);
 }
 
-static enum cln_status read_tracked(uint64_t *batches_tracked, const struct cln_safetensor *tensor) {
+static void read_tracked(uint64_t *batches_tracked, const struct cln_safetensor *tensor, struct problems *problems) {
     if (tensor->dtype != CLN_I64 || tensor->count != 1 || *(const int64_t *)tensor->data < 0)
-        return cln_fail(CLN_INVALID, "tensor \"%s\" is not a count: one I64, not negative", tensor->name);
-    uint64_t tracked = (uint64_t) * (const int64_t *)tensor->data;
-    if (tracked > *batches_tracked)
-        *batches_tracked = tracked;
-    return CLN_OK;
+        add_problem(problems, "tensor \"%s\" is not a count: one I64, not negative", tensor->name);
+    else if ((uint64_t) * (const int64_t *)tensor->data > *batches_tracked)
+        *batches_tracked = (uint64_t) * (const int64_t *)tensor->data;
 }
 
-/* Every tensor of the network is in the file, and nothing else. */
-static enum cln_status check_tensors(const struct cln_safetensors *file, const struct cln_network *network,
-                                     uint64_t *batches_tracked) {
-    size_t known = 0;
-    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
-        enum cln_status status = check_tensor(cln_safetensors_find(file, t->name), t);
-        known++;
-        const struct cln_safetensor *tracked = NULL;
-        if (t->role == CLN_RUNNING_VAR)
-            tracked = cln_safetensors_find(file, tracked_name_of(t).text);
-        if (status == CLN_OK && tracked) {
-            status = read_tracked(batches_tracked, tracked);
-            known++;
-        }
-        if (status != CLN_OK)
-            return status;
-    }
-    if (known == file->tensor_count)
-        return CLN_OK;
+/* Length of what all names in the file begin with before the names of the slots: "module." of "module.0.weight". */
+static size_t prefix_of(const struct cln_safetensors *file, const struct slot *first) {
+    const size_t name = strlen(first->name);
     for (size_t i = 0; i < file->tensor_count; i++) {
-        const char *name = file->tensors[i].name;
-        bool found = false;
-        for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++)
-            found |= strcmp(name, t->name) == 0 ||
-                     (t->role == CLN_RUNNING_VAR && strcmp(name, tracked_name_of(t).text) == 0);
-        if (!found)
-            return cln_fail(CLN_INVALID, "tensor \"%s\" is not one of network %s", name, network->name);
+        const char *text = file->tensors[i].name;
+        const size_t length = strlen(text), prefix = length > name ? length - name : 0;
+        if (prefix < 2 || text[prefix - 1] != '.' || strcmp(text + prefix, first->name) != 0)
+            continue;
+        for (size_t k = 0; k < file->tensor_count; k++)
+            if (strncmp(file->tensors[k].name, text, prefix) != 0)
+                return 0;
+        return prefix;
     }
-    return CLN_OK;
+    return 0;
 }
 
-static enum cln_status parse_numbers(float **out, const char *key, const char *text, size_t count) {
-    json_t *list = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    enum cln_status status = CLN_OK;
-    if (!json_is_array(list) || json_array_size(list) != count) {
-        status = cln_fail(CLN_INVALID, "metadata \"%s\" is not a list of %zu numbers", key, count);
-        goto cleanup;
+/* Every slot has its tensor in the file, and there is nothing else in it. */
+static enum cln_status read_slots(struct slots *slots, struct cln_checkpoint *c, const struct cln_safetensors *file) {
+    struct problems problems = {.used = 0};
+    bool *known = calloc(file->tensor_count + 1, sizeof *known);
+    if (!known)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a list of tensors");
+    size_t prefix = 0;
+    if (slots->count > 0 && !cln_safetensors_find(file, slots->items[0].name))
+        prefix = prefix_of(file, &slots->items[0]);
+    for (size_t s = 0; s < slots->count; s++) {
+        struct slot *slot = &slots->items[s];
+        size_t i = 0;
+        while (i < file->tensor_count && strcmp(file->tensors[i].name + prefix, slot->name) != 0)
+            i++;
+        known[i] = true; /* or the one behind the last */
+        if (i < file->tensor_count && slot->values)
+            read_floats(slot, &file->tensors[i], &problems);
+        else if (i < file->tensor_count)
+            read_tracked(&c->batches_tracked, &file->tensors[i], &problems);
+        else if (slot->values)
+            add_problem(&problems, "tensor \"%s\" is missing", slot->name);
     }
-    *out = malloc(count * sizeof(**out));
-    if (!*out) {
-        status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for metadata \"%s\"", key);
-        goto cleanup;
-    }
-    for (size_t i = 0; i < count; i++) {
-        (*out)[i] = (float)json_number_value(json_array_get(list, i));
-        if (!json_is_number(json_array_get(list, i)) || !isfinite((*out)[i]))
-            status = cln_fail(CLN_INVALID, "metadata \"%s\": value %zu is not a finite number", key, i);
-    }
-cleanup:
-    json_decref(list);
-    return status;
+    for (size_t i = 0; i < file->tensor_count; i++)
+        if (!known[i])
+            add_problem(&problems, "tensor \"%.200s\" is not one of network %s", file->tensors[i].name,
+                        c->network->name);
+    free(known);
+    if (problems.count == 0)
+        return CLN_OK;
+    if (problems.count == 1)
+        return cln_fail(CLN_INVALID, "%s", problems.text);
+    if (problems.untold == 0)
+        return cln_fail(CLN_INVALID, "%d tensors do not fit network %s:\n  %s", problems.count, c->network->name,
+                        problems.text);
+    return cln_fail(CLN_INVALID, "%d tensors do not fit network %s:\n  %s\n  and %d more", problems.count,
+                    c->network->name, problems.text, problems.untold);
 }
 
-static enum cln_status parse_resize(int *resize, const char *text, struct cln_shape input) {
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno || end == text || *end || value != input.height || value != input.width)
-        return cln_fail(CLN_INVALID, "metadata \"resize\" is \"%.16s\", but the network takes %d×%d pixels", text,
-                        input.height, input.width);
-    *resize = (int)value;
-    return CLN_OK;
-}
-
-static enum cln_status read_metadata(struct cln_checkpoint *checkpoint, const struct cln_safetensors *file) {
-    const char *resize = cln_safetensors_metadata(file, resize_key);
-    const char *mean = cln_safetensors_metadata(file, mean_key);
-    const char *deviation = cln_safetensors_metadata(file, deviation_key);
-    struct cln_shape input = checkpoint->network->input;
-    enum cln_status status = CLN_OK;
-    if (!mean != !deviation)
-        return cln_fail(CLN_INVALID, "metadata has \"mean\" or \"inverse_deviation\" without the other");
-    if (resize)
-        status = parse_resize(&checkpoint->resize, resize, input);
-    if (status == CLN_OK && mean)
-        status = parse_numbers(&checkpoint->mean, mean_key, mean, cln_shape_count(input));
-    if (status == CLN_OK && deviation)
-        status = parse_numbers(&checkpoint->inverse_deviation, deviation_key, deviation, cln_shape_count(input));
-    return status;
-}
-
-/* A checkpoint owns its network: parsed from the file's text, or from the text of the caller's. */
-static enum cln_status read_network(struct cln_network **out, const struct cln_safetensors *file,
-                                    const struct cln_network *network) {
-    char *own = NULL;
-    const char *text = cln_safetensors_metadata(file, network_key);
-    if (network) {
-        enum cln_status status = cln_network_text(&own, network);
-        if (status != CLN_OK)
-            return status;
-        text = own;
+/* Room for what the file is to have: the network is known, and whether it is of a training point. */
+static enum cln_status allocate(struct cln_checkpoint *c) {
+    const struct cln_network *network = c->network;
+    c->parameters = calloc(network->parameter_floats + 1, sizeof(float));
+    c->running = calloc(network->running_floats + 1, sizeof(float));
+    bool enough = c->parameters && c->running;
+    if (c->training) {
+        struct cln_training_point *t = c->training;
+        const bool adam = t->optimizer.kind == CLN_ADAM;
+        if (adam || t->optimizer.momentum > 0)
+            enough &= (t->first_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
+        if (adam)
+            enough &= (t->second_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
     }
-    if (!text)
-        return cln_fail(CLN_INVALID, "the file does not say which network it is of: name the network");
-    enum cln_status status = cln_network_parse(out, text, strlen(text), "metadata \"network\"", NULL);
-    free(own);
-    return status;
-}
-
-static enum cln_status copy_tensors(struct cln_checkpoint *checkpoint, const struct cln_safetensors *file) {
-    const struct cln_network *network = checkpoint->network;
-    checkpoint->parameters = calloc(network->parameter_floats + 1, sizeof(float));
-    checkpoint->running = calloc(network->running_floats + 1, sizeof(float));
-    if (!checkpoint->parameters || !checkpoint->running)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu numbers", network->parameter_floats);
-    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++)
-        memcpy(values_of(checkpoint, t), cln_safetensors_find(file, t->name)->data, t->count * sizeof(float));
-    return CLN_OK;
+    return enough ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu numbers", network->parameter_floats);
 }
 
 enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *path, const struct cln_network *network) {
     *out = NULL;
     struct cln_safetensors *file;
+    struct slots slots = {0};
     enum cln_status status = cln_safetensors_read(&file, path);
     if (status != CLN_OK)
         return status;
-    struct cln_checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
+    struct cln_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
     if (!checkpoint)
         status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for a checkpoint");
     if (status == CLN_OK)
-        status = read_network(&checkpoint->network, file, network);
+        status = cln_metadata_read(checkpoint, file, network);
     if (status == CLN_OK)
-        status = check_tensors(file, checkpoint->network, &checkpoint->batches_tracked);
+        status = allocate(checkpoint);
     if (status == CLN_OK)
-        status = read_metadata(checkpoint, file);
+        status = list_slots(&slots, checkpoint);
     if (status == CLN_OK)
-        status = copy_tensors(checkpoint, file);
+        status = read_slots(&slots, checkpoint, file);
+    free(slots.items);
     cln_safetensors_destroy(&file);
     if (status != CLN_OK) {
         cln_checkpoint_destroy(&checkpoint);
@@ -289,13 +275,22 @@ enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *pat
 }
 
 void cln_checkpoint_destroy(struct cln_checkpoint **checkpoint) {
-    if (!*checkpoint)
+    struct cln_checkpoint *c = *checkpoint;
+    if (!c)
         return;
-    cln_network_destroy(&(*checkpoint)->network);
-    free((*checkpoint)->parameters);
-    free((*checkpoint)->running);
-    free((*checkpoint)->mean);
-    free((*checkpoint)->inverse_deviation);
-    free(*checkpoint);
+    for (int i = 0; c->class_names && i < c->network->classes; i++)
+        free(c->class_names[i]);
+    free(c->class_names);
+    if (c->training) {
+        free(c->training->first_moments);
+        free(c->training->second_moments);
+    }
+    free(c->training);
+    free(c->parameters);
+    free(c->running);
+    free(c->mean);
+    free(c->inverse_deviation);
+    cln_network_destroy(&c->network);
+    free(c);
     *checkpoint = NULL;
 }

@@ -93,6 +93,170 @@ static void test_comes_back_to_the_bit(void **state) {
     cln_checkpoint_destroy(&checkpoint);
 }
 
+/* ---- Training points ---- */
+
+static float first_moments[1024], second_moments[1024];
+
+static struct cln_training_point sample_point(void) {
+    for (size_t i = 0; i < 1024; i++) {
+        first_moments[i] = cosf((float)i);
+        second_moments[i] = first_moments[i] * first_moments[i];
+    }
+    return (struct cln_training_point){
+        .optimizer = {CLN_ADAM, 0.1 + 0.2, 0.9, 0.999, 1e-8, 0, 1e-4},
+        .batch_size = 33,
+        .seed = UINT64_MAX,
+        .data = "fashion-mnist",
+        .digest = "00aa",
+        .samples = 1000,
+        .epochs = 3,
+        .steps = 130,
+        .position = 99,
+        .batches = 3,
+        .hits = 17,
+        .loss_sum = 1.0F / 3,
+        .loss_carry = -1e-9F,
+        .shuffle = {UINT64_MAX - 1, 3},
+        .init = {5, UINT64_MAX},
+        .best_accuracy = 2.0 / 3,
+        .first_moments = first_moments,
+        .second_moments = second_moments,
+    };
+}
+
+static void write_point(const struct cln_training_point *point) {
+    struct cln_checkpoint checkpoint = sample();
+    static char texts[3][16] = {"T-shirt/top", "\"quoted\"", "Жук"};
+    char *names[] = {texts[0], texts[1], texts[2]};
+    checkpoint.training = (struct cln_training_point *)point;
+    checkpoint.class_names = names;
+    checkpoint.image = (struct cln_shape){1, 2, 3};
+    if (cln_checkpoint_write(path, &checkpoint) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    cln_network_destroy(&checkpoint.network);
+}
+
+static void test_a_training_point_comes_back_to_the_bit(void **state) {
+    (void)state;
+    struct cln_training_point written = sample_point();
+    write_point(&written);
+    struct cln_checkpoint *checkpoint;
+    if (cln_checkpoint_read(&checkpoint, path, NULL) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    assert_sample(checkpoint);
+    assert_string_equal(checkpoint->class_names[1], "\"quoted\"");
+    assert_string_equal(checkpoint->class_names[2], "Жук");
+    assert_int_equal(checkpoint->image.width, 3);
+    const struct cln_network *network = checkpoint->network;
+    struct cln_training_point *read = checkpoint->training;
+    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
+        if (!t->trainable)
+            continue;
+        assert_memory_equal(read->first_moments + t->offset, first_moments + t->offset, t->count * sizeof(float));
+        assert_memory_equal(read->second_moments + t->offset, second_moments + t->offset, t->count * sizeof(float));
+    }
+    /* All else at once: the file of what was read is the file it was read from. */
+    char again[520];
+    snprintf(again, sizeof(again), "%s.again", path);
+    assert_int_equal(cln_checkpoint_write(again, checkpoint), CLN_OK);
+    static unsigned char files[2][1 << 15];
+    size_t bytes[2];
+    for (int i = 0; i < 2; i++) {
+        FILE *stream = fopen(i ? again : path, "rb");
+        assert_non_null(stream);
+        bytes[i] = fread(files[i], 1, sizeof(files[i]), stream);
+        fclose(stream);
+    }
+    assert_true(bytes[0] > 2000 && bytes[0] < sizeof(files[0]));
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(files[0], files[1], bytes[0]);
+    assert_true(read->seed == UINT64_MAX && read->loss_carry == -1e-9F && read->optimizer.lr == 0.1 + 0.2);
+    cln_checkpoint_destroy(&checkpoint);
+}
+
+static void test_optimizers_have_the_moments_they_need(void **state) {
+    (void)state;
+    static const struct {
+        enum cln_optimizer_kind kind;
+        double momentum;
+        int moments;
+        const char *name;
+    } cases[] = {{CLN_SGD, 0, 0, NULL},
+                 {CLN_SGD, 0.9, 1, "optimizer.momentum_buffer.4.bias"},
+                 {CLN_ADAM, 0, 2, "optimizer.exp_avg_sq.0.weight"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cln_training_point point = sample_point();
+        point.optimizer.kind = cases[i].kind;
+        point.optimizer.momentum = cases[i].momentum;
+        point.first_moments = cases[i].moments > 0 ? first_moments : NULL;
+        point.second_moments = cases[i].moments > 1 ? second_moments : NULL;
+        write_point(&point);
+        struct cln_safetensors *file;
+        assert_int_equal(cln_safetensors_read(&file, path), CLN_OK);
+        assert_int_equal(file->tensor_count, 9 + 6 * cases[i].moments);
+        if (cases[i].name)
+            assert_non_null(cln_safetensors_find(file, cases[i].name));
+        cln_safetensors_destroy(&file);
+        struct cln_checkpoint *checkpoint;
+        assert_int_equal(cln_checkpoint_read(&checkpoint, path, NULL), CLN_OK);
+        assert_int_equal(checkpoint->training->first_moments != NULL, cases[i].moments > 0);
+        assert_int_equal(checkpoint->training->second_moments != NULL, cases[i].moments > 1);
+        cln_checkpoint_destroy(&checkpoint);
+    }
+}
+
+static void test_training_points_that_lie_are_refused(void **state) {
+    (void)state;
+    const struct cln_training_point good = sample_point();
+    for (int i = 0; i < 10; i++) {
+        struct cln_training_point point = good;
+        switch (i) {
+        case 0:
+            point.position = point.samples + 1;
+            break;
+        case 1:
+            point.batches = 0;
+            break;
+        case 2:
+            point.hits = 100;
+            break;
+        case 3:
+            point.batch_size = 65537;
+            break;
+        case 4:
+            point.shuffle[1] = 2;
+            break;
+        case 5:
+            point.optimizer.lr = -1;
+            break;
+        case 6:
+            point.best_accuracy = 1.5;
+            break;
+        case 7:
+            point.epochs = -1;
+            break;
+        case 8:
+            point.steps = 2;
+            break;
+        default:
+            point.samples = 0;
+            point.position = 0;
+        }
+        write_point(&point);
+        struct cln_checkpoint *checkpoint;
+        if (cln_checkpoint_read(&checkpoint, path, NULL) != CLN_INVALID || checkpoint)
+            fail_msg("case %d is not refused", i);
+        assert_non_null(strstr(cln_error_message(), "\"training\": "));
+    }
+    second_moments[1] = -1;
+    struct cln_checkpoint checkpoint = sample();
+    struct cln_training_point point = good;
+    checkpoint.training = &point;
+    assert_int_equal(cln_checkpoint_write(path, &checkpoint), CLN_NUMERIC);
+    assert_non_null(strstr(cln_error_message(), "optimizer.exp_avg_sq.0.weight"));
+    cln_network_destroy(&checkpoint.network);
+}
+
 static void test_resize_comes_back(void **state) {
     (void)state;
     struct cln_checkpoint written = sample();
@@ -210,10 +374,10 @@ static void add_foreign_count(struct cln_safetensor *tensors, size_t *count) {
     tensors[(*count)++] = (struct cln_safetensor){"0.num_batches_tracked", CLN_I64, .count = 1, .data = &one};
 }
 
-static void make_double(struct cln_safetensor *tensors, size_t *count) {
-    static const double zeros[12];
+static void make_bytes(struct cln_safetensor *tensors, size_t *count) {
+    static const unsigned char zeros[12];
     (void)count;
-    tensors[0].dtype = CLN_F64;
+    tensors[0].dtype = CLN_U8;
     tensors[0].data = zeros;
 }
 
@@ -266,6 +430,12 @@ static void put_float_count(struct cln_safetensor *tensors, size_t *count) {
     tensors[6].dtype = CLN_F32;
 }
 
+static void spoil_three(struct cln_safetensor *tensors, size_t *count) {
+    transpose(tensors, count);
+    leave_out_bias(tensors, count);
+    add_unknown(tensors, count);
+}
+
 static void test_tensors_that_do_not_fit_are_named(void **state) {
     (void)state;
     static const struct {
@@ -275,7 +445,9 @@ static void test_tensors_that_do_not_fit_are_named(void **state) {
         {leave_out_bias, {"\"0.bias\"", "missing"}},
         {add_unknown, {"\"5.weight\"", "not one of network tiny"}},
         {add_foreign_count, {"\"0.num_batches_tracked\"", "not one of network tiny"}},
-        {make_double, {"\"0.weight\"", "F64"}},
+        {make_bytes, {"\"0.weight\"", "U8, not F32, F64, F16 or BF16"}},
+        {spoil_three,
+         {"3 tensors do not fit network tiny:\n  tensor \"0.weight\" has shape", "\n  tensor \"5.weight\" is not"}},
         {transpose, {"\"0.weight\"", "shape [2, 1, 2, 1], but the network needs [2, 1, 1, 2]"}},
         {flatten, {"\"0.weight\"", "shape [4]"}},
         {lower_rank, {"\"0.bias\"", "shape [2, 1]"}},
@@ -313,11 +485,17 @@ static void test_metadata_that_does_not_fit_is_named(void **state) {
         {{{"network", network_text}, {"mean", six}, {"x", ""}}, "without the other"},
         {{{"network", network_text}, {"mean", six}, {"inverse_deviation", "[1,2,3,4,5]"}}, "list of 6 numbers"},
         {{{"network", network_text}, {"mean", six}, {"inverse_deviation", "{}"}}, "list of 6 numbers"},
-        {{{"network", network_text}, {"mean", "[1,2,3,4,5,"}, {"inverse_deviation", six}}, "list of 6 numbers"},
+        {{{"network", network_text}, {"mean", "[1,2,3,4,5,"}, {"inverse_deviation", six}}, "\"mean\" is not JSON"},
         {{{"network", network_text}, {"mean", "[1,2,3,4,5,1e300]"}, {"inverse_deviation", six}}, "value 5"},
         {{{"network", network_text}, {"mean", "[1,2,null,4,5,6]"}, {"inverse_deviation", six}}, "value 2"},
-        {{{"network", network_text}, {"resize", "2"}, {"x", ""}}, "\"resize\" is \"2\""},
+        {{{"network", network_text}, {"resize", "2"}, {"x", ""}}, "\"resize\" is not the side length"},
         {{{"network", network_text}, {"resize", ""}, {"x", ""}}, "\"resize\""},
+        {{{"network", network_text}, {"image", "[1, 3, 3]"}, {"x", ""}}, "\"image\" is of 3×3 pixels"},
+        {{{"network", network_text}, {"image", "[3, 2, 3]"}, {"x", ""}}, "\"image\" is not [1, height, width]"},
+        {{{"network", network_text}, {"image", "[1, 2, 99999999999]"}, {"x", ""}}, "\"image\" is not"},
+        {{{"network", network_text}, {"classes", "[\"a\", \"b\"]"}, {"x", ""}}, "list of 3 names"},
+        {{{"network", network_text}, {"classes", "[\"a\", \"b\", 3]"}, {"x", ""}}, "name 2 is not a string"},
+        {{{"network", network_text}, {"training", "{}"}, {"x", ""}}, "\"training\": "},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         write_sample();
@@ -353,6 +531,59 @@ static void test_file_of_another_program(void **state) {
     cln_network_destroy(&network);
 }
 
+/* What a module that holds the network, or one for several devices, puts before its names. */
+static void test_names_with_a_common_beginning(void **state) {
+    (void)state;
+    struct cln_network *network = parse_network(network_text);
+    for (int k = 0; k < 2; k++) {
+        write_sample();
+        struct cln_safetensors *file;
+        struct cln_checkpoint *checkpoint;
+        assert_int_equal(cln_safetensors_read(&file, path), CLN_OK);
+        char names[16][64];
+        for (size_t i = 0; i < file->tensor_count; i++) {
+            snprintf(names[i], sizeof(names[i]), "%snet.%s", k && i == 3 ? "a" : "", file->tensors[i].name);
+            file->tensors[i].name = names[i];
+        }
+        assert_int_equal(cln_safetensors_write(path, file->tensors, file->tensor_count, NULL, 0), CLN_OK);
+        cln_safetensors_destroy(&file);
+        if (k == 0) {
+            assert_int_equal(cln_checkpoint_read(&checkpoint, path, network), CLN_OK);
+            assert_sample(checkpoint);
+            cln_checkpoint_destroy(&checkpoint);
+        } else {
+            assert_int_equal(cln_checkpoint_read(&checkpoint, path, network), CLN_INVALID);
+            assert_non_null(strstr(cln_error_message(), "\"0.weight\" is missing"));
+        }
+    }
+    cln_network_destroy(&network);
+}
+
+static void make_half(struct cln_safetensor *tensors, size_t *count) {
+    static const uint16_t half[4] = {0x3c00, 0xc100, 0x0001, 0x7bff}, brain[2] = {0x3f80, 0xc049};
+    static const double wide[2] = {1e-300, 1.0 / 3};
+    (void)count;
+    tensors[0].dtype = CLN_F16;
+    tensors[0].data = half;
+    tensors[1].dtype = CLN_BF16;
+    tensors[1].data = brain;
+    tensors[2].dtype = CLN_F64;
+    tensors[2].data = wide;
+}
+
+static void test_other_widths_become_float32(void **state) {
+    (void)state;
+    write_changed(make_half);
+    struct cln_checkpoint *checkpoint;
+    assert_int_equal(cln_checkpoint_read(&checkpoint, path, NULL), CLN_OK);
+    static const float half[] = {1, -2.5F, 0x1p-24F, 65504}, brain[] = {1, -3.140625F}, wide[] = {0, 1.0F / 3};
+    const struct cln_tensor_info *t = checkpoint->network->tensors;
+    assert_memory_equal(checkpoint->parameters + t[0].offset, half, sizeof(half));
+    assert_memory_equal(checkpoint->parameters + t[1].offset, brain, sizeof(brain));
+    assert_memory_equal(checkpoint->parameters + t[2].offset, wide, sizeof(wide));
+    cln_checkpoint_destroy(&checkpoint);
+}
+
 static void test_nan_is_not_written(void **state) {
     (void)state;
     write_sample();
@@ -370,6 +601,9 @@ static void test_nan_is_not_written(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comes_back_to_the_bit),
+        cmocka_unit_test(test_a_training_point_comes_back_to_the_bit),
+        cmocka_unit_test(test_optimizers_have_the_moments_they_need),
+        cmocka_unit_test(test_training_points_that_lie_are_refused),
         cmocka_unit_test(test_resize_comes_back),
         cmocka_unit_test(test_names_are_those_of_pytorch),
         cmocka_unit_test(test_every_cut_of_a_file_is_refused),
@@ -377,6 +611,8 @@ int main(void) {
         cmocka_unit_test(test_tensors_that_do_not_fit_are_named),
         cmocka_unit_test(test_metadata_that_does_not_fit_is_named),
         cmocka_unit_test(test_file_of_another_program),
+        cmocka_unit_test(test_names_with_a_common_beginning),
+        cmocka_unit_test(test_other_widths_become_float32),
         cmocka_unit_test(test_nan_is_not_written),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, create_folder, temporary_remove);

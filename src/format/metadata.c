@@ -1,0 +1,280 @@
+/* Checkpoint metadata to strings and back: see metadata.h. */
+#include "src/format/metadata.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", image_key[] = "image",
+                  mean_key[] = "mean", deviation_key[] = "inverse_deviation", classes_key[] = "classes",
+                  training_key[] = "training";
+static const char *const optimizer_names[] = {[CLN_ADAM] = "adam", [CLN_SGD] = "sgd"};
+
+/* ---- Writing ---- */
+
+/* Takes `text` over; NULL where it could not be made. */
+static enum cln_status add(struct cln_metadata *m, const char *key, char *text) {
+    if (!text)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for metadata \"%s\", or a text in it is not UTF-8", key);
+    m->items[m->count] = (struct cln_safetensors_metadata){key, text};
+    m->texts[m->count++] = text;
+    return CLN_OK;
+}
+
+/* Takes `value` over. Seventeen digits give the same double back, nine the same float32. */
+static enum cln_status add_json(struct cln_metadata *m, const char *key, json_t *value, int digits) {
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits)) : NULL;
+    json_decref(value);
+    return add(m, key, text);
+}
+
+static json_t *numbers(const float *values, size_t count) {
+    json_t *list = json_array();
+    int failed = !list;
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = json_array_append_new(list, json_real((double)values[i]));
+    if (failed) {
+        json_decref(list);
+        list = NULL;
+    }
+    return list;
+}
+
+static json_t *strings(char *const *values, int count) {
+    json_t *list = json_array();
+    int failed = !list;
+    for (int i = 0; !failed && i < count; i++)
+        failed = json_array_append_new(list, json_string(values[i]));
+    if (failed) {
+        json_decref(list);
+        list = NULL;
+    }
+    return list;
+}
+
+/* JSON's integers end at 2^63. */
+static json_t *natural(uint64_t value) {
+    return json_sprintf("%" PRIu64, value);
+}
+
+static json_t *training(const struct cln_training_point *t) {
+    const struct cln_optimizer_params *o = &t->optimizer;
+    return json_pack(
+        "{s:{s:s, s:f, s:f, s:f, s:f, s:f, s:f}, s:i, s:o, s:{s:s, s:s, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, "
+        "s:[o, o], s:[o, o], s:f}",
+        "optimizer", "name", optimizer_names[o->kind], "lr", o->lr, "beta1", o->beta1, "beta2", o->beta2, "eps", o->eps,
+        "momentum", o->momentum, "weight_decay", o->weight_decay, "batch_size", t->batch_size, "seed", natural(t->seed),
+        "data", "name", t->data, "digest", t->digest, "images", (json_int_t)t->samples, "epochs", t->epochs, "steps",
+        natural(t->steps), "position", (json_int_t)t->position, "batches", t->batches, "hits", t->hits, "loss_sum",
+        (double)t->loss_sum, "loss_carry", (double)t->loss_carry, "shuffle", natural(t->shuffle[0]),
+        natural(t->shuffle[1]), "init", natural(t->init[0]), natural(t->init[1]), "best_accuracy", t->best_accuracy);
+}
+
+enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_checkpoint *c) {
+    *m = (struct cln_metadata){.items = {{version_key, CLN_VERSION}}, .count = 1};
+    const size_t features = cln_shape_count(c->network->input);
+    const struct cln_shape image = c->image;
+    char *network = NULL;
+    enum cln_status status = cln_network_text(&network, c->network);
+    if (status == CLN_OK)
+        status = add(m, network_key, network);
+    if (status == CLN_OK && c->resize)
+        status = add_json(m, resize_key, json_integer(c->resize), 1);
+    if (status == CLN_OK && image.channels)
+        status = add_json(m, image_key, json_pack("[i, i, i]", image.channels, image.height, image.width), 1);
+    if (status == CLN_OK && c->mean)
+        status = add_json(m, mean_key, numbers(c->mean, features), 9);
+    if (status == CLN_OK && c->mean)
+        status = add_json(m, deviation_key, numbers(c->inverse_deviation, features), 9);
+    if (status == CLN_OK && c->class_names)
+        status = add_json(m, classes_key, strings(c->class_names, c->network->classes), 1);
+    if (status == CLN_OK && c->training)
+        status = add_json(m, training_key, training(c->training), 17);
+    return status;
+}
+
+void cln_metadata_free(struct cln_metadata *m) {
+    for (size_t i = 0; i < m->count; i++)
+        free(m->texts[i]);
+    m->count = 0;
+}
+
+/* ---- Reading ---- */
+
+static enum cln_status read_numbers(float **out, const char *key, const json_t *list, size_t count) {
+    if (!json_is_array(list) || json_array_size(list) != count)
+        return cln_fail(CLN_INVALID, "metadata \"%s\" is not a list of %zu numbers", key, count);
+    *out = malloc(count * sizeof **out);
+    if (!*out)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for metadata \"%s\"", key);
+    for (size_t i = 0; i < count; i++) {
+        (*out)[i] = (float)json_number_value(json_array_get(list, i));
+        if (!json_is_number(json_array_get(list, i)) || !isfinite((*out)[i]))
+            return cln_fail(CLN_INVALID, "metadata \"%s\": value %zu is not a finite number", key, i);
+    }
+    return CLN_OK;
+}
+
+static enum cln_status read_mean(struct cln_checkpoint *c, const json_t *value) {
+    return read_numbers(&c->mean, mean_key, value, cln_shape_count(c->network->input));
+}
+
+static enum cln_status read_deviation(struct cln_checkpoint *c, const json_t *value) {
+    return read_numbers(&c->inverse_deviation, deviation_key, value, cln_shape_count(c->network->input));
+}
+
+static enum cln_status read_resize(struct cln_checkpoint *c, const json_t *value) {
+    const struct cln_shape input = c->network->input;
+    if (json_integer_value(value) != input.height || json_integer_value(value) != input.width)
+        return cln_fail(CLN_INVALID, "metadata \"resize\" is not the side length of the network's input, %d×%d pixels",
+                        input.height, input.width);
+    c->resize = input.height;
+    return CLN_OK;
+}
+
+static enum cln_status read_image(struct cln_checkpoint *c, const json_t *value) {
+    const struct cln_shape input = c->network->input;
+    enum { SIDE_LIMIT = 1 << 14 };
+    json_int_t side[2];
+    if (json_unpack((json_t *)value, "[i, I, I!]", &c->image.channels, &side[0], &side[1]) ||
+        c->image.channels != input.channels || side[0] < 1 || side[1] < 1 || side[0] > SIDE_LIMIT ||
+        side[1] > SIDE_LIMIT)
+        return cln_fail(CLN_INVALID, "metadata \"image\" is not [%d, height, width], with sides from 1 to %d",
+                        input.channels, SIDE_LIMIT);
+    c->image.height = (int)side[0];
+    c->image.width = (int)side[1];
+    if (!c->resize && (c->image.height != input.height || c->image.width != input.width))
+        return cln_fail(CLN_INVALID,
+                        "metadata \"image\" is of %d×%d pixels, but the network takes %d×%d, and there is "
+                        "no \"resize\"",
+                        c->image.height, c->image.width, input.height, input.width);
+    return CLN_OK;
+}
+
+static enum cln_status read_classes(struct cln_checkpoint *c, const json_t *list) {
+    const size_t count = (size_t)c->network->classes;
+    if (!json_is_array(list) || json_array_size(list) != count)
+        return cln_fail(CLN_INVALID, "metadata \"classes\" is not a list of %zu names", count);
+    c->class_names = calloc(count, sizeof *c->class_names);
+    for (size_t i = 0; c->class_names && i < count; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (!name)
+            return cln_fail(CLN_INVALID, "metadata \"classes\": name %zu is not a string", i);
+        c->class_names[i] = strdup(name);
+        if (!c->class_names[i])
+            return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the names of classes");
+    }
+    return c->class_names ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the names of classes");
+}
+
+static bool read_natural(uint64_t *out, const char *text) {
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && !*end && errno == 0;
+}
+
+/* Within what the trainer takes, so that a file cannot ask for what a user could not. */
+static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
+    const struct cln_optimizer_params *o = &t->optimizer;
+    const double reals[] = {o->lr, o->beta1, o->beta2, o->eps, o->momentum, o->weight_decay};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        if (!(reals[i] >= 0 && reals[i] <= 1e6))
+            return "a number of \"optimizer\" is out of range";
+    if (!naturals)
+        return "\"seed\", \"steps\", \"shuffle\" or \"init\" is not a number in quotes";
+    if (t->batch_size < 1 || t->batch_size > 65536)
+        return "\"batch_size\" is not from 1 to 65536";
+    if (t->samples < 1 || t->samples > INT32_MAX || t->position > t->samples)
+        return "\"position\" lies outside of the \"images\"";
+    if (t->epochs < 0 || t->batches < 0 || t->hits < 0 || (size_t)t->hits > t->position ||
+        (size_t)t->batches > t->position || (t->batches == 0) != (t->position == 0) || t->steps > INT32_MAX ||
+        (uint64_t)t->batches > t->steps)
+        return "\"epochs\", \"steps\", \"batches\", \"hits\" and \"position\" contradict each other";
+    if (!isfinite(t->loss_sum) || !isfinite(t->loss_carry) || !(t->best_accuracy <= 1))
+        return "a sum is out of range";
+    if (!(t->shuffle[1] & 1) || !(t->init[1] & 1))
+        return "an even increment is none of a generator";
+    return NULL;
+}
+
+static enum cln_status read_training(struct cln_checkpoint *c, const json_t *value) {
+    struct cln_training_point *t = c->training = calloc(1, sizeof *t);
+    if (!t)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a training point");
+    struct cln_optimizer_params *o = &t->optimizer;
+    const char *optimizer, *seed, *data, *digest, *steps, *shuffle[2], *init[2];
+    json_int_t samples, position;
+    double loss_sum, loss_carry;
+    json_error_t error;
+    if (json_unpack_ex((json_t *)value, &error, 0,
+                       "{s:{s:s, s:F, s:F, s:F, s:F, s:F, s:F}, s:i, s:s, s:{s:s, s:s, s:I}, s:i, s:s, s:I, s:i, s:i, "
+                       "s:F, s:F, s:[s, s!], s:[s, s!], s:F}",
+                       "optimizer", "name", &optimizer, "lr", &o->lr, "beta1", &o->beta1, "beta2", &o->beta2, "eps",
+                       &o->eps, "momentum", &o->momentum, "weight_decay", &o->weight_decay, "batch_size",
+                       &t->batch_size, "seed", &seed, "data", "name", &data, "digest", &digest, "images", &samples,
+                       "epochs", &t->epochs, "steps", &steps, "position", &position, "batches", &t->batches, "hits",
+                       &t->hits, "loss_sum", &loss_sum, "loss_carry", &loss_carry, "shuffle", &shuffle[0], &shuffle[1],
+                       "init", &init[0], &init[1], "best_accuracy", &t->best_accuracy))
+        return cln_fail(CLN_INVALID, "metadata \"training\": %s", error.text);
+    if (strcmp(optimizer, optimizer_names[CLN_ADAM]) != 0 && strcmp(optimizer, optimizer_names[CLN_SGD]) != 0)
+        return cln_fail(CLN_INVALID, "metadata \"training\": optimizer \"%.16s\" is neither adam nor sgd", optimizer);
+    o->kind = strcmp(optimizer, optimizer_names[CLN_SGD]) == 0 ? CLN_SGD : CLN_ADAM;
+    if (samples < 0 || position < 0 || strlen(data) >= sizeof t->data || strlen(digest) >= sizeof t->digest)
+        return cln_fail(CLN_INVALID, "metadata \"training\": \"data\" is not a data set");
+    strcpy(t->data, data);
+    strcpy(t->digest, digest);
+    t->samples = (size_t)samples;
+    t->position = (size_t)position;
+    t->loss_sum = (float)loss_sum;
+    t->loss_carry = (float)loss_carry;
+    bool naturals = read_natural(&t->seed, seed) && read_natural(&t->steps, steps);
+    for (int i = 0; i < 2; i++)
+        naturals = read_natural(&t->shuffle[i], shuffle[i]) && read_natural(&t->init[i], init[i]) && naturals;
+    const char *wrong = wrong_in(t, naturals);
+    return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : CLN_OK;
+}
+
+/* A checkpoint owns its network: parsed from the file's text, or from the text of the caller's. */
+static enum cln_status read_network(struct cln_network **out, const struct cln_safetensors *file,
+                                    const struct cln_network *network) {
+    char *own = NULL;
+    const char *text = cln_safetensors_metadata(file, network_key);
+    if (network) {
+        enum cln_status status = cln_network_text(&own, network);
+        if (status != CLN_OK)
+            return status;
+        text = own;
+    }
+    if (!text)
+        return cln_fail(CLN_INVALID, "the file does not say which network it is of: name the network");
+    enum cln_status status = cln_network_parse(out, text, strlen(text), "metadata \"network\"", NULL);
+    free(own);
+    return status;
+}
+
+enum cln_status cln_metadata_read(struct cln_checkpoint *c, const struct cln_safetensors *file,
+                                  const struct cln_network *network) {
+    static const struct {
+        const char *key;
+        enum cln_status (*read)(struct cln_checkpoint *checkpoint, const json_t *value);
+    } readers[] = {{resize_key, read_resize},       {image_key, read_image},     {mean_key, read_mean},
+                   {deviation_key, read_deviation}, {classes_key, read_classes}, {training_key, read_training}};
+    enum cln_status status = read_network(&c->network, file, network);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers && status == CLN_OK; i++) {
+        const char *text = cln_safetensors_metadata(file, readers[i].key);
+        if (!text)
+            continue;
+        json_error_t error;
+        json_t *value = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+        status = value ? readers[i].read(c, value)
+                       : cln_fail(CLN_INVALID, "metadata \"%s\" is not JSON: %s", readers[i].key, error.text);
+        json_decref(value);
+    }
+    if (status == CLN_OK && !c->mean != !c->inverse_deviation)
+        status = cln_fail(CLN_INVALID, "metadata has \"mean\" or \"inverse_deviation\" without the other");
+    return status;
+}
