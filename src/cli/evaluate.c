@@ -7,8 +7,8 @@
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/data/dataset.h"
-#include "src/model/network.h"
 #include "src/format/checkpoint.h"
+#include "src/model/network.h"
 #include "src/train/trainer.h"
 
 struct evaluate_options {

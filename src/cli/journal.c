@@ -13,7 +13,7 @@ struct cln_journal {
     char *path;
 };
 
-enum cln_status cln_journal_create(struct cln_journal **out, const char *path) {
+enum cln_status cln_journal_create(struct cln_journal **out, const char *path, bool append) {
     *out = NULL;
     if (path == NULL)
         return CLN_OK;
@@ -22,7 +22,7 @@ enum cln_status cln_journal_create(struct cln_journal **out, const char *path) {
         cln_journal_destroy(&journal);
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the log");
     }
-    journal->file = fopen(path, "we");
+    journal->file = fopen(path, append ? "ae" : "we");
     if (journal->file == NULL) {
         enum cln_status status = cln_fail(CLN_IO, "cannot open the log '%s': %s", path, strerror(errno));
         cln_journal_destroy(&journal);

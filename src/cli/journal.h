@@ -7,8 +7,9 @@
 
 struct cln_journal;
 
-/* Starts the file anew. A NULL path makes a NULL journal, which the others accept and ignore. */
-enum cln_status cln_journal_create(struct cln_journal **out, const char *path) CLN_MUST_CHECK;
+/* Starts the file anew, or goes on with it (`append`). A NULL path makes a NULL journal, which the others accept and
+ * ignore. */
+enum cln_status cln_journal_create(struct cln_journal **out, const char *path, bool append) CLN_MUST_CHECK;
 void cln_journal_destroy(struct cln_journal **journal);
 
 /* Each writes its line through to the file. `options` is the whole table of the command. */

@@ -11,7 +11,7 @@
 
 #include "src/cli/report.h"
 
-enum { MAX_OPTIONS = 32, MAX_WORD = 31 };
+enum { MAX_OPTIONS = 48, MAX_WORD = 31 };
 
 size_t cln_edit_distance(const char *a, const char *b) {
     size_t a_length = strlen(a), b_length = strlen(b);
@@ -88,6 +88,7 @@ static void keep_text(struct cln_option *option, char *text) {
 static bool assign(struct cln_option *option, char *text) {
     uint64_t natural = 0;
     bool fine = true;
+    option->given = true;
     switch (option->kind) {
     case CLN_OPTION_FLAG:
         *option->flag = true;
@@ -227,6 +228,13 @@ bool cln_options_parse(struct cln_option *options, const struct cln_command *com
     }
     poptFreeContext(context);
     return fine;
+}
+
+bool cln_options_given(const struct cln_option *options, const char *name) {
+    for (const struct cln_option *o = options; o->name != NULL; o++)
+        if (strcmp(o->name, name) == 0)
+            return o->given;
+    return false;
 }
 
 void cln_options_release(struct cln_option *options) {

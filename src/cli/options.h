@@ -35,6 +35,7 @@ struct cln_option {
     double min, max;            /* inclusive range of a number */
     const char *const *choices; /* NULL-terminated */
     const char *preset;
+    bool given;  /* set by the parser: the row was among the arguments */
     char *owned; /* memory of *text; kept by the parser */
 };
 
@@ -42,6 +43,8 @@ struct cln_option {
  * otherwise *exit_status says how to end: after --help, or after a usage error that has been printed. */
 bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status);
+/* Whether the option of this name was given. */
+bool cln_options_given(const struct cln_option *options, const char *name);
 /* Frees what parsing kept: every *text becomes invalid. */
 void cln_options_release(struct cln_option *options);
 

@@ -30,14 +30,15 @@ static void draw_bar(char *text, int width, double done) {
 
 void cln_progress_show(const struct cln_progress *p, size_t steps_left) {
     int columns = cln_report_columns();
-    if (columns == 0 || p->step == 0 || p->steps == 0 || !(p->seconds > 0))
+    if (columns == 0 || p->step == 0 || p->steps == 0 || !(p->images_per_second > 0))
         return;
     double done = p->step < p->steps ? (double)p->step / (double)p->steps : 1.0;
     char left[32], numbers[128], bar[BAR_MAX + 1], line[LINE_BYTES];
     double steps_to_go = (double)(p->steps - p->step) + (double)steps_left;
-    format_duration(left, sizeof left, p->seconds / (double)p->step * steps_to_go);
+    const double images_per_step = (double)p->samples / (double)p->step;
+    format_duration(left, sizeof left, images_per_step * steps_to_go / p->images_per_second);
     snprintf(numbers, sizeof numbers, " %3.0f %%  %.0f images/s  loss %.4f  acc %.3f  %s left", 100.0 * done,
-             (double)p->samples / p->seconds, p->loss, p->accuracy, left);
+             p->images_per_second, p->loss, p->accuracy, left);
 
     int head = snprintf(line, sizeof line, "epoch %d ", p->epoch);
     int width = columns - 1 - head - 2 - (int)strlen(numbers);

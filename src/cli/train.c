@@ -14,6 +14,7 @@
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/data/dataset.h"
+#include "src/format/checkpoint.h"
 #include "src/model/network.h"
 #include "src/train/trainer.h"
 
@@ -22,26 +23,27 @@ enum { UNBIASED, BIASED };
 static const char *const variances[] = {[UNBIASED] = "unbiased", [BIASED] = "biased", NULL};
 
 struct train_options {
-    const char *network, *data, *device, *save, *log, *trace, *profile_file, *kernels;
-    int epochs, batch_size, resize, optimizer, variance;
+    const char *network, *data, *device, *resume, *save, *save_every, *log, *trace, *profile_file, *kernels;
+    int epochs, batch_size, resize, optimizer, variance, keep;
     uint64_t seed, max_steps;
     double lr, momentum, weight_decay, require_accuracy;
-    bool standardize, timings, quiet, offline, no_guard, no_cache, no_command_buffer;
+    bool standardize, timings, quiet, offline, no_guard, no_cache, no_command_buffer, override, save_best;
 };
 
 /* What a run needs while it lasts. */
 struct run {
-    const struct train_options *options;
+    struct train_options *options;
     const struct cln_option *table;
+    struct cln_checkpoint *resumed; /* NULL: training begins */
+    struct cln_save_params save;
     struct cln_network *network;
     struct cln_dataset *data;
     struct cln_journal *journal;
     struct cln_trace *trace;
     struct cln_trainer *trainer;
     size_t steps_per_epoch;
-    int epochs;       /* to be trained in all */
-    bool model_saved; /* at least once */
-    char missed[96];  /* what --require-accuracy has to say; "": nothing */
+    int epochs;      /* to be trained in all */
+    char missed[96]; /* what --require-accuracy has to say; "": nothing */
 };
 
 static volatile sig_atomic_t stop_signal;
@@ -82,11 +84,70 @@ static enum cln_status check_writable(const char *path) {
     return status;
 }
 
+/* "3": epochs; "90s", "0.5m": seconds and minutes. */
+static bool parse_save_every(struct cln_save_params *save, const char *text) {
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    const bool is_time = end != text && (strcmp(end, "s") == 0 || strcmp(end, "m") == 0);
+    if (is_time && value >= 0.001 && value <= 1e6)
+        save->every_seconds = *end == 'm' ? 60.0 * value : value;
+    else if (end != text && *end == '\0' && value >= 1.0 && value <= 1e6 && value == (double)(int)value)
+        save->every_epochs = (int)value;
+    else
+        return false;
+    return true;
+}
+
+/* The network of a model comes with it; another one that the user names is for the trainer to compare. */
 static enum cln_status load_network(struct run *run) {
     const struct train_options *o = run->options;
-    const struct cln_network_params network = {
+    const struct cln_network_params params = {
         .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == BIASED};
-    return cln_network_load(&run->network, o->network, &network);
+    if (run->resumed == NULL || cln_options_given(run->table, "network"))
+        return cln_network_load(&run->network, o->network, &params);
+    char *text = NULL;
+    enum cln_status status = cln_network_text(&text, run->resumed->network);
+    if (status == CLN_OK)
+        status = cln_network_parse(&run->network, text, strlen(text), o->resume, &params);
+    free(text);
+    return status;
+}
+
+/* Reads the checkpoint to go on from; what the user did not say is as it was there. */
+static enum cln_status take_up(struct run *run) {
+    struct train_options *o = run->options;
+    if (o->resume == NULL)
+        return CLN_OK;
+    enum cln_status status = cln_checkpoint_read(&run->resumed, o->resume, NULL);
+    if (status != CLN_OK)
+        return status;
+    const struct cln_checkpoint *c = run->resumed;
+    const struct cln_training_point *t = c->training;
+    if (t == NULL)
+        return cln_fail(CLN_INVALID, "%s is a model only: it does not say where its training stood", o->resume);
+    const struct {
+        const char *name;
+        double *real, real_there;
+        int *integer, integer_there;
+    } rows[] = {{"batch-size", .integer = &o->batch_size, .integer_there = t->batch_size},
+                {"resize", .integer = &o->resize, .integer_there = c->resize},
+                {"optimizer", .integer = &o->optimizer, .integer_there = (int)t->optimizer.kind},
+                {"lr", .real = &o->lr, .real_there = t->optimizer.lr},
+                {"momentum", .real = &o->momentum, .real_there = t->optimizer.momentum},
+                {"weight-decay", .real = &o->weight_decay, .real_there = t->optimizer.weight_decay}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (cln_options_given(run->table, rows[i].name))
+            continue;
+        if (rows[i].real != NULL)
+            *rows[i].real = rows[i].real_there;
+        else
+            *rows[i].integer = rows[i].integer_there;
+    }
+    if (!cln_options_given(run->table, "seed"))
+        o->seed = t->seed;
+    if (!cln_options_given(run->table, "standardize"))
+        o->standardize = c->mean != NULL;
+    return CLN_OK;
 }
 
 static struct cln_trainer_params trainer_params(struct run *run) {
@@ -108,8 +169,14 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .seed = o->seed,
         .optimizer = {.kind = (enum cln_optimizer_kind)o->optimizer,
                       .lr = o->lr,
+                      .beta1 = run->resumed != NULL ? run->resumed->training->optimizer.beta1 : 0.0,
+                      .beta2 = run->resumed != NULL ? run->resumed->training->optimizer.beta2 : 0.0,
+                      .eps = run->resumed != NULL ? run->resumed->training->optimizer.eps : 0.0,
                       .momentum = o->momentum,
                       .weight_decay = o->weight_decay},
+        .save = run->save,
+        .resume = run->resumed,
+        .override = o->override,
         .timings = o->timings,
         .trace = run->trace,
         .max_steps = (size_t)o->max_steps,
@@ -120,7 +187,9 @@ static struct cln_trainer_params trainer_params(struct run *run) {
 
 static enum cln_status prepare(struct run *run) {
     const struct train_options *o = run->options;
-    enum cln_status status = load_network(run);
+    enum cln_status status = take_up(run);
+    if (status == CLN_OK)
+        status = load_network(run);
     if (status != CLN_OK)
         return status;
     status = check_writable(o->save);
@@ -139,14 +208,16 @@ static enum cln_status prepare(struct run *run) {
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
     if (status != CLN_OK)
-        return status;
+        return run->resumed != NULL ? cln_fail_within(status, "%s", o->resume) : status;
     /* Last, so that a mistake above does not empty the log of an earlier run. */
-    return cln_journal_create(&run->journal, o->log);
+    return cln_journal_create(&run->journal, o->log, run->resumed != NULL);
 }
 
 /* As a builder. */
 static enum cln_status build(struct run *run) {
-    enum cln_status status = load_network(run);
+    enum cln_status status = take_up(run);
+    if (status == CLN_OK)
+        status = load_network(run);
     const struct cln_trainer_params trainer = trainer_params(run);
     return status == CLN_OK ? cln_trainer_build(&trainer) : status;
 }
@@ -161,6 +232,9 @@ static void introduce(struct run *run) {
     cln_report_note("%s", cln_trainer_device(run->trainer));
     cln_report_note("%s, %zu parameters; %s, %zu training and %zu test images", run->network->name,
                     run->network->parameter_count, data->name, data->train.count, data->test.count);
+    if (run->resumed != NULL)
+        cln_report_note("going on from %s: %d epochs finished, %zu images of the next one done", run->options->resume,
+                        run->resumed->training->epochs, run->resumed->training->position);
 }
 
 static void report_epoch(const struct run *run, const struct cln_epoch *e) {
@@ -181,23 +255,36 @@ static void judge(struct run *run, const struct cln_epoch *last) {
                  last->test.accuracy, last->epoch, required);
 }
 
-/* Saves after every epoch, so that whatever ends a long run, the last whole epoch is kept. */
+/* What there was to train is trained already: the accuracy asked for is that of the model as it is. */
+static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
+    epoch->epoch = cln_trainer_epochs(run->trainer);
+    cln_report_note("%d epochs are trained already: nothing to do. More of them: --epochs", epoch->epoch);
+    return run->options->require_accuracy > 0 ? cln_trainer_evaluate(run->trainer, &epoch->test, NULL) : CLN_OK;
+}
+
+static bool has_steps_left(const struct run *run) {
+    const uint64_t steps = run->resumed != NULL ? run->resumed->training->steps : 0;
+    return run->options->max_steps == 0 || steps < run->options->max_steps;
+}
+
 static enum cln_status train_epochs(struct run *run) {
     struct cln_epoch epoch = {0};
     enum cln_status status = CLN_OK;
-    for (int i = 0; i < run->epochs && !epoch.stopped && stop_signal == 0; i++) {
-        status = cln_trainer_epoch(run->trainer, &epoch);
-        if (status != CLN_OK)
-            return status;
-        report_epoch(run, &epoch);
-        status = cln_journal_epoch(run->journal, &epoch);
-        if (status == CLN_OK && run->options->save != NULL) {
-            status = cln_trainer_save(run->trainer, run->options->save);
-            run->model_saved = run->model_saved || status == CLN_OK;
+    if (cln_trainer_epochs(run->trainer) >= run->epochs || !has_steps_left(run))
+        status = train_nothing(run, &epoch);
+    else
+        while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->epochs && !epoch.stopped &&
+               stop_signal == 0) {
+            status = cln_trainer_epoch(run->trainer, &epoch);
+            if (status == CLN_OK) {
+                report_epoch(run, &epoch);
+                status = cln_journal_epoch(run->journal, &epoch);
+            }
         }
-        if (status != CLN_OK)
-            return status;
-    }
+    if (status == CLN_OK)
+        status = cln_trainer_finish(run->trainer);
+    if (status != CLN_OK)
+        return status;
     if (stop_signal != 0)
         return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(stop_signal));
     judge(run, &epoch);
@@ -224,9 +311,11 @@ static enum cln_status train(struct run *run) {
         return status;
     catch_signals();
     status = train_epochs(run);
-    enum cln_status logged = cln_journal_end(run->journal, status, run->missed, run->model_saved ? save : NULL);
-    if (run->model_saved)
-        cln_report_note("model kept in %s", save);
+    const bool saved = cln_trainer_saved(run->trainer);
+    enum cln_status logged = cln_journal_end(run->journal, status, run->missed, saved ? save : NULL);
+    if (saved)
+        cln_report_note(status == CLN_INTERRUPTED ? "model kept in %s; --resume goes on with it" : "model kept in %s",
+                        save);
     if (run->options->timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
         enum cln_status printed = print_timings(run);
         status = status == CLN_OK ? printed : status;
@@ -235,8 +324,23 @@ static enum cln_status train(struct run *run) {
 }
 
 /* What single rows of the table cannot say. */
-static bool options_agree(const struct train_options *o) {
-    if (o->momentum > 0 && o->optimizer != CLN_SGD) {
+static bool options_agree(const struct train_options *o, struct cln_save_params *save) {
+    if (o->save == NULL && (o->save_every != NULL || o->keep > 1 || o->save_best)) {
+        cln_report_error("--save-every, --keep and --save-best need --save FILE");
+        return false;
+    }
+    if (o->override && o->resume == NULL) {
+        cln_report_error("--override is an option of --resume");
+        return false;
+    }
+    if (o->save_every != NULL && !parse_save_every(save, o->save_every)) {
+        cln_report_error("--save-every '%s': a number of epochs (2), seconds (30s) or minutes (5m)", o->save_every);
+        return false;
+    }
+    save->path = o->save;
+    save->keep = o->keep;
+    save->best = o->save_best;
+    if (o->resume == NULL && o->momentum > 0 && o->optimizer != CLN_SGD) {
         cln_report_error("--momentum is an option of --optimizer sgd");
         return false;
     }
@@ -248,8 +352,8 @@ static bool options_agree(const struct train_options *o) {
     return true;
 }
 
-static int run_training(const struct train_options *o, const struct cln_option *table) {
-    struct run run = {.options = o, .table = table};
+static int run_training(struct train_options *o, const struct cln_option *table, const struct cln_save_params *save) {
+    struct run run = {.options = o, .table = table, .save = *save};
     if (o->quiet)
         cln_report_quiet();
     enum cln_status status = cln_trainer_builds() ? build(&run) : train(&run);
@@ -266,13 +370,15 @@ static int run_training(const struct train_options *o, const struct cln_option *
     cln_journal_destroy(&run.journal);
     cln_dataset_destroy(&run.data);
     cln_network_destroy(&run.network);
+    cln_checkpoint_destroy(&run.resumed);
     return exit_status;
 }
 
 int cln_command_train(const struct cln_command *command, int argc, const char **argv) {
     const double max_seed = 9007199254740992.0; /* 2^53: exact in the log's numbers */
     struct train_options o = {
-        .network = "bn-lenet", .data = "fashion-mnist", .epochs = 5, .batch_size = 256, .lr = 0.001};
+        .network = "bn-lenet", .data = "fashion-mnist", .epochs = 5, .batch_size = 256, .lr = 0.001, .keep = 1};
+    struct cln_save_params save = {.path = NULL};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
         {"network", "NETWORK", "bn-lenet, lenet, or a JSON file", CLN_OPTION_TEXT, {.text = &o.network}},
@@ -299,7 +405,22 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          CLN_OPTION_CHOICE,
          {.integer = &o.variance},
          .choices = variances},
-        {"save", "FILE", "keep the model here, after every epoch", CLN_OPTION_TEXT, {.text = &o.save}},
+        {"save", "FILE", "keep the model and where training stands here", CLN_OPTION_TEXT, {.text = &o.save}},
+        {"save-every",
+         "WHEN",
+         "N epochs, Ns (seconds) or Nm (minutes); without: 1",
+         CLN_OPTION_TEXT,
+         {.text = &o.save_every}},
+        {"keep",
+         "K",
+         "files in all: FILE, and the ones before it as .1, .2, ...",
+         CLN_OPTION_INT,
+         {.integer = &o.keep},
+         1,
+         1000},
+        {"save-best", NULL, "the highest test accuracy also as .best", CLN_OPTION_FLAG, {.flag = &o.save_best}},
+        {"resume", "FILE", "go on with the training that saved this", CLN_OPTION_TEXT, {.text = &o.resume}},
+        {"override", NULL, "with --resume: take what is set otherwise now", CLN_OPTION_FLAG, {.flag = &o.override}},
         {"require-accuracy",
          "X",
          "exit status 1 where the last test accuracy is below X",
@@ -327,7 +448,7 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = options_agree(&o) ? run_training(&o, options) : CLN_EXIT_USAGE;
+        exit_status = options_agree(&o, &save) ? run_training(&o, options, &save) : CLN_EXIT_USAGE;
     cln_options_release(options);
     return exit_status;
 }

@@ -1,6 +1,8 @@
 /* A data set's two halves, read from four IDX files or generated, and checked against each other. */
 #include "src/data/dataset.h"
 
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,19 @@ enum cln_status cln_dataset_load(struct cln_dataset **out, const struct cln_data
     if (status != CLN_OK)
         cln_dataset_destroy(out);
     return status;
+}
+
+void cln_dataset_measure_digest(struct cln_dataset *dataset) {
+    const struct cln_images *train = &dataset->train;
+    struct sha256_ctx context;
+    uint8_t sum[SHA256_DIGEST_SIZE];
+    if (dataset->digest[0] || !train->pixels)
+        return;
+    sha256_init(&context);
+    sha256_update(&context, train->count * cln_shape_count(train->shape), train->pixels);
+    sha256_update(&context, train->count, train->labels);
+    sha256_digest(&context, sizeof sum, sum);
+    base16_encode_update(dataset->digest, sizeof sum, sum);
 }
 
 void cln_dataset_release_pixels(struct cln_dataset *dataset) {

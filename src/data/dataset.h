@@ -26,6 +26,7 @@ struct cln_dataset {
     struct cln_images train, test;
     int class_count;
     const char *const *class_names; /* class_count static strings, or NULL where unknown */
+    char digest[65];                /* see cln_dataset_measure_digest; "" before */
 };
 
 struct cln_dataset_params {
@@ -48,6 +49,10 @@ CLN_API enum cln_status cln_dataset_open(struct cln_dataset **out,
                                          const struct cln_dataset_params *params) CLN_MUST_CHECK;
 /* Waits until the pixels are there; what cln_dataset_load had said about their file, this does. */
 CLN_API enum cln_status cln_dataset_wait(struct cln_dataset *dataset) CLN_MUST_CHECK;
+
+/* Writes dataset->digest: SHA-256 of the training images' pixels followed by their labels, in hexadecimal. Does nothing
+ * where it is known, or the pixels are not there. */
+CLN_API void cln_dataset_measure_digest(struct cln_dataset *dataset);
 
 /* Frees the pixels (they become NULL), which nobody needs any more once a trainer has them on the device; labels,
  * counts and names stay. */

@@ -110,8 +110,8 @@ static enum cln_status write_order(struct cln_engine_data *set, const uint32_t *
     return status;
 }
 
-enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set which, const uint32_t *order, size_t count) {
-    struct cln_engine_data *set = &e->sets[which];
+static enum cln_status begin(struct cln_engine_data *set, const uint32_t *order, size_t count,
+                             const struct cln_state *at) {
     if (count < 1 || count > set->count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples: the set has %zu", count, set->count);
     enum cln_status status = write_order(set, order, count);
@@ -121,9 +121,26 @@ enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set which
     if (status != CLN_OK)
         return status;
     state.samples = (int)count;
-    state.next = state.position = state.count = state.batches = state.seen = state.hits = state.frozen = 0;
-    state.loss_sum = state.loss_carry = 0.0f;
+    state.next = state.position = at->seen;
+    state.count = state.frozen = 0;
+    state.batches = at->batches;
+    state.seen = at->seen;
+    state.hits = at->hits;
+    state.loss_sum = at->loss_sum;
+    state.loss_carry = at->loss_carry;
+    state.step = at->step >= 0 ? at->step : state.step;
     return ocl_buffer_write(set->state, 0, sizeof state, &state);
+}
+
+enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set set, const uint32_t *order, size_t count) {
+    return begin(&e->sets[set], order, count, &(struct cln_state){.step = -1});
+}
+
+enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order, size_t count,
+                                    const struct cln_state *at) {
+    if (at->seen < 0 || (size_t)at->seen > count)
+        return cln_fail(CLN_INVALID, "an epoch of %zu samples cannot go on behind %d", count, at->seen);
+    return begin(&e->sets[CLN_TRAIN], order, count, at);
 }
 
 enum cln_status cln_engine_step(struct cln_engine *e, enum cln_engine_set set) {

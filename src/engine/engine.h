@@ -60,6 +60,11 @@ enum cln_status cln_engine_upload(struct cln_engine *engine, enum cln_engine_set
 enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set set, const uint32_t *order,
                                  size_t count) CLN_MUST_CHECK;
 
+/* The same for an epoch of training that was left where `at` stands: `seen` samples in `batches` batches, with these
+ * sums, after `step` updates of the parameters in all. */
+enum cln_status cln_engine_continue(struct cln_engine *engine, const uint32_t *order, size_t count,
+                                    const struct cln_state *at) CLN_MUST_CHECK;
+
 /* Queues one batch: forward, loss, backward and update in training; forward and loss in prediction. Past the
  * epoch's end it does nothing. */
 enum cln_status cln_engine_step(struct cln_engine *engine, enum cln_engine_set set) CLN_MUST_CHECK;

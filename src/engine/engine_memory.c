@@ -167,21 +167,21 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
 }
 
 /* The state as a fresh optimizer has it. */
-static struct cln_state initial_state(const struct cln_optimizer_params *p, int batch_size) {
-    const bool adam = p->kind == CLN_ADAM;
-    const double beta1 = adam ? (p->beta1 > 0.0 ? p->beta1 : 0.9) : p->momentum;
-    const double beta2 = p->beta2 > 0.0 ? p->beta2 : 0.999;
+static struct cln_state initial_state(const struct cln_optimizer_params *params, int batch_size) {
+    const struct cln_optimizer_params p = cln_optimizer_resolve(*params);
+    const bool adam = p.kind == CLN_ADAM;
+    const double beta1 = adam ? p.beta1 : p.momentum, beta2 = p.beta2;
     return (struct cln_state){
         .batch_size = batch_size,
-        .lr = (float)(p->lr > 0.0 ? p->lr : 0.001),
+        .lr = (float)p.lr,
         .beta1 = (float)beta1,
         .beta2 = (float)beta2,
         .one_minus_beta1 = (float)(1.0 - beta1),
         .one_minus_beta2 = (float)(1.0 - beta2),
         .log_beta1 = (float)(adam ? log(beta1) : 0.0),
         .log_beta2 = (float)log(beta2),
-        .eps = (float)(p->eps > 0.0 ? p->eps : 1e-8),
-        .weight_decay = (float)p->weight_decay,
+        .eps = (float)p.eps,
+        .weight_decay = (float)p.weight_decay,
     };
 }
 

@@ -11,4 +11,13 @@ struct cln_optimizer_params {
     double lr, beta1, beta2, eps, momentum, weight_decay;
 };
 
+/* The same with every default spelled out. */
+static inline struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params p) {
+    p.lr = p.lr > 0.0 ? p.lr : 0.001;
+    p.beta1 = p.beta1 > 0.0 ? p.beta1 : 0.9;
+    p.beta2 = p.beta2 > 0.0 ? p.beta2 : 0.999;
+    p.eps = p.eps > 0.0 ? p.eps : 1e-8;
+    return p;
+}
+
 #endif

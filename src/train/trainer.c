@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "host/clock.h"
-#include "src/format/checkpoint.h"
+#include "src/train/saver.h"
+#include "src/train/snapshot.h"
 #include "src/train/timings.h"
 #include "src/train/trainer_private.h"
 
@@ -19,8 +20,7 @@ static struct cln_metrics metrics_of(const struct cln_state *state) {
         .samples = (size_t)state->seen, .loss = state->loss_sum / n, .accuracy = state->hits / n};
 }
 
-/* The state as of the last step queued, waited for. */
-static enum cln_status read_state(struct cln_trainer *t, enum cln_engine_set set, struct cln_state *state) {
+enum cln_status cln_trainer_state(struct cln_trainer *t, enum cln_engine_set set, struct cln_state *state) {
     struct ocl_ticket *ticket = NULL;
     enum cln_status status = cln_engine_state(t->engine, set, state, &ticket);
     return status == CLN_OK ? ocl_ticket_wait(&ticket) : status;
@@ -45,7 +45,8 @@ struct pace {
     struct ocl_ticket *ticket;
     size_t ahead, since;
     double start, last, reported;
-    size_t steps; /* of the epoch */
+    size_t steps;  /* of the epoch */
+    size_t before; /* samples that had been trained on when it was gone on with */
     bool stopped;
 };
 
@@ -57,7 +58,9 @@ static void report(struct cln_trainer *t, struct pace *pace, double time) {
                                           .samples = metrics.samples,
                                           .loss = metrics.loss,
                                           .accuracy = metrics.accuracy,
-                                          .seconds = time - pace->start};
+                                          .seconds = time - pace->start,
+                                          .images_per_second =
+                                              (double)(metrics.samples - pace->before) / (time - pace->start)};
     pace->stopped = !t->params.progress(t->params.user, &progress);
     pace->reported = time;
 }
@@ -79,48 +82,89 @@ static enum cln_status keep_pace(struct cln_trainer *t, struct pace *pace) {
             report(t, pace, time);
     }
     pace->since = 0;
+    if (status == CLN_OK && cln_saver_due(t->saver))
+        status = cln_saver_save(t->saver, t, false);
     if (status == CLN_OK)
         status = cln_engine_state(t->engine, CLN_TRAIN, &pace->state, &pace->ticket);
     return status == CLN_OK ? ocl_context_flush(t->context) : status;
 }
 
-static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
-    const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
-    struct pace pace = {.ahead = 1, .start = cln_clock_seconds(), .steps = (count + batch - 1) / batch};
-    pace.last = pace.reported = pace.start;
+static bool is_at_limit(const struct cln_trainer *t) {
+    return t->params.max_steps > 0 && t->steps >= t->params.max_steps;
+}
 
-    cln_random_permutation(&t->shuffle, t->order, count);
-    enum cln_status status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
-    for (size_t step = 0; step < pace.steps && status == CLN_OK && !pace.stopped; step++) {
+/* An order of its own, or that of the epoch which was left and is gone on with. */
+static enum cln_status begin_epoch(struct cln_trainer *t, struct pace *pace) {
+    const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
+    enum cln_status status = CLN_OK;
+    if (t->continues) {
+        status = cln_trainer_state(t, CLN_TRAIN, &pace->state);
+    } else {
+        t->epoch++;
+        t->drew = t->shuffle;
+        cln_random_permutation(&t->shuffle, t->order, count);
+        status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
+    }
+    t->continues = false;
+    t->within = true;
+    pace->before = (size_t)pace->state.seen;
+    pace->steps = (size_t)pace->state.batches + (count - pace->before + batch - 1) / batch;
+    pace->stopped = is_at_limit(t);
+    return status;
+}
+
+static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
+    struct pace pace = {.ahead = 1, .start = cln_clock_seconds()};
+    pace.last = pace.reported = pace.start;
+    enum cln_status status = begin_epoch(t, &pace);
+    epoch->epoch = t->epoch;
+    for (size_t step = (size_t)pace.state.batches; step < pace.steps && status == CLN_OK && !pace.stopped; step++) {
         status = cln_engine_step(t->engine, CLN_TRAIN);
         t->steps++;
         if (status == CLN_OK && ++pace.since == pace.ahead)
             status = keep_pace(t, &pace);
-        pace.stopped |= t->params.max_steps > 0 && t->steps >= t->params.max_steps;
+        pace.stopped |= is_at_limit(t);
     }
     enum cln_status read = ocl_ticket_wait(&pace.ticket);
     status = status == CLN_OK ? read : status;
     if (status == CLN_OK)
-        status = read_state(t, CLN_TRAIN, &pace.state);
+        status = cln_trainer_state(t, CLN_TRAIN, &pace.state);
     if (status == CLN_OK && pace.state.frozen)
         status = fail_nonfinite(t, &pace.state);
     epoch->train = metrics_of(&pace.state);
     epoch->train_seconds = cln_clock_seconds() - pace.start;
-    epoch->stopped = pace.stopped && epoch->train.samples < count;
+    epoch->stopped = pace.stopped && epoch->train.samples < t->params.data->train.count;
     return status;
 }
 
+/* In prediction mode; of the best test accuracy so far, too, the model may be kept. */
+static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
+    const double start = cln_clock_seconds();
+    enum cln_status status = CLN_OK;
+    bool best = false;
+    if (t->params.data->test.count > 0) {
+        status = cln_trainer_evaluate(t, &epoch->test, NULL);
+        best = status == CLN_OK && epoch->test.accuracy > t->best_accuracy;
+    }
+    epoch->test_seconds = cln_clock_seconds() - start;
+    if (status != CLN_OK)
+        return status;
+    t->within = false;
+    if (best)
+        t->best_accuracy = epoch->test.accuracy;
+    return cln_saver_epoch(t->saver, t, best);
+}
+
+int cln_trainer_epochs(const struct cln_trainer *t) {
+    return t->within ? t->epoch - 1 : t->epoch;
+}
+
 enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
+    *epoch = (struct cln_epoch){0};
     if (t->params.evaluate_only)
         return cln_fail(CLN_INVALID, "this trainer was made to evaluate only");
-    *epoch = (struct cln_epoch){.epoch = ++t->epoch};
     enum cln_status status = train_epoch(t, epoch);
-    if (status != CLN_OK || epoch->stopped || t->params.data->test.count == 0)
-        return status;
-    const double start = cln_clock_seconds();
-    status = cln_trainer_evaluate(t, &epoch->test, NULL);
-    epoch->test_seconds = cln_clock_seconds() - start;
-    return status;
+    return status == CLN_OK && !epoch->stopped ? finish_epoch(t, epoch) : status;
 }
 
 static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion) {
@@ -146,10 +190,10 @@ enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *
     for (size_t done = 0; done < count && status == CLN_OK; done += batch) {
         status = cln_engine_step(t->engine, CLN_TEST);
         if (status == CLN_OK && (done / batch + 1) % STEPS_BETWEEN_WAITS == 0)
-            status = read_state(t, CLN_TEST, &state);
+            status = cln_trainer_state(t, CLN_TEST, &state);
     }
     if (status == CLN_OK)
-        status = read_state(t, CLN_TEST, &state);
+        status = cln_trainer_state(t, CLN_TEST, &state);
     if (status == CLN_OK && state.frozen)
         status =
             cln_fail(CLN_NUMERIC, "evaluation: the loss is not finite at sample %d of the test set", state.position);
@@ -158,29 +202,29 @@ enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *
 }
 
 enum cln_status cln_trainer_save(struct cln_trainer *t, const char *path) {
-    const struct cln_network *network = t->params.network;
-    float *parameters = malloc((network->parameter_floats + network->running_floats) * sizeof *parameters);
-    if (!parameters)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", network->parameter_floats);
-    float *running = parameters + network->parameter_floats;
-    enum cln_status status = cln_engine_read(t->engine, CLN_PARAMETERS, parameters);
+    struct cln_snapshot *snapshot = NULL;
+    enum cln_status status = cln_snapshot_create(&snapshot, t);
     if (status == CLN_OK)
-        status = cln_engine_read(t->engine, CLN_RUNNING, running);
-    struct cln_state state = {0};
-    if (status == CLN_OK && !t->params.evaluate_only)
-        status = read_state(t, CLN_TRAIN, &state);
+        status = cln_snapshot_take(snapshot, t);
     if (status == CLN_OK)
-        status = cln_checkpoint_write(path, &(struct cln_checkpoint){
-                                                .network = (struct cln_network *)network,
-                                                .parameters = parameters,
-                                                .running = running,
-                                                .batches_tracked = t->batches_before + (uint64_t)state.step,
-                                                .resize = t->params.resize,
-                                                .mean = t->mean,
-                                                .inverse_deviation = t->inverse_deviation,
-                                            });
-    free(parameters);
+        status = cln_checkpoint_write(path, &snapshot->checkpoint);
+    cln_snapshot_destroy(&snapshot);
     return status;
+}
+
+enum cln_status cln_trainer_finish(struct cln_trainer *t) {
+    return cln_saver_finish(t->saver, t);
+}
+
+bool cln_trainer_saved(struct cln_trainer *t) {
+    return cln_saver_has_saved(t->saver);
+}
+
+enum cln_status cln_trainer_standardize(struct cln_trainer *t, const struct cln_checkpoint *c) {
+    const size_t bytes = cln_shape_count(t->params.network->input) * sizeof *t->mean;
+    memcpy(t->mean, c->mean, bytes);
+    memcpy(t->inverse_deviation, c->inverse_deviation, bytes);
+    return cln_engine_standardize(t->engine, t->mean, t->inverse_deviation);
 }
 
 enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
@@ -198,12 +242,8 @@ enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
         status = cln_engine_write(t->engine, CLN_PARAMETERS, checkpoint->parameters);
     if (status == CLN_OK)
         status = cln_engine_write(t->engine, CLN_RUNNING, checkpoint->running);
-    if (status == CLN_OK && t->mean) {
-        const size_t bytes = cln_shape_count(t->params.network->input) * sizeof *t->mean;
-        memcpy(t->mean, checkpoint->mean, bytes);
-        memcpy(t->inverse_deviation, checkpoint->inverse_deviation, bytes);
-        status = cln_engine_standardize(t->engine, t->mean, t->inverse_deviation);
-    }
+    if (status == CLN_OK && t->mean)
+        status = cln_trainer_standardize(t, checkpoint);
     if (status == CLN_OK)
         t->batches_before = checkpoint->batches_tracked;
     cln_checkpoint_destroy(&checkpoint);

@@ -9,6 +9,7 @@
 #include "host/status.h"
 #include "host/trace.h"
 #include "src/data/dataset.h"
+#include "src/format/checkpoint.h"
 #include "src/model/network.h"
 #include "src/model/optimizer.h"
 
@@ -21,7 +22,8 @@ struct cln_progress {
     size_t step, steps;    /* done in this epoch, and of it in all */
     size_t samples;        /* trained on in this epoch so far */
     double loss, accuracy; /* running means over those samples */
-    double seconds;        /* since the epoch began */
+    double seconds;        /* since the epoch began, or was gone on with */
+    double images_per_second;
 };
 
 /* Called a few times a second while training. Returning false stops training after the step. */
@@ -30,6 +32,17 @@ typedef bool cln_progress_handler(void *user, const struct cln_progress *progres
 /* Whether a step is recorded once and then enqueued as one command buffer, where the device has them. The results are
  * the same. With timings it never is. */
 enum cln_replay { CLN_REPLAY_PROFILE, CLN_REPLAY_OFF, CLN_REPLAY_ON };
+
+/* Where and when a trainer keeps resume points: checkpoints that it can go on from. They are written beside the
+ * training, which stands still only while the numbers are read from the device; where one cannot be written, a warning
+ * says so, training goes on, and the next one is tried. */
+struct cln_save_params {
+    const char *path;     /* of the newest one; NULL: nowhere */
+    int every_epochs;     /* 0: every epoch where there is no every_seconds, else only by time */
+    double every_seconds; /* also within an epoch; 0: not by time */
+    int keep;             /* files in all; those before the newest have .1, .2, … before their extension. 0: 1 */
+    bool best;            /* the one after the epoch of the highest test accuracy also as .best */
+};
 
 struct cln_trainer_params {
     const struct cln_network *network; /* its input must fit the data (after `resize`) */
@@ -54,9 +67,17 @@ struct cln_trainer_params {
     bool evaluate_only; /* nothing is built or uploaded for training; cln_trainer_load brings the model */
     uint64_t seed;      /* initial weights and shuffling */
     struct cln_optimizer_params optimizer;
+    struct cln_save_params save;
+    /* Training goes on from this checkpoint, which must have a training point: bit by bit as if it had never been left
+     * on the same device and profile, within rounding on another. What was set otherwise than there (network, batch
+     * size, optimizer, seed, preprocessing, data) is CLN_INVALID, all of it in one message, before a kernel is built.
+     * Looked at while the trainer is created. */
+    const struct cln_checkpoint *resume;
+    bool override; /* takes batch size, seed, the optimizer's numbers and data as they are set here. With another seed
+                      or other data the epoch that was begun there begins anew */
     bool timings;
     struct cln_trace *trace; /* every launch is also written there; NULL: nowhere. Must outlive the trainer */
-    size_t max_steps;        /* stop after so many steps in all; 0: no limit */
+    size_t max_steps;        /* stop after so many steps in all, those before `resume` included; 0: no limit */
     cln_progress_handler *progress;
     void *user;
 };
@@ -93,15 +114,25 @@ CLN_API enum cln_status cln_trainer_build(const struct cln_trainer_params *param
  * trainer. */
 CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
 
-/* Trains one epoch and evaluates. CLN_NUMERIC names epoch, step and stage where a value became non-finite. */
+/* Epochs that are finished, those before `resume` included. */
+CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
+
+/* Trains one epoch, or the rest of one that was left, and evaluates. CLN_NUMERIC names epoch, step and stage where a
+ * value became non-finite. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Prediction mode over the test images. `confusion` is NULL or class_count² counters [label][predicted], set here. */
 CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct cln_metrics *metrics,
                                              size_t *confusion) CLN_MUST_CHECK;
 
-/* Weights and running statistics as a safetensors file (checkpoint.h), atomically. */
+/* A resume point where training stands now, at once; of a trainer that only evaluates: a model. The data's digest is in
+ * it where it is known (cln_dataset_measure_digest) or the pixels are still there. */
 CLN_API enum cln_status cln_trainer_save(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
+/* After the last epoch: keeps what was trained since the last resume point, as params.save says, and waits until it is
+ * written. Does nothing where there is nothing to keep. */
+CLN_API enum cln_status cln_trainer_finish(struct cln_trainer *trainer) CLN_MUST_CHECK;
+/* Whether params.save.path was written by this trainer; waits for what is being written. */
+CLN_API bool cln_trainer_saved(struct cln_trainer *trainer);
 /* Takes weights, running statistics and the values to standardise with from such a file. It must fit the network, and
  * `standardize` must be as it was when the model was trained. */
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;

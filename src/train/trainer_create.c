@@ -12,6 +12,8 @@
 #include "src/data/preprocess.h"
 #include "src/train/builders.h"
 #include "src/train/guard.h"
+#include "src/train/resume.h"
+#include "src/train/saver.h"
 #include "src/train/trainer_private.h"
 
 /* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
@@ -20,8 +22,6 @@ static enum cln_status initialize_parameters(struct cln_trainer *t) {
     float *values = calloc(network->parameter_floats, sizeof *values);
     if (!values)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", network->parameter_floats);
-    struct cln_random random;
-    cln_random_seed(&random, t->params.seed, CLN_STREAM_INIT);
     for (size_t i = 0; i < network->tensor_count; i++) {
         const struct cln_tensor_info *tensor = &network->tensors[i];
         const double bound = tensor->fan_in > 0 ? 1.0 / sqrt((double)tensor->fan_in) : 0.0;
@@ -29,7 +29,7 @@ static enum cln_status initialize_parameters(struct cln_trainer *t) {
             values[tensor->offset + k] = tensor->role == CLN_GAMMA ? 1.0f
                                          : tensor->role == CLN_BETA
                                              ? 0.0f
-                                             : (float)((2.0 * cln_random_uniform(&random) - 1.0) * bound);
+                                             : (float)((2.0 * cln_random_uniform(&t->init) - 1.0) * bound);
     }
     enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
     free(values);
@@ -151,8 +151,10 @@ static enum cln_status upload_images(struct cln_trainer *t, enum cln_engine_set 
 static enum cln_status take_images(struct cln_trainer *t) {
     struct cln_dataset *data = t->params.data;
     enum cln_status status = cln_dataset_wait(data);
-    if (status == CLN_OK && t->params.standardize)
+    if (status == CLN_OK && t->params.standardize && !t->params.resume)
         status = measure_standard(t);
+    if (status == CLN_OK && t->params.save.path)
+        cln_dataset_measure_digest(data);
     if (status == CLN_OK && !t->params.evaluate_only)
         status = upload_images(t, CLN_TRAIN, &data->train);
     if (status == CLN_OK)
@@ -209,6 +211,8 @@ static enum cln_status create_engine(struct cln_trainer *t) {
 static enum cln_status create(struct cln_trainer **out, const struct cln_trainer_params *params, bool builder) {
     *out = NULL;
     enum cln_status status = check_params(params);
+    if (status == CLN_OK && params->resume && !builder)
+        status = cln_resume_check(params);
     if (status != CLN_OK)
         return status;
     struct cln_trainer *t = calloc(1, sizeof *t);
@@ -223,6 +227,8 @@ static enum cln_status create(struct cln_trainer **out, const struct cln_trainer
     t->order = malloc(count * sizeof *t->order);
     if (!t->order)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu samples", count);
+    t->best_accuracy = -1.0;
+    cln_random_seed(&t->init, params->seed, CLN_STREAM_INIT);
     cln_random_seed(&t->shuffle, params->seed, CLN_STREAM_SHUFFLE);
     if (status == CLN_OK && params->standardize)
         status = allocate_standard(t);
@@ -233,7 +239,10 @@ static enum cln_status create(struct cln_trainer **out, const struct cln_trainer
     if (status == CLN_OK && !builder)
         status = take_images(t);
     if (status == CLN_OK && !builder)
-        status = initialize_parameters(t);
+        status = t->params.resume ? cln_resume(t) : initialize_parameters(t);
+    if (status == CLN_OK)
+        status = cln_saver_create(&t->saver, t);
+    t->params.resume = NULL; /* the caller's, until here */
     if (status != CLN_OK)
         cln_trainer_destroy(&t);
     *out = t;
@@ -266,6 +275,7 @@ void cln_trainer_destroy(struct cln_trainer **trainer) {
     if (!t)
         return;
     *trainer = NULL;
+    cln_saver_destroy(&t->saver);
     cln_engine_destroy(&t->engine);
     ocl_context_destroy(&t->context);
     ocl_profile_destroy(&t->profile);

@@ -146,7 +146,7 @@ static void test_lying_files_are_refused(void **state) {
         {W "\"F32\",\"shape\":[2,4611686018427387904]" AT(0, 0) "}", "impossibly large"},
         {W "\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2]" AT(0, 8) "}", "at most 8"},
         {W "\"F32\",\"shape\":2" AT(0, 8) "}", "shape"},
-        {W "\"F16\",\"shape\":[4]" AT(0, 8) "}", "type F16"},
+        {W "\"I16\",\"shape\":[4]" AT(0, 8) "}", "type I16"},
         {W "32,\"shape\":[2]" AT(0, 8) "}", "\"w\""},
         {W "\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", "\"w\""},
         {"{\"__metadata__\":[]}", "__metadata__"},

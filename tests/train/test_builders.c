@@ -216,6 +216,7 @@ static void test_pixels_go_as_the_device_takes_them(void **state) {
     (void)state;
     struct cln_dataset *own = NULL;
     assert_ok(cln_dataset_load(&own, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
+    cln_dataset_measure_digest(own); /* goes into the model's file */
     struct cln_trainer_params params = params_of(NULL);
     params.data = own;
     params.release_pixels = true;

@@ -1,0 +1,142 @@
+/* Going on from a checkpoint: see resume.h. */
+#include "src/train/resume.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What does not agree, a line each. */
+struct differences {
+    char text[2048];
+    size_t used;
+    bool final; /* one of them cannot be overridden */
+};
+
+CLN_PRINTF(3, 4)
+static void differ(struct differences *d, bool final, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "\n  ");
+    if (d->used < sizeof d->text)
+        d->used += (size_t)vsnprintf(d->text + d->used, sizeof d->text - d->used, format, arguments);
+    va_end(arguments);
+    d->used = d->used < sizeof d->text ? d->used : sizeof d->text - 1;
+    d->final |= final;
+}
+
+static enum cln_status compare_networks(struct differences *d, const struct cln_network *here,
+                                        const struct cln_network *there) {
+    char *texts[2] = {NULL, NULL};
+    enum cln_status status = cln_network_text(&texts[0], here);
+    if (status == CLN_OK)
+        status = cln_network_text(&texts[1], there);
+    if (status == CLN_OK && strcmp(texts[0], texts[1]) != 0)
+        differ(d, true, "network: %s here, %s there%s", here->name, there->name,
+               strcmp(here->name, there->name) == 0 ? ", with other layers or options" : "");
+    free(texts[0]);
+    free(texts[1]);
+    return status;
+}
+
+static bool is_same_data(const struct cln_training_point *there, const struct cln_dataset *here) {
+    if (there->digest[0] && here->digest[0])
+        return strcmp(there->digest, here->digest) == 0;
+    return strcmp(there->data, here->name) == 0 && there->samples == here->train.count;
+}
+
+static void compare_numbers(struct differences *d, const struct cln_trainer_params *p,
+                            const struct cln_training_point *there) {
+    const struct cln_optimizer_params a = cln_optimizer_resolve(p->optimizer), b = there->optimizer;
+    const struct {
+        const char *name;
+        double here, there;
+    } numbers[] = {{"batch size", p->batch_size > 0 ? p->batch_size : 256, there->batch_size},
+                   {"learning rate", a.lr, b.lr},
+                   {"beta1", a.beta1, b.beta1},
+                   {"beta2", a.beta2, b.beta2},
+                   {"eps", a.eps, b.eps},
+                   {"momentum", a.momentum, b.momentum},
+                   {"weight decay", a.weight_decay, b.weight_decay}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].here != numbers[i].there)
+            differ(d, false, "%s: %.10g here, %.10g there", numbers[i].name, numbers[i].here, numbers[i].there);
+    if (p->seed != there->seed)
+        differ(d, false, "seed: %llu here, %llu there", (unsigned long long)p->seed, (unsigned long long)there->seed);
+}
+
+enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
+    const struct cln_checkpoint *c = p->resume;
+    const struct cln_training_point *there = c->training;
+    struct differences d = {.used = 0};
+    if (p->evaluate_only)
+        return cln_fail(CLN_INVALID, "this trainer was made to evaluate only: it cannot go on training");
+    if (!there)
+        return cln_fail(CLN_INVALID, "this is a model only: it does not say where its training stood");
+    enum cln_status status = compare_networks(&d, p->network, c->network);
+    if (status == CLN_OK)
+        status = cln_dataset_wait(p->data);
+    if (status != CLN_OK)
+        return status;
+    if (p->optimizer.kind != there->optimizer.kind)
+        differ(&d, true, "optimizer: %s here, %s there", p->optimizer.kind == CLN_SGD ? "SGD" : "Adam",
+               there->optimizer.kind == CLN_SGD ? "SGD" : "Adam");
+    if (p->standardize != (c->mean != NULL))
+        differ(&d, true, "pixels: %sstandardised here, %sstandardised there", p->standardize ? "" : "not ",
+               c->mean ? "" : "not ");
+    if (p->resize != c->resize)
+        differ(&d, true, "images: resized to %d here, to %d there (0: as they are)", p->resize, c->resize);
+    compare_numbers(&d, p, there);
+    cln_dataset_measure_digest(p->data);
+    if (!is_same_data(there, p->data))
+        differ(&d, false, "data: %s here (%zu training images, SHA-256 %.16s), %s there (%zu, %.16s)", p->data->name,
+               p->data->train.count, p->data->digest[0] ? p->data->digest : "unknown", there->data, there->samples,
+               there->digest[0] ? there->digest : "unknown");
+    if (d.used == 0 || (p->override && !d.final))
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "training cannot go on, as it was begun otherwise:%s\n  %s", d.text,
+                    d.final ? "Some of that cannot be changed any more: set it as it was"
+                            : "Set it as it was, or override it (--override)");
+}
+
+static enum cln_status write_values(struct cln_trainer *t) {
+    const struct cln_checkpoint *c = t->params.resume;
+    const struct {
+        enum cln_engine_values which;
+        const float *values;
+    } writes[] = {{CLN_PARAMETERS, c->parameters},
+                  {CLN_RUNNING, c->running},
+                  {CLN_FIRST_MOMENTS, c->training->first_moments},
+                  {CLN_SECOND_MOMENTS, c->training->second_moments}};
+    enum cln_status status = CLN_OK;
+    for (size_t i = 0; i < sizeof writes / sizeof *writes && status == CLN_OK; i++)
+        if (writes[i].values)
+            status = cln_engine_write(t->engine, writes[i].which, writes[i].values);
+    return status == CLN_OK && c->mean ? cln_trainer_standardize(t, c) : status;
+}
+
+enum cln_status cln_resume(struct cln_trainer *t) {
+    const struct cln_checkpoint *c = t->params.resume;
+    const struct cln_training_point *p = c->training;
+    const size_t count = t->params.data->train.count;
+    enum cln_status status = write_values(t);
+    t->init = (struct cln_random){p->init[0], p->init[1]};
+    if (t->params.seed == p->seed)
+        t->shuffle = (struct cln_random){p->shuffle[0], p->shuffle[1]};
+    t->steps = (size_t)p->steps;
+    t->best_accuracy = p->best_accuracy;
+    t->batches_before = c->batches_tracked > p->steps ? c->batches_tracked - p->steps : 0;
+    t->epoch = p->epochs + 1;
+    t->within = t->continues = true;
+    t->drew = t->shuffle;
+    cln_random_permutation(&t->shuffle, t->order, count);
+    struct cln_state at = {.step = (int)p->steps};
+    if (t->params.seed == p->seed && is_same_data(p, t->params.data)) {
+        at.seen = (int)p->position;
+        at.batches = p->batches;
+        at.hits = p->hits;
+        at.loss_sum = p->loss_sum;
+        at.loss_carry = p->loss_carry;
+    }
+    return status == CLN_OK ? cln_engine_continue(t->engine, t->order, count, &at) : status;
+}

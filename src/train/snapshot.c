@@ -1,0 +1,93 @@
+/* A trainer's numbers from the device: see snapshot.h. */
+#include "src/train/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum cln_status cln_snapshot_create(struct cln_snapshot **out, const struct cln_trainer *t) {
+    const struct cln_network *network = t->params.network;
+    const struct cln_optimizer_params *o = &t->params.optimizer;
+    const size_t floats = network->parameter_floats, features = t->mean ? cln_shape_count(network->input) : 0;
+    struct cln_snapshot *s = *out = calloc(1, sizeof *s);
+    if (s)
+        s->values = calloc(3 * floats + network->running_floats + 2 * features + 1, sizeof *s->values);
+    if (!s || !s->values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a checkpoint of %zu parameters", floats);
+    const bool trains = !t->params.evaluate_only, adam = o->kind == CLN_ADAM;
+    s->checkpoint = (struct cln_checkpoint){
+        .network = (struct cln_network *)network,
+        .parameters = s->values,
+        .running = s->values + 3 * floats,
+        .resize = t->params.resize,
+        .image = t->params.data->train.shape,
+        .mean = features ? s->values + 3 * floats + network->running_floats : NULL,
+        .inverse_deviation = features ? s->values + 3 * floats + network->running_floats + features : NULL,
+        .class_names = t->params.data->class_count == network->classes ? (char **)t->params.data->class_names : NULL,
+        .training = trains ? &s->training : NULL,
+    };
+    s->training = (struct cln_training_point){
+        .optimizer = cln_optimizer_resolve(*o),
+        .batch_size = t->params.batch_size,
+        .seed = t->params.seed,
+        .samples = t->params.data->train.count,
+        .init = {t->init.state, t->init.increment},
+        .first_moments = adam || o->momentum > 0 ? s->values + floats : NULL,
+        .second_moments = adam ? s->values + 2 * floats : NULL,
+    };
+    snprintf(s->training.data, sizeof s->training.data, "%s", t->params.data->name);
+    cln_dataset_measure_digest(t->params.data);
+    memcpy(s->training.digest, t->params.data->digest, sizeof s->training.digest);
+    return CLN_OK;
+}
+
+void cln_snapshot_destroy(struct cln_snapshot **snapshot) {
+    if (*snapshot)
+        free((*snapshot)->values);
+    free(*snapshot);
+    *snapshot = NULL;
+}
+
+/* A finished epoch is the beginning of the next one. */
+static void note_place(struct cln_training_point *p, const struct cln_trainer *t, const struct cln_state *state) {
+    const struct cln_random *shuffle = t->within ? &t->drew : &t->shuffle;
+    p->epochs = cln_trainer_epochs(t);
+    p->steps = (uint64_t)state->step;
+    p->shuffle[0] = shuffle->state;
+    p->shuffle[1] = shuffle->increment;
+    p->position = t->within ? (size_t)state->seen : 0;
+    p->batches = t->within ? state->batches : 0;
+    p->hits = t->within ? state->hits : 0;
+    p->loss_sum = t->within ? state->loss_sum : 0.0f;
+    p->loss_carry = t->within ? state->loss_carry : 0.0f;
+    p->best_accuracy = t->best_accuracy;
+}
+
+enum cln_status cln_snapshot_take(struct cln_snapshot *s, struct cln_trainer *t) {
+    struct cln_checkpoint *c = &s->checkpoint;
+    struct cln_state state = {0};
+    const struct {
+        enum cln_engine_values which;
+        float *values;
+    } reads[] = {{CLN_PARAMETERS, c->parameters},
+                 {CLN_RUNNING, c->running},
+                 {CLN_FIRST_MOMENTS, c->training ? c->training->first_moments : NULL},
+                 {CLN_SECOND_MOMENTS, c->training ? c->training->second_moments : NULL}};
+    enum cln_status status = CLN_OK;
+    for (size_t i = 0; i < sizeof reads / sizeof *reads && status == CLN_OK; i++)
+        if (reads[i].values)
+            status = cln_engine_read(t->engine, reads[i].which, reads[i].values);
+    if (status == CLN_OK && c->training)
+        status = cln_trainer_state(t, CLN_TRAIN, &state);
+    if (status != CLN_OK)
+        return status;
+    c->batches_tracked = t->batches_before + (uint64_t)state.step;
+    if (c->mean) {
+        const size_t bytes = cln_shape_count(c->network->input) * sizeof *c->mean;
+        memcpy(c->mean, t->mean, bytes);
+        memcpy(c->inverse_deviation, t->inverse_deviation, bytes);
+    }
+    if (c->training)
+        note_place(c->training, t, &state);
+    return CLN_OK;
+}
