@@ -18,16 +18,35 @@ static enum cln_status resolve(char **out, const char *path) {
     return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
 }
 
-/* Not mkstemp: its mode of 0600 would stay, and the umask cannot be asked without setting it. */
-static int create_aside(struct cln_replacement *r) {
+/* The folder's part of a path, with the slash; the caller's: free(). */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+}
+
+/* Without a name, where the file system can do that: then nothing is left behind by a program that is killed. */
+static int create_nameless(const struct cln_replacement *r) {
+    int file = -1;
+#ifdef O_TMPFILE
+    char *folder = folder_of(r->path);
+    if (folder && access("/proc/self/fd", X_OK) == 0) /* where it gets its name from in the end */
+        file = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+    free(folder);
+#endif
+    return file;
+}
+
+/* Makes `try_name` fail for a name that is taken, and keeps the first that is not. Not mkstemp: its mode of 0600 would
+ * stay, and the umask cannot be asked without setting it. */
+static int find_name(struct cln_replacement *r, int (*try_name)(const char *name, int file), int file) {
     for (int attempt = 0; attempt < 100; attempt++) {
         char *name;
         if (asprintf(&name, "%s.%ld-%d.tmp", r->path, (long)getpid(), attempt) < 0)
             return -1;
-        int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-        if (file >= 0) {
+        const int result = try_name(name, file);
+        if (result >= 0) {
             r->aside = name;
-            return file;
+            return result;
         }
         int error = errno;
         free(name);
@@ -38,11 +57,24 @@ static int create_aside(struct cln_replacement *r) {
     return -1;
 }
 
+static int create_named(const char *name, int ignored) {
+    (void)ignored;
+    return open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+}
+
+static int name_file(const char *name, int file) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    return linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
 enum cln_status cln_replace_begin(struct cln_replacement *r, const char *path) {
     enum cln_status status = resolve(&r->path, path);
     if (status != CLN_OK)
         return status;
-    int file = create_aside(r);
+    int file = create_nameless(r);
+    if (file < 0)
+        file = find_name(r, create_named, -1);
     if (file >= 0)
         r->stream = fdopen(file, "wb");
     if (file >= 0 && !r->stream)
@@ -54,8 +86,7 @@ enum cln_status cln_replace_begin(struct cln_replacement *r, const char *path) {
 
 /* So that the rename outlives a power failure. Some file systems cannot; the new file stands either way. */
 static void sync_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    char *folder = folder_of(path);
     int file = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (file >= 0) {
         (void)fsync(file);
@@ -66,7 +97,8 @@ static void sync_folder(const char *path) {
 
 enum cln_status cln_replace_commit(struct cln_replacement *r) {
     errno = 0;
-    int failed = fflush(r->stream) || ferror(r->stream) || fsync(fileno(r->stream));
+    int failed = fflush(r->stream) || ferror(r->stream) || fsync(fileno(r->stream)) ||
+                 (!r->aside && find_name(r, name_file, fileno(r->stream)) < 0);
     /* A failed write may have been reported by ferror alone, its errno long gone. */
     int error = errno ? errno : EIO;
     if (fclose(r->stream) && !failed) {

@@ -29,13 +29,17 @@ size_t cln_dtype_bytes(enum cln_dtype dtype) {
     return dtypes[dtype].bytes;
 }
 
-/* Little-endian to this machine's order and back. */
-static void swap_on_big_endian(void *numbers, size_t count, size_t bytes) {
+static bool is_little_endian(void) {
     const uint16_t one = 1;
     unsigned char lowest_first;
     memcpy(&lowest_first, &one, 1);
+    return lowest_first;
+}
+
+/* Little-endian to this machine's order and back. */
+static void swap_on_big_endian(void *numbers, size_t count, size_t bytes) {
     unsigned char *number = numbers;
-    for (size_t n = 0; !lowest_first && n < count; n++, number += bytes) {
+    for (size_t n = 0; !is_little_endian() && n < count; n++, number += bytes) {
         for (size_t i = 0; i < bytes / 2; i++) {
             unsigned char byte = number[i];
             number[i] = number[bytes - 1 - i];
@@ -369,24 +373,26 @@ static json_t *make_header(const struct cln_safetensor *tensors, size_t tensor_c
     return header;
 }
 
-static void write_number(const void *number, size_t bytes, FILE *stream) {
-    unsigned char copy[8];
-    memcpy(copy, number, bytes);
-    swap_on_big_endian(copy, 1, bytes);
-    fwrite(copy, 1, bytes, stream);
+static void write_numbers(const void *numbers, size_t count, size_t bytes, FILE *stream) {
+    const unsigned char *number = numbers;
+    if (is_little_endian()) {
+        fwrite(numbers, bytes, count, stream);
+        return;
+    }
+    for (size_t n = 0; n < count; n++, number += bytes) {
+        unsigned char copy[8];
+        memcpy(copy, number, bytes);
+        swap_on_big_endian(copy, 1, bytes);
+        fwrite(copy, 1, bytes, stream);
+    }
 }
 
-static void write_numbers(const struct cln_safetensor *tensors, size_t count, FILE *stream) {
+static void write_tensors(const struct cln_safetensor *tensors, size_t count, FILE *stream) {
     static const size_t widths[] = {8, 4, 2, 1}; /* as begin_of */
-    for (size_t w = 0; w < sizeof(widths) / sizeof(widths[0]); w++) {
-        for (size_t i = 0; i < count; i++) {
-            const unsigned char *number = tensors[i].data;
-            if (dtypes[tensors[i].dtype].bytes != widths[w])
-                continue;
-            for (size_t n = 0; n < tensors[i].count; n++, number += widths[w])
-                write_number(number, widths[w], stream);
-        }
-    }
+    for (size_t w = 0; w < sizeof(widths) / sizeof(widths[0]); w++)
+        for (size_t i = 0; i < count; i++)
+            if (dtypes[tensors[i].dtype].bytes == widths[w])
+                write_numbers(tensors[i].data, tensors[i].count, widths[w], stream);
 }
 
 enum cln_status cln_safetensors_write(const char *path, const struct cln_safetensor *tensors, size_t tensor_count,
@@ -401,9 +407,9 @@ enum cln_status cln_safetensors_write(const char *path, const struct cln_safeten
     enum cln_status status = cln_replace_begin(&file, path);
     if (status == CLN_OK) {
         uint64_t header_bytes = round_up(strlen(text));
-        write_number(&header_bytes, LENGTH_BYTES, file.stream);
+        write_numbers(&header_bytes, 1, LENGTH_BYTES, file.stream);
         fprintf(file.stream, "%-*s", (int)header_bytes, text);
-        write_numbers(tensors, tensor_count, file.stream);
+        write_tensors(tensors, tensor_count, file.stream);
         status = cln_replace_commit(&file);
     }
     cln_replace_end(&file);

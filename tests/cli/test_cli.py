@@ -13,6 +13,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from random import Random
 
 PROGRAM, VERSION = sys.argv.pop(1), sys.argv.pop(1)
 COMMANDS = ("train", "evaluate", "bench", "check", "tune", "devices", "summary", "cache")
@@ -68,7 +69,7 @@ class Usage(Case):
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
         for option in ("network data device epochs batch-size optimizer lr momentum weight-decay seed standardize "
-                       "resize running-variance save require-accuracy log timings trace max-steps quiet offline profile-file "
+                       "resize running-variance save save-every keep save-best resume override require-accuracy log timings trace max-steps quiet offline profile-file "
                        "safe kernels no-cache no-command-buffer").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")
         for default in ("bn-lenet", "fashion-mnist", "5", "256", "0.001", "adam", "unbiased"):
@@ -575,6 +576,170 @@ class Signals(Case):
 
     def test_terminate_keeps_the_model(self):
         self.interrupt(signal.SIGTERM)
+
+
+def metadata(path):
+    """The strings in a safetensors file's header; of "training" what its JSON says."""
+    content = Path(path).read_bytes()
+    found = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    return dict(found, training=json.loads(found["training"])) if "training" in found else found
+
+
+class Resuming(Case):
+    TRAIN = ("train", "--data", "synthetic:600", "--batch-size", "32", "--offline", "--epochs", "3")
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "m.safetensors"
+
+    def test_goes_on_to_the_bit_and_in_the_log(self):
+        whole, log = self.folder / "whole.safetensors", self.folder / "log.jsonl"
+        options = (*self.TRAIN, "--standardize", "--seed", "7", "--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.05")
+        complete = self.expect(0, *options, "--save", str(whole)).stdout.splitlines()
+        first = self.expect(0, *options, "--save", str(self.model), "--max-steps", "25", "--log", str(log))
+        self.assertIn("epoch 2 stopped after 192 of 600 images", first.stdout)
+        rest = self.expect(0, "train", "--data", "synthetic:600", "--offline", "--epochs", "3", "--resume", str(self.model),
+                           "--save", str(self.model), "--log", str(log))
+        self.assertIn(f"going on from {self.model}: 1 epochs finished, 192 images of the next one done", rest.stderr)
+        self.assertEqual(whole.read_bytes(), self.model.read_bytes())
+        strip = [line.split(", time")[0] for line in complete[1:]]
+        self.assertEqual([line.split(", time")[0] for line in rest.stdout.splitlines()], strip)
+        events = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual([(e["event"], e.get("epoch")) for e in events],
+                         [("start", None), ("epoch", 1), ("epoch", 2), ("end", None),
+                          ("start", None), ("epoch", 2), ("epoch", 3), ("end", None)])
+        self.assertEqual(events[4]["options"]["batch-size"], 32)
+        self.assertEqual(events[4]["options"]["momentum"], 0.9)
+
+    def test_goes_on_elsewhere_within_rounding(self):
+        log = self.folder / "log.jsonl"
+
+        def losses(*arguments):
+            self.expect(0, *self.TRAIN, "--log", str(log), *arguments)
+            events = [json.loads(line) for line in log.read_text().splitlines()]
+            log.unlink()
+            return {e["epoch"]: (e["loss"], e["test_loss"]) for e in events if e["event"] == "epoch" and not e["stopped"]}
+
+        whole = losses()
+        losses("--max-steps", "25", "--save", str(self.model))
+        rest = losses("--resume", str(self.model), "--safe")
+        self.assertEqual(sorted(rest), [2, 3])
+        for epoch, numbers in rest.items():
+            for expected, actual in zip(whole[epoch], numbers):
+                self.assertAlmostEqual(actual / expected, 1, delta=1e-3)
+
+    def test_nothing_left_to_train(self):
+        self.expect(0, *self.TRAIN, "--save", str(self.model))
+        before = self.model.read_bytes()
+        resume = (*self.TRAIN, "--resume", str(self.model), "--save", str(self.model))
+        result = self.expect(0, *resume)
+        self.assertEqual(result.stdout, "")
+        self.assertIn("3 epochs are trained already", result.stderr)
+        self.expect(0, *resume, "--max-steps", "10")
+        self.expect(0, *resume, "--require-accuracy", "0.01")
+        self.expect(1, *resume, "--require-accuracy", "1")
+        self.assertEqual(self.model.read_bytes(), before)
+        self.assertRegex(self.expect(0, *resume, "--epochs", "4").stdout, f"^{EPOCH.format(4)}\n$")
+
+    def test_what_was_begun_otherwise_is_told(self):
+        self.expect(0, *self.TRAIN, "--max-steps", "5", "--save", str(self.model))
+        before = self.model.read_bytes()
+        resume = ("train", "--offline", "--resume", str(self.model), "--save", str(self.model), "--data", "synthetic:600")
+        for arguments, message in ((("--batch-size", "16"), "batch size: 16 here, 32 there"),
+                                   (("--data", "synthetic:500"), "data: synthetic here (500 training images"),
+                                   (("--lr", "0.5", "--seed", "1"), "seed: 1 here, 0 there"),
+                                   (("--network", "lenet"), "network: lenet here, bn-lenet there"),
+                                   (("--running-variance", "biased"), "with other layers or options"),
+                                   (("--optimizer", "sgd"), "optimizer: SGD here, Adam there")):
+            with self.subTest(arguments=arguments):
+                result = self.expect(1, *resume, *arguments)
+                self.assertIn(message, result.stderr)
+                self.assertIn(str(self.model), result.stderr)
+                self.assertEqual(result.stdout, "")
+                self.assertEqual(self.model.read_bytes(), before)
+        result = self.expect(0, *resume, "--batch-size", "16", "--epochs", "1", "--override")
+        self.assertRegex(result.stdout, f"^{EPOCH.format(1)}\n$")
+        training = metadata(self.model)["training"]
+        self.assertEqual((training["batch_size"], training["epochs"], training["position"]), (16, 1, 0))
+        self.assertEqual(training["steps"], str(5 + (600 - 5 * 32) // 16 + 1))
+
+    def test_what_cannot_be_resumed(self):
+        self.expect(0, *self.TRAIN, "--max-steps", "5", "--save", str(self.model))
+        resume = (*self.TRAIN, "--resume", str(self.model))
+        self.assertIn("--resume", self.expect(2, *self.TRAIN, "--override").stderr)
+        content = self.model.read_bytes()
+        self.model.write_bytes(content[:-5])
+        self.assertIn("m.safetensors", self.expect(1, *resume).stderr)
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:8 + length])
+        del header["__metadata__"]["training"]
+        text = json.dumps({k: v for k, v in header.items()}).encode()
+        self.model.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length:])
+        self.assertIn("is not one of network", self.expect(1, *resume).stderr)
+        self.model.unlink()
+        self.assertIn("cannot open", self.expect(1, *resume).stderr)
+
+    def test_when_to_save(self):
+        for when in ("0", "x", "1h", "-1", "1.5", "0s", ""):
+            with self.subTest(when=when):
+                self.assertIn("--save-every", self.expect(2, *self.TRAIN, "--save", str(self.model), "--save-every", when).stderr)
+        for option in (("--save-every", "2"), ("--keep", "2"), ("--save-best",)):
+            self.assertIn("--save FILE", self.expect(2, *self.TRAIN, *option).stderr)
+        self.expect(0, *self.TRAIN, "--save", str(self.model), "--keep", "2", "--save-best", "--save-every", "1")
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()),
+                         ["m.1.safetensors", "m.best.safetensors", "m.safetensors"])
+        self.assertEqual([metadata(self.folder / name)["training"]["epochs"] for name in ("m.safetensors", "m.1.safetensors")],
+                         [3, 2])
+        self.expect(0, *self.TRAIN, "--save", str(self.folder / "t.safetensors"), "--save-every", "0.01m")
+        self.assertEqual(metadata(self.folder / "t.safetensors")["training"]["epochs"], 3)
+
+    def test_an_interrupted_training_goes_on(self):
+        whole = self.folder / "whole.safetensors"
+        train = ("train", "--data", "synthetic:20000", "--batch-size", "32", "--offline", "--epochs", "2")
+        self.expect(0, *train, "--save", str(whole))
+        with subprocess.Popen([PROGRAM, *train, "--save", str(self.model), "--save-every", "0.01s"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            self.addCleanup(process.kill)
+            for _ in range(6000):  # the first resume point lies within the first epoch
+                if self.model.exists() or process.poll() is not None:
+                    break
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertIn("--resume goes on with it", errors)
+        self.assertEqual(metadata(self.model)["training"]["epochs"], 0)
+        self.expect(0, *train, "--resume", str(self.model), "--save", str(self.model))
+        self.assertEqual(whole.read_bytes(), self.model.read_bytes())
+
+    def test_fifty_kills_lose_nothing(self):
+        """At random moments, from before the first step to within a writing: what is left is whole, and the end the same."""
+        whole, random = self.folder / "whole.safetensors", Random(1)
+        train = [PROGRAM, "train", "--data", "synthetic:6000", "--batch-size", "64", "--offline", "--quiet", "--epochs", "8"]
+        save = ["--save", str(self.model), "--save-every", "0.02s", "--keep", "2"]
+        begin = time.monotonic()
+        self.assertEqual(subprocess.run([*train, "--save", str(whole)], check=False).returncode, 0)
+        longest = time.monotonic() - begin
+        killed, points = 0, set()
+        while killed < 50:
+            resume = ["--resume", str(self.model)] if self.model.exists() else []
+            with subprocess.Popen([*train, *save, *resume], stderr=subprocess.PIPE) as process:
+                try:
+                    _, errors = process.communicate(timeout=random.uniform(0, longest))
+                    self.assertEqual(process.returncode, 0, errors)
+                    points.add(metadata(self.model)["training"]["steps"])
+                    self.assertEqual(whole.read_bytes(), self.model.read_bytes())
+                    for path in self.folder.glob("m*"):  # from the beginning again
+                        path.unlink()
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    killed += 1
+                    if self.model.exists():
+                        points.add(metadata(self.model)["training"]["steps"])
+        self.assertGreater(len(points), 5)
+        resume = ["--resume", str(self.model)] if self.model.exists() else []
+        self.assertEqual(subprocess.run([*train, *save, *resume], check=False).returncode, 0)
+        self.assertEqual(whole.read_bytes(), self.model.read_bytes())
 
 
 class Terminal(Case):
