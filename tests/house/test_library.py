@@ -1,6 +1,7 @@
 """What others build against: the public header, the exported names, the installed files.
 Arguments: the source folder, the build folder."""
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -64,22 +65,54 @@ class Installed(unittest.TestCase):
         self.assertIn("cln_trainer_create", names)
         self.assertEqual([name for name in names if not name.startswith("cln_")], [])
 
-    def test_example_builds_against_either_library_and_trains(self):
-        example = ROOT / "examples" / "train.c"
-        shared, static = self.destination / "shared", self.destination / "static"
-        self.compile("cc", example, *self.pkg_config("--cflags", "--libs"), "-o", shared)
+    def build_example(self, name):
+        program = self.destination / name
+        self.compile("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", ROOT / "examples" / f"{name}.c",
+                     *self.pkg_config("--cflags", "--libs"), "-o", program)
+        return program
+
+    def run_example(self, program, *arguments):
+        environment = dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent), CLENET_CACHE_DIR=self.folder.name + "/cache")
+        result = run(program, *arguments, env=environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def test_examples_are_short(self):
+        for path in (ROOT / "examples").glob("*.c"):
+            self.assertLess(len(path.read_text().splitlines()), 100, path)
+
+    def test_versions_agree(self):
+        source, program = self.destination / "version.c", self.destination / "version"
+        source.write_text("""#include <clenet.h>
+#include <stdio.h>
+#if CLENET_VERSION_NUMBER < CLENET_MAKE_VERSION(0, 1, 0) || CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(100, 0, 0)
+#error "out of order"
+#endif
+int main(void) {
+    return printf("%s %d.%d.%d %s\\n", CLENET_VERSION, CLENET_VERSION_MAJOR, CLENET_VERSION_MINOR, CLENET_VERSION_PATCH,
+                  cln_version()) < 0;
+}
+""")
+        self.compile("cc", source, *self.pkg_config("--cflags", "--libs"), "-o", program)
+        (version,) = self.pkg_config("--modversion")
+        self.assertEqual(self.run_example(program).split(), [version] * 3)
+
+    def test_bn_lenet_builds_against_either_library_and_trains(self):
+        shared, static = self.build_example("bn_lenet"), self.destination / "static"
         # Its own code static, the libraries below it shared: not all of them come as static ones.
         needed = self.pkg_config("--print-requires-private")
-        self.compile("cc", example, *self.pkg_config("--cflags"), self.library.with_suffix(".a"),
+        self.compile("cc", ROOT / "examples" / "bn_lenet.c", *self.pkg_config("--cflags"), self.library.with_suffix(".a"),
                      *shlex.split(run("pkg-config", "--libs", *needed).stdout), "-lm", "-pthread", "-o", static)
-        environment = dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent), CLENET_CACHE_DIR=self.folder.name + "/cache")
-        outputs = []
-        for program in (shared, static):
-            result = run(program, "synthetic:60", env=environment)
-            self.assertEqual(result.returncode, 0, result.stderr)
-            outputs.append(result.stdout)
-        self.assertRegex(outputs[0], r"^epoch 1, loss \d\.\d{4}, test acc [01]\.\d{3}\nepoch 2, ")
+        outputs = [re.sub(r", time .* sec", "", self.run_example(program, "synthetic:60", 2)) for program in (shared, static)]
+        self.assertRegex(outputs[0], r"(?s)Conv2d.*44,?878.*\nepoch 1, loss \d\.\d{4}, train acc [01]\.\d{3}, test acc [01]\.\d{3}\nepoch 2, ")
         self.assertEqual(outputs[0], outputs[1])
+
+    def test_custom_network_goes_on_where_it_was(self):
+        program, model = self.build_example("custom_network"), self.destination / "custom.safetensors"
+        first = self.run_example(program, model, "synthetic:300", 1)
+        self.assertRegex(first, r"^epoch 1, loss .*, test acc [01]\.\d{3}\n$")
+        self.assertRegex(self.run_example(program, model, "synthetic:300", 2), r"^epoch 2, loss .*\n$")
+        self.assertTrue(model.with_name("custom.best.safetensors").exists())
 
     def test_everything_is_installed(self):
         for name in ("bin/clenet", "share/man/man1/clenet.1", "include/clenet/clenet.h",
