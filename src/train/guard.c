@@ -9,6 +9,7 @@
 #include "host/embedded.h"
 #include "host/log.h"
 #include "host/program_cache.h"
+#include "host/source.h"
 #include "src/check/step.h"
 
 enum { WHY_BYTES = 2048 };
@@ -16,26 +17,38 @@ enum { WHY_BYTES = 2048 };
 /* What is remembered: that the check was passed, with these operations in their safe variant. */
 static const char verdict_format[] = "clenet guard, safe %u\n";
 
-/* The text that a verdict depends on, beside device and driver: kernels, network, tuning, ways to launch. NULL where
- * memory ran out. */
-static char *subject_of(const struct cln_trainer *t, bool replay) {
+/* The text that a verdict depends on, beside device and driver: kernels, tuning, limits; and for one about a step also
+ * network and how it is run. NULL where memory ran out or a kernel cannot be read. */
+static char *subject_of(const struct cln_trainer *t, bool of_step, bool replay) {
     char *network = NULL, *text = NULL;
     size_t bytes = 0;
+    bool complete = true;
     if (cln_network_text(&network, t->params.network) != CLN_OK)
         return NULL;
     FILE *stream = open_memstream(&text, &bytes);
     if (stream) {
-        fprintf(stream, "guard of clenet " CLN_VERSION "\n%s\nbatch %d, optimizer %d, replay %d, limits %s", network,
-                t->params.batch_size, (int)t->params.optimizer.kind, (int)replay,
-                ocl_limits_text() ? ocl_limits_text() : "none");
+        fprintf(stream, "guard of clenet " CLN_VERSION "\n");
+        if (of_step)
+            fprintf(stream, "%s\nbatch %d, optimizer %d, replay %d, ", network, t->params.batch_size,
+                    (int)t->params.optimizer.kind, (int)replay);
+        fprintf(stream, "limits %s", ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name, cln_tuning_value(&t->tuning, cln_tuning_keys[i].name));
         fprintf(stream, ", safe %u\n", t->tuning.safe);
-        for (const struct ocl_embedded *file = ocl_embedded_kernels; file->name; file++)
-            fprintf(stream, "%s\n%s", file->name, file->text);
+        for (const struct ocl_embedded *file = ocl_embedded_kernels; file->name && complete; file++) {
+            char *source = NULL;
+            complete = ocl_source_load(&source, t->params.kernel_folder, file->name) == CLN_OK;
+            if (complete)
+                fprintf(stream, "%s\n%s", file->name, source);
+            free(source);
+        }
         fclose(stream);
     }
     free(network);
+    if (!complete) {
+        free(text);
+        text = NULL;
+    }
     return text;
 }
 
@@ -154,26 +167,36 @@ static enum cln_status check(struct cln_trainer *t, const char *folder, bool rep
     return status;
 }
 
+static enum cln_status make_key(struct ocl_program_key *key, const struct cln_trainer *t, bool of_step, bool replay) {
+    char *subject = subject_of(t, of_step, replay);
+    if (!subject)
+        return cln_fail(CLN_OUT_OF_MEMORY, "the start-up guard cannot read the kernels, or has no memory for them");
+    ocl_program_key_make(key, ocl_context_device(t->context), subject, "");
+    free(subject);
+    return CLN_OK;
+}
+
 enum cln_status cln_guard(struct cln_trainer *t, const char *folder, bool replay) {
     struct ocl_program_cache *cache = NULL;
-    struct ocl_program_key key;
+    struct ocl_program_key of_device, of_step;
     unsigned safe = 0;
-    char *subject = subject_of(t, replay);
-    if (!subject)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the start-up guard");
-    ocl_program_key_make(&key, ocl_context_device(t->context), subject, "");
-    free(subject);
-    /* Kernels from a folder are being worked on: always checked. */
-    if (folder && !t->params.kernel_folder && ocl_program_cache_open(&cache, folder) != CLN_OK)
+    if (folder && ocl_program_cache_open(&cache, folder) != CLN_OK)
         cache = NULL;
-    enum cln_status status = CLN_OK;
-    if (recall(&safe, cache, &key)) {
+    enum cln_status status = make_key(&of_device, t, false, replay);
+    if (status == CLN_OK)
+        status = make_key(&of_step, t, true, replay);
+    if (status == CLN_OK && recall(&safe, cache, &of_device))
         cln_tuning_make_safe(&t->tuning, safe);
-    } else {
+    if (status == CLN_OK && recall(&safe, cache, &of_step)) {
+        cln_tuning_make_safe(&t->tuning, safe);
+    } else if (status == CLN_OK && !t->params.evaluate_only && !t->builder && t->params.batch_size > 1) {
         bool certain = false;
+        const unsigned before = t->tuning.safe;
         status = check(t, folder, replay, &certain);
         if (status == CLN_OK && certain)
-            remember(t->tuning.safe, cache, &key);
+            remember(t->tuning.safe, cache, &of_step);
+        if (status == CLN_OK && certain && t->tuning.safe != before)
+            remember(t->tuning.safe, cache, &of_device);
     }
     ocl_program_cache_close(&cache);
     return status;

@@ -71,12 +71,6 @@ static void tell_quirks(const struct cln_trainer *t) {
                 quirks[i].reason, quirks[i].origin);
 }
 
-/* A batch norm of a single sample magnifies rounding beyond what the guard can tell from mistakes. */
-static bool is_guarded(const struct cln_trainer *t) {
-    const struct cln_trainer_params *p = &t->params;
-    return !p->no_guard && !p->evaluate_only && !t->builder && p->batch_size > 1;
-}
-
 static enum cln_status open_device(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     struct ocl_device device;
@@ -103,7 +97,7 @@ static enum cln_status open_device(struct cln_trainer *t) {
                                     });
     if (status == CLN_OK && !t->builder)
         tell_quirks(t);
-    if (status == CLN_OK && is_guarded(t))
+    if (status == CLN_OK && !p->no_guard)
         status = cln_guard(t, cache, replays(t));
     free(cache);
     if (status == CLN_OK)

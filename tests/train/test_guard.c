@@ -113,6 +113,28 @@ static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state
     assert_non_null(strstr(cln_trainer_device(trainer), "; safe: adam"));
     assert_ok(cln_trainer_epoch(trainer, &epoch));
     cln_trainer_destroy(&trainer);
+
+    /* Whoever comes next knows: without a check, in silence, for another network and for prediction. */
+    struct cln_network *other = NULL;
+    assert_ok(cln_network_load(&other, "lenet", NULL));
+    for (int i = 0; i < 3; i++) {
+        warnings[0] = '\0';
+        assert_ok(cln_trainer_create(&trainer, &(struct cln_trainer_params){.network = i == 1 ? other : network,
+                                                                            .data = data,
+                                                                            .batch_size = 16,
+                                                                            .profile_file = profile,
+                                                                            .kernel_folder = kernels,
+                                                                            .evaluate_only = i == 2}));
+        assert_non_null(strstr(cln_trainer_device(trainer), "; safe: adam"));
+        assert_string_equal(warnings, "");
+        cln_trainer_destroy(&trainer);
+    }
+    cln_network_destroy(&other);
+
+    break_kernels("adam.cl", "parameters + at);", "parameters + at) /* repaired */;");
+    assert_ok(create(&trainer, kernels, false));
+    assert_null(strstr(cln_trainer_device(trainer), "safe:"));
+    cln_trainer_destroy(&trainer);
 }
 
 static void test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on(void **state) {
