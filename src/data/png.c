@@ -1,0 +1,122 @@
+/* libpng jumps out of its calls where a file is wrong: all that must survive such a jump lies in struct decoder, and
+ * the function that is jumped back into has no variables of its own. */
+#include "src/data/png.h"
+
+#ifdef HAVE_PNG
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct decoder {
+    png_structp png;
+    png_infop info;
+    const uint8_t *bytes;
+    size_t size, offset;
+    uint8_t *samples;       /* [height][width][samples per pixel], alpha last */
+    enum cln_status status; /* of a jump */
+    char reason[128];
+};
+
+static void on_error(png_structp png, png_const_charp message) {
+    struct decoder *d = png_get_error_ptr(png);
+    snprintf(d->reason, sizeof d->reason, "%s", message);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message) {
+    (void)png, (void)message;
+}
+
+static void read_bytes(png_structp png, png_bytep out, size_t count) {
+    struct decoder *d = png_get_io_ptr(png);
+    if (count > d->size - d->offset)
+        png_error(png, "truncated");
+    memcpy(out, d->bytes + d->offset, count);
+    d->offset += count;
+}
+
+/* Whatever the file has becomes 8 bits per sample, with alpha where anything is transparent. */
+static void ask_for_bytes(struct decoder *d) {
+    png_set_user_limits(d->png, CLN_PNG_SIDE_LIMIT, CLN_PNG_SIDE_LIMIT);
+    png_set_crc_action(d->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_read_fn(d->png, d, read_bytes);
+    png_read_info(d->png, d->info);
+    png_set_expand(d->png);
+    png_set_strip_16(d->png);
+    (void)png_set_interlace_handling(d->png);
+    png_read_update_info(d->png, d->info);
+}
+
+static void read_samples(struct decoder *d) {
+    const size_t row_bytes = png_get_rowbytes(d->png, d->info);
+    const png_uint_32 height = png_get_image_height(d->png, d->info);
+    d->samples = malloc(height * row_bytes);
+    if (!d->samples) {
+        d->status = CLN_OUT_OF_MEMORY;
+        png_error(d->png, "no memory for its pixels");
+    }
+    /* An interlaced file takes several passes, each over all rows. */
+    const int passes = png_get_interlace_type(d->png, d->info) == PNG_INTERLACE_NONE ? 1 : PNG_INTERLACE_ADAM7_PASSES;
+    for (int pass = 0; pass < passes; pass++)
+        for (png_uint_32 row = 0; row < height; row++)
+            png_read_row(d->png, d->samples + row * row_bytes, NULL);
+    png_read_end(d->png, NULL);
+}
+
+static enum cln_status read_all(struct decoder *d) {
+    if (setjmp(png_jmpbuf(d->png)))
+        return cln_fail(d->status, "PNG: byte %zu: %s", d->offset, d->reason);
+    ask_for_bytes(d);
+    read_samples(d);
+    if (d->offset < d->size)
+        return cln_fail(CLN_INVALID, "PNG: byte %zu: more bytes behind the end of the picture", d->offset);
+    return CLN_OK;
+}
+
+/* [height][width][samples] → [channels][height][width], on black. */
+static enum cln_status separate(struct cln_picture *out, const struct decoder *d) {
+    const size_t per_pixel = png_get_channels(d->png, d->info), channels = per_pixel < 3 ? 1 : 3;
+    const bool has_alpha = per_pixel > channels;
+    const struct cln_shape shape = {(int)channels, (int)png_get_image_height(d->png, d->info),
+                                    (int)png_get_image_width(d->png, d->info)};
+    const size_t plane = (size_t)shape.height * (size_t)shape.width;
+    uint8_t *pixels = malloc(channels * plane);
+    if (!pixels)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a picture of %d×%d", shape.height, shape.width);
+    for (size_t i = 0; i < plane; i++) {
+        const uint8_t *sample = d->samples + i * per_pixel;
+        const unsigned alpha = has_alpha ? sample[channels] : 255;
+        for (size_t c = 0; c < channels; c++)
+            pixels[c * plane + i] = (uint8_t)((sample[c] * alpha + 127) / 255);
+    }
+    *out = (struct cln_picture){shape, pixels};
+    return CLN_OK;
+}
+
+enum cln_status cln_png_decode(struct cln_picture *out, const void *bytes, size_t size) {
+    struct decoder d = {.bytes = bytes, .size = size, .status = CLN_INVALID};
+    *out = (struct cln_picture){0};
+    d.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &d, on_error, on_warning);
+    d.info = d.png ? png_create_info_struct(d.png) : NULL;
+    enum cln_status status = d.info ? read_all(&d) : cln_fail(CLN_OUT_OF_MEMORY, "no memory to read a PNG picture");
+    if (status == CLN_OK)
+        status = separate(out, &d);
+    png_destroy_read_struct(&d.png, &d.info, NULL);
+    free(d.samples);
+    return status;
+}
+
+#else
+
+enum cln_status cln_png_decode(struct cln_picture *out, const void *bytes, size_t size) {
+    (void)bytes, (void)size;
+    *out = (struct cln_picture){0};
+    return cln_fail(CLN_INVALID, "this clenet was built without libpng and cannot read PNG pictures: "
+                                 "install libpng's development files and build it anew, or pass IDX files");
+}
+
+#endif

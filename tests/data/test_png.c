@@ -1,0 +1,214 @@
+/* PNG pictures of every kind as the samples they should be, and every way in which they can be broken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "src/data/png.h"
+#include "tests/data/png_make.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const uint8_t ramp[12] = {0, 51, 102, 255, 254, 204, 3, 0, 17, 80, 160, 240};
+
+/* As malloc gave it, so that a sanitizer sees every byte that is read beyond. */
+static enum cln_status decode(struct cln_picture *out, const uint8_t *bytes, size_t size) {
+    uint8_t *copy = malloc(size > 0 ? size : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    *out = (struct cln_picture){{-1, -1, -1}, (uint8_t *)1};
+    enum cln_status status = cln_png_decode(out, copy, size);
+    free(copy);
+    if (status != CLN_OK)
+        assert_null(out->pixels);
+    return status;
+}
+
+static void assert_decodes(const struct png_file *file, int channels, const uint8_t *expected) {
+    static uint8_t bytes[1 << 16];
+    struct cln_picture picture;
+    const size_t size = png_make(bytes, file);
+    if (decode(&picture, bytes, size) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    assert_int_equal(picture.shape.channels, channels);
+    assert_int_equal(picture.shape.height, file->height);
+    assert_int_equal(picture.shape.width, file->width);
+    assert_memory_equal(picture.pixels, expected, cln_shape_count(picture.shape));
+    free(picture.pixels);
+}
+
+static void grey_of_every_depth(void **state) {
+    (void)state;
+    /* Five pixels a row: the last byte of a row is never full below 8 bits. */
+    assert_decodes(&(struct png_file){5, 2, 1, PNG_GREY, (const uint8_t[]){0xA8, 0x50}}, 1,
+                   (const uint8_t[]){255, 0, 255, 0, 255, 0, 255, 0, 255, 0});
+    assert_decodes(&(struct png_file){5, 1, 2, PNG_GREY, (const uint8_t[]){0x1B, 0x80}}, 1,
+                   (const uint8_t[]){0, 85, 170, 255, 170});
+    assert_decodes(&(struct png_file){5, 1, 4, PNG_GREY, (const uint8_t[]){0x01, 0x2E, 0xF0}}, 1,
+                   (const uint8_t[]){0, 17, 34, 238, 255});
+    assert_decodes(&(struct png_file){4, 3, 8, PNG_GREY, ramp}, 1, ramp);
+    assert_decodes(&(struct png_file){3, 2, 16, PNG_GREY, ramp}, 1, (const uint8_t[]){0, 102, 254, 3, 17, 160});
+}
+
+static void colours_come_out_as_planes(void **state) {
+    (void)state;
+    static const uint8_t planes[] = {0, 255, 3, 80, 51, 254, 0, 160, 102, 204, 17, 240};
+    assert_decodes(&(struct png_file){2, 2, 8, PNG_RGB, ramp}, 3, planes);
+    assert_decodes(&(struct png_file){2, 1, 16, PNG_RGB, ramp}, 3, (const uint8_t[]){0, 3, 102, 17, 254, 160});
+}
+
+static void palettes_are_looked_up(void **state) {
+    (void)state;
+    struct png_file file = {5, 1, 2, PNG_PALETTE, (const uint8_t[]){0x1B, 0x80}, {{"PLTE", ramp, 12}}};
+    static const uint8_t planes[] = {0, 255, 3, 80, 3, 51, 254, 0, 160, 0, 102, 204, 17, 240, 17};
+    assert_decodes(&file, 3, planes);
+    file.chunks[1] = (struct png_chunk){"tRNS", (const uint8_t[]){255, 0}, 2}; /* the second entry is not there */
+    static const uint8_t black[] = {0, 0, 3, 80, 3, 51, 0, 0, 160, 0, 102, 0, 17, 240, 17};
+    assert_decodes(&file, 3, black);
+}
+
+/* round(v·a / 255), whatever colour the file has under what cannot be seen. */
+static void what_is_transparent_is_black(void **state) {
+    (void)state;
+    assert_decodes(&(struct png_file){3, 1, 8, PNG_GREY_ALPHA, (const uint8_t[]){200, 0, 200, 255, 201, 127}}, 1,
+                   (const uint8_t[]){0, 200, 100});
+    assert_decodes(&(struct png_file){2, 1, 8, PNG_RGB_ALPHA, (const uint8_t[]){255, 128, 3, 128, 9, 8, 7, 0}}, 3,
+                   (const uint8_t[]){128, 0, 64, 0, 2, 0});
+    assert_decodes(&(struct png_file){2, 1, 16, PNG_GREY_ALPHA, (const uint8_t[]){255, 255, 51, 9, 40, 1, 255, 255}}, 1,
+                   (const uint8_t[]){51, 40});
+    /* One grey value, and one colour, that stand for nothing. */
+    assert_decodes(&(struct png_file){4, 1, 8, PNG_GREY, ramp, {{"tRNS", (const uint8_t[]){0, 255}, 2}}}, 1,
+                   (const uint8_t[]){0, 51, 102, 0});
+    assert_decodes(&(struct png_file){2, 1, 8, PNG_RGB, ramp, {{"tRNS", (const uint8_t[]){0, 255, 0, 254, 0, 204}, 6}}},
+                   3, (const uint8_t[]){0, 0, 51, 0, 102, 0});
+    /* Of 16 bits all count. */
+    assert_decodes(
+        &(struct png_file){
+            2, 1, 16, PNG_GREY, (const uint8_t[]){80, 1, 80, 2}, {{"tRNS", (const uint8_t[]){80, 2}, 2}}},
+        1, (const uint8_t[]){80, 0});
+}
+
+static void interlaced_files_are_the_same_pictures(void **state) {
+    (void)state;
+    static uint8_t rows[19 * 17 * 3], planes[3 * 19 * 17];
+    for (size_t i = 0; i < sizeof rows; i++)
+        planes[i % 3 * sizeof planes / 3 + i / 3] = rows[i] = (uint8_t)(i * 7 + i / 256);
+    for (uint32_t width = 1; width <= 17; width++) /* where the first is 1, most passes are empty */
+        assert_decodes(&(struct png_file){width, 19, 8, PNG_GREY, rows, .interlaced = true}, 1, rows);
+    assert_decodes(&(struct png_file){17, 19, 8, PNG_RGB, rows, .interlaced = true}, 3, planes);
+}
+
+/* Gamma, profiles, texts that unpack to much: none of them is pixels. */
+static void other_chunks_change_nothing(void **state) {
+    (void)state;
+    static const uint8_t gamma[] = {0, 0, 0x55, 0xFF}, profile[] = "x\0\0not a profile", background[] = {0, 200};
+    struct png_file file = {
+        4, 3, 8, PNG_GREY, ramp, {{"gAMA", gamma, 4}, {"iCCP", profile, sizeof profile}, {"bKGD", background, 2}}};
+    assert_decodes(&file, 1, ramp);
+    file.chunks[1] = (struct png_chunk){"teSt", ramp, 12};
+    file.chunks[2] = (struct png_chunk){"zTXt", "x\0\0not zlib", 11};
+    assert_decodes(&file, 1, ramp);
+}
+
+static size_t small_file(uint8_t *bytes) {
+    return png_make(bytes, &(struct png_file){4, 3, 8, PNG_GREY, ramp, {{"gAMA", "\0\0\x55\xFF", 4}}});
+}
+
+static void assert_refused(const uint8_t *bytes, size_t size, const char *reason) {
+    struct cln_picture picture;
+    assert_int_equal(decode(&picture, bytes, size), CLN_INVALID);
+    if (!strstr(cln_error_message(), "PNG: byte ") || !strstr(cln_error_message(), reason))
+        fail_msg("no \"%s\" in: %s", reason, cln_error_message());
+}
+
+static void truncation_is_refused_at_every_byte(void **state) {
+    (void)state;
+    uint8_t bytes[256];
+    const size_t size = small_file(bytes);
+    for (size_t kept = 0; kept < size; kept++)
+        assert_refused(bytes, kept, "truncated");
+}
+
+/* Every bit is under a CRC, or is the CRC, a length or the signature. */
+static void damage_is_refused_at_every_bit(void **state) {
+    (void)state;
+    uint8_t bytes[256];
+    const size_t size = small_file(bytes);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_refused(bytes, size, "");
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    bytes[size - 1] ^= 1;
+    assert_refused(bytes, size, "CRC");
+}
+
+static void bytes_behind_the_end_are_refused(void **state) {
+    (void)state;
+    uint8_t bytes[256] = {0};
+    const size_t size = small_file(bytes);
+    assert_refused(bytes, size + 1, "behind the end");
+}
+
+static void headers_that_cannot_be_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        struct png_file file; /* of which there are no more pixels than in `ramp` */
+        const char *reason;
+    } cases[] = {
+        {{1, 1, 3, PNG_GREY, ramp}, "IHDR"},
+        {{1, 1, 16, PNG_PALETTE, ramp}, "IHDR"},
+        {{2, 1, 8, PNG_PALETTE, ramp}, "PLTE"},
+    };
+    uint8_t bytes[256], head[13] = {0, 0, 0x20, 1, 0, 0, 0, 1, 8};
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_refused(bytes, png_make(bytes, &cases[i].file), cases[i].reason);
+    /* A side above the limit, of either kind; then the largest that is not, with far too few pixels. */
+    memcpy(bytes, "\x89PNG\r\n\x1a\n", 8);
+    assert_refused(bytes, png_put_chunk(bytes, 8, "IHDR", head, 13), "IHDR");
+    memcpy(head, (const uint8_t[]){0, 0, 0, 1, 0, 0, 0x20, 1}, 8);
+    assert_refused(bytes, png_put_chunk(bytes, 8, "IHDR", head, 13), "IHDR");
+    memcpy(head, (const uint8_t[]){0, 0, 0x20, 0, 0, 0, 0x20, 0}, 8);
+    const size_t used = png_put_chunk(bytes, 8, "IHDR", head, 13);
+    assert_refused(bytes, png_put_chunk(bytes, used, "IDAT", "\x78\x9c\x03\0\0\0\0\1", 8), "");
+    assert_refused((const uint8_t *)"no picture at all", 17, "Not a PNG");
+}
+
+static void too_few_pixels_are_refused(void **state) {
+    (void)state;
+    uint8_t bytes[256];
+    const size_t size = small_file(bytes);
+    const uint8_t head[] = {0, 0, 0, 4, 0, 0, 0, 4, 8, 0, 0, 0, 0}; /* a row more */
+    png_put_chunk(bytes, 8, "IHDR", head, sizeof head);
+    assert_refused(bytes, size, "");
+}
+
+int main(void) {
+#ifdef HAVE_PNG
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(grey_of_every_depth),
+        cmocka_unit_test(colours_come_out_as_planes),
+        cmocka_unit_test(palettes_are_looked_up),
+        cmocka_unit_test(what_is_transparent_is_black),
+        cmocka_unit_test(interlaced_files_are_the_same_pictures),
+        cmocka_unit_test(other_chunks_change_nothing),
+        cmocka_unit_test(truncation_is_refused_at_every_byte),
+        cmocka_unit_test(damage_is_refused_at_every_bit),
+        cmocka_unit_test(bytes_behind_the_end_are_refused),
+        cmocka_unit_test(headers_that_cannot_be_are_refused),
+        cmocka_unit_test(too_few_pixels_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+#else
+    struct cln_picture picture;
+    uint8_t bytes[256];
+    const bool told = cln_png_decode(&picture, bytes, small_file(bytes)) == CLN_INVALID && !picture.pixels &&
+                      strstr(cln_error_message(), "without libpng");
+    return told ? 0 : 1;
+#endif
+}
