@@ -7,6 +7,7 @@
 #include "host/status.h"
 #include "host/trace.h"
 #include "src/data/dataset.h"
+#include "src/data/picture.h"
 #include "src/format/checkpoint.h"
 #include "src/model/network.h"
 #include "src/train/trainer.h"

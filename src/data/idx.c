@@ -27,15 +27,17 @@ void cln_idx_close(struct cln_idx **file) {
     free(f);
 }
 
-static enum cln_status open_file(struct cln_idx **out, const char *path) {
+/* Takes over `gz`, which is NULL where it could not be opened: errno says why. */
+static enum cln_status start_file(struct cln_idx **out, gzFile gz, const char *path) {
+    const int reason = gz ? 0 : errno;
     struct cln_idx *file = *out = calloc(1, sizeof *file);
-    errno = 0;
-    if (file && (file->path = strdup(path)))
-        file->gz = gzopen(path, "rb");
-    if (!file || !file->gz)
-        return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO, "%s: %s", path,
-                        errno ? strerror(errno) : "no memory to read it");
-    (void)gzbuffer(file->gz, INPUT_BYTES);
+    if (!file || !(file->path = strdup(path)) || !gz) {
+        if (gz)
+            gzclose(gz);
+        return cln_fail(reason == ENOENT ? CLN_NOT_FOUND : CLN_IO, "%s: %s", path,
+                        reason ? strerror(reason) : "no memory to read it");
+    }
+    file->gz = gz;
     return CLN_OK;
 }
 
@@ -142,9 +144,9 @@ static enum cln_status read_body(struct cln_idx *file, uint8_t **out) {
     return CLN_OK;
 }
 
-static enum cln_status open_idx(struct cln_idx **out, const char *path, uint32_t *sizes, unsigned rank,
-                                const char *what) {
-    enum cln_status status = open_file(out, path);
+static enum cln_status start_idx(struct cln_idx **out, gzFile gz, const char *path, uint32_t *sizes, unsigned rank,
+                                 const char *what) {
+    enum cln_status status = start_file(out, gz, path);
     if (status == CLN_OK)
         status = read_header(*out, sizes, rank, what);
     if (status != CLN_OK) {
@@ -157,14 +159,27 @@ static enum cln_status open_idx(struct cln_idx **out, const char *path, uint32_t
     return CLN_OK;
 }
 
-enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count, struct cln_shape *shape) {
+static gzFile open_stream(const char *path) {
+    errno = 0;
+    gzFile gz = gzopen(path, "rb");
+    if (gz)
+        (void)gzbuffer(gz, INPUT_BYTES);
+    return gz;
+}
+
+enum cln_status cln_idx_continue_images(struct cln_idx **out, struct gzFile_s *gz, const char *path, size_t *count,
+                                        struct cln_shape *shape) {
     uint32_t sizes[3];
-    enum cln_status status = open_idx(out, path, sizes, 3, "images");
+    enum cln_status status = start_idx(out, gz, path, sizes, 3, "images");
     if (status != CLN_OK)
         return status;
     *count = sizes[0];
     *shape = (struct cln_shape){1, (int)sizes[1], (int)sizes[2]};
     return CLN_OK;
+}
+
+enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count, struct cln_shape *shape) {
+    return cln_idx_continue_images(out, open_stream(path), path, count, shape);
 }
 
 enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) {
@@ -177,7 +192,7 @@ enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *
     uint32_t sizes[1];
     struct cln_idx *file = NULL;
     *labels = NULL;
-    enum cln_status status = open_idx(&file, path, sizes, 1, "labels");
+    enum cln_status status = start_idx(&file, open_stream(path), path, sizes, 1, "labels");
     if (status != CLN_OK)
         return status;
     *count = sizes[0];

@@ -1,4 +1,4 @@
-/* Resizing against PyTorch's numbers, standardising against a sum in two passes. */
+/* Resizing against PyTorch's and Pillow's numbers, standardising against a sum in two passes. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,6 +77,67 @@ static void channels_are_separate(void **state) {
     }
 }
 
+/* PIL.Image.fromarray(…).resize((width, height), PIL.Image.BILINEAR), Pillow 13.0, of `image` and of the noise. */
+enum { NOISE_HEIGHT = 37, NOISE_WIDTH = 29 };
+struct resized {
+    int height, width;
+    uint8_t values[32];
+};
+static const struct resized smooth[] = {
+    {5, 3, {15, 77, 209, 105, 88, 126, 240, 104, 1, 118, 114, 130, 36, 120, 216}},
+    {2, 7, {96, 100, 107, 87, 72, 125, 159, 106, 114, 126, 114, 104, 132, 150}},
+    {1, 1, {112}},
+    {3, 8, {0, 13, 38, 64, 89, 140, 217, 255, 255, 242, 217, 154, 53, 2, 1, 0, 17, 33, 64, 100, 140, 180, 220, 240}},
+    {6, 4, {0, 51, 102, 255, 64, 89, 77, 191, 191, 166, 28, 64, 196, 173, 42, 60, 77, 111, 121, 180, 17, 80, 160, 240}},
+};
+static const struct resized smooth_noise[] = {
+    {5, 4, {124, 141, 148, 137, 126, 141, 136, 133, 124, 126, 122, 124, 122, 136, 121, 125, 118, 127, 132, 121}},
+    {1, 29, {116, 113, 117, 145, 115, 111, 127, 129, 121, 158, 129, 132, 138, 143, 144,
+             133, 109, 140, 131, 136, 123, 124, 126, 131, 116, 139, 148, 117, 109}},
+};
+
+/* Within a grey level: Pillow rounds between its two passes. */
+static void check_smooth(const struct resized *expected, const uint8_t *pixels, struct cln_shape shape) {
+    const size_t count = (size_t)(expected->height * expected->width);
+    uint8_t out[33];
+    memset(out, 77, sizeof out);
+    assert_int_equal(cln_resize_smooth(out, expected->height, expected->width, pixels, shape), CLN_OK);
+    for (size_t k = 0; k < count; k++)
+        if (abs(out[k] - expected->values[k]) > 1)
+            fail_msg("%d×%d: value %zu is %d, not %d", expected->height, expected->width, k, out[k],
+                     expected->values[k]);
+    assert_int_equal(out[count], 77);
+}
+
+static void smooth_resizing_is_pillows(void **state) {
+    (void)state;
+    uint8_t noise[NOISE_HEIGHT * NOISE_WIDTH];
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)(i * i * 7 + i * 31 + i / 37 * 101);
+    for (size_t i = 0; i < COUNT(smooth); i++)
+        check_smooth(&smooth[i], image, image_shape);
+    for (size_t i = 0; i < COUNT(smooth_noise); i++)
+        check_smooth(&smooth_noise[i], noise, (struct cln_shape){1, NOISE_HEIGHT, NOISE_WIDTH});
+}
+
+/* The size it has copies it, whatever the shape, and a constant stays what it is at every size, channel by channel. */
+static void smooth_resizing_keeps_what_it_should(void **state) {
+    (void)state;
+    uint8_t pixels[2 * 3 * 4], out[2 * 33 * 33];
+    assert_int_equal(cln_resize_smooth(out, 3, 4, image, image_shape), CLN_OK);
+    assert_memory_equal(out, image, sizeof image);
+    memset(pixels, 255, 12);
+    memset(pixels + 12, 51, 12);
+    for (int size = 1; size <= 33; size++) {
+        memset(out, 0, sizeof out);
+        assert_int_equal(cln_resize_smooth(out, size, size, pixels, (struct cln_shape){2, 3, 4}), CLN_OK);
+        for (int i = 0; i < size * size; i++) {
+            assert_int_equal(out[i], 255);
+            assert_int_equal(out[size * size + i], 51);
+        }
+    }
+}
+
 enum { IMAGES = 257, FEATURES = 6 };
 
 /* Features: noise, constant 0, constant 255, one bit that differs once, all but one 255, a ramp. */
@@ -147,6 +208,8 @@ int main(void) {
         cmocka_unit_test(resizing_is_pytorchs),
         cmocka_unit_test(an_equal_size_copies),
         cmocka_unit_test(channels_are_separate),
+        cmocka_unit_test(smooth_resizing_is_pillows),
+        cmocka_unit_test(smooth_resizing_keeps_what_it_should),
         cmocka_unit_test(standardising_measures_each_feature),
         cmocka_unit_test(standardising_is_of_the_resized_images),
         cmocka_unit_test(one_image_has_no_deviation),

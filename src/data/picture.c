@@ -1,0 +1,181 @@
+/* zlib reads plain files as they are, so that one stream serves PNG and IDX files, gzipped or not. Their first byte
+ * tells them apart. */
+#include "src/data/picture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "src/data/idx.h"
+#include "src/data/png.h"
+#include "src/data/preprocess.h"
+
+enum { PNG_FIRST_BYTE = 0x89, IDX_FIRST_BYTE = 0, FIRST_ROOM = 1 << 16, MOST_PNG_BYTES = 1 << 30 };
+
+static enum cln_status fail_reading(gzFile gz, const char *name) {
+    int code;
+    const char *reason = gzerror(gz, &code);
+    if (code == Z_ERRNO)
+        return cln_fail(CLN_IO, "%s: %s", name, strerror(errno));
+    return cln_fail(CLN_INVALID, "%s: damaged gzip data (%s)", name, reason);
+}
+
+/* All that is left of the stream. */
+static enum cln_status read_rest(uint8_t **out, size_t *size, gzFile gz, const char *name) {
+    uint8_t *bytes = NULL;
+    size_t room = 0;
+    int code, got = 1;
+    *size = 0;
+    while (got > 0) {
+        if (*size == room) {
+            room = room == 0 ? FIRST_ROOM : 2 * room;
+            uint8_t *grown = room <= MOST_PNG_BYTES ? realloc(bytes, room) : NULL;
+            if (!grown) {
+                free(bytes);
+                return cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for a picture of more than %zu bytes", name, *size);
+            }
+            bytes = grown;
+        }
+        got = gzread(gz, bytes + *size, (unsigned)(room - *size));
+        *size += got > 0 ? (size_t)got : 0;
+    }
+    gzerror(gz, &code);
+    if (got < 0 || code != Z_OK) {
+        free(bytes);
+        return fail_reading(gz, name);
+    }
+    *out = bytes;
+    return CLN_OK;
+}
+
+/* One plane of grey or three of colour → as many as `channels` says. */
+static void convert(uint8_t *out, int channels, const uint8_t *in, struct cln_shape shape) {
+    const size_t plane = (size_t)shape.height * (size_t)shape.width;
+    if (channels == 1 && shape.channels == 3)
+        for (size_t i = 0; i < plane; i++)
+            out[i] = (uint8_t)((19595u * in[i] + 38470u * in[plane + i] + 7471u * in[2 * plane + i] + 0x8000) >> 16);
+    else
+        for (int c = 0; c < channels; c++)
+            memcpy(out + (size_t)c * plane, in + (shape.channels == 1 ? 0 : (size_t)c * plane), plane);
+}
+
+/* images[count] of shape `from` → *pixels of shape `to`. Channels come first where that leaves fewer to resize. */
+static enum cln_status fit(uint8_t **pixels, const uint8_t *images, size_t count, struct cln_shape from,
+                           struct cln_shape to) {
+    const struct cln_shape converted = {to.channels, from.height, from.width};
+    const size_t from_bytes = cln_shape_count(from), to_bytes = cln_shape_count(to);
+    uint8_t *plane = malloc(cln_shape_count(converted));
+    *pixels = count <= SIZE_MAX / to_bytes ? malloc(count * to_bytes) : NULL;
+    enum cln_status status = plane && *pixels ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu images", count);
+    for (size_t n = 0; n < count && status == CLN_OK; n++) {
+        convert(plane, to.channels, images + n * from_bytes, from);
+        status = cln_resize_smooth(*pixels + n * to_bytes, to.height, to.width, plane, converted);
+    }
+    free(plane);
+    return status;
+}
+
+/* Both take over the stream. */
+static enum cln_status read_png(uint8_t **images, struct cln_shape *shape, gzFile gz, const char *name) {
+    uint8_t *bytes = NULL;
+    size_t size;
+    struct cln_picture picture = {0};
+    enum cln_status status = read_rest(&bytes, &size, gz, name);
+    if (status == CLN_OK && (status = cln_png_decode(&picture, bytes, size)) != CLN_OK)
+        status = cln_fail_within(status, "%s", name);
+    free(bytes);
+    gzclose(gz);
+    *images = picture.pixels;
+    *shape = picture.shape;
+    return status;
+}
+
+static enum cln_status read_idx(uint8_t **images, size_t *count, struct cln_shape *shape, gzFile gz, const char *name) {
+    struct cln_idx *file = NULL;
+    enum cln_status status = cln_idx_continue_images(&file, gz, name, count, shape);
+    return status == CLN_OK ? cln_idx_read(&file, images) : status;
+}
+
+static enum cln_status read_images(uint8_t **images, size_t *count, struct cln_shape *shape, gzFile gz,
+                                   const char *name) {
+    int code;
+    const int first = gzgetc(gz);
+    gzerror(gz, &code);
+    if (first >= 0)
+        (void)gzungetc(first, gz);
+    *count = 1;
+    if (first == PNG_FIRST_BYTE)
+        return read_png(images, shape, gz, name);
+    if (first == IDX_FIRST_BYTE)
+        return read_idx(images, count, shape, gz, name);
+    enum cln_status status = CLN_INVALID;
+    if (first < 0 && code != Z_OK)
+        status = fail_reading(gz, name);
+    else if (first < 0)
+        status = cln_fail(CLN_INVALID, "%s: the file is empty", name);
+    else
+        status = cln_fail(CLN_INVALID, "%s: neither a PNG nor an IDX file: it begins with byte 0x%02x", name,
+                          (unsigned)first);
+    gzclose(gz);
+    return status;
+}
+
+/* Takes over `gz`, which is NULL where it could not be opened: errno says why. */
+static enum cln_status load(uint8_t **pixels, size_t *count, struct cln_shape shape, gzFile gz, const char *name,
+                            bool invert) {
+    uint8_t *images = NULL;
+    struct cln_shape from = {0};
+    if (!gz)
+        return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO, "%s: %s", name,
+                        errno ? strerror(errno) : "no memory to read it");
+    enum cln_status status = read_images(&images, count, &from, gz, name);
+    const bool fits = from.channels == shape.channels && from.height == shape.height && from.width == shape.width;
+    if (status == CLN_OK && fits) {
+        *pixels = images;
+        images = NULL;
+    } else if (status == CLN_OK) {
+        status = fit(pixels, images, *count, from, shape);
+    }
+    free(images);
+    if (status != CLN_OK) {
+        free(*pixels);
+        *pixels = NULL;
+        *count = 0;
+        return status;
+    }
+    for (size_t i = 0; invert && i < *count * cln_shape_count(shape); i++)
+        (*pixels)[i] = (uint8_t)(255 - (*pixels)[i]);
+    return CLN_OK;
+}
+
+static enum cln_status check_shape(uint8_t **pixels, size_t *count, struct cln_shape shape, const char *name) {
+    *pixels = NULL;
+    *count = 0;
+    if ((shape.channels == 1 || shape.channels == 3) && shape.height > 0 && shape.width > 0)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "%s: pictures have 1 channel or 3, images of %d×%d×%d are wanted", name,
+                    shape.channels, shape.height, shape.width);
+}
+
+enum cln_status cln_pictures_load(uint8_t **pixels, size_t *count, struct cln_shape shape, const char *path,
+                                  bool invert) {
+    enum cln_status status = check_shape(pixels, count, shape, path);
+    errno = 0;
+    return status == CLN_OK ? load(pixels, count, shape, gzopen(path, "rb"), path, invert) : status;
+}
+
+enum cln_status cln_pictures_read(uint8_t **pixels, size_t *count, struct cln_shape shape, int file, const char *name,
+                                  bool invert) {
+    enum cln_status status = check_shape(pixels, count, shape, name);
+    if (status != CLN_OK)
+        return status;
+    const int copy = fcntl(file, F_DUPFD_CLOEXEC, 0); /* gzclose closes what it reads */
+    errno = copy < 0 ? errno : 0;
+    gzFile gz = copy < 0 ? NULL : gzdopen(copy, "rb");
+    if (!gz && copy >= 0)
+        close(copy);
+    return load(pixels, count, shape, gz, name, invert);
+}
