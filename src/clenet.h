@@ -10,6 +10,7 @@
 #include "src/data/picture.h"
 #include "src/format/checkpoint.h"
 #include "src/model/network.h"
+#include "src/train/predictor.h"
 #include "src/train/trainer.h"
 
 /* Of this header, for the compiler: #if CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(0, 1, 0). */

@@ -1,0 +1,36 @@
+/* See logits.h. */
+#include "src/train/logits.h"
+
+#include <math.h>
+
+#include "src/train/trainer_private.h"
+
+void cln_softmax(float *probabilities, const float *logits, size_t classes) {
+    double most = logits[0], sum = 0;
+    for (size_t k = 1; k < classes; k++)
+        most = fmax(most, logits[k]);
+    for (size_t k = 0; k < classes; k++)
+        sum += exp(logits[k] - most);
+    for (size_t k = 0; k < classes; k++)
+        probabilities[k] = (float)(exp(logits[k] - most) / sum);
+}
+
+enum cln_status cln_logits_check(const float *logits, size_t count, size_t classes) {
+    for (size_t i = 0; i < count * classes; i++)
+        if (!isfinite(logits[i]))
+            return cln_fail(CLN_NUMERIC, "image %zu: the logit of class %zu is not finite: the model is of no use",
+                            i / classes, i % classes);
+    return CLN_OK;
+}
+
+enum cln_status cln_trainer_logits(struct cln_trainer *t, size_t count, float *logits) {
+    const size_t batch = (size_t)t->params.batch_size, classes = (size_t)t->params.network->classes;
+    enum cln_status status = count > 0 ? cln_engine_begin(t->engine, CLN_TEST, NULL, count) : CLN_OK;
+    for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
+        piece = count - done < batch ? count - done : batch;
+        status = cln_engine_step(t->engine, CLN_TEST);
+        if (status == CLN_OK)
+            status = cln_engine_logits(t->engine, logits + done * classes, piece);
+    }
+    return status;
+}
