@@ -14,6 +14,7 @@ struct cln_command {
 
 int cln_command_train(const struct cln_command *command, int argc, const char **argv);
 int cln_command_evaluate(const struct cln_command *command, int argc, const char **argv);
+int cln_command_predict(const struct cln_command *command, int argc, const char **argv);
 int cln_command_bench(const struct cln_command *command, int argc, const char **argv);
 int cln_command_check(const struct cln_command *command, int argc, const char **argv);
 int cln_command_devices(const struct cln_command *command, int argc, const char **argv);

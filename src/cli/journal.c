@@ -67,6 +67,8 @@ static json_t *option_value(const struct cln_option *option) {
         return json_string(option->choices[*option->integer]);
     case CLN_OPTION_PRESET:
         return json_boolean(*option->text != NULL && strcmp(*option->text, option->preset) == 0);
+    case CLN_OPTION_OPERANDS: /* of commands without a journal */
+        return json_null();
     case CLN_OPTION_TEXT:
     case CLN_OPTION_OPERAND:
         break;

@@ -113,16 +113,15 @@ static bool assign(struct cln_option *option, char *text) {
     case CLN_OPTION_CHOICE:
         fine = parse_choice(option, text);
         break;
+    case CLN_OPTION_OPERANDS: /* has no name to be given by */
+        break;
     }
     free(text);
     return fine;
 }
 
-static struct cln_option *find_operand(struct cln_option *options) {
-    for (struct cln_option *o = options; o->name != NULL; o++)
-        if (o->kind == CLN_OPTION_OPERAND)
-            return o;
-    return NULL;
+static bool is_operand(const struct cln_option *option) {
+    return option->kind == CLN_OPTION_OPERAND || option->kind == CLN_OPTION_OPERANDS;
 }
 
 static void print_default(const struct cln_option *option) {
@@ -139,15 +138,17 @@ static void print_default(const struct cln_option *option) {
 }
 
 static void print_help(struct cln_option *options, const struct cln_command *command) {
-    const struct cln_option *operand = find_operand(options);
     printf("Usage: clenet %s [OPTION...]", command->name);
-    if (operand != NULL)
-        printf(*operand->text == NULL ? " %s" : " [%s]", operand->name);
+    for (const struct cln_option *o = options; o->name != NULL; o++)
+        if (o->kind == CLN_OPTION_OPERANDS)
+            printf(" %s...", o->name);
+        else if (o->kind == CLN_OPTION_OPERAND)
+            printf(*o->text == NULL ? " %s" : " [%s]", o->name);
     printf("\n%s.\n\n", command->summary);
     for (const struct cln_option *o = options; o->name != NULL; o++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%s%s%s", o->kind == CLN_OPTION_OPERAND ? "" : "--", o->name,
-                 o->argument != NULL ? " " : "", o->argument != NULL ? o->argument : "");
+        snprintf(left, sizeof left, "%s%s%s%s", is_operand(o) ? "" : "--", o->name, o->argument != NULL ? " " : "",
+                 o->argument != NULL ? o->argument : "");
         printf("  %-27s %s", left, o->help);
         print_default(o);
         printf("\n");
@@ -158,29 +159,56 @@ static void print_help(struct cln_option *options, const struct cln_command *com
 static void hint_option(const struct cln_option *options, const char *word) {
     word += strspn(word, "-");
     for (const struct cln_option *o = options; o->name != NULL; o++)
-        if (o->kind != CLN_OPTION_OPERAND && cln_edit_distance(word, o->name) <= CLN_CLOSE_ENOUGH) {
+        if (!is_operand(o) && cln_edit_distance(word, o->name) <= CLN_CLOSE_ENOUGH) {
             cln_report_error("did you mean --%s?", o->name);
             return;
         }
 }
 
+/* The words and the list that points to them in one piece of memory. */
+static void keep_list(struct cln_option *option, const char *const *words) {
+    size_t count = 0, bytes = 0;
+    for (; words[count] != NULL; count++)
+        bytes += strlen(words[count]) + 1;
+    const char **list = malloc((count + 1) * sizeof *list + bytes);
+    if (list == NULL)
+        return;
+    char *at = (char *)(list + count + 1);
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+        list[i] = strcpy(at, words[i]);
+    list[count] = NULL;
+    option->owned = (char *)list;
+    *option->list = list;
+}
+
+static bool fail_missing(const struct cln_option *operand) {
+    cln_report_error("%s is missing: %s", operand->name, operand->help);
+    return false;
+}
+
 static bool take_operands(struct cln_option *options, poptContext context) {
-    struct cln_option *operand = find_operand(options);
-    const char *word = NULL;
-    while ((word = poptGetArg(context)) != NULL) {
-        if (operand == NULL || operand->owned != NULL) {
-            cln_report_error("unexpected argument '%s'", word);
-            return false;
+    static const char *const none[] = {NULL};
+    const char *const *words = (const char *const *)poptGetArgs(context);
+    words = words != NULL ? words : none;
+    for (struct cln_option *o = options; o->name != NULL; o++) {
+        if (o->kind == CLN_OPTION_OPERAND) {
+            char *copy = *words != NULL ? strdup(*words) : NULL;
+            if (copy != NULL)
+                keep_text(o, copy);
+            if (*o->text == NULL)
+                return fail_missing(o);
+            words += *words != NULL;
+        } else if (o->kind == CLN_OPTION_OPERANDS) {
+            if (*words != NULL)
+                keep_list(o, words);
+            if (*o->list == NULL)
+                return fail_missing(o);
+            words = none;
         }
-        char *copy = strdup(word);
-        if (copy != NULL)
-            keep_text(operand, copy);
     }
-    if (operand != NULL && *operand->text == NULL) {
-        cln_report_error("%s is missing: %s", operand->name, operand->help);
-        return false;
-    }
-    return true;
+    if (*words != NULL)
+        cln_report_error("unexpected argument '%s'", *words);
+    return *words == NULL;
 }
 
 /* Each row becomes one of popt's, with its place in the table + 1 as value; --help is the value after. */
@@ -188,7 +216,7 @@ static size_t fill_popt(struct poptOption *rows, const struct cln_option *option
     size_t used = 0, place = 0;
     for (; options[place].name != NULL && place + 2 < MAX_OPTIONS; place++) {
         const struct cln_option *o = &options[place];
-        if (o->kind != CLN_OPTION_OPERAND)
+        if (!is_operand(o))
             rows[used++] = (struct poptOption){
                 .longName = o->name, .argInfo = o->argument ? POPT_ARG_STRING : POPT_ARG_NONE, .val = (int)place + 1};
     }

@@ -10,14 +10,15 @@
 #include "src/cli/command.h"
 
 enum cln_option_kind {
-    CLN_OPTION_FLAG,    /* sets *flag */
-    CLN_OPTION_TEXT,    /* sets *text */
-    CLN_OPTION_PRESET,  /* sets *text, that of another row, to `preset` */
-    CLN_OPTION_INT,     /* sets *integer */
-    CLN_OPTION_NATURAL, /* sets *natural */
-    CLN_OPTION_REAL,    /* sets *real */
-    CLN_OPTION_CHOICE,  /* sets *integer to the index of a word in `choices` */
-    CLN_OPTION_OPERAND, /* the one argument without a name; sets *text; required where that is NULL */
+    CLN_OPTION_FLAG,     /* sets *flag */
+    CLN_OPTION_TEXT,     /* sets *text */
+    CLN_OPTION_PRESET,   /* sets *text, that of another row, to `preset` */
+    CLN_OPTION_INT,      /* sets *integer */
+    CLN_OPTION_NATURAL,  /* sets *natural */
+    CLN_OPTION_REAL,     /* sets *real */
+    CLN_OPTION_CHOICE,   /* sets *integer to the index of a word in `choices` */
+    CLN_OPTION_OPERAND,  /* an argument without a name, in the table's order; sets *text; required where that is NULL */
+    CLN_OPTION_OPERANDS, /* the last row of these: all further ones, at least one; sets *list, NULL at its end */
 };
 
 struct cln_option {
@@ -28,6 +29,7 @@ struct cln_option {
     union { /* what the row sets; holds the default before parsing */
         bool *flag;
         const char **text;
+        const char *const **list;
         int *integer;
         uint64_t *natural;
         double *real;
@@ -36,7 +38,7 @@ struct cln_option {
     const char *const *choices; /* NULL-terminated */
     const char *preset;
     bool given;  /* set by the parser: the row was among the arguments */
-    char *owned; /* memory of *text; kept by the parser */
+    char *owned; /* memory of *text or *list; kept by the parser */
 };
 
 /* Reads argv[1 …] into a table that ends with a row without a name. True where the command should go on;
@@ -45,7 +47,7 @@ bool cln_options_parse(struct cln_option *options, const struct cln_command *com
                        int *exit_status);
 /* Whether the option of this name was given. */
 bool cln_options_given(const struct cln_option *options, const char *name);
-/* Frees what parsing kept: every *text becomes invalid. */
+/* Frees what parsing kept: every *text and *list becomes invalid. */
 void cln_options_release(struct cln_option *options);
 
 /* Number of insertions, deletions and replacements between two words; at most 2 is close enough for a hint. */
