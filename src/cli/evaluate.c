@@ -1,34 +1,83 @@
-/* clenet evaluate: loss and accuracy of a saved model, in prediction mode. */
+/* clenet evaluate: loss and accuracy of a saved model, in prediction mode, and how each class fares. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/cli/command.h"
+#include "src/cli/model.h"
 #include "src/cli/options.h"
+#include "src/cli/predictions.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/data/dataset.h"
-#include "src/format/checkpoint.h"
-#include "src/model/network.h"
+#include "src/data/replace.h"
 #include "src/train/trainer.h"
 
 struct evaluate_options {
-    const char *model, *network, *data, *device, *profile_file, *kernels;
+    const char *model, *network, *data, *predictions, *device, *profile_file, *kernels;
     int batch_size;
     uint64_t seed;
     bool confusion, offline, no_cache, no_command_buffer;
 };
 
+/* Of every class of the network: as the data set calls it, else as the model does, else "". free(). */
+static const char **find_names(const struct cln_checkpoint *model, const struct cln_dataset *data) {
+    const int classes = model->network->classes;
+    const char **names = calloc((size_t)classes, sizeof *names);
+    for (int k = 0; names != NULL && k < classes; k++)
+        names[k] = data->class_names != NULL && k < data->class_count ? data->class_names[k]
+                   : model->class_names != NULL                       ? model->class_names[k]
+                                                                      : "";
+    return names;
+}
+
+/* Columns of the names, within what a terminal has room for. */
+static int widest(const char *const *names, int classes) {
+    enum { LEAST = 12, MOST = 40 };
+    size_t width = LEAST;
+    for (int k = 0; k < classes; k++)
+        width = strlen(names[k]) > width ? strlen(names[k]) : width;
+    return width < MOST ? (int)width : MOST;
+}
+
+/* precision = TP / (TP + FP), recall = TP / (TP + FN), F1 = 2 TP / (2 TP + FP + FN); - where that is 0 / 0. */
+static void print_share(size_t part, size_t whole) {
+    if (whole > 0)
+        printf(" %10.3f", (double)part / (double)whole);
+    else
+        printf(" %10s", "-");
+}
+
+static void print_classes(const size_t *confusion, const struct cln_dataset *data, const char *const *names) {
+    const size_t classes = (size_t)data->class_count;
+    const int width = widest(names, data->class_count);
+    printf("\n%-*s %10s %10s %10s %10s\n", 4 + width, "class", "images", "precision", "recall", "F1");
+    for (size_t k = 0; k < classes; k++) {
+        const size_t right = confusion[k * classes + k];
+        size_t labelled = 0, predicted = 0;
+        for (size_t i = 0; i < classes; i++)
+            predicted += confusion[i * classes + k];
+        for (size_t n = 0; n < data->test.count; n++) /* a network may know more classes, and take some for these */
+            labelled += data->test.labels[n] == k;
+        printf("%3zu %-*s %10zu", k, width, names[k], labelled);
+        print_share(right, predicted);
+        print_share(right, labelled);
+        print_share(2 * right, labelled + predicted);
+        putchar('\n');
+    }
+}
+
 /* Rows are labels, columns predictions; the last column is the share of the row that was right. */
-static void print_confusion(const size_t *confusion, const struct cln_dataset *data) {
-    int classes = data->class_count;
-    printf("\n%-4s%-12s", "", "predicted");
+static void print_confusion(const size_t *confusion, int classes, const char *const *names) {
+    const int width = widest(names, classes);
+    printf("\n%-4s%-*s", "", width, "predicted");
     for (int i = 0; i < classes; i++)
         printf(" %6d", i);
     printf("  recall\n");
     for (int label = 0; label < classes; label++) {
         const size_t *row = confusion + (size_t)label * (size_t)classes;
         size_t total = 0;
-        printf("%3d %-12s", label, data->class_names != NULL ? data->class_names[label] : "");
+        printf("%3d %-*s", label, width, names[label]);
         for (int i = 0; i < classes; i++) {
             printf(" %6zu", row[i]);
             total += row[i];
@@ -40,26 +89,16 @@ static void print_confusion(const size_t *confusion, const struct cln_dataset *d
     }
 }
 
-/* The network the file speaks of; of a file that has the tensors only: the one the user names. */
-static enum cln_status read_model(struct cln_checkpoint **model, const struct evaluate_options *o) {
-    struct cln_network *network = NULL;
-    enum cln_status status = CLN_OK;
-    if (o->network != NULL)
-        status = cln_network_load(&network, o->network, NULL);
-    if (status == CLN_OK)
-        status = cln_checkpoint_read(model, o->model, network);
-    cln_network_destroy(&network);
-    return status;
-}
-
 static enum cln_status evaluate(const struct evaluate_options *o) {
     struct cln_checkpoint *model = NULL;
     struct cln_dataset *data = NULL;
     struct cln_trainer *trainer = NULL;
     struct cln_metrics metrics = {0};
+    struct cln_replacement table = {0};
     size_t *confusion = NULL;
+    const char **names = NULL;
 
-    enum cln_status status = read_model(&model, o);
+    enum cln_status status = cln_model_read(&model, o->model, o->network);
     if (status != CLN_OK)
         goto out;
     struct cln_trainer_params params = {
@@ -80,12 +119,17 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         status = cln_trainer_build(&params);
         goto out;
     }
+    if (o->predictions != NULL)
+        status = cln_replace_begin(&table, o->predictions);
+    if (status != CLN_OK)
+        goto out;
     status =
         cln_dataset_open(&data, &(struct cln_dataset_params){.name = o->data, .offline = o->offline, .seed = o->seed});
     if (status != CLN_OK)
         goto out;
     confusion = calloc((size_t)data->class_count * (size_t)data->class_count, sizeof *confusion);
-    if (confusion == NULL) {
+    names = find_names(model, data);
+    if (confusion == NULL || names == NULL) {
         status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for the confusion matrix");
         goto out;
     }
@@ -97,15 +141,23 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
     status = cln_trainer_load(trainer, o->model);
     if (status != CLN_OK)
         goto out;
-    status = cln_trainer_evaluate(trainer, &metrics, o->confusion ? confusion : NULL);
+    status = cln_trainer_evaluate(trainer, &metrics, confusion);
     if (status != CLN_OK)
         goto out;
     cln_report_result("%s, %zu test images: loss %.4f, accuracy %.4f", data->name, metrics.samples, metrics.loss,
                       metrics.accuracy);
+    print_classes(confusion, data, names);
     if (o->confusion)
-        print_confusion(confusion, data);
+        print_confusion(confusion, data->class_count, names);
+    if (o->predictions == NULL)
+        goto out;
+    status = cln_predictions_write(table.stream, trainer, &data->test, names, (size_t)model->network->classes);
+    if (status == CLN_OK)
+        status = cln_replace_commit(&table);
 out:
+    cln_replace_end(&table);
     free(confusion);
+    free(names);
     cln_trainer_destroy(&trainer);
     cln_dataset_destroy(&data);
     cln_checkpoint_destroy(&model);
@@ -123,6 +175,11 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
         {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
         {"seed", "N", "of the synthetic data", CLN_OPTION_NATURAL, {.natural = &o.seed}, 0, 9007199254740992.0},
         {"confusion", NULL, "print how often which class is taken for which", CLN_OPTION_FLAG, {.flag = &o.confusion}},
+        {"predictions",
+         "FILE",
+         "keep what every image is taken for, as CSV",
+         CLN_OPTION_TEXT,
+         {.text = &o.predictions}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
         {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
         {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},

@@ -10,7 +10,7 @@
 
 static const struct cln_command commands[] = {
     {"train", "Train a network; report loss and accuracy after every epoch", cln_command_train},
-    {"evaluate", "Report loss and accuracy of a trained model on the test images", cln_command_evaluate},
+    {"evaluate", "Report how well a trained model does on the test images, class by class", cln_command_evaluate},
     {"predict", "Say what a trained model takes pictures for", cln_command_predict},
     {"bench", "Measure training against what the device can do, kernel by kernel", cln_command_bench},
     {"check", "Say what works on this device, operation by operation, and how exactly", cln_command_check},
