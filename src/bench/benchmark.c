@@ -11,6 +11,7 @@
 #include "host/select.h"
 #include "src/bench/bottleneck.h"
 #include "src/data/random.h"
+#include "src/train/predictor.h"
 #include "src/train/trainer.h"
 #include "src/train/trainer_private.h"
 
@@ -126,7 +127,7 @@ static enum cln_status create_other(struct cln_trainer **other, struct bench *b,
     return status;
 }
 
-static int compare_rates(const void *a, const void *b) {
+static int compare_numbers(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
@@ -135,7 +136,7 @@ static int compare_rates(const void *a, const void *b) {
 static double best_of(struct session *s) {
     if (s->count == 0)
         end_measurement(s);
-    qsort(s->rates, s->count, sizeof *s->rates, compare_rates);
+    qsort(s->rates, s->count, sizeof *s->rates, compare_numbers);
     return s->rates[s->count - 1];
 }
 
@@ -205,6 +206,62 @@ static enum cln_status time_kernels(struct bench *b, struct cln_benchmark_run *r
     return status;
 }
 
+/* Of a model of zeros, which takes as long as any other: after some images to warm up, as many as a quarter of a second
+ * has room for, each waited for. */
+static enum cln_status time_images(struct bench *b, struct cln_predictor *predictor) {
+    enum { WARM_UP = 10, MOST = 1000, LEAST = 3 };
+    struct cln_benchmark_latency *latency = &b->result->latency;
+    const size_t bytes = cln_shape_count(b->params->network->input);
+    double seconds[MOST];
+    float *probabilities = malloc((size_t)b->params->network->classes * sizeof *probabilities);
+    enum cln_status status =
+        probabilities ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d classes", b->params->network->classes);
+    for (size_t i = 0; i < WARM_UP && status == CLN_OK; i++)
+        status = cln_predictor_run(predictor, b->data.train.pixels + i * bytes, 1, probabilities);
+    const double until = cln_clock_seconds() + MEASUREMENT_SECONDS;
+    size_t count = 0;
+    while (status == CLN_OK && count < MOST && (count < LEAST || cln_clock_seconds() < until)) {
+        const double start = cln_clock_seconds();
+        status = cln_predictor_run(predictor, b->data.train.pixels + count * bytes, 1, probabilities);
+        seconds[count++] = cln_clock_seconds() - start;
+    }
+    free(probabilities);
+    if (status != CLN_OK)
+        return status;
+    qsort(seconds, count, sizeof *seconds, compare_numbers);
+    *latency = (struct cln_benchmark_latency){
+        .measurements = count, .best = seconds[0], .median = 0.5 * (seconds[(count - 1) / 2] + seconds[count / 2])};
+    return CLN_OK;
+}
+
+static enum cln_status measure_latency(struct bench *b) {
+    const struct cln_benchmark_params *p = b->params;
+    struct cln_network network = *p->network; /* not changed, but a checkpoint may change its own */
+    struct cln_checkpoint model = {.network = &network,
+                                   .parameters = calloc(network.parameter_floats + 1, sizeof(float)),
+                                   .running = calloc(network.running_floats + 1, sizeof(float))};
+    struct cln_predictor *predictor = NULL;
+    tell(b, "predicting", 1);
+    enum cln_status status =
+        model.parameters && model.running
+            ? cln_predictor_create(&predictor,
+                                   &(struct cln_predictor_params){
+                                       .model = &model,
+                                       .device = p->device,
+                                       .profile_file = p->profile_file,
+                                       .kernel_folder = p->kernel_folder,
+                                       .replay = p->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
+                                       .batch_size = 1,
+                                   })
+            : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a model");
+    if (status == CLN_OK)
+        status = time_images(b, predictor);
+    cln_predictor_destroy(&predictor);
+    free(model.parameters);
+    free(model.running);
+    return status;
+}
+
 /* Any bytes and labels will do: training takes the same time on all of them. */
 static enum cln_status create_data(struct cln_dataset *data, const struct cln_network *network) {
     const size_t bytes = CLN_BENCHMARK_IMAGES * cln_shape_count(network->input);
@@ -270,6 +327,8 @@ enum cln_status cln_benchmark_create(struct cln_benchmark **out, const struct cl
         if (status == CLN_OK)
             status = time_kernels(&b, &result->runs[i]);
     }
+    if (status == CLN_OK)
+        status = measure_latency(&b);
     for (size_t i = 0; i < params->batch_size_count && status == CLN_OK; i++) {
         struct cln_benchmark_run *run = &result->runs[i];
         cln_bottleneck(run->bottleneck, sizeof run->bottleneck, &result->peak, run->kernels, run->kernel_count,

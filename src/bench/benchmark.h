@@ -30,6 +30,12 @@ struct cln_benchmark_replay {
     double gained;        /* seconds per step; below 0: lost */
 };
 
+/* Predicting one image, from bytes on the host to probabilities on the host, without an image before or behind it. */
+struct cln_benchmark_latency {
+    size_t measurements;
+    double best, median; /* seconds */
+};
+
 /* One batch size. The first pass has no timings on, so that measuring costs nothing; it is cut into measurements of
  * a quarter second. The second pass is shorter and tells kernels apart. */
 struct cln_benchmark_run {
@@ -51,6 +57,7 @@ struct cln_benchmark {
     struct cln_peak peak; /* best of measurements before, between and after the training */
     size_t copy_bytes;
     double flops_per_image; /* useful operations, two per multiply-add */
+    struct cln_benchmark_latency latency;
     struct cln_benchmark_run *runs;
     size_t run_count;
 };

@@ -84,6 +84,8 @@ void cln_benchmark_print(const struct cln_benchmark *b, FILE *stream) {
                 run->median, 60000 / run->best, 60000 / run->median, 1e-9 * run->best * b->flops_per_image,
                 100 * run->best * b->flops_per_image / b->peak.flops, run->launches_per_step);
     }
+    fprintf(stream, "one image by itself, from bytes to probabilities: %.0f µs, median %.0f µs of %zu\n",
+            1e6 * b->latency.best, 1e6 * b->latency.median, b->latency.measurements);
     for (size_t i = 0; i < b->run_count; i++)
         print_replay(&b->runs[i], stream);
     for (size_t i = 0; i < b->run_count; i++)
@@ -138,11 +140,12 @@ enum cln_status cln_benchmark_print_json(const struct cln_benchmark *b, FILE *st
     json_t *runs = json_array();
     for (size_t i = 0; i < b->run_count; i++)
         json_array_append_new(runs, json_of_run(b, &b->runs[i]));
-    json_t *report =
-        json_pack("{s:s, s:s, s:s, s:{s:f, s:f, s:I}, s:i, s:f, s:o}", "version", CLN_VERSION, "device", b->device,
-                  "network", b->network->name, "peak", "flops_per_second", b->peak.flops, "bytes_per_second",
-                  b->peak.bytes, "copy_buffer_bytes", (json_int_t)b->copy_bytes, "images_per_epoch",
-                  CLN_BENCHMARK_IMAGES, "flops_per_image", b->flops_per_image, "runs", runs);
+    json_t *report = json_pack(
+        "{s:s, s:s, s:s, s:{s:f, s:f, s:I}, s:i, s:f, s:{s:I, s:f, s:f}, s:o}", "version", CLN_VERSION, "device",
+        b->device, "network", b->network->name, "peak", "flops_per_second", b->peak.flops, "bytes_per_second",
+        b->peak.bytes, "copy_buffer_bytes", (json_int_t)b->copy_bytes, "images_per_epoch", CLN_BENCHMARK_IMAGES,
+        "flops_per_image", b->flops_per_image, "latency", "measurements", (json_int_t)b->latency.measurements,
+        "seconds", b->latency.best, "seconds_median", b->latency.median, "runs", runs);
     char *text = report ? json_dumps(report, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(report);
     if (!text)

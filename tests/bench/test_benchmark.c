@@ -63,6 +63,8 @@ static void test_numbers_agree(void **state) {
     assert_true(benchmark->flops_per_image == 2 * training);
     assert_true(benchmark->peak.flops > 1e6 && benchmark->peak.bytes > 1e6);
     assert_true(benchmark->copy_bytes > 0 && benchmark->device[0] && times_told >= 4);
+    assert_true(benchmark->latency.measurements >= 3 && benchmark->latency.best > 0);
+    assert_true(benchmark->latency.median >= benchmark->latency.best);
     assert_int_equal(benchmark->run_count, 2);
     assert_int_equal(benchmark->runs[0].batch_size, 64);
     assert_int_equal(benchmark->runs[1].batch_size, 7);
@@ -108,13 +110,20 @@ static void test_reports_say_the_same(void **state) {
 
     json_t *root = json_loads(json, 0, NULL);
     const char *device = NULL, *bottleneck = NULL;
-    double peak = 0, rate = 0, share = 0;
+    double peak = 0, rate = 0, share = 0, latency = 0, median = 0;
     int host_times = -1;
     json_t *runs = NULL, *kernels = NULL;
     assert_non_null(root);
-    assert_int_equal(
-        json_unpack(root, "{s:s, s:{s:F}, s:o}", "device", &device, "peak", "flops_per_second", &peak, "runs", &runs),
-        0);
+    assert_int_equal(json_unpack(root, "{s:s, s:{s:F}, s:{s:F, s:F}, s:o}", "device", &device, "peak",
+                                 "flops_per_second", &peak, "latency", "seconds", &latency, "seconds_median", &median,
+                                 "runs", &runs),
+                     0);
+    assert_true(fabs(latency - benchmark->latency.best) <= 1e-6 * latency);
+    assert_true(fabs(median - benchmark->latency.median) <= 1e-6 * median);
+    char image[64];
+    snprintf(image, sizeof image, "to probabilities: %.0f µs, median %.0f µs of %zu", 1e6 * latency, 1e6 * median,
+             benchmark->latency.measurements);
+    assert_non_null(strstr(text, image));
     assert_int_equal(json_array_size(runs), 2);
     assert_non_null(strstr(text, device));
     for (size_t i = 0; i < 2; i++) {
