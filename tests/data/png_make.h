@@ -6,6 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whether clenet was built with libpng. */
+#ifdef HAVE_PNG
+enum { READS_PNG = true };
+#else
+enum { READS_PNG = false };
+#endif
+
 enum png_colour { PNG_GREY = 0, PNG_RGB = 2, PNG_PALETTE = 3, PNG_GREY_ALPHA = 4, PNG_RGB_ALPHA = 6 };
 
 struct png_chunk {
