@@ -4,10 +4,12 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 
 ROOT, BUILD = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
@@ -15,6 +17,15 @@ ROOT, BUILD = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
 
 def run(*command, **kwargs):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, **kwargs)
+
+
+def grey_png(width, height):
+    """A gradient from left to right."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    rows = b"".join(b"\0" + bytes(255 * x // width for x in range(width)) for _ in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class Installed(unittest.TestCase):
@@ -64,6 +75,12 @@ class Installed(unittest.TestCase):
         names = [line.split()[-1] for line in result.stdout.splitlines()]
         self.assertIn("cln_trainer_create", names)
         self.assertEqual([name for name in names if not name.startswith("cln_")], [])
+        declared = "".join(path.read_text() for path in (self.prefix / "include").rglob("*.h"))
+        page = (ROOT / "docs" / "api.md").read_text()
+        for name in names:
+            with self.subTest(name=name):
+                self.assertRegex(declared, rf"CLN_API [^;]*\b{name}\(")
+                self.assertIn(f"`{name}", page)
 
     def build_example(self, name):
         program = self.destination / name
@@ -113,6 +130,16 @@ int main(void) {
         self.assertRegex(first, r"^epoch 1, loss .*, test acc [01]\.\d{3}\n$")
         self.assertRegex(self.run_example(program, model, "synthetic:300", 2), r"^epoch 2, loss .*\n$")
         self.assertTrue(model.with_name("custom.best.safetensors").exists())
+
+    def test_predict_png_says_what_is_in_a_picture(self):
+        if not shutil.which("pkg-config") or run("pkg-config", "--exists", "libpng").returncode != 0:
+            self.skipTest("no libpng")
+        model, picture = self.destination / "model.safetensors", self.destination / "picture.png"
+        self.run_example(self.build_example("custom_network"), model, "synthetic:300", 1)
+        picture.write_bytes(grey_png(40, 30))
+        output = self.run_example(self.build_example("predict_png"), model, picture, picture)
+        line = re.escape(str(picture)) + r": \S.* \(class \d\), probability [01]\.\d{4}\n"
+        self.assertRegex(output, f"^{line}{line}$")
 
     def test_everything_is_installed(self):
         for name in ("bin/clenet", "share/man/man1/clenet.1", "include/clenet/clenet.h",
