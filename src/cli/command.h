@@ -15,6 +15,8 @@ struct cln_command {
 int cln_command_train(const struct cln_command *command, int argc, const char **argv);
 int cln_command_evaluate(const struct cln_command *command, int argc, const char **argv);
 int cln_command_predict(const struct cln_command *command, int argc, const char **argv);
+int cln_command_export(const struct cln_command *command, int argc, const char **argv);
+int cln_command_import(const struct cln_command *command, int argc, const char **argv);
 int cln_command_bench(const struct cln_command *command, int argc, const char **argv);
 int cln_command_check(const struct cln_command *command, int argc, const char **argv);
 int cln_command_devices(const struct cln_command *command, int argc, const char **argv);

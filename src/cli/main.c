@@ -12,6 +12,8 @@ static const struct cln_command commands[] = {
     {"train", "Train a network; report loss and accuracy after every epoch", cln_command_train},
     {"evaluate", "Report how well a trained model does on the test images, class by class", cln_command_evaluate},
     {"predict", "Say what a trained model takes pictures for", cln_command_predict},
+    {"export", "Write a trained model for other programs: ONNX, or safetensors for PyTorch", cln_command_export},
+    {"import", "Make a model of a safetensors file that another program wrote", cln_command_import},
     {"bench", "Measure training against what the device can do, kernel by kernel", cln_command_bench},
     {"check", "Say what works on this device, operation by operation, and how exactly", cln_command_check},
     {"tune", "Search for tuning values that train faster on this device", cln_command_tune},

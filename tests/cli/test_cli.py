@@ -22,7 +22,7 @@ from pathlib import Path
 from random import Random
 
 PROGRAM, VERSION, READS_PNG = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1) == "png"
-COMMANDS = ("train", "evaluate", "predict", "bench", "check", "tune", "devices", "summary", "cache")
+COMMANDS = ("train", "evaluate", "predict", "export", "import", "bench", "check", "tune", "devices", "summary", "cache")
 EPOCH = r"epoch {}, loss \d+\.\d{{4}}, train acc [01]\.\d{{3}}, test acc [01]\.\d{{3}}, time \d+\.\d sec"
 SMALL = ("--data", "synthetic:120", "--batch-size", "32", "--offline")
 ROOT = Path(__file__).resolve().parents[2]

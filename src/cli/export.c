@@ -1,0 +1,109 @@
+/* clenet export: a trained model for other programs, as ONNX and as plain safetensors. */
+#include <stddef.h>
+
+#include "src/cli/command.h"
+#include "src/cli/files.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/format/checkpoint.h"
+#include "src/format/fold.h"
+#include "src/format/onnx.h"
+
+struct export_options {
+    const char *model, *onnx, *safetensors, *network;
+    bool fold_batchnorm, fold_standardize;
+};
+
+/* Everything that can be known to fail is found before the first file is written. */
+static enum cln_status check_places(const struct export_options *o) {
+    enum cln_status status = cln_files_differ(o->model, "onnx", o->onnx);
+    if (status == CLN_OK)
+        status = cln_files_differ(o->model, "safetensors", o->safetensors);
+    if (status == CLN_OK)
+        status = cln_files_differ(o->onnx, "safetensors", o->safetensors);
+    if (status == CLN_OK)
+        status = cln_files_writable(o->onnx);
+    if (status == CLN_OK)
+        status = cln_files_writable(o->safetensors);
+    return status;
+}
+
+static enum cln_status read_model(struct cln_checkpoint **model, const struct export_options *o) {
+    struct cln_network *network = NULL;
+    enum cln_status status = CLN_OK;
+    if (o->network != NULL)
+        status = cln_network_load(&network, o->network, NULL);
+    if (status == CLN_OK)
+        status = cln_checkpoint_read(model, o->model, network);
+    cln_network_destroy(&network);
+    return status;
+}
+
+static void report_written(const char *path, const char *format, const struct cln_network *network) {
+    if (path != NULL)
+        cln_report_result("%s: %s, network %s, %zu layers, %zu parameters", path, format, network->name,
+                          network->layer_count, network->parameter_count);
+}
+
+/* ONNX first, as there is more that it cannot hold. */
+static enum cln_status write_files(const struct export_options *o, const struct cln_checkpoint *model) {
+    enum cln_status status = CLN_OK;
+    struct cln_checkpoint plain = *model;
+    plain.training = NULL; /* where training stood is of no use to others */
+    if (o->onnx != NULL)
+        status = cln_onnx_write(o->onnx, model, o->fold_standardize);
+    if (status == CLN_OK && o->safetensors != NULL)
+        status = cln_checkpoint_write(o->safetensors, &plain);
+    if (status == CLN_OK) {
+        report_written(o->onnx, "ONNX", model->network);
+        report_written(o->safetensors, "safetensors", model->network);
+    }
+    return status;
+}
+
+static enum cln_status export(const struct export_options *o) {
+    struct cln_checkpoint *model = NULL, *folded = NULL; enum cln_status status = read_model(&model, o);
+    if (status == CLN_OK) status = check_places(o);
+    if (status == CLN_OK && o->fold_batchnorm) status = cln_checkpoint_fold(&folded, model);
+    if (status == CLN_OK) status = write_files(o, folded != NULL ? folded : model);
+    cln_checkpoint_destroy(&folded);
+    cln_checkpoint_destroy(&model);
+    return status;
+}
+
+/* What single rows of the table cannot say. */
+static bool options_agree(const struct export_options *o) {
+    if (o->onnx == NULL && o->safetensors == NULL) {
+        cln_report_error("nothing to write: give --onnx FILE, --safetensors FILE, or both");
+        return false;
+    }
+    if (o->fold_standardize && o->onnx == NULL) {
+        cln_report_error(
+            "--fold-standardize is an option of --onnx: a safetensors file says in its metadata how pixels "
+            "are standardised");
+        return false;
+    }
+    return true;
+}
+
+int cln_command_export(const struct cln_command *command, int argc, const char **argv) {
+    struct export_options o = {0};
+    int exit_status = CLN_EXIT_OK;
+    struct cln_option options[] = {
+        {"MODEL", NULL, "model.safetensors as 'clenet train --save' writes it", CLN_OPTION_OPERAND, {.text = &o.model}},
+        {"onnx", "FILE", "write the network with its weights as ONNX", CLN_OPTION_TEXT, {.text = &o.onnx}},
+        {"safetensors", "FILE", "write the tensors for PyTorch", CLN_OPTION_TEXT, {.text = &o.safetensors}},
+        {"fold-batchnorm", NULL, "batch norms into the layers before", CLN_OPTION_FLAG, {.flag = &o.fold_batchnorm}},
+        {"fold-standardize",
+         NULL,
+         "standardise pixels in the ONNX graph, so that it takes them from 0 to 1",
+         CLN_OPTION_FLAG,
+         {.flag = &o.fold_standardize}},
+        {"network", "NETWORK", "of a file that holds the tensors only", CLN_OPTION_TEXT, {.text = &o.network}},
+        {0},
+    };
+    if (cln_options_parse(options, command, argc, argv, &exit_status))
+        exit_status = options_agree(&o) ? cln_report_failure(export(&o)) : CLN_EXIT_USAGE;
+    cln_options_release(options);
+    return exit_status;
+}

@@ -1,0 +1,76 @@
+/* clenet import: another program's safetensors file as a model that says which network it is of. */
+#include <stddef.h>
+
+#include "src/cli/command.h"
+#include "src/cli/files.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/format/checkpoint.h"
+
+enum { UNBIASED, BIASED };
+static const char *const variances[] = {"unbiased", "biased", NULL};
+
+struct import_options {
+    const char *file, *network, *save;
+    int resize, variance;
+};
+
+static enum cln_status read_file(struct cln_checkpoint **model, const struct import_options *o) {
+    struct cln_network *network = NULL;
+    const struct cln_network_params params = {
+        .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == BIASED};
+    enum cln_status status = cln_network_load(&network, o->network, &params);
+    if (status == CLN_OK)
+        status = cln_checkpoint_read(model, o->file, network);
+    cln_network_destroy(&network);
+    return status;
+}
+
+static enum cln_status import(const struct import_options *o) {
+    struct cln_checkpoint *model = NULL;
+    enum cln_status status = cln_files_differ(o->file, "save", o->save);
+    if (status == CLN_OK)
+        status = read_file(&model, o);
+    if (status == CLN_OK) {
+        struct cln_checkpoint plain = *model;
+        plain.training = NULL; /* of what it may hold, the model only */
+        if (o->resize > 0)
+            plain.resize = o->resize;
+        status = cln_checkpoint_write(o->save, &plain);
+    }
+    if (status == CLN_OK)
+        cln_report_result("%s: %zu tensors with %zu parameters, of network %s; kept in %s", o->file,
+                          model->network->tensor_count, model->network->parameter_count, model->network->name, o->save);
+    cln_checkpoint_destroy(&model);
+    return status;
+}
+
+static bool options_agree(const struct import_options *o) {
+    if (o->network == NULL)
+        cln_report_error("--network NETWORK is missing: a built-in network or a JSON file that the tensors are of");
+    else if (o->save == NULL)
+        cln_report_error("--save FILE is missing: where to keep the model");
+    return o->network != NULL && o->save != NULL;
+}
+
+int cln_command_import(const struct cln_command *command, int argc, const char **argv) {
+    struct import_options o = {0};
+    int exit_status = CLN_EXIT_OK;
+    struct cln_option options[] = {
+        {"FILE", NULL, "safetensors under PyTorch's state-dict names", CLN_OPTION_OPERAND, {.text = &o.file}},
+        {"network", "NETWORK", "built-in network, or a JSON file", CLN_OPTION_TEXT, {.text = &o.network}},
+        {"save", "FILE", "keep the model here", CLN_OPTION_TEXT, {.text = &o.save}},
+        {"resize", "N", "it takes images of N x N", CLN_OPTION_INT, {.integer = &o.resize}, 1, 4096},
+        {"running-variance",
+         "KIND",
+         "unbiased or biased",
+         CLN_OPTION_CHOICE,
+         {.integer = &o.variance},
+         .choices = variances},
+        {0},
+    };
+    if (cln_options_parse(options, command, argc, argv, &exit_status))
+        exit_status = options_agree(&o) ? cln_report_failure(import(&o)) : CLN_EXIT_USAGE;
+    cln_options_release(options);
+    return exit_status;
+}
