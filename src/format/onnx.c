@@ -1,15 +1,15 @@
 /* The graph that onnx.h describes, as protobuf-c's structs (onnx.proto), and from there into the file. */
 #include "src/format/onnx.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/data/replace.h"
+#include "src/format/metadata.h"
 #include "src/format/onnx.pb-c.h"
 
-enum { FLOAT32 = 1, MAX_INPUTS = 5, MAX_ATTRIBUTES = 4, MAX_RANK = 4, MAX_METADATA = 3, OWN_NODES = 2 };
+enum { FLOAT32 = 1, MAX_INPUTS = 5, MAX_ATTRIBUTES = 4, MAX_RANK = 4, OWN_NODES = 2 };
 
 /* A node with room for all that it points to. */
 struct node {
@@ -40,15 +40,16 @@ struct graph {
     Onnx__ModelProto proto;
     Onnx__GraphProto graph;
     Onnx__OperatorSetIdProto opset, *opset_list[1];
-    Onnx__StringStringEntryProto metadata[MAX_METADATA], *metadata_list[MAX_METADATA];
+    Onnx__StringStringEntryProto entries[CLN_METADATA_MAX], *entry_list[CLN_METADATA_MAX];
     struct value input, output;
     Onnx__ValueInfoProto *input_list[1], *output_list[1];
     struct node *nodes;
     Onnx__NodeProto **node_list;
     struct tensor *tensors;
     Onnx__TensorProto **tensor_list;
+    struct cln_metadata metadata;
     char *last; /* name of the value that the next node takes */
-    char *network_text, *class_names, resize[16], input_text[320];
+    char input_text[320];
 };
 
 /* ---- Nodes ---- */
@@ -208,7 +209,7 @@ static void add_standardize(struct graph *g) {
     add_tensor(g, deviation, rank, dims, g->model->inverse_deviation);
     struct node *node = add_node(g, "Sub", "subtract_mean");
     node->inputs[node->proto.n_input++] = (char *)mean;
-    node = add_node(g, "Mul", "divide_by_deviation");
+    node = add_node(g, "Mul", "standardise");
     node->inputs[node->proto.n_input++] = (char *)deviation;
 }
 
@@ -250,30 +251,27 @@ static void describe_input(struct graph *g, bool standardises) {
     snprintf(g->input_text, sizeof(g->input_text), "Pixels in [0, 1]: byte / 255%s%s", resized,
              model->mean && !standardises
                  ? "; then standardised by the caller, per channel, row and column: (x - mean) * inverse_deviation, "
-                   "with the values that the model was trained with"
+                   "with the values in metadata_props"
                  : "");
     const int rank = shape_dims(g, dims);
     g->input_list[0] = describe_value(&g->input, "images", rank, dims);
     g->input.proto.doc_string = g->input_text;
 }
 
-static void add_metadata(struct graph *g, const char *key, char *value) {
-    Onnx__StringStringEntryProto *entry = &g->metadata[g->proto.n_metadata_props];
-    onnx__string_string_entry_proto__init(entry);
-    entry->key = (char *)key;
-    entry->value = value;
-    g->metadata_list[g->proto.n_metadata_props++] = entry;
-}
-
-/* A JSON list; NULL where memory ran out or a name is not UTF-8. Else the caller's: free(). */
-static char *names_text(char *const *names, int count) {
-    json_t *list = json_array();
-    int failed = !list;
-    for (int i = 0; !failed && i < count; i++)
-        failed = json_array_append_new(list, json_string(names[i]));
-    char *text = failed ? NULL : json_dumps(list, JSON_COMPACT);
-    json_decref(list);
-    return text;
+/* The strings that a safetensors file has; the values to standardise with only where the caller needs them. */
+static enum cln_status make_metadata(struct graph *g, bool standardises) {
+    struct cln_checkpoint said = *g->model;
+    said.training = NULL;
+    if (standardises)
+        said.mean = said.inverse_deviation = NULL;
+    const enum cln_status status = cln_metadata_make(&g->metadata, &said);
+    for (size_t i = 0; status == CLN_OK && i < g->metadata.count; i++) {
+        Onnx__StringStringEntryProto *entry = g->entry_list[i] = &g->entries[i];
+        onnx__string_string_entry_proto__init(entry);
+        entry->key = (char *)g->metadata.items[i].key;
+        entry->value = (char *)g->metadata.items[i].value;
+    }
+    return status;
 }
 
 /* ---- The whole ---- */
@@ -287,9 +285,7 @@ static enum cln_status allocate(struct graph *g) {
     g->tensor_list = calloc(tensors, sizeof(*g->tensor_list));
     if (!g->nodes || !g->node_list || !g->tensors || !g->tensor_list)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a graph of %zu nodes", nodes);
-    if (g->model->class_names && !(g->class_names = names_text(g->model->class_names, network->classes)))
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the class names, or one of them is not UTF-8");
-    return cln_network_text(&g->network_text, network);
+    return CLN_OK;
 }
 
 static void release(struct graph *g) {
@@ -297,8 +293,7 @@ static void release(struct graph *g) {
     free(g->node_list);
     free(g->tensors);
     free(g->tensor_list);
-    free(g->network_text);
-    free(g->class_names);
+    cln_metadata_free(&g->metadata);
 }
 
 static void begin_model(struct graph *g) {
@@ -316,7 +311,8 @@ static void begin_model(struct graph *g) {
     g->opset_list[0] = &g->opset;
     g->proto.opset_import = g->opset_list;
     g->proto.n_opset_import = 1;
-    g->proto.metadata_props = g->metadata_list;
+    g->proto.metadata_props = g->entry_list;
+    g->proto.n_metadata_props = g->metadata.count;
     g->graph.name = g->model->network->name;
     g->graph.node = g->node_list;
     g->graph.initializer = g->tensor_list;
@@ -342,13 +338,6 @@ static void build_model(struct graph *g, bool standardises) {
     g->nodes[g->graph.n_node - 1].outputs[0] = g->output.proto.name;
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++)
         add_tensor(g, t->name, t->rank, t->dims, (t->trainable ? model->parameters : model->running) + t->offset);
-    add_metadata(g, "network", g->network_text);
-    if (g->class_names)
-        add_metadata(g, "class_names", g->class_names);
-    if (model->resize) {
-        snprintf(g->resize, sizeof(g->resize), "%d", model->resize);
-        add_metadata(g, "resize", g->resize);
-    }
 }
 
 static enum cln_status check_size(const struct graph *g) {
@@ -399,6 +388,8 @@ enum cln_status cln_onnx_write(const char *path, const struct cln_checkpoint *mo
                         "is nothing to fold",
                         path);
     enum cln_status status = allocate(&g);
+    if (status == CLN_OK)
+        status = make_metadata(&g, fold_standardize);
     if (status == CLN_OK) {
         build_model(&g, fold_standardize);
         status = check_size(&g);

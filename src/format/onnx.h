@@ -4,8 +4,8 @@
 
 #include "src/format/checkpoint.h"
 
-/* Operator set 13 and IR version 7 are of 2020: the oldest in which every operator below has the form that is current,
- * so that old runtimes read the file as well as new ones. */
+/* Both came with ONNX 1.8 of 2020, and what is written here means the same in all later versions: old runtimes read the
+ * file as well as new ones. */
 enum { CLN_ONNX_OPSET = 13, CLN_ONNX_IR_VERSION = 7 };
 
 /* Writes the network for prediction, a node per layer:
@@ -15,8 +15,8 @@ enum { CLN_ONNX_OPSET = 13, CLN_ONNX_IR_VERSION = 7 };
  * float32 [batch, classes]; `batch` may be any number at run time. Initializers have the names of the state dict.
  * Where the model has `mean` and `inverse_deviation`, `fold_standardize` puts Sub and Mul with them in front, so that
  * the input is pixels in [0, 1]; without it the caller has to standardise, which the input's doc_string says.
- * `fold_standardize` for a model without them is CLN_INVALID. metadata_props: "network", its text; "class_names", a
- * JSON list, and "resize", where the model has them.
+ * `fold_standardize` for a model without them is CLN_INVALID. metadata_props are the strings that a safetensors file of
+ * the model has: network, classes, what was done to the pixels.
  *
  * Written aside, synced and renamed over `path`: a failure leaves an older file as it was. A value that is not finite
  * is CLN_NUMERIC. More than 2 GiB, which no ONNX file can hold, is CLN_INVALID, and so is a program that was built
