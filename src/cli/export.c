@@ -3,6 +3,7 @@
 
 #include "src/cli/command.h"
 #include "src/cli/files.h"
+#include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/format/checkpoint.h"
@@ -28,17 +29,6 @@ static enum cln_status check_places(const struct export_options *o) {
     return status;
 }
 
-static enum cln_status read_model(struct cln_checkpoint **model, const struct export_options *o) {
-    struct cln_network *network = NULL;
-    enum cln_status status = CLN_OK;
-    if (o->network != NULL)
-        status = cln_network_load(&network, o->network, NULL);
-    if (status == CLN_OK)
-        status = cln_checkpoint_read(model, o->model, network);
-    cln_network_destroy(&network);
-    return status;
-}
-
 static void report_written(const char *path, const char *format, const struct cln_network *network) {
     if (path != NULL)
         cln_report_result("%s: %s, network %s, %zu layers, %zu parameters", path, format, network->name,
@@ -61,11 +51,15 @@ static enum cln_status write_files(const struct export_options *o, const struct 
     return status;
 }
 
-static enum cln_status export(const struct export_options *o) {
-    struct cln_checkpoint *model = NULL, *folded = NULL; enum cln_status status = read_model(&model, o);
-    if (status == CLN_OK) status = check_places(o);
-    if (status == CLN_OK && o->fold_batchnorm) status = cln_checkpoint_fold(&folded, model);
-    if (status == CLN_OK) status = write_files(o, folded != NULL ? folded : model);
+static enum cln_status export_model(const struct export_options *o) {
+    struct cln_checkpoint *model = NULL, *folded = NULL;
+    enum cln_status status = cln_model_read(&model, o->model, o->network);
+    if (status == CLN_OK)
+        status = check_places(o);
+    if (status == CLN_OK && o->fold_batchnorm)
+        status = cln_checkpoint_fold(&folded, model);
+    if (status == CLN_OK)
+        status = write_files(o, folded != NULL ? folded : model);
     cln_checkpoint_destroy(&folded);
     cln_checkpoint_destroy(&model);
     return status;
@@ -103,7 +97,7 @@ int cln_command_export(const struct cln_command *command, int argc, const char *
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = options_agree(&o) ? cln_report_failure(export(&o)) : CLN_EXIT_USAGE;
+        exit_status = options_agree(&o) ? cln_report_failure(export_model(&o)) : CLN_EXIT_USAGE;
     cln_options_release(options);
     return exit_status;
 }

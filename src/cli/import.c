@@ -26,7 +26,7 @@ static enum cln_status read_file(struct cln_checkpoint **model, const struct imp
     return status;
 }
 
-static enum cln_status import(const struct import_options *o) {
+static enum cln_status import_file(const struct import_options *o) {
     struct cln_checkpoint *model = NULL;
     enum cln_status status = cln_files_differ(o->file, "save", o->save);
     if (status == CLN_OK)
@@ -70,7 +70,7 @@ int cln_command_import(const struct cln_command *command, int argc, const char *
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = options_agree(&o) ? cln_report_failure(import(&o)) : CLN_EXIT_USAGE;
+        exit_status = options_agree(&o) ? cln_report_failure(import_file(&o)) : CLN_EXIT_USAGE;
     cln_options_release(options);
     return exit_status;
 }
