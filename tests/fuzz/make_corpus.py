@@ -1,0 +1,512 @@
+#!/usr/bin/env python3
+"""Makes the corpus beside this file: for each target small files that are right ("good-…", have to be accepted) and a
+file for each way of being wrong ("bad-…", have to be refused). Files of other names, which fuzzing found, are left alone.
+
+    tests/fuzz/make_corpus.py            writes tests/fuzz/corpus/TARGET/NAME
+    tests/fuzz/make_corpus.py --check    only says what differs; exits with 1 where anything does
+"""
+import gzip
+import json
+import math
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+CORPUS = Path(__file__).resolve().parent / "corpus"
+BYTES = {"F64": 8, "I64": 8, "F32": 4, "U8": 1}
+CODES = {"F64": "d", "I64": "q", "F32": "f", "U8": "B"}
+DEEP = 3000  # levels of nesting, beyond any parser's limit
+
+
+def text(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+# ---- safetensors ----
+
+
+def raw_safetensors(header, data=b"", length=None):
+    """`header` is a value or bytes; `length` is what the file announces."""
+    header = header if isinstance(header, bytes) else text(header)
+    return struct.pack("<Q", len(header) if length is None else length) + header + data
+
+
+def safetensors(tensors, metadata=None):
+    """tensors: {name: (dtype, shape, numbers)}, in this order behind each other."""
+    header, data = ({"__metadata__": metadata} if metadata is not None else {}), b""
+    for name, (dtype, shape, numbers) in tensors.items():
+        packed = struct.pack(f"<{len(numbers)}{CODES[dtype]}", *numbers)
+        header[name] = entry(dtype, shape, len(data), len(data) + len(packed))
+        data += packed
+    return raw_safetensors(header, data)
+
+
+def entry(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def one(dtype="F32", shape=(2,), begin=0, end=8, data=bytes(8)):
+    return raw_safetensors({"a": entry(dtype, list(shape), begin, end)}, data)
+
+
+def safetensors_corpus():
+    two = safetensors({"a": ("F32", [2, 3], range(6)), "b": ("U8", [3], [1, 2, 3])}, {"key": "värde"})
+    yield "good-empty", raw_safetensors({})
+    yield "good-two", two
+    yield "good-all-types", safetensors(
+        {"u": ("U8", [1], [7]), "f": ("F32", [1], [0.5]), "d": ("F64", [2], [1e300, -0.0]), "i": ("I64", [], [-1])})
+    yield "good-unaligned", safetensors({"u": ("U8", [3], [1, 2, 3]), "d": ("F64", [1], [math.pi])})
+    yield "good-nan", safetensors({"a": ("F32", [3], [math.nan, math.inf, -math.inf])})
+    yield "good-no-numbers", safetensors({"a": ("F32", [0, 5], []), "b": ("U8", [1], [1]), "c": ("I64", [0], [])})
+    yield "good-padded-header", raw_safetensors(text({"a": entry("U8", [1], 0, 1)}) + b"   \n", b"x")
+    yield "good-rank-8", safetensors({"a": ("U8", [1] * 8, [1])})
+    yield "good-other-order", raw_safetensors({"a": entry("U8", [1], 1, 2), "b": entry("U8", [1], 0, 1)}, b"xy")
+    yield "bad-nothing", b""
+    yield "bad-seven-bytes", bytes(7)
+    yield "bad-no-header", struct.pack("<Q", 0)
+    yield "bad-truncated-header", two[:40]
+    yield "bad-truncated-numbers", two[:-1]
+    yield "bad-trailing-bytes", two + b"x"
+    for name, length in {"long": 1000, "huge": 1 << 62, "wrapping": (1 << 64) - 8, "short": 5}.items():
+        yield f"bad-{name}-header-length", raw_safetensors({}, bytes(16), length)
+    yield "bad-not-json", raw_safetensors(b"{'a': 1}")
+    yield "bad-not-an-object", raw_safetensors(b"[]")
+    yield "bad-not-utf-8", raw_safetensors(b'{"\xff":1}')
+    yield "bad-zero-in-name", raw_safetensors(b'{"a\\u0000b":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}')
+    yield "bad-duplicate-name", raw_safetensors(
+        b'{"a":' + text(entry("U8", [1], 0, 1)) + b',"\\u0061":' + text(entry("U8", [1], 1, 2)) + b"}", b"xy")
+    yield "bad-overlap", raw_safetensors({"a": entry("U8", [2], 0, 2), "b": entry("U8", [2], 1, 3)}, b"xyz")
+    yield "bad-same-bytes", raw_safetensors({"a": entry("U8", [2], 0, 2), "b": entry("U8", [2], 0, 2)}, b"xy")
+    yield "bad-nothing-within", raw_safetensors({"a": entry("U8", [4], 0, 4), "b": entry("U8", [0], 2, 2)}, b"wxyz")
+    yield "bad-gap", raw_safetensors({"a": entry("U8", [1], 0, 1), "b": entry("U8", [1], 2, 3)}, b"xyz")
+    yield "bad-backwards", one(begin=8, end=0)
+    yield "bad-negative-offset", one(begin=-8, end=0)
+    yield "bad-offset-outside", one(begin=8, end=16)
+    yield "bad-offset-largest", one(begin=0, end=(1 << 63) - 1)
+    yield "bad-offset-too-large", one(begin=0, end=1 << 64)
+    yield "bad-offset-real", one(begin=0.0, end=8.0)
+    yield "bad-three-offsets", raw_safetensors({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1, 1]}}, b"x")
+    yield "bad-negative-shape", one(shape=[-2])
+    yield "bad-negative-pair", one(shape=[-1, -2])
+    yield "bad-shape-of-other-size", one(shape=[3])
+    yield "bad-shape-overflow", one(shape=[1 << 32, 1 << 32, 1], end=0, data=b"")
+    yield "bad-shape-wraps-to-2", one(shape=[(1 << 62) + 1, 4], dtype="U8", end=4, data=bytes(4))
+    yield "bad-rank-9", one(shape=[1] * 9, dtype="U8", end=1, data=b"x")
+    yield "bad-shape-text", one(shape="22")
+    yield "bad-dtype", one(dtype="X32")
+    yield "bad-dtype-number", one(dtype=32)
+    yield "bad-no-dtype", raw_safetensors({"a": {"shape": [1], "data_offsets": [0, 1]}}, b"x")
+    yield "bad-tensor-is-list", raw_safetensors({"a": [1]})
+    yield "bad-metadata-number", raw_safetensors({"__metadata__": {"key": 1}})
+    yield "bad-metadata-list", raw_safetensors({"__metadata__": ["key"]})
+    yield "bad-deep", raw_safetensors(b'{"a":' + b"[" * DEEP)
+    yield "bad-deep-closed", raw_safetensors(b'{"a":' + b"[" * DEEP + b"]" * DEEP + b"}")
+    yield "bad-long-list", raw_safetensors(b'{"a":{"dtype":"U8","data_offsets":[0,0],"shape":[' + b"0," * 1500 + b"0]}}")
+    yield "bad-number-1e999", raw_safetensors(b'{"a":1e999}')
+
+
+# ---- checkpoint ----
+
+# Of tests/fuzz/checkpoint.c's given network.
+NETWORK = {
+    "name": "small",
+    "input": [1, 2, 2],
+    "layers": [
+        {"type": "Conv2d", "out_channels": 2, "kernel_size": 2},
+        {"type": "BatchNorm2d"},
+        {"type": "Flatten"},
+        {"type": "Linear", "out_features": 2},
+    ],
+}
+WEIGHTS = {
+    "0.weight": ("F32", [2, 1, 2, 2], [0.5, -1, 2, 0.25, 1, 0, -0.5, 3]),
+    "0.bias": ("F32", [2], [0.125, -0.125]),
+    "1.weight": ("F32", [2], [1, -1]),
+    "1.bias": ("F32", [2], [0, 0.5]),
+    "1.running_mean": ("F32", [2], [0.1, 0.2]),
+    "1.running_var": ("F32", [2], [1, 0]),
+    "1.num_batches_tracked": ("I64", [], [7]),
+    "3.weight": ("F32", [2, 2], [1, 2, 3, 4]),
+    "3.bias": ("F32", [2], [0, 0]),
+}
+METADATA = {"clenet": "0.1.0", "network": text(NETWORK).decode()}
+STANDARDIZED = {"mean": "[0.1,0.2,0.3,0.4]", "inverse_deviation": "[1,2,3,4]"}
+
+
+def checkpoint(metadata=None, without=(), **tensors):
+    """The small model with other metadata and tensors; "_" in an argument's name stands for the first dot."""
+    changed = {name.replace("_", ".", 1).lstrip("t"): tensor for name, tensor in tensors.items()}
+    kept = {name: tensor for name, tensor in {**WEIGHTS, **changed}.items() if name not in without}
+    return safetensors(kept, {**METADATA, **(metadata or {})})
+
+
+def named(network):
+    return {"network": network if isinstance(network, str) else text(network).decode()}
+
+
+def checkpoint_corpus():
+    plain = checkpoint()
+    yield "good-plain", plain
+    yield "good-of-another-program", safetensors(WEIGHTS)
+    yield "good-standardized", checkpoint({**STANDARDIZED, "resize": "2"})
+    yield "good-no-tracked", checkpoint(without=["1.num_batches_tracked"])
+    yield "bad-truncated", plain[:-4]
+    yield "bad-nan", checkpoint(t0_bias=("F32", [2], [0, math.nan]))
+    yield "bad-infinite", checkpoint(t3_weight=("F32", [2, 2], [0, 1, -math.inf, 3]))
+    yield "bad-nan-mean", checkpoint(t1_running_mean=("F32", [2], [0, math.nan]))
+    yield "bad-negative-variance", checkpoint(t1_running_var=("F32", [2], [1, -1e-30]))
+    yield "bad-dtype", checkpoint(t0_bias=("I64", [2], [1, 2]))
+    yield "bad-bytes", checkpoint(t0_bias=("U8", [2], [1, 2]))
+    yield "bad-shape", checkpoint(t3_weight=("F32", [4], [1, 2, 3, 4]))
+    yield "bad-rank", checkpoint(t0_bias=("F32", [2, 1, 1, 1, 1, 1, 1, 1], [0, 0]))
+    yield "bad-missing", checkpoint(without=["1.running_var"])
+    yield "bad-all-missing", safetensors({}, METADATA)
+    yield "bad-unknown", checkpoint(t4_weight=("F32", [1], [1]))
+    yield "bad-tracked-negative", checkpoint(t1_num_batches_tracked=("I64", [], [-1]))
+    yield "bad-tracked-two", checkpoint(t1_num_batches_tracked=("I64", [2], [1, 1]))
+    huge = {"input": [1, 2, 2], "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 1 << 26},
+                                           {"type": "Linear", "out_features": 2}]}
+    yield "bad-huge-network", safetensors({"1.weight": ("F32", [0], [])}, named(huge))
+    # What only the metadata has wrong, with a network that is not the given one's either.
+    other = {"input": [4], "layers": [{"type": "Linear", "out_features": 2}]}
+    linear = {"0.weight": ("F32", [2, 4], range(8)), "0.bias": ("F32", [2], [0, 1])}
+
+    def with_metadata(**metadata):
+        return safetensors(linear, {**named(other), **metadata})
+
+    yield "good-linear", with_metadata()
+    yield "good-linear-standardized", with_metadata(**STANDARDIZED)
+    yield "bad-network-not-json", with_metadata(network="{")
+    yield "bad-network-deep", with_metadata(network="[" * DEEP)
+    yield "bad-network-unknown-layer", with_metadata(network='{"input":[4],"layers":[{"type":"Dropout"}]}')
+    yield "bad-mean-alone", with_metadata(mean="[1,2,3,4]")
+    yield "bad-mean-too-short", with_metadata(mean="[1]", inverse_deviation="[1]")
+    yield "bad-mean-not-numbers", with_metadata(mean='[1,2,"3",4]', inverse_deviation="[1,2,3,4]")
+    yield "bad-deviation-infinite", with_metadata(mean="[1,2,3,4]", inverse_deviation="[1,2,3,1e300]")
+    yield "bad-deviation-deep", with_metadata(mean="[1,2,3,4]", inverse_deviation="[" * DEEP)
+    yield "bad-resize", with_metadata(resize="28")
+    yield "bad-resize-huge", with_metadata(resize="99999999999999999999")
+
+
+# ---- network ----
+
+FLATTEN, LINEAR = {"type": "Flatten"}, {"type": "Linear", "out_features": 2}
+
+
+def network(*layers, input=(1, 8, 8), **more):
+    return text({"input": list(input), "layers": list(layers), **more})
+
+
+def conv(channels=2, kernel=3, **more):
+    return {"type": "Conv2d", "out_channels": channels, "kernel_size": kernel, **more}
+
+
+def network_corpus():
+    yield "good-small", network(FLATTEN, LINEAR)
+    yield "good-features", network(LINEAR, {"type": "ReLU"}, LINEAR, input=[5])
+    yield "good-flat-flatten", network(FLATTEN, LINEAR, input=[5])
+    yield "good-named", network(FLATTEN, LINEAR, name="ä “name”")
+    yield "good-everything", network(
+        conv(3, [3, 5], stride=[2, 1], padding=[1, 2], in_channels=1), {"type": "BatchNorm2d", "eps": 1e-3},
+        {"type": "Tanh"}, {"type": "AvgPool2d", "kernel_size": 3, "stride": 2, "padding": 1},
+        conv(5, 1, bias=False), {"type": "BatchNorm2d", "momentum": 0, "num_features": 5}, {"type": "ReLU"},
+        {"type": "MaxPool2d", "kernel_size": [2, 3], "stride": [1, 2], "padding": [0, 1]}, {"type": "Sigmoid"},
+        FLATTEN, {"type": "BatchNorm1d", "biased_running_variance": True}, {"type": "Linear", "out_features": 10,
+        "bias": False}, {"type": "Identity"}, name="everything")
+    yield "good-wide", network(conv(1 << 20, 8), FLATTEN, LINEAR)
+    yield "good-large-input", network(conv(2, [1, 65536], stride=65536), FLATTEN, LINEAR, input=[1, 1 << 11, 1 << 16])
+    yield "good-many-layers", network(*[{"type": "ReLU"}] * 200, FLATTEN, LINEAR)
+    yield "bad-nothing", b""
+    yield "bad-truncated", network(FLATTEN, LINEAR)[:-3]
+    yield "bad-trailing", network(FLATTEN, LINEAR) + b"}"
+    yield "bad-zero-byte", network(FLATTEN, LINEAR) + b"\0"
+    yield "bad-list", b"[]"
+    yield "bad-duplicate-key", b'{"input":[4],"layers":[{"type":"Linear","out_features":2,"out_features":3}]}'
+    yield "bad-unknown-key", network(FLATTEN, LINEAR, classes=2)
+    yield "bad-unknown-option", network(FLATTEN, {**LINEAR, "units": 2})
+    yield "bad-unknown-layer", network({"type": "Dropout"}, FLATTEN, LINEAR)
+    yield "bad-type-number", network({"type": 1})
+    yield "bad-layer-text", network("Flatten", LINEAR)
+    yield "bad-layers-object", b'{"input":[4],"layers":{"type":"Flatten"}}'
+    yield "bad-no-layers", network()
+    yield "bad-1001-layers", b'{"input":[1],"layers":[' + b"0," * 1000 + b"0]}"
+    yield "bad-no-input", text({"layers": [FLATTEN, LINEAR]})
+    yield "bad-input-two", network(FLATTEN, LINEAR, input=[8, 8])
+    yield "bad-input-zero", network(FLATTEN, LINEAR, input=[1, 0, 8])
+    yield "bad-input-negative", network(FLATTEN, LINEAR, input=[-1, -8, 8])
+    yield "bad-input-product", network(FLATTEN, LINEAR, input=[1 << 28, 1 << 28, 1 << 28])
+    yield "bad-input-wraps", network(FLATTEN, LINEAR, input=[1 << 16, 1 << 16, 1])
+    yield "bad-input-2-64", network(FLATTEN, LINEAR, input=[(1 << 64) + 1, 1, 1])
+    yield "bad-kernel-too-large", network(conv(2, 9), FLATTEN, LINEAR)
+    yield "bad-kernel-negative", network(conv(2, -1), FLATTEN, LINEAR)
+    yield "bad-kernel-three", network(conv(2, [1, 1, 1]), FLATTEN, LINEAR)
+    yield "bad-kernel-real", network(conv(2, 1.5), FLATTEN, LINEAR)
+    yield "bad-stride-zero", network(conv(2, 1, stride=0), FLATTEN, LINEAR)
+    yield "bad-padding-huge", network(conv(2, 1, padding=65536), conv(2, 1, padding=65536), FLATTEN, LINEAR)
+    yield "bad-pool-padding", network({"type": "MaxPool2d", "kernel_size": 2, "padding": 2}, FLATTEN, LINEAR)
+    yield "bad-pool-window", network({"type": "AvgPool2d", "kernel_size": 257}, FLATTEN, LINEAR, input=[1, 512, 512])
+    yield "bad-pool-stride-half", network({"type": "MaxPool2d", "kernel_size": 2, "stride": [0, 1]}, FLATTEN, LINEAR)
+    yield "bad-weights", network(conv(1 << 28, 8), FLATTEN, LINEAR)
+    yield "bad-weights-in-all", network(FLATTEN, *[{"type": "Linear", "out_features": 1 << 13}] * 6, LINEAR)
+    yield "bad-channels-2-32", network(conv((1 << 32) + 2, 1), FLATTEN, LINEAR)
+    yield "bad-eps", network({"type": "BatchNorm2d", "eps": 0}, FLATTEN, LINEAR)
+    yield "bad-momentum", network({"type": "BatchNorm2d", "momentum": 1e308}, FLATTEN, LINEAR)
+    yield "bad-flag-number", network(FLATTEN, {**LINEAR, "bias": 1})
+    yield "bad-linear-on-image", network(LINEAR)
+    yield "bad-conv-on-features", network(FLATTEN, conv(), LINEAR)
+    yield "bad-in-features", network(FLATTEN, {**LINEAR, "in_features": 63})
+    yield "bad-one-class", network(FLATTEN, {"type": "Linear", "out_features": 1})
+    yield "bad-257-classes", network(FLATTEN, {"type": "Linear", "out_features": 257})
+    yield "bad-image-out", network(conv())
+    yield "bad-nothing-to-train", network(FLATTEN)
+    yield "bad-name-empty", network(FLATTEN, LINEAR, name="")
+    yield "bad-name-long", network(FLATTEN, LINEAR, name="n" * 64)
+    yield "bad-name-control", network(FLATTEN, LINEAR, name="a\nb")
+    yield "bad-name-zero", b'{"name":"a\\u0000","input":[4],"layers":[{"type":"Linear","out_features":2}]}'
+    yield "bad-not-utf-8", b'{"name":"\xc3\x28","input":[4],"layers":[]}'
+    yield "bad-surrogate", b'{"name":"\\ud800","input":[4],"layers":[]}'
+    yield "bad-nan", b'{"input":[NaN],"layers":[]}'
+    yield "bad-1e999", b'{"input":[1e999],"layers":[]}'
+    yield "bad-deep", b"[" * DEEP
+    yield "bad-deep-objects", b'{"layers":' * 500
+    yield "bad-long-list", b'{"layers":[' + b"[]," * 1000 + b"[]]}"
+
+
+# ---- profile ----
+
+
+def profile(match=None, values=None, **more):
+    return text({"name": "x", "match": match if match is not None else {}, "values": values or {}, **more})
+
+
+def quirk(**more):
+    return profile(quirks=[{"operation": "conv2d", "reason": "wrong", **more}])
+
+
+def profile_corpus():
+    yield "good-least", profile()
+    yield "good-everything", json.dumps({
+        "name": "x", "match": {"type": "CPU", "name": "CPU|Processor", "vendor": "Some", "platform": "Portable",
+                               "min_native_float_vector": 8},
+        "measured": "a device, a day", "note": "a note", "values": {"lanes": 8, "vector": 8},
+        "quirks": [{"operation": "conv2d", "reason": "wrong", "driver": {"from": "1.2", "below": "10.0"}},
+                   {"operation": "linear", "reason": "wrong", "link": "https://example.org", "driver": {}}]},
+        indent=2).encode()
+    yield "good-matches-nothing", text({"name": "safe", "match": None, "values": {}, "measured": None})
+    yield "good-escaped-keys", b'{"n\\u0061me": "x",\n "match": {},\n\n "values": {"\\u006canes": 4}}'
+    yield "good-behind-zero", profile() + b"\0{"
+    yield "good-blanks", b" \n\r\t{\n\"name\"\n:\n\"x\"\n,\"match\":{\n}\n,\"values\" :{ } } \n"
+    yield "good-quotes-in-note", profile(note='"values": {"lanes": [\\')
+    yield "good-long-version", quirk(driver={"from": "9" * 40 + ".", "below": "1" + ".0" * 300})
+    yield "bad-nothing", b""
+    yield "bad-blanks", b"\n\n  \n"
+    yield "bad-truncated", profile()[:-2]
+    yield "bad-list", b"[1]"
+    yield "bad-duplicate-key", b'{"name":"x","match":{},"values":{"lanes":1,\n"l\\u0061nes":2}}'
+    yield "bad-no-name", text({"match": {}, "values": {}})
+    yield "bad-name-empty", text({"name": "", "match": {}, "values": {}})
+    yield "bad-unknown-key", profile(notes="x")
+    yield "bad-unknown-escaped-key", b'{"name":"x","match":{},"values":{},\n"n\\u006ftes":1}'
+    yield "bad-match-list", profile(match=[])
+    yield "bad-match-part", profile(match={"name": "a||b"})
+    yield "bad-match-key", profile(match={"driver": "1"})
+    yield "bad-match-type", profile(match={"type": "tpu"})
+    yield "bad-match-width", profile(match={"min_native_float_vector": 1 << 32})
+    yield "bad-value-unknown", profile(values={"lane": 1})
+    yield "bad-value-real", profile(values={"lanes": 1.0})
+    yield "bad-value-negative", profile(values={"lanes": -1})
+    yield "bad-value-huge", profile(values={"lanes": (1 << 63) - 1})
+    yield "bad-value-too-large", profile(values={"lanes": 1 << 64})
+    yield "bad-value-least", profile(values={"lanes": -(1 << 63)})
+    yield "bad-value-nested", profile(values={"lanes": {"lanes": [{"lanes": 1}]}})
+    yield "bad-quirks-object", profile(quirks={})
+    yield "bad-quirk-text", profile(quirks=["conv2d"])
+    yield "bad-second-quirk", profile(quirks=[{"operation": "adam", "reason": "[{"}, 1])
+    yield "bad-quirk-operation", quirk(operation="fft")
+    yield "bad-quirk-key", quirk(drivers={})
+    yield "bad-quirk-reason", quirk(reason=None)
+    yield "bad-driver-list", quirk(driver=["1.0"])
+    yield "bad-driver-version", quirk(driver={"from": "1.0-rc1"})
+    yield "bad-driver-key", quirk(driver={"to": "1.0"})
+    yield "bad-deep", b'{"name":' + b"[" * DEEP
+    yield "bad-deep-values", b'{"name":"x","match":{},"values":' + b'{"a":' * 500 + b"1" + b"}" * 501
+    yield "bad-long-list", profile(quirks=[0] * 1500)
+    yield "bad-long-key", profile(**{"k" * 3000: 1})
+
+
+# ---- IDX ----
+
+
+def idx(*sizes, body=None, magic=None):
+    count = math.prod(sizes)
+    body = bytes(i % 7 for i in range(count)) if body is None else body
+    return struct.pack(f">{1 + len(sizes)}I", 0x0800 | len(sizes) if magic is None else magic, *sizes) + body
+
+
+def zipped(data):
+    return gzip.compress(data, mtime=0)
+
+
+def idx_corpus():
+    images, labels = idx(3, 4, 5), idx(20)
+    packed = zipped(images)
+    yield "good-images", images
+    yield "good-labels", labels
+    yield "good-one", idx(1, 1, 1)
+    yield "good-images-gz", packed
+    yield "good-labels-gz", zipped(labels)
+    yield "good-two-members-gz", zipped(images[:20]) + zipped(images[20:])
+    yield "good-many-gz", zipped(idx(300, 28, 28, body=bytes(300 * 28 * 28)))
+    yield "good-trailing-behind-gz", packed + b"behind"  # zlib passes over it, as gunzip does
+    yield "bad-nothing", b""
+    yield "bad-three-bytes", images[:3]
+    yield "bad-header-only", images[:16]
+    yield "bad-half-a-header", images[:9]
+    yield "bad-truncated", images[:-1]
+    yield "bad-trailing", images + b"x"
+    yield "bad-magic", idx(2, body=b"ab", magic=0x0D01)
+    yield "bad-rank-2", idx(2, 2)
+    yield "bad-little-endian", images[3::-1] + images[4:]
+    yield "bad-4g-images", idx(0xFFFFFFFF, 28, 28, body=b"x")
+    yield "bad-16m-images", idx(1 << 24, 4096, 4096, body=b"x")
+    yield "bad-4gib-exactly", idx(1 << 8, 4096, 4096, body=b"x")
+    yield "bad-16m-labels", idx(1 << 24, body=b"x" * 100)
+    yield "bad-no-images", idx(0, 4, 5)
+    yield "bad-no-height", idx(3, 0, 5)
+    yield "bad-width", idx(1, 1, 4097)
+    yield "bad-gz-truncated", packed[:-12]
+    yield "bad-gz-no-checksum", packed[:-8]
+    yield "bad-gz-checksum", packed[:-8] + bytes(4) + packed[-4:]
+    yield "bad-gz-length", packed[:-4] + bytes(4)
+    yield "bad-gz-damaged", packed[:14] + bytes([packed[14] ^ 0xFF]) + packed[15:]
+    yield "bad-gz-header", packed[:2] + b"\x07" + packed[3:]
+    yield "bad-gz-header-only", packed[:10]
+    yield "bad-gz-nothing", zipped(b"")
+    yield "bad-gz-twice", zipped(packed)
+    yield "bad-gz-bomb", zipped(idx(1 << 24, 4096, 4096, body=bytes(1 << 20)))
+    yield "bad-gz-trailing", zipped(images + b"x")
+
+
+# ---- PNG ----
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
+
+
+def chunk(kind, data=b"", crc=None):
+    sum_ = zlib.crc32(kind + data) if crc is None else crc
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", sum_)
+
+
+def ihdr(width, height, depth=8, colour=0, interlace=0, rest=(0, 0)):
+    return chunk(b"IHDR", struct.pack(">2I5B", width, height, depth, colour, *rest, interlace))
+
+
+def rows(width, height, depth=8, colour=0, filter=0):
+    """Unpacked scanlines: a filter byte, then bytes that count up."""
+    row_bytes = (width * SAMPLES[colour] * depth + 7) // 8
+    return b"".join(bytes([filter]) + bytes((31 * r + 7 * i) % 256 for i in range(row_bytes)) for r in range(height))
+
+
+def adam7(width, height, depth=8, colour=0):
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    sizes = [(-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in passes]
+    return b"".join(rows(w, h, depth, colour) for w, h in sizes if w > 0 and h > 0)
+
+
+def png(width=5, height=3, depth=8, colour=0, interlace=0, before=b"", data=None, filter=0):
+    if data is None:
+        data = adam7(width, height, depth, colour) if interlace else rows(width, height, depth, colour, filter)
+    return (SIGNATURE + ihdr(width, height, depth, colour, interlace) + before +
+            chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND"))
+
+
+def png_corpus():
+    palette = chunk(b"PLTE", bytes(range(48)))
+    grey = png()
+    yield "good-grey", grey
+    yield "good-grey-1", png(depth=1)
+    yield "good-grey-16", png(depth=16)
+    yield "good-grey-alpha", png(colour=4)
+    yield "good-grey-transparent", png(before=chunk(b"tRNS", b"\0\7"))
+    yield "good-rgb", png(colour=2)
+    yield "good-rgb-16-transparent", png(depth=16, colour=2, before=chunk(b"tRNS", bytes(6)))
+    yield "good-rgba", png(colour=6, filter=4)
+    yield "good-palette-4", png(depth=4, colour=3, before=palette)
+    yield "good-palette-transparent", png(depth=4, colour=3, before=palette + chunk(b"tRNS", b"\0\x80"))
+    yield "good-interlaced", png(9, 7, interlace=1)
+    yield "good-interlaced-pixel", png(1, 1, interlace=1)
+    yield "good-interlaced-rgba-16", png(9, 7, depth=16, colour=6, interlace=1)
+    yield "good-many-chunks", png(before=chunk(b"gAMA", struct.pack(">I", 45455)) + chunk(b"tEXt", b"key\0value"))
+    packed = zlib.compress(rows(5, 3))
+    yield "good-split-data", (SIGNATURE + ihdr(5, 3) + chunk(b"IDAT", packed[:3]) + chunk(b"IDAT") +
+                              chunk(b"IDAT", packed[3:]) + chunk(b"IEND"))
+    yield "bad-nothing", b""
+    yield "bad-signature", b"\x89PNX" + grey[4:]
+    yield "bad-signature-only", SIGNATURE
+    yield "bad-no-ihdr", SIGNATURE + chunk(b"IDAT", packed) + chunk(b"IEND")
+    yield "bad-no-data", SIGNATURE + ihdr(5, 3) + chunk(b"IEND")
+    yield "bad-no-end", grey[:-12]
+    yield "bad-truncated", grey[:-20]
+    yield "bad-trailing", grey + b"x"
+    yield "bad-crc-ihdr", SIGNATURE + ihdr(5, 3)[:-4] + bytes(4) + grey[33:]
+    yield "bad-crc-data", SIGNATURE + ihdr(5, 3) + chunk(b"IDAT", packed, crc=1) + chunk(b"IEND")
+    yield "bad-crc-ancillary", png(before=chunk(b"tEXt", b"key\0value", crc=1))
+    yield "bad-interlace", png(interlace=2)
+    yield "bad-interlaced-short", png(9, 7, interlace=1, data=rows(2, 1))
+    yield "bad-no-palette", png(depth=4, colour=3)
+    yield "bad-palette-of-4-bytes", png(depth=4, colour=3, before=chunk(b"PLTE", bytes(4)))
+    yield "bad-palette-too-long", png(depth=1, colour=3, before=chunk(b"PLTE", bytes(3 * 300)))
+    yield "bad-depth", SIGNATURE + ihdr(5, 3, depth=3) + grey[33:]
+    yield "bad-rgb-depth", SIGNATURE + ihdr(5, 3, depth=4, colour=2) + grey[33:]
+    yield "bad-colour", SIGNATURE + ihdr(5, 3, colour=5) + grey[33:]
+    yield "bad-compression", SIGNATURE + ihdr(5, 3, rest=(1, 0)) + grey[33:]
+    yield "bad-filter-method", SIGNATURE + ihdr(5, 3, rest=(0, 1)) + grey[33:]
+    yield "bad-filter", png(filter=5)
+    yield "bad-zero-width", png(0, 3, data=bytes(3))
+    yield "bad-huge", png(0x7FFFFFFF, 0x7FFFFFFF, depth=16, colour=6, data=bytes(8))
+    yield "bad-negative", png(0xFFFFFFFF, 0xFFFFFFFF, data=bytes(8))
+    yield "bad-8193-wide", png(8193, 1)
+    yield "bad-8192-square", png(8192, 8192, depth=16, colour=6, data=bytes(1 << 16))
+    yield "bad-8192-square-interlaced", png(8192, 8192, colour=6, interlace=1, data=bytes(1 << 16))
+    yield "bad-short-data", png(data=rows(5, 2))
+    yield "bad-zlib", SIGNATURE + ihdr(5, 3) + chunk(b"IDAT", b"\x00" + packed[1:]) + chunk(b"IEND")
+    yield "bad-critical-chunk", png(before=chunk(b"ABCD", b"x"))
+    yield "bad-chunk-length", SIGNATURE + ihdr(5, 3) + b"\xff\xff\xff\xffIDAT" + packed
+    yield "bad-text-bomb", png(before=chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 20))), data=rows(5, 2))
+
+
+# ---- Writing ----
+
+CORPORA = {
+    "safetensors": safetensors_corpus,
+    "checkpoint": checkpoint_corpus,
+    "network": network_corpus,
+    "profile": profile_corpus,
+    "idx": idx_corpus,
+    "png": png_corpus,
+}
+
+
+def main():
+    check, differences = "--check" in sys.argv, 0
+    for target, corpus in CORPORA.items():
+        folder, files = CORPUS / target, dict(corpus())
+        folder.mkdir(parents=True, exist_ok=True)
+        stale = {path for path in folder.glob("*") if path.name.startswith(("good-", "bad-")) and path.name not in files}
+        changed = [name for name, data in files.items()
+                   if not (folder / name).is_file() or (folder / name).read_bytes() != data]
+        for path in [*sorted(stale), *(folder / name for name in changed)]:
+            print(path.relative_to(CORPUS))
+            differences += 1
+            if check:
+                continue
+            if path in stale:
+                path.unlink()
+            else:
+                path.write_bytes(files[path.name])
+    return 1 if check and differences else 0
+
+
+sys.exit(main())

@@ -1,0 +1,55 @@
+/* Reading safetensors files: what is accepted holds only what lies in the file, and is the same when written and read
+ * again. */
+#include "src/data/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fuzz/support.h"
+
+static void require_same(const struct cln_safetensors *a, const struct cln_safetensors *b) {
+    fuzz_require(a->tensor_count == b->tensor_count && a->metadata_count == b->metadata_count);
+    for (size_t i = 0; i < a->tensor_count; i++) {
+        const struct cln_safetensor *x = &a->tensors[i], *y = &b->tensors[i];
+        fuzz_require(strcmp(x->name, y->name) == 0 && cln_safetensors_find(a, x->name) == x);
+        fuzz_require(x->dtype == y->dtype && x->rank == y->rank && x->count == y->count);
+        fuzz_require(memcmp(x->dims, y->dims, sizeof(x->dims)) == 0);
+        fuzz_require(memcmp(x->data, y->data, x->count * cln_dtype_bytes(x->dtype)) == 0);
+    }
+    for (size_t i = 0; i < a->metadata_count; i++) {
+        const struct cln_safetensors_metadata *x = &a->metadata[i], *y = &b->metadata[i];
+        fuzz_require(strcmp(x->key, y->key) == 0 && strcmp(x->value, y->value) == 0);
+        fuzz_require(cln_safetensors_metadata(a, x->key) == x->value);
+    }
+}
+
+static bool run(const uint8_t *bytes, size_t size) {
+    struct cln_safetensors *file = NULL, *again = NULL;
+    fuzz_begin();
+    enum cln_status status = cln_safetensors_parse(&file, bytes, size);
+    if (!fuzz_end(status, file))
+        return false;
+    size_t data_bytes = 0;
+    for (size_t i = 0; i < file->tensor_count; i++)
+        data_bytes += file->tensors[i].count * cln_dtype_bytes(file->tensors[i].dtype);
+    fuzz_require(data_bytes < size);
+    status =
+        cln_safetensors_write(fuzz_output(), file->tensors, file->tensor_count, file->metadata, file->metadata_count);
+    fuzz_require(status == CLN_OK);
+    status = cln_safetensors_read(&again, fuzz_output());
+    fuzz_require(status == CLN_OK);
+    require_same(file, again);
+    cln_safetensors_destroy(&file);
+    cln_safetensors_destroy(&again);
+    fuzz_require(!file && !again);
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    fuzz_accepted = run(bytes, size);
+    uint8_t *mended = fuzz_mend_header(bytes, size);
+    if (mended)
+        run(mended, size);
+    free(mended);
+    return 0;
+}
