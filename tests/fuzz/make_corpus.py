@@ -14,8 +14,7 @@ import zlib
 from pathlib import Path
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
-BYTES = {"F64": 8, "I64": 8, "F32": 4, "U8": 1}
-CODES = {"F64": "d", "I64": "q", "F32": "f", "U8": "B"}
+CODES = {"F64": "d", "I64": "q", "F32": "f", "F16": "e", "BF16": "H", "U8": "B"}  # BF16: its bits
 DEEP = 3000  # levels of nesting, beyond any parser's limit
 
 
@@ -55,7 +54,8 @@ def safetensors_corpus():
     yield "good-empty", raw_safetensors({})
     yield "good-two", two
     yield "good-all-types", safetensors(
-        {"u": ("U8", [1], [7]), "f": ("F32", [1], [0.5]), "d": ("F64", [2], [1e300, -0.0]), "i": ("I64", [], [-1])})
+        {"u": ("U8", [1], [7]), "h": ("F16", [3], [0.5, 6e-8, -math.inf]), "f": ("F32", [1], [0.5]),
+         "b": ("BF16", [1], [0x3F80]), "d": ("F64", [2], [1e300, -0.0]), "i": ("I64", [], [-1])})
     yield "good-unaligned", safetensors({"u": ("U8", [3], [1, 2, 3]), "d": ("F64", [1], [math.pi])})
     yield "good-nan", safetensors({"a": ("F32", [3], [math.nan, math.inf, -math.inf])})
     yield "good-no-numbers", safetensors({"a": ("F32", [0, 5], []), "b": ("U8", [1], [1]), "c": ("I64", [0], [])})
@@ -141,6 +141,27 @@ def checkpoint(metadata=None, without=(), **tensors):
     return safetensors(kept, {**METADATA, **(metadata or {})})
 
 
+def training(optimizer=None, **more):
+    """The metadata of a resume point, in the middle of an epoch."""
+    adam = {"name": "adam", "lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0}
+    values = {
+        "optimizer": {**adam, **(optimizer or {})}, "batch_size": 16, "seed": str((1 << 64) - 1),
+        "data": {"name": "synthetic", "digest": "0f" * 32, "images": 60}, "epochs": 2, "steps": "10", "position": 32,
+        "batches": 2, "hits": 20, "loss_sum": 1.5, "loss_carry": -1e-9, "shuffle": ["1", "3"], "init": ["5", "7"],
+        "best_accuracy": 0.5}
+    return {"training": text({**values, **more}).decode()}
+
+
+def moments(*names, change=lambda x: x * x):
+    """Of every trainable tensor, a tensor with each of these names."""
+    return {f"optimizer.{name}.{key}": ("F32", shape, [change(x) for x in numbers])
+            for name in names for key, (dtype, shape, numbers) in WEIGHTS.items() if key.endswith((".weight", ".bias"))}
+
+
+def resumable(metadata, tensors):
+    return safetensors({**WEIGHTS, **tensors}, {**METADATA, **metadata})
+
+
 def named(network):
     return {"network": network if isinstance(network, str) else text(network).decode()}
 
@@ -151,6 +172,40 @@ def checkpoint_corpus():
     yield "good-of-another-program", safetensors(WEIGHTS)
     yield "good-standardized", checkpoint({**STANDARDIZED, "resize": "2"})
     yield "good-no-tracked", checkpoint(without=["1.num_batches_tracked"])
+    yield "good-prefix", safetensors({"module." + name: tensor for name, tensor in WEIGHTS.items()})
+    yield "good-half", checkpoint(t0_bias=("F16", [2], [0.5, -6e-8]), t3_bias=("BF16", [2], [0x3F80, 0x8001]),
+                                  t1_bias=("F64", [2], [0.1, 1e-300]))
+    yield "good-classes", checkpoint({"classes": '["T-shirt/top","ä"]', "image": "[1,28,28]", "resize": "2"})
+    adam = moments("exp_avg", "exp_avg_sq")
+    yield "good-adam", resumable(training(), adam)
+    yield "good-momentum", resumable(training({"name": "sgd", "momentum": 0.9}), moments("momentum_buffer"))
+    yield "good-sgd", resumable(training({"name": "sgd"}), {})
+    yield "good-epoch-begins", resumable(training(position=0, batches=0, hits=0, best_accuracy=-1.0), adam)
+    yield "bad-no-moments", resumable(training(), {})
+    yield "bad-moments-alone", resumable({}, adam)
+    yield "bad-square-negative", resumable(training(), {**adam, "optimizer.exp_avg_sq.0.bias": ("F32", [2], [0, -1])})
+    yield "bad-moment-nan", resumable(training(), {**adam, "optimizer.exp_avg.0.bias": ("F32", [2], [0, math.nan])})
+    for name, change in {
+            "position": {"position": 61}, "position-negative": {"position": -1}, "images-huge": {"position": 1 << 62},
+            "batch-size": {"batch_size": 0}, "batch-size-wraps": {"batch_size": (1 << 32) + 0}, "hits": {"hits": 33},
+            "steps": {"steps": "1"}, "steps-sign": {"steps": "-1"}, "seed-2-64": {"seed": str(1 << 64)},
+            "seed-number": {"seed": 1}, "generator-even": {"shuffle": ["1", "2"]}, "generator": {"init": ["1"]},
+            "sum": {"loss_sum": 1e300}, "accuracy": {"best_accuracy": 1.5},
+            "data": {"data": {"name": "n" * 64, "digest": "", "images": 60}},
+            "digest": {"data": {"name": "n", "digest": "0" * 65, "images": 60}}}.items():
+        yield f"bad-training-{name}", resumable(training(**change), adam)
+    yield "bad-training-lr", resumable(training({"lr": -1.0}), adam)
+    yield "bad-training-optimizer", resumable(training({"name": "lion"}), adam)
+    yield "bad-training-not-json", resumable({"training": "{"}, adam)
+    yield "bad-training-list", resumable({"training": "[]"}, adam)
+    yield "bad-two-prefixes", safetensors(
+        {("module." if i % 2 else "other.") + name: tensor for i, (name, tensor) in enumerate(WEIGHTS.items())})
+    yield "bad-classes-one", checkpoint({"classes": '["a"]'})
+    yield "bad-classes-number", checkpoint({"classes": '["a",1]'})
+    yield "bad-image", checkpoint({"image": "[1,28,28]"})
+    yield "bad-image-huge", checkpoint({"image": "[1,16385,2]", "resize": "2"})
+    yield "bad-half-infinite", checkpoint(t0_bias=("F16", [2], [0, math.inf]))
+    yield "bad-double-beyond-float", checkpoint(t0_bias=("F64", [2], [0, 1e300]))
     yield "bad-truncated", plain[:-4]
     yield "bad-nan", checkpoint(t0_bias=("F32", [2], [0, math.nan]))
     yield "bad-infinite", checkpoint(t3_weight=("F32", [2, 2], [0, 1, -math.inf, 3]))
