@@ -118,7 +118,8 @@ void cln_layer_init(struct cln_layer *layer, const struct cln_layer_type *type) 
         layer->activation = (enum cln_activation)type->variant;
     if (type->kind == CLN_LAYER_POOL2D)
         layer->pool2d.kind = (enum cln_pool_kind)type->variant;
-    for (const struct cln_layer_option *o = type->options; o < type->options + type->option_count; o++) {
+    for (size_t i = 0; i < type->option_count; i++) {
+        const struct cln_layer_option *o = &type->options[i];
         for (int axis = 0; axis <= (o->type == CLN_LAYER_OPTION_PAIR); axis++)
             cln_layer_option_set(layer, o, axis, o->initial);
     }

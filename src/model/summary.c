@@ -37,7 +37,8 @@ void cln_layer_describe(const struct cln_layer *layer, char *text, size_t bytes)
     text[0] = '\0';
     append(text, bytes, "%s(", type->name);
     const char *separator = "";
-    for (const struct cln_layer_option *o = type->options; o < type->options + type->option_count; o++) {
+    for (size_t i = 0; i < type->option_count; i++) {
+        const struct cln_layer_option *o = &type->options[i];
         if (o->show == CLN_SHOW_CHANGED && cln_layer_option_is_initial(layer, o))
             continue;
         append(text, bytes, "%s%s%s", separator, o->show == CLN_SHOW_VALUE ? "" : o->name,
