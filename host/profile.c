@@ -132,7 +132,8 @@ static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_fil
             p->values[i] = file->values[i];
             p->origins[i] = file->origins[i];
         }
-    for (const struct ocl_profile_file_quirk *q = file->quirks; q < file->quirks + file->quirk_count; q++) {
+    for (size_t i = 0; i < file->quirk_count; i++) {
+        const struct ocl_profile_file_quirk *q = &file->quirks[i];
         if (!ocl_profile_quirk_applies(q, device->driver_version))
             continue;
         struct ocl_profile_quirk *grown = realloc(p->quirks, (p->quirk_count + 1) * sizeof *grown);
