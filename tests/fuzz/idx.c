@@ -58,8 +58,10 @@ static uint8_t *write_plain(const struct content *content, unsigned rank, size_t
     return file;
 }
 
-static bool run(const uint8_t *bytes, size_t size, unsigned rank, struct content (*read)(const char *path)) {
-    struct content content = read(fuzz_file(bytes, size));
+/* `path` has the input; it is written over where it was accepted. */
+static bool run(const char *path, const uint8_t *bytes, size_t size, unsigned rank,
+                struct content (*read)(const char *path)) {
+    struct content content = read(path);
     if (!content.bytes)
         return false;
     size_t plain_size;
@@ -77,6 +79,7 @@ static bool run(const uint8_t *bytes, size_t size, unsigned rank, struct content
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-    fuzz_accepted = run(bytes, size, 3, read_images) | run(bytes, size, 1, read_labels);
+    const char *path = fuzz_file(bytes, size);
+    fuzz_accepted = run(path, bytes, size, 3, read_images) || run(path, bytes, size, 1, read_labels);
     return 0;
 }

@@ -36,7 +36,8 @@ static void require_sound(const struct ocl_profile_file *file, const struct ocl_
         fuzz_require(value == OCL_PROFILE_UNSET || (value >= key->min && value <= key->max));
         fuzz_require(!file->origins[i] || names_line(file->origins[i], lines));
     }
-    for (const struct ocl_profile_file_quirk *q = file->quirks; q < file->quirks + file->quirk_count; q++) {
+    for (size_t i = 0; i < file->quirk_count; i++) {
+        const struct ocl_profile_file_quirk *q = &file->quirks[i];
         fuzz_require(q->operation < params->operation_count && q->reason && names_line(q->origin, lines));
         (void)ocl_profile_quirk_applies(q, device.driver_version);
     }
