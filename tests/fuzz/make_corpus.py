@@ -102,7 +102,7 @@ def safetensors_corpus():
     yield "bad-metadata-list", raw_safetensors({"__metadata__": ["key"]})
     yield "bad-deep", raw_safetensors(b'{"a":' + b"[" * DEEP)
     yield "bad-deep-closed", raw_safetensors(b'{"a":' + b"[" * DEEP + b"]" * DEEP + b"}")
-    yield "bad-long-list", raw_safetensors(b'{"a":{"dtype":"U8","data_offsets":[0,0],"shape":[' + b"0," * 1500 + b"0]}}")
+    yield "bad-long-list", raw_safetensors({"a": entry("U8", [0] * 1500, 0, 0)})
     yield "bad-number-1e999", raw_safetensors(b'{"a":1e999}')
 
 
@@ -143,7 +143,8 @@ def checkpoint(metadata=None, without=(), **tensors):
 
 def training(optimizer=None, **more):
     """The metadata of a resume point, in the middle of an epoch."""
-    adam = {"name": "adam", "lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0}
+    adam = {
+        "name": "adam", "lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0}
     values = {
         "optimizer": {**adam, **(optimizer or {})}, "batch_size": 16, "seed": str((1 << 64) - 1),
         "data": {"name": "synthetic", "digest": "0f" * 32, "images": 60}, "epochs": 2, "steps": "10", "position": 32,
@@ -549,7 +550,8 @@ def main():
     for target, corpus in CORPORA.items():
         folder, files = CORPUS / target, dict(corpus())
         folder.mkdir(parents=True, exist_ok=True)
-        stale = {path for path in folder.glob("*") if path.name.startswith(("good-", "bad-")) and path.name not in files}
+        made = (path for path in folder.glob("*") if path.name.startswith(("good-", "bad-")))
+        stale = {path for path in made if path.name not in files}
         changed = [name for name, data in files.items()
                    if not (folder / name).is_file() or (folder / name).read_bytes() != data]
         for path in [*sorted(stale), *(folder / name for name in changed)]:
