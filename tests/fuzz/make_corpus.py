@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the corpus beside this file: for each target small files that are right ("good-…", have to be accepted) and a
-file for each way of being wrong ("bad-…", have to be refused). Files of other names, which fuzzing found, are left alone.
+file for each way of being wrong ("bad-…", have to be refused). Files of other names are left alone.
 
     tests/fuzz/make_corpus.py            writes tests/fuzz/corpus/TARGET/NAME
     tests/fuzz/make_corpus.py --check    only says what differs; exits with 1 where anything does
