@@ -1,13 +1,11 @@
 /* clenet train: reads the options, lets the trainer run epoch by epoch, and says how it goes. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "src/cli/command.h"
+#include "src/cli/files.h"
 #include "src/cli/journal.h"
 #include "src/cli/options.h"
 #include "src/cli/progress.h"
@@ -64,24 +62,6 @@ static bool on_progress(void *user, const struct cln_progress *progress) {
     const struct run *run = user;
     cln_progress_show(progress, (size_t)(run->epochs - progress->epoch) * run->steps_per_epoch);
     return stop_signal == 0;
-}
-
-/* That saving can work is found out before training, not after it. */
-static enum cln_status check_writable(const char *path) {
-    struct stat info;
-    if (path == NULL)
-        return CLN_OK;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return cln_fail(CLN_INVALID, "--save '%s': this is not a regular file", path);
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    if (folder == NULL)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the path '%s'", path);
-    enum cln_status status = CLN_OK;
-    if (access(folder, W_OK | X_OK) != 0)
-        status = cln_fail(CLN_IO, "--save '%s': cannot write to the folder '%s': %s", path, folder, strerror(errno));
-    free(folder);
-    return status;
 }
 
 /* "3": epochs; "90s", "0.5m": seconds and minutes. */
@@ -192,9 +172,9 @@ static enum cln_status prepare(struct run *run) {
         status = load_network(run);
     if (status != CLN_OK)
         return status;
-    status = check_writable(o->save);
+    status = cln_files_writable(o->save); /* found out before training, not after it */
     if (status != CLN_OK)
-        return status;
+        return cln_fail_within(status, "--save");
     const struct cln_dataset_params data = {.name = o->data, .offline = o->offline, .seed = o->seed};
     status = cln_dataset_open(&run->data, &data);
     if (status != CLN_OK)
