@@ -8,6 +8,7 @@ import os
 import pty
 import random
 import re
+import resource
 import select
 import shutil
 import signal
@@ -112,6 +113,16 @@ class Usage(Case):
                 result = self.expect(0, command, "--help")
                 self.assertTrue(result.stdout.startswith(f"Usage: clenet {command} [OPTION...]"))
                 self.assertEqual(result.stderr, "")
+
+    def test_the_manual_has_every_command_and_option(self):
+        manual = (ROOT / "docs" / "clenet.1").read_text()
+        for command in COMMANDS:
+            section = manual.split(f"\n.SH {command.upper()}\n")
+            self.assertEqual(len(section), 2, command)
+            section = section[1].split("\n.SH ")[0].replace("\\-", "-")
+            for option in re.findall(r"(?m)^  --([a-z-]+)", self.expect(0, command, "--help").stdout):
+                if option != "help":
+                    self.assertRegex(section, rf"--{option}\b(?!-)", f"{command} --{option}")
 
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
@@ -960,6 +971,24 @@ class Resuming(Case):
                          [3, 2])
         self.expect(0, *self.TRAIN, "--save", str(self.folder / "t.safetensors"), "--save-every", "0.01m")
         self.assertEqual(metadata(self.folder / "t.safetensors")["training"]["epochs"], 3)
+
+    def test_a_full_disk_costs_neither_the_old_file_nor_the_training(self):
+        self.expect(0, *self.TRAIN, "--save", str(self.model), "--max-steps", "5")
+        before = self.model.read_bytes()
+
+        def no_room():  # a file may not grow beyond this
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+
+        result = subprocess.run([PROGRAM, *self.TRAIN, "--resume", str(self.model), "--save", str(self.model)],
+                                capture_output=True, text=True, check=False, timeout=300, preexec_fn=no_room)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(result.stdout.count("\n"), 3)
+        self.assertIn("training goes on without that resume point", result.stderr)
+        self.assertRegex(result.stderr, r"(?m)^clenet train: writing .*m\.safetensors: File too large$")
+        self.assertNotIn("model kept", result.stderr)
+        self.assertEqual(self.model.read_bytes(), before)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["m.safetensors"])
 
     def test_an_interrupted_training_goes_on(self):
         whole = self.folder / "whole.safetensors"
