@@ -312,26 +312,29 @@ static float float_of_half(uint16_t half) {
     return float_of_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
 }
 
-bool cln_safetensor_floats(float *out, const struct cln_safetensor *tensor) {
+bool cln_safetensor_has_floats(const struct cln_safetensor *tensor) {
+    return tensor->dtype == CLN_F32 || tensor->dtype == CLN_F64 || tensor->dtype == CLN_F16 ||
+           tensor->dtype == CLN_BF16;
+}
+
+static float float_at(const struct cln_safetensor *tensor, size_t i) {
     switch (tensor->dtype) {
     case CLN_F32:
-        memcpy(out, tensor->data, tensor->count * sizeof *out);
-        return true;
+        return ((const float *)tensor->data)[i];
     case CLN_F64:
-        for (size_t i = 0; i < tensor->count; i++)
-            out[i] = (float)((const double *)tensor->data)[i];
-        return true;
+        return (float)((const double *)tensor->data)[i];
     case CLN_F16:
-        for (size_t i = 0; i < tensor->count; i++)
-            out[i] = float_of_half(((const uint16_t *)tensor->data)[i]);
-        return true;
+        return float_of_half(((const uint16_t *)tensor->data)[i]);
     case CLN_BF16: /* the upper half of a float32 */
-        for (size_t i = 0; i < tensor->count; i++)
-            out[i] = float_of_bits((uint32_t)((const uint16_t *)tensor->data)[i] << 16);
-        return true;
+        return float_of_bits((uint32_t)((const uint16_t *)tensor->data)[i] << 16);
     default:
-        return false;
+        return 0;
     }
+}
+
+void cln_safetensor_floats(float *out, const struct cln_safetensor *tensor) {
+    for (size_t i = 0; i < tensor->count; i++)
+        out[i] = float_at(tensor, i);
 }
 
 /* ---- Writing ---- */

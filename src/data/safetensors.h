@@ -52,8 +52,10 @@ void cln_safetensors_destroy(struct cln_safetensors **file);
 const struct cln_safetensor *cln_safetensors_find(const struct cln_safetensors *file, const char *name);
 const char *cln_safetensors_metadata(const struct cln_safetensors *file, const char *key);
 
-/* A tensor of real numbers as float32, each the nearest one there is; false where its type is none of them. */
-bool cln_safetensor_floats(float *out, const struct cln_safetensor *tensor);
+/* Whether a tensor is of real numbers: F32, F64, F16 or BF16. */
+bool cln_safetensor_has_floats(const struct cln_safetensor *tensor);
+/* Those as float32, each the nearest one there is; of another type zeros. */
+void cln_safetensor_floats(float *out, const struct cln_safetensor *tensor);
 
 /* Written aside, synced and renamed over `path` (replace.h). */
 enum cln_status cln_safetensors_write(const char *path, const struct cln_safetensor *tensors, size_t tensor_count,

@@ -15,8 +15,9 @@
 struct slot {
     char name[64];
     const struct cln_tensor_info *info;
-    float *values;  /* NULL: num_batches_tracked */
-    bool is_square; /* never negative */
+    float *const *buffer; /* of the checkpoint, where info->offset has its values; NULL: num_batches_tracked */
+    bool is_square;       /* never negative */
+    const struct cln_safetensor *tensor; /* that was found in a file */
 };
 
 struct slots {
@@ -30,20 +31,28 @@ static struct slot *next_slot(struct slots *slots, const struct cln_tensor_info 
     return slot;
 }
 
-static void add_moments(struct slots *slots, const struct cln_checkpoint *c, const char *name, float *moments) {
-    const struct cln_network *network = c->network;
-    for (const struct cln_tensor_info *t = network->tensors; moments && t < network->tensors + network->tensor_count;
-         t++) {
+static void add_moments(struct slots *slots, const struct cln_network *network, const char *name, float *const *moments,
+                        bool are_squares) {
+    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
         if (!t->trainable)
             continue;
         struct slot *slot = next_slot(slots, t);
         snprintf(slot->name, sizeof slot->name, "optimizer.%s.%s", name, t->name);
-        slot->values = moments + t->offset;
-        slot->is_square = moments == c->training->second_moments;
+        slot->buffer = moments;
+        slot->is_square = are_squares;
     }
 }
 
-/* Every tensor of a file of this checkpoint, in the file's order. The moments go by their names in torch.optim. */
+static bool has_first_moments(const struct cln_training_point *t) {
+    return t && (t->optimizer.kind == CLN_ADAM || t->optimizer.momentum > 0);
+}
+
+static bool has_second_moments(const struct cln_training_point *t) {
+    return t && t->optimizer.kind == CLN_ADAM;
+}
+
+/* Every tensor of a file of this checkpoint, in the file's order; looks at no values. The moments go by their names in
+ * torch.optim. */
 static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoint *c) {
     const struct cln_network *network = c->network;
     *slots = (struct slots){calloc(4 * network->tensor_count + 1, sizeof *slots->items), 0};
@@ -52,27 +61,32 @@ static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoi
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
         struct slot *slot = next_slot(slots, t);
         snprintf(slot->name, sizeof slot->name, "%s", t->name);
-        slot->values = (t->trainable ? c->parameters : c->running) + t->offset;
+        slot->buffer = t->trainable ? &c->parameters : &c->running;
         slot->is_square = t->role == CLN_RUNNING_VAR;
         if (t->role == CLN_RUNNING_VAR)
             snprintf(next_slot(slots, t)->name, sizeof slot->name, "%d.num_batches_tracked", t->layer);
     }
-    if (c->training) {
-        const bool adam = c->training->optimizer.kind == CLN_ADAM;
-        add_moments(slots, c, adam ? "exp_avg" : "momentum_buffer", c->training->first_moments);
-        add_moments(slots, c, "exp_avg_sq", c->training->second_moments);
-    }
+    if (has_first_moments(c->training))
+        add_moments(slots, network, has_second_moments(c->training) ? "exp_avg" : "momentum_buffer",
+                    &c->training->first_moments, false);
+    if (has_second_moments(c->training))
+        add_moments(slots, network, "exp_avg_sq", &c->training->second_moments, true);
     return CLN_OK;
+}
+
+static float *values_of(const struct slot *slot) {
+    return *slot->buffer + slot->info->offset;
 }
 
 /* A checkpoint that cannot predict, or not be trained on, is neither written nor read. */
 static enum cln_status check_values(enum cln_status status, const struct slot *slot) {
-    for (size_t i = 0; slot->values && i < slot->info->count; i++) {
-        if (!isfinite(slot->values[i]))
+    const float *values = slot->buffer ? values_of(slot) : NULL;
+    for (size_t i = 0; values && i < slot->info->count; i++) {
+        if (!isfinite(values[i]))
             return cln_fail(status, "tensor \"%s\": value %zu is not finite", slot->name, i);
-        if (slot->is_square && slot->values[i] < 0)
+        if (slot->is_square && values[i] < 0)
             return cln_fail(status, "tensor \"%s\": value %zu is %g, but a %s is never negative", slot->name, i,
-                            (double)slot->values[i], slot->info->trainable ? "square" : "variance");
+                            (double)values[i], slot->info->trainable ? "square" : "variance");
     }
     return CLN_OK;
 }
@@ -86,12 +100,16 @@ static enum cln_status write_slots(const char *path, const struct slots *slots, 
     enum cln_status status = tensors ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for a list of tensors");
     for (size_t i = 0; i < slots->count && status == CLN_OK; i++) {
         const struct slot *slot = &slots->items[i];
-        status = check_values(CLN_NUMERIC, slot);
+        status = slot->buffer && !*slot->buffer
+                     ? cln_fail(CLN_INVALID, "tensor \"%s\" of this optimizer has no values", slot->name)
+                     : check_values(CLN_NUMERIC, slot);
+        if (status != CLN_OK)
+            break;
         tensors[i] = (struct cln_safetensor){.name = slot->name, CLN_I64, .count = 1, .data = &batches_tracked};
-        if (!slot->values)
+        if (!slot->buffer)
             continue;
         tensors[i] = (struct cln_safetensor){
-            .name = slot->name, CLN_F32, .rank = slot->info->rank, .count = slot->info->count, .data = slot->values};
+            .name = slot->name, CLN_F32, .rank = slot->info->rank, .count = slot->info->count, .data = values_of(slot)};
         for (int d = 0; d < slot->info->rank; d++)
             tensors[i].dims[d] = (size_t)slot->info->dims[d];
     }
@@ -151,7 +169,19 @@ static bool has_shape(const struct cln_safetensor *tensor, const struct cln_safe
     return same;
 }
 
-static void read_floats(struct slot *slot, const struct cln_safetensor *tensor, struct problems *problems) {
+static enum cln_status tell(const struct problems *p, const struct cln_network *network) {
+    if (p->count == 0)
+        return CLN_OK;
+    if (p->count == 1)
+        return cln_fail(CLN_INVALID, "%s", p->text);
+    char more[32] = "";
+    if (p->untold > 0)
+        snprintf(more, sizeof more, "\n  and %d more", p->untold);
+    return cln_fail(CLN_INVALID, "%d tensors do not fit network %s:\n  %s%s", p->count, network->name, p->text, more);
+}
+
+static void check_floats(const struct slot *slot, struct problems *problems) {
+    const struct cln_safetensor *tensor = slot->tensor;
     struct cln_safetensor expected = {.rank = slot->info->rank};
     for (int d = 0; d < expected.rank; d++)
         expected.dims[d] = (size_t)slot->info->dims[d];
@@ -160,11 +190,9 @@ static void read_floats(struct slot *slot, const struct cln_safetensor *tensor, 
         shape_text(is, sizeof is, tensor);
         shape_text(should, sizeof should, &expected);
         add_problem(problems, "tensor \"%s\" has shape %s, but the network needs %s", tensor->name, is, should);
-    } else if (!cln_safetensor_floats(slot->values, tensor)) {
+    } else if (!cln_safetensor_has_floats(tensor)) {
         add_problem(problems, "tensor \"%s\" has type %s, not F32, F64, F16 or BF16", tensor->name,
                     cln_dtype_name(tensor->dtype));
-    } else if (check_values(CLN_INVALID, slot) != CLN_OK) {
-        add_problem(problems, "%s", cln_error_message());
     }
 }
 
@@ -192,7 +220,7 @@ static size_t prefix_of(const struct cln_safetensors *file, const struct slot *f
 }
 
 /* Every slot has its tensor in the file, and there is nothing else in it. */
-static enum cln_status read_slots(struct slots *slots, struct cln_checkpoint *c, const struct cln_safetensors *file) {
+static enum cln_status find_tensors(struct slots *slots, struct cln_checkpoint *c, const struct cln_safetensors *file) {
     struct problems problems = {.used = 0};
     bool *known = calloc(file->tensor_count + 1, sizeof *known);
     if (!known)
@@ -206,11 +234,12 @@ static enum cln_status read_slots(struct slots *slots, struct cln_checkpoint *c,
         while (i < file->tensor_count && strcmp(file->tensors[i].name + prefix, slot->name) != 0)
             i++;
         known[i] = true; /* or the one behind the last */
-        if (i < file->tensor_count && slot->values)
-            read_floats(slot, &file->tensors[i], &problems);
-        else if (i < file->tensor_count)
-            read_tracked(&c->batches_tracked, &file->tensors[i], &problems);
-        else if (slot->values)
+        slot->tensor = i < file->tensor_count ? &file->tensors[i] : NULL;
+        if (slot->tensor && slot->buffer)
+            check_floats(slot, &problems);
+        else if (slot->tensor)
+            read_tracked(&c->batches_tracked, slot->tensor, &problems);
+        else if (slot->buffer)
             add_problem(&problems, "tensor \"%s\" is missing", slot->name);
     }
     for (size_t i = 0; i < file->tensor_count; i++)
@@ -218,32 +247,32 @@ static enum cln_status read_slots(struct slots *slots, struct cln_checkpoint *c,
             add_problem(&problems, "tensor \"%.200s\" is not one of network %s", file->tensors[i].name,
                         c->network->name);
     free(known);
-    if (problems.count == 0)
-        return CLN_OK;
-    if (problems.count == 1)
-        return cln_fail(CLN_INVALID, "%s", problems.text);
-    if (problems.untold == 0)
-        return cln_fail(CLN_INVALID, "%d tensors do not fit network %s:\n  %s", problems.count, c->network->name,
-                        problems.text);
-    return cln_fail(CLN_INVALID, "%d tensors do not fit network %s:\n  %s\n  and %d more", problems.count,
-                    c->network->name, problems.text, problems.untold);
+    return tell(&problems, c->network);
 }
 
-/* Room for what the file is to have: the network is known, and whether it is of a training point. */
+/* Room for what was found in the file: no more than that, whatever its network says. */
 static enum cln_status allocate(struct cln_checkpoint *c) {
     const struct cln_network *network = c->network;
     c->parameters = calloc(network->parameter_floats + 1, sizeof(float));
     c->running = calloc(network->running_floats + 1, sizeof(float));
     bool enough = c->parameters && c->running;
-    if (c->training) {
-        struct cln_training_point *t = c->training;
-        const bool adam = t->optimizer.kind == CLN_ADAM;
-        if (adam || t->optimizer.momentum > 0)
-            enough &= (t->first_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
-        if (adam)
-            enough &= (t->second_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
-    }
+    if (has_first_moments(c->training))
+        enough &= (c->training->first_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
+    if (has_second_moments(c->training))
+        enough &= (c->training->second_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
     return enough ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu numbers", network->parameter_floats);
+}
+
+static enum cln_status copy_values(const struct slots *slots, const struct cln_network *network) {
+    struct problems problems = {.used = 0};
+    for (const struct slot *slot = slots->items; slot < slots->items + slots->count; slot++) {
+        if (!slot->buffer)
+            continue;
+        cln_safetensor_floats(values_of(slot), slot->tensor);
+        if (check_values(CLN_INVALID, slot) != CLN_OK)
+            add_problem(&problems, "%s", cln_error_message());
+    }
+    return tell(&problems, network);
 }
 
 enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *path, const struct cln_network *network) {
@@ -259,11 +288,13 @@ enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *pat
     if (status == CLN_OK)
         status = cln_metadata_read(checkpoint, file, network);
     if (status == CLN_OK)
-        status = allocate(checkpoint);
-    if (status == CLN_OK)
         status = list_slots(&slots, checkpoint);
     if (status == CLN_OK)
-        status = read_slots(&slots, checkpoint, file);
+        status = find_tensors(&slots, checkpoint, file);
+    if (status == CLN_OK)
+        status = allocate(checkpoint);
+    if (status == CLN_OK)
+        status = copy_values(&slots, checkpoint->network);
     free(slots.items);
     cln_safetensors_destroy(&file);
     if (status != CLN_OK) {

@@ -138,14 +138,12 @@ static enum cln_status read_resize(struct cln_checkpoint *c, const json_t *value
 static enum cln_status read_image(struct cln_checkpoint *c, const json_t *value) {
     const struct cln_shape input = c->network->input;
     enum { SIDE_LIMIT = 1 << 14 };
-    json_int_t side[2];
-    if (json_unpack((json_t *)value, "[i, I, I!]", &c->image.channels, &side[0], &side[1]) ||
-        c->image.channels != input.channels || side[0] < 1 || side[1] < 1 || side[0] > SIDE_LIMIT ||
-        side[1] > SIDE_LIMIT)
+    json_int_t channels, side[2];
+    if (json_unpack((json_t *)value, "[I, I, I!]", &channels, &side[0], &side[1]) || channels != input.channels ||
+        side[0] < 1 || side[1] < 1 || side[0] > SIDE_LIMIT || side[1] > SIDE_LIMIT)
         return cln_fail(CLN_INVALID, "metadata \"image\" is not [%d, height, width], with sides from 1 to %d",
                         input.channels, SIDE_LIMIT);
-    c->image.height = (int)side[0];
-    c->image.width = (int)side[1];
+    c->image = (struct cln_shape){input.channels, (int)side[0], (int)side[1]};
     if (!c->resize && (c->image.height != input.height || c->image.width != input.width))
         return cln_fail(CLN_INVALID,
                         "metadata \"image\" is of %d×%d pixels, but the network takes %d×%d, and there is "
@@ -188,11 +186,10 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
         return "\"seed\", \"steps\", \"shuffle\" or \"init\" is not a number in quotes";
     if (t->batch_size < 1 || t->batch_size > 65536)
         return "\"batch_size\" is not from 1 to 65536";
-    if (t->samples < 1 || t->samples > INT32_MAX || t->position > t->samples)
+    if (t->samples < 1 || t->position > t->samples)
         return "\"position\" lies outside of the \"images\"";
-    if (t->epochs < 0 || t->batches < 0 || t->hits < 0 || (size_t)t->hits > t->position ||
-        (size_t)t->batches > t->position || (t->batches == 0) != (t->position == 0) || t->steps > INT32_MAX ||
-        (uint64_t)t->batches > t->steps)
+    if ((size_t)t->hits > t->position || (size_t)t->batches > t->position || (t->batches == 0) != (t->position == 0) ||
+        t->steps > INT32_MAX || (uint64_t)t->batches > t->steps)
         return "\"epochs\", \"steps\", \"batches\", \"hits\" and \"position\" contradict each other";
     if (!isfinite(t->loss_sum) || !isfinite(t->loss_carry) || !(t->best_accuracy <= 1))
         return "a sum is out of range";
@@ -207,26 +204,34 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a training point");
     struct cln_optimizer_params *o = &t->optimizer;
     const char *optimizer, *seed, *data, *digest, *steps, *shuffle[2], *init[2];
-    json_int_t samples, position;
+    json_int_t batch_size, samples, epochs, position, batches, hits;
     double loss_sum, loss_carry;
     json_error_t error;
     if (json_unpack_ex((json_t *)value, &error, 0,
-                       "{s:{s:s, s:F, s:F, s:F, s:F, s:F, s:F}, s:i, s:s, s:{s:s, s:s, s:I}, s:i, s:s, s:I, s:i, s:i, "
+                       "{s:{s:s, s:F, s:F, s:F, s:F, s:F, s:F}, s:I, s:s, s:{s:s, s:s, s:I}, s:I, s:s, s:I, s:I, s:I, "
                        "s:F, s:F, s:[s, s!], s:[s, s!], s:F}",
                        "optimizer", "name", &optimizer, "lr", &o->lr, "beta1", &o->beta1, "beta2", &o->beta2, "eps",
-                       &o->eps, "momentum", &o->momentum, "weight_decay", &o->weight_decay, "batch_size",
-                       &t->batch_size, "seed", &seed, "data", "name", &data, "digest", &digest, "images", &samples,
-                       "epochs", &t->epochs, "steps", &steps, "position", &position, "batches", &t->batches, "hits",
-                       &t->hits, "loss_sum", &loss_sum, "loss_carry", &loss_carry, "shuffle", &shuffle[0], &shuffle[1],
-                       "init", &init[0], &init[1], "best_accuracy", &t->best_accuracy))
+                       &o->eps, "momentum", &o->momentum, "weight_decay", &o->weight_decay, "batch_size", &batch_size,
+                       "seed", &seed, "data", "name", &data, "digest", &digest, "images", &samples, "epochs", &epochs,
+                       "steps", &steps, "position", &position, "batches", &batches, "hits", &hits, "loss_sum",
+                       &loss_sum, "loss_carry", &loss_carry, "shuffle", &shuffle[0], &shuffle[1], "init", &init[0],
+                       &init[1], "best_accuracy", &t->best_accuracy))
         return cln_fail(CLN_INVALID, "metadata \"training\": %s", error.text);
     if (strcmp(optimizer, optimizer_names[CLN_ADAM]) != 0 && strcmp(optimizer, optimizer_names[CLN_SGD]) != 0)
         return cln_fail(CLN_INVALID, "metadata \"training\": optimizer \"%.16s\" is neither adam nor sgd", optimizer);
     o->kind = strcmp(optimizer, optimizer_names[CLN_SGD]) == 0 ? CLN_SGD : CLN_ADAM;
-    if (samples < 0 || position < 0 || strlen(data) >= sizeof t->data || strlen(digest) >= sizeof t->digest)
+    const json_int_t integers[] = {batch_size, samples, epochs, position, batches, hits};
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
+        if (integers[i] < 0 || integers[i] > INT32_MAX)
+            return cln_fail(CLN_INVALID, "metadata \"training\": a count of %lld", (long long)integers[i]);
+    if (strlen(data) >= sizeof t->data || strlen(digest) >= sizeof t->digest)
         return cln_fail(CLN_INVALID, "metadata \"training\": \"data\" is not a data set");
     strcpy(t->data, data);
     strcpy(t->digest, digest);
+    t->batch_size = (int)batch_size;
+    t->epochs = (int)epochs;
+    t->batches = (int)batches;
+    t->hits = (int)hits;
     t->samples = (size_t)samples;
     t->position = (size_t)position;
     t->loss_sum = (float)loss_sum;

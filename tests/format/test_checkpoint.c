@@ -254,6 +254,9 @@ static void test_training_points_that_lie_are_refused(void **state) {
     checkpoint.training = &point;
     assert_int_equal(cln_checkpoint_write(path, &checkpoint), CLN_NUMERIC);
     assert_non_null(strstr(cln_error_message(), "optimizer.exp_avg_sq.0.weight"));
+    point.first_moments = NULL;
+    assert_int_equal(cln_checkpoint_write(path, &checkpoint), CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "optimizer.exp_avg.0.weight"));
     cln_network_destroy(&checkpoint.network);
 }
 

@@ -224,6 +224,11 @@ def checkpoint_corpus():
     huge = {"input": [1, 2, 2], "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 1 << 26},
                                            {"type": "Linear", "out_features": 2}]}
     yield "bad-huge-network", safetensors({"1.weight": ("F32", [0], [])}, named(huge))
+    # A gigabyte each of parameters and moments, none of them there: nothing may be allocated for them.
+    wide = {"input": [1, 1, 1], "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 1 << 20},
+                                           {"type": "Linear", "out_features": 253, "bias": False}]}
+    yield "bad-more-than-there-is", safetensors({}, {**named(wide), **training()})
+    yield "bad-count-beyond-int", safetensors({}, {**named(wide), **training(batch_size=(1 << 32) + 16)})
     # What only the metadata has wrong, with a network that is not the given one's either.
     other = {"input": [4], "layers": [{"type": "Linear", "out_features": 2}]}
     linear = {"0.weight": ("F32", [2, 4], range(8)), "0.bias": ("F32", [2], [0, 1])}
