@@ -213,15 +213,16 @@ static void introduce(struct run *run) {
     cln_report_note("%s, %zu parameters; %s, %zu training and %zu test images", run->network->name,
                     run->network->parameter_count, data->name, data->train.count, data->test.count);
     if (run->resumed != NULL)
-        cln_report_note("going on from %s: %d epochs finished, %zu images of the next one done", run->options->resume,
-                        run->resumed->training->epochs, run->resumed->training->position);
+        cln_report_note("going on from %s: epoch %d, %zu of %zu images done", run->options->resume,
+                        run->resumed->training->epochs + 1, run->resumed->training->position,
+                        run->resumed->training->samples);
 }
 
 static void report_epoch(const struct run *run, const struct cln_epoch *e) {
     if (!e->stopped)
         cln_report_result("epoch %d, loss %.4f, train acc %.3f, test acc %.3f, time %.1f sec", e->epoch, e->train.loss,
                           e->train.accuracy, e->test.accuracy, e->train_seconds);
-    else if (e->train.samples > 0)
+    else
         cln_report_result("epoch %d stopped after %zu of %zu images, loss %.4f, train acc %.3f, time %.1f sec",
                           e->epoch, e->train.samples, run->data->train.count, e->train.loss, e->train.accuracy,
                           e->train_seconds);
@@ -238,29 +239,26 @@ static void judge(struct run *run, const struct cln_epoch *last) {
 /* What there was to train is trained already: the accuracy asked for is that of the model as it is. */
 static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
     epoch->epoch = cln_trainer_epochs(run->trainer);
-    cln_report_note("%d epochs are trained already: nothing to do. More of them: --epochs", epoch->epoch);
+    cln_report_note("nothing to do: %d epochs and %llu steps are trained already", epoch->epoch,
+                    (unsigned long long)(run->resumed != NULL ? run->resumed->training->steps : 0));
     return run->options->require_accuracy > 0 ? cln_trainer_evaluate(run->trainer, &epoch->test, NULL) : CLN_OK;
-}
-
-static bool has_steps_left(const struct run *run) {
-    const uint64_t steps = run->resumed != NULL ? run->resumed->training->steps : 0;
-    return run->options->max_steps == 0 || steps < run->options->max_steps;
 }
 
 static enum cln_status train_epochs(struct run *run) {
     struct cln_epoch epoch = {0};
     enum cln_status status = CLN_OK;
-    if (cln_trainer_epochs(run->trainer) >= run->epochs || !has_steps_left(run))
+    bool trained = false;
+    while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->options->epochs && !epoch.stopped &&
+           stop_signal == 0) {
+        status = cln_trainer_epoch(run->trainer, &epoch);
+        if (status != CLN_OK || epoch.train.samples == 0)
+            continue;
+        trained = true;
+        report_epoch(run, &epoch);
+        status = cln_journal_epoch(run->journal, &epoch);
+    }
+    if (status == CLN_OK && !trained && stop_signal == 0)
         status = train_nothing(run, &epoch);
-    else
-        while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->epochs && !epoch.stopped &&
-               stop_signal == 0) {
-            status = cln_trainer_epoch(run->trainer, &epoch);
-            if (status == CLN_OK) {
-                report_epoch(run, &epoch);
-                status = cln_journal_epoch(run->journal, &epoch);
-            }
-        }
     if (status == CLN_OK)
         status = cln_trainer_finish(run->trainer);
     if (status != CLN_OK)

@@ -121,12 +121,17 @@ static void *run_writer(void *saver) {
     return NULL;
 }
 
-/* Until nothing is being written; the result of the last time. */
-static enum cln_status wait_for_writer(struct cln_saver *s) {
+/* Until nothing is being written. */
+static void join_writer(struct cln_saver *s) {
     if (s->is_writing)
         pthread_join(s->writer, NULL);
     s->has_saved |= s->is_writing && s->result == CLN_OK;
     s->is_writing = false;
+}
+
+/* The same, with the result of the last time. */
+static enum cln_status wait_for_writer(struct cln_saver *s) {
+    join_writer(s);
     return s->result == CLN_OK ? CLN_OK : cln_fail(s->result, "%s", s->message ? s->message : s->params.path);
 }
 
@@ -135,8 +140,7 @@ void cln_saver_destroy(struct cln_saver **saver) {
     if (!s)
         return;
     *saver = NULL;
-    if (s->is_writing)
-        pthread_join(s->writer, NULL);
+    join_writer(s);
     cln_snapshot_destroy(&s->snapshot);
     free(s->message);
     free(s);
@@ -192,9 +196,7 @@ enum cln_status cln_saver_finish(struct cln_saver *s, struct cln_trainer *t) {
 }
 
 bool cln_saver_has_saved(struct cln_saver *s) {
-    if (!s)
-        return false;
-    const enum cln_status ignored = wait_for_writer(s);
-    (void)ignored;
-    return s->has_saved;
+    if (s)
+        join_writer(s);
+    return s && s->has_saved;
 }

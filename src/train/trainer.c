@@ -109,7 +109,6 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct pace *pace) {
     t->within = true;
     pace->before = (size_t)pace->state.seen;
     pace->steps = (size_t)pace->state.batches + (count - pace->before + batch - 1) / batch;
-    pace->stopped = is_at_limit(t);
     return status;
 }
 
@@ -118,6 +117,7 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     pace.last = pace.reported = pace.start;
     enum cln_status status = begin_epoch(t, &pace);
     epoch->epoch = t->epoch;
+    pace.stopped = is_at_limit(t);
     for (size_t step = (size_t)pace.state.batches; step < pace.steps && status == CLN_OK && !pace.stopped; step++) {
         status = cln_engine_step(t->engine, CLN_TRAIN);
         t->steps++;
@@ -163,6 +163,11 @@ enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch
     *epoch = (struct cln_epoch){0};
     if (t->params.evaluate_only)
         return cln_fail(CLN_INVALID, "this trainer was made to evaluate only");
+    /* Where there is no step to do, no epoch begins; of one that was left, the evaluation may be what is missing. */
+    if (is_at_limit(t) && !t->continues) {
+        *epoch = (struct cln_epoch){.epoch = t->epoch + 1, .stopped = true};
+        return CLN_OK;
+    }
     enum cln_status status = train_epoch(t, epoch);
     return status == CLN_OK && !epoch->stopped ? finish_epoch(t, epoch) : status;
 }

@@ -879,7 +879,7 @@ class Resuming(Case):
         self.assertIn("epoch 2 stopped after 192 of 600 images", first.stdout)
         rest = self.expect(0, "train", "--data", "synthetic:600", "--offline", "--epochs", "3", "--resume", str(self.model),
                            "--save", str(self.model), "--log", str(log))
-        self.assertIn(f"going on from {self.model}: 1 epochs finished, 192 images of the next one done", rest.stderr)
+        self.assertIn(f"going on from {self.model}: epoch 2, 192 of 600 images done", rest.stderr)
         self.assertEqual(whole.read_bytes(), self.model.read_bytes())
         strip = [line.split(", time")[0] for line in complete[1:]]
         self.assertEqual([line.split(", time")[0] for line in rest.stdout.splitlines()], strip)
@@ -913,7 +913,7 @@ class Resuming(Case):
         resume = (*self.TRAIN, "--resume", str(self.model), "--save", str(self.model))
         result = self.expect(0, *resume)
         self.assertEqual(result.stdout, "")
-        self.assertIn("3 epochs are trained already", result.stderr)
+        self.assertIn("3 epochs and 57 steps are trained already", result.stderr)
         self.expect(0, *resume, "--max-steps", "10")
         self.expect(0, *resume, "--require-accuracy", "0.01")
         self.expect(1, *resume, "--require-accuracy", "1")
