@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
                                                   .resume = left,
                                                   .progress = on_progress,
                                               });
-    while (status == CLN_OK && !epoch.stopped && cln_trainer_epochs(trainer) < epochs) {
+    while (status == CLN_OK && !interrupted && !epoch.stopped && cln_trainer_epochs(trainer) < epochs) {
         status = cln_trainer_epoch(trainer, &epoch);
         if (status == CLN_OK && !epoch.stopped)
             printf("epoch %d, loss %.4f, test acc %.3f\n", epoch.epoch, epoch.train.loss, epoch.test.accuracy);

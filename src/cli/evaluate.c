@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/cli/command.h"
+#include "src/cli/files.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/predictions.h"
@@ -48,17 +49,23 @@ static void print_share(size_t part, size_t whole) {
         printf(" %10s", "-");
 }
 
+static size_t images_of(const struct cln_dataset *data, size_t class) {
+    size_t count = 0;
+    for (size_t n = 0; n < data->test.count; n++)
+        count += data->test.labels[n] == class;
+    return count;
+}
+
 static void print_classes(const size_t *confusion, const struct cln_dataset *data, const char *const *names) {
     const size_t classes = (size_t)data->class_count;
     const int width = widest(names, data->class_count);
     printf("\n%-*s %10s %10s %10s %10s\n", 4 + width, "class", "images", "precision", "recall", "F1");
     for (size_t k = 0; k < classes; k++) {
         const size_t right = confusion[k * classes + k];
-        size_t labelled = 0, predicted = 0;
+        const size_t labelled = images_of(data, k);
+        size_t predicted = 0;
         for (size_t i = 0; i < classes; i++)
             predicted += confusion[i * classes + k];
-        for (size_t n = 0; n < data->test.count; n++) /* a network may know more classes, and take some for these */
-            labelled += data->test.labels[n] == k;
         printf("%3zu %-*s %10zu", k, width, names[k], labelled);
         print_share(right, predicted);
         print_share(right, labelled);
@@ -67,25 +74,28 @@ static void print_classes(const size_t *confusion, const struct cln_dataset *dat
     }
 }
 
-/* Rows are labels, columns predictions; the last column is the share of the row that was right. */
-static void print_confusion(const size_t *confusion, int classes, const char *const *names) {
-    const int width = widest(names, classes);
+/* Rows are labels, columns predictions; the last column is the share of the row that was right. A network that knows
+ * more classes than the data set may take images for these: "other". */
+static void print_confusion(const size_t *confusion, const struct cln_dataset *data, const char *const *names,
+                            bool has_others) {
+    const size_t classes = (size_t)data->class_count;
+    const int width = widest(names, data->class_count);
     printf("\n%-4s%-*s", "", width, "predicted");
-    for (int i = 0; i < classes; i++)
-        printf(" %6d", i);
-    printf("  recall\n");
-    for (int label = 0; label < classes; label++) {
-        const size_t *row = confusion + (size_t)label * (size_t)classes;
-        size_t total = 0;
-        printf("%3d %-*s", label, width, names[label]);
-        for (int i = 0; i < classes; i++) {
+    for (size_t i = 0; i < classes; i++)
+        printf(" %6zu", i);
+    printf("%s      recall\n", has_others ? "  other" : "");
+    for (size_t label = 0; label < classes; label++) {
+        const size_t *row = confusion + label * classes, labelled = images_of(data, label);
+        size_t others = labelled;
+        printf("%3zu %-*s", label, width, names[label]);
+        for (size_t i = 0; i < classes; i++) {
             printf(" %6zu", row[i]);
-            total += row[i];
+            others -= row[i];
         }
-        if (total > 0)
-            printf("  %6.3f\n", (double)row[label] / (double)total);
-        else
-            printf("  %6s\n", "-");
+        if (has_others)
+            printf(" %6zu", others);
+        print_share(row[label], labelled);
+        putchar('\n');
     }
 }
 
@@ -119,7 +129,8 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         status = cln_trainer_build(&params);
         goto out;
     }
-    if (o->predictions != NULL)
+    status = cln_files_differ(o->model, "predictions", o->predictions);
+    if (status == CLN_OK && o->predictions != NULL)
         status = cln_replace_begin(&table, o->predictions);
     if (status != CLN_OK)
         goto out;
@@ -138,7 +149,7 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
     if (status != CLN_OK)
         goto out;
     cln_report_note("%s", cln_trainer_device(trainer));
-    status = cln_trainer_load(trainer, o->model);
+    status = cln_trainer_set_model(trainer, model);
     if (status != CLN_OK)
         goto out;
     status = cln_trainer_evaluate(trainer, &metrics, confusion);
@@ -148,7 +159,7 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
                       metrics.accuracy);
     print_classes(confusion, data, names);
     if (o->confusion)
-        print_confusion(confusion, data->class_count, names);
+        print_confusion(confusion, data, names, model->network->classes > data->class_count);
     if (o->predictions == NULL)
         goto out;
     status = cln_predictions_write(table.stream, trainer, &data->test, names, (size_t)model->network->classes);

@@ -3,12 +3,10 @@
 
 #include "src/cli/command.h"
 #include "src/cli/files.h"
+#include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/format/checkpoint.h"
-
-enum { UNBIASED, BIASED };
-static const char *const variances[] = {"unbiased", "biased", NULL};
 
 struct import_options {
     const char *file, *network, *save;
@@ -18,7 +16,7 @@ struct import_options {
 static enum cln_status read_file(struct cln_checkpoint **model, const struct import_options *o) {
     struct cln_network *network = NULL;
     const struct cln_network_params params = {
-        .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == BIASED};
+        .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == CLN_BIASED};
     enum cln_status status = cln_network_load(&network, o->network, &params);
     if (status == CLN_OK)
         status = cln_checkpoint_read(model, o->file, network);
@@ -66,7 +64,7 @@ int cln_command_import(const struct cln_command *command, int argc, const char *
          "unbiased or biased",
          CLN_OPTION_CHOICE,
          {.integer = &o.variance},
-         .choices = variances},
+         .choices = cln_variances},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

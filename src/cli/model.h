@@ -8,4 +8,8 @@
  * for cln_network_load. NULL: none. */
 enum cln_status cln_model_read(struct cln_checkpoint **model, const char *path, const char *network) CLN_MUST_CHECK;
 
+/* Words of --running-variance, NULL-terminated: which of struct cln_batchnorm.biased_running_variance. */
+enum { CLN_UNBIASED, CLN_BIASED };
+extern const char *const cln_variances[];
+
 #endif

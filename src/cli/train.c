@@ -7,6 +7,7 @@
 #include "src/cli/command.h"
 #include "src/cli/files.h"
 #include "src/cli/journal.h"
+#include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/progress.h"
 #include "src/cli/report.h"
@@ -17,8 +18,6 @@
 #include "src/train/trainer.h"
 
 static const char *const optimizers[] = {[CLN_ADAM] = "adam", [CLN_SGD] = "sgd", NULL};
-enum { UNBIASED, BIASED };
-static const char *const variances[] = {[UNBIASED] = "unbiased", [BIASED] = "biased", NULL};
 
 struct train_options {
     const char *network, *data, *device, *resume, *save, *save_every, *log, *trace, *profile_file, *kernels;
@@ -40,7 +39,9 @@ struct run {
     struct cln_trace *trace;
     struct cln_trainer *trainer;
     size_t steps_per_epoch;
-    int epochs;      /* to be trained in all */
+    int epochs;      /* to be trained in all, as far as max_steps lets them: for the time that is left */
+    bool log_lost;   /* the log could not be written to its end */
+    bool unsaved;    /* nor the last resume point */
     char missed[96]; /* what --require-accuracy has to say; "": nothing */
 };
 
@@ -82,7 +83,7 @@ static bool parse_save_every(struct cln_save_params *save, const char *text) {
 static enum cln_status load_network(struct run *run) {
     const struct train_options *o = run->options;
     const struct cln_network_params params = {
-        .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == BIASED};
+        .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == CLN_BIASED};
     if (run->resumed == NULL || cln_options_given(run->table, "network"))
         return cln_network_load(&run->network, o->network, &params);
     char *text = NULL;
@@ -91,6 +92,13 @@ static enum cln_status load_network(struct run *run) {
         status = cln_network_parse(&run->network, text, strlen(text), o->resume, &params);
     free(text);
     return status;
+}
+
+static bool is_biased(const struct cln_network *network) {
+    for (size_t i = 0; i < network->layer_count; i++)
+        if (network->layers[i].kind == CLN_LAYER_BATCHNORM)
+            return network->layers[i].batchnorm.biased_running_variance;
+    return false;
 }
 
 /* Reads the checkpoint to go on from; what the user did not say is as it was there. */
@@ -127,6 +135,16 @@ static enum cln_status take_up(struct run *run) {
         o->seed = t->seed;
     if (!cln_options_given(run->table, "standardize"))
         o->standardize = c->mean != NULL;
+    if (!cln_options_given(run->table, "network"))
+        o->network = c->network->name;
+    const int variance = is_biased(c->network) ? CLN_BIASED : CLN_UNBIASED;
+    if (!cln_options_given(run->table, "running-variance"))
+        o->variance = variance;
+    else if (o->variance != variance && !cln_options_given(run->table, "network"))
+        return cln_fail(CLN_INVALID, "%s: the running variance is %s there, and cannot be made %s", o->resume,
+                        cln_variances[variance], cln_variances[o->variance]);
+    if (o->momentum > 0 && o->optimizer != CLN_SGD)
+        return cln_fail(CLN_INVALID, "%s: training is by adam there: --momentum is an option of sgd", o->resume);
     return CLN_OK;
 }
 
@@ -165,6 +183,23 @@ static struct cln_trainer_params trainer_params(struct run *run) {
     };
 }
 
+/* What cannot be written is found out before training, and so is what would be written over another file. */
+static enum cln_status check_files(const struct train_options *o) {
+    const struct {
+        const char *path, *option, *written;
+    } pairs[] = {{o->save, "log", o->log},
+                 {o->save, "trace", o->trace},
+                 {o->resume, "log", o->log},
+                 {o->resume, "trace", o->trace},
+                 {o->log, "trace", o->trace}};
+    enum cln_status status = cln_files_writable(o->save);
+    if (status != CLN_OK)
+        return cln_fail_within(status, "--save");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && status == CLN_OK; i++)
+        status = cln_files_differ(pairs[i].path, pairs[i].option, pairs[i].written);
+    return status;
+}
+
 static enum cln_status prepare(struct run *run) {
     const struct train_options *o = run->options;
     enum cln_status status = take_up(run);
@@ -172,9 +207,9 @@ static enum cln_status prepare(struct run *run) {
         status = load_network(run);
     if (status != CLN_OK)
         return status;
-    status = cln_files_writable(o->save); /* found out before training, not after it */
+    status = check_files(o);
     if (status != CLN_OK)
-        return cln_fail_within(status, "--save");
+        return status;
     const struct cln_dataset_params data = {.name = o->data, .offline = o->offline, .seed = o->seed};
     status = cln_dataset_open(&run->data, &data);
     if (status != CLN_OK)
@@ -188,7 +223,7 @@ static enum cln_status prepare(struct run *run) {
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
     if (status != CLN_OK)
-        return run->resumed != NULL ? cln_fail_within(status, "%s", o->resume) : status;
+        return status;
     /* Last, so that a mistake above does not empty the log of an earlier run. */
     return cln_journal_create(&run->journal, o->log, run->resumed != NULL);
 }
@@ -213,9 +248,9 @@ static void introduce(struct run *run) {
     cln_report_note("%s, %zu parameters; %s, %zu training and %zu test images", run->network->name,
                     run->network->parameter_count, data->name, data->train.count, data->test.count);
     if (run->resumed != NULL)
-        cln_report_note("going on from %s: epoch %d, %zu of %zu images done", run->options->resume,
-                        run->resumed->training->epochs + 1, run->resumed->training->position,
-                        run->resumed->training->samples);
+        cln_report_note("going on from %s, which had %zu of %zu images of epoch %d", run->options->resume,
+                        run->resumed->training->position, run->resumed->training->samples,
+                        run->resumed->training->epochs + 1);
 }
 
 static void report_epoch(const struct run *run, const struct cln_epoch *e) {
@@ -241,7 +276,13 @@ static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
     epoch->epoch = cln_trainer_epochs(run->trainer);
     cln_report_note("nothing to do: %d epochs and %llu steps are trained already", epoch->epoch,
                     (unsigned long long)(run->resumed != NULL ? run->resumed->training->steps : 0));
-    return run->options->require_accuracy > 0 ? cln_trainer_evaluate(run->trainer, &epoch->test, NULL) : CLN_OK;
+    const struct train_options *o = run->options;
+    enum cln_status status = CLN_OK;
+    if (o->require_accuracy > 0)
+        status = cln_trainer_evaluate(run->trainer, &epoch->test, NULL);
+    if (status == CLN_OK && o->save != NULL && cln_files_differ(o->resume, "save", o->save) == CLN_OK)
+        status = cln_trainer_save(run->trainer, o->save);
+    return status;
 }
 
 static enum cln_status train_epochs(struct run *run) {
@@ -255,12 +296,18 @@ static enum cln_status train_epochs(struct run *run) {
             continue;
         trained = true;
         report_epoch(run, &epoch);
-        status = cln_journal_epoch(run->journal, &epoch);
+        if (cln_journal_epoch(run->journal, &epoch) != CLN_OK) {
+            cln_report_error("%s: training goes on without it", cln_error_message());
+            cln_journal_destroy(&run->journal);
+            run->log_lost = true;
+        }
     }
     if (status == CLN_OK && !trained && stop_signal == 0)
         status = train_nothing(run, &epoch);
-    if (status == CLN_OK)
-        status = cln_trainer_finish(run->trainer);
+    if (status != CLN_OK)
+        return status;
+    status = cln_trainer_finish(run->trainer);
+    run->unsaved = status != CLN_OK;
     if (status != CLN_OK)
         return status;
     if (stop_signal != 0)
@@ -291,7 +338,7 @@ static enum cln_status train(struct run *run) {
     status = train_epochs(run);
     const bool saved = cln_trainer_saved(run->trainer);
     enum cln_status logged = cln_journal_end(run->journal, status, run->missed, saved ? save : NULL);
-    if (saved)
+    if (saved && !run->unsaved)
         cln_report_note(status == CLN_INTERRUPTED ? "model kept in %s; --resume goes on with it" : "model kept in %s",
                         save);
     if (run->options->timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
@@ -338,6 +385,8 @@ static int run_training(struct train_options *o, const struct cln_option *table,
     int exit_status = cln_report_failure(status);
     if (status == CLN_INTERRUPTED)
         exit_status = 128 + stop_signal;
+    if (run.log_lost && exit_status == CLN_EXIT_OK)
+        exit_status = CLN_EXIT_FAILURE;
     if (status == CLN_OK && run.missed[0] != '\0') {
         cln_report_error("%s", run.missed);
         exit_status = CLN_EXIT_FAILURE;
@@ -382,7 +431,7 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          "unbiased or biased",
          CLN_OPTION_CHOICE,
          {.integer = &o.variance},
-         .choices = variances},
+         .choices = cln_variances},
         {"save", "FILE", "keep the model and where training stands here", CLN_OPTION_TEXT, {.text = &o.save}},
         {"save-every",
          "WHEN",

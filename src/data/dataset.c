@@ -1,6 +1,7 @@
 /* A data set's two halves, read from four IDX files or generated, and checked against each other. */
 #include "src/data/dataset.h"
 
+#include <jansson.h>
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
@@ -94,6 +95,21 @@ static enum cln_status load_synthetic(struct cln_dataset *dataset, const char *c
     return cln_synthetic_fill(dataset, images, seed);
 }
 
+/* As much of a name as there is room for, without half a character in the end; for it goes into files that are UTF-8, ?
+ * takes the place of what is not. */
+static void copy_name(char name[64], const char *text, size_t length) {
+    size_t used = length < 63 ? length : 63;
+    while (used > 0 && used < length && ((unsigned char)text[used] & 0xc0) == 0x80)
+        used--;
+    memcpy(name, text, used);
+    name[used] = '\0';
+    json_t *valid = json_string(name);
+    for (size_t i = 0; !valid && i < used; i++)
+        if ((unsigned char)name[i] >= 0x80)
+            name[i] = '?';
+    json_decref(valid);
+}
+
 /* The folder's own name stands for the data set. */
 static enum cln_status load_folder(struct cln_dataset *dataset, const char *folder) {
     struct stat info;
@@ -110,7 +126,7 @@ static enum cln_status load_folder(struct cln_dataset *dataset, const char *fold
         length--;
     for (start = length; start > 0 && folder[start - 1] != '/';)
         start--;
-    snprintf(dataset->name, sizeof(dataset->name), "%.*s", (int)(length - start), folder + start);
+    copy_name(dataset->name, folder + start, length - start);
     return read_folder(dataset, folder, NULL);
 }
 

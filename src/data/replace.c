@@ -3,15 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum cln_status resolve(char **out, const char *path) {
+/* *mode: of the file that will be replaced, or of a new one before the umask. */
+static enum cln_status resolve(char **out, mode_t *mode, const char *path) {
     struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return cln_fail(CLN_INVALID, "%s is not a regular file: choose another name to write to", path);
+    *mode = 0644;
+    if (!path[0])
+        return cln_fail(CLN_INVALID, "a file without a name cannot be written");
+    if (stat(path, &info) == 0) {
+        if (!S_ISREG(info.st_mode))
+            return cln_fail(CLN_INVALID, "%s is not a regular file: choose another name to write to", path);
+        *mode = info.st_mode & 07777;
+    } else if (errno != ENOENT) {
+        return cln_fail(CLN_IO, "cannot write %s: %s", path, strerror(errno));
+    }
     *out = realpath(path, NULL);
     if (!*out)
         *out = strdup(path);
@@ -36,25 +46,29 @@ static int create_nameless(const struct cln_replacement *r) {
     return file;
 }
 
-/* Makes `try_name` fail for a name that is taken, and keeps the first that is not. Not mkstemp: its mode of 0600 would
- * stay, and the umask cannot be asked without setting it. */
+/* Tries short names beside the file until one is free, and keeps it. Not mkstemp: its mode of 0600 would stay, and the
+ * umask cannot be asked without setting it. */
 static int find_name(struct cln_replacement *r, int (*try_name)(const char *name, int file), int file) {
-    for (int attempt = 0; attempt < 100; attempt++) {
-        char *name;
-        if (asprintf(&name, "%s.%ld-%d.tmp", r->path, (long)getpid(), attempt) < 0)
-            return -1;
-        const int result = try_name(name, file);
-        if (result >= 0) {
-            r->aside = name;
-            return result;
-        }
-        int error = errno;
-        free(name);
-        errno = error;
-        if (error != EEXIST)
-            return -1;
+    char *folder = folder_of(r->path);
+    int result = -1;
+    errno = EEXIST;
+    for (int attempt = 0; folder && result < 0 && errno == EEXIST && attempt < 100; attempt++) {
+        const bool in_folder = strchr(r->path, '/') != NULL;
+        free(r->aside);
+        if (asprintf(&r->aside, "%s.clenet-%ld-%d.tmp", in_folder ? folder : "", (long)getpid(), attempt) < 0)
+            r->aside = NULL;
+        errno = ENOMEM;
+        if (r->aside)
+            result = try_name(r->aside, file);
     }
-    return -1;
+    if (result < 0) {
+        const int error = errno;
+        free(r->aside);
+        r->aside = NULL;
+        errno = error;
+    }
+    free(folder);
+    return result;
 }
 
 static int create_named(const char *name, int ignored) {
@@ -69,12 +83,15 @@ static int name_file(const char *name, int file) {
 }
 
 enum cln_status cln_replace_begin(struct cln_replacement *r, const char *path) {
-    enum cln_status status = resolve(&r->path, path);
+    mode_t mode;
+    enum cln_status status = resolve(&r->path, &mode, path);
     if (status != CLN_OK)
         return status;
     int file = create_nameless(r);
     if (file < 0)
         file = find_name(r, create_named, -1);
+    if (file >= 0 && mode != 0644)
+        (void)fchmod(file, mode); /* else the umask has its say, as for any new file */
     if (file >= 0)
         r->stream = fdopen(file, "wb");
     if (file >= 0 && !r->stream)

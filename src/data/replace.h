@@ -13,8 +13,8 @@ struct cln_replacement {
     char *aside;
 };
 
-/* A new file gets mode 0644 less the umask. `path` must be free or a regular file: a device or folder is
- * CLN_INVALID, for a rename would take its place. */
+/* A new file gets mode 0644 less the umask, one that replaces another that one's mode. `path` must be free or a regular
+ * file: a device or folder is CLN_INVALID, for a rename would take its place. */
 enum cln_status cln_replace_begin(struct cln_replacement *replacement, const char *path) CLN_MUST_CHECK;
 /* Reports also what failed while writing to the stream. */
 enum cln_status cln_replace_commit(struct cln_replacement *replacement) CLN_MUST_CHECK;

@@ -301,6 +301,7 @@ enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *pat
         cln_checkpoint_destroy(&checkpoint);
         return cln_fail_within(status, "%s", path);
     }
+    checkpoint->origin = strdup(path);
     *out = checkpoint;
     return CLN_OK;
 }
@@ -317,6 +318,7 @@ void cln_checkpoint_destroy(struct cln_checkpoint **checkpoint) {
         free(c->training->second_moments);
     }
     free(c->training);
+    free(c->origin);
     free(c->parameters);
     free(c->running);
     free(c->mean);

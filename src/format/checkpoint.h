@@ -55,6 +55,7 @@ struct cln_checkpoint {
     float *mean, *inverse_deviation;
     char **class_names;                  /* network->classes strings, or NULL */
     struct cln_training_point *training; /* NULL: a model only */
+    char *origin;                        /* the file it was read from, for messages; or NULL */
 };
 
 /* Written aside, synced and renamed over `path`: a failure leaves an older file as it was. A value that is not finite

@@ -175,6 +175,8 @@ static bool read_natural(uint64_t *out, const char *text) {
     return text[0] >= '0' && text[0] <= '9' && !*end && errno == 0;
 }
 
+enum { EPOCHS_LIMIT = 1000000, STEPS_LIMIT = 1 << 30 }; /* counted as int while training goes on */
+
 /* Within what the trainer takes, so that a file cannot ask for what a user could not. */
 static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     const struct cln_optimizer_params *o = &t->optimizer;

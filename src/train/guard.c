@@ -18,15 +18,16 @@ enum { WHY_BYTES = 2048 };
 static const char verdict_format[] = "clenet guard, safe %u\n";
 
 /* The text that a verdict depends on, beside device and driver: kernels, tuning, limits; and for one about a step also
- * network and how it is run. NULL where memory ran out or a kernel cannot be read. */
-static char *subject_of(const struct cln_trainer *t, bool of_step, bool replay) {
-    char *network = NULL, *text = NULL;
+ * network and how it is run. *out is the caller's: free(). */
+static enum cln_status subject_of(char **out, const struct cln_trainer *t, bool of_step, bool replay) {
+    char *network = NULL;
     size_t bytes = 0;
-    bool complete = true;
-    if (cln_network_text(&network, t->params.network) != CLN_OK)
-        return NULL;
-    FILE *stream = open_memstream(&text, &bytes);
-    if (stream) {
+    *out = NULL;
+    enum cln_status status = cln_network_text(&network, t->params.network);
+    FILE *stream = status == CLN_OK ? open_memstream(out, &bytes) : NULL;
+    if (status == CLN_OK && !stream)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the start-up guard");
+    if (status == CLN_OK) {
         fprintf(stream, "guard of clenet " CLN_VERSION "\n");
         if (of_step)
             fprintf(stream, "%s\nbatch %d, optimizer %d, replay %d, ", network, t->params.batch_size,
@@ -35,21 +36,22 @@ static char *subject_of(const struct cln_trainer *t, bool of_step, bool replay) 
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name, cln_tuning_value(&t->tuning, cln_tuning_keys[i].name));
         fprintf(stream, ", safe %u\n", t->tuning.safe);
-        for (const struct ocl_embedded *file = ocl_embedded_kernels; file->name && complete; file++) {
-            char *source = NULL;
-            complete = ocl_source_load(&source, t->params.kernel_folder, file->name) == CLN_OK;
-            if (complete)
-                fprintf(stream, "%s\n%s", file->name, source);
-            free(source);
-        }
-        fclose(stream);
     }
+    for (const struct ocl_embedded *file = ocl_embedded_kernels; file->name && status == CLN_OK; file++) {
+        char *source = NULL;
+        status = ocl_source_load(&source, t->params.kernel_folder, file->name);
+        if (status == CLN_OK)
+            fprintf(stream, "%s\n%s", file->name, source);
+        free(source);
+    }
+    if (stream && (fclose(stream) || !*out) && status == CLN_OK)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the start-up guard");
     free(network);
-    if (!complete) {
-        free(text);
-        text = NULL;
+    if (status != CLN_OK) {
+        free(*out);
+        *out = NULL;
     }
-    return text;
+    return status;
 }
 
 static bool recall(unsigned *safe, const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
@@ -168,12 +170,12 @@ static enum cln_status check(struct cln_trainer *t, const char *folder, bool rep
 }
 
 static enum cln_status make_key(struct ocl_program_key *key, const struct cln_trainer *t, bool of_step, bool replay) {
-    char *subject = subject_of(t, of_step, replay);
-    if (!subject)
-        return cln_fail(CLN_OUT_OF_MEMORY, "the start-up guard cannot read the kernels, or has no memory for them");
-    ocl_program_key_make(key, ocl_context_device(t->context), subject, "");
+    char *subject = NULL;
+    enum cln_status status = subject_of(&subject, t, of_step, replay);
+    if (status == CLN_OK)
+        ocl_program_key_make(key, ocl_context_device(t->context), subject, "");
     free(subject);
-    return CLN_OK;
+    return status;
 }
 
 enum cln_status cln_guard(struct cln_trainer *t, const char *folder, bool replay) {

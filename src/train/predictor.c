@@ -43,13 +43,6 @@ static enum cln_status create_images(struct cln_images *images, size_t count, st
     return images->pixels && images->labels ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu images", count);
 }
 
-static enum cln_status upload_model(struct cln_trainer *t, const struct cln_checkpoint *model) {
-    enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, model->parameters);
-    if (status == CLN_OK)
-        status = cln_engine_write(t->engine, CLN_RUNNING, model->running);
-    return status == CLN_OK && model->mean ? cln_trainer_standardize(t, model) : status;
-}
-
 enum cln_status cln_predictor_create(struct cln_predictor **out, const struct cln_predictor_params *params) {
     struct cln_trainer_params p = trainer_params(params);
     const struct cln_shape image = cln_predictor_image(params);
@@ -69,7 +62,7 @@ enum cln_status cln_predictor_create(struct cln_predictor **out, const struct cl
     if (status == CLN_OK)
         status = cln_trainer_create(&predictor->trainer, &p);
     if (status == CLN_OK)
-        status = upload_model(predictor->trainer, params->model);
+        status = cln_trainer_set_model(predictor->trainer, params->model);
     if (status != CLN_OK)
         cln_predictor_destroy(out);
     return status;

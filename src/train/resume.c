@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/train/saver.h"
+
 /* What does not agree, a line each. */
 struct differences {
     char text[2048];
@@ -72,7 +74,8 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
     if (p->evaluate_only)
         return cln_fail(CLN_INVALID, "this trainer was made to evaluate only: it cannot go on training");
     if (!there)
-        return cln_fail(CLN_INVALID, "this is a model only: it does not say where its training stood");
+        return cln_fail(CLN_INVALID, "%s is a model only: it does not say where its training stood",
+                        c->origin ? c->origin : "this");
     enum cln_status status = compare_networks(&d, p->network, c->network);
     if (status == CLN_OK)
         status = cln_dataset_wait(p->data);
@@ -94,25 +97,20 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
                there->digest[0] ? there->digest : "unknown");
     if (d.used == 0 || (p->override && !d.final))
         return CLN_OK;
-    return cln_fail(CLN_INVALID, "training cannot go on, as it was begun otherwise:%s\n  %s", d.text,
+    return cln_fail(CLN_INVALID, "%s%straining cannot go on, as it was begun otherwise:%s\n  %s",
+                    c->origin ? c->origin : "", c->origin ? ": " : "", d.text,
                     d.final ? "Some of that cannot be changed any more: set it as it was"
                             : "Set it as it was, or override it (--override)");
 }
 
 static enum cln_status write_values(struct cln_trainer *t) {
     const struct cln_checkpoint *c = t->params.resume;
-    const struct {
-        enum cln_engine_values which;
-        const float *values;
-    } writes[] = {{CLN_PARAMETERS, c->parameters},
-                  {CLN_RUNNING, c->running},
-                  {CLN_FIRST_MOMENTS, c->training->first_moments},
-                  {CLN_SECOND_MOMENTS, c->training->second_moments}};
-    enum cln_status status = CLN_OK;
-    for (size_t i = 0; i < sizeof writes / sizeof *writes && status == CLN_OK; i++)
-        if (writes[i].values)
-            status = cln_engine_write(t->engine, writes[i].which, writes[i].values);
-    return status == CLN_OK && c->mean ? cln_trainer_standardize(t, c) : status;
+    enum cln_status status = cln_trainer_set_model(t, c);
+    if (status == CLN_OK && c->training->first_moments)
+        status = cln_engine_write(t->engine, CLN_FIRST_MOMENTS, c->training->first_moments);
+    if (status == CLN_OK && c->training->second_moments)
+        status = cln_engine_write(t->engine, CLN_SECOND_MOMENTS, c->training->second_moments);
+    return status;
 }
 
 enum cln_status cln_resume(struct cln_trainer *t) {
@@ -124,7 +122,9 @@ enum cln_status cln_resume(struct cln_trainer *t) {
     if (t->params.seed == p->seed)
         t->shuffle = (struct cln_random){p->shuffle[0], p->shuffle[1]};
     t->steps = (size_t)p->steps;
-    t->best_accuracy = p->best_accuracy;
+    /* On other images it means nothing, and without its file nobody could have it. */
+    if (is_same_data(p, t->params.data) && (!t->params.save.best || cln_saver_has_best(&t->params.save)))
+        t->best_accuracy = p->best_accuracy;
     t->batches_before = c->batches_tracked > p->steps ? c->batches_tracked - p->steps : 0;
     t->epoch = p->epochs + 1;
     t->within = t->continues = true;

@@ -15,6 +15,7 @@
 
 struct cln_saver {
     struct cln_save_params params;
+    char *path;                    /* of the newest file itself, where params.path is a link to it */
     struct cln_snapshot *snapshot; /* the writer's while it is being written */
     bool best;
     pthread_t writer;
@@ -37,12 +38,22 @@ enum cln_status cln_saver_create(struct cln_saver **out, const struct cln_traine
     if (!s)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a saver");
     s->params = t->params.save;
+    s->path = realpath(s->params.path, NULL);
+    if (s->path)
+        s->params.path = s->path;
     if (s->params.every_epochs == 0 && !(s->params.every_seconds > 0.0))
         s->params.every_epochs = 1;
     s->last = cln_clock_seconds();
     s->steps_kept = t->steps;
     s->epochs_kept = cln_trainer_epochs(t);
     return cln_snapshot_create(&s->snapshot, t);
+}
+
+bool cln_saver_has_best(const struct cln_save_params *params) {
+    char *best = params->path && params->best ? cln_saver_name(params->path, "best") : NULL;
+    const bool has = best && access(best, F_OK) == 0;
+    free(best);
+    return has;
 }
 
 char *cln_saver_name(const char *path, const char *mark) {
@@ -70,20 +81,23 @@ static enum cln_status move(const char *from, const char *to) {
     return CLN_OK;
 }
 
-/* A second name, until the file is replaced under the first: `path` is there all the time. Where the file system has no
- * such thing, the second is the only one until then. */
+/* A second name, until the file is replaced under the first: `path` is there all the time, and what `name` stands for
+ * until the other does. Where the file system has no second names, this is the only one until then. */
 static enum cln_status name_too(const char *path, const char *name) {
-    unlink(name);
-    if (link(path, name) == 0 || errno == ENOENT)
-        return CLN_OK;
-    return move(path, name);
+    char *aside = NULL;
+    if (asprintf(&aside, "%s.%ld.tmp", name, (long)getpid()) < 0)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
+    const bool linked = link(path, aside) == 0;
+    const enum cln_status status = move(linked ? aside : path, name);
+    free(aside);
+    return status;
 }
 
-/* .1 becomes .2 and so on up to keep - 1, and the newest becomes .1, too. */
+/* .1 becomes .2 and so on up to keep - 1, and the newest becomes .1, too; nothing where there is no newest. */
 static enum cln_status keep_previous(const char *path, int keep) {
     char *first = numbered_name(path, 1), *to = numbered_name(path, keep - 1);
     enum cln_status status = first && to ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
-    const bool done = status == CLN_OK && is_kept(path, first);
+    const bool done = status == CLN_OK && (access(path, F_OK) != 0 || is_kept(path, first));
     for (int i = keep - 2; i >= 1 && status == CLN_OK && !done; i--) {
         char *from = numbered_name(path, i);
         status = from ? move(from, to) : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
@@ -143,6 +157,7 @@ void cln_saver_destroy(struct cln_saver **saver) {
     join_writer(s);
     cln_snapshot_destroy(&s->snapshot);
     free(s->message);
+    free(s->path);
     free(s);
 }
 
@@ -151,8 +166,11 @@ bool cln_saver_due(const struct cln_saver *s) {
 }
 
 enum cln_status cln_saver_save(struct cln_saver *s, struct cln_trainer *t, bool best) {
-    if (wait_for_writer(s) != CLN_OK)
+    if (wait_for_writer(s) != CLN_OK) {
         cln_log(CLN_LOG_WARNING, "%s: training goes on without that resume point", cln_error_message());
+        if (s->best && !best)
+            t->best_accuracy = -1.0; /* there is no file of it: the next epoch is the best one */
+    }
     free(s->message);
     s->message = NULL;
     s->result = CLN_OK;

@@ -24,6 +24,9 @@ enum cln_status cln_saver_finish(struct cln_saver *saver, struct cln_trainer *tr
 /* Whether params.save.path was written; waits for what is being written. */
 bool cln_saver_has_saved(struct cln_saver *saver);
 
+/* Whether the file of the best model is there. */
+bool cln_saver_has_best(const struct cln_save_params *params);
+
 /* The name of a file that goes with `path`: `mark` and a dot before its extension ("m.best.safetensors"), or behind the
  * name where it has none. The caller's: free(); NULL where memory ran out. */
 char *cln_saver_name(const char *path, const char *mark);

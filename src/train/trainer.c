@@ -134,6 +134,7 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     epoch->train = metrics_of(&pace.state);
     epoch->train_seconds = cln_clock_seconds() - pace.start;
     epoch->stopped = pace.stopped && epoch->train.samples < t->params.data->train.count;
+    t->continues = epoch->stopped;
     return status;
 }
 
@@ -225,7 +226,24 @@ bool cln_trainer_saved(struct cln_trainer *t) {
     return cln_saver_has_saved(t->saver);
 }
 
-enum cln_status cln_trainer_standardize(struct cln_trainer *t, const struct cln_checkpoint *c) {
+enum cln_status cln_trainer_set_model(struct cln_trainer *t, const struct cln_checkpoint *c) {
+    const char *origin = c->origin ? c->origin : "the model";
+    if ((c->mean != NULL) != (t->mean != NULL))
+        return cln_fail(CLN_INVALID,
+                        "%s was trained on pixels that were %sstandardised, this trainer is set up otherwise", origin,
+                        c->mean ? "" : "not ");
+    if (c->resize != t->params.resize)
+        return cln_fail(CLN_INVALID,
+                        "%s was trained on images resized to %d, this trainer is set up for %d (0: as they are)",
+                        origin, c->resize, t->params.resize);
+    enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, c->parameters);
+    if (status == CLN_OK)
+        status = cln_engine_write(t->engine, CLN_RUNNING, c->running);
+    if (status != CLN_OK)
+        return status;
+    t->batches_before = c->batches_tracked;
+    if (!t->mean)
+        return CLN_OK;
     const size_t bytes = cln_shape_count(t->params.network->input) * sizeof *t->mean;
     memcpy(t->mean, c->mean, bytes);
     memcpy(t->inverse_deviation, c->inverse_deviation, bytes);
@@ -235,22 +253,8 @@ enum cln_status cln_trainer_standardize(struct cln_trainer *t, const struct cln_
 enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
     struct cln_checkpoint *checkpoint = NULL;
     enum cln_status status = cln_checkpoint_read(&checkpoint, path, t->params.network);
-    if (status == CLN_OK && (checkpoint->mean != NULL) != (t->mean != NULL))
-        status =
-            cln_fail(CLN_INVALID, "%s was trained on pixels that were %sstandardised, this trainer is set up otherwise",
-                     path, checkpoint->mean ? "" : "not ");
-    if (status == CLN_OK && checkpoint->resize != t->params.resize)
-        status = cln_fail(CLN_INVALID,
-                          "%s was trained on images resized to %d, this trainer is set up for %d (0: as they are)",
-                          path, checkpoint->resize, t->params.resize);
     if (status == CLN_OK)
-        status = cln_engine_write(t->engine, CLN_PARAMETERS, checkpoint->parameters);
-    if (status == CLN_OK)
-        status = cln_engine_write(t->engine, CLN_RUNNING, checkpoint->running);
-    if (status == CLN_OK && t->mean)
-        status = cln_trainer_standardize(t, checkpoint);
-    if (status == CLN_OK)
-        t->batches_before = checkpoint->batches_tracked;
+        status = cln_trainer_set_model(t, checkpoint);
     cln_checkpoint_destroy(&checkpoint);
     return status;
 }

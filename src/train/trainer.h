@@ -26,7 +26,8 @@ struct cln_progress {
     double images_per_second;
 };
 
-/* Called a few times a second while training. Returning false stops training after the step. */
+/* Called a few times a second while training, and so not at all in epochs that are shorter. Returning false stops
+ * training after the step; the next cln_trainer_epoch goes on with the epoch. */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
 /* Whether a step is recorded once and then enqueued as one command buffer, where the device has them. The results are
@@ -133,8 +134,10 @@ CLN_API enum cln_status cln_trainer_save(struct cln_trainer *trainer, const char
 CLN_API enum cln_status cln_trainer_finish(struct cln_trainer *trainer) CLN_MUST_CHECK;
 /* Whether params.save.path was written by this trainer; waits for what is being written. */
 CLN_API bool cln_trainer_saved(struct cln_trainer *trainer);
-/* Takes weights, running statistics and the values to standardise with from such a file. It must fit the network, and
- * `standardize` must be as it was when the model was trained. */
+/* Takes weights, running statistics and the values to standardise with from a checkpoint of the same network, or from a
+ * file of one. `standardize` and `resize` must be as they were when the model was trained. */
+CLN_API enum cln_status cln_trainer_set_model(struct cln_trainer *trainer,
+                                              const struct cln_checkpoint *model) CLN_MUST_CHECK;
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
 
 /* Device time per kernel as a table of text, one line each, largest first. *out is the caller's: free().

@@ -37,9 +37,6 @@ struct cln_trainer {
 enum cln_status cln_trainer_state(struct cln_trainer *trainer, enum cln_engine_set set,
                                   struct cln_state *state) CLN_MUST_CHECK;
 
-/* Pixels are standardised with the checkpoint's values from now on. */
-enum cln_status cln_trainer_standardize(struct cln_trainer *trainer, const struct cln_checkpoint *c) CLN_MUST_CHECK;
-
 /* Where it runs; for its timeline. */
 struct ocl_context *cln_trainer_context(const struct cln_trainer *trainer);
 /* Launches of one training step. */

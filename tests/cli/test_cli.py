@@ -879,7 +879,7 @@ class Resuming(Case):
         self.assertIn("epoch 2 stopped after 192 of 600 images", first.stdout)
         rest = self.expect(0, "train", "--data", "synthetic:600", "--offline", "--epochs", "3", "--resume", str(self.model),
                            "--save", str(self.model), "--log", str(log))
-        self.assertIn(f"going on from {self.model}: epoch 2, 192 of 600 images done", rest.stderr)
+        self.assertIn(f"going on from {self.model}, which had 192 of 600 images of epoch 2", rest.stderr)
         self.assertEqual(whole.read_bytes(), self.model.read_bytes())
         strip = [line.split(", time")[0] for line in complete[1:]]
         self.assertEqual([line.split(", time")[0] for line in rest.stdout.splitlines()], strip)
@@ -928,7 +928,8 @@ class Resuming(Case):
                                    (("--data", "synthetic:500"), "data: synthetic here (500 training images"),
                                    (("--lr", "0.5", "--seed", "1"), "seed: 1 here, 0 there"),
                                    (("--network", "lenet"), "network: lenet here, bn-lenet there"),
-                                   (("--running-variance", "biased"), "with other layers or options"),
+                                   (("--running-variance", "biased"), "is unbiased there, and cannot be made biased"),
+                                   (("--momentum", "0.9", "--override"), "--momentum is an option of sgd"),
                                    (("--optimizer", "sgd"), "optimizer: SGD here, Adam there")):
             with self.subTest(arguments=arguments):
                 result = self.expect(1, *resume, *arguments)
@@ -1017,7 +1018,7 @@ class Resuming(Case):
         begin = time.monotonic()
         self.assertEqual(subprocess.run([*train, "--save", str(whole)], check=False).returncode, 0)
         longest = time.monotonic() - begin
-        killed, points = 0, set()
+        killed, points, least = 0, set(), 0  # of steps: none that were kept are lost
         while killed < 50:
             resume = ["--resume", str(self.model)] if self.model.exists() else []
             with subprocess.Popen([*train, *save, *resume], stderr=subprocess.PIPE) as process:
@@ -1028,11 +1029,16 @@ class Resuming(Case):
                     self.assertEqual(whole.read_bytes(), self.model.read_bytes())
                     for path in self.folder.glob("m*"):  # from the beginning again
                         path.unlink()
+                    least = 0
                 except subprocess.TimeoutExpired:
                     process.kill()
                     killed += 1
+                    self.assertTrue(self.model.exists() or least == 0)
                     if self.model.exists():
-                        points.add(metadata(self.model)["training"]["steps"])
+                        steps = metadata(self.model)["training"]["steps"]
+                        self.assertGreaterEqual(int(steps), least)
+                        least = max(int(steps), 1)
+                        points.add(steps)
         self.assertGreater(len(points), 5)
         resume = ["--resume", str(self.model)] if self.model.exists() else []
         self.assertEqual(subprocess.run([*train, *save, *resume], check=False).returncode, 0)

@@ -148,6 +148,36 @@ static void test_an_epoch_without_its_evaluation(void **state) {
     assert_same_file(whole, path);
 }
 
+/* In the same process: the next call goes on with the epoch that was stopped. */
+static void test_a_stopped_epoch_goes_on(void **state) {
+    (void)state;
+    struct cln_epoch expected, last;
+    char whole[600];
+    snprintf(whole, sizeof whole, "%s.whole", path);
+    train(params_of(), 2, NULL, whole, &expected);
+    struct cln_trainer_params params = params_of();
+    params.max_steps = 3;
+    struct cln_trainer *trainer = trainer_of(&params);
+    for (int i = 0; i < 2; i++) { /* the second time there is nothing to do */
+        assert_ok(cln_trainer_epoch(trainer, &last));
+        assert_true(last.stopped);
+        assert_int_equal(last.epoch, 1);
+        assert_int_equal(last.train.samples, 36);
+        assert_int_equal(cln_trainer_epochs(trainer), 0);
+    }
+    trainer->params.max_steps = 0;
+    for (int i = 1; i <= 2; i++) {
+        assert_ok(cln_trainer_epoch(trainer, &last));
+        assert_false(last.stopped);
+        assert_int_equal(last.epoch, i);
+        assert_int_equal(last.train.samples, 64);
+    }
+    assert_ok(cln_trainer_save(trainer, path));
+    cln_trainer_destroy(&trainer);
+    assert_same_file(whole, path);
+    assert_true(last.train.loss == expected.train.loss);
+}
+
 static void test_what_was_begun_otherwise_is_told(void **state) {
     (void)state;
     struct cln_epoch last;
@@ -279,6 +309,47 @@ static void test_files_that_are_kept(void **state) {
     cln_trainer_destroy(&trainer);
 }
 
+/* FILE may be a link, or be gone: what is there besides is not lost. */
+static void test_files_that_are_kept_beside_a_link(void **state) {
+    (void)state;
+    char target[600];
+    struct cln_epoch epoch;
+    snprintf(target, sizeof target, "%s.target", path);
+    remove_files();
+    train(params_of(), 1, NULL, target, &epoch);
+    assert_int_equal(symlink(target, path), 0);
+    struct cln_trainer_params params = params_of();
+    params.save = (struct cln_save_params){.path = path, .keep = 2};
+    struct cln_trainer *trainer = trainer_of(&params);
+    for (int i = 0; i < 3; i++)
+        assert_ok(cln_trainer_epoch(trainer, &epoch));
+    cln_trainer_destroy(&trainer);
+    struct stat info;
+    assert_true(lstat(path, &info) == 0 && S_ISLNK(info.st_mode));
+    assert_int_equal(epochs_in(NULL), 3);
+    char *previous = cln_saver_name(target, "1");
+    struct cln_checkpoint *checkpoint = read_checkpoint(previous);
+    assert_int_equal(checkpoint->training->epochs, 2);
+    cln_checkpoint_destroy(&checkpoint);
+    unlink(previous);
+    free(previous);
+    unlink(target);
+
+    remove_files();
+    params.save.keep = 3;
+    trainer = trainer_of(&params);
+    assert_ok(cln_trainer_epoch(trainer, &epoch));
+    assert_ok(cln_trainer_epoch(trainer, &epoch));
+    assert_true(cln_trainer_saved(trainer));
+    unlink(path);
+    assert_ok(cln_trainer_epoch(trainer, &epoch));
+    assert_true(cln_trainer_saved(trainer));
+    assert_int_equal(epochs_in(NULL), 3);
+    assert_int_equal(epochs_in("1"), 1); /* as it was */
+    assert_int_equal(epochs_in("2"), -1);
+    cln_trainer_destroy(&trainer);
+}
+
 static void test_the_best_is_kept(void **state) {
     (void)state;
     remove_files();
@@ -301,6 +372,16 @@ static void test_the_best_is_kept(void **state) {
     cln_trainer_destroy(&trainer);
     struct cln_checkpoint *checkpoint = read_checkpoint(path);
     assert_true(checkpoint->training->best_accuracy == best);
+
+    /* Going on: it has to be surpassed, but where its file is gone. */
+    params.resume = checkpoint;
+    trainer = trainer_of(&params);
+    assert_true(trainer->best_accuracy == best);
+    cln_trainer_destroy(&trainer);
+    remove_files();
+    trainer = trainer_of(&params);
+    assert_true(trainer->best_accuracy < 0);
+    cln_trainer_destroy(&trainer);
     cln_checkpoint_destroy(&checkpoint);
 }
 
@@ -367,9 +448,11 @@ int main(void) {
         cmocka_unit_test_teardown(test_adam_goes_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_momentum_and_standardising_go_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_an_epoch_without_its_evaluation, nothing_alive),
+        cmocka_unit_test_teardown(test_a_stopped_epoch_goes_on, nothing_alive),
         cmocka_unit_test_teardown(test_what_was_begun_otherwise_is_told, nothing_alive),
         cmocka_unit_test_teardown(test_a_model_is_no_resume_point, nothing_alive),
         cmocka_unit_test_teardown(test_files_that_are_kept, nothing_alive),
+        cmocka_unit_test_teardown(test_files_that_are_kept_beside_a_link, nothing_alive),
         cmocka_unit_test_teardown(test_the_best_is_kept, nothing_alive),
         cmocka_unit_test_teardown(test_by_time_within_an_epoch, nothing_alive),
         cmocka_unit_test_teardown(test_what_cannot_be_written, nothing_alive),
