@@ -1013,7 +1013,7 @@ class Resuming(Case):
     def test_fifty_kills_lose_nothing(self):
         """At random moments, from before the first step to within a writing: what is left is whole, and the end the same."""
         whole, random = self.folder / "whole.safetensors", Random(1)
-        train = [PROGRAM, "train", "--data", "synthetic:6000", "--batch-size", "64", "--offline", "--quiet", "--epochs", "8"]
+        train = [PROGRAM, "train", "--data", "synthetic:6000", "--batch-size", "64", "--offline", "--quiet", "--epochs", "4"]
         save = ["--save", str(self.model), "--save-every", "0.02s", "--keep", "2"]
         begin = time.monotonic()
         self.assertEqual(subprocess.run([*train, "--save", str(whole)], check=False).returncode, 0)
@@ -1416,9 +1416,17 @@ class Tune(Case):
         path.write_text('{"name": "slow", "match": null, "values": {"vector": 1, "lanes": 1, "groups": 512}}')
         return str(path)
 
+    def search(self, enough, *arguments, **environment):
+        """As long as it takes on this machine, now, to come to what is `enough`."""
+        for seconds in ("25", "100"):
+            result = self.expect(0, *self.SEARCH, "--time", seconds, "--profile-file", self.slow(), *arguments, **environment)
+            if re.search(enough, result.stdout + result.stderr):
+                break
+        return result
+
     def test_what_is_faster_is_written_and_found_again(self):
         home = {"XDG_CONFIG_HOME": str(self.folder)}
-        result = self.expect(0, *self.SEARCH, "--time", "25", "--profile-file", self.slow(), **home)
+        result = self.search("times as fast", **home)
         gain = re.search(r"^(\d+\.\d\d) times as fast, .* ms a step instead of .*: (\S+)$", result.stdout, re.MULTILINE)
         self.assertTrue(gain, result.stdout + result.stderr)
         self.assertGreater(float(gain[1]), 1.3)
@@ -1448,9 +1456,9 @@ class Tune(Case):
         self.assertIn("parameters + at);", text)
         (kernels / "adam.cl").write_text(text.replace("parameters + at);", "parameters + at) + (VECTOR == 4 ? 1.0f : 0.0f);", 1))
         output = self.folder / "found.json"
-        result = self.expect(0, *self.SEARCH, "--time", "25", "--profile-file", self.slow(), "--kernels", str(kernels),
-                             "--output", str(output))
-        self.assertRegex(result.stderr, r"\d+ candidates: [1-9]\d* wrong, [1-9]\d* refused, crashed or hung")
+        both = r"\d+ candidates: [1-9]\d* wrong, [1-9]\d* refused, crashed or hung"
+        result = self.search(both, "--kernels", str(kernels), "--output", str(output))
+        self.assertRegex(result.stderr, both)
         self.assertIn("updated parameter", result.stderr)
         self.assertRegex(result.stderr, "crashed with signal|ended with exit status")  # a sanitizer ends it by itself
         self.assertNotIn(json.loads(output.read_text())["values"]["vector"], (2, 4, 16))
