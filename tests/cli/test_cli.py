@@ -768,7 +768,8 @@ class Builders(Case):
         result = self.expect(0, *train, "--save", str(model), **self.environment)
         self.assertEqual(model.read_bytes(), plain.read_bytes())
         self.assertRegex(result.stdout, "^" + EPOCH.format(1) + "\n$")
-        self.assertEqual(len(result.stderr.splitlines()), 3, result.stderr)
+        notes = [line for line in result.stderr.splitlines() if "CLENET_LIMITS" not in line]
+        self.assertEqual(len(notes), 3, result.stderr)
         evaluated = self.expect(0, "evaluate", str(model), *SMALL, **self.environment)
         again = self.expect(0, "evaluate", str(model), *SMALL, **self.fresh("evaluated"))
         self.assertEqual(again.stdout, evaluated.stdout)
