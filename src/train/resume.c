@@ -27,6 +27,21 @@ static void differ(struct differences *d, bool final, const char *format, ...) {
     d->final |= final;
 }
 
+/* The first layer that is another one. */
+static void differ_in_layers(struct differences *d, const struct cln_network *here, const struct cln_network *there) {
+    char texts[2][192];
+    for (size_t i = 0; i < here->layer_count && i < there->layer_count; i++) {
+        cln_layer_describe(&here->layers[i], texts[0], sizeof texts[0]);
+        cln_layer_describe(&there->layers[i], texts[1], sizeof texts[1]);
+        if (strcmp(texts[0], texts[1]) != 0) {
+            differ(d, true, "network: layer %zu is %s here, %s there", i, texts[0], texts[1]);
+            return;
+        }
+    }
+    differ(d, true, "network: %s with %zu layers here, %s with %zu there", here->name, here->layer_count, there->name,
+           there->layer_count);
+}
+
 static enum cln_status compare_networks(struct differences *d, const struct cln_network *here,
                                         const struct cln_network *there) {
     char *texts[2] = {NULL, NULL};
@@ -34,8 +49,7 @@ static enum cln_status compare_networks(struct differences *d, const struct cln_
     if (status == CLN_OK)
         status = cln_network_text(&texts[1], there);
     if (status == CLN_OK && strcmp(texts[0], texts[1]) != 0)
-        differ(d, true, "network: %s here, %s there%s", here->name, there->name,
-               strcmp(here->name, there->name) == 0 ? ", with other layers or options" : "");
+        differ_in_layers(d, here, there);
     free(texts[0]);
     free(texts[1]);
     return status;

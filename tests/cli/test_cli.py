@@ -928,7 +928,7 @@ class Resuming(Case):
         for arguments, message in ((("--batch-size", "16"), "batch size: 16 here, 32 there"),
                                    (("--data", "synthetic:500"), "data: synthetic here (500 training images"),
                                    (("--lr", "0.5", "--seed", "1"), "seed: 1 here, 0 there"),
-                                   (("--network", "lenet"), "network: lenet here, bn-lenet there"),
+                                   (("--network", "lenet"), "network: layer 1 is Sigmoid() here, BatchNorm2d(6"),
                                    (("--running-variance", "biased"), "is unbiased there, and cannot be made biased"),
                                    (("--momentum", "0.9", "--override"), "--momentum is an option of sgd"),
                                    (("--optimizer", "sgd"), "optimizer: SGD here, Adam there")):

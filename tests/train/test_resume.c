@@ -193,7 +193,7 @@ static void test_what_was_begun_otherwise_is_told(void **state) {
     assert_ok(cln_dataset_load(&other, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 2}));
     assert_ok(cln_network_load(&wider, "lenet", NULL));
     const struct cln_trainer_params good = params;
-    static const char *const words[] = {"network: lenet here, tiny there",
+    static const char *const words[] = {"network: layer 0 is Conv2d(1, 6, kernel_size=5, stride=1) here, AvgPool2d(",
                                         "batch size: 13 here, 12 there",
                                         "learning rate: 0.5 here, 0.001 there",
                                         "seed: 4 here, 3 there",
