@@ -33,7 +33,8 @@ static void end_measurement(struct session *s) {
     s->samples = s->seconds = 0;
 }
 
-/* Takes in what came since the last time; both numbers count from the epoch's beginning. */
+/* Takes in what came since the last time; both numbers count from where the trainer began, or went on with, the epoch.
+ */
 static void measure(struct session *s, size_t samples, double seconds) {
     s->samples += (double)samples - s->epoch_samples;
     s->seconds += seconds - s->epoch_seconds;
@@ -45,7 +46,7 @@ static void measure(struct session *s, size_t samples, double seconds) {
 
 static bool on_progress(void *user, const struct cln_progress *progress) {
     struct session *s = user;
-    measure(s, progress->samples, progress->seconds);
+    measure(s, progress->samples - progress->before, progress->seconds);
     return cln_clock_seconds() < s->until;
 }
 
@@ -57,7 +58,7 @@ static enum cln_status train_for(struct cln_trainer *trainer, struct session *s,
         s->epoch_samples = s->epoch_seconds = 0;
         status = cln_trainer_epoch(trainer, &epoch);
         if (status == CLN_OK)
-            measure(s, epoch.train.samples, epoch.train_seconds);
+            measure(s, epoch.train.samples - epoch.before, epoch.train_seconds);
     } while (status == CLN_OK && cln_clock_seconds() < s->until);
     return status;
 }

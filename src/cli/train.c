@@ -292,7 +292,7 @@ static enum cln_status train_epochs(struct run *run) {
     while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->options->epochs && !epoch.stopped &&
            stop_signal == 0) {
         status = cln_trainer_epoch(run->trainer, &epoch);
-        if (status != CLN_OK || epoch.train.samples == 0)
+        if (status != CLN_OK || (epoch.stopped && epoch.train.samples == epoch.before))
             continue;
         trained = true;
         report_epoch(run, &epoch);

@@ -56,6 +56,7 @@ static void report(struct cln_trainer *t, struct pace *pace, double time) {
                                           .step = (size_t)pace->state.batches,
                                           .steps = pace->steps,
                                           .samples = metrics.samples,
+                                          .before = pace->before,
                                           .loss = metrics.loss,
                                           .accuracy = metrics.accuracy,
                                           .seconds = time - pace->start,
@@ -132,6 +133,7 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     if (status == CLN_OK && pace.state.frozen)
         status = fail_nonfinite(t, &pace.state);
     epoch->train = metrics_of(&pace.state);
+    epoch->before = pace.before;
     epoch->train_seconds = cln_clock_seconds() - pace.start;
     epoch->stopped = pace.stopped && epoch->train.samples < t->params.data->train.count;
     t->continues = epoch->stopped;

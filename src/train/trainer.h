@@ -21,6 +21,7 @@ struct cln_progress {
     int epoch;             /* from 1 */
     size_t step, steps;    /* done in this epoch, and of it in all */
     size_t samples;        /* trained on in this epoch so far */
+    size_t before;         /* of those, before it was gone on with; `seconds` are of the others */
     double loss, accuracy; /* running means over those samples */
     double seconds;        /* since the epoch began, or was gone on with */
     double images_per_second;
@@ -91,6 +92,7 @@ struct cln_metrics {
 struct cln_epoch {
     int epoch;                /* from 1 */
     struct cln_metrics train; /* gathered while training, in training mode */
+    size_t before;            /* of train.samples, before it was gone on with; train_seconds are of the others */
     struct cln_metrics test;  /* afterwards, in prediction mode; samples 0 where it was stopped or there are none */
     double train_seconds, test_seconds;
     bool stopped; /* by the handler or max_steps, before the epoch's end */

@@ -163,6 +163,7 @@ static void test_a_stopped_epoch_goes_on(void **state) {
         assert_true(last.stopped);
         assert_int_equal(last.epoch, 1);
         assert_int_equal(last.train.samples, 36);
+        assert_int_equal(last.before, i * 36);
         assert_int_equal(cln_trainer_epochs(trainer), 0);
     }
     trainer->params.max_steps = 0;
@@ -171,6 +172,7 @@ static void test_a_stopped_epoch_goes_on(void **state) {
         assert_false(last.stopped);
         assert_int_equal(last.epoch, i);
         assert_int_equal(last.train.samples, 64);
+        assert_int_equal(last.before, i == 1 ? 36 : 0);
     }
     assert_ok(cln_trainer_save(trainer, path));
     cln_trainer_destroy(&trainer);
