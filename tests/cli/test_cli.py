@@ -919,7 +919,64 @@ class Resuming(Case):
         self.expect(0, *resume, "--require-accuracy", "0.01")
         self.expect(1, *resume, "--require-accuracy", "1")
         self.assertEqual(self.model.read_bytes(), before)
+        other = self.folder / "other.safetensors"
+        self.expect(0, *self.TRAIN, "--resume", str(self.model), "--save", str(other))
+        self.assertEqual(other.read_bytes(), before)
         self.assertRegex(self.expect(0, *resume, "--epochs", "4").stdout, f"^{EPOCH.format(4)}\n$")
+
+    def test_steps_and_epochs_count_from_the_beginning(self):
+        large = ("train", "--data", "synthetic:600", "--batch-size", "300", "--offline", "--epochs", "4")
+        self.expect(0, *large, "--save", str(self.model))  # 8 steps
+        result = self.expect(0, "train", "--data", "synthetic:600", "--offline", "--resume", str(self.model), "--override",
+                             "--batch-size", "30", "--epochs", "50", "--max-steps", "60", "--save", str(self.model))
+        self.assertRegex(result.stdout, rf"^{EPOCH.format(5)}\n{EPOCH.format(6)}\nepoch 7 stopped after 360 of 600 images")
+        self.assertEqual(metadata(self.model)["training"]["steps"], "60")
+
+    def test_no_file_is_written_over_another(self):
+        self.expect(0, *self.TRAIN, "--save", str(self.model))
+        before, other = self.model.read_bytes(), str(self.folder / "other")
+        for arguments in (("--resume", str(self.model), "--log", str(self.model)),
+                          ("--resume", str(self.model), "--trace", str(self.model)),
+                          ("--save", str(self.model), "--log", str(self.model)), ("--log", other, "--trace", other)):
+            with self.subTest(arguments=arguments):
+                self.assertIn("is the same file", self.expect(1, *self.TRAIN, *arguments).stderr)
+        self.assertIn("is the same file", self.expect(1, "evaluate", str(self.model), "--data", "synthetic:600",
+                                                      "--predictions", str(self.model)).stderr)
+        self.assertEqual(self.model.read_bytes(), before)
+        self.assertIn("without a name", self.expect(1, *self.TRAIN, "--save", "").stderr)
+        self.assertIn("File name too long", self.expect(1, *self.TRAIN, "--save", str(self.folder / ("m" * 300))).stderr)
+        self.expect(0, *self.TRAIN, "--epochs", "1", "--save", str(self.folder / ("m" * 255)))
+
+    def test_a_log_that_fills_up_costs_neither_training_nor_model(self):
+        log = self.folder / "log"
+        train = ("train", "--data", "synthetic:600", "--batch-size", "32", "--offline")
+
+        def little_room():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (600000, 600000))
+
+        self.expect(0, *train, "--epochs", "1", "--save", str(self.model))
+        log.write_bytes(b"x" * 598400)
+        result = subprocess.run([PROGRAM, *train, "--epochs", "9", "--resume", str(self.model), "--save", str(self.model),
+                                 "--log", str(log)], capture_output=True, text=True, check=False, timeout=300,
+                                preexec_fn=little_room)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("training goes on without it", result.stderr)
+        self.assertEqual(metadata(self.model)["training"]["epochs"], 9)
+
+    def test_names_that_are_long_or_not_utf8(self):
+        for name in ("данные_для_обучения_нейронной_сети_одежда".encode(), b"caf\xe9"):
+            with self.subTest(name=name):
+                folder = Path(os.fsdecode(os.fsencode(self.folder) + b"/" + name))
+                folder.mkdir()
+                for part, count in (("train", 40), ("t10k", 10)):
+                    (folder / f"{part}-images-idx3-ubyte").write_bytes(
+                        struct.pack(">IIII", 0x803, count, 28, 28) + bytes(i * 7 % 256 for i in range(count * 784)))
+                    (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+                        struct.pack(">II", 0x801, count) + bytes(i % 10 for i in range(count)))
+                self.expect(0, "train", "--data", str(folder), "--epochs", "1", "--batch-size", "16", "--save", str(self.model),
+                            "--log", str(self.folder / "log"))
+                self.assertTrue(metadata(self.model)["training"]["data"]["name"])
 
     def test_what_was_begun_otherwise_is_told(self):
         self.expect(0, *self.TRAIN, "--max-steps", "5", "--save", str(self.model))
