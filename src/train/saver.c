@@ -87,6 +87,7 @@ static enum cln_status name_too(const char *path, const char *name) {
     char *aside = NULL;
     if (asprintf(&aside, "%s.%ld.tmp", name, (long)getpid()) < 0)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
+    unlink(aside); /* of a program that was killed here, and had the same number */
     const bool linked = link(path, aside) == 0;
     const enum cln_status status = move(linked ? aside : path, name);
     free(aside);
