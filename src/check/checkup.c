@@ -54,11 +54,6 @@ static enum cln_status describe_profile(struct run *r, const struct ocl_profile 
     return CLN_OK;
 }
 
-/* Whether a work-item has its group for itself already. */
-static bool is_safe(const struct cln_tuning *t) {
-    return t->lanes == t->vector && t->linear_gemm == 0;
-}
-
 /* The device's profile; all operations in their safe variants, where those are others; CLBlast, where the profile does
  * not use it. */
 static enum cln_status choose_settings(struct run *r) {
@@ -71,11 +66,11 @@ static enum cln_status choose_settings(struct run *r) {
         status = add_setting(r, "profile", NULL, profile);
     if (status == CLN_OK) {
         r->checkup->tuning = s[0].tuning;
-        r->checkup->profile_is_safe = is_safe(&s[0].tuning);
+        r->checkup->profile_is_safe = cln_tuning_is_safe(&s[0].tuning);
     }
     if (status == CLN_OK && !r->checkup->profile_is_safe) {
         status = add_setting(r, "safe", NULL, profile);
-        cln_tuning_make_safe(&s[1].tuning, (1u << cln_operation_count) - 1);
+        cln_tuning_make_safe(&s[1].tuning, cln_all_operations());
     }
     if (status == CLN_OK && !r->params->quick && s[0].tuning.linear_gemm == 0 && ocl_gemm_suits(r->params->device)) {
         status = ocl_profile_set(profile, "linear_gemm", 1);

@@ -1,5 +1,5 @@
 /* One training step of any network on a device against float64: the kernels that a training will use, as they are built
- * for it; but images come in the network's own size, not standardised. */
+ * for it. */
 #ifndef SRC_CHECK_STEP_H
 #define SRC_CHECK_STEP_H
 
@@ -9,12 +9,16 @@
 struct cln_step_check {
     const struct cln_network *network;
     struct cln_optimizer_params optimizer;
-    int batch_size; /* that the kernels are built for; a few samples of it are used */
+    int batch_size;         /* that the kernels are built for; a few samples of it are used */
+    struct cln_shape image; /* of the stored images; all zero: as the network takes them */
+    bool standardize;       /* pixels, by random values */
 };
 
 /* A maximum of a pool can fall to its neighbour by rounding, which looks wrong, but not with other numbers again: what
  * fails is tried with others, three times in all. Loss, every gradient, the update, the running statistics, and a
- * prediction. Wrong results are counted in *out; the status is of the device alone. `params` without quick and only. */
+ * prediction; but no gradient where a batch norm has a single value per channel, as those behind it are then nothing
+ * but rounding, magnified. Wrong results are counted in *out; the status is of the device alone. `params` without quick
+ * and only. */
 enum cln_status cln_check_step(struct cln_check_result *out, const struct cln_step_check *check,
                                const struct cln_check_params *params) CLN_MUST_CHECK;
 

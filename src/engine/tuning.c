@@ -42,6 +42,10 @@ unsigned cln_operation(const char *name) {
     return 1u << i;
 }
 
+unsigned cln_all_operations(void) {
+    return (1u << cln_operation_count) - 1;
+}
+
 enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_device *device, const char *file) {
     return ocl_profile_load(out, device,
                             &(struct ocl_profile_params){.keys = cln_tuning_keys,
@@ -151,6 +155,10 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
         tuning->lanes = WIDEST_VECTOR;
     if (tuning->safe & cln_operation("linear"))
         tuning->linear_gemm = 0;
+}
+
+bool cln_tuning_is_safe(const struct cln_tuning *tuning) {
+    return (tuning->lanes == tuning->vector || tuning->safe == cln_all_operations()) && tuning->linear_gemm == 0;
 }
 
 long cln_tuning_value(const struct cln_tuning *t, const char *key) {

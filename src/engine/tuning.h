@@ -15,6 +15,9 @@ extern const size_t cln_operation_count;
 /* The set of the one whose name is `name`, up to a dot where it has one ("conv2d", "conv2d.cl"); it has to exist. */
 unsigned cln_operation(const char *name);
 
+/* The set of all. */
+unsigned cln_all_operations(void);
+
 /* The profile of a device by these tables; `file` as in struct ocl_profile_params. */
 enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_device *device,
                                    const char *file) CLN_MUST_CHECK;
@@ -45,6 +48,9 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
  * and no local memory, and the project's own kernels. Blocks get narrower where a work-item could not hold all lanes of
  * one; nothing else changes for other operations. */
 void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations);
+
+/* Whether every operation runs in its safe variant. */
+bool cln_tuning_is_safe(const struct cln_tuning *tuning);
 
 /* What a key came out as; 0 where there is no limit. */
 long cln_tuning_value(const struct cln_tuning *tuning, const char *key);

@@ -20,6 +20,7 @@ static const char verdict_format[] = "clenet guard, safe %u\n";
 /* The text that a verdict depends on, beside device and driver: kernels, tuning, limits; and for one about a step also
  * network and how it is run. *out is the caller's: free(). */
 static enum cln_status subject_of(char **out, const struct cln_trainer *t, bool of_step, bool replay) {
+    const struct cln_shape image = t->params.data->train.shape;
     char *network = NULL;
     size_t bytes = 0;
     *out = NULL;
@@ -30,7 +31,8 @@ static enum cln_status subject_of(char **out, const struct cln_trainer *t, bool 
     if (status == CLN_OK) {
         fprintf(stream, "guard of clenet " CLN_VERSION "\n");
         if (of_step)
-            fprintf(stream, "%s\nbatch %d, optimizer %d, replay %d, ", network, t->params.batch_size,
+            fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, replay %d, ", network,
+                    image.height, image.width, (int)t->params.standardize, t->params.batch_size,
                     (int)t->params.optimizer.kind, (int)replay);
         fprintf(stream, "limits %s", ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
@@ -82,7 +84,9 @@ static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const 
     const enum cln_status status = cln_check_step(&result,
                                                   &(struct cln_step_check){.network = t->params.network,
                                                                            .optimizer = t->params.optimizer,
-                                                                           .batch_size = t->params.batch_size},
+                                                                           .batch_size = t->params.batch_size,
+                                                                           .image = t->params.data->train.shape,
+                                                                           .standardize = t->params.standardize},
                                                   &params);
     if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
         return status;
@@ -94,8 +98,6 @@ static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const 
 /* The set of operations whose quick checks fail under t->tuning; a warning for each. */
 static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t, struct ocl_context *context) {
     *wrong = 0;
-    cln_log(CLN_LOG_INFO,
-            "a training step is wrong on this device: checking operation by operation, which takes a while");
     for (size_t o = 0; cln_check_operation(o); o++) {
         struct cln_check_result result;
         const enum cln_status status =
@@ -113,17 +115,26 @@ static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t, 
     return CLN_OK;
 }
 
-/* Makes operations safe until a step comes out right. *certain: that will come out so again; not where all that is
- * known is that a driver refused something once. */
-static enum cln_status find_right(struct cln_trainer *t, struct ocl_context *context, bool *certain) {
-    const unsigned all = (1u << cln_operation_count) - 1;
+static enum cln_status fail_wrong(struct ocl_context *context, const char *why) {
+    return cln_fail(CLN_DEVICE,
+                    "%s computes wrongly, in the safe variants as well: %s; \"clenet check\" says what works, "
+                    "--no-guard trains all the same",
+                    ocl_context_device(context)->name, why);
+}
+
+/* Makes operations safe until a step comes out right. `known`: the quick checks have been run here before. *certain:
+ * that will come out so again; not where all that is known is that a driver refused something once. */
+static enum cln_status find_right(struct cln_trainer *t, struct ocl_context *context, bool known, bool *certain) {
+    const unsigned all = cln_all_operations();
     char why[WHY_BYTES], again[WHY_BYTES];
     enum outcome first, now;
     unsigned wrong = 0;
     *certain = true;
     enum cln_status status = check_step(&first, why, t, context, &t->tuning);
-    if (status != CLN_OK || first == RIGHT)
+    if (status != CLN_OK || (first == RIGHT && (known || cln_tuning_is_safe(&t->tuning))))
         return status;
+    if (cln_tuning_is_safe(&t->tuning))
+        return first == REFUSED ? cln_fail(CLN_DEVICE, "%s", why) : fail_wrong(context, why);
     if (first == REFUSED) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
         struct cln_tuning safe = t->tuning;
         cln_tuning_make_safe(&safe, all);
@@ -131,9 +142,14 @@ static enum cln_status find_right(struct cln_trainer *t, struct ocl_context *con
         if (status != CLN_OK || now == REFUSED)
             return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%s", why);
     }
+    cln_log(CLN_LOG_INFO,
+            first == RIGHT ? "this device, driver and profile are new: every operation is checked once, which takes a "
+                             "while; --no-guard does without"
+                           : "a training step is wrong on this device: checking operation by operation, which takes a "
+                             "while");
     status = find_wrong(&wrong, t, context);
-    *certain = first == WRONG || wrong != 0;
-    now = first;
+    *certain = first != REFUSED || wrong != 0;
+    now = first == RIGHT && wrong != 0 ? WRONG : first;
     const unsigned sets[] = {wrong, all};
     for (size_t i = 0; i < sizeof sets / sizeof *sets && status == CLN_OK && now != RIGHT; i++) {
         if (sets[i] == 0)
@@ -147,24 +163,21 @@ static enum cln_status find_right(struct cln_trainer *t, struct ocl_context *con
     }
     if (status != CLN_OK || now == RIGHT)
         return status;
-    return cln_fail(CLN_DEVICE,
-                    "%s computes wrongly, in the safe variants as well: %s; \"clenet check\" says what works, "
-                    "--no-guard trains all the same",
-                    ocl_context_device(context)->name, why);
+    return fail_wrong(context, why);
 }
 
 /* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as they
  * are not to be among those. */
-static enum cln_status check(struct cln_trainer *t, const char *folder, bool replay, bool *certain) {
+static enum cln_status check(struct cln_trainer *t, const char *folder, bool replay, bool known, bool *certain) {
     if (!t->params.timings && !t->params.trace)
-        return find_right(t, t->context, certain);
+        return find_right(t, t->context, known, certain);
     struct ocl_context *context = NULL;
     enum cln_status status =
         ocl_context_create(&context, ocl_context_device(t->context),
                            &(struct ocl_context_params){
                                .kernel_folder = t->params.kernel_folder, .cache_folder = folder, .replay = replay});
     if (status == CLN_OK)
-        status = find_right(t, context, certain);
+        status = find_right(t, context, known, certain);
     ocl_context_destroy(&context);
     return status;
 }
@@ -187,18 +200,18 @@ enum cln_status cln_guard(struct cln_trainer *t, const char *folder, bool replay
     enum cln_status status = make_key(&of_device, t, false, replay);
     if (status == CLN_OK)
         status = make_key(&of_step, t, true, replay);
-    if (status == CLN_OK && recall(&safe, cache, &of_device))
+    const bool known = status == CLN_OK && recall(&safe, cache, &of_device);
+    if (known)
         cln_tuning_make_safe(&t->tuning, safe);
     if (status == CLN_OK && recall(&safe, cache, &of_step)) {
         cln_tuning_make_safe(&t->tuning, safe);
-    } else if (status == CLN_OK && !t->params.evaluate_only && !t->builder && t->params.batch_size > 1) {
+    } else if (status == CLN_OK && !t->params.evaluate_only && !t->builder) {
         bool certain = false;
-        const unsigned before = t->tuning.safe;
-        status = check(t, folder, replay, &certain);
-        if (status == CLN_OK && certain)
+        status = check(t, folder, replay, known, &certain);
+        if (status == CLN_OK && certain) {
             remember(t->tuning.safe, cache, &of_step);
-        if (status == CLN_OK && certain && t->tuning.safe != before)
             remember(t->tuning.safe, cache, &of_device);
+        }
     }
     ocl_program_cache_close(&cache);
     return status;

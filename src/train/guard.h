@@ -4,15 +4,14 @@
 
 #include "src/train/trainer_private.h"
 
-/* Before training on a device, driver and profile not seen before: one step of the network against float64
- * (check/step.h), by the kernels that the training will use, but for the batch's own where it resizes or standardises
- * images. Where that fails, the quick checks of all operations say which are wrong: those run in their safe variants
- * from now on (t->tuning), which a warning says; all of them where that is not enough. What came of it is remembered in
- * `cache`, the folder of built kernels (NULL: nowhere); operations that were wrong are so for everything that runs on
- * this device, driver and profile with these kernels: a trainer that only evaluates, or builds, recalls them and checks
- * nothing. Nor is a batch of one checked: a batch norm of a single sample magnifies rounding beyond what can be told
- * from mistakes. `replay`: steps will be enqueued as command buffers. CLN_DEVICE where the safe variants are wrong,
- * too. */
+/* Before the first training of a network with these images, batch size and optimizer on a device, driver and profile:
+ * one step of it against float64 (check/step.h), by the kernels that the training will use. Before the first training
+ * of any: the quick checks of all operations, too, unless the profile is nothing but safe variants already, which
+ * leaves nothing to choose. Operations that fail run in their safe variants from now on (t->tuning), which a warning
+ * says; all of them where the step is wrong all the same. What came of it is remembered in `cache`, the folder of built
+ * kernels (NULL: nowhere), and operations that were wrong are so for everything that runs on this device, driver and
+ * profile with these kernels: a trainer that only evaluates, or builds, recalls them and checks nothing. `replay`:
+ * steps will be enqueued as command buffers. CLN_DEVICE where the safe variants are wrong, too. */
 enum cln_status cln_guard(struct cln_trainer *t, const char *cache, bool replay) CLN_MUST_CHECK;
 
 #endif

@@ -13,6 +13,10 @@ static const char tiny_text[] =
     "\"ReLU\"}, "
     "{\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
 
+static const char small_text[] =
+    "{\"name\": \"small\", \"input\": [1, 14, 14], \"layers\": [{\"type\": \"Flatten\"}, {\"type\": \"Linear\", "
+    "\"out_features\": 10}]}";
+
 static struct cln_network *network;
 static struct cln_dataset *data;
 static char warnings[4096], profile[512], kernels[512];
@@ -30,13 +34,21 @@ static void write_file(const char *path, const char *text) {
     assert_int_equal(fclose(stream), 0);
 }
 
+/* Work-groups of so many work-items. */
+static void profile_of_lanes(int lanes) {
+    char text[128];
+    snprintf(text, sizeof text, "{\"name\": \"groups\", \"match\": null, \"values\": {\"vector\": 1, \"lanes\": %d}}",
+             lanes);
+    write_file(profile, text);
+}
+
 static int begin(void **state) {
     assert_ok(cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL));
     assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
     const int failed = temporary_create(state);
     setenv("CLENET_CACHE_DIR", temporary_path("cache"), 1);
     snprintf(profile, sizeof profile, "%s", temporary_path("groups.json"));
-    write_file(profile, "{\"name\": \"groups\", \"match\": null, \"values\": {\"vector\": 1, \"lanes\": 8}}");
+    profile_of_lanes(8);
     snprintf(kernels, sizeof kernels, "%s", temporary_path("kernels"));
     cln_log_set_handler(on_log, NULL);
     return failed;
@@ -69,37 +81,51 @@ static void break_kernels(const char *file, const char *from, const char *to) {
     assert_int_equal(fclose(stream), 0);
 }
 
-static enum cln_status create(struct cln_trainer **out, const char *kernel_folder, bool no_guard) {
+/* With what `params` leaves out: the tiny network and its data, batches of 16, work-groups of eight. */
+static enum cln_status create_with(struct cln_trainer **out, struct cln_trainer_params params) {
     warnings[0] = '\0';
-    return cln_trainer_create(out, &(struct cln_trainer_params){.network = network,
-                                                                .data = data,
-                                                                .batch_size = 16,
-                                                                .profile_file = profile,
-                                                                .kernel_folder = kernel_folder,
-                                                                .no_guard = no_guard});
+    params.network = params.network ? params.network : network;
+    params.data = data;
+    params.batch_size = params.batch_size > 0 ? params.batch_size : 16;
+    params.profile_file = profile;
+    return cln_trainer_create(out, &params);
+}
+
+static enum cln_status create(struct cln_trainer **out) {
+    return create_with(out, (struct cln_trainer_params){.kernel_folder = kernels});
 }
 
 /* OpenCL calls that it takes to create a trainer, whose epoch is right. */
-static size_t calls_of(bool no_guard) {
+static size_t calls_of(struct cln_trainer_params params, const char *warning, const char *safe) {
     struct cln_trainer *trainer = NULL;
     struct cln_epoch epoch;
     ocl_fault_set(0, 0);
-    assert_ok(create(&trainer, NULL, no_guard));
+    assert_ok(create_with(&trainer, params));
     const size_t calls = ocl_fault_calls();
-    assert_string_equal(warnings, "");
+    assert_memory_equal(warnings, warning, strlen(warning) + (*warning == '\0'));
+    const char *is_safe = strstr(cln_trainer_device(trainer), "; safe: ");
+    assert_string_equal(is_safe ? is_safe : "", safe);
     assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_null(strstr(cln_trainer_device(trainer), "safe:"));
     cln_trainer_destroy(&trainer);
     return calls;
 }
 
+/* Every operation, those as well that this training does not use; and nothing twice. */
 static void test_checked_once(void **state) {
     (void)state;
-    calls_of(true); /* kernels are built and kept */
-    const size_t without = calls_of(true), first = calls_of(false), again = calls_of(false);
+    break_kernels("sgd.cl", "p - state->lr * buffer", "p - (GROUP > 1 ? 2.0f : 1.0f) * state->lr * buffer");
+    const struct cln_trainer_params guarded = {.kernel_folder = kernels},
+                                    alone = {.kernel_folder = kernels, .no_guard = true},
+                                    sgd = {.kernel_folder = kernels, .optimizer.kind = CLN_SGD};
+    calls_of(alone, "", ""); /* kernels are built and kept */
+    const size_t without = calls_of(alone, "", ""),
+                 first = calls_of(guarded, "sgd is wrong on this device, and runs in its safe variant: sgd, ",
+                                  "; safe: sgd"),
+                 again = calls_of(guarded, "", "; safe: sgd");
     print_message("%zu OpenCL calls without a guard, %zu the first time, %zu then\n", without, first, again);
-    assert_true(first > without + 50);
+    assert_true(first > without + 1000);
     assert_true(again <= without);
+    calls_of(sgd, "", "; safe: sgd");
 }
 
 static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state) {
@@ -107,7 +133,7 @@ static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state
     struct cln_trainer *trainer = NULL;
     struct cln_epoch epoch;
     break_kernels("adam.cl", "parameters + at);", "parameters + at) + (get_local_size(0) > 1 ? 0.5f : 0.0f);");
-    assert_ok(create(&trainer, kernels, false));
+    assert_ok(create(&trainer));
     assert_non_null(strstr(warnings, "adam is wrong on this device, and runs in its safe variant: adam, "));
     assert_null(strstr(warnings, "conv2d is wrong"));
     assert_non_null(strstr(cln_trainer_device(trainer), "; safe: adam"));
@@ -118,13 +144,9 @@ static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state
     struct cln_network *other = NULL;
     assert_ok(cln_network_load(&other, "lenet", NULL));
     for (int i = 0; i < 3; i++) {
-        warnings[0] = '\0';
-        assert_ok(cln_trainer_create(&trainer, &(struct cln_trainer_params){.network = i == 1 ? other : network,
-                                                                            .data = data,
-                                                                            .batch_size = 16,
-                                                                            .profile_file = profile,
-                                                                            .kernel_folder = kernels,
-                                                                            .evaluate_only = i == 2}));
+        assert_ok(create_with(&trainer, (struct cln_trainer_params){.network = i == 1 ? other : network,
+                                                                    .kernel_folder = kernels,
+                                                                    .evaluate_only = i == 2}));
         assert_non_null(strstr(cln_trainer_device(trainer), "; safe: adam"));
         assert_string_equal(warnings, "");
         cln_trainer_destroy(&trainer);
@@ -132,20 +154,71 @@ static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state
     cln_network_destroy(&other);
 
     break_kernels("adam.cl", "parameters + at);", "parameters + at) /* repaired */;");
-    assert_ok(create(&trainer, kernels, false));
+    assert_ok(create_with(&trainer, (struct cln_trainer_params){.kernel_folder = kernels, .evaluate_only = true}));
     assert_null(strstr(cln_trainer_device(trainer), "safe:"));
     cln_trainer_destroy(&trainer);
+}
+
+static void expect_refusal(struct cln_trainer_params params, const char *what) {
+    struct cln_trainer *trainer = NULL;
+    params.kernel_folder = kernels;
+    assert_int_equal(create_with(&trainer, params), CLN_DEVICE);
+    assert_null(trainer);
+    assert_non_null(strstr(cln_error_message(), what));
+}
+
+static void test_pixels_are_checked_as_they_are_prepared(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    struct cln_network *small = NULL;
+    assert_ok(cln_network_parse(&small, small_text, strlen(small_text), "small", NULL));
+    const struct cln_trainer_params standardized = {.standardize = true}, resized = {.network = small, .resize = 14};
+
+    profile_of_lanes(1);
+    break_kernels("batch.cl", "(float)row + 0.5f", "(float)row + 0.25f");
+    assert_ok(create(&trainer));
+    cln_trainer_destroy(&trainer);
+    assert_ok(create_with(&trainer, (struct cln_trainer_params){.kernel_folder = kernels, .standardize = true}));
+    cln_trainer_destroy(&trainer);
+    expect_refusal(resized, "a step of small");
+
+    break_kernels("batch.cl", "#if STANDARDIZE", "#if STANDARDIZE && 0");
+    assert_ok(create(&trainer));
+    cln_trainer_destroy(&trainer);
+    expect_refusal(standardized, "a step of tiny");
+    profile_of_lanes(8);
+    cln_network_destroy(&small);
+}
+
+/* BN-LeNet's last batch norms then have one value per channel. */
+static void test_a_batch_of_one_is_checked(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    struct cln_network *bn_lenet = NULL;
+    profile_of_lanes(1);
+    assert_ok(cln_network_load(&bn_lenet, "bn-lenet", NULL));
+    assert_ok(create_with(&trainer, (struct cln_trainer_params){.network = bn_lenet, .batch_size = 1}));
+    assert_string_equal(warnings, "");
+    assert_null(strstr(cln_trainer_device(trainer), "safe:"));
+    cln_trainer_destroy(&trainer);
+    break_kernels("adam.cl", "parameters + at);", "parameters + at) + 0.5f;");
+    expect_refusal((struct cln_trainer_params){.network = bn_lenet, .batch_size = 1}, "updated parameter");
+    expect_refusal((struct cln_trainer_params){.batch_size = 1}, "updated parameter");
+    break_kernels("linear.cl", "+ i] = total;", "+ i] = 0.5f * total;");
+    expect_refusal((struct cln_trainer_params){.batch_size = 1}, "5.weight");
+    profile_of_lanes(8);
+    cln_network_destroy(&bn_lenet);
 }
 
 static void test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on(void **state) {
     (void)state;
     struct cln_trainer *trainer = NULL;
     break_kernels("adam.cl", "parameters + at);", "parameters + at) + 0.5f;");
-    assert_int_equal(create(&trainer, kernels, false), CLN_DEVICE);
+    assert_int_equal(create(&trainer), CLN_DEVICE);
     assert_null(trainer);
     assert_non_null(strstr(cln_error_message(), "updated parameter"));
     assert_non_null(strstr(cln_error_message(), "clenet check"));
-    assert_ok(create(&trainer, kernels, true));
+    assert_ok(create_with(&trainer, (struct cln_trainer_params){.kernel_folder = kernels, .no_guard = true}));
     cln_trainer_destroy(&trainer);
 }
 
@@ -154,7 +227,7 @@ static void test_a_kernel_that_is_not_built_in_groups_is_got_around(void **state
     struct cln_trainer *trainer = NULL;
     break_kernels("activate.cl", "#include \"pool.clh\"\n",
                   "#include \"pool.clh\"\n#if GROUP > 1\n#error no local memory\n#endif\n");
-    assert_ok(create(&trainer, kernels, false));
+    assert_ok(create(&trainer));
     assert_non_null(strstr(warnings, "activate is wrong on this device"));
     assert_non_null(strstr(cln_trainer_device(trainer), "activate"));
     cln_trainer_destroy(&trainer);
@@ -164,7 +237,7 @@ static void test_a_mistake_in_a_kernel_is_told_at_once(void **state) {
     (void)state;
     struct cln_trainer *trainer = NULL;
     break_kernels("adam.cl", "parameters + at);", "parameters + at) nonsense;");
-    assert_int_equal(create(&trainer, kernels, false), CLN_DEVICE);
+    assert_int_equal(create(&trainer), CLN_DEVICE);
     assert_null(trainer);
     assert_non_null(strstr(cln_error_message(), "adam.cl does not compile"));
     assert_string_equal(warnings, "");
@@ -174,6 +247,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_checked_once, nothing_alive),
         cmocka_unit_test_teardown(test_an_operation_that_is_wrong_in_groups_is_got_around, nothing_alive),
+        cmocka_unit_test_teardown(test_pixels_are_checked_as_they_are_prepared, nothing_alive),
+        cmocka_unit_test_teardown(test_a_batch_of_one_is_checked, nothing_alive),
         cmocka_unit_test_teardown(test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on, nothing_alive),
         cmocka_unit_test_teardown(test_a_kernel_that_is_not_built_in_groups_is_got_around, nothing_alive),
         cmocka_unit_test_teardown(test_a_mistake_in_a_kernel_is_told_at_once, nothing_alive),
