@@ -1068,7 +1068,7 @@ class Resuming(Case):
         self.expect(0, *train, "--resume", str(self.model), "--save", str(self.model))
         self.assertEqual(whole.read_bytes(), self.model.read_bytes())
 
-    def test_fifty_kills_lose_nothing(self):
+    def test_kills_lose_nothing(self):
         """At random moments, from before the first step to within a writing: what is left is whole, and the end the same."""
         whole, random = self.folder / "whole.safetensors", Random(1)
         train = [PROGRAM, "train", "--data", "synthetic:6000", "--batch-size", "64", "--offline", "--quiet", "--epochs", "4"]
@@ -1077,7 +1077,7 @@ class Resuming(Case):
         self.assertEqual(subprocess.run([*train, "--save", str(whole)], check=False).returncode, 0)
         longest = time.monotonic() - begin
         killed, points, least = 0, set(), 0  # of steps: none that were kept are lost
-        while killed < 50:
+        while killed < int(os.environ.get("CLENET_TEST_KILLS", "50")):
             resume = ["--resume", str(self.model)] if self.model.exists() else []
             with subprocess.Popen([*train, *save, *resume], stderr=subprocess.PIPE) as process:
                 try:
@@ -1097,7 +1097,7 @@ class Resuming(Case):
                         self.assertGreaterEqual(int(steps), least)
                         least = max(int(steps), 1)
                         points.add(steps)
-        self.assertGreater(len(points), 5)
+        self.assertGreater(len(points), killed // 10)
         resume = ["--resume", str(self.model)] if self.model.exists() else []
         self.assertEqual(subprocess.run([*train, *save, *resume], check=False).returncode, 0)
         self.assertEqual(whole.read_bytes(), self.model.read_bytes())

@@ -26,6 +26,7 @@ static int begin(void **state) {
     assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
     const int failed = temporary_create(state);
     snprintf(path, sizeof path, "%s", temporary_path("model.safetensors"));
+    setenv("CLENET_CACHE_DIR", temporary_path("cache"), 1);
     return failed;
 }
 
@@ -37,7 +38,7 @@ static int end(void **state) {
 
 static struct cln_trainer_params params_of(int batch_size) {
     return (struct cln_trainer_params){
-        .network = network, .data = data, .batch_size = batch_size, .seed = 3, .no_guard = true, .no_cache = true};
+        .network = network, .data = data, .batch_size = batch_size, .seed = 3, .no_guard = true};
 }
 
 static struct cln_trainer *trainer_of(const struct cln_trainer_params *params) {
@@ -363,10 +364,11 @@ static void test_timings_name_the_kernels(void **state) {
 
 /* A life from the first OpenCL call to the last, so that any of them can fail; but for those that record a command
  * buffer, which are no failure of training (tests/host/test_replay.c). */
-static enum cln_status live(void) {
+static enum cln_status live(bool no_cache) {
     struct cln_trainer *trainer = NULL;
     struct cln_trainer_params params = params_of(40);
     params.replay = CLN_REPLAY_OFF;
+    params.no_cache = no_cache;
     struct cln_epoch epoch;
     enum cln_status status = cln_trainer_create(&trainer, &params);
     if (status == CLN_OK)
@@ -377,8 +379,27 @@ static enum cln_status live(void) {
     return status;
 }
 
-/* Every call that finds the device, some more on either end, and a spread of those between. A device that does not
- * answer every question may still do; all other failures have to be noticed. */
+static size_t calls_of_life(bool no_cache) {
+    ocl_fault_set(0, 0);
+    assert_ok(live(no_cache));
+    return ocl_fault_calls();
+}
+
+static void fail_call(size_t n, size_t calls, bool no_cache, bool is_noticed) {
+    cln_fail(CLN_INTERRUPTED, "untouched");
+    ocl_fault_set(n, -5);
+    const enum cln_status status = live(no_cache);
+    if (is_noticed && status == CLN_OK)
+        fail_msg("call %zu of %zu failed and nobody noticed", n, calls);
+    if (status != CLN_OK)
+        assert_string_not_equal(cln_error_message(), "untouched");
+    if (ocl_live_handles() != 0)
+        fail_msg("call %zu of %zu failed: %zu handles are left alive", n, calls, ocl_live_handles());
+}
+
+/* Every call that finds the device, some more, and a spread of those between where kernels are built; and the last
+ * ones, with kernels that were. A device that does not answer every question may still do; all other failures have to
+ * be noticed. */
 static void test_any_call_may_fail(void **state) {
     (void)state;
     const size_t between = quick_check() ? 200 : 40, margin = 20;
@@ -386,23 +407,16 @@ static void test_any_call_may_fail(void **state) {
     ocl_fault_set(0, 0);
     assert_ok(ocl_device_find(&device, NULL));
     const size_t finding = ocl_fault_calls();
-    ocl_fault_set(0, 0);
-    assert_ok(live());
-    const size_t calls = ocl_fault_calls();
-    assert_in_range(calls, finding + 100, 20000);
-    for (size_t n = 1; n <= calls; n += n < finding + margin || n + margin > calls ? 1 : between) {
-        cln_fail(CLN_INTERRUPTED, "untouched");
-        ocl_fault_set(n, -5);
-        const enum cln_status status = live();
-        if (n > finding && status == CLN_OK)
-            fail_msg("call %zu of %zu failed and nobody noticed", n, calls);
-        if (status != CLN_OK)
-            assert_string_not_equal(cln_error_message(), "untouched");
-        if (ocl_live_handles() != 0)
-            fail_msg("call %zu of %zu failed: %zu handles are left alive", n, calls, ocl_live_handles());
-    }
-    ocl_fault_set(0, 0);
-    assert_ok(live());
+    const size_t building = calls_of_life(true);
+    assert_in_range(building, finding + 100, 20000);
+    for (size_t n = 1; n <= building; n += n < finding + margin ? 1 : between)
+        fail_call(n, building, true, n > finding);
+    assert_ok(live(false));
+    const size_t built = calls_of_life(false);
+    assert_in_range(built, finding + 100, 20000);
+    for (size_t n = built - margin; n <= built; n++)
+        fail_call(n, built, false, true);
+    calls_of_life(false);
 }
 
 int main(void) {
