@@ -144,14 +144,17 @@ static void reference_update(struct step *s, const struct cln_optimizer_params *
     }
 }
 
-/* Whether a batch norm has one value per channel: x̂ is what rounding left of 0, times up to 1 / √ε. */
-static bool has_lone_values(const struct step *s) {
+/* The last batch norm that has one value per channel, -1 where none has: x̂ is what rounding left of 0, times up to
+ * 1 / √ε, and so are the gradients that go through it. */
+static int last_lone_layer(const struct step *s) {
     const struct cln_network *network = s->check->network;
-    bool lone = false;
-    for (size_t l = 0; l < network->layer_count && s->count == 1; l++)
-        lone |= network->layers[l].kind == CLN_LAYER_BATCHNORM &&
-                network->layers[l].in.height * network->layers[l].in.width == 1;
-    return lone;
+    int last = -1;
+    for (size_t l = 0; l < network->layer_count && s->count == 1; l++) {
+        const struct cln_layer *layer = &network->layers[l];
+        if (layer->kind == CLN_LAYER_BATCHNORM && layer->in.height * layer->in.width == 1)
+            last = (int)l;
+    }
+    return last;
 }
 
 static enum cln_status compare_training(struct step *s) {
@@ -168,10 +171,11 @@ static enum cln_status compare_training(struct step *s) {
 
     status = cln_engine_read(s->engine, CLN_GRADIENTS, s->values);
     const double all = largest(s->gradients, network->parameter_floats);
+    const int lone = last_lone_layer(s);
     for (size_t i = 0; i < network->tensor_count && status == CLN_OK; i++) {
         const struct cln_tensor_info *t = &network->tensors[i];
         const double own = t->trainable ? largest(s->gradients + t->offset, t->count) : 0;
-        if (t->trainable && !has_lone_values(s))
+        if (t->trainable && t->layer > lone)
             compare(s, t->name, s->values + t->offset, s->gradients + t->offset, t->count,
                     tolerance * fmax(own, 1e-2 * all));
     }

@@ -17,9 +17,20 @@ enum { WHY_BYTES = 2048 };
 /* What is remembered: that the check was passed, with these operations in their safe variant. */
 static const char verdict_format[] = "clenet guard, safe %u\n";
 
+struct guard {
+    struct cln_trainer *t;
+    struct ocl_context *context; /* that steps run in */
+    bool replay;
+    struct ocl_program_cache *cache; /* NULL: nothing is remembered */
+    struct ocl_program_key of_device, of_step;
+    bool known;   /* the quick checks have been run on this device, with this driver, profile and kernels */
+    bool certain; /* what was found out will come out so again; not where a driver refused something once */
+};
+
 /* The text that a verdict depends on, beside device and driver: kernels, tuning, limits; and for one about a step also
  * network and how it is run. *out is the caller's: free(). */
-static enum cln_status subject_of(char **out, const struct cln_trainer *t, bool of_step, bool replay) {
+static enum cln_status subject_of(char **out, const struct guard *g, bool of_step) {
+    const struct cln_trainer *t = g->t;
     const struct cln_shape image = t->params.data->train.shape;
     char *network = NULL;
     size_t bytes = 0;
@@ -31,10 +42,9 @@ static enum cln_status subject_of(char **out, const struct cln_trainer *t, bool 
     if (status == CLN_OK) {
         fprintf(stream, "guard of clenet " CLN_VERSION "\n");
         if (of_step)
-            fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, replay %d, ", network,
-                    image.height, image.width, (int)t->params.standardize, t->params.batch_size,
-                    (int)t->params.optimizer.kind, (int)replay);
-        fprintf(stream, "limits %s", ocl_limits_text() ? ocl_limits_text() : "none");
+            fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, ", network, image.height,
+                    image.width, (int)t->params.standardize, t->params.batch_size, (int)t->params.optimizer.kind);
+        fprintf(stream, "replay %d, limits %s", (int)g->replay, ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name, cln_tuning_value(&t->tuning, cln_tuning_keys[i].name));
         fprintf(stream, ", safe %u\n", t->tuning.safe);
@@ -56,163 +66,221 @@ static enum cln_status subject_of(char **out, const struct cln_trainer *t, bool 
     return status;
 }
 
-static bool recall(unsigned *safe, const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
-    size_t bytes = 0;
-    char text[64] = "";
-    unsigned char *verdict = cache ? ocl_program_cache_read(cache, key, &bytes) : NULL;
-    if (verdict)
-        memcpy(text, verdict, bytes < sizeof text ? bytes : sizeof text - 1);
-    free(verdict);
-    return sscanf(text, verdict_format, safe) == 1;
-}
-
-static void remember(unsigned safe, const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
-    char text[64];
-    const int length = snprintf(text, sizeof text, verdict_format, safe);
-    if (cache)
-        ocl_program_cache_write(cache, key, (const unsigned char *)text, (size_t)length);
-}
-
-/* What became of a step. */
-enum outcome { RIGHT, WRONG, REFUSED };
-
-/* `why` says what was wrong, or what the driver refused. Fails where that is not the kernels' fault. */
-static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const struct cln_trainer *t,
-                                  struct ocl_context *context, const struct cln_tuning *tuning) {
-    struct cln_check_result result;
-    const struct cln_check_params params = {.context = context, .tuning = tuning, .tuning_name = "guard"};
-    const enum cln_status status = cln_check_step(&result,
-                                                  &(struct cln_step_check){.network = t->params.network,
-                                                                           .optimizer = t->params.optimizer,
-                                                                           .batch_size = t->params.batch_size,
-                                                                           .image = t->params.data->train.shape,
-                                                                           .standardize = t->params.standardize},
-                                                  &params);
-    if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
-        return status;
-    snprintf(why, WHY_BYTES, "%s", status == CLN_OK ? result.failure : cln_error_message());
-    *out = status != CLN_OK ? REFUSED : result.failed > 0 ? WRONG : RIGHT;
-    return CLN_OK;
-}
-
-/* The set of operations whose quick checks fail under t->tuning; a warning for each. */
-static enum cln_status find_wrong(unsigned *wrong, const struct cln_trainer *t, struct ocl_context *context) {
-    *wrong = 0;
-    for (size_t o = 0; cln_check_operation(o); o++) {
-        struct cln_check_result result;
-        const enum cln_status status =
-            cln_check_run(&result, o,
-                          &(struct cln_check_params){
-                              .context = context, .tuning = &t->tuning, .tuning_name = "guard", .quick = true});
-        if (status == CLN_OK && result.failed == 0)
-            continue;
-        if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
-            return status;
-        cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %s", cln_check_operation(o),
-                status == CLN_OK ? result.failure : cln_error_message());
-        *wrong |= cln_operation(cln_check_operation(o));
-    }
-    return CLN_OK;
-}
-
-static enum cln_status fail_wrong(struct ocl_context *context, const char *why) {
-    return cln_fail(CLN_DEVICE,
-                    "%s computes wrongly, in the safe variants as well: %s; \"clenet check\" says what works, "
-                    "--no-guard trains all the same",
-                    ocl_context_device(context)->name, why);
-}
-
-/* Makes operations safe until a step comes out right. `known`: the quick checks have been run here before. *certain:
- * that will come out so again; not where all that is known is that a driver refused something once. */
-static enum cln_status find_right(struct cln_trainer *t, struct ocl_context *context, bool known, bool *certain) {
-    const unsigned all = cln_all_operations();
-    char why[WHY_BYTES], again[WHY_BYTES];
-    enum outcome first, now;
-    unsigned wrong = 0;
-    *certain = true;
-    enum cln_status status = check_step(&first, why, t, context, &t->tuning);
-    if (status != CLN_OK || (first == RIGHT && (known || cln_tuning_is_safe(&t->tuning))))
-        return status;
-    if (cln_tuning_is_safe(&t->tuning))
-        return first == REFUSED ? cln_fail(CLN_DEVICE, "%s", why) : fail_wrong(context, why);
-    if (first == REFUSED) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
-        struct cln_tuning safe = t->tuning;
-        cln_tuning_make_safe(&safe, all);
-        status = check_step(&now, again, t, context, &safe);
-        if (status != CLN_OK || now == REFUSED)
-            return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%s", why);
-    }
-    cln_log(CLN_LOG_INFO,
-            first == RIGHT ? "this device, driver and profile are new: every operation is checked once, which takes a "
-                             "while; --no-guard does without"
-                           : "a training step is wrong on this device: checking operation by operation, which takes a "
-                             "while");
-    status = find_wrong(&wrong, t, context);
-    *certain = first != REFUSED || wrong != 0;
-    now = first == RIGHT && wrong != 0 ? WRONG : first;
-    const unsigned sets[] = {wrong, all};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets && status == CLN_OK && now != RIGHT; i++) {
-        if (sets[i] == 0)
-            continue;
-        if (sets[i] == all && wrong != all)
-            cln_log(CLN_LOG_WARNING,
-                    "a training step is %s wrong on this device: all operations run in their safe variants: %s",
-                    wrong ? "still" : "nevertheless", why);
-        cln_tuning_make_safe(&t->tuning, sets[i]);
-        status = check_step(&now, why, t, context, &t->tuning);
-    }
-    if (status != CLN_OK || now == RIGHT)
-        return status;
-    return fail_wrong(context, why);
-}
-
-/* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as they
- * are not to be among those. */
-static enum cln_status check(struct cln_trainer *t, const char *folder, bool replay, bool known, bool *certain) {
-    if (!t->params.timings && !t->params.trace)
-        return find_right(t, t->context, known, certain);
-    struct ocl_context *context = NULL;
-    enum cln_status status =
-        ocl_context_create(&context, ocl_context_device(t->context),
-                           &(struct ocl_context_params){
-                               .kernel_folder = t->params.kernel_folder, .cache_folder = folder, .replay = replay});
-    if (status == CLN_OK)
-        status = find_right(t, context, known, certain);
-    ocl_context_destroy(&context);
-    return status;
-}
-
-static enum cln_status make_key(struct ocl_program_key *key, const struct cln_trainer *t, bool of_step, bool replay) {
+static enum cln_status make_key(struct ocl_program_key *key, const struct guard *g, bool of_step) {
     char *subject = NULL;
-    enum cln_status status = subject_of(&subject, t, of_step, replay);
+    enum cln_status status = subject_of(&subject, g, of_step);
     if (status == CLN_OK)
-        ocl_program_key_make(key, ocl_context_device(t->context), subject, "");
+        ocl_program_key_make(key, ocl_context_device(g->t->context), subject, "");
     free(subject);
     return status;
 }
 
-enum cln_status cln_guard(struct cln_trainer *t, const char *folder, bool replay) {
-    struct ocl_program_cache *cache = NULL;
-    struct ocl_program_key of_device, of_step;
+/* Makes those operations safe that were found wrong before; false where nothing was found out. */
+static bool recall(const struct guard *g, const struct ocl_program_key *key) {
+    size_t bytes = 0;
+    char text[64] = "";
     unsigned safe = 0;
-    if (folder && ocl_program_cache_open(&cache, folder) != CLN_OK)
-        cache = NULL;
-    enum cln_status status = make_key(&of_device, t, false, replay);
-    if (status == CLN_OK)
-        status = make_key(&of_step, t, true, replay);
-    const bool known = status == CLN_OK && recall(&safe, cache, &of_device);
-    if (known)
-        cln_tuning_make_safe(&t->tuning, safe);
-    if (status == CLN_OK && recall(&safe, cache, &of_step)) {
-        cln_tuning_make_safe(&t->tuning, safe);
-    } else if (status == CLN_OK && !t->params.evaluate_only && !t->builder) {
-        bool certain = false;
-        status = check(t, folder, replay, known, &certain);
-        if (status == CLN_OK && certain) {
-            remember(t->tuning.safe, cache, &of_step);
-            remember(t->tuning.safe, cache, &of_device);
-        }
+    unsigned char *verdict = g->cache ? ocl_program_cache_read(g->cache, key, &bytes) : NULL;
+    if (verdict)
+        memcpy(text, verdict, bytes < sizeof text ? bytes : sizeof text - 1);
+    free(verdict);
+    if (sscanf(text, verdict_format, &safe) != 1)
+        return false;
+    cln_tuning_make_safe(&g->t->tuning, safe);
+    return true;
+}
+
+static void remember(const struct guard *g, const struct ocl_program_key *key) {
+    char text[64];
+    const int length = snprintf(text, sizeof text, verdict_format, g->t->tuning.safe);
+    if (g->cache)
+        ocl_program_cache_write(g->cache, key, (const unsigned char *)text, (size_t)length);
+}
+
+enum outcome { RIGHT, WRONG, REFUSED };
+
+/* What became of a check that ended with `status`; `why` says what was wrong, or what the driver refused. Fails where
+ * that is not the kernels' fault. */
+static enum cln_status judge(enum outcome *out, char why[WHY_BYTES], enum cln_status status,
+                             const struct cln_check_result *result) {
+    if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
+        return status;
+    snprintf(why, WHY_BYTES, "%s", status == CLN_OK ? result->failure : cln_error_message());
+    *out = status != CLN_OK ? REFUSED : result->failed > 0 ? WRONG : RIGHT;
+    return CLN_OK;
+}
+
+static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const struct guard *g,
+                                  const struct cln_tuning *tuning) {
+    const struct cln_trainer_params *p = &g->t->params;
+    const struct cln_step_check check = {.network = p->network,
+                                         .optimizer = p->optimizer,
+                                         .batch_size = p->batch_size,
+                                         .image = p->data->train.shape,
+                                         .standardize = p->standardize};
+    const struct cln_check_params params = {.context = g->context, .tuning = tuning, .tuning_name = "guard"};
+    struct cln_check_result result;
+    const enum cln_status status = cln_check_step(&result, &check, &params);
+    return judge(out, why, status, &result);
+}
+
+/* What is refused may be so by chance: once more, then. */
+static enum cln_status check_operation(enum outcome *out, char why[WHY_BYTES], const struct guard *g, size_t operation,
+                                       struct ocl_context *context) {
+    const struct cln_check_params params = {
+        .context = context, .tuning = &g->t->tuning, .tuning_name = "guard", .quick = true};
+    enum cln_status status = CLN_OK;
+    *out = REFUSED;
+    for (int attempt = 0; attempt < 2 && status == CLN_OK && *out == REFUSED; attempt++) {
+        struct cln_check_result result;
+        const enum cln_status ran = cln_check_run(&result, operation, &params);
+        status = judge(out, why, ran, &result);
     }
-    ocl_program_cache_close(&cache);
+    return status;
+}
+
+/* The set of operations whose quick checks fail under the trainer's tuning; a warning for each. In a context of its
+ * own, which takes the programs of the checks with it. */
+static enum cln_status find_wrong(unsigned *wrong, const struct guard *g) {
+    struct ocl_context *context = NULL;
+    char why[WHY_BYTES];
+    *wrong = 0;
+    enum cln_status status = ocl_context_create(
+        &context, ocl_context_device(g->t->context),
+        &(struct ocl_context_params){.kernel_folder = g->t->params.kernel_folder, .replay = g->replay});
+    for (size_t o = 0; cln_check_operation(o) && status == CLN_OK; o++) {
+        enum outcome outcome;
+        status = check_operation(&outcome, why, g, o, context);
+        if (status != CLN_OK || outcome == RIGHT)
+            continue;
+        cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %s", cln_check_operation(o),
+                why);
+        *wrong |= cln_operation(cln_check_operation(o));
+    }
+    ocl_context_destroy(&context);
+    return status;
+}
+
+static enum cln_status fail_wrong(const struct guard *g, const char *why) {
+    return cln_fail(CLN_DEVICE,
+                    "%s computes wrongly, in the safe variants as well: %s; \"clenet check\" says what works, "
+                    "--no-guard trains all the same",
+                    ocl_context_device(g->context)->name, why);
+}
+
+/* Makes these operations safe, and all where that is not enough for a step to come out right. `why` says what was wrong
+ * with one before. */
+static enum cln_status make_right(struct guard *g, unsigned wrong, char why[WHY_BYTES]) {
+    struct cln_tuning *tuning = &g->t->tuning;
+    const unsigned sets[] = {wrong, cln_all_operations()};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        enum outcome outcome;
+        if ((sets[i] | tuning->safe) == tuning->safe)
+            continue;
+        if (sets[i] != wrong)
+            cln_log(CLN_LOG_WARNING,
+                    "a training step is %s wrong on this device: all operations run in their safe variants: %s",
+                    wrong ? "still" : "nevertheless", why);
+        cln_tuning_make_safe(tuning, sets[i]);
+        const enum cln_status status = check_step(&outcome, why, g, tuning);
+        if (status != CLN_OK || outcome == RIGHT)
+            return status;
+    }
+    return fail_wrong(g, why);
+}
+
+/* A step came out wrong, or was refused. */
+static enum cln_status repair(struct guard *g, enum outcome step, char why[WHY_BYTES]) {
+    const unsigned all = cln_all_operations();
+    enum cln_status status = CLN_OK;
+    unsigned wrong = 0;
+    if (step == REFUSED) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
+        struct cln_tuning safe = g->t->tuning;
+        char again[WHY_BYTES];
+        cln_tuning_make_safe(&safe, all);
+        status = check_step(&step, again, g, &safe);
+        if (status != CLN_OK || step == REFUSED)
+            return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%s", why);
+        g->certain = false;
+    } else if (g->t->tuning.safe == all) {
+        return fail_wrong(g, why);
+    }
+    cln_log(CLN_LOG_INFO,
+            "a training step is wrong on this device: checking operation by operation, which takes a while");
+    status = find_wrong(&wrong, g);
+    g->certain |= wrong != 0;
+    return status == CLN_OK ? make_right(g, wrong, why) : status;
+}
+
+/* A step came out right, and nothing is known of what else the device may be asked for. Whatever comes of that, this
+ * training can go on; and what ends the program here is not to end it again at the next start. */
+static void check_operations(struct guard *g) {
+    const struct cln_tuning right = g->t->tuning;
+    char why[WHY_BYTES] = "";
+    unsigned wrong = 0;
+    cln_log(CLN_LOG_INFO, "this device, driver and profile are new: every operation is checked once, which takes a "
+                          "while; --no-guard does without");
+    remember(g, &g->of_device);
+    enum cln_status status = find_wrong(&wrong, g);
+    if (status == CLN_OK && wrong != 0)
+        status = make_right(g, wrong, why);
+    if (status == CLN_OK)
+        return;
+    cln_log(CLN_LOG_WARNING, "not all operations could be checked: %s; a training step came out right, so this goes on",
+            cln_error_message());
+    g->t->tuning = right;
+    g->certain = false;
+}
+
+static enum cln_status check(struct guard *g) {
+    const unsigned before = g->t->tuning.safe;
+    enum outcome step;
+    char why[WHY_BYTES];
+    enum cln_status status = check_step(&step, why, g, &g->t->tuning);
+    if (status == CLN_OK && step != RIGHT)
+        status = repair(g, step, why);
+    else if (status == CLN_OK && !g->known && g->cache && ocl_program_cache_writable(g->cache) &&
+             !cln_tuning_is_safe(&g->t->tuning))
+        check_operations(g);
+    if (status != CLN_OK || !g->certain)
+        return status;
+    remember(g, &g->of_step);
+    if (g->t->tuning.safe != before) {
+        recall(g, &g->of_device); /* what others have found since */
+        remember(g, &g->of_device);
+    }
+    return CLN_OK;
+}
+
+/* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as they
+ * are not to be among those. */
+static enum cln_status check_in_context(struct guard *g, const char *folder) {
+    const struct cln_trainer *t = g->t;
+    struct ocl_context *own = NULL;
+    enum cln_status status = CLN_OK;
+    if (t->params.timings || t->params.trace)
+        status = ocl_context_create(&own, ocl_context_device(t->context),
+                                    &(struct ocl_context_params){.kernel_folder = t->params.kernel_folder,
+                                                                 .cache_folder = folder,
+                                                                 .replay = g->replay});
+    g->context = own ? own : t->context;
+    if (status == CLN_OK)
+        status = check(g);
+    ocl_context_destroy(&own);
+    return status;
+}
+
+enum cln_status cln_guard(struct cln_trainer *t, const char *folder, bool replay) {
+    struct guard g = {.t = t, .replay = replay, .certain = true};
+    if (folder && ocl_program_cache_open(&g.cache, folder) != CLN_OK)
+        g.cache = NULL;
+    enum cln_status status = make_key(&g.of_device, &g, false);
+    if (status == CLN_OK)
+        status = make_key(&g.of_step, &g, true);
+    if (status == CLN_OK)
+        g.known = recall(&g, &g.of_device);
+    if (status == CLN_OK && !recall(&g, &g.of_step) && !t->params.evaluate_only && !t->builder)
+        status = check_in_context(&g, folder);
+    ocl_program_cache_close(&g.cache);
     return status;
 }

@@ -411,8 +411,11 @@ static void test_any_call_may_fail(void **state) {
     assert_in_range(building, finding + 100, 20000);
     for (size_t n = 1; n <= building; n += n < finding + margin ? 1 : between)
         fail_call(n, building, true, n > finding);
-    assert_ok(live(false));
-    const size_t built = calls_of_life(false);
+    size_t built = calls_of_life(false), before;
+    do { /* a life keeps only some of its kernels, to be done soon */
+        before = built;
+        built = calls_of_life(false);
+    } while (built != before);
     assert_in_range(built, finding + 100, 20000);
     for (size_t n = built - margin; n <= built; n++)
         fail_call(n, built, false, true);
