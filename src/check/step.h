@@ -17,8 +17,8 @@ struct cln_step_check {
 /* A maximum of a pool can fall to its neighbour by rounding, which looks wrong, but not with other numbers again: what
  * fails is tried with others, three times in all. Loss, every gradient, the update, the running statistics, and a
  * prediction; but where a batch norm has a single value per channel, the gradients of it and of what is in front of it
- * are nothing but rounding, magnified, and not compared. Wrong results are counted in *out; the status is of the device alone. `params` without quick
- * and only. */
+ * are nothing but rounding, magnified, and not compared. Wrong results are counted in *out; the status is of the device
+ * alone. `params` without quick and only. */
 enum cln_status cln_check_step(struct cln_check_result *out, const struct cln_step_check *check,
                                const struct cln_check_params *params) CLN_MUST_CHECK;
 
