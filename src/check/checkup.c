@@ -66,7 +66,7 @@ static enum cln_status choose_settings(struct run *r) {
         status = add_setting(r, "profile", NULL, profile);
     if (status == CLN_OK) {
         r->checkup->tuning = s[0].tuning;
-        r->checkup->profile_is_safe = cln_tuning_is_safe(&s[0].tuning);
+        r->checkup->profile_is_safe = cln_tuning_is_plain(&s[0].tuning);
     }
     if (status == CLN_OK && !r->checkup->profile_is_safe) {
         status = add_setting(r, "safe", NULL, profile);

@@ -157,7 +157,7 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
         tuning->linear_gemm = 0;
 }
 
-bool cln_tuning_is_safe(const struct cln_tuning *tuning) {
+bool cln_tuning_is_plain(const struct cln_tuning *tuning) {
     return (tuning->lanes == tuning->vector || tuning->safe == cln_all_operations()) && tuning->linear_gemm == 0;
 }
 

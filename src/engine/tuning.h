@@ -50,7 +50,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
 void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations);
 
 /* Whether nothing runs with barriers, local memory or CLBlast: by these values, or as all operations are safe. */
-bool cln_tuning_is_safe(const struct cln_tuning *tuning);
+bool cln_tuning_is_plain(const struct cln_tuning *tuning);
 
 /* What a key came out as; 0 where there is no limit. */
 long cln_tuning_value(const struct cln_tuning *tuning, const char *key);

@@ -165,6 +165,10 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", cln_error_message());
         return 1;
     }
+    if (check_count == 0) {
+        fprintf(stderr, "no test has \"%s\" in its name\n", wanted);
+        return 1;
+    }
     for (size_t i = 0; i < check_count; i++)
         tests[i] =
             (struct CMUnitTest){.name = checks[i].name, .test_func = test_operation, .initial_state = &checks[i]};
