@@ -31,14 +31,19 @@ CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
 os.environ["CLENET_CACHE_DIR"] = CACHE.name
 
 
-def clenet(*arguments, **environment):
-    """What the program did. LeakSanitizer itself crashes now and then where a driver's threads end beside it; then again."""
+def settled(run):
+    """The process that run() ran. LeakSanitizer itself crashes now and then where a driver's threads end beside it; then again."""
     for _ in range(3):
-        result = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300,
-                                stdin=subprocess.DEVNULL, env=dict(os.environ, **environment))
-        if "LeakSanitizer has encountered a fatal error" not in result.stderr:
+        process = run()
+        if "LeakSanitizer has encountered a fatal error" not in process.stderr:
             break
-    return result
+    return process
+
+
+def clenet(*arguments, **environment):
+    """What the program did."""
+    return settled(lambda: subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300,
+                                          stdin=subprocess.DEVNULL, env=dict(os.environ, **environment)))
 
 
 def idx(images, height, width):
@@ -746,20 +751,24 @@ class Builders(Case):
     def programs(self, environment):
         return len(list(Path(environment["CLENET_CACHE_DIR"]).iterdir()))
 
-    def build(self, pieces, *arguments, shape="1x28x28", hang_up=False):
-        """Plays the starter of one builder, who takes the first of the pieces; returns its exit status."""
+    def play_starter(self, pieces, *arguments, shape, hang_up):
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.write(writer, b"".join(piece.to_bytes(2, sys.byteorder) for piece in range(pieces)))
         if hang_up:
             os.close(writer)
-        process = subprocess.run([PROGRAM, *arguments], stdin=reader, capture_output=True, check=False, timeout=300,
-                                 env=dict(os.environ, CLENET_BUILDER=shape, **self.environment))
+        process = subprocess.run([PROGRAM, *arguments], stdin=reader, capture_output=True, text=True, check=False,
+                                 timeout=300, env=dict(os.environ, CLENET_BUILDER=shape, **self.environment))
         os.close(reader)
         if not hang_up:
             os.close(writer)
-        self.assertEqual(process.stdout, b"")
-        return process.returncode
+        return process
+
+    def build(self, exit_status, pieces, *arguments, shape="1x28x28", hang_up=False):
+        """Plays the starter of one builder, who takes the first of the pieces."""
+        process = settled(lambda: self.play_starter(pieces, *arguments, shape=shape, hang_up=hang_up))
+        self.assertEqual(process.returncode, exit_status, process.stderr)
+        self.assertEqual(process.stdout, "")
 
     def test_first_start(self):
         model, plain = self.folder / "m.safetensors", self.folder / "plain.safetensors"
@@ -776,19 +785,19 @@ class Builders(Case):
         self.assertEqual(again.stderr, evaluated.stderr)
 
     def test_a_builder_takes_its_pieces(self):
-        self.assertEqual(self.build(0, "train", *SMALL), 0)
+        self.build(0, 0, "train", *SMALL)
         self.assertEqual(self.programs(self.environment), 0)
-        self.assertEqual(self.build(3, "train", *SMALL), 0)
+        self.build(0, 3, "train", *SMALL)
         self.assertEqual(self.programs(self.environment), 3)
-        self.assertEqual(self.build(5, "train", *SMALL, "--data", "no-such-set", "--save", "/no/such/folder"), 0)
+        self.build(0, 5, "train", *SMALL, "--data", "no-such-set", "--save", "/no/such/folder")
         self.assertEqual(self.programs(self.environment), 5)
 
     def test_a_builder_without_its_starter_ends(self):
-        self.assertEqual(self.build(200, "train", *SMALL, hang_up=True), 1)
+        self.build(1, 200, "train", *SMALL, hang_up=True)
 
     def test_a_builder_for_other_images_fails(self):
-        self.assertEqual(self.build(3, "train", *SMALL, shape="3x28x28"), 1)
-        self.assertEqual(self.build(3, "train", *SMALL, shape="1x28"), 1)
+        self.build(1, 3, "train", *SMALL, shape="3x28x28")
+        self.build(1, 3, "train", *SMALL, shape="1x28")
 
     @unittest.skipUnless(Path("/proc/self/task").exists(), "no /proc to find a process's children in")
     def test_builders_end_with_their_starter(self):
