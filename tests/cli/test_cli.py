@@ -29,12 +29,15 @@ SMALL = ("--data", "synthetic:120", "--batch-size", "32", "--offline")
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
 os.environ["CLENET_CACHE_DIR"] = CACHE.name
+# LeakSanitizer itself crashes now and then where a driver's threads end beside it: it looks where settled() can repeat.
+LEAKS_TOLD = os.environ.get("ASAN_OPTIONS", "")
+os.environ["ASAN_OPTIONS"] = LEAKS_TOLD + ":detect_leaks=0"
 
 
 def settled(run):
-    """The process that run() ran. LeakSanitizer itself crashes now and then where a driver's threads end beside it; then again."""
+    """The process that run(ASAN_OPTIONS) ran, once more where LeakSanitizer crashed."""
     for _ in range(3):
-        process = run()
+        process = run(LEAKS_TOLD)
         if "LeakSanitizer has encountered a fatal error" not in process.stderr:
             break
     return process
@@ -42,8 +45,9 @@ def settled(run):
 
 def clenet(*arguments, **environment):
     """What the program did."""
-    return settled(lambda: subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300,
-                                          stdin=subprocess.DEVNULL, env=dict(os.environ, **environment)))
+    return settled(lambda leaks: subprocess.run(
+        [PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+        env={**os.environ, "ASAN_OPTIONS": leaks, **environment}))
 
 
 def idx(images, height, width):
@@ -751,14 +755,15 @@ class Builders(Case):
     def programs(self, environment):
         return len(list(Path(environment["CLENET_CACHE_DIR"]).iterdir()))
 
-    def play_starter(self, pieces, *arguments, shape, hang_up):
+    def play_starter(self, pieces, *arguments, shape, hang_up, leaks):
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.write(writer, b"".join(piece.to_bytes(2, sys.byteorder) for piece in range(pieces)))
         if hang_up:
             os.close(writer)
         process = subprocess.run([PROGRAM, *arguments], stdin=reader, capture_output=True, text=True, check=False,
-                                 timeout=300, env=dict(os.environ, CLENET_BUILDER=shape, **self.environment))
+                                 timeout=300,
+                                 env=dict(os.environ, ASAN_OPTIONS=leaks, CLENET_BUILDER=shape, **self.environment))
         os.close(reader)
         if not hang_up:
             os.close(writer)
@@ -766,7 +771,8 @@ class Builders(Case):
 
     def build(self, exit_status, pieces, *arguments, shape="1x28x28", hang_up=False):
         """Plays the starter of one builder, who takes the first of the pieces."""
-        process = settled(lambda: self.play_starter(pieces, *arguments, shape=shape, hang_up=hang_up))
+        process = settled(
+            lambda leaks: self.play_starter(pieces, *arguments, shape=shape, hang_up=hang_up, leaks=leaks))
         self.assertEqual(process.returncode, exit_status, process.stderr)
         self.assertEqual(process.stdout, "")
 
