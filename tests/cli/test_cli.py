@@ -811,7 +811,8 @@ class Builders(Case):
             with self.subTest(signal=number):
                 environment = dict(os.environ, **self.fresh(f"ended-{number}"))
                 with subprocess.Popen([PROGRAM, "train", *SMALL], env=environment, stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.DEVNULL) as process:
+                                      stderr=subprocess.DEVNULL,  # and not deaf, as what a shell starts with & may be
+                                      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
                     self.addCleanup(process.kill)
                     builders = []
                     while not builders and process.poll() is None:
