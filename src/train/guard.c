@@ -270,8 +270,7 @@ static void check_operations(struct guard *g) {
             g->t->tuning = right;
         }
     }
-    if (g->certain)
-        remember(g, &g->of_device, 0);
+    remember(g, &g->of_device, g->certain ? 0 : g->device.begun + 1);
 }
 
 /* Whether the quick checks have come to an end here, or have been given up. */
