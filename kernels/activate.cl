@@ -6,6 +6,14 @@
  * reduces a channel and goes on with it in the same launch. */
 #include "pool.clh"
 
+#ifndef TEAM_ROWS /* of a team, so many share out the rows of a plane, or its positions; the rest of them blocks */
+#define TEAM_ROWS 1
+#endif
+#define TEAM_BLOCKS (TEAM / TEAM_ROWS)
+
+static inline int team_row(void) { return TEAM_ROWS == 1 ? 0 : team_rank() % TEAM_ROWS; }
+static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() / TEAM_ROWS; }
+
 #ifndef SELECTED /* in training z's producer has left `chosen` and `winner` */
 #define SELECTED 0
 #endif
@@ -25,11 +33,11 @@
 static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
                                  __global floatv *chosen, __global ushortv *winner) {
     if (SELECTED && training) {
-        for (int p = 0; p < A_H * A_W; p++)
+        for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS)
             a[p * GROUP] = activation(normalised(chosen[p * GROUP], n));
         return;
     }
-    for (int r = 0; r < A_H; r++)
+    for (int r = team_row(); r < A_H; r += TEAM_ROWS)
         for (int c = 0; c < A_W; c++) {
             const int at = (r * A_W + c) * GROUP;
 #if POOL == POOL_NONE
@@ -64,7 +72,7 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
                                   __global const floatv *chosen, __global const ushortv *winner, float4 n,
                                   floatv *sum, floatv *product) {
 #if POOL == POOL_AVERAGE
-    for (int r = 0; r < Z_H; r++)
+    for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
         for (int c = 0; c < Z_W; c++) {
             const floatv value = z[(r * Z_W + c) * GROUP];
             const floatv dy = gradient_at(r, c, value, n, da, winner);
@@ -72,7 +80,7 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
             *product = multiply_add(dy, value - n.x, *product);
         }
 #else
-    for (int p = 0; p < A_H * A_W; p++) {
+    for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS) {
         const int at = p * GROUP;
         const floatv dy = da[at] * activation_derivative(a[at]);
         const floatv value = POOL == POOL_MAX ? chosen[at] : z[at];
@@ -86,7 +94,7 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
 /* dz over the z of one plane. */
 static inline void plane_spread(__global const floatv *da, __global floatv *z, __global const ushortv *winner, float4 n,
                                 float4 g) {
-    for (int r = 0; r < Z_H; r++)
+    for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
         spread_row(z + r * Z_W * GROUP, z + r * Z_W * GROUP, r, n, g, da, winner);
 }
 
@@ -130,7 +138,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
                                 __global const ushortv *restrict winner, __global const float4 *restrict normal,
                                 __global float2 *restrict sums, const int channels,
                                 __global const struct cln_state *restrict state) {
-    LANE_SCRATCH(float2, 1)
+    GROUP_SCRATCH
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -142,14 +150,10 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
         const size_t out = A_PLANE(block, channel);
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
         plane_backward(da + out, a + out, z + Z_PLANE(block, channel), chosen + out, winner + out, n, &sum, &product);
-        lane_barrier(); /* the channel before has been read */
-        lane_put(0, (float2)(vector_sum(live(sum, mask)), vector_sum(live(product, mask)) * n.y));
-        lane_barrier();
-        LANE_TOTALS(k, 1) {
-            float2 total = lane_share(k, 0);
-            lane_total(total, k);
+        const float2 total =
+            group_total((float2)(vector_sum(live(sum, mask)), vector_sum(live(product, mask)) * n.y), group_scratch);
+        if (group_rank() == 0)
             sums[channel * (int)get_num_groups(1) + block] = total;
-        }
     }
 }
 
@@ -179,7 +183,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
                               const int mean_offset, const int variance_offset, __global floatv *restrict a,
                               __global floatv *restrict chosen, __global ushortv *restrict winner,
                               const int channels, __global const struct cln_state *restrict state) {
-    LANE_SCRATCH(float, 2)
+    GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
     if (count == 0)
         return;
@@ -187,45 +191,36 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         float4 moments;
         if (splits > 0) {
-            moments = moments_of_partials(partials + channel * partial_blocks * splits, blocks * splits);
+            moments = moments_of_partials(partials + channel * partial_blocks * splits, blocks * splits, group_scratch);
         } else {
             const float n = (float)count * (Z_H * Z_W);
             const float pivot = ((__global const float *)(z + (Z_PLANE(0, channel) - lane_group())))[0];
             floatv sum = (floatv)0.0f, m2 = (floatv)0.0f;
-            for (int block = blocks - 1; block >= 0; block--) {
-                for (int p = 0; p < Z_H * Z_W; p++)
+            for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
+                for (int p = team_row(); p < Z_H * Z_W; p += TEAM_ROWS)
                     sum += z[Z_PLANE(block, channel) + p * GROUP] - pivot;
                 if (live_count(block, count) < LANES)
                     sum = live(sum, live_lanes(block, count));
             }
-            lane_barrier(); /* the channel before has been read */
-            lane_put(0, vector_sum(sum));
-            lane_barrier();
-            float total = lane_share(0, 0);
-            lane_total(total, 0);
-            const float mean = pivot + total / n;
-            for (int block = blocks - 1; block >= 0; block--) {
-                for (int p = 0; p < Z_H * Z_W; p++) {
+            const float mean = pivot + group_total((float2)(vector_sum(sum), 0.0f), group_scratch).x / n;
+            for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
+                for (int p = team_row(); p < Z_H * Z_W; p += TEAM_ROWS) {
                     const floatv d = z[Z_PLANE(block, channel) + p * GROUP] - mean;
                     m2 = multiply_add(d, d, m2);
                 }
                 if (live_count(block, count) < LANES)
                     m2 = live(m2, live_lanes(block, count));
             }
-            lane_put(1, vector_sum(m2));
-            lane_barrier();
-            total = lane_share(1, 0);
-            lane_total(total, 1);
-            moments = (float4)(n, mean, total, 0.0f);
+            moments = (float4)(n, mean, group_total((float2)(vector_sum(m2), 0.0f), group_scratch).x, 0.0f);
         }
         const float4 normal_c = batchnorm_normal(moments.y, moments.z / moments.x, parameters[gamma_offset + channel],
                                                  parameters[beta_offset + channel]);
-        if (lane_group() == 0) {
+        if (group_rank() == 0) {
             normal[channel] = normal_c;
             if (!state->frozen)
                 batchnorm_move(running + mean_offset + channel, running + variance_offset + channel, moments);
         }
-        for (int block = 0; block < blocks; block++) {
+        for (int block = team_block(); block < blocks; block += TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
             plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, true, chosen + out, winner + out);
         }
@@ -241,7 +236,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
                                __global float4 *restrict coefficients, __global float *restrict gradients,
                                const int gamma_base, const int beta_base, const int spread, const int channels,
                                __global const struct cln_state *restrict state) {
-    LANE_SCRATCH(float2, 1)
+    GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
     if (count == 0)
         return;
@@ -249,7 +244,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
-        for (int block = blocks - 1; block >= 0; block--) {
+        for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
             plane_backward(da + out, a + out, z + Z_PLANE(block, channel), chosen + out, winner + out, n, &sum,
                            &product);
@@ -259,13 +254,9 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
                 product = live(product, mask);
             }
         }
-        lane_barrier(); /* the channel before has been read */
-        lane_put(0, (float2)(vector_sum(sum), vector_sum(product) * n.y));
-        lane_barrier();
-        float2 total = lane_share(0, 0);
-        lane_total(total, 0);
+        const float2 total = group_total((float2)(vector_sum(sum), vector_sum(product) * n.y), group_scratch);
         const float4 g = NORMALISE ? batchnorm_gradient(total, n, (float)count * (Z_H * Z_W)) : (float4)0.0f;
-        if (lane_group() == 0) {
+        if (group_rank() == 0) {
             if (beta_base >= 0)
                 gradients[beta_base + channel] = total.x;
             if (NORMALISE) {
@@ -275,7 +266,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
         }
         if (!spread)
             continue;
-        for (int block = 0; block < blocks; block++) {
+        for (int block = team_block(); block < blocks; block += TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
             plane_spread(da + out, z + Z_PLANE(block, channel), winner + out, n, g);
         }

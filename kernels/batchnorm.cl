@@ -1,5 +1,5 @@
-/* Batch normalisation's reductions where a channel is spread over many work-groups: partials are combined by one
- * work-item per channel, always in the same order. kernels/activate.cl has the same for groups of whole channels. */
+/* Batch normalisation's reductions where a channel is spread over many work-groups: partials are combined per channel,
+ * always in the same order. kernels/activate.cl has the same for groups of whole channels. */
 #include "batchnorm.clh"
 
 #ifndef CHANNELS /* a small geometry, so that this file compiles alone */
@@ -40,19 +40,23 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
     }
 }
 
-/* Partials -> normal, and the running averages move. One work-item per channel. */
+/* Partials -> normal, and the running averages move. Groups: (channels). No early return: PoCL 3.1 then lets every work-item
+ * of a group move them. */
 __kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits, __global const float *restrict parameters,
                                    const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
                                    __global float *restrict running, const int mean_offset, const int variance_offset,
                                    __global const struct cln_state *restrict state) {
-    const int c = (int)get_global_id(0);
+    GROUP_SCRATCH
+    const int c = (int)get_group_id(0);
     const int count = state->count;
-    if (c >= CHANNELS || count == 0)
-        return;
-    const float4 moments = moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, blocks_of(count) * splits);
-    normal[c] = batchnorm_normal(moments.y, moments.z / moments.x, parameters[gamma_offset + c], parameters[beta_offset + c]);
-    if (!state->frozen)
-        batchnorm_move(running + mean_offset + c, running + variance_offset + c, moments);
+    const float4 moments =
+        moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, blocks_of(count) * splits, group_scratch);
+    if (count > 0 && group_rank() == 0) {
+        normal[c] = batchnorm_normal(moments.y, moments.z / moments.x, parameters[gamma_offset + c],
+                                     parameters[beta_offset + c]);
+        if (!state->frozen)
+            batchnorm_move(running + mean_offset + c, running + variance_offset + c, moments);
+    }
 }
 
 /* Sums of (dy, dy x̂) -> dgamma, dbeta and the coefficients of dz. One work-item per channel. */

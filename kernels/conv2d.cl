@@ -75,6 +75,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 #endif
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
+    TEAM_SCRATCH(FORWARD_CHANNELS *FORWARD_COLUMNS)
     STAGED_WEIGHTS(1, FORWARD_CHANNELS *IN_C *KERNEL_H *KERNEL_W)
     const int block = (int)get_group_id(1);
     const int count = state->count;
@@ -97,7 +98,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 #pragma unroll
     for (int o = 0; o < FORWARD_CHANNELS; o++) {
         const int channel = min(o0 + o, OUT_C - 1);
-        bias[o] = HAS_BIAS ? parameters[bias_offset + channel] : 0.0f;
+        bias[o] = HAS_BIAS && team_rank() == 0 ? parameters[bias_offset + channel] : 0.0f;
     }
 
     floatv mean[FORWARD_CHANNELS], m2[FORWARD_CHANNELS];
@@ -117,6 +118,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 
             for (int i = 0; i < IN_C; i++) {
                 for (int u = 0; u < KERNEL_H; u++) {
+                    if (!team_owns(i * KERNEL_H + u))
+                        continue;
                     const int row = r * STRIDE_H - PADDING_H + u;
                     if (PADDING_H > 0 && !inside(row, IN_H))
                         continue;
@@ -140,10 +143,11 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                 }
             }
 
+            team_sums(&acc[0][0], FORWARD_CHANNELS * FORWARD_COLUMNS, FORWARD_COLUMNS);
             const int columns = OUT_W % FORWARD_COLUMNS == 0 ? FORWARD_COLUMNS : min(FORWARD_COLUMNS, OUT_W - c0);
 #pragma unroll
             for (int o = 0; o < FORWARD_CHANNELS; o++)
-                if (OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C) {
+                if (team_owns(o) && (OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C)) {
                     __global floatv *out = z + (((o0 + o) * OUT_H + r) * OUT_W + c0) * GROUP;
 #pragma unroll
                     for (int c = 0; c < FORWARD_COLUMNS; c++)
@@ -179,7 +183,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 
 #if SELECT
         for (; statistics && window < END_WINDOW(end_row) && LAST_ROW(window) <= r; window++)
-            for (int o = o0; o < min(o0 + FORWARD_CHANNELS, OUT_C); o++)
+            for (int o = o0 + team_rank(); o < min(o0 + FORWARD_CHANNELS, OUT_C); o += TEAM)
                 select_row(z + o * (OUT_H * OUT_W) * GROUP, window, parameters[gamma_offset + o],
                            chosen + o * (A_H * A_W) * GROUP, winner + o * (A_H * A_W) * GROUP);
 #endif
@@ -190,7 +194,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     const intv mask = live_lanes(block, count);
 #pragma unroll
     for (int o = 0; o < FORWARD_CHANNELS; o++)
-        lane_put(o, moments_of_vector(seen, mean[o], m2[o], mask, own_live_count(block, count)));
+        if (team_owns(o))
+            lane_put(o, moments_of_vector(seen, mean[o], m2[o], mask, own_live_count(block, count)));
     lane_barrier();
     LANE_TOTALS(o, FORWARD_CHANNELS) {
         float4 total = lane_share(o, 0);
@@ -235,6 +240,7 @@ static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], WEIGHT
 __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
                                    const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
+    TEAM_SCRATCH(DATA_CHANNELS *DATA_COLUMNS)
     STAGED_WEIGHTS(OUT_C, DATA_CHANNELS *KERNEL_H *KERNEL_W)
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
@@ -262,7 +268,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                 for (int c = 0; c < DATA_COLUMNS; c++)
                     acc[i][c] = (floatv)0.0f;
 
-            for (int o = 0; o < OUT_C; o++) {
+            for (int o = team_rank(); o < OUT_C; o += TEAM) {
                 for (int u = 0; u < KERNEL_H; u++) {
                     const int above = h + PADDING_H - u;
                     const int r = above / STRIDE_H;
@@ -278,13 +284,14 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                 }
             }
 
+            team_sums(&acc[0][0], DATA_CHANNELS * DATA_COLUMNS, 1);
 #pragma unroll
             for (int i = 0; i < DATA_CHANNELS; i++)
                 if (IN_C % DATA_CHANNELS == 0 || i0 + i < IN_C) {
                     __global floatv *out = dx + (((i0 + i) * IN_H + h) * IN_W + c0) * GROUP;
 #pragma unroll
                     for (int c = 0; c < DATA_COLUMNS; c++)
-                        if (IN_W % DATA_COLUMNS == 0 || c0 + c < IN_W)
+                        if (team_owns(i * DATA_COLUMNS + c) && (IN_W % DATA_COLUMNS == 0 || c0 + c < IN_W))
                             out[c * GROUP] = acc[i][c];
                 }
         }
@@ -337,7 +344,7 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
 #pragma unroll
     for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
         acc[k] = (floatv)0.0f;
-    for (int r = row0; r < row1; r++) {
+    for (int r = row0 + team_rank(); r < row1; r += TEAM) {
         const int row = r * STRIDE_H - PADDING_H + u;
         if (PADDING_H > 0 && !inside(row, IN_H))
             continue;
@@ -347,6 +354,9 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
 #pragma unroll
         for (int o = 0; o < WEIGHT_CHANNELS; o++)
             d[o] = dz[o] + (r - row0) * OUT_W * GROUP;
+#if GROUP > 1 /* loads that need not wait for each other */
+#pragma unroll 4
+#endif
         for (int c = 0; c < OUT_W; c++) {
             floatv out[WEIGHT_CHANNELS];
 #pragma unroll
@@ -373,6 +383,7 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float, WEIGHT_CHANNELS * WEIGHT_TAPS)
+    TEAM_SCRATCH(WEIGHT_CHANNELS *WEIGHT_TAPS)
     const int o0 = (int)get_group_id(0) * WEIGHT_CHANNELS;
     const int i = (int)get_group_id(1);
     const int slice = (int)get_group_id(2);
@@ -430,11 +441,13 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
         for (int tap = first_tap; tap < end_tap; tap++) {
             const int u = tap / TAP_TILES, v0 = tap % TAP_TILES * WEIGHT_TAPS;
             float sum[WEIGHT_CHANNELS * WEIGHT_TAPS];
+            team_sums(total[tap - first_tap], WEIGHT_CHANNELS * WEIGHT_TAPS, 1);
             vector_sums(total[tap - first_tap], WEIGHT_CHANNELS * WEIGHT_TAPS, sum);
             lane_barrier(); /* the taps before have been read */
 #pragma unroll
             for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                lane_put(k, sum[k]);
+                if (team_owns(k))
+                    lane_put(k, sum[k]);
             lane_barrier();
             LANE_TOTALS(k, WEIGHT_CHANNELS * WEIGHT_TAPS) {
                 const int o = o0 + k / WEIGHT_TAPS, v = v0 + k % WEIGHT_TAPS;

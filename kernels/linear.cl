@@ -16,9 +16,9 @@
 #define OUT_FEATURES 1
 #endif
 
-/* acc[f][b] += sum_k matrix[f*row + k*column] x[block0 + b][k], for a tile of features and blocks. Of the tile there are
- * `features`; one that reaches past the last feature or block reads the last one again; the caller does not write
- * those. */
+/* acc[f][b] += sum_k matrix[f*row + k*column] x[block0 + b][k], for a tile of features and blocks; the work-items of a team
+ * share out the k. Of the tile there are `features`; one that reaches past the last feature or block reads the last one
+ * again; the caller does not write those. */
 static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *matrix, int row, int column, int features,
                             __global const floatv *x, int depth, int block0, int blocks) {
     WEIGHTS *weight[TILE_FEATURES];
@@ -29,7 +29,11 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *mat
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
         in[b] = x + (size_t)min(block0 + b, blocks - 1) * depth * GROUP + lane_group();
-    for (int k = 0; k < depth; k++) {
+    const int end = depth * (team_rank() + 1) / TEAM;
+#if GROUP > 1 /* loads that need not wait for each other */
+#pragma unroll 4
+#endif
+    for (int k = depth * team_rank() / TEAM; k < end; k++) {
         floatv value[TILE_BLOCKS];
 #pragma unroll
         for (int b = 0; b < TILE_BLOCKS; b++)
@@ -52,6 +56,7 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
                              const int statistics, __global float4 *restrict partials, const int partial_blocks,
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, TILE_FEATURES *TILE_BLOCKS)
+    TEAM_SCRATCH(TILE_FEATURES *TILE_BLOCKS)
     STAGED_WEIGHTS(1, TILE_FEATURES *IN_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
@@ -64,18 +69,19 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
     for (int f = 0; f < TILE_FEATURES; f++)
 #pragma unroll
         for (int b = 0; b < TILE_BLOCKS; b++)
-            acc[f][b] = bias_offset >= 0 ? parameters[bias_offset + min(f0 + f, out_features - 1)] : 0.0f;
+            acc[f][b] = bias_offset >= 0 && team_rank() == 0 ? parameters[bias_offset + min(f0 + f, out_features - 1)] : 0.0f;
 
     stage_weights(tile, parameters + weight_offset + f0 * in_features, 1, TILE_FEATURES * in_features, 0,
                   (out_features - f0) * in_features);
     multiply(acc, tile, in_features, 1, out_features - f0, x, in_features, block0, blocks);
+    team_sums(&acc[0][0], TILE_FEATURES * TILE_BLOCKS, 1);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
         if (block0 + b < blocks) {
 #pragma unroll
             for (int f = 0; f < TILE_FEATURES; f++)
-                if (f0 + f < out_features)
+                if (team_owns(f * TILE_BLOCKS + b) && f0 + f < out_features)
                     z[((size_t)(block0 + b) * out_features + f0 + f) * GROUP + lane_group()] = acc[f][b];
         }
 
@@ -87,7 +93,8 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
         const int own = own_live_count(block0 + b, count);
 #pragma unroll
         for (int f = 0; f < TILE_FEATURES; f++)
-            lane_put(f * TILE_BLOCKS + b, moments_of_vector(1, acc[f][b], (floatv)0.0f, mask, own));
+            if (team_owns(f * TILE_BLOCKS + b))
+                lane_put(f * TILE_BLOCKS + b, moments_of_vector(1, acc[f][b], (floatv)0.0f, mask, own));
     }
     lane_barrier();
     LANE_TOTALS(k, TILE_FEATURES * TILE_BLOCKS) {
@@ -103,6 +110,7 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
 __kernel void linear_backward_data(__global const floatv *restrict dz, const int in_features, const int out_features,
                                    __global const float *restrict parameters, const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
+    TEAM_SCRATCH(TILE_FEATURES *TILE_BLOCKS)
     STAGED_WEIGHTS(OUT_FEATURES, TILE_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
@@ -120,13 +128,14 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, const int
     stage_weights(tile, parameters + weight_offset + f0, out_features, TILE_FEATURES, in_features,
                   out_features * in_features - f0);
     multiply(acc, tile, 1, STAGED_PITCH(in_features, TILE_FEATURES), in_features - f0, dz, out_features, block0, blocks);
+    team_sums(&acc[0][0], TILE_FEATURES * TILE_BLOCKS, 1);
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
         if (block0 + b < blocks) {
 #pragma unroll
             for (int f = 0; f < TILE_FEATURES; f++)
-                if (f0 + f < in_features)
+                if (team_owns(f * TILE_BLOCKS + b) && f0 + f < in_features)
                     dx[((size_t)(block0 + b) * in_features + f0 + f) * GROUP + lane_group()] = acc[f][b];
         }
 }

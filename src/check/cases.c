@@ -35,16 +35,16 @@ static const struct {
     bool quick;                               /* part of a quick check */
     bool thorough;                            /* takes all cases */
     long vector, lanes, accumulators, groups; /* 0: the profile's */
-    long whole_channels, shared_cache, cache, stage_weights;
+    long whole_channels, shared_cache, cache, stage_weights, team;
     const struct cln_operation *only; /* NULL: for all operations */
     bool safe;                        /* the operation in its safe variant */
 } tunings[] = {
     {.name = "the device's profile", .thorough = true},
     {"one lane", true, false, 1, 1, 12, 16, .whole_channels = NEVER},
     {"groups of 8", true, true, 1, 8, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .cache = 1,
-     .stage_weights = 1},
-    {"groups of 32", false, false, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1},
-    {"groups of 4 × 4", false, false, 4, 16, 12, 1, .whole_channels = 1, .shared_cache = LARGE},
+     .stage_weights = 1, .team = 5},
+    {"groups of 32", false, false, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .team = 4},
+    {"groups of 4 × 4", false, false, 4, 16, 12, 1, .whole_channels = 1, .shared_cache = LARGE, .team = 2},
     {"vectors of 16", false, false, 16, 16, 24, 16, .whole_channels = NEVER},
     {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .cache = 1},
     {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
@@ -83,6 +83,7 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
         {"whole_channels", tunings[tuning].whole_channels},
         {"stage_weights", tunings[tuning].stage_weights},
         {"shared_cache", tunings[tuning].shared_cache},
+        {"team", tunings[tuning].team},
         {"cache", tunings[tuning].cache},
         {"linear_gemm", tunings[tuning].only == &cln_device_linear},
     };
@@ -166,8 +167,8 @@ static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *
             const bool first = b->result->failed_case[0] == '\0';
             enum cln_status status = run_case(b, operation, c, *counts);
             /* As the engine does where a built kernel takes less than the device. */
-            while (status != CLN_OK && b->plan.tuning.lanes > t->vector && ocl_context_group_refused(params->context)) {
-                b->plan.tuning.lanes /= 2;
+            while (status != CLN_OK && ocl_context_group_refused(params->context) &&
+                   cln_tuning_shrink(&b->plan.tuning)) {
                 if (first)
                     b->result->failed_case[0] = b->result->launches[0] = '\0';
                 status = run_case(b, operation, c, *counts);

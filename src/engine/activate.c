@@ -14,6 +14,16 @@ static double plane_iterations(const struct cln_activate *g) {
     return forward > backward ? forward : backward;
 }
 
+/* How a team shares out planes: so many take rows, and so many blocks where a group has all of them. */
+static int team_rows(const struct cln_plan *plan, const struct cln_activate *g) {
+    const int most = cln_plan_team(plan, "activate", plan->tuning.team, 2);
+    return cln_even_tile(g->pool.out.height, most);
+}
+static int team_blocks(const struct cln_plan *plan, const struct cln_activate *g) {
+    const int most = cln_plan_team(plan, "activate", plan->tuning.team, 2) / team_rows(plan, g);
+    return cln_even_tile(plan->blocks, most);
+}
+
 static int per_group(const struct cln_plan *plan, const struct cln_activate *g) {
     enum { ENOUGH = 1024 };
     const int channels = g->pool.in.channels, positions = g->pool.in.height * g->pool.in.width;
@@ -83,19 +93,21 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     cln_plan_constants(plan, c);
     cln_pool_constants(c, g);
     ocl_constants_int(c, "SELECTED", g->selected);
+    ocl_constants_int(c, "TEAM", team_rows(plan, g) * team_blocks(plan, g));
+    ocl_constants_int(c, "TEAM_ROWS", team_rows(plan, g));
     if (g->norm)
         cln_norm_constants(c, g->norm);
 }
 
 /* The launch comes without the two arguments that are last in all of them: channels, and the state. */
-static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch) {
+static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch, int team) {
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
     launch.source = "activate.cl";
     launch.constants = &constants;
     launch.args[launch.arg_count++] = OCL_INT(g->pool.in.channels);
     launch.args[launch.arg_count++] = OCL_BUFFER(plan->state);
-    return cln_plan_lanes(plan, &launch);
+    return cln_plan_teams(plan, &launch, team);
 }
 
 static enum cln_status launch_blocks(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch blocks) {
@@ -104,14 +116,14 @@ static enum cln_status launch_blocks(struct cln_plan *plan, const struct cln_act
     if (status != CLN_OK)
         return status;
     blocks.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_item(plan, g));
-    return launch(plan, g, blocks);
+    return launch(plan, g, blocks, team_rows(plan, g));
 }
 
 static enum cln_status launch_channels(struct cln_plan *plan, const struct cln_activate *g,
                                        struct ocl_launch channels) {
     channels.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_group(plan, g));
     channels.groups[1] = 1;
-    return launch(plan, g, channels);
+    return launch(plan, g, channels, team_rows(plan, g) * team_blocks(plan, g));
 }
 
 /* A kernel's argument that this stage has no use for: any buffer will do, it is not read. */

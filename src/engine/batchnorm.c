@@ -1,4 +1,4 @@
-/* Batch normalisation: small launches, one work-item per channel. */
+/* Batch normalisation: small launches, a work-item or a group per channel. */
 #include "src/engine/batchnorm.h"
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, struct cln_shape shape) {
@@ -40,17 +40,16 @@ enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln
     struct ocl_constants constants;
     constants_of(&constants, plan, norm->options.shape);
     cln_norm_constants(&constants, norm);
-    return cln_plan_items(
-        plan,
-        &(struct ocl_launch){.source = "batchnorm.cl",
-                             .kernel = "batchnorm_statistics",
-                             .constants = &constants,
-                             .args = {OCL_BUFFER(partials.buffer), OCL_INT(partials.splits),
-                                      OCL_BUFFER(norm->parameters), OCL_INT(norm->gamma), OCL_INT(norm->beta),
-                                      OCL_BUFFER(norm->normal), OCL_BUFFER(norm->running), OCL_INT(norm->running_mean),
-                                      OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
-                             .arg_count = 10},
-        (size_t)norm->options.shape.channels);
+    return cln_plan_lanes(plan, &(struct ocl_launch){.source = "batchnorm.cl",
+                                                     .kernel = "batchnorm_statistics",
+                                                     .constants = &constants,
+                                                     .args = {OCL_BUFFER(partials.buffer), OCL_INT(partials.splits),
+                                                              OCL_BUFFER(norm->parameters), OCL_INT(norm->gamma),
+                                                              OCL_INT(norm->beta), OCL_BUFFER(norm->normal),
+                                                              OCL_BUFFER(norm->running), OCL_INT(norm->running_mean),
+                                                              OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
+                                                     .arg_count = 10,
+                                                     .groups = {(size_t)norm->options.shape.channels, 1}});
 }
 
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,

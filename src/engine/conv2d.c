@@ -8,6 +8,7 @@ struct tiles {
     int forward_channels, forward_columns, forward_rows;
     int data_channels, data_columns, data_rows;
     int weight_channels, weight_taps, block_slices, row_slices;
+    int team;                       /* work-items that share out what the tiles sum over */
     double forward_row, weight_row; /* loop iterations per row */
 };
 
@@ -90,6 +91,9 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
                      cln_plan_splits(plan, g->out.height,
                                      cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks, t.forward_row));
 
+    const int forward_groups =
+        cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks * cln_ceil_div(g->out.height, t.forward_rows);
+
     choose_data_tile(&t, plan, g);
     const double data_row = cln_ceil_div(g->in.width, t.data_columns) * (double)g->out.channels * g->kernel_h *
                             (t.data_columns + g->kernel_w) * (g->kernel_w * (t.data_channels + 1) + 2);
@@ -107,7 +111,10 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     const double value_bytes = (double)cln_plan_bytes(plan, g->in) + (double)cln_plan_bytes(plan, g->out);
     const double weights = (double)g->out.channels * g->in.channels * g->kernel_h * g->kernel_w;
     t.block_slices = cln_min(plan->blocks, cln_max(wanted, cln_plan_cache_slices(plan, value_bytes, weights)));
-    t.row_slices = cln_min(g->out.height, cln_ceil_div(wanted, t.block_slices));
+    const int sums = cln_max(t.weight_channels * t.weight_taps,
+                             cln_max(t.forward_channels * t.forward_columns, t.data_channels * t.data_columns));
+    t.team = cln_plan_team(plan, "conv2d", cln_ceil_div(plan->tuning.groups, forward_groups), sums);
+    t.row_slices = cln_min(g->out.height, cln_ceil_div(cln_ceil_div(wanted, t.block_slices), t.team));
     return t;
 }
 
@@ -172,6 +179,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"WEIGHT_TAPS", t.weight_taps},
         {"BLOCK_SLICES", t.block_slices},
         {"ROW_SLICES", t.row_slices},
+        {"TEAM", t.team},
         {"STAGE_WEIGHTS",
          cln_plan_stages_weights(plan, "conv2d", (double)taps * cln_max(forward, data), t.forward_channels)},
     };
@@ -229,7 +237,7 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
         add_argument(&launch, OCL_BUFFER(behind->winner));
     }
     add_argument(&launch, OCL_BUFFER(plan->state));
-    return cln_plan_lanes(plan, &launch);
+    return cln_plan_teams(plan, &launch, t.team);
 }
 
 enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g,
@@ -238,18 +246,20 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, behind);
-    return cln_plan_lanes(plan, &(struct ocl_launch){
-                                    .source = "conv2d.cl",
-                                    .kernel = "conv2d_backward_data",
-                                    .constants = &constants,
-                                    .args = {OCL_BUFFER(dz), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight),
-                                             OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
-                                    .arg_count = 5,
-                                    .groups = {(size_t)cln_ceil_div(g->in.channels, t.data_channels), 0,
-                                               (size_t)cln_ceil_div(g->in.height, t.data_rows)},
-                                    .flops = flops_of(plan, g),
-                                    .bytes = bytes_of(plan, g),
-                                });
+    return cln_plan_teams(plan,
+                          &(struct ocl_launch){
+                              .source = "conv2d.cl",
+                              .kernel = "conv2d_backward_data",
+                              .constants = &constants,
+                              .args = {OCL_BUFFER(dz), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight),
+                                       OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
+                              .arg_count = 5,
+                              .groups = {(size_t)cln_ceil_div(g->in.channels, t.data_channels), 0,
+                                         (size_t)cln_ceil_div(g->in.height, t.data_rows)},
+                              .flops = flops_of(plan, g),
+                              .bytes = bytes_of(plan, g),
+                          },
+                          t.team);
 }
 
 enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g,
@@ -280,5 +290,5 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
     add_argument(&launch, OCL_INT(out.base));
     add_argument(&launch, OCL_INT(out.stride));
     add_argument(&launch, OCL_BUFFER(plan->state));
-    return cln_plan_lanes(plan, &launch);
+    return cln_plan_teams(plan, &launch, t.team);
 }

@@ -9,6 +9,7 @@
 
 struct tiles {
     int features, blocks;      /* forward and data: features × blocks */
+    int team;                  /* work-items that share out what such a tile sums over */
     int weight_out, weight_in; /* tile of the weight gradient */
     int weight_run;            /* input features that a work-item goes through */
     int slices;
@@ -46,6 +47,8 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     t.blocks = cln_even_tile(plan->blocks, budget >= 24 ? 4 : 2);
     const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.groups);
     t.features = cln_min(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
+    const int tiles = cln_ceil_div(rows, t.features) * cln_ceil_div(plan->blocks, t.blocks);
+    t.team = cln_plan_team(plan, "linear", cln_ceil_div(plan->tuning.groups, tiles), t.features * t.blocks);
     t.weight_out = cln_min(g->out_features, cln_min(budget >= 24 ? 6 : 5, budget));
     t.weight_in = cln_min(g->in_features, cln_max(1, budget / t.weight_out));
     const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);
@@ -71,6 +74,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     cln_plan_constants(plan, c);
     ocl_constants_int(c, "TILE_FEATURES", t.features);
     ocl_constants_int(c, "TILE_BLOCKS", t.blocks);
+    ocl_constants_int(c, "TEAM", t.team);
     ocl_constants_int(c, "WEIGHT_OUT", t.weight_out);
     ocl_constants_int(c, "WEIGHT_IN", t.weight_in);
     const double staged = (double)t.features * cln_max(g->in_features, g->out_features);
@@ -143,7 +147,7 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
         return status;
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
-    return cln_plan_lanes(
+    return cln_plan_teams(
         plan,
         &(struct ocl_launch){
             .source = "linear.cl",
@@ -156,7 +160,8 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
             .groups = {(size_t)cln_ceil_div(g->out_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
-        });
+        },
+        t.team);
 }
 
 enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *dz,
@@ -182,7 +187,7 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
-    return cln_plan_lanes(
+    return cln_plan_teams(
         plan,
         &(struct ocl_launch){
             .source = "linear.cl",
@@ -194,7 +199,8 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
             .groups = {(size_t)cln_ceil_div(g->in_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
-        });
+        },
+        t.team);
 }
 
 int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g) {

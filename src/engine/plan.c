@@ -58,16 +58,20 @@ static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
 }
 
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) {
-    launch->local[0] = (size_t)(plan->tuning.lanes / cln_plan_vector(plan, launch->source));
+    return cln_plan_teams(plan, launch, 1);
+}
+
+enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch, int team) {
+    launch->local[0] = (size_t)(plan->tuning.lanes / cln_plan_vector(plan, launch->source) * team);
     if (launch->groups[1] == 0)
         launch->groups[1] = (size_t)plan->blocks;
     return add(plan, launch);
 }
 
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) {
-    enum { ITEMS_PER_GROUP = 16 };
+    enum { FEW = 16, MANY = 64 }; /* where a core goes through them, and where they run side by side */
     const size_t limit = ocl_context_device(plan->context)->max_work_group_size;
-    const size_t most = is_safe(plan, launch->source) ? 1 : ITEMS_PER_GROUP;
+    const size_t most = is_safe(plan, launch->source) ? 1 : plan->tuning.lanes > plan->tuning.vector ? MANY : FEW;
     const size_t wanted = items < most ? items : most;
     const struct ocl_constants *constants = launch->constants;
     enum cln_status status;
@@ -98,6 +102,18 @@ bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation,
     /* Half of it: so that two groups find room at once, and as Mesa 22.3's llvmpipe counts arrays twice. */
     return plan->tuning.stage_weights && items > 1 &&
            bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes / 2;
+}
+
+int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats) {
+    const struct ocl_device *device = ocl_context_device(plan->context);
+    const int vector = cln_plan_vector(plan, operation), items = plan->tuning.lanes / vector;
+    const double bytes = (double)sizeof(float) * floats * plan->tuning.lanes;
+    int most = items > 1 ? cln_min(wanted, plan->tuning.team) : 1;
+    while (most > 1 && (most * bytes > (double)device->local_memory_bytes / 4 ||
+                        (size_t)(most * items) > device->max_work_group_size ||
+                        (size_t)(most * items) > device->max_work_item_sizes[0]))
+        most--;
+    return cln_max(1, most);
 }
 
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {

@@ -45,6 +45,9 @@ void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *const
  * "scope kernel". groups[1] = 0 means one per block. */
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
 
+/* The same with so many work-items for the same lanes (cln_plan_team). */
+enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch, int team) CLN_MUST_CHECK;
+
 /* Adds a launch of `items` independent work-items along dimension 0, in small groups (of one in the operation's safe
  * variant); the kernel ignores those past the last. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
@@ -62,6 +65,11 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
  * work-items, and `floats` of them fit into half of it beside what `scratch` float4 of every work-item of a group take.
  */
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
+
+/* Work-items of a team, where `wanted` would do some good: no more than tuning.team, nor than the device's work-groups and
+ * a quarter of its local memory hold where each puts `floats` of every vector element there; 1 where an operation's groups
+ * are of one work-item. */
+int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
 
 /* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,

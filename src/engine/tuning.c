@@ -11,6 +11,8 @@
 const struct ocl_profile_key cln_tuning_keys[] = {
     {"vector", 0, 16, 0, "lanes that a work-item owns: 1, 2, 4, 8 or 16; 0: the device's native width for float"},
     {"lanes", 0, 1024, 0, "samples of a block: vector times a power of two; 0: vector"},
+    {"team", 1, 64, 1,
+     "most work-items of a group that share what there is to do for the same lanes, where a block has several"},
     {"accumulators", 0, 64, 0, "vectors of a register tile; 0: 24 where vector is 16, else 12"},
     {"groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit"},
     {"whole_channels", 0, 1 << 20, 0,
@@ -105,6 +107,10 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
                 scratch_bytes(wanted / vector, accumulators), device->name, largest_group(device),
                 (unsigned long long)device->local_memory_bytes, lanes);
 
+    long team = lanes > vector ? ocl_profile_value(profile, "team") : 1;
+    while (team > 1 && (size_t)(lanes / vector * team) > largest_group(device))
+        team /= 2;
+
     long groups = ocl_profile_value(profile, "groups");
     if (groups == 0)
         groups = 8 * (long)device->compute_units;
@@ -129,6 +135,7 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     *out = (struct cln_tuning){
         .vector = (int)vector,
         .lanes = (int)lanes,
+        .team = (int)team,
         .accumulators = (int)accumulators,
         .groups = (int)groups,
         .whole_channels = (int)whole_channels,
@@ -146,6 +153,16 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
     for (size_t i = 0; i < quirk_count; i++)
         cln_tuning_make_safe(out, 1u << quirks[i].operation);
     return CLN_OK;
+}
+
+bool cln_tuning_shrink(struct cln_tuning *tuning) {
+    if (tuning->lanes == tuning->vector)
+        return false;
+    if (tuning->team > 1)
+        tuning->team /= 2;
+    else
+        tuning->lanes /= 2;
+    return true;
 }
 
 void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
@@ -168,6 +185,7 @@ long cln_tuning_value(const struct cln_tuning *t, const char *key) {
     } values[] = {
         {"vector", t->vector},
         {"lanes", t->lanes},
+        {"team", t->team},
         {"accumulators", t->accumulators},
         {"groups", t->groups},
         {"whole_channels", t->whole_channels},

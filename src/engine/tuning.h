@@ -25,6 +25,7 @@ enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_de
 struct cln_tuning {
     int vector;         /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;          /* samples of a block: vector times a power of two */
+    int team;           /* most work-items that share the work on the same lanes, where groups have several */
     int accumulators;   /* vectors of a register tile */
     int groups;         /* work-groups that a launch should have, so that every compute unit is busy */
     int whole_channels; /* channels from which on a work-group takes whole ones */
@@ -43,6 +44,10 @@ struct cln_tuning {
  * or by its local memory, there are fewer lanes, down to one work-item, which needs neither; a warning says so. */
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) CLN_MUST_CHECK;
+
+/* Makes work-groups smaller, for a device that refuses one: smaller teams first, then fewer lanes. False where they are of
+ * one work-item. */
+bool cln_tuning_shrink(struct cln_tuning *tuning);
 
 /* From now on a set of operations runs in its safe variant: one work-item per work-group, so that there is no barrier
  * and no local memory, and the project's own kernels. Blocks get narrower where a work-item could not hold all lanes of
