@@ -33,6 +33,7 @@ static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() /
 static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
                                  __global floatv *chosen, __global ushortv *winner) {
     if (SELECTED && training) {
+        OVERLAP_LOADS
         for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS)
             a[p * GROUP] = activation(normalised(chosen[p * GROUP], n));
         return;
@@ -80,6 +81,7 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
             *product = multiply_add(dy, value - n.x, *product);
         }
 #else
+    OVERLAP_LOADS
     for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS) {
         const int at = p * GROUP;
         const floatv dy = da[at] * activation_derivative(a[at]);
@@ -99,6 +101,7 @@ static inline void plane_spread(__global const floatv *da, __global floatv *z, _
 }
 
 /* Prediction: normalised by the running averages. Groups: (channel groups, blocks). */
+GROUP_OF(GROUP * TEAM_ROWS)
 __kernel void activate_predict(__global const floatv *restrict z, __global const float *restrict parameters,
                                const int gamma_offset, const int beta_offset, __global const float *restrict running,
                                const int mean_offset, const int variance_offset, __global floatv *restrict a,
@@ -116,6 +119,7 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
 }
 
 /* Groups: (channel groups, blocks). */
+GROUP_OF(GROUP * TEAM_ROWS)
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
                                __global floatv *restrict a, __global floatv *restrict chosen,
                                __global ushortv *restrict winner, const int channels,
@@ -133,6 +137,7 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
 
 /* Per channel the sums of dy and of dy x̂ over a block: sums[channel][block].
  * Groups: (channel groups, blocks). */
+GROUP_OF(GROUP * TEAM_ROWS)
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                 __global const floatv *restrict z, __global const floatv *restrict chosen,
                                 __global const ushortv *restrict winner, __global const float4 *restrict normal,
@@ -158,6 +163,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
 }
 
 /* Groups: (channel groups, blocks). */
+GROUP_OF(GROUP * TEAM_ROWS)
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
                               __global const ushortv *restrict winner, __global const float4 *restrict normal,
                               __global const float4 *restrict gradient, const int channels,
@@ -176,6 +182,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
 /* Statistics, then a, of whole channels. The moments come from `splits` partials per block where the producer of z left
  * them, else (splits 0) from z: the mean, as a distance from the channel's first value, and then what lies around it.
  * Groups: (channel groups). */
+GROUP_OF(GROUP * TEAM)
 __kernel void channel_forward(__global const floatv *restrict z, __global const float4 *restrict partials,
                               const int partial_blocks, const int splits,
                               __global const float *restrict parameters, const int gamma_offset,
@@ -230,6 +237,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
 /* Sums, then dgamma and dbeta (without batch norm: the gradient of the bias, at beta_base), then dz, of whole
  * channels. The last block comes first, so that its dead lanes can be cleared from the sums. spread 0: da is dz, or its
  * consumer makes it from da and `coefficients`, which are those of batchnorm.clh. Groups: (channel groups). */
+GROUP_OF(GROUP * TEAM)
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                __global floatv *restrict z, __global const floatv *restrict chosen,
                                __global const ushortv *restrict winner, __global const float4 *restrict normal,

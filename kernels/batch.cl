@@ -130,6 +130,7 @@ static inline void put_feature(__global floatv *x, int f, floatv value, __global
  * CHUNKED: the pixels are those from sample chunk_begin to before chunk_end. The launch for the first chunk leaves zero
  * in the place of the others' samples, and those for the others put them there.
  * Groups: (features / FEATURES_PER_ITEM, blocks). */
+GROUP_OF(GROUP)
 __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk_begin, const int chunk_end,
                           __global const uchar *restrict labels, __global const int *restrict order,
                           __global const float2 *restrict standard, __global floatv *restrict x,

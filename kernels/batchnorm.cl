@@ -11,6 +11,7 @@
 
 /* Moments of every channel and block of x where the producer did not leave them.
  * Groups: (channels / CHANNELS_PER_ITEM, blocks). */
+GROUP_OF(GROUP)
 __kernel void batchnorm_partials(__global const floatv *restrict x, __global float4 *restrict partials,
                                  __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, 1)
@@ -42,6 +43,7 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
 
 /* Partials -> normal, and the running averages move. Groups: (channels). No early return: PoCL 3.1 then lets every work-item
  * of a group move them. */
+GROUP_OF(GROUP)
 __kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits, __global const float *restrict parameters,
                                    const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
                                    __global float *restrict running, const int mean_offset, const int variance_offset,

@@ -67,6 +67,7 @@ static inline void select_row(__global const floatv *plane, int window, float ga
 
 /* Groups: (channel tiles, blocks, row ranges). In training, where `statistics` is set, also the moments of what it wrote,
  * per channel: partials[channel][block][row range]. */
+GROUP_OF(GROUP * TEAM)
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              const int statistics, __global float4 *restrict partials,
@@ -237,6 +238,7 @@ static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], WEIGHT
     }
 }
 
+GROUP_OF(GROUP * TEAM)
 __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
                                    const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
@@ -308,6 +310,8 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
 #define TAP_ROWS (KERNEL_H * TAP_TILES)
 #define MOST_TAPS (TAP_ROWS < 16 ? TAP_ROWS : 16) /* at a time, so that a large kernel does not need a large stack */
+#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)         /* of those, a work-item's: a team shares them out */
+#define WEIGHT_SUMS (WEIGHT_CHANNELS * WEIGHT_TAPS)
 
 /* With SPREAD, dz comes into being a strip of rows at a time, in private memory that stays in the nearest cache; a
  * work-item has its block for itself then (GROUP is 1). Else the strip is all rows of the slice, where they are. */
@@ -342,9 +346,9 @@ static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W
 static inline void weight_products(floatv *acc, __global const floatv *in, STRIP *dz[WEIGHT_CHANNELS], int u, int v0,
                                    int row0, int row1) {
 #pragma unroll
-    for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+    for (int k = 0; k < WEIGHT_SUMS; k++)
         acc[k] = (floatv)0.0f;
-    for (int r = row0 + team_rank(); r < row1; r += TEAM) {
+    for (int r = row0; r < row1; r++) {
         const int row = r * STRIDE_H - PADDING_H + u;
         if (PADDING_H > 0 && !inside(row, IN_H))
             continue;
@@ -354,9 +358,7 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
 #pragma unroll
         for (int o = 0; o < WEIGHT_CHANNELS; o++)
             d[o] = dz[o] + (r - row0) * OUT_W * GROUP;
-#if GROUP > 1 /* loads that need not wait for each other */
-#pragma unroll 4
-#endif
+        OVERLAP_LOADS
         for (int c = 0; c < OUT_W; c++) {
             floatv out[WEIGHT_CHANNELS];
 #pragma unroll
@@ -375,6 +377,7 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
 }
 
 /* `dz` is z where SPREAD. */
+GROUP_OF(GROUP * TEAM)
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
 #if SPREAD
                                       __global const floatv *restrict da, __global const ushortv *restrict winner,
@@ -382,8 +385,7 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
 #endif
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
-    LANE_SCRATCH(float, WEIGHT_CHANNELS * WEIGHT_TAPS)
-    TEAM_SCRATCH(WEIGHT_CHANNELS *WEIGHT_TAPS)
+    LANE_SCRATCH(float, WEIGHT_SUMS *TEAM)
     const int o0 = (int)get_group_id(0) * WEIGHT_CHANNELS;
     const int i = (int)get_group_id(1);
     const int slice = (int)get_group_id(2);
@@ -397,11 +399,11 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
 
     for (int first_tap = 0; first_tap < TAP_ROWS; first_tap += MOST_TAPS) {
         const int end_tap = min(first_tap + MOST_TAPS, TAP_ROWS);
-        floatv total[MOST_TAPS][WEIGHT_CHANNELS * WEIGHT_TAPS];
-        for (int tap = 0; tap < end_tap - first_tap; tap++)
+        floatv total[OWN_TAPS][WEIGHT_SUMS];
+        for (int own = 0; own < OWN_TAPS; own++)
 #pragma unroll
-            for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                total[tap][k] = (floatv)0.0f;
+            for (int k = 0; k < WEIGHT_SUMS; k++)
+                total[own][k] = (floatv)0.0f;
 
         for (int block = first_block; block < end_block; block++) {
             __global const floatv *in = x + ((size_t)block * IN_C + i) * (IN_H * IN_W) * GROUP;
@@ -422,38 +424,41 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
                 for (int o = 0; o < WEIGHT_CHANNELS; o++)
                     gradient[o] = out + (min(o0 + o, OUT_C - 1) * OUT_H + row0) * OUT_W * GROUP;
 #endif
-                for (int tap = first_tap; tap < end_tap; tap++) {
-                    floatv acc[WEIGHT_CHANNELS * WEIGHT_TAPS];
+                for (int own = 0; own < OWN_TAPS; own++) {
+                    const int tap = first_tap + own * TEAM + team_rank();
+                    if (tap >= end_tap)
+                        break;
+                    floatv acc[WEIGHT_SUMS];
                     weight_products(acc, in, gradient, tap / TAP_TILES, tap % TAP_TILES * WEIGHT_TAPS, row0, row1);
                     if (!all_live) {
                         const intv mask = live_lanes(block, count);
 #pragma unroll
-                        for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
+                        for (int k = 0; k < WEIGHT_SUMS; k++)
                             acc[k] = live(acc[k], mask);
                     }
 #pragma unroll
-                    for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                        total[tap - first_tap][k] += acc[k];
+                    for (int k = 0; k < WEIGHT_SUMS; k++)
+                        total[own][k] += acc[k];
                 }
             }
         }
 
-        for (int tap = first_tap; tap < end_tap; tap++) {
-            const int u = tap / TAP_TILES, v0 = tap % TAP_TILES * WEIGHT_TAPS;
-            float sum[WEIGHT_CHANNELS * WEIGHT_TAPS];
-            team_sums(total[tap - first_tap], WEIGHT_CHANNELS * WEIGHT_TAPS, 1);
-            vector_sums(total[tap - first_tap], WEIGHT_CHANNELS * WEIGHT_TAPS, sum);
+        for (int own = 0; own < OWN_TAPS; own++) {
+            const int tap = first_tap + own * TEAM + team_rank();
+            const int u = tap / TAP_TILES, v0 = tap % TAP_TILES * WEIGHT_TAPS, first_sum = team_rank() * WEIGHT_SUMS;
+            float sum[WEIGHT_SUMS];
+            vector_sums(total[own], WEIGHT_SUMS, sum);
             lane_barrier(); /* the taps before have been read */
 #pragma unroll
-            for (int k = 0; k < WEIGHT_CHANNELS * WEIGHT_TAPS; k++)
-                if (team_owns(k))
-                    lane_put(k, sum[k]);
+            for (int k = 0; k < WEIGHT_SUMS; k++)
+                lane_put(first_sum + k, sum[k]);
             lane_barrier();
-            LANE_TOTALS(k, WEIGHT_CHANNELS * WEIGHT_TAPS) {
+#pragma unroll
+            for (int k = lane_group(); k < WEIGHT_SUMS; k += GROUP) {
                 const int o = o0 + k / WEIGHT_TAPS, v = v0 + k % WEIGHT_TAPS;
-                float whole = lane_share(k, 0);
-                lane_total(whole, k);
-                if (o < OUT_C && v < KERNEL_W)
+                float whole = lane_share(first_sum + k, 0);
+                lane_total(whole, first_sum + k);
+                if (tap < end_tap && o < OUT_C && v < KERNEL_W)
                     gradients[base + slice * stride + ((o * IN_C + i) * KERNEL_H + u) * KERNEL_W + v] = whole;
             }
         }

@@ -30,9 +30,7 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *mat
     for (int b = 0; b < TILE_BLOCKS; b++)
         in[b] = x + (size_t)min(block0 + b, blocks - 1) * depth * GROUP + lane_group();
     const int end = depth * (team_rank() + 1) / TEAM;
-#if GROUP > 1 /* loads that need not wait for each other */
-#pragma unroll 4
-#endif
+    OVERLAP_LOADS
     for (int k = depth * team_rank() / TEAM; k < end; k++) {
         floatv value[TILE_BLOCKS];
 #pragma unroll
@@ -50,6 +48,7 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *mat
 
 /* Groups: (feature tiles, block tiles). Where `statistics` is set also the moments over each block's samples:
  * partials[feature][block]. */
+GROUP_OF(GROUP * TEAM)
 __kernel void linear_forward(__global const floatv *restrict x, const int in_features, const int out_features,
                              __global const float *restrict parameters, const int weight_offset, const int bias_offset,
                              __global floatv *restrict z,
@@ -107,6 +106,7 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
 }
 
 /* dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */
+GROUP_OF(GROUP * TEAM)
 __kernel void linear_backward_data(__global const floatv *restrict dz, const int in_features, const int out_features,
                                    __global const float *restrict parameters, const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
@@ -161,6 +161,7 @@ static inline void weight_products(floatv *acc, __global const floatv *x, __glob
 /* dW[o,i] = sum_n dz[n,o] x[n,i]: tile after tile of vector accumulators over blocks, summed across lanes once at the
  * end. The last block of a slice comes first, so that its dead lanes can be cleared from the accumulators before any
  * other block adds to them. Groups: (input features / run, output-feature tiles, slices of the blocks). */
+GROUP_OF(GROUP)
 __kernel void linear_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                       const int in_features, const int out_features, const int run,
                                       __global float *restrict gradients, const int base, const int stride,
@@ -209,6 +210,7 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
 
 /* For a matrix product that leaves bias and dead lanes to others: what it multiplies must be finite everywhere.
  * Sets the lanes without a sample to zero. Groups: (1, blocks). */
+GROUP_OF(GROUP)
 __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
                                 __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
@@ -222,6 +224,7 @@ __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
 }
 
 /* Every lane of z[o] = b[o]: what the product is then added to. Groups: (1, blocks). */
+GROUP_OF(GROUP)
 __kernel void linear_fill_bias(__global const float *restrict parameters, const int bias_offset,
                                const int out_features, __global floatv *restrict z) {
     const size_t block = get_group_id(1);

@@ -8,6 +8,7 @@
 
 /* Groups: (1, blocks). `gradient` is written in training; `predicted` (the first largest logit's class, by
  * position in the epoch's order) in prediction. sums[block] = (loss, hits) over the block's samples. */
+GROUP_OF(GROUP)
 __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __global const intv *restrict labels,
                                     __global floatv *restrict gradient, __global int *restrict predicted,
                                     const int training, __global float2 *restrict sums,

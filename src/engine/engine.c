@@ -65,7 +65,7 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
     if (status == CLN_OK && tuning.lanes < params->tuning->lanes)
         cln_log(CLN_LOG_WARNING, "%s: using %d lanes", refusal, tuning.lanes);
     else if (status == CLN_OK && refusal[0])
-        cln_log(CLN_LOG_INFO, "%s: using teams of %d", refusal, tuning.team);
+        cln_log(CLN_LOG_DEBUG, "%s: using teams of %d", refusal, tuning.team);
     return status;
 }
 

@@ -109,7 +109,7 @@ int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted
     const int vector = cln_plan_vector(plan, operation), items = plan->tuning.lanes / vector;
     const double bytes = (double)sizeof(float) * floats * plan->tuning.lanes;
     int most = items > 1 ? cln_min(wanted, plan->tuning.team) : 1;
-    while (most > 1 && (most * bytes > (double)device->local_memory_bytes / 4 ||
+    while (most > 1 && (most * bytes > (double)device->local_memory_bytes / 2 ||
                         (size_t)(most * items) > device->max_work_group_size ||
                         (size_t)(most * items) > device->max_work_item_sizes[0]))
         most--;
