@@ -5,7 +5,7 @@
 
 #include "host/gemm.h"
 
-enum { NEVER = 1 << 20, WIDEST = 16, MOST_LANES = 256 };
+enum { NEVER = 1 << 20, WIDEST = 16, MOST_LANES = 256, MOST_TEAM = 32 };
 
 static void add(struct cln_search_dimension *d, long first, long second) {
     for (size_t i = 0; i < d->count; i++)
@@ -17,11 +17,14 @@ static void add(struct cln_search_dimension *d, long first, long second) {
     }
 }
 
+static bool group_fits(const struct ocl_device *device, long items) {
+    return (size_t)items <= device->max_work_group_size && (size_t)items <= device->max_work_item_sizes[0];
+}
+
 /* Work-items that own `vector` lanes each, `items` to a block. A block of more lanes than a batch is likely to have is
  * not worth trying. */
 static void add_shape(struct cln_search_dimension *d, const struct ocl_device *device, long vector, long items) {
-    if (vector >= 1 && vector <= WIDEST && vector * items <= MOST_LANES &&
-        (size_t)items <= device->max_work_group_size && (size_t)items <= device->max_work_item_sizes[0])
+    if (vector >= 1 && vector <= WIDEST && vector * items <= MOST_LANES && group_fits(device, items))
         add(d, vector, vector * items);
 }
 
@@ -58,14 +61,16 @@ static void drop_current(struct cln_search_dimension *d, const struct cln_tuning
     d->count = kept;
 }
 
-enum { SHAPE, TILES, GEMM, WHOLE, GROUPS, STAGE, SHARED_CACHE, CACHE, FMA, REPLAY, DIMENSIONS };
+enum { SHAPE, TEAM, TILES, GEMM, WHOLE, GROUPS, STAGE, SHARED_CACHE, CACHE, FMA, REPLAY, DIMENSIONS };
 
 void cln_search_dimension(struct cln_search_dimension *d, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm) {
     static const char *const keys[DIMENSIONS][CLN_SEARCH_KEYS] = {
-        [SHAPE] = {"vector", "lanes"},     [TILES] = {"accumulators"}, [GEMM] = {"linear_gemm", "gemm_tile"},
-        [WHOLE] = {"whole_channels"},      [GROUPS] = {"groups"},      [STAGE] = {"stage_weights"},
-        [SHARED_CACHE] = {"shared_cache"}, [CACHE] = {"cache"},        [FMA] = {"fma"},
+        [SHAPE] = {"vector", "lanes"}, [TEAM] = {"team"},
+        [TILES] = {"accumulators"},    [GEMM] = {"linear_gemm", "gemm_tile"},
+        [WHOLE] = {"whole_channels"},  [GROUPS] = {"groups"},
+        [STAGE] = {"stage_weights"},   [SHARED_CACHE] = {"shared_cache"},
+        [CACHE] = {"cache"},           [FMA] = {"fma"},
         [REPLAY] = {"command_buffer"},
     };
     const long units = (long)device->compute_units;
@@ -80,6 +85,11 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     switch (number) {
     case SHAPE:
         add_shapes(d, device);
+        break;
+    case TEAM:
+        for (long team = 1; groups && team <= MOST_TEAM; team *= 2)
+            if (group_fits(device, now->lanes / now->vector * team))
+                add(d, team, 0);
         break;
     case TILES:
         add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
