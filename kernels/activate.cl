@@ -179,7 +179,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     }
 }
 
-/* Statistics, then a, of whole channels. The moments come from `splits` partials per block where the producer of z left
+/* Statistics, then a, of whole channels, without an early return (batchnorm_statistics). The moments come from `splits` partials per block where the producer of z left
  * them, else (splits 0) from z: the mean, as a distance from the channel's first value, and then what lies around it.
  * Groups: (channel groups). */
 GROUP_OF(GROUP * TEAM)
@@ -192,8 +192,6 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
                               const int channels, __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
-    if (count == 0)
-        return;
     const int end = END_CHANNEL(channels);
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         float4 moments;
@@ -222,7 +220,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
         }
         const float4 normal_c = batchnorm_normal(moments.y, moments.z / moments.x, parameters[gamma_offset + channel],
                                                  parameters[beta_offset + channel]);
-        if (group_rank() == 0) {
+        if (count > 0 && group_rank() == 0) {
             normal[channel] = normal_c;
             if (!state->frozen)
                 batchnorm_move(running + mean_offset + channel, running + variance_offset + channel, moments);

@@ -41,8 +41,8 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
     }
 }
 
-/* Partials -> normal, and the running averages move. Groups: (channels). No early return: PoCL 3.1 then lets every work-item
- * of a group move them. */
+/* Partials -> normal, and the running averages move. Groups: (channels). No early return: after one, PoCL 3.1 lets every
+ * work-item of a group of 32 move them. */
 GROUP_OF(GROUP)
 __kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits, __global const float *restrict parameters,
                                    const int gamma_offset, const int beta_offset, __global float4 *restrict normal,

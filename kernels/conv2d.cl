@@ -163,6 +163,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
             const float weight_m2 = (float)seen * share;
 #pragma unroll
             for (int o = 0; o < FORWARD_CHANNELS; o++) {
+                if (!team_owns(o))
+                    continue;
                 floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
 #pragma unroll
                 for (int c = 0; c < FORWARD_COLUMNS; c++)

@@ -7,6 +7,7 @@
 #endif
 
 /* Groups: (features / FEATURES_PER_ITEM, blocks). */
+GROUP_OF(GROUP)
 __kernel void copy(__global const floatv *restrict x, __global floatv *restrict y,
                    __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);

@@ -44,7 +44,7 @@ static const struct {
     {"groups of 8", true, true, 1, 8, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .cache = 1,
      .stage_weights = 1, .team = 5},
     {"groups of 32", false, false, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .team = 4},
-    {"groups of 4 × 4", false, false, 4, 16, 12, 1, .whole_channels = 1, .shared_cache = LARGE, .team = 2},
+    {"groups of 4 × 4", false, false, 4, 16, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .team = 2},
     {"vectors of 16", false, false, 16, 16, 24, 16, .whole_channels = NEVER},
     {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .cache = 1},
     {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
@@ -161,8 +161,9 @@ static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *
             continue;
         const int *counts = c->counts[0] > 0 ? c->counts : (const int[]){c->batch_size, 0};
         for (; *counts > 0; counts++) {
-            snprintf(b->where, sizeof b->where, "%s, %s, %d of %d samples, %s (vector %d, lanes %d, accumulators %d)",
-                     operation->name, c->name, *counts, c->batch_size, params->tuning_name, t->vector, t->lanes,
+            snprintf(b->where, sizeof b->where,
+                     "%s, %s, %d of %d samples, %s (vector %d, lanes %d, team %d, accumulators %d)", operation->name,
+                     c->name, *counts, c->batch_size, params->tuning_name, t->vector, t->lanes, t->team,
                      t->accumulators);
             const bool first = b->result->failed_case[0] == '\0';
             enum cln_status status = run_case(b, operation, c, *counts);

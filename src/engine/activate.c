@@ -16,8 +16,7 @@ static double plane_iterations(const struct cln_activate *g) {
 
 /* How a team shares out planes: so many take rows, and so many blocks where a group has all of them. */
 static int team_rows(const struct cln_plan *plan, const struct cln_activate *g) {
-    const int most = cln_plan_team(plan, "activate", plan->tuning.team, 2);
-    return cln_even_tile(g->pool.out.height, most);
+    return cln_plan_team(plan, "activate", cln_even_tile(g->pool.out.height, plan->tuning.team), 2);
 }
 static int team_blocks(const struct cln_plan *plan, const struct cln_activate *g) {
     const int most = cln_plan_team(plan, "activate", plan->tuning.team, 2) / team_rows(plan, g);

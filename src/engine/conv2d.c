@@ -8,7 +8,7 @@ struct tiles {
     int forward_channels, forward_columns, forward_rows;
     int data_channels, data_columns, data_rows;
     int weight_channels, weight_taps, block_slices, row_slices;
-    int team;                       /* work-items that share out what the tiles sum over */
+    int team; /* work-items that share out what a tile sums over; of the weight gradient, its taps */
     double forward_row, weight_row; /* loop iterations per row */
 };
 
@@ -113,8 +113,11 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     t.block_slices = cln_min(plan->blocks, cln_max(wanted, cln_plan_cache_slices(plan, value_bytes, weights)));
     const int sums = cln_max(t.weight_channels * t.weight_taps,
                              cln_max(t.forward_channels * t.forward_columns, t.data_channels * t.data_columns));
-    t.team = cln_plan_team(plan, "conv2d", cln_ceil_div(plan->tuning.groups, forward_groups), sums);
-    t.row_slices = cln_min(g->out.height, cln_ceil_div(cln_ceil_div(wanted, t.block_slices), t.team));
+    const int most = cln_min(g->out.channels, g->in.channels * g->kernel_h);
+    t.team = cln_plan_team(plan, "conv2d", cln_min(most, cln_ceil_div(plan->tuning.groups, forward_groups)), sums);
+    const int taps = g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps);
+    const int sharing = cln_max(1, taps / cln_ceil_div(taps, t.team)); /* of a team, on average */
+    t.row_slices = cln_min(g->out.height, cln_ceil_div(cln_ceil_div(wanted, t.block_slices), sharing));
     return t;
 }
 

@@ -54,18 +54,17 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
         return status;
     /* Only a built kernel tells how large a group its registers and local memory leave room for. */
     char refusal[512] = "";
-    while ((status = create(out, context, params, &tuning)) != CLN_OK && ocl_context_group_refused(context)) {
-        char message[sizeof refusal];
-        snprintf(message, sizeof message, "%s", cln_error_message());
+    while ((status = create(out, context, params, &tuning)) != CLN_OK &&
+           (ocl_context_group_refused(context) || (status == CLN_BUILD && tuning.team > 1))) {
+        if (!refusal[0])
+            snprintf(refusal, sizeof refusal, "%s", cln_error_message());
         if (!cln_tuning_shrink(&tuning))
             break;
-        if (!refusal[0])
-            memcpy(refusal, message, sizeof refusal);
     }
     if (status == CLN_OK && tuning.lanes < params->tuning->lanes)
         cln_log(CLN_LOG_WARNING, "%s: using %d lanes", refusal, tuning.lanes);
     else if (status == CLN_OK && refusal[0])
-        cln_log(CLN_LOG_DEBUG, "%s: using teams of %d", refusal, tuning.team);
+        cln_log(CLN_LOG_WARNING, "%s: using teams of %d", refusal, tuning.team);
     return status;
 }
 

@@ -15,6 +15,8 @@ struct tiles {
     int slices;
 };
 
+enum { LEAST_DEPTH = 4 }; /* of a sum that a work-item of a team takes its share of */
+
 /* Loop iterations of one tile of the weight gradient over some blocks, as if no loop were unrolled. */
 static double weight_tile(int blocks, struct tiles t) {
     return (blocks + 3.0) * (t.weight_in + 1) * (t.weight_out + 2);
@@ -48,7 +50,9 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.groups);
     t.features = cln_min(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
     const int tiles = cln_ceil_div(rows, t.features) * cln_ceil_div(plan->blocks, t.blocks);
-    t.team = cln_plan_team(plan, "linear", cln_ceil_div(plan->tuning.groups, tiles), t.features * t.blocks);
+    const int most = cln_ceil_div(cln_min(g->in_features, g->out_features), LEAST_DEPTH);
+    t.team =
+        cln_plan_team(plan, "linear", cln_min(most, cln_ceil_div(plan->tuning.groups, tiles)), t.features * t.blocks);
     t.weight_out = cln_min(g->out_features, cln_min(budget >= 24 ? 6 : 5, budget));
     t.weight_in = cln_min(g->in_features, cln_max(1, budget / t.weight_out));
     const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);

@@ -99,7 +99,7 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch) {
     const int items = plan->tuning.lanes / cln_plan_vector(plan, operation);
     const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
-    /* Half of it: so that two groups find room at once, and as Mesa 22.3's llvmpipe counts arrays twice. */
+    /* Half of it: the team's sums may take a quarter (cln_plan_team), and Mesa 22.3's llvmpipe counts arrays twice. */
     return plan->tuning.stage_weights && items > 1 &&
            bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes / 2;
 }
@@ -108,12 +108,10 @@ int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted
     const struct ocl_device *device = ocl_context_device(plan->context);
     const int vector = cln_plan_vector(plan, operation), items = plan->tuning.lanes / vector;
     const double bytes = (double)sizeof(float) * floats * plan->tuning.lanes;
-    int most = items > 1 ? cln_min(wanted, plan->tuning.team) : 1;
-    while (most > 1 && (most * bytes > (double)device->local_memory_bytes / 2 ||
-                        (size_t)(most * items) > device->max_work_group_size ||
-                        (size_t)(most * items) > device->max_work_item_sizes[0]))
-        most--;
-    return cln_max(1, most);
+    int team = items > 1 ? cln_max(1, cln_min(wanted, plan->tuning.team)) : 1;
+    while (team > 1 && team * bytes > (double)device->local_memory_bytes / 4)
+        team--;
+    return team;
 }
 
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {

@@ -45,8 +45,8 @@ struct cln_tuning {
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) CLN_MUST_CHECK;
 
-/* Makes work-groups smaller, for a device that refuses one: smaller teams first, then fewer lanes. False where they are of
- * one work-item. */
+/* Makes work-groups smaller, for a device that refuses one: smaller teams first, then fewer lanes. False where they are
+ * of one work-item. */
 bool cln_tuning_shrink(struct cln_tuning *tuning);
 
 /* From now on a set of operations runs in its safe variant: one work-item per work-group, so that there is no barrier

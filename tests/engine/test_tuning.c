@@ -159,6 +159,24 @@ static void test_operations_are_those_that_are_checked(void **state) {
     assert_int_equal(cln_operation("conv2d.cl"), cln_operation("conv2d"));
 }
 
+static void test_groups_shrink_to_one_work_item(void **state) {
+    (void)state;
+    const struct ocl_device gpu = device_of(OCL_DEVICE_GPU, "x", "x", "x");
+    struct cln_tuning tuning = tuning_of(&gpu, NULL);
+    assert_int_equal(tuning.team, 8);
+    for (int team = 4; team >= 1; team /= 2) {
+        assert_true(cln_tuning_shrink(&tuning));
+        assert_int_equal(tuning.team, team);
+        assert_int_equal(tuning.lanes, 32);
+    }
+    for (int lanes = 16; lanes >= 1; lanes /= 2) {
+        assert_true(cln_tuning_shrink(&tuning));
+        assert_int_equal(tuning.lanes, lanes);
+    }
+    assert_false(cln_tuning_shrink(&tuning));
+    assert_int_equal(tuning.lanes, 1);
+}
+
 static void test_safe_narrows_blocks_and_leaves_the_rest(void **state) {
     (void)state;
     const struct ocl_device gpu = device_of(OCL_DEVICE_GPU, "x", "x", "x");
@@ -208,6 +226,7 @@ int main(void) {
         cmocka_unit_test(test_the_right_profile_wins),
         cmocka_unit_test(test_every_key_has_a_value),
         cmocka_unit_test(test_operations_are_those_that_are_checked),
+        cmocka_unit_test(test_groups_shrink_to_one_work_item),
         cmocka_unit_test(test_safe_narrows_blocks_and_leaves_the_rest),
         cmocka_unit_test(test_quirks_make_operations_safe),
     };

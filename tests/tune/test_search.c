@@ -93,6 +93,19 @@ static void test_a_cpu_is_tried_with_vectors_and_a_gpu_with_groups_first(void **
     assert_true(d->values[0][1] > d->values[0][0]);
 }
 
+static void test_teams_are_tried_where_blocks_have_groups(void **state) {
+    (void)state;
+    const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18),
+                            gpu = device_of(OCL_DEVICE_GPU, 1, 256, 1 << 15);
+    const struct cln_tuning one = tuning_of(&cpu), several = tuning_of(&gpu);
+    struct cln_search_dimension d;
+    cln_search_dimension(&d, 1, &cpu, &one, false);
+    assert_string_equal(d.keys[0], "team");
+    assert_int_equal(d.count, 0);
+    cln_search_dimension(&d, 1, &gpu, &several, false); /* 32 lanes in teams of 1, 2 and 4; 8 is what there is */
+    assert_int_equal(d.count, 3);
+}
+
 static void test_groups_keep_to_the_device(void **state) {
     (void)state;
     const struct ocl_device small = device_of(OCL_DEVICE_GPU, 1, 16, 1 << 14);
@@ -120,6 +133,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_tried_can_be_run),
         cmocka_unit_test(test_a_cpu_is_tried_with_vectors_and_a_gpu_with_groups_first),
+        cmocka_unit_test(test_teams_are_tried_where_blocks_have_groups),
         cmocka_unit_test(test_groups_keep_to_the_device),
         cmocka_unit_test(test_values_are_read_as_written),
     };
