@@ -99,7 +99,7 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch) {
     const int items = plan->tuning.lanes / cln_plan_vector(plan, operation);
     const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
-    /* Half of it: the team's sums may take a quarter (cln_plan_team), and Mesa 22.3's llvmpipe counts arrays twice. */
+    /* Half of it: a team's sums may take the other (cln_plan_team), and Mesa 22.3's llvmpipe counts arrays twice. */
     return plan->tuning.stage_weights && items > 1 &&
            bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes / 2;
 }
@@ -109,7 +109,7 @@ int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted
     const int vector = cln_plan_vector(plan, operation), items = plan->tuning.lanes / vector;
     const double bytes = (double)sizeof(float) * floats * plan->tuning.lanes;
     int team = items > 1 ? cln_max(1, cln_min(wanted, plan->tuning.team)) : 1;
-    while (team > 1 && team * bytes > (double)device->local_memory_bytes / 4)
+    while (team > 1 && team * bytes > (double)device->local_memory_bytes / 2)
         team--;
     return team;
 }

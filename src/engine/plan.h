@@ -66,7 +66,7 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
  */
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
-/* Work-items of a team, where `wanted` would do some good: no more than tuning.team, nor than a quarter of the device's
+/* Work-items of a team, where `wanted` would do some good: no more than tuning.team, nor than half of the device's
  * local memory holds where each puts `floats` of every vector element there; 1 where an operation's groups are of one
  * work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
