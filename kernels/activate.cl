@@ -179,9 +179,9 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     }
 }
 
-/* Statistics, then a, of whole channels, without an early return (batchnorm_statistics). The moments come from `splits` partials per block where the producer of z left
- * them, else (splits 0) from z: the mean, as a distance from the channel's first value, and then what lies around it.
- * Groups: (channel groups). */
+/* Statistics, then a, of whole channels, without an early return (see batchnorm_statistics). The moments come from `splits`
+ * partials per block where the producer of z left them, else (splits 0) from z: the mean, as a distance from the channel's
+ * first value, and then what lies around it. Groups: (channel groups). */
 GROUP_OF(GROUP * TEAM)
 __kernel void channel_forward(__global const floatv *restrict z, __global const float4 *restrict partials,
                               const int partial_blocks, const int splits,
