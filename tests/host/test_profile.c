@@ -14,12 +14,14 @@ static const struct ocl_profile_key keys[] = {
     {"lanes", 0, 1024, 0, "samples of a block"},
     {"vector", 0, 16, 0, "samples of a work-item"},
     {"accumulators", 0, 64, 0, "vectors of a register tile"},
+    {"team", 1, 64, 1, "work-items for the same lanes"},
     {"whole_channels", 0, 1 << 20, 0, "channels for whole ones"},
+    {"shared_cache", 0, 1 << 22, 0, "KiB for whole channels"},
     {"cache", 1, 1 << 20, 384, "KiB"},
     {"iterations", 0, 1 << 30, 0, "loop iterations of a work-item"},
     {"stage_weights", 0, 1, 0, "weights in local memory"},
     {"fma", 0, 1, 1, "fused multiply-adds"},
-    {"linear_gemm", 0, 1, 0, "own kernel or CLBlast"},
+    {"linear_gemm", 0, 1 << 30, 0, "own kernel or CLBlast"},
     {"command_buffer", 0, 1, 1, "launch by launch or replayed"},
     {"unnamed", -5, 5, -3, "in no shipped file"},
 };
@@ -302,7 +304,8 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"name\": \"x\", \"match\": {\"vendor\": \"AMD|\"}, \"values\": {}}", "vendor: has an empty part"},
         {"{\"name\": \"x\", \"match\": {}, \"note\": null, \"values\": {}}", "note: has to be a text"},
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
-         "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, whole_channels, cache, "
+         "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, team, whole_channels, "
+         "shared_cache, cache, "
          "iterations, "
          "stage_weights, fma, linear_gemm, command_buffer, unnamed"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 17}}",
