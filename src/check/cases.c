@@ -89,8 +89,10 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
     };
     struct ocl_profile *profile = NULL;
     enum cln_status status = cln_tuning_profile(&profile, device, NULL);
+    /* A profile that says 1 has a reason. */
+    const bool no_teams = status == CLN_OK && ocl_profile_value(profile, "team") == 1;
     for (size_t i = 0; i < sizeof values / sizeof *values && status == CLN_OK; i++)
-        if (values[i].value != 0)
+        if (values[i].value != 0 && !(no_teams && strcmp(values[i].key, "team") == 0))
             status = ocl_profile_set(profile, values[i].key, values[i].value);
     if (status == CLN_OK)
         status = cln_tuning_create(out, profile, device);

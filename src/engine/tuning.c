@@ -11,8 +11,8 @@
 const struct ocl_profile_key cln_tuning_keys[] = {
     {"vector", 0, 16, 0, "lanes that a work-item owns: 1, 2, 4, 8 or 16; 0: the device's native width for float"},
     {"lanes", 0, 1024, 0, "samples of a block: vector times a power of two; 0: vector"},
-    {"team", 1, 64, 1,
-     "most work-items of a group that share what there is to do for the same lanes, where a block has several"},
+    {"team", 0, 64, 0,
+     "most work-items of a group that share what there is to do for the same lanes, where a block has several; 0: 1"},
     {"accumulators", 0, 64, 0, "vectors of a register tile; 0: 24 where vector is 16, else 12"},
     {"groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit"},
     {"whole_channels", 0, 1 << 20, 0,
@@ -108,6 +108,8 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
                 (unsigned long long)device->local_memory_bytes, lanes);
 
     long team = lanes > vector ? ocl_profile_value(profile, "team") : 1;
+    if (team == 0)
+        team = 1;
     while (team > 1 && (size_t)(lanes / vector * team) > largest_group(device))
         team /= 2;
 
