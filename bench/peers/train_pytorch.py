@@ -8,7 +8,8 @@ from torch import nn
 
 import data
 
-args = data.options(device=["cpu", "cuda"], tf32=["convolutions", "yes", "no"], compile=["no", "network", "tuned"], adam=["default", "fused", "compiled"],
+args = data.options(device=["cpu", "cuda"], tf32=["convolutions", "yes", "no"],
+                    compile=["no", "network", "tuned"], adam=["default", "fused", "compiled"],
                     layout=["contiguous", "channels_last"], onednn=["yes", "no"], denormals=["kept", "flushed"])
 torch.manual_seed(0)
 torch.set_flush_denormal(args.denormals == "flushed")
