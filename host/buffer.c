@@ -2,6 +2,7 @@
 #include "host/buffer.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "host/clock.h"
 #include "host/internal.h"
@@ -15,6 +16,49 @@ struct ocl_ticket {
  * other patterns wrong. */
 static size_t whole_words(const struct ocl_buffer *buffer) {
     return (buffer->bytes + 3) / 4 * 4;
+}
+
+/* Memory of the host for a buffer of a device that computes in it, or NULL where the driver had better find its own. It
+ * lies on huge pages where the system has some to give: a step goes through more memory than the processor has
+ * translations of small pages for. */
+static void *host_memory(const struct ocl_device *device, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    enum { HUGE_PAGE = 2 << 20, WORTH_ONE = HUGE_PAGE / 4 };
+    if (device->type != OCL_DEVICE_CPU || bytes < WORTH_ONE)
+        return NULL;
+    bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *memory = aligned_alloc(HUGE_PAGE, bytes);
+    if (memory)
+        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* memory all the same where it is refused */
+    return memory;
+#else
+    (void)device, (void)bytes;
+    return NULL;
+#endif
+}
+
+static void CL_CALLBACK free_host_memory(cl_mem memory, void *host) {
+    (void)memory;
+    free(host);
+}
+
+static enum cln_status create_memory(struct ocl_buffer *buffer) {
+    struct ocl_context *context = buffer->context;
+    void *host = host_memory(&context->device, whole_words(buffer));
+    enum cln_status status =
+        OCL_CREATE(&buffer->memory, clCreateBuffer, context->context,
+                   CL_MEM_READ_WRITE | (cl_mem_flags)(host ? CL_MEM_USE_HOST_PTR : 0), whole_words(buffer), host);
+    if (status || !host) {
+        free(host);
+        return status;
+    }
+    status = OCL_CALL(clSetMemObjectDestructorCallback, buffer->memory, free_host_memory, host);
+    if (status) {
+        OCL_RELEASE(clReleaseMemObject, buffer->memory);
+        buffer->memory = NULL;
+        free(host);
+    }
+    return status;
 }
 
 enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) {
@@ -47,8 +91,7 @@ enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a buffer");
     *buffer = (struct ocl_buffer){.context = context, .bytes = bytes};
     context->buffer_bytes += bytes;
-    enum cln_status status =
-        OCL_CREATE(&buffer->memory, clCreateBuffer, context->context, CL_MEM_READ_WRITE, whole_words(buffer), NULL);
+    enum cln_status status = create_memory(buffer);
     if (status) {
         ocl_buffer_destroy(&buffer);
         return cln_fail_within(status, "a buffer of %zu bytes on %s", bytes, device->name);

@@ -390,7 +390,7 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
     LANE_SCRATCH(float, WEIGHT_SUMS *TEAM)
     const int o0 = (int)get_group_id(0) * WEIGHT_CHANNELS;
     const int i = (int)get_group_id(1);
-    const int slice = (int)get_group_id(2);
+    const int slice = last_first((int)get_group_id(2), (int)get_num_groups(2));
     const int count = state->count, blocks = blocks_of(count);
     const int first_block = blocks * (slice / ROW_SLICES) / BLOCK_SLICES;
     const int end_block = blocks * (slice / ROW_SLICES + 1) / BLOCK_SLICES;

@@ -169,7 +169,7 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
     LANE_SCRATCH(float, WEIGHT_OUT *WEIGHT_IN)
     const int first = (int)get_group_id(0) * run;
     const int o0 = (int)get_group_id(1) * WEIGHT_OUT;
-    const int slice = (int)get_group_id(2), slices = (int)get_num_groups(2);
+    const int slices = (int)get_num_groups(2), slice = last_first((int)get_group_id(2), slices);
     const int count = state->count, blocks = blocks_of(count);
     const int first_block = blocks * slice / slices, end_block = blocks * (slice + 1) / slices;
 

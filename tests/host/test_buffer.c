@@ -18,7 +18,7 @@ static int close_context(void **state) {
 }
 
 static void test_new_memory_is_zero(void **state) {
-    static const size_t sizes[] = {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 4095, 4096, 4097, 1000003};
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 4095, 4096, 4097, 1000003, 5000001};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct ocl_buffer *buffer = NULL;
         assert_ok(ocl_buffer_create(&buffer, *state, sizes[i]));
@@ -62,6 +62,17 @@ static void test_fill(void **state) {
     assert_fails(ocl_buffer_fill(buffer, 4, 6, 0), CLN_INVALID, "multiples of 4");
     assert_fails(ocl_buffer_fill(buffer, 28, 8, 0), CLN_INVALID, "outside a buffer of 32 bytes");
     ocl_buffer_destroy(&buffer);
+}
+
+static void test_queued_work_outlives_its_buffer(void **state) {
+    enum { LARGE = 8 << 20, TURNS = 20 };
+    for (int i = 0; i < TURNS; i++) {
+        struct ocl_buffer *buffer = NULL;
+        assert_ok(ocl_buffer_create(&buffer, *state, LARGE));
+        assert_ok(ocl_buffer_fill(buffer, 0, LARGE, 0x7FC00001u));
+        ocl_buffer_destroy(&buffer);
+    }
+    assert_ok(ocl_context_finish(*state));
 }
 
 static void test_ranges_outside_are_refused(void **state) {
@@ -155,6 +166,7 @@ int main(void) {
         WITH_CONTEXT(test_new_memory_is_zero),
         WITH_CONTEXT(test_copies_keep_to_their_range),
         WITH_CONTEXT(test_fill),
+        WITH_CONTEXT(test_queued_work_outlives_its_buffer),
         WITH_CONTEXT(test_ranges_outside_are_refused),
         WITH_CONTEXT(test_impossible_sizes_are_refused),
         WITH_CONTEXT(test_read_in_the_background),
