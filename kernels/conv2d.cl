@@ -246,8 +246,8 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                                    __global const struct cln_state *restrict state) {
     TEAM_SCRATCH(DATA_CHANNELS *DATA_COLUMNS)
     STAGED_WEIGHTS(OUT_C, DATA_CHANNELS *KERNEL_H *KERNEL_W)
-    const int block = (int)get_group_id(1);
-    if (block >= blocks_of(state->count))
+    const int block = (int)get_group_id(1), blocks = blocks_of(state->count);
+    if (block >= blocks)
         return;
     const int i0 = (int)get_group_id(0) * DATA_CHANNELS;
     const int first_row = (int)get_group_id(2) * DATA_ROWS;
@@ -260,6 +260,10 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                   (OUT_C * IN_C - i0) * (KERNEL_H * KERNEL_W));
 
     for (int h = first_row; h < end_row; h++) {
+        /* A row of dx takes a row of every channel of dz: too many places for a processor to see what comes next. */
+        if (get_group_id(0) == 0 && block + 1 < blocks)
+            prefetch_vectors(dz + OUT_C * OUT_H * OUT_W, OUT_C * OUT_H * OUT_W * h / IN_H,
+                             OUT_C * OUT_H * OUT_W * (h + 1) / IN_H);
 #if DATA_TILES <= 8 /* then which products there are is known by constant, and the checks below vanish */
 #pragma unroll
 #endif
