@@ -216,6 +216,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 #define DATA_FIRST (-CEIL_DIV(KERNEL_W - 1, STRIDE_W))
 #define DATA_LAST ((DATA_COLUMNS - 1 + PADDING_W) / STRIDE_W)
 #define DATA_TILES CEIL_DIV(IN_W, DATA_COLUMNS)
+#define DZ_FITS ((long)OUT_C * OUT_H * OUT_W * (long)sizeof(floatv) <= PREFETCH_BYTES) /* of a block */
 
 /* acc[i][c] += w d for every tap of a kernel row, from `taps` of the first channel on, and every dz of a row that
  * reaches the tile whose column 0 lies at j0. `checked`: some of those may lie outside. */
@@ -261,7 +262,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 
     for (int h = first_row; h < end_row; h++) {
         /* A row of dx takes a row of every channel of dz: too many places for a processor to see what comes next. */
-        if (get_group_id(0) == 0 && block + 1 < blocks)
+        if (DZ_FITS && get_group_id(0) == 0 && block + 1 < blocks)
             prefetch_vectors(dz + OUT_C * OUT_H * OUT_W, OUT_C * OUT_H * OUT_W * h / IN_H,
                              OUT_C * OUT_H * OUT_W * (h + 1) / IN_H);
 #if DATA_TILES <= 8 /* then which products there are is known by constant, and the checks below vanish */

@@ -52,9 +52,12 @@ static int products_at(const struct cln_conv2d *g, int w) {
     return count;
 }
 
-/* Beside the sums of a tile of the data gradient compilers keep all of a row of dz that goes into them, or, short of
- * registers, store sums in between, at twice the time (4 x 3 and 2 x 5 with 16 registers). */
+/* Beside its sums a tile of the data gradient wants a factor per channel in registers. And compilers keep there all of
+ * a row of dz that goes into the sums; short of room they store sums in between, at twice the time (with 16 registers:
+ * 4 x 3 for kernels 3 and 5 wide, 2 x 5 for 5). The smallest tile has to do everywhere. */
 static bool data_tile_fits(const struct cln_plan *plan, const struct cln_conv2d *g, int channels, int columns) {
+    if (channels == 1 && columns == g->stride_w)
+        return true;
     const int row = cln_min(g->out.width, (columns - 1 + g->kernel_w - 1) / g->stride_w + 1);
     return (channels + 1) * columns < registers_of(plan) && channels * columns + row <= registers_of(plan);
 }
@@ -63,9 +66,9 @@ static bool data_tile_fits(const struct cln_plan *plan, const struct cln_conv2d 
 static void choose_data_tile(struct tiles *t, const struct cln_plan *plan, const struct cln_conv2d *g) {
     double best = INFINITY;
     for (int channels = 1; channels <= cln_min(MOST_CHANNELS, g->in.channels); channels++)
-        for (int columns = g->stride_w; columns == g->stride_w || (columns < g->in.width + g->stride_w &&
-                                                                   data_tile_fits(plan, g, channels, columns));
-             columns += g->stride_w) {
+        for (int columns = g->stride_w; columns < g->in.width + g->stride_w; columns += g->stride_w) {
+            if (!data_tile_fits(plan, g, channels, columns))
+                break;
             double cost = 0;
             for (int first = 0; first < g->in.width; first += columns) {
                 int products = 0, longest = 0;

@@ -8,7 +8,7 @@
 #include "host/timeline.h"
 #include "tests/host/support.h"
 
-enum { COUNT = 16 };
+enum { LARGE = 1 << 20, COUNT = 16 };
 
 struct life {
     struct ocl_context *context;
@@ -23,7 +23,7 @@ static enum cln_status make(struct life *life, const struct ocl_device *device, 
     struct ocl_context_params params = {.timings = timings, .kernel_folder = TEST_KERNELS};
     enum cln_status status = ocl_context_create(&life->context, device, &params);
     if (!status)
-        status = ocl_buffer_create(&life->x, life->context, sizeof life->values);
+        status = ocl_buffer_create(&life->x, life->context, LARGE); /* of memory of ours, on a CPU */
     if (!status)
         status = ocl_buffer_create(&life->y, life->context, sizeof life->values);
     if (!status)
