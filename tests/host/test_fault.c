@@ -1,5 +1,7 @@
-/* For every n, the n-th OpenCL call of a whole life (context, buffers, sequence, run, read, end) is made to
- * fail: a status and a message have to come back, and nothing may be left alive. */
+/* For every n, the n-th OpenCL call of a whole life (context, buffers, sequence, run, read, end) fails, once or from
+ * then on: a status and a message have to come back, and nothing may be left alive. On the stand-in for a driver, which
+ * compiles nothing; and once on the device under test, which may be left in a state that the stand-in cannot be in. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +9,11 @@
 #include "host/sequence.h"
 #include "host/timeline.h"
 #include "tests/host/support.h"
+#include "tests/standin/standin.h"
 
 enum { LARGE = 1 << 20, COUNT = 16 };
+
+static const struct standin_control *standin; /* NULL: on the device under test */
 
 struct life {
     struct ocl_context *context;
@@ -18,6 +23,14 @@ struct life {
     struct ocl_timing *timings;
     float values[COUNT];
 };
+
+/* The kernel "scale" of tests/host/kernels. */
+static void scale(const struct standin_launch *launch) {
+    float *y = launch->arguments[0], factor = *(float *)launch->arguments[2];
+    const float *x = launch->arguments[1];
+    for (int i = 0; i < *(int *)launch->arguments[3]; i++)
+        y[i] = factor * x[i];
+}
 
 static enum cln_status make(struct life *life, const struct ocl_device *device, bool timings) {
     struct ocl_context_params params = {.timings = timings, .kernel_folder = TEST_KERNELS};
@@ -88,7 +101,29 @@ static enum cln_status live(const struct ocl_device *device, bool timings) {
         for (int i = 0; i < COUNT; i++)
             assert_true(life.values[i] == 3 * (float)i);
     end(&life);
+    assert_int_equal(ocl_live_handles(), 0);
+    if (standin) {
+        assert_int_equal(standin->live(), 0);
+        assert_int_equal(standin->misuses(), 0);
+    }
     return status;
+}
+
+/* Lives in which call n fails, for every `step`-th n. */
+static void fail_calls(const struct ocl_device *device, bool timings, int error, size_t step) {
+    ocl_fault_set(0, 0);
+    assert_ok(live(device, timings));
+    const size_t calls = ocl_fault_calls();
+    assert_in_range(calls, 30, 500);
+    for (size_t n = 1; n <= calls; n += step) {
+        cln_fail(CLN_INTERRUPTED, "untouched");
+        ocl_fault_set(n, error);
+        if (live(device, timings) == CLN_OK)
+            fail_msg("call %zu of %zu failed with %d and nobody noticed", n, calls, error);
+        assert_string_not_equal(cln_error_message(), "untouched");
+    }
+    ocl_fault_set(0, 0);
+    assert_ok(live(device, timings));
 }
 
 /* The errors take different ways: out of memory, any other, a build that failed, one that no table knows. */
@@ -99,22 +134,29 @@ static void test_every_call_may_fail(void **state) {
         int error;
     } cases[] = {{false, -5}, {true, -4}, {true, -11}, {true, -12345}};
     struct ocl_device device = device_under_test();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ocl_fault_set(0, 0);
-        assert_ok(live(&device, cases[i].timings));
-        size_t calls = ocl_fault_calls();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        fail_calls(&device, cases[i].timings, cases[i].error, 1);
+}
+
+/* As after a reset of the device: nothing works any more, the cleaning up no more than the rest. */
+static void test_every_call_may_be_the_last_that_works(void **state) {
+    (void)state;
+    struct ocl_device device = device_under_test();
+    for (int timings = 0; timings < 2; timings++) {
+        standin->set_fault(NULL, 0, 0, false);
+        assert_ok(live(&device, timings));
+        const size_t calls = standin->calls();
         assert_in_range(calls, 30, 500);
         for (size_t n = 1; n <= calls; n++) {
             cln_fail(CLN_INTERRUPTED, "untouched");
-            ocl_fault_set(n, cases[i].error);
-            if (live(&device, cases[i].timings) == CLN_OK)
-                fail_msg("call %zu of %zu failed with %d and nobody noticed", n, calls, cases[i].error);
+            standin->set_fault(NULL, n, -36, true); /* CL_INVALID_COMMAND_QUEUE */
+            if (live(&device, timings) == CLN_OK)
+                fail_msg("from call %zu of %zu on nothing worked, and nobody noticed", n, calls);
             assert_string_not_equal(cln_error_message(), "untouched");
-            assert_int_equal(ocl_live_handles(), 0);
         }
+        standin->set_fault(NULL, 0, 0, false);
+        assert_ok(live(&device, timings));
     }
-    ocl_fault_set(0, 0);
-    assert_ok(live(&device, true));
 }
 
 /* Some drivers keep no names and types of arguments: a launch works without. */
@@ -127,15 +169,30 @@ static void test_argument_information_may_be_missing(void **state) {
     for (size_t n = 1; n <= calls; n++) {
         ocl_fault_set(n, -19);
         passed += live(&device, false) == CLN_OK;
-        assert_int_equal(ocl_live_handles(), 0);
     }
     assert_int_equal(passed, 2 * 4);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
+/* A driver may be left with half of a life's work. */
+static void test_some_calls_may_fail_on_the_device(void **state) {
+    (void)state;
+    struct ocl_device device = device_under_test();
+    fail_calls(&device, false, -5, 5);
+    fail_calls(&device, true, -5, 5);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest on_standin[] = {
         cmocka_unit_test_teardown(test_every_call_may_fail, nothing_alive),
+        cmocka_unit_test_teardown(test_every_call_may_be_the_last_that_works, nothing_alive),
         cmocka_unit_test_teardown(test_argument_information_may_be_missing, nothing_alive),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest on_device[] = {
+        cmocka_unit_test_teardown(test_some_calls_may_fail_on_the_device, nothing_alive),
+    };
+    if (argc > 1 && strcmp(argv[1], "device") == 0)
+        return cmocka_run_group_tests(on_device, NULL, NULL);
+    standin = standin_open();
+    standin->set_kernel("scale", scale);
+    return cmocka_run_group_tests(on_standin, NULL, NULL);
 }
