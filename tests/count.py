@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Counts test cases over runs of the tests: count.py [--no-skips] NAME=testlog.json ...
+"""Counts test cases over runs of the tests: count.py [--no-skips] [--cases] NAME=testlog.json ...
 
 Reads Meson's test logs and, inside them, what cmocka and unittest say about their cases. Prints a line per run, every
 case that was skipped, and the total as the last line. Exits with 1 on a failure, or on a skip with --no-skips.
+With --cases it prints every case that ran instead, as "NAME: test: case", to compare with those of another version.
 """
 import json
 import re
@@ -12,6 +13,23 @@ from pathlib import Path
 CMOCKA = re.compile(r"^\[  (PASSED |FAILED |SKIPPED) \] (\d+) test\(s\)", re.MULTILINE)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(.*)$", re.MULTILINE)
 SKIPPED_CASE = re.compile(r"^(?:\[  SKIPPED \] (\w+)$|(\w+ \(.*\) \.\.\. skipped .*)$)", re.MULTILINE)
+
+CMOCKA_CASE = re.compile(r"^\[ +(?:OK|FAILED|SKIPPED) +\] (?!\d+ test)(.+)$", re.MULTILINE)
+UNITTEST_CASE = re.compile(r"^(test_\w+) \((?:__main__\.)?(\w+)", re.MULTILINE)
+
+
+def output_of(test):
+    return test.get("stdout", "") + "\n" + test.get("stderr", "")
+
+
+def cases_of(path):
+    """Names of all cases in a log; a program without any is one itself."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        test = json.loads(line)
+        output = output_of(test)
+        cases = set(CMOCKA_CASE.findall(output)) | {f"{group}.{name}" for name, group in UNITTEST_CASE.findall(output)}
+        for case in sorted(cases) or [""]:
+            yield f"{test['name'].split(' / ')[-1]}: {case}".rstrip(": ")
 
 
 def count_cases(result, output):
@@ -39,7 +57,7 @@ def read_run(path):
     totals, seconds, remarks = [0, 0, 0], 0.0, []
     for line in path.read_text(encoding="utf-8").splitlines():
         test = json.loads(line)
-        output = test.get("stdout", "") + "\n" + test.get("stderr", "")
+        output = output_of(test)
         counts = count_cases(test["result"], output)
         totals = [a + b for a, b in zip(totals, counts)]
         seconds += test.get("duration", 0)
@@ -51,11 +69,14 @@ def read_run(path):
 
 
 def main():
-    no_skips = "--no-skips" in sys.argv
+    no_skips, cases = "--no-skips" in sys.argv, "--cases" in sys.argv
+    logs = [argument.split("=", 1) for argument in sys.argv[1:] if not argument.startswith("--")]
     grand = [0, 0, 0]
+    if cases:
+        print("\n".join(sorted(f"{name}: {case}" for name, path in logs for case in cases_of(Path(path)))))
+        return 0
     print()
-    for argument in (a for a in sys.argv[1:] if a != "--no-skips"):
-        name, path = argument.split("=", 1)
+    for name, path in logs:
         totals, seconds, remarks = read_run(Path(path))
         grand = [a + b for a, b in zip(grand, totals)]
         print("{:<18} {:>4} passed, {} failed, {} skipped, {:.1f} s".format(name, *totals, seconds))
