@@ -12,6 +12,7 @@
 #include "host/sequence.h"
 #include "tests/data/temporary.h"
 #include "tests/host/support.h"
+#include "tests/standin/standin.h"
 
 enum { HEADER_BYTES = 88, MOST_BYTES = 1 << 24 };
 
@@ -275,30 +276,28 @@ static void test_unusable_folders_do_no_harm(void **state) {
     cln_log_set_handler(NULL, NULL);
 }
 
-/* For every n, the n-th call fails: from an empty cache, from a filled one. Whatever else may come of it, the cache is
- * no reason to fail: the life ends as often without it. */
-static void test_every_call_may_fail(void **state) {
-    (void)state;
+/* The n-th call fails, for every `step`-th n: from an empty cache, from a filled one. Whatever else may come of it, the
+ * cache is no reason to fail: the life ends as often without it. */
+static void fail_calls(const char *folder, size_t step) {
     enum { NO_CACHE, EMPTY, FILLED, WAYS };
     size_t failures[WAYS] = {0}, calls[WAYS];
     struct trial trial = {.factor = 9};
-    assert_int_equal(mkdir(temporary_path("faults"), 0700), 0);
+    assert_int_equal(mkdir(temporary_path(folder), 0700), 0);
     for (int way = 0; way < WAYS; way++) {
         float x = 0;
-        trial.folder = way == NO_CACHE ? NULL : "faults";
+        trial.folder = way == NO_CACHE ? NULL : folder;
         ocl_fault_set(0, 0);
         if (way == FILLED)
             assert_multiplies(&trial);
         ocl_fault_set(0, 0);
         assert_multiplies(&trial);
         calls[way] = ocl_fault_calls();
-        for (size_t n = 1; n <= calls[way]; n++) {
-            struct ocl_program_cache *cache = cache_of("faults");
+        for (size_t n = 1; n <= calls[way]; n += step) {
+            struct ocl_program_cache *cache = cache_of(folder);
             if (way == EMPTY)
                 ocl_program_cache_trim(cache, 0);
             ocl_program_cache_close(&cache);
             cln_fail(CLN_INTERRUPTED, "untouched");
-            (void)device; /* found before the fault is set */
             x = 0;
             ocl_fault_set(n, -5);
             enum cln_status status = multiply(&x, &trial);
@@ -311,12 +310,36 @@ static void test_every_call_may_fail(void **state) {
                 assert_string_not_equal(cln_error_message(), "untouched");
         }
     }
-    assert_in_range(failures[NO_CACHE], 10, calls[NO_CACHE]);
-    assert_int_equal(failures[EMPTY], failures[NO_CACHE]);
-    assert_in_range(failures[FILLED], 10, failures[NO_CACHE]);
+    if (step == 1) {
+        assert_in_range(failures[NO_CACHE], 10, calls[NO_CACHE]);
+        assert_int_equal(failures[EMPTY], failures[NO_CACHE]);
+        assert_in_range(failures[FILLED], 10, failures[NO_CACHE]);
+    }
 }
 
-int main(void) {
+static void test_every_call_may_fail(void **state) {
+    (void)state;
+    fail_calls("faults", 1);
+}
+
+static void test_some_calls_may_fail(void **state) {
+    (void)state;
+    fail_calls("some faults", 7);
+}
+
+/* The kernel "scale" of tests/host/kernels. */
+static void scale(const struct standin_launch *launch) {
+    float *y = launch->arguments[0];
+    const float *x = launch->arguments[1], factor = *(float *)launch->arguments[2];
+    const char *constant = strstr(launch->options, "-D FACTOR=");
+    for (int i = 0; i < *(int *)launch->arguments[3]; i++)
+        y[i] = x[i] * factor * (constant ? (float)atoi(constant + strlen("-D FACTOR=")) : 1);
+}
+
+/* With the argument "standin": faults, of every call, on the stand-in for a driver. */
+int main(int argc, char **argv) {
+    const bool on_standin = argc > 1 && strcmp(argv[1], "standin") == 0;
+    const struct CMUnitTest faults[] = {cmocka_unit_test_teardown(test_every_call_may_fail, nothing_alive)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_a_second_start_takes_the_binary, nothing_alive),
         cmocka_unit_test_teardown(test_only_what_ran_is_kept, nothing_alive),
@@ -324,7 +347,10 @@ int main(void) {
         cmocka_unit_test_teardown(test_useless_binaries_are_replaced, nothing_alive),
         cmocka_unit_test_teardown(test_a_binary_without_the_kernel_is_replaced, nothing_alive),
         cmocka_unit_test_teardown(test_unusable_folders_do_no_harm, nothing_alive),
-        cmocka_unit_test_teardown(test_every_call_may_fail, nothing_alive),
+        cmocka_unit_test_teardown(test_some_calls_may_fail, nothing_alive),
     };
-    return cmocka_run_group_tests_name("program start", tests, begin, temporary_remove);
+    if (!on_standin)
+        return cmocka_run_group_tests_name("program start", tests, begin, temporary_remove);
+    standin_open()->set_kernel("scale", scale);
+    return cmocka_run_group_tests_name("faults of a program's start", faults, begin, temporary_remove);
 }

@@ -1,5 +1,5 @@
-/* What a source says of a kernel: its arguments, and the work-group that it demands. No compiler: comments go, an #if in a
- * list of arguments may name one constant of the options, and a list that needs more than that is not known. */
+/* What a source says of a kernel: its arguments, and the work-group that it demands. No compiler: comments go, an #if
+ * in a list of arguments may name one constant of the options, and a list that needs more than that is not known. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

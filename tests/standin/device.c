@@ -89,9 +89,9 @@ static const struct number {
 static const struct {
     cl_device_info query;
     const char *text;
-} texts[] = {{CL_DEVICE_NAME, "stand-in"},          {CL_DEVICE_VENDOR, "clenet"},
-             {CL_DEVICE_VERSION, "OpenCL 1.2"},     {CL_DRIVER_VERSION, "1"},
-             {CL_DEVICE_PROFILE, "FULL_PROFILE"},   {CL_DEVICE_OPENCL_C_VERSION, "OpenCL C 1.2"}};
+} texts[] = {{CL_DEVICE_NAME, "stand-in"},        {CL_DEVICE_VENDOR, "clenet"},
+             {CL_DEVICE_VERSION, "OpenCL 1.2"},   {CL_DRIVER_VERSION, "1"},
+             {CL_DEVICE_PROFILE, "FULL_PROFILE"}, {CL_DEVICE_OPENCL_C_VERSION, "OpenCL C 1.2"}};
 
 static cl_int CL_API_CALL get_device_info(cl_device_id id, cl_device_info query, size_t room, void *out,
                                           size_t *needed) {

@@ -173,8 +173,7 @@ static cl_int CL_API_CALL wait_for_events(cl_uint count, const cl_event *events)
     return count > 0 ? CL_SUCCESS : CL_INVALID_VALUE;
 }
 
-static cl_int CL_API_CALL get_event_info(cl_event handle, cl_event_info query, size_t room, void *out,
-                                         size_t *needed) {
+static cl_int CL_API_CALL get_event_info(cl_event handle, cl_event_info query, size_t room, void *out, size_t *needed) {
     const cl_int complete = CL_COMPLETE;
     BEGIN_CALL(clGetEventInfo);
     if (!object_find(handle, EVENT))

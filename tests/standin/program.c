@@ -122,9 +122,9 @@ static cl_int CL_API_CALL get_build_info(cl_program handle, cl_device_id device,
     const struct program *program = object_find(handle, PROGRAM);
     if (!program)
         return CL_INVALID_PROGRAM;
-    return query == CL_PROGRAM_BUILD_LOG ? answer_text(strstr(program->source, "\n#error") ? "error: #error\n" : "",
-                                                       room, out, needed)
-                                         : CL_INVALID_VALUE;
+    return query == CL_PROGRAM_BUILD_LOG
+               ? answer_text(strstr(program->source, "\n#error") ? "error: #error\n" : "", room, out, needed)
+               : CL_INVALID_VALUE;
 }
 
 static cl_int CL_API_CALL retain_program(cl_program program) {
@@ -155,9 +155,8 @@ static cl_kernel CL_API_CALL create_kernel(cl_program handle, const char *name, 
 }
 
 static bool points(const struct kernel *kernel, cl_uint index) {
-    return kernel->argument_count != SIZE_MAX &&
-           (kernel->declarations[index].space == CL_KERNEL_ARG_ADDRESS_GLOBAL ||
-            kernel->declarations[index].space == CL_KERNEL_ARG_ADDRESS_CONSTANT);
+    return kernel->argument_count != SIZE_MAX && (kernel->declarations[index].space == CL_KERNEL_ARG_ADDRESS_GLOBAL ||
+                                                  kernel->declarations[index].space == CL_KERNEL_ARG_ADDRESS_CONSTANT);
 }
 
 static cl_int CL_API_CALL set_argument(cl_kernel handle, cl_uint index, size_t bytes, const void *value) {

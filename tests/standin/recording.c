@@ -14,7 +14,7 @@ struct recording {
     struct step {
         struct kernel kernel; /* a copy, with its arguments; its program is kept alive */
         size_t global[3], local[3];
-    } *steps;
+    } * steps;
 };
 
 static void destroy_recording(struct object *object) {
@@ -39,8 +39,8 @@ static cl_command_buffer_khr CL_API_CALL create_recording(cl_uint count, const c
 
 static cl_int CL_API_CALL record_kernel(cl_command_buffer_khr handle, cl_command_queue queue, const void *properties,
                                         cl_kernel kernel_handle, cl_uint dimensions, const size_t *offset,
-                                        const size_t *global, const size_t *local, cl_uint wait_count,
-                                        const void *wait, void *point, void *command) {
+                                        const size_t *global, const size_t *local, cl_uint wait_count, const void *wait,
+                                        void *point, void *command) {
     BEGIN_CALL(clCommandNDRangeKernelKHR);
     (void)queue, (void)properties, (void)offset, (void)wait_count, (void)wait, (void)point, (void)command;
     struct recording *recording = object_find(handle, RECORDING);
@@ -74,9 +74,8 @@ static cl_int CL_API_CALL finalize(cl_command_buffer_khr handle) {
     return CL_SUCCESS;
 }
 
-static cl_int CL_API_CALL enqueue_recording(cl_uint queue_count, cl_command_queue *queues,
-                                            cl_command_buffer_khr handle, cl_uint wait_count, const cl_event *wait,
-                                            cl_event *event) {
+static cl_int CL_API_CALL enqueue_recording(cl_uint queue_count, cl_command_queue *queues, cl_command_buffer_khr handle,
+                                            cl_uint wait_count, const cl_event *wait, cl_event *event) {
     BEGIN_CALL(clEnqueueCommandBufferKHR);
     (void)queue_count, (void)queues, (void)wait_count, (void)wait;
     const cl_ulong start = now();

@@ -8,7 +8,8 @@
 
 enum { STANDIN_ARGUMENTS = 32 };
 
-/* A launch, for a function that does a kernel's work. A buffer's argument points to its memory, another to its value. */
+/* A launch, for a function that does a kernel's work. A buffer's argument points to its memory, another to its value.
+ */
 struct standin_launch {
     const char *kernel, *options; /* name; options of the build */
     size_t global[3], local[3];

@@ -150,7 +150,8 @@ static void test_any_call_of_a_training_may_fail(void **state) {
     fail_every_call(&(struct way){.no_cache = true});
 }
 
-/* Kept kernels that the driver does not take are no failure, as there is the source; the last calls come behind them. */
+/* Kept kernels that the driver does not take are no failure, as there is the source; the last calls come behind them.
+ */
 static void test_any_call_of_a_training_with_kept_kernels_may_fail(void **state) {
     (void)state;
     const struct way way = {.no_cache = false};
