@@ -41,7 +41,7 @@ void ocl_habit_remember(const struct ocl_habit *habit, const struct ocl_context 
 
 /* 0 where it does not build. */
 static double build_cpu(const struct ocl_context *context, const char *options) {
-    static const char *source = "__kernel void nothing(__global int *x) { x[0] = NUMBER; }";
+    static const char *source = "__kernel void nothing(__global int *x) { x[0] = (int)(NUMBER); }";
     cl_program program = NULL;
     cl_device_id device = context->device.device_id;
     double seconds = 0;
