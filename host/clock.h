@@ -16,4 +16,11 @@ static inline double cln_clock_seconds(void) {
     return 1e-9 * (double)cln_clock_ns();
 }
 
+/* Processor seconds on CLOCK_THREAD_CPUTIME_ID or CLOCK_PROCESS_CPUTIME_ID: what others run does not count. */
+static inline double cln_clock_cpu(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 #endif

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
 #include "host/file.h"
 #include "host/internal.h"
 #include "host/log.h"
@@ -45,7 +44,6 @@ enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_de
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
     c->device = *device;
     c->replay = params->replay && device->has_command_buffer;
-    c->created = cln_clock_seconds();
     c->before_building = params->before_building;
     c->builds = params->builds;
     c->building_user = params->building_user;
@@ -74,7 +72,10 @@ void ocl_context_destroy(struct ocl_context **context) {
         return;
     *context = NULL;
     ocl_timeline_destroy(&c->timeline);
-    ocl_programs_keep(c);
+    if (c->builds)
+        ocl_programs_keep(c);
+    if (c->kept)
+        ocl_program_cache_trim(c->cache, OCL_PROGRAM_CACHE_BYTES);
     ocl_programs_destroy(&c->programs);
     ocl_program_cache_close(&c->cache);
     ocl_gemm_forget(c);

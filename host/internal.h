@@ -23,16 +23,18 @@ struct ocl_context {
     bool uses_clblast;               /* CLBlast keeps programs for this context */
     int gemm_tile;                   /* that CLBlast was given for it; 0: none */
     uint64_t buffer_bytes;           /* of all its buffers */
-    double created;                  /* on the clock of clock.h */
+    bool unkept;                     /* a program was launched since ocl_programs_keep */
+    bool kept;                       /* something was put into the cache */
     /* As in the params; before_building is NULL once it was called. */
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
     bool lazy; /* of a context that only builds: its driver compiles at the first launch */
+    bool lost; /* the driver's own cache does not have what is noted */
 };
 
-/* What launching a kernel on nothing, and what reading a binary from a disk, take no longer than; compiling does. */
-#define OCL_QUICK_SECONDS 0.03
+/* Processor seconds that launching a kernel on nothing, or handing out a binary, take no more than; compiling does. */
+#define OCL_QUICK_CPU 0.03
 
 struct ocl_buffer {
     struct ocl_context *context;

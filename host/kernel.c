@@ -9,7 +9,7 @@
 #include "host/program.h"
 
 struct ocl_kernel {
-    cl_command_queue queue;
+    struct ocl_context *context;
     cl_kernel kernel;
     struct ocl_program *program;
     size_t global[3], local[3];
@@ -176,12 +176,12 @@ static enum cln_status check_group_of_kernel(const struct check *check, const si
 
 static enum cln_status enqueue(void *state, struct ocl_span *span) {
     struct ocl_kernel *k = state;
-    enum cln_status status = OCL_CALL(clEnqueueNDRangeKernel, k->queue, k->kernel, 3, NULL, k->global, k->local, 0,
-                                      NULL, span ? &span->end : NULL);
+    enum cln_status status = OCL_CALL(clEnqueueNDRangeKernel, k->context->queue, k->kernel, 3, NULL, k->global,
+                                      k->local, 0, NULL, span ? &span->end : NULL);
     if (!status && span)
         ocl_count_handle();
     if (!status)
-        ocl_program_launched(k->program);
+        ocl_program_launched(k->program, k->context);
     return status;
 }
 
@@ -192,7 +192,7 @@ static enum cln_status record(void *state, struct ocl_recording *recording) {
 
 static void replayed(void *state) {
     const struct ocl_kernel *k = state;
-    ocl_program_launched(k->program);
+    ocl_program_launched(k->program, k->context);
 }
 
 static void destroy(void *state) {
@@ -227,7 +227,7 @@ enum cln_status ocl_kernel_action(struct ocl_action *out, struct ocl_context *co
     struct ocl_kernel *k = calloc(1, sizeof *k);
     if (!k)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a launch of %s", launch->kernel);
-    k->queue = context->queue;
+    k->context = context;
     for (int i = 0; i < 3; i++) {
         k->local[i] = launch->local[i] ? launch->local[i] : 1;
         k->global[i] = (launch->groups[i] ? launch->groups[i] : 1) * k->local[i];

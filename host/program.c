@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/clock.h"
+#include "host/habit.h"
 #include "host/program_cache.h"
 #include "host/source.h"
 
@@ -20,6 +21,7 @@ struct ocl_program {
     struct ocl_program_key key; /* where the context has a cache */
     bool from_cache;            /* and not from source */
     bool launched;
+    bool kept;      /* as a binary or as a note */
     bool elsewhere; /* another process builds it, or did: there is no program */
 };
 
@@ -88,11 +90,14 @@ static cl_int build_program(const struct ocl_program *p, const struct ocl_contex
     return OCL_RESULT(clBuildProgram, p->program, 1, &device, p->options, NULL, NULL);
 }
 
-static enum cln_status build_source(struct ocl_program *p, const struct ocl_context *context, const char *text) {
+static enum cln_status build_source(struct ocl_program *p, const struct ocl_context *context, const char *text,
+                                    double *cpu) {
     enum cln_status status = OCL_CREATE(&p->program, clCreateProgramWithSource, context->context, 1, &text, NULL);
     if (status)
         return cln_fail_within(status, "%s", p->source);
+    const double start = cln_clock_cpu(CLOCK_THREAD_CPUTIME_ID);
     cl_int result = build_program(p, context);
+    *cpu = cln_clock_cpu(CLOCK_THREAD_CPUTIME_ID) - start;
     if (result == CL_BUILD_PROGRAM_FAILURE)
         return fail_build(context, p);
     status = ocl_check(result, "clBuildProgram");
@@ -113,8 +118,10 @@ static void build_cached(struct ocl_program *p, const struct ocl_context *contex
         OCL_CREATE(&p->program, clCreateProgramWithBinary, context->context, 1, &device, &bytes, binaries, &taken);
     free(binary);
     p->from_cache = !status && taken == CL_SUCCESS && build_program(p, context) == CL_SUCCESS;
-    if (!p->from_cache)
+    if (!p->from_cache) {
         release(p);
+        ocl_program_cache_forget(context->cache, &p->key);
+    }
 }
 
 /* Others may build it, now or before: from the cache what they put there. */
@@ -136,6 +143,18 @@ static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *c
     return status;
 }
 
+/* A program took so long to build: was it noted, and had to be compiled all the same? Then notes are worth nothing any
+ * more, and without them builders are called for the programs that follow. */
+static void judge_note(const struct ocl_program *p, struct ocl_context *context, double cpu) {
+    struct ocl_habit habit;
+    if (context->lost || context->builds || !ocl_program_cache_knows(context->cache, &p->key))
+        return;
+    ocl_habit_recall(&habit, context);
+    context->lost = ocl_habit_has_lost(&habit, cpu);
+    if (context->lost)
+        ocl_program_cache_forget_notes(context->cache);
+}
+
 static enum cln_status build(struct ocl_program *p, struct ocl_context *context, bool try_cache) {
     char *text = NULL;
     enum cln_status status = ocl_source_load(&text, context->kernel_folder, p->source);
@@ -143,8 +162,12 @@ static enum cln_status build(struct ocl_program *p, struct ocl_context *context,
         return status;
     if (try_cache && context->cache)
         status = build_shared(p, context, text);
-    if (!status && !p->from_cache && !p->elsewhere)
-        status = build_source(p, context, text);
+    if (!status && !p->from_cache && !p->elsewhere) {
+        double cpu = 0;
+        status = build_source(p, context, text, &cpu);
+        if (!status && context->cache)
+            judge_note(p, context, cpu);
+    }
     free(text);
     return status;
 }
@@ -208,45 +231,56 @@ enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, 
         return status;
     /* The source is asked before the binary is believed. Kernels made so far keep the old program alive. */
     release(program);
+    ocl_program_cache_forget(context->cache, &program->key);
     status = build(program, context, false);
     return status ? status : OCL_CREATE(out, clCreateKernel, program->program, name);
 }
 
-void ocl_program_launched(struct ocl_program *program) {
+void ocl_program_launched(struct ocl_program *program, struct ocl_context *context) {
+    context->unkept = context->unkept || (!program->launched && context->cache);
     program->launched = true;
 }
 
-static void keep(const struct ocl_program *p, const struct ocl_program_cache *cache) {
+/* Learns what asking costs. */
+static void keep_binary(const struct ocl_program *p, const struct ocl_context *context, struct ocl_habit *habit) {
+    const double start = cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID);
     size_t bytes = 0;
     if (OCL_RESULT(clGetProgramInfo, p->program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS)
         return;
     unsigned char *binary = bytes > 0 ? malloc(bytes) : NULL;
     if (binary &&
         OCL_RESULT(clGetProgramInfo, p->program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS)
-        ocl_program_cache_write(cache, &p->key, binary, bytes);
+        ocl_program_cache_write(context->cache, &p->key, binary, bytes);
     free(binary);
+    habit->dear = habit->dear || cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID) - start > OCL_QUICK_CPU;
+}
+
+/* Whether the driver is to be asked for binaries. In a process that only builds, somebody waits for it: there nothing
+ * is found out, and a driver that compiles at the first launch may compile when it is asked, too. */
+static bool asks(struct ocl_habit *habit, const struct ocl_context *context) {
+    if (habit->dear && habit->first_cpu <= 0 && !context->builds)
+        ocl_habit_measure(habit, context);
+    const bool cheap = !habit->dear && !(context->builds && context->lazy);
+    return cheap || (habit->first_cpu > 0 && !ocl_habit_has_cache(habit));
 }
 
 void ocl_programs_keep(struct ocl_context *context) {
-    if (!context->cache)
+    if (!context->unkept)
         return;
-    const double start = cln_clock_seconds();
-    /* Somebody waits for a process that only builds. */
-    const double per_program = context->builds && !context->lazy ? OCL_QUICK_SECONDS : 0;
-    double patience = context->builds ? 0 : 1 + 0.1 * (start - context->created);
-    bool any = false, patient = true;
-    for (const struct ocl_program *p = context->programs; p; p = p->next) {
-        if (p->from_cache || !p->launched)
+    context->unkept = false;
+    if (OCL_RESULT(clFinish, context->queue) != CL_SUCCESS)
+        return; /* the device is in trouble, and what it says of its programs too */
+    struct ocl_habit before, habit;
+    ocl_habit_recall(&before, context);
+    habit = before;
+    for (struct ocl_program *p = context->programs; p; p = p->next) {
+        if (p->from_cache || p->kept || !p->launched)
             continue;
-        if (!any && OCL_RESULT(clFinish, context->queue) != CL_SUCCESS)
-            return; /* the device is in trouble, and what it says of its programs too */
-        patience += per_program;
-        patient = patient && cln_clock_seconds() - start < patience;
-        if (patient)
-            keep(p, context->cache);
+        p->kept = context->kept = true;
+        if (asks(&habit, context))
+            keep_binary(p, context, &habit);
         ocl_program_cache_note(context->cache, &p->key);
-        any = true;
     }
-    if (any)
-        ocl_program_cache_trim(context->cache, OCL_PROGRAM_CACHE_BYTES);
+    if (habit.dear != before.dear || habit.first_cpu != before.first_cpu)
+        ocl_habit_remember(&habit, context);
 }

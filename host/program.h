@@ -13,13 +13,14 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
 enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, struct ocl_context *context,
                                    const char *name) CLN_MUST_CHECK;
 
-/* To be told once a kernel of it has been enqueued: only then is the binary worth keeping, because drivers such as
+/* To be told once a kernel of it has been enqueued: only then is the program worth keeping, because drivers such as
  * PoCL compile to the end at the first launch. */
-void ocl_program_launched(struct ocl_program *program);
+void ocl_program_launched(struct ocl_program *program, struct ocl_context *context);
 
-/* Puts what was built from source and launched into the cache on disk. Where a driver takes long to hand out binaries
- * (PoCL then compiles every kernel again, for any work-group) what is left is noted there and waits for the next
- * process: the end of a short run has to be short. Sets no message. */
+/* Puts what was built from source and launched since the last call into the cache on disk, after waiting for the
+ * device: as a binary, or as a note where the driver compiles to hand out a binary and keeps programs itself (see
+ * habit.h). To be called after the first launches, not at the end: a program ends when its work does. Sets no
+ * message. */
 void ocl_programs_keep(struct ocl_context *context);
 
 void ocl_programs_destroy(struct ocl_program **programs);

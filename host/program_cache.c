@@ -192,9 +192,28 @@ bool ocl_program_cache_knows(const struct ocl_program_cache *cache, const struct
     return fstatat(cache->folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode);
 }
 
+static bool is_note(const struct ocl_program_cache *cache, const char *name) {
+    struct stat info;
+    return fstatat(cache->folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+           info.st_size == (off_t)sizeof(struct header);
+}
+
 void ocl_program_cache_note(const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
-    if (!ocl_program_cache_knows(cache, key)) /* a binary is worth more */
+    char name[NAME_BYTES];
+    size_t bytes = 0;
+    make_name(name, key);
+    if (is_note(cache, name))
+        return;
+    unsigned char *binary = ocl_program_cache_read(cache, key, &bytes);
+    if (!binary)
         write_file(cache, key, (const unsigned char *)"", 0);
+    free(binary);
+}
+
+void ocl_program_cache_forget(const struct ocl_program_cache *cache, const struct ocl_program_key *key) {
+    char name[NAME_BYTES];
+    make_name(name, key);
+    (void)unlinkat(cache->folder, name, 0);
 }
 
 struct entry {
@@ -262,6 +281,15 @@ void ocl_program_cache_trim(const struct ocl_program_cache *cache, uint64_t limi
         (void)unlinkat(cache->folder, entries[i].name, 0);
         bytes -= entries[i].bytes;
     }
+    free(entries);
+}
+
+void ocl_program_cache_forget_notes(const struct ocl_program_cache *cache) {
+    struct entry *entries = NULL;
+    size_t count = list_entries(&entries, cache);
+    for (size_t i = 0; i < count; i++)
+        if (entries[i].whole && is_note(cache, entries[i].name))
+            (void)unlinkat(cache->folder, entries[i].name, 0);
     free(entries);
 }
 

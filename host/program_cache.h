@@ -32,10 +32,13 @@ unsigned char *ocl_program_cache_read(const struct ocl_program_cache *cache, con
 void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct ocl_program_key *key,
                              const unsigned char *binary, size_t bytes);
 
-/* Notes that a program was built and launched by this user on this machine, where there is no binary to put in: a
- * driver that takes long to hand one out, or does not, may well find the program in a cache of its own. Sets no
- * message. */
+/* Notes that a program was built and launched by this user on this machine: the driver's own cache has it, or the driver
+ * hands out no binaries. Leaves a whole binary as it is and replaces a damaged one. Sets no message. */
 void ocl_program_cache_note(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
+/* Removes a binary that the driver does not take, or a note. */
+void ocl_program_cache_forget(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
+/* Removes all notes: the driver's own cache turned out to be empty. Sets no message. */
+void ocl_program_cache_forget_notes(const struct ocl_program_cache *cache);
 /* Whether anything can be kept there. */
 bool ocl_program_cache_writable(const struct ocl_program_cache *cache);
 /* Whether there is a binary or a note under `key`. */

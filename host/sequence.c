@@ -8,6 +8,7 @@
 #include "host/command_buffer.h"
 #include "host/kernel.h"
 #include "host/log.h"
+#include "host/program.h"
 
 struct step {
     char label[96];
@@ -134,11 +135,11 @@ static enum cln_status replay(bool *done, struct ocl_sequence *s) {
 /* In a process that only builds: to the end, before it takes on the next program. */
 static enum cln_status run_last(const struct ocl_sequence *sequence) {
     struct ocl_context *context = sequence->context;
-    const double start = cln_clock_seconds();
+    const double start = cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID);
     enum cln_status status = run_step(&sequence->steps[sequence->count - 1], context->timeline);
     if (!status)
         status = ocl_context_finish(context);
-    context->lazy |= cln_clock_seconds() - start > OCL_QUICK_SECONDS;
+    context->lazy |= cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID) - start > OCL_QUICK_CPU;
     return status;
 }
 
@@ -154,9 +155,7 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
     return status ? cln_fail_within(status, "%s", label) : CLN_OK;
 }
 
-enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {
-    if (!sequence->settled)
-        settle(sequence);
+static enum cln_status run_steps(struct ocl_sequence *sequence) {
     if (sequence->recorded) {
         bool done = false;
         enum cln_status status = replay(&done, sequence);
@@ -169,4 +168,13 @@ enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {
             return cln_fail_within(status, "%s", sequence->steps[i].label);
     }
     return CLN_OK;
+}
+
+enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {
+    if (!sequence->settled)
+        settle(sequence);
+    enum cln_status status = run_steps(sequence);
+    if (!status)
+        ocl_programs_keep(sequence->context);
+    return status;
 }

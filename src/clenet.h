@@ -12,12 +12,10 @@
 #include "src/model/network.h"
 #include "src/train/predictor.h"
 #include "src/train/trainer.h"
+#include "src/version.h"
 
-/* Of this header, for the compiler: #if CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(0, 1, 0). */
-#define CLENET_VERSION "0.1.0"
-#define CLENET_VERSION_MAJOR 0
-#define CLENET_VERSION_MINOR 1
-#define CLENET_VERSION_PATCH 0
+/* Of this header, for the compiler: #if CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(1, 0, 0). CLENET_VERSION is the
+ * same as text, CLENET_VERSION_MAJOR, _MINOR and _PATCH are its numbers. */
 #define CLENET_MAKE_VERSION(major, minor, patch) ((major)*1000000 + (minor)*1000 + (patch))
 #define CLENET_VERSION_NUMBER CLENET_MAKE_VERSION(CLENET_VERSION_MAJOR, CLENET_VERSION_MINOR, CLENET_VERSION_PATCH)
 
@@ -25,7 +23,7 @@
 extern "C" {
 #endif
 
-/* Of the library that runs, "0.1.0". */
+/* CLENET_VERSION of the library that runs. */
 CLN_API const char *cln_version(void);
 
 #ifdef __cplusplus

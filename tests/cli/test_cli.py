@@ -826,6 +826,72 @@ class Builders(Case):
                 self.assertEqual([builder for builder in builders if is_alive(builder)], [])
 
 
+class Starts(Case):
+    """A command ends with its last line; and the first start has everything kept that later ones need."""
+
+    NETWORK = {"name": "tiny", "input": [1, 28, 28],
+               "layers": [{"type": "AvgPool2d", "kernel_size": 4}, {"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}
+
+    def setUp(self):
+        super().setUp()
+        self.cache, self.driver = self.folder / "programs", self.folder / "driver"
+        self.driver.mkdir()
+        self.environment = dict(os.environ, CLENET_CACHE_DIR=str(self.cache), POCL_CACHE_DIR=str(self.driver))
+        self.network, self.model = self.folder / "tiny.json", self.folder / "tiny.safetensors"
+        self.network.write_text(json.dumps(self.NETWORK))
+        self.data = ("--data", "synthetic:60", "--offline")
+        self.train = ("train", "--network", str(self.network), *self.data, "--max-steps", "1", "--save", str(self.model))
+
+    def kept(self):
+        """Of every program what is kept of it; reading a binary only changes its time."""
+        return {path.name: (path.stat().st_size, path.stat().st_ino) for path in self.cache.glob("*")}
+
+    def compiled(self):
+        """Kernels in PoCL's cache; with another driver none."""
+        return {path.relative_to(self.driver) for path in self.driver.rglob("*.so")}
+
+    def start(self, *arguments):
+        """What there was to see at the last line is what there is at the end."""
+        with subprocess.Popen([PROGRAM, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, text=True) as process:
+            lines, seen = [], None
+            for line in process.stdout:
+                seen = self.kept(), self.compiled()
+                lines.append(line)
+            self.assertEqual(process.wait(300), 0, "".join(lines))
+        self.assertEqual((self.kept(), self.compiled()), seen)
+        self.assertTrue(seen[0])
+        return lines
+
+    def test_every_command(self):
+        image = self.folder / "image.png"
+        image.write_bytes(png(28, 28, bytes(784)))
+        for command in (self.train, ("evaluate", str(self.model), *self.data), ("predict", str(self.model), str(image)),
+                        ("bench", "--network", str(self.network), "--seconds", "0.2", "--batch-size", "16"),
+                        ("check", "--quick", "--only", "sgd")):
+            with self.subTest(command=command[0]):
+                self.start(*command)
+                first = self.kept(), self.compiled()
+                for _ in range(2):
+                    self.start(*command)
+                    self.assertEqual((self.kept(), self.compiled()), first)
+
+    def test_a_driver_whose_cache_was_cleared(self):
+        """Nothing is compiled that was not, everything is noted anew, and the next start compiles nothing."""
+        def results(lines):
+            return [re.sub(r", time .*", "", line) for line in lines]
+        first = results(self.start(*self.train))
+        kept, compiled = set(self.kept()), self.compiled()
+        shutil.rmtree(self.driver)
+        self.driver.mkdir()
+        self.assertEqual(results(self.start(*self.train)), first)
+        self.assertEqual(set(self.kept()), kept)
+        again = self.compiled()
+        self.assertLessEqual(again, compiled)
+        self.assertEqual(results(self.start(*self.train)), first)
+        self.assertEqual((set(self.kept()), self.compiled()), (kept, again))
+
+
 def children_of(process):
     """Of all its threads, each with what tells it from a later process of the same number."""
     found = []

@@ -102,7 +102,7 @@ class Installed(unittest.TestCase):
         source, program = self.destination / "version.c", self.destination / "version"
         source.write_text("""#include <clenet.h>
 #include <stdio.h>
-#if CLENET_VERSION_NUMBER < CLENET_MAKE_VERSION(0, 1, 0) || CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(100, 0, 0)
+#if CLENET_VERSION_NUMBER < CLENET_MAKE_VERSION(0, 0, 1) || CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(100, 0, 0)
 #error "out of order"
 #endif
 int main(void) {
