@@ -75,6 +75,7 @@ static enum cln_status fail_short(struct cln_idx *file, uint64_t expected) {
 
 static enum cln_status read_u32(struct cln_idx *file, uint32_t *value, unsigned header_bytes) {
     uint8_t b[4];
+    *value = 0;
     if (read_some(file, b, sizeof(b)) != sizeof(b))
         return fail_short(file, header_bytes);
     *value = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
