@@ -170,7 +170,7 @@ static gzFile open_stream(const char *path) {
 
 enum cln_status cln_idx_continue_images(struct cln_idx **out, struct gzFile_s *gz, const char *path, size_t *count,
                                         struct cln_shape *shape) {
-    uint32_t sizes[3];
+    uint32_t sizes[3] = {0};
     enum cln_status status = start_idx(out, gz, path, sizes, 3, "images");
     if (status != CLN_OK)
         return status;
@@ -190,7 +190,7 @@ enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) {
 }
 
 enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) {
-    uint32_t sizes[1];
+    uint32_t sizes[1] = {0};
     struct cln_idx *file = NULL;
     *labels = NULL;
     enum cln_status status = start_idx(&file, open_stream(path), path, sizes, 1, "labels");
