@@ -22,7 +22,7 @@ def table(name, folder, suffixes):
                 sys.exit(f"{path}: a zero byte in a text file")
             # Numbers and not a string: compilers need not take strings beyond 4095 characters.
             lines.append(f'    {{"{file}", (const char[]){{{",".join(str(b if b < 128 else b - 256) for b in data + bytes(1))}}}}},')
-    return lines + ["    {0}", "};", ""], paths
+    return lines + ["    {0}", "};"], paths
 
 
 def single(name, path):
@@ -50,7 +50,7 @@ def main(output, depfile, *arguments):
         lines += some_lines
         paths += some_paths
     with open(output, "w", encoding="ascii") as file:
-        file.write("\n".join(lines))
+        file.write("\n".join(lines) + "\n")
     with open(depfile, "w", encoding="utf-8") as file:
         file.write(f"{output}: {' '.join(path.replace(' ', chr(92) + ' ') for path in paths)}\n")
 

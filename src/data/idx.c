@@ -75,6 +75,7 @@ static enum cln_status fail_short(struct cln_idx *file, uint64_t expected) {
 
 static enum cln_status read_u32(struct cln_idx *file, uint32_t *value, unsigned header_bytes) {
     uint8_t b[4];
+    *value = 0;
     if (read_some(file, b, sizeof(b)) != sizeof(b))
         return fail_short(file, header_bytes);
     *value = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
@@ -169,7 +170,7 @@ static gzFile open_stream(const char *path) {
 
 enum cln_status cln_idx_continue_images(struct cln_idx **out, struct gzFile_s *gz, const char *path, size_t *count,
                                         struct cln_shape *shape) {
-    uint32_t sizes[3];
+    uint32_t sizes[3] = {0};
     enum cln_status status = start_idx(out, gz, path, sizes, 3, "images");
     if (status != CLN_OK)
         return status;
@@ -189,7 +190,7 @@ enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) {
 }
 
 enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) {
-    uint32_t sizes[1];
+    uint32_t sizes[1] = {0};
     struct cln_idx *file = NULL;
     *labels = NULL;
     enum cln_status status = start_idx(&file, open_stream(path), path, sizes, 1, "labels");

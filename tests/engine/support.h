@@ -15,8 +15,8 @@
 
 #include "host/context.h"
 #include "host/select.h"
-#include "host/testing.h"
 #include "src/engine/tuning.h"
+#include "tests/alive.h"
 
 #define assert_ok(expression)                                                                                          \
     do {                                                                                                               \
@@ -38,13 +38,6 @@ static inline struct ocl_context *context_under_test(void) {
     assert_ok(ocl_device_find(&device, NULL));
     assert_ok(ocl_context_create(&context, &device, NULL));
     return context;
-}
-
-static inline int nothing_alive(void **state) {
-    (void)state;
-    ocl_fault_set(0, 0);
-    assert_int_equal(ocl_live_handles(), 0);
-    return 0;
 }
 
 #endif

@@ -65,7 +65,7 @@ class Pipelines(unittest.TestCase):
         clone, build = job["before_script"]
         for text in (clone, *job["script"]):
             subprocess.run(["sh", "-n", "-c", text], check=True)
-        self.assertEqual((job["image"], job["variables"]["CLENET"]), ("debian:12-slim", "build/clenet"))
+        self.assertEqual((job["image"], job["variables"]["CLENET"]), ("debian:stable-slim", "build/clenet"))
         self.assertEqual(build, "./bootstrap build")
         line, = job["script"]
         self.run_line(line, ROOT)
@@ -74,7 +74,7 @@ class Pipelines(unittest.TestCase):
 
     def test_container(self):
         lines = re.findall(r"(?m)^([A-Z]+) (.*)$", (CI / "Containerfile").read_text())
-        self.assertEqual(lines[0], ("FROM", "debian:12-slim"))
+        self.assertEqual(lines[0], ("FROM", "debian:stable-slim"))
         folder = dict(lines)["WORKDIR"]
         self.assertEqual(dict(lines)["ENV"], f"CLENET={folder}/build/clenet")
         self.assertEqual(json.loads(dict(lines)["ENTRYPOINT"]), [f"{folder}/examples/ci/train.sh"])

@@ -11,7 +11,7 @@
 
 #include "host/context.h"
 #include "host/select.h"
-#include "host/testing.h"
+#include "tests/alive.h"
 
 /* Fails the test with the library's own words. */
 #define assert_ok(expression)                                                                                          \
@@ -49,14 +49,6 @@ static inline struct ocl_context *context_under_test(bool timings) {
     struct ocl_context *context = NULL;
     assert_ok(ocl_context_create(&context, &device, &params));
     return context;
-}
-
-/* Teardown of every test that opens a device. */
-static inline int nothing_alive(void **state) {
-    (void)state;
-    ocl_fault_set(0, 0);
-    assert_int_equal(ocl_live_handles(), 0);
-    return 0;
 }
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "host/buffer.h"
 #include "host/gemm.h"
+#include "host/internal.h"
+#include "host/program.h"
 #include "host/sequence.h"
 #include "tests/host/support.h"
 #include "tests/limits.h"
@@ -195,10 +197,27 @@ static void test_work_groups_of_built_kernels_are_kept_to(void **state) {
     ocl_context_destroy(&context);
 }
 
+/* Whether the driver says how much local memory a kernel takes: PoCL 6.0 says 0 of every one. */
+static bool counts_local_memory(struct ocl_context *context) {
+    struct ocl_program *program = NULL;
+    cl_kernel kernel = NULL;
+    cl_ulong bytes = 0;
+    assert_ok(ocl_program_get(&program, context, "limits.cl", NULL));
+    assert_ok(ocl_program_kernel(&kernel, program, context, "in_local_memory"));
+    assert_ok(OCL_CALL(clGetKernelWorkGroupInfo, kernel, ocl_context_device(context)->device_id,
+                       CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL));
+    OCL_RELEASE(clReleaseKernel, kernel);
+    return bytes > 0;
+}
+
 static void test_local_memory_is_kept_to(void **state) {
     (void)state;
     limits_set("local_mem=255");
     struct ocl_context *context = context_under_test(false);
+    if (!counts_local_memory(context)) {
+        ocl_context_destroy(&context);
+        skip();
+    }
     assert_fails(add_launch(context, "in_local_memory", 1, 1, 64), CLN_INVALID, "bytes of local memory; ");
     assert_ok(add_launch(context, "plain", 1, 1, 64));
     ocl_context_destroy(&context);

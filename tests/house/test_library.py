@@ -1,5 +1,6 @@
 """What others build against: the public header, the exported names, the installed files.
 Arguments: the source folder, the build folder."""
+import json
 import os
 import re
 import shlex
@@ -89,7 +90,10 @@ class Installed(unittest.TestCase):
         return program
 
     def run_example(self, program, *arguments):
-        environment = dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent), CLENET_CACHE_DIR=self.folder.name + "/cache")
+        environment = dict(os.environ, CLENET_CACHE_DIR=self.folder.name + "/cache")
+        environment.pop("LD_LIBRARY_PATH", None)  # the program itself says where its library lies ...
+        if self.prefix == self.destination / "usr":  # ... but below the system's own prefix
+            environment["LD_LIBRARY_PATH"] = str(self.library.parent)
         result = run(program, *arguments, env=environment)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
@@ -141,12 +145,38 @@ int main(void) {
         line = re.escape(str(picture)) + r": \S.* \(class \d\), probability [01]\.\d{4}\n"
         self.assertRegex(output, f"^{line}{line}$")
 
-    def test_everything_is_installed(self):
-        for name in ("bin/clenet", "share/man/man1/clenet.1", "include/clenet/clenet.h",
-                     "share/clenet/examples/bn-lenet.json"):
+    def test_everything_is_installed_where_the_page_says(self):
+        page = (ROOT / "docs" / "install.md").read_text()
+        rows = re.findall(r"(?m)^\| `PREFIX/([^`]*)`", page)
+        self.assertGreaterEqual(len(rows), 8)
+        for name in rows:
             with self.subTest(file=name):
-                self.assertTrue(list(self.prefix.glob(name + "*")), f"{name} is not below the prefix")
+                self.assertTrue(list(self.prefix.glob(name)), f"{name} is not below the prefix")
         self.assertTrue(list(self.prefix.glob("share/clenet/devices/*.json")))
+        # Nothing else: every file lies at, or below, something that the page names.
+        named = [path for name in rows for path in self.prefix.glob(name)]
+        found = [path for path in self.prefix.rglob("*") if not path.is_dir() and path != self.destination]
+        made = {"alone.c", "alone.cpp"}
+        self.assertEqual([str(path) for path in found
+                          if path.name not in made and not any(n == path or n in path.parents for n in named)], [])
+
+
+class WithoutDpkgDev(unittest.TestCase):
+    """Meson asks dpkg-architecture for the folder of libraries, and takes lib64 where there is none."""
+
+    def test_the_library_goes_where_pkg_config_and_the_loader_look(self):
+        with tempfile.TemporaryDirectory() as folder:
+            missing = Path(folder) / "bin" / "dpkg-architecture"
+            missing.parent.mkdir()
+            missing.write_text("#!/bin/sh\nexit 127\n")
+            missing.chmod(0o755)
+            environment = dict(os.environ, PATH=f"{missing.parent}:{os.environ['PATH']}")
+            result = run("meson", "setup", f"{folder}/build", ROOT, "-Dtests=disabled", env=environment)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            installed = json.loads(run("meson", "introspect", "--installed", f"{folder}/build").stdout)
+        places = {Path(path).name: str(Path(path).parent) for path in installed.values()}
+        self.assertEqual(places["clenet.pc"], "/usr/local/lib/pkgconfig")
+        self.assertEqual(places["libclenet.a"], "/usr/local/lib")
 
 
 if __name__ == "__main__":
