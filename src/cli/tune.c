@@ -138,7 +138,7 @@ static int run_candidate(const struct tune_options *o, const struct cln_network 
                                             .kernel_folder = o->kernels,
                                             .cache_folder = cache,
                                             .batch_size = o->batch_size});
-    puts(line);
+    cln_report_text("%s\n", line);
     return CLN_EXIT_OK;
 }
 
