@@ -95,7 +95,7 @@ static size_t escape(char *out, const char *text) {
         char unit[8];
         length = cln_text_decode(&code, text, left);
         length = length ? length : 1;
-        const size_t count = is_escaped(code) ? (size_t)snprintf(unit, sizeof unit, "\\u%04x", (unsigned)code) : length;
+        const size_t count = is_escaped(code) ? (size_t)snprintf(unit, sizeof unit, "\\u%04X", (unsigned)code) : length;
         if (out)
             memcpy(out + used, is_escaped(code) ? unit : text, count);
         used += count;

@@ -15,7 +15,7 @@ const char *cln_json_begin(const char *text);
  * that two names which differ still do. NULL where memory ran out. */
 json_t *cln_json_text(const char *words);
 
-/* The text of a value, in UTF-8, with jansson's flags. Control characters are escaped (\u001b), also those that JSON
+/* The text of a value, in UTF-8, with jansson's flags. Control characters are escaped (\u001B), also those that JSON
  * would allow as they are, and what cln_text_is_plain refuses: it may go to a terminal. NULL where memory ran out or
  * `value` is NULL; else free(). */
 char *cln_json_dump(const json_t *value, size_t flags);

@@ -92,16 +92,17 @@ static enum cln_status parse_shape(struct cln_safetensor *tensor, const json_t *
 
 static enum cln_status parse_tensor(struct span *span, const char *name, json_t *value, size_t data_bytes) {
     const char *dtype;
+    size_t dtype_length;
     json_t *shape;
     json_int_t begin, end;
     json_error_t error;
-    if (json_unpack_ex(value, &error, 0, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets",
+    if (json_unpack_ex(value, &error, 0, "{s:s%, s:o, s:[I, I!]}", "dtype", &dtype, &dtype_length, "shape", &shape, "data_offsets",
                        &begin, &end))
         return cln_fail(CLN_INVALID, "tensor \"%s\": %s", name, error.text);
 
     struct cln_safetensor *tensor = span->tensor;
     tensor->name = name;
-    enum cln_status status = parse_dtype(&tensor->dtype, name, dtype);
+    enum cln_status status = parse_dtype(&tensor->dtype, name, strlen(dtype) == dtype_length ? dtype : "");
     if (status == CLN_OK)
         status = parse_shape(tensor, shape);
     if (status != CLN_OK)
@@ -131,7 +132,8 @@ static enum cln_status parse_metadata(struct cln_safetensors *file, json_t *obje
     json_object_foreach(object, key, value) {
         if (!json_is_string(value))
             return cln_fail(CLN_INVALID, "\"%s\": \"%s\" is not a string", metadata_key, key);
-        file->metadata[file->metadata_count++] = (struct cln_safetensors_metadata){key, json_string_value(value)};
+        if (strlen(json_string_value(value)) == json_string_length(value)) /* none of clenet's has a zero in it */
+            file->metadata[file->metadata_count++] = (struct cln_safetensors_metadata){key, json_string_value(value)};
     }
     return CLN_OK;
 }
@@ -201,7 +203,7 @@ static enum cln_status read_header(struct cln_safetensors *file, const unsigned 
                         (unsigned long long)header_bytes, size);
     *data_at = LENGTH_BYTES + (size_t)header_bytes;
     json_error_t error;
-    file->header = cln_json_parse((const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, 0, &error);
+    file->header = cln_json_parse((const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, JSON_ALLOW_NUL, &error);
     if (file->header)
         return CLN_OK;
     return cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);

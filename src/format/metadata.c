@@ -146,7 +146,7 @@ static enum cln_status read_image(struct cln_checkpoint *c, const json_t *value)
     json_int_t channels, side[2];
     if (json_unpack((json_t *)value, "[I, I, I!]", &channels, &side[0], &side[1]) || channels != input.channels ||
         side[0] < 1 || side[1] < 1 || side[0] > SIDE_LIMIT || side[1] > SIDE_LIMIT)
-        return cln_fail(CLN_INVALID, "metadata \"image\" is not [%d, height, width], with sides from 1 to %d",
+        return cln_fail(CLN_INVALID, "metadata \"image\" is not [%d, height, width], with sides from 1 to %d, clenet's limit",
                         input.channels, SIDE_LIMIT);
     c->image = (struct cln_shape){input.channels, (int)side[0], (int)side[1]};
     if (!c->resize && (c->image.height != input.height || c->image.width != input.width))
