@@ -30,9 +30,9 @@ enum cln_status {
     CLN_INTERRUPTED    /* stopped on request */
 };
 
-/* The message of this thread's last failure; "" before the first. Valid until the next failure. It is UTF-8 and fit for a
- * terminal: what it quotes of files, drivers and users is written as host/text.h says. Only a compiler's log and messages
- * of several lines have line feeds. */
+/* The message of this thread's last failure; "" before the first. Valid until the next failure. It is UTF-8 and fit for
+ * a terminal: what it quotes of files, drivers and users is written as host/text.h says. Only a compiler's log and
+ * messages of several lines have line feeds. */
 CLN_API const char *cln_error_message(void);
 
 /* Short name of a code, for logs: "invalid", "device", … Never NULL. */

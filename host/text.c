@@ -72,13 +72,13 @@ bool cln_text_is_plain(uint32_t code) {
 
 /* As wcwidth counts, without a locale: the East Asian wide blocks and emoji, and the blocks of combining marks. */
 static size_t columns_of(uint32_t code) {
-    static const struct range wide[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},  {0xa960, 0xa97f},
-                                        {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},  {0xff01, 0xff60},
-                                        {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff},
+    static const struct range wide[] = {{0x1100, 0x115f},  {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xa960, 0xa97f},
+                                        {0xac00, 0xd7a3},  {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff01, 0xff60},
+                                        {0xffe0, 0xffe6},  {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff},
                                         {0x20000, 0x3fffd}};
-    static const struct range joining[] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x610, 0x61a},
-                                           {0x64b, 0x65f},   {0x93c, 0x93c},   {0x94d, 0x94d},   {0x200b, 0x200f},
-                                           {0x2060, 0x2064}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},
+    static const struct range joining[] = {{0x300, 0x36f},   {0x483, 0x489},    {0x591, 0x5bd},   {0x610, 0x61a},
+                                           {0x64b, 0x65f},   {0x93c, 0x93c},    {0x94d, 0x94d},   {0x200b, 0x200f},
+                                           {0x2060, 0x2064}, {0x20d0, 0x20ff},  {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},
                                            {0xfeff, 0xfeff}, {0xe0000, 0xe01ef}};
     return IS_IN(code, joining) ? 0 : IS_IN(code, wide) ? 2 : 1;
 }
@@ -264,7 +264,8 @@ static void put_string(struct sink *s, const struct conversion *c, const char *t
     put_spaces(s, is_left ? spaces : 0);
 }
 
-static void put_argument(struct sink *s, const struct conversion *c) {
+/* False where the conversion is none of ours: its argument cannot be taken, nor any after it. */
+static bool put_argument(struct sink *s, const struct conversion *c) {
     char text[32];
     if (c->kind == 's') {
         const char *string = va_arg(s->arguments, const char *);
@@ -281,9 +282,10 @@ static void put_argument(struct sink *s, const struct conversion *c) {
         put(s, "%", 1);
     } else if (c->kind && strchr("diuoxXeEfFgG", c->kind)) {
         put_number(s, c);
-    } else { /* none of ours: its argument cannot be taken, nor any after it */
-        abort();
+    } else {
+        return false;
     }
+    return true;
 }
 
 static void format_all(struct sink *s, const char *format) {
@@ -294,8 +296,12 @@ static void format_all(struct sink *s, const char *format) {
         if (!*format)
             break;
         struct conversion c;
-        format = parse_conversion(&c, s, format + 1);
-        put_argument(s, &c);
+        const char *behind = parse_conversion(&c, s, format + 1);
+        if (!put_argument(s, &c)) {
+            put_own(s, format, strlen(format));
+            break;
+        }
+        format = behind;
     }
 }
 

@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/* The conversions of printf d i u o x X e f g c s p and %, with flags, width, precision and the lengths hh h l ll z j t;
- * %s differs:
+/* The conversions of printf d i u o x X e f g c s p and %, with flags, width, precision and the lengths hh h l ll z j
+ * t; %s differs:
  * - Valid UTF-8 passes. Bytes that are none are written as \xff, and so are control characters (\n, \t, \r, \x1b,
  *   \u009b) and what reorders or breaks lines without being seen (U+2028, U+2029, U+202A to U+202E, U+2066 to U+2069).
  * - %-s, with the flag and no width, is for text that has lines of its own, such as a compiler's log or a message that
@@ -36,7 +36,8 @@ bool cln_text_vprint_markdown(FILE *stream, const char *format, va_list argument
 size_t cln_text_format(char *out, size_t bytes, const char *format, ...) CLN_PRINTF(3, 4);
 size_t cln_text_vformat(char *out, size_t bytes, const char *format, va_list arguments);
 
-/* Columns that the argument of a %s takes on a terminal: 2 for a wide character, 0 for one that joins the one before. */
+/* Columns that the argument of a %s takes on a terminal: 2 for a wide character, 0 for one that joins the one before.
+ */
 size_t cln_text_columns(const char *text);
 
 /* The length in bytes of the UTF-8 character that begins at `text` and has at most `bytes`, and its code point; 0 where

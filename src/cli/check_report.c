@@ -20,7 +20,7 @@ static const char *reason_of(const struct cln_checkup_row *row) {
 static void print_rerun(const struct cln_checkup *c, const struct cln_checkup_row *row) {
     const struct cln_checkup_params *p = c->params;
     cln_report_text("clenet check --device %u:%u --only \"%s\"", c->device.platform_index, c->device.device_index,
-           row->result.failed_case[0] ? row->result.failed_case : row->what);
+                    row->result.failed_case[0] ? row->result.failed_case : row->what);
     if (p->profile_file)
         cln_report_text(" --profile-file %s", p->profile_file);
     if (p->kernel_folder)
@@ -36,12 +36,13 @@ static size_t failures_of(const struct cln_checkup *c) {
 
 void cln_check_print(const struct cln_checkup *c) {
     cln_report_text("%s (%s), driver %s, profile %s%s\n", c->device.name, c->device.platform, c->device.driver_version,
-           c->profile, c->profile_is_safe ? ", which is the safe variant" : "");
-    cln_report_text("%-34s %-8s %6s %17s %8s  %s\n", "operation", "setting", "cases", "error / tolerance", "seconds", "verdict");
+                    c->profile, c->profile_is_safe ? ", which is the safe variant" : "");
+    cln_report_text("%-34s %-8s %6s %17s %8s  %s\n", "operation", "setting", "cases", "error / tolerance", "seconds",
+                    "verdict");
     for (size_t i = 0; i < c->row_count; i++) {
         const struct cln_checkup_row *row = &c->rows[i];
-        cln_report_text("%-34s %-8s %6zu %17.3f %8.1f  %s\n", row->what, row->setting, row->result.cases, row->result.worst,
-               row->result.seconds, verdict_of(row));
+        cln_report_text("%-34s %-8s %6zu %17.3f %8.1f  %s\n", row->what, row->setting, row->result.cases,
+                        row->result.worst, row->result.seconds, verdict_of(row));
     }
     for (size_t i = 0; i < c->row_count; i++) {
         const struct cln_checkup_row *row = &c->rows[i];
@@ -64,10 +65,10 @@ void cln_check_print(const struct cln_checkup *c) {
 }
 
 static void print_limits(const struct ocl_device *d) {
-    cln_report_markdown("| device | %s |\n| vendor | %s |\n| platform | %s, %s |\n| driver | %s |\n| OpenCL | %s |\n", d->name,
-           d->vendor, d->platform, d->platform_version, d->driver_version, d->device_version);
-    cln_report_markdown("| type | %s, %u compute units at %u MHz, vectors of %u floats |\n", ocl_device_type_name(d->type),
-           d->compute_units, d->clock_mhz, d->native_float_vector);
+    cln_report_markdown("| device | %s |\n| vendor | %s |\n| platform | %s, %s |\n| driver | %s |\n| OpenCL | %s |\n",
+                        d->name, d->vendor, d->platform, d->platform_version, d->driver_version, d->device_version);
+    cln_report_markdown("| type | %s, %u compute units at %u MHz, vectors of %u floats |\n",
+                        ocl_device_type_name(d->type), d->compute_units, d->clock_mhz, d->native_float_vector);
     cln_report_markdown(
         "| limits | work-group %zu, local memory %llu KiB, constant buffer %llu KiB, allocation %llu MiB of %llu MiB, "
         "cache %llu KiB |\n",
@@ -75,7 +76,8 @@ static void print_limits(const struct ocl_device *d) {
         (unsigned long long)d->constant_buffer_bytes >> 10, (unsigned long long)d->max_alloc_bytes >> 20,
         (unsigned long long)d->global_memory_bytes >> 20, (unsigned long long)d->cache_bytes >> 10);
     cln_report_markdown("| extensions in use | %s%s%s |\n", d->has_command_buffer ? "cl_khr_command_buffer" : "",
-           d->has_command_buffer && d->has_fp64 ? ", " : "", d->has_fp64 ? "(cl_khr_fp64: not needed)" : "");
+                        d->has_command_buffer && d->has_fp64 ? ", " : "",
+                        d->has_fp64 ? "(cl_khr_fp64: not needed)" : "");
 }
 
 /* A line of three backticks or of one more than any in the text that it encloses. */
@@ -95,19 +97,20 @@ static void print_fence(const struct cln_checkup_row *row) {
 
 void cln_check_print_markdown(const struct cln_checkup *c) {
     cln_report_markdown("## %s: %s\n\n| | |\n| --- | --- |\n| clenet | %s |\n", c->device.name,
-           c->passed ? "everything holds" : "something does not hold", CLN_VERSION);
+                        c->passed ? "everything holds" : "something does not hold", CLN_VERSION);
     print_limits(&c->device);
     cln_report_markdown("| profile | %s:", c->profile);
     for (size_t i = 0; i < c->value_count; i++)
         cln_report_markdown("%s %s %ld", i ? "," : "", c->values[i].key, c->values[i].value);
-    cln_report_markdown("; comes out as vector %d, lanes %d, accumulators %d, groups %d%s |\n\n", c->tuning.vector, c->tuning.lanes,
-           c->tuning.accumulators, c->tuning.groups, c->profile_is_safe ? ": the safe variant" : "");
+    cln_report_markdown("; comes out as vector %d, lanes %d, accumulators %d, groups %d%s |\n\n", c->tuning.vector,
+                        c->tuning.lanes, c->tuning.accumulators, c->tuning.groups,
+                        c->profile_is_safe ? ": the safe variant" : "");
     cln_report_markdown("| operation | setting | cases | error / tolerance | seconds | verdict |\n"
-           "| --- | --- | ---: | ---: | ---: | --- |\n");
+                        "| --- | --- | ---: | ---: | ---: | --- |\n");
     for (size_t i = 0; i < c->row_count; i++) {
         const struct cln_checkup_row *row = &c->rows[i];
-        cln_report_markdown("| %s | %s | %zu | %.3f | %.1f | %s |\n", row->what, row->setting, row->result.cases, row->result.worst,
-               row->result.seconds, verdict_of(row));
+        cln_report_markdown("| %s | %s | %zu | %.3f | %.1f | %s |\n", row->what, row->setting, row->result.cases,
+                            row->result.worst, row->result.seconds, verdict_of(row));
     }
     for (size_t i = 0; i < c->row_count; i++) {
         const struct cln_checkup_row *row = &c->rows[i];
@@ -125,10 +128,11 @@ void cln_check_print_markdown(const struct cln_checkup *c) {
 
 static json_t *row_json(const struct cln_checkup_row *row) {
     return json_pack("{s:o, s:o, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:o}", "operation", cln_json_text(row->what),
-                     "setting", cln_json_text(row->setting), "cases", (json_int_t)row->result.cases, "failed", (json_int_t)row->result.failed,
-                     "error_of_tolerance", row->result.worst, "seconds", row->result.seconds, "verdict",
-                     cln_json_text(verdict_of(row)), "reason", cln_json_text(reason_of(row)), "failed_case",
-                     cln_json_text(row->result.failed_case), "launches", cln_json_text(row->result.launches));
+                     "setting", cln_json_text(row->setting), "cases", (json_int_t)row->result.cases, "failed",
+                     (json_int_t)row->result.failed, "error_of_tolerance", row->result.worst, "seconds",
+                     row->result.seconds, "verdict", cln_json_text(verdict_of(row)), "reason",
+                     cln_json_text(reason_of(row)), "failed_case", cln_json_text(row->result.failed_case), "launches",
+                     cln_json_text(row->result.launches));
 }
 
 json_t *cln_check_json(const struct cln_checkup *c) {
@@ -145,16 +149,16 @@ json_t *cln_check_json(const struct cln_checkup *c) {
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "name",
         cln_json_text(d->name), "vendor", cln_json_text(d->vendor), "platform", cln_json_text(d->platform),
         "platform_version", cln_json_text(d->platform_version), "driver_version", cln_json_text(d->driver_version),
-        "device_version", cln_json_text(d->device_version), "type", cln_json_text(ocl_device_type_name(d->type)), "compute_units",
-        (json_int_t)d->compute_units, "native_float_vector", (json_int_t)d->native_float_vector, "work_group",
-        (json_int_t)d->max_work_group_size, "local_memory_bytes", (json_int_t)d->local_memory_bytes,
+        "device_version", cln_json_text(d->device_version), "type", cln_json_text(ocl_device_type_name(d->type)),
+        "compute_units", (json_int_t)d->compute_units, "native_float_vector", (json_int_t)d->native_float_vector,
+        "work_group", (json_int_t)d->max_work_group_size, "local_memory_bytes", (json_int_t)d->local_memory_bytes,
         "constant_buffer_bytes", (json_int_t)d->constant_buffer_bytes, "allocation_bytes",
         (json_int_t)d->max_alloc_bytes, "memory_bytes", (json_int_t)d->global_memory_bytes, "cache_bytes",
         (json_int_t)d->cache_bytes, "fp64", (int)d->has_fp64, "command_buffer", (int)d->has_command_buffer);
     json_t *report =
-        json_pack("{s:o, s:b, s:f, s:o, s:o, s:b, s:o, s:o}", "version", cln_json_text(CLN_VERSION), "passed", (int)c->passed,
-                  "seconds", c->seconds, "device", device, "profile", cln_json_text(c->profile), "profile_is_safe",
-                  (int)c->profile_is_safe, "values", values, "operations", rows);
+        json_pack("{s:o, s:b, s:f, s:o, s:o, s:b, s:o, s:o}", "version", cln_json_text(CLN_VERSION), "passed",
+                  (int)c->passed, "seconds", c->seconds, "device", device, "profile", cln_json_text(c->profile),
+                  "profile_is_safe", (int)c->profile_is_safe, "values", values, "operations", rows);
     if (failed) {
         json_decref(report);
         report = NULL;

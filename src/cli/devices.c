@@ -126,8 +126,8 @@ static void print_row(const json_t *object) {
                         : "(broken)",
              name && !text_of(object, "measured") ? " (not measured)" : "");
     cln_report_text("%-6s %-40s %-28s %-11s %10s %5lld  %-6s  %s\n", number, text_of(object, "name"),
-           text_of(object, "platform"), text_of(object, "type"), memory, number_of(object, "compute_units"), version,
-           profile);
+                    text_of(object, "platform"), text_of(object, "type"), memory, number_of(object, "compute_units"),
+                    version, profile);
 }
 
 static void print_number(const char *key, json_int_t number) {
@@ -169,11 +169,11 @@ static void print_full(const json_t *object) {
         cln_report_text("\n  %-18s %10s %10s  %s\n", "value", "profile", "used", "from");
     json_object_foreach(json_object_get(object, "values"), key, value)
         cln_report_text("  %-18s %10lld %10lld  %s\n", key, number_of(value, "profile"), number_of(value, "used"),
-               text_of(value, "from"));
+                        text_of(value, "from"));
     json_array_foreach(json_object_get(object, "quirks"), i, quirk) {
         const char *link = text_of(quirk, "link");
-        cln_report_text("\n  %s runs in its safe variant: %s%s%s\n  %s\n", text_of(quirk, "operation"), text_of(quirk, "reason"),
-               link ? ", " : "", link ? link : "", text_of(quirk, "from"));
+        cln_report_text("\n  %s runs in its safe variant: %s%s%s\n  %s\n", text_of(quirk, "operation"),
+                        text_of(quirk, "reason"), link ? ", " : "", link ? link : "", text_of(quirk, "from"));
     }
     cln_report_text("\n");
 }
@@ -185,8 +185,8 @@ static enum cln_status print(const json_t *list, const struct devices_options *o
         return cln_report_json(list, JSON_INDENT(2));
     }
     if (!o->verbose)
-        cln_report_text("%-6s %-40s %-28s %-11s %10s %5s  %-6s  %s\n", "device", "name", "platform", "type", "memory", "units",
-               "OpenCL", "profile");
+        cln_report_text("%-6s %-40s %-28s %-11s %10s %5s  %-6s  %s\n", "device", "name", "platform", "type", "memory",
+                        "units", "OpenCL", "profile");
     json_array_foreach(list, i, device) {
         if (o->verbose)
             print_full(device);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "host/json_text.h"
+#include "host/text.h"
 
 struct cln_journal {
     FILE *file;
@@ -49,7 +50,7 @@ static enum cln_status write_record(struct cln_journal *journal, json_t *record)
     json_decref(record);
     if (text == NULL)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a line of the log");
-    bool written = fprintf(journal->file, "%s\n", text) > 0 && fflush(journal->file) == 0;
+    bool written = cln_text_print(journal->file, "%-s\n", text) && fflush(journal->file) == 0;
     free(text);
     return written ? CLN_OK : cln_fail(CLN_IO, "cannot write to the log '%s': %s", journal->path, strerror(errno));
 }
@@ -89,13 +90,13 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
     json_t *values = json_object();
     for (const struct cln_option *o = options; o->name != NULL; o++)
         json_object_set_new(values, o->name, option_value(o));
-    return write_record(journal, json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "event",
-                                           cln_json_text("start"), "version", cln_json_text(CLN_VERSION), "time",
-                                           cln_json_text(now), "device", cln_json_text(device), "network",
-                                           cln_json_text(network->name), "parameters",
-                                           (json_int_t)network->parameter_count, "data", cln_json_text(data->name),
-                                           "train_images", (json_int_t)data->train.count, "test_images",
-                                           (json_int_t)data->test.count, "options", values));
+    return write_record(journal,
+                        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "event", cln_json_text("start"),
+                                  "version", cln_json_text(CLN_VERSION), "time", cln_json_text(now), "device",
+                                  cln_json_text(device), "network", cln_json_text(network->name), "parameters",
+                                  (json_int_t)network->parameter_count, "data", cln_json_text(data->name),
+                                  "train_images", (json_int_t)data->train.count, "test_images",
+                                  (json_int_t)data->test.count, "options", values));
 }
 
 /* A number that was measured, or null. */
@@ -107,13 +108,13 @@ enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_
     if (journal == NULL)
         return CLN_OK;
     bool trained = e->train.samples > 0, tested = e->test.samples > 0;
-    return write_record(journal,
-                        json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event",
-                                  cln_json_text("epoch"), "epoch", e->epoch, "train_images", (json_int_t)e->train.samples, "images_before",
-                                  (json_int_t)e->before, "loss", measured(trained, e->train.loss), "train_accuracy",
-                                  measured(trained, e->train.accuracy), "test_loss", measured(tested, e->test.loss),
-                                  "test_accuracy", measured(tested, e->test.accuracy), "train_seconds",
-                                  e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
+    return write_record(
+        journal,
+        json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event", cln_json_text("epoch"), "epoch",
+                  e->epoch, "train_images", (json_int_t)e->train.samples, "images_before", (json_int_t)e->before,
+                  "loss", measured(trained, e->train.loss), "train_accuracy", measured(trained, e->train.accuracy),
+                  "test_loss", measured(tested, e->test.loss), "test_accuracy", measured(tested, e->test.accuracy),
+                  "train_seconds", e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
 }
 
 enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *missed,

@@ -8,8 +8,8 @@
 #include "src/train/logits.h"
 
 /* A cell of any text, in UTF-8 and on one line. A cell that spreadsheets would take for a formula has a ' before it, as
- * OWASP advises ("CSV Injection"): one that begins with =, +, -, @ or their full-width forms. A tab or a carriage return
- * never begins one, since control characters are written as \t and \r. */
+ * OWASP advises ("CSV Injection"): one that begins with =, +, -, @ or their full-width forms. A tab or a carriage
+ * return never begins one, since control characters are written as \t and \r. */
 static void put_field(FILE *stream, const char *text) {
     static const char *const begins[] = {"=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
     bool is_formula = false;
@@ -26,7 +26,7 @@ static void put_field(FILE *stream, const char *text) {
 }
 
 static void put_class(FILE *stream, const char *const *names, size_t class) {
-    fprintf(stream, ",%zu,", class);
+    cln_text_print(stream, ",%zu,", class);
     put_field(stream, names[class]);
 }
 
@@ -39,17 +39,17 @@ enum cln_status cln_predictions_write(FILE *stream, struct cln_trainer *trainer,
     if (status == CLN_OK)
         status = cln_logits_check(values, count, classes);
     if (status == CLN_OK)
-        fputs("index,label,label_name,predicted,predicted_name,probability,label_probability\n", stream);
+        cln_text_print(stream, "index,label,label_name,predicted,predicted_name,probability,label_probability\n");
     for (size_t n = 0; n < count && status == CLN_OK; n++) {
         float *p = values + n * classes;
         size_t best = 0;
         cln_softmax(p, p, classes);
         for (size_t k = 1; k < classes; k++)
             best = p[k] > p[best] ? k : best;
-        fprintf(stream, "%zu", n);
+        cln_text_print(stream, "%zu", n);
         put_class(stream, names, test->labels[n]);
         put_class(stream, names, best);
-        fprintf(stream, ",%.9g,%.9g\n", p[best], p[test->labels[n]]);
+        cln_text_print(stream, ",%.9g,%.9g\n", p[best], p[test->labels[n]]);
     }
     free(values);
     return status;

@@ -1,5 +1,5 @@
-/* What the program says: results on stdout; notes, errors and the live line on stderr. Nothing else in src/cli prints, so
- * that no text of a file, a driver or a user reaches a terminal as it is: formats are those of host/text.h. */
+/* What the program says: results on stdout; notes, errors and the live line on stderr. Nothing else in src/cli prints,
+ * so that no text of a file, a driver or a user reaches a terminal as it is: formats are those of host/text.h. */
 #ifndef SRC_CLI_REPORT_H
 #define SRC_CLI_REPORT_H
 

@@ -125,8 +125,8 @@ static enum cln_status check_end(struct cln_idx *file, uint64_t expected) {
     return CLN_OK;
 }
 
-/* All of the rest, of which `total` bytes are wanted. Memory grows with what is really there: a header cannot ask for more
- * than twice the bytes that follow it. */
+/* All of the rest, of which `total` bytes are wanted. Memory grows with what is really there: a header cannot ask for
+ * more than twice the bytes that follow it. */
 static enum cln_status read_body(struct cln_idx *file, uint8_t **out) {
     const uint64_t total = file->total, expected = file->offset + total;
     uint8_t *bytes = NULL;

@@ -73,8 +73,9 @@ static enum cln_status parse_dtype(enum cln_dtype *out, const char *name, const 
 
 static enum cln_status parse_shape(struct cln_safetensor *tensor, const json_t *shape) {
     if (!json_is_array(shape) || json_array_size(shape) > CLN_SAFETENSOR_RANK_MAX)
-        return cln_fail(CLN_INVALID, "tensor \"%s\": \"shape\" is not an array of sizes, or of more than %d, clenet's limit", tensor->name,
-                        CLN_SAFETENSOR_RANK_MAX);
+        return cln_fail(CLN_INVALID,
+                        "tensor \"%s\": \"shape\" is not an array of sizes, or of more than %d, clenet's limit",
+                        tensor->name, CLN_SAFETENSOR_RANK_MAX);
     tensor->rank = (int)json_array_size(shape);
     tensor->count = 1;
     for (int i = 0; i < tensor->rank; i++) {
@@ -96,8 +97,8 @@ static enum cln_status parse_tensor(struct span *span, const char *name, json_t 
     json_t *shape;
     json_int_t begin, end;
     json_error_t error;
-    if (json_unpack_ex(value, &error, 0, "{s:s%, s:o, s:[I, I!]}", "dtype", &dtype, &dtype_length, "shape", &shape, "data_offsets",
-                       &begin, &end))
+    if (json_unpack_ex(value, &error, 0, "{s:s%, s:o, s:[I, I!]}", "dtype", &dtype, &dtype_length, "shape", &shape,
+                       "data_offsets", &begin, &end))
         return cln_fail(CLN_INVALID, "tensor \"%s\": %s", name, error.text);
 
     struct cln_safetensor *tensor = span->tensor;
@@ -372,9 +373,10 @@ static json_t *make_header(const struct cln_safetensor *tensors, size_t tensor_c
             failed |= json_array_append_new(shape, json_integer((json_int_t)tensor->dims[d]));
         size_t begin = begin_of(tensors, tensor_count, i);
         size_t end = begin + tensor->count * dtypes[tensor->dtype].bytes;
-        failed |= json_object_set_new(header, tensor->name,
-                                      json_pack("{s:o, s:o, s:[I, I]}", "dtype", cln_json_text(dtypes[tensor->dtype].name), "shape",
-                                                shape, "data_offsets", (json_int_t)begin, (json_int_t)end));
+        failed |=
+            json_object_set_new(header, tensor->name,
+                                json_pack("{s:o, s:o, s:[I, I]}", "dtype", cln_json_text(dtypes[tensor->dtype].name),
+                                          "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)end));
     }
     if (failed) {
         json_decref(header);

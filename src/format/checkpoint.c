@@ -282,9 +282,12 @@ static enum cln_status tell_of_newer(enum cln_status status, const char *path, c
     if (!cln_metadata_is_newer(version))
         return status;
     if (status != CLN_OK)
-        return cln_fail_within(status, "written by clenet %.32s, which is newer than this one (%s)", version, CLN_VERSION);
-    cln_log(CLN_LOG_WARNING, "%s: written by clenet %.32s, which is newer than this one (%s): what it says that is new "
-            "is not understood", path, version, CLN_VERSION);
+        return cln_fail_within(status, "written by clenet %.32s, which is newer than this one (%s)", version,
+                               CLN_VERSION);
+    cln_log(CLN_LOG_WARNING,
+            "%s: written by clenet %.32s, which is newer than this one (%s): what it says that is new "
+            "is not understood",
+            path, version, CLN_VERSION);
     return CLN_OK;
 }
 

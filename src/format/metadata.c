@@ -70,12 +70,13 @@ static json_t *training(const struct cln_training_point *t) {
     return json_pack(
         "{s:{s:o, s:f, s:f, s:f, s:f, s:f, s:f}, s:i, s:o, s:{s:o, s:o, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, "
         "s:[o, o], s:[o, o], s:f}",
-        "optimizer", "name", cln_json_text(optimizer_names[o->kind]), "lr", o->lr, "beta1", o->beta1, "beta2", o->beta2, "eps", o->eps,
-        "momentum", o->momentum, "weight_decay", o->weight_decay, "batch_size", t->batch_size, "seed", natural(t->seed),
-        "data", "name", cln_json_text(t->data), "digest", cln_json_text(t->digest), "images", (json_int_t)t->samples, "epochs", t->epochs, "steps",
-        natural(t->steps), "position", (json_int_t)t->position, "batches", t->batches, "hits", t->hits, "loss_sum",
-        (double)t->loss_sum, "loss_carry", (double)t->loss_carry, "shuffle", natural(t->shuffle[0]),
-        natural(t->shuffle[1]), "init", natural(t->init[0]), natural(t->init[1]), "best_accuracy", t->best_accuracy);
+        "optimizer", "name", cln_json_text(optimizer_names[o->kind]), "lr", o->lr, "beta1", o->beta1, "beta2", o->beta2,
+        "eps", o->eps, "momentum", o->momentum, "weight_decay", o->weight_decay, "batch_size", t->batch_size, "seed",
+        natural(t->seed), "data", "name", cln_json_text(t->data), "digest", cln_json_text(t->digest), "images",
+        (json_int_t)t->samples, "epochs", t->epochs, "steps", natural(t->steps), "position", (json_int_t)t->position,
+        "batches", t->batches, "hits", t->hits, "loss_sum", (double)t->loss_sum, "loss_carry", (double)t->loss_carry,
+        "shuffle", natural(t->shuffle[0]), natural(t->shuffle[1]), "init", natural(t->init[0]), natural(t->init[1]),
+        "best_accuracy", t->best_accuracy);
 }
 
 enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_checkpoint *c) {
@@ -146,7 +147,8 @@ static enum cln_status read_image(struct cln_checkpoint *c, const json_t *value)
     json_int_t channels, side[2];
     if (json_unpack((json_t *)value, "[I, I, I!]", &channels, &side[0], &side[1]) || channels != input.channels ||
         side[0] < 1 || side[1] < 1 || side[0] > SIDE_LIMIT || side[1] > SIDE_LIMIT)
-        return cln_fail(CLN_INVALID, "metadata \"image\" is not [%d, height, width], with sides from 1 to %d, clenet's limit",
+        return cln_fail(CLN_INVALID,
+                        "metadata \"image\" is not [%d, height, width], with sides from 1 to %d, clenet's limit",
                         input.channels, SIDE_LIMIT);
     c->image = (struct cln_shape){input.channels, (int)side[0], (int)side[1]};
     if (!c->resize && (c->image.height != input.height || c->image.width != input.width))
@@ -306,8 +308,10 @@ enum cln_status cln_metadata_read(struct cln_checkpoint *c, const struct cln_saf
     const char *said = cln_safetensors_metadata(file, version_key);
     const bool ours = cln_metadata_version(file) != NULL;
     if (said && !ours)
-        cln_log(CLN_LOG_WARNING, "metadata \"clenet\" is \"%.32s\", not a version of clenet: the metadata is taken for "
-                "another program's", said);
+        cln_log(CLN_LOG_WARNING,
+                "metadata \"clenet\" is \"%.32s\", not a version of clenet: the metadata is taken for "
+                "another program's",
+                said);
     enum cln_status status = read_network(&c->network, file, network);
     for (size_t i = 0; ours && i < sizeof readers / sizeof *readers && status == CLN_OK; i++) {
         const char *text = cln_safetensors_metadata(file, readers[i].key);

@@ -117,7 +117,8 @@ static enum cln_status find_type(const struct cln_layer_type **out, json_t *obje
 static enum cln_status parse_layers(struct cln_network *network, json_t *list) {
     size_t count = json_array_size(list);
     if (count < 1 || count > LAYER_LIMIT)
-        return cln_fail(CLN_INVALID, "\"layers\" must be a list of layers, from 1 to clenet's limit of %d", LAYER_LIMIT);
+        return cln_fail(CLN_INVALID, "\"layers\" must be a list of layers, from 1 to clenet's limit of %d",
+                        LAYER_LIMIT);
     network->layers = calloc(count, sizeof(*network->layers));
     if (!network->layers)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu layers", count);
@@ -163,7 +164,8 @@ static enum cln_status parse_name(struct cln_network *network, json_t *value) {
     for (size_t i = 0; right && i < length; i++)
         right = (unsigned char)name[i] >= ' ' && name[i] != 127;
     if (!right)
-        return cln_fail(CLN_INVALID, "\"name\" must be a string without control characters, from 1 byte to clenet's limit of %zu",
+        return cln_fail(CLN_INVALID,
+                        "\"name\" must be a string without control characters, from 1 byte to clenet's limit of %zu",
                         sizeof(network->name) - 1);
     memcpy(network->name, name, length + 1);
     return CLN_OK;
@@ -249,7 +251,8 @@ enum cln_status cln_network_text(char **out, const struct cln_network *network) 
     int failed = layers == NULL;
     for (size_t i = 0; !failed && i < network->layer_count; i++)
         failed = json_array_append_new(layers, layer_text(&network->layers[i]));
-    json_t *root = json_pack("{s: o, s: o, s: o}", "name", cln_json_text(network->name), "input", input, "layers", layers);
+    json_t *root =
+        json_pack("{s: o, s: o, s: o}", "name", cln_json_text(network->name), "input", input, "layers", layers);
     if (root && !failed)
         *out = cln_json_dump(root, JSON_COMPACT);
     json_decref(root);

@@ -109,7 +109,8 @@ static void print_layers(const struct cln_network *network, int batch_size, FILE
         cln_layer_describe(layer, description, sizeof(description));
         format_shape(shape, sizeof(shape), batch_size, layer->out, layer->flat);
         format_count(count, (double)layer_parameters(network, i));
-        cln_text_print(stream, "%3zu  %-*s  %-*s  %10s\n", i, description_width, description, shape_width, shape, count);
+        cln_text_print(stream, "%3zu  %-*s  %-*s  %10s\n", i, description_width, description, shape_width, shape,
+                       count);
     }
 }
 
@@ -160,9 +161,10 @@ static void print_totals(const struct cln_network *network, const struct cln_sta
     format_count(a, forward);
     format_count(b, training);
     cln_text_print(stream, "  multiply-adds       %s forward, %s in training (%.3f MFLOP) per sample\n", a, b,
-            2e-6 * training);
+                   2e-6 * training);
     cln_format_bytes(a, 4.0 * batch_size * activation_floats(network, stages, count));
-    cln_text_print(stream, "  activations         %s for a batch of %d (input and what each stage computes)\n", a, batch_size);
+    cln_text_print(stream, "  activations         %s for a batch of %d (input and what each stage computes)\n", a,
+                   batch_size);
 }
 
 void cln_network_print(const struct cln_network *network, int batch_size, FILE *stream) {

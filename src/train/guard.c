@@ -198,8 +198,8 @@ static enum cln_status find_wrong(unsigned *wrong, const struct guard *g) {
         status = check_operation(&outcome, why, g, o);
         if (status != CLN_OK || outcome == RIGHT)
             continue;
-        cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %-s", cln_check_operation(o),
-                why);
+        cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %-s",
+                cln_check_operation(o), why);
         *wrong |= operation;
     }
     if (status != CLN_OK)

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host/text.h"
 #include "host/helpers.h"
 #include "host/log.h"
 #include "host/profile.h"
 #include "host/program_cache.h"
 #include "host/select.h"
+#include "host/text.h"
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
 #include "src/train/builders.h"
@@ -58,8 +58,7 @@ static void describe_device(struct cln_trainer *t, const struct ocl_device *devi
     const char *before = "; safe: ";
     for (size_t i = 0; i < cln_operation_count; i++)
         if (t->tuning.safe & 1u << i) {
-            length +=
-                cln_text_format(t->device + length, sizeof t->device - length, "%s%s", before, cln_operations[i]);
+            length += cln_text_format(t->device + length, sizeof t->device - length, "%s%s", before, cln_operations[i]);
             before = ", ";
         }
 }

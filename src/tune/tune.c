@@ -308,9 +308,9 @@ enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, c
         json_object_set_new(match, "name", cln_json_text(device->name));
     if (is_pattern(device->platform))
         json_object_set_new(match, "platform", cln_json_text(device->platform));
-    json_t *root =
-        json_pack("{s:o, s:o, s:o, s:o}", "name", cln_json_text("tuned"), "match",
-                  json_object_size(match) > 0 ? match : json_null(), "measured", cln_json_text(measured), "values", table);
+    json_t *root = json_pack("{s:o, s:o, s:o, s:o}", "name", cln_json_text("tuned"), "match",
+                             json_object_size(match) > 0 ? match : json_null(), "measured", cln_json_text(measured),
+                             "values", table);
     if (json_object_size(match) == 0)
         json_decref(match);
     *out = cln_json_dump(root, JSON_INDENT(4));

@@ -207,7 +207,8 @@ static void headers_that_cannot_be_are_refused(void **state) {
         assert_refused(bytes, png_make(bytes, &cases[i].file), cases[i].reason);
     /* A side above the limit, of either kind; then the largest that is not, with far too few pixels. */
     memcpy(bytes, "\x89PNG\r\n\x1a\n", 8);
-    static const uint8_t sizes[][8] = {{0, 0, 0x20, 1, 0, 0, 0, 1}, {0, 0, 0, 1, 0, 0, 0x20, 1}, {0x7f, 255, 255, 255, 0x7f}};
+    static const uint8_t sizes[][8] = {
+        {0, 0, 0x20, 1, 0, 0, 0, 1}, {0, 0, 0, 1, 0, 0, 0x20, 1}, {0x7f, 255, 255, 255, 0x7f}};
     for (size_t i = 0; i < COUNT(sizes); i++) {
         memcpy(head, sizes[i], 8);
         const size_t begun = png_put_chunk(bytes, 8, "IHDR", head, 13);

@@ -532,9 +532,9 @@ static enum cln_status read_with(struct cln_checkpoint **checkpoint, const char 
 static void test_strings_of_others_are_not_ours(void **state) {
     (void)state;
     static const char *const strings[][2] = {
-        {"network", "resnet"},      {"network", "{}"},        {"classes", "3"},        {"classes", "[\"a\", \"b\", \"c\"]"},
-        {"mean", "0.2860"},         {"mean", "[1,2,3,4,5,6]"}, {"resize", "32"},       {"image", "shoe.png"},
-        {"inverse_deviation", "x"}, {"training", "true"},     {"training", "{}"},      {"optimizer", "adam"},
+        {"network", "resnet"},      {"network", "{}"},         {"classes", "3"},   {"classes", "[\"a\", \"b\", \"c\"]"},
+        {"mean", "0.2860"},         {"mean", "[1,2,3,4,5,6]"}, {"resize", "32"},   {"image", "shoe.png"},
+        {"inverse_deviation", "x"}, {"training", "true"},      {"training", "{}"}, {"optimizer", "adam"},
     };
     static const char *const versions[] = {NULL, "", "yes", "1", "v0.1.0", "0.1.0 of something", "-1.0"};
     struct cln_network *network = parse_network(network_text);

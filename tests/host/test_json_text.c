@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static json_t *parse(const char *text) {
@@ -31,7 +30,8 @@ static void assert_reads_as(const char *text, const char *expected) {
 
 static void test_there_is_one_kind_of_number(void **state) {
     (void)state;
-    assert_reads_as("{\"a\": 6.0, \"b\": [6e0, {\"c\": 60e-1}], \"d\": 0.5}", "{\"a\":6,\"b\":[6,{\"c\":6}],\"d\":0.5}");
+    assert_reads_as("{\"a\": 6.0, \"b\": [6e0, {\"c\": 60e-1}], \"d\": 0.5}",
+                    "{\"a\":6,\"b\":[6,{\"c\":6}],\"d\":0.5}");
     assert_reads_as("6E0", "6");
     assert_reads_as("[-3.0, 9007199254740992.0, 1e15]", "[-3,9007199254740992,1000000000000000]");
     assert_reads_as("[1e300, -0.0]", "[1e300,-0.0]"); /* no integer says these */
@@ -48,7 +48,8 @@ static void test_a_byte_order_mark_is_passed_over(void **state) {
 
 static void test_what_is_no_json_is_refused(void **state) {
     (void)state;
-    static const char *const texts[] = {"", "\xef\xbb\xbf", "{\"a\": 1, \"a\": 1}", "[1,]", "\xef\xbb\xbf\xef\xbb\xbf{}", "6.0 7"};
+    static const char *const texts[] = {
+        "", "\xef\xbb\xbf", "{\"a\": 1, \"a\": 1}", "[1,]", "\xef\xbb\xbf\xef\xbb\xbf{}", "6.0 7"};
     json_error_t error;
     for (size_t i = 0; i < COUNT(texts); i++)
         assert_null(cln_json_parse(texts[i], strlen(texts[i]), JSON_DECODE_ANY, &error));
@@ -63,8 +64,12 @@ static void test_any_bytes_become_a_string(void **state) {
     static const struct {
         const char *words, *text;
     } cases[] = {
-        {"plain", "\"plain\""},        {"Käse 猫", "\"Käse 猫\""},     {"\xff\x80", "\"\\\\xff\\\\x80\""},
-        {"\xc3(ä", "\"\\\\xc3(ä\""},   {"a\x1b\n\x7f", "\"a\\u001B\\n\\u007F\""}, {"\xc2\x9b\u202e\u2028", "\"\\u009B\\u202E\\u2028\""},
+        {"plain", "\"plain\""},
+        {"Käse 猫", "\"Käse 猫\""},
+        {"\xff\x80", "\"\\\\xff\\\\x80\""},
+        {"\xc3(ä", "\"\\\\xc3(ä\""},
+        {"a\x1b\n\x7f", "\"a\\u001B\\n\\u007F\""},
+        {"\xc2\x9b\u202e\u2028", "\"\\u009B\\u202E\\u2028\""},
         {NULL, "null"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -1,4 +1,5 @@
-/* Text of anybody's, shown: what passes, what is made visible, widths, cuts; and numbers as the C library writes them. */
+/* Text of anybody's, shown: what passes, what is made visible, widths, cuts; and numbers as the C library writes them.
+ */
 #include "host/text.h"
 
 #include <inttypes.h>
@@ -30,8 +31,22 @@ static void assert_shown(const char *text, const char *expected) {
 static void test_what_can_be_seen_passes(void **state) {
     (void)state;
     static const char *const texts[] = {
-        "",       "T-shirt/top", "Pullover \\ 100 %", "Käse", "Ελληνικά", "кошка", "猫 고양이 ねこ", "قطة", "חתול",
-        "\U0001F600", "\U0001F469\u200D\U0001F680", "e\u0301", "\uFEFFmark", "\U0010FFFD", "\u00a0", "\u2027\u202f\u2065\u206a",
+        "",
+        "T-shirt/top",
+        "Pullover \\ 100 %",
+        "Käse",
+        "Ελληνικά",
+        "кошка",
+        "猫 고양이 ねこ",
+        "قطة",
+        "חתול",
+        "\U0001F600",
+        "\U0001F469\u200D\U0001F680",
+        "e\u0301",
+        "\uFEFFmark",
+        "\U0010FFFD",
+        "\u00a0",
+        "\u2027\u202f\u2065\u206a",
     };
     for (size_t i = 0; i < COUNT(texts); i++) {
         assert_shown(texts[i], texts[i]);
@@ -48,16 +63,18 @@ static void test_what_commands_is_made_visible(void **state) {
         {"\x1b]0;title\a", "\\x1b]0;title\\x07"},
         {"a\nb\tc\rd", "a\\nb\\tc\\rd"},
         {"\x01\x08\x0b\x0c\x7f", "\\x01\\x08\\x0b\\x0c\\x7f"},
-        {"\xc2\x80\xc2\x9b" "31m\xc2\x85", "\\u0080\\u009b31m\\u0085"},
+        {"\xc2\x80\xc2\x9b"
+         "31m\xc2\x85",
+         "\\u0080\\u009b31m\\u0085"},
         {"\u202a\u202e\u2066\u2069\u2028\u2029", "\\u202a\\u202e\\u2066\\u2069\\u2028\\u2029"},
         {"\xff", "\\xff"},
         {"m\xc3", "m\\xc3"},
         {"\xc3(", "\\xc3("},
         {"\x80\xbf", "\\x80\\xbf"},
-        {"\xc0\x9b", "\\xc0\\x9b"},                     /* ESC, a byte longer than need be */
-        {"\xe0\x82\x9b", "\\xe0\\x82\\x9b"},             /* U+009B likewise */
-        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},             /* half of a surrogate pair */
-        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},    /* above U+10FFFF */
+        {"\xc0\x9b", "\\xc0\\x9b"},                   /* ESC, a byte longer than need be */
+        {"\xe0\x82\x9b", "\\xe0\\x82\\x9b"},          /* U+009B likewise */
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          /* half of a surrogate pair */
+        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* above U+10FFFF */
         {"\xf0\x9f\x98", "\\xf0\\x9f\\x98"},
         {"\xe2\x82\xac\xe2\x82", "€\\xe2\\x82"},
     };
