@@ -319,11 +319,11 @@ void ocl_profile_file_clear(struct ocl_profile_file *file) {
 /* Whether a name has one of the parts, which stand between |. */
 static bool has_part(const char *name, const char *parts) {
     for (const char *part = parts; part; part = strchr(part, '|')) {
-        char wanted[128];
         part += *part == '|';
-        snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(part, "|"), part);
-        if (strcasestr(name, wanted))
-            return true;
+        const size_t length = strcspn(part, "|");
+        for (const char *at = name; strlen(at) >= length; at++)
+            if (strncasecmp(at, part, length) == 0)
+                return true;
     }
     return false;
 }

@@ -113,9 +113,10 @@ static void put_spaces(struct sink *s, size_t count) {
         put(s, " ", 1);
 }
 
-static void put_escape(struct sink *s, const char *format, unsigned value) {
+/* "\x1b": a letter, and so many hexadecimal digits, or none. */
+static void put_escape(struct sink *s, char letter, int digits, unsigned value) {
     char text[16];
-    const int length = snprintf(text, sizeof text, format, value);
+    const int length = snprintf(text, sizeof text, digits > 0 ? "\\%c%0*x" : "\\%c", letter, digits, value);
     put(s, text, (size_t)length);
     s->columns += (size_t)length;
 }
@@ -125,7 +126,7 @@ static size_t put_character(struct sink *s, const char *text, size_t bytes, bool
     uint32_t code;
     const size_t length = cln_text_decode(&code, text, bytes);
     if (length == 0) {
-        put_escape(s, "\\x%02x", (unsigned char)*text);
+        put_escape(s, 'x', 2, (unsigned char)*text);
         return 1;
     }
     if (cln_text_is_plain(code) || (has_lines && (code == '\n' || code == '\t'))) {
@@ -134,9 +135,9 @@ static size_t put_character(struct sink *s, const char *text, size_t bytes, bool
         put(s, text, length);
         s->columns += columns_of(code);
     } else if (code == '\n' || code == '\t' || code == '\r') {
-        put_escape(s, "\\%c", code == '\n' ? 'n' : code == '\t' ? 't' : 'r');
+        put_escape(s, code == '\n' ? 'n' : code == '\t' ? 't' : 'r', 0, 0);
     } else {
-        put_escape(s, code < 0x80 ? "\\x%02x" : "\\u%04x", code);
+        put_escape(s, code < 0x80 ? 'x' : 'u', code < 0x80 ? 2 : 4, code);
     }
     return length;
 }

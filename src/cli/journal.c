@@ -88,8 +88,13 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
     strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
 
     json_t *values = json_object();
+    int failed = values == NULL;
     for (const struct cln_option *o = options; o->name != NULL; o++)
-        json_object_set_new(values, o->name, option_value(o));
+        failed |= json_object_set_new(values, o->name, option_value(o));
+    if (failed) { /* the record cannot be made without it */
+        json_decref(values);
+        values = NULL;
+    }
     return write_record(journal,
                         json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "event", cln_json_text("start"),
                                   "version", cln_json_text(CLN_VERSION), "time", cln_json_text(now), "device",

@@ -194,11 +194,13 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     if (!naturals)
         return "\"seed\", \"steps\", \"shuffle\" or \"init\" is not a number in quotes";
     if (t->batch_size < 1 || t->batch_size > 65536)
-        return "\"batch_size\" is not from 1 to 65536";
+        return "\"batch_size\" is not from 1 to 65536, clenet's limit";
     if (t->samples < 1 || t->position > t->samples)
         return "\"position\" lies outside of the \"images\"";
+    if (t->steps > INT32_MAX)
+        return "\"steps\" is beyond clenet's limit of 2147483647";
     if ((size_t)t->hits > t->position || (size_t)t->batches > t->position || (t->batches == 0) != (t->position == 0) ||
-        t->steps > INT32_MAX || (uint64_t)t->batches > t->steps)
+        (uint64_t)t->batches > t->steps)
         return "\"epochs\", \"steps\", \"batches\", \"hits\" and \"position\" contradict each other";
     if (!isfinite(t->loss_sum) || !isfinite(t->loss_carry) || !(t->best_accuracy <= 1))
         return "a sum is out of range";
@@ -232,9 +234,14 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
     const json_int_t integers[] = {batch_size, samples, epochs, position, batches, hits};
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
         if (integers[i] < 0 || integers[i] > INT32_MAX)
-            return cln_fail(CLN_INVALID, "metadata \"training\": a count of %lld", (long long)integers[i]);
+            return cln_fail(CLN_INVALID, "metadata \"training\": a count of %lld; clenet's limit is %d",
+                            (long long)integers[i], INT32_MAX);
     if (strlen(data) >= sizeof t->data || strlen(digest) >= sizeof t->digest)
-        return cln_fail(CLN_INVALID, "metadata \"training\": \"data\" is not a data set");
+        return cln_fail(
+            CLN_INVALID,
+            "metadata \"training\": \"name\" or \"digest\" of \"data\" is longer than clenet's limits, %zu and "
+            "%zu bytes",
+            sizeof t->data - 1, sizeof t->digest - 1);
     strcpy(t->data, data);
     strcpy(t->digest, digest);
     t->batch_size = (int)batch_size;
