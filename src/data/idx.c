@@ -87,7 +87,7 @@ static enum cln_status read_u32(struct cln_idx *file, uint32_t *value, unsigned 
 static enum cln_status read_header(struct cln_idx *file, uint32_t *sizes, unsigned rank, const char *what) {
     const uint32_t magic = 0x0800 | rank; /* unsigned bytes, `rank` dimensions */
     const unsigned header_bytes = 4 + 4 * rank;
-    uint32_t found;
+    uint32_t found = 0;
     enum cln_status status = read_u32(file, &found, header_bytes);
     if (status != CLN_OK)
         return status;
@@ -184,7 +184,7 @@ static gzFile open_stream(const char *path) {
 
 enum cln_status cln_idx_continue_images(struct cln_idx **out, struct gzFile_s *gz, const char *path, size_t *count,
                                         struct cln_shape *shape) {
-    uint32_t sizes[3];
+    uint32_t sizes[3] = {0};
     enum cln_status status = start_idx(out, gz, path, sizes, 3, "images");
     if (status != CLN_OK)
         return status;
@@ -204,7 +204,7 @@ enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) {
 }
 
 enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) {
-    uint32_t sizes[1];
+    uint32_t sizes[1] = {0};
     struct cln_idx *file = NULL;
     *labels = NULL;
     enum cln_status status = start_idx(&file, open_stream(path), path, sizes, 1, "labels");
