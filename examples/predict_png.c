@@ -24,8 +24,9 @@ static enum cln_status predict(struct cln_predictor *predictor, const struct cln
         int best = 0;
         for (int k = 1; k < classes; k++)
             best = p[k] > p[best] ? k : best;
-        printf("%s: %s (class %d), probability %.4f\n", file, model->class_names ? model->class_names[best] : "?", best,
-               p[best]);
+        /* Names come from files: this shows them and nothing else. */
+        cln_text_print(stdout, "%s: %s (class %d), probability %.4f\n", file,
+                       model->class_names ? model->class_names[best] : "?", best, p[best]);
     }
     free(pixels);
     free(probabilities);
@@ -36,7 +37,7 @@ int main(int argc, char **argv) {
     struct cln_checkpoint *model = NULL;
     struct cln_predictor *predictor = NULL;
     if (argc < 3) {
-        fprintf(stderr, "usage: %s MODEL IMAGE...\n", argv[0]);
+        cln_text_print(stderr, "usage: %s MODEL IMAGE...\n", argv[0]);
         return EXIT_FAILURE;
     }
     enum cln_status status = cln_checkpoint_read(&model, argv[1], NULL);

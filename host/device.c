@@ -188,7 +188,7 @@ static enum cln_status list_platform(struct ocl_device **devices, size_t *count,
     if (!status)
         status = OCL_CALL(clGetDeviceIDs, platform, CL_DEVICE_TYPE_ALL, 0, NULL, &found);
     if (status || found == 0) {
-        cln_log(CLN_LOG_DEBUG, "platform %u (%s) has no device: %s", index, base.platform,
+        cln_log(CLN_LOG_DEBUG, "platform %u (%s) has no device: %-s", index, base.platform,
                 status ? cln_error_message() : "none found");
         return CLN_OK;
     }
@@ -209,7 +209,7 @@ static enum cln_status list_platform(struct ocl_device **devices, size_t *count,
         if (!describe(device, ids[i]))
             ++*count;
         else
-            cln_log(CLN_LOG_WARNING, "device %u:%u of %s is left out: %s", index, i, base.platform,
+            cln_log(CLN_LOG_WARNING, "device %u:%u of %s is left out: %-s", index, i, base.platform,
                     cln_error_message());
     }
     free(ids);

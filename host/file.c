@@ -24,7 +24,7 @@ enum cln_status ocl_file_read(char **out, const char *path) {
     if (ferror(file))
         status = cln_fail(CLN_IO, "%s: %s", path, strerror(errno));
     else if (bytes > MAX_BYTES)
-        status = cln_fail(CLN_INVALID, "%s: larger than %d bytes", path, MAX_BYTES);
+        status = cln_fail(CLN_INVALID, "%s: larger than %d bytes, clenet's limit", path, MAX_BYTES);
     fclose(file);
     if (status) {
         free(text);

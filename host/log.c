@@ -2,7 +2,8 @@
 #include "host/log.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+
+#include "host/text.h"
 
 static cln_log_handler *log_handler;
 static void *log_user;
@@ -18,7 +19,7 @@ void cln_log(enum cln_log_level level, const char *format, ...) {
     char text[2048];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    cln_text_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     log_handler(log_user, level, text);
 }

@@ -15,6 +15,7 @@ typedef void cln_log_handler(void *user, enum cln_log_level level, const char *m
 /* Sets the handler of the whole process; NULL (the state at start) drops every message. */
 CLN_API void cln_log_set_handler(cln_log_handler *handler, void *user);
 
+/* A notice; the format is that of host/text.h, as for cln_fail. */
 void cln_log(enum cln_log_level level, const char *format, ...) CLN_PRINTF(2, 3);
 
 #ifdef __cplusplus

@@ -2,13 +2,13 @@
 #include "host/profile_file.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "host/json_place.h"
+#include "host/json_text.h"
 #include "host/version.h"
 
 /* An object of the text, for messages about its members. */
@@ -279,7 +279,8 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
 enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char *text, const char *path, int layer,
                                        const struct ocl_profile_params *params) {
     json_error_t error;
-    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    text = cln_json_begin(text);
+    json_t *root = cln_json_parse(text, strlen(text), 0, &error);
     if (!root)
         return cln_fail(CLN_INVALID, "%s:%d: %s", path, error.line, error.text);
     *out = (struct ocl_profile_file){.layer = layer, .path = strdup(path), .key_count = params->key_count};
@@ -318,11 +319,11 @@ void ocl_profile_file_clear(struct ocl_profile_file *file) {
 /* Whether a name has one of the parts, which stand between |. */
 static bool has_part(const char *name, const char *parts) {
     for (const char *part = parts; part; part = strchr(part, '|')) {
-        char wanted[128];
         part += *part == '|';
-        snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(part, "|"), part);
-        if (strcasestr(name, wanted))
-            return true;
+        const size_t length = strcspn(part, "|");
+        for (const char *at = name; strlen(at) >= length; at++)
+            if (strncasecmp(at, part, length) == 0)
+                return true;
     }
     return false;
 }

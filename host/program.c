@@ -80,7 +80,7 @@ static enum cln_status fail_build(const struct ocl_context *context, const struc
     /* What a PoCL says whose LLVM is older than the processor: https://github.com/pocl/pocl/issues/1049 */
     const bool too_old = log && strstr(log, "unknown target CPU");
     enum cln_status status = cln_fail(
-        CLN_BUILD, "%s does not compile on %s:\n%s%s\noptions: %s", p->source, context->device.name,
+        CLN_BUILD, "%s does not compile on %s:\n%-s%-s\noptions: %s", p->source, context->device.name,
         log && log[0] ? cut_log(log) : "(the driver gives no build log)",
         too_old ? "\nThe driver's compiler is older than this processor: install a newer driver" : "", p->options);
     free(log);

@@ -119,7 +119,7 @@ static bool can_record(const struct ocl_sequence *s) {
 static void settle(struct ocl_sequence *s) {
     s->settled = true;
     if (can_record(s) && ocl_command_buffer_create(&s->recorded, s->context, record_steps, s))
-        cln_log(CLN_LOG_WARNING, "no command buffer, but launches one by one: %s", cln_error_message());
+        cln_log(CLN_LOG_WARNING, "no command buffer, but launches one by one: %-s", cln_error_message());
 }
 
 static enum cln_status replay(bool *done, struct ocl_sequence *s) {

@@ -2,8 +2,9 @@
 #include "host/status.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "host/text.h"
 
 /* Room for a build log with its constants. */
 enum { MESSAGE_BYTES = 8192 };
@@ -37,7 +38,7 @@ enum cln_status cln_fail(enum cln_status status, const char *format, ...) {
     char text[MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    cln_text_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     memcpy(message, text, strlen(text) + 1);
     return status;
@@ -47,7 +48,7 @@ enum cln_status cln_fail_within(enum cln_status status, const char *format, ...)
     char prefix[MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(prefix, sizeof prefix, format, arguments);
+    cln_text_vformat(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-    return cln_fail(status, "%s: %s", prefix, message);
+    return cln_fail(status, "%-s: %-s", prefix, message);
 }

@@ -30,14 +30,16 @@ enum cln_status {
     CLN_INTERRUPTED    /* stopped on request */
 };
 
-/* The message of this thread's last failure; "" before the first. Valid until the next failure. */
+/* The message of this thread's last failure; "" before the first. Valid until the next failure. It is UTF-8 and fit for
+ * a terminal: what it quotes of files, drivers and users is written as host/text.h says. Only a compiler's log and
+ * messages of several lines have line feeds. */
 CLN_API const char *cln_error_message(void);
 
 /* Short name of a code, for logs: "invalid", "device", … Never NULL. */
 CLN_API const char *cln_status_name(enum cln_status status);
 
-/* Sets this thread's message and returns `status`, so that a caller writes `return cln_fail(…)`.
- * No allocation; a longer message is cut. */
+/* Sets this thread's message and returns `status`, so that a caller writes `return cln_fail(…)`. The format is that of
+ * host/text.h: an argument with lines of its own is a %-s. No allocation; a longer message is cut. */
 enum cln_status cln_fail(enum cln_status status, const char *format, ...) CLN_PRINTF(2, 3);
 
 /* Puts "prefix: " before the present message and returns `status`: where a caller knows more,

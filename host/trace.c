@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/clock.h"
+#include "host/json_text.h"
 
 struct cln_trace {
     int file;
@@ -26,22 +27,21 @@ struct cln_trace {
 static const char head[] = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [";
 static const char tail[] = "\n]}\n";
 
-static void write_string(FILE *file, const char *text) {
-    fputc('"', file);
-    for (const char *c = text; *c; c++)
-        if (*c == '"' || *c == '\\')
-            fprintf(file, "\\%c", *c);
-        else if ((unsigned char)*c < ' ')
-            fprintf(file, "\\u%04x", (unsigned)*c);
-        else
-            fputc(*c, file);
-    fputc('"', file);
+static void write_string(struct cln_trace *trace, const char *text) {
+    json_t *string = cln_json_text(text);
+    char *quoted = cln_json_dump(string, JSON_ENCODE_ANY);
+    if (quoted)
+        fputs(quoted, trace->events);
+    else if (!trace->error)
+        trace->error = ENOMEM;
+    free(quoted);
+    json_decref(string);
 }
 
 static void write_name(struct cln_trace *trace, int group, int track, const char *kind, const char *name) {
     fprintf(trace->events, "%s\n{\"ph\": \"M\", \"pid\": %d, \"tid\": %d, \"name\": \"%s\", \"args\": {\"name\": ",
             group == 1 && track == 0 ? "" : ",", group, track, kind);
-    write_string(trace->events, name);
+    write_string(trace, name);
     fputs("}}", trace->events);
 }
 
@@ -100,7 +100,7 @@ void cln_trace_slice(struct cln_trace *trace, int group, enum cln_trace_track tr
     fprintf(trace->events,
             ",\n{\"ph\": \"X\", \"pid\": %d, \"tid\": %d, \"ts\": %.3f, \"dur\": %.3f, \"name\": ", group, (int)track,
             begin, duration);
-    write_string(trace->events, name);
+    write_string(trace, name);
     fputc('}', trace->events);
 }
 

@@ -5,6 +5,7 @@
 
 #include "host/log.h"
 #include "host/status.h"
+#include "host/text.h"
 #include "host/trace.h"
 #include "src/data/dataset.h"
 #include "src/data/picture.h"

@@ -72,18 +72,18 @@ static int check_all(const struct check_options *o, const struct ocl_device *dev
         const enum cln_status status = cln_checkup_run(&checkup, &params);
         if (status == CLN_OK) {
             if (i > 0 && form == FORM_TEXT)
-                printf("\n");
+                cln_report_text("\n");
             if (!print(checkup, form, reports))
                 exit_status = cln_report_failure(cln_fail(CLN_OUT_OF_MEMORY, "host memory for a report"));
         } else {
-            cln_report_error("%s (%s): %s", devices[i].name, devices[i].platform, cln_error_message());
+            cln_report_error("%s (%s): %-s", devices[i].name, devices[i].platform, cln_error_message());
         }
         if (status != CLN_OK || !checkup->passed)
             exit_status = CLN_EXIT_FAILURE;
         cln_checkup_destroy(&checkup);
     }
-    if (form == FORM_JSON && (json_dumpf(reports, stdout, JSON_INDENT(2)) || putchar('\n') == EOF))
-        exit_status = CLN_EXIT_FAILURE;
+    if (form == FORM_JSON && cln_report_json(reports, JSON_INDENT(2)) != CLN_OK)
+        exit_status = cln_report_failure(CLN_OUT_OF_MEMORY);
     json_decref(reports);
     free(cache);
     return exit_status;

@@ -1,15 +1,14 @@
 /* clenet devices: what --device may name, and what matters for training; in full: what OpenCL says of each, and which
  * file gave which tuning value. The full text is the JSON object, written for people. */
 #include <ctype.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/device.h"
+#include "host/json_text.h"
 #include "host/select.h"
 #include "src/cli/command.h"
-#include "src/cli/json_text.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/engine/tuning.h"
@@ -19,18 +18,14 @@ struct devices_options {
     bool verbose, json;
 };
 
-static json_t *text_or_null(const char *words) {
-    return words ? cln_json_text(words) : json_null();
-}
-
 static json_t *describe_values(const struct ocl_profile *profile, const struct cln_tuning *tuning) {
     json_t *values = json_object();
     for (size_t i = 0; i < cln_tuning_key_count; i++) {
         const char *key = cln_tuning_keys[i].name;
         json_object_set_new(values, key,
-                            json_pack("{s:I, s:I, s:s}", "profile", (json_int_t)ocl_profile_value(profile, key), "used",
+                            json_pack("{s:I, s:I, s:o}", "profile", (json_int_t)ocl_profile_value(profile, key), "used",
                                       (json_int_t)cln_tuning_value(tuning, key), "from",
-                                      ocl_profile_origin(profile, key)));
+                                      cln_json_text(ocl_profile_origin(profile, key))));
     }
     return values;
 }
@@ -40,9 +35,10 @@ static json_t *describe_quirks(const struct ocl_profile *profile) {
     size_t count = 0;
     const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &count);
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:s}", "operation", cln_operations[quirks[i].operation],
-                                             "reason", quirks[i].reason, "link", text_or_null(quirks[i].link), "from",
-                                             quirks[i].origin));
+        json_array_append_new(all, json_pack("{s:o, s:o, s:o, s:o}", "operation",
+                                             cln_json_text(cln_operations[quirks[i].operation]), "reason",
+                                             cln_json_text(quirks[i].reason), "link", cln_json_text(quirks[i].link),
+                                             "from", cln_json_text(quirks[i].origin)));
     return all;
 }
 
@@ -54,13 +50,13 @@ static void describe_profile(json_t *object, const struct ocl_device *device, co
     if (status == CLN_OK)
         status = cln_tuning_create(&tuning, profile, device);
     if (status == CLN_OK) {
-        json_object_set_new(object, "profile", json_string(ocl_profile_name(profile)));
-        json_object_set_new(object, "measured", text_or_null(ocl_profile_measured(profile)));
-        json_object_set_new(object, "note", text_or_null(ocl_profile_note(profile)));
+        json_object_set_new(object, "profile", cln_json_text(ocl_profile_name(profile)));
+        json_object_set_new(object, "measured", cln_json_text(ocl_profile_measured(profile)));
+        json_object_set_new(object, "note", cln_json_text(ocl_profile_note(profile)));
         json_object_set_new(object, "values", describe_values(profile, &tuning));
         json_object_set_new(object, "quirks", describe_quirks(profile));
     } else {
-        cln_report_error("%s", cln_error_message());
+        cln_report_error("%-s", cln_error_message());
         json_object_set_new(object, "profile", json_null());
     }
     ocl_profile_destroy(&profile);
@@ -73,11 +69,11 @@ static json_t *describe(const struct ocl_device *d, bool used, const char *profi
         const char *key;
         json_t *value;
     } facts[] = {
-        {"device", json_string(number)},
+        {"device", cln_json_text(number)},
         {"used", json_boolean(used)},
         {"name", cln_json_text(d->name)},
         {"vendor", cln_json_text(d->vendor)},
-        {"type", json_string(ocl_device_type_name(d->type))},
+        {"type", cln_json_text(ocl_device_type_name(d->type))},
         {"platform", cln_json_text(d->platform)},
         {"platform_version", cln_json_text(d->platform_version)},
         {"device_version", cln_json_text(d->device_version)},
@@ -129,9 +125,9 @@ static void print_row(const json_t *object) {
              : name     ? name
                         : "(broken)",
              name && !text_of(object, "measured") ? " (not measured)" : "");
-    printf("%-6s %-40s %-28s %-11s %10s %5lld  %-6s  %s\n", number, text_of(object, "name"),
-           text_of(object, "platform"), text_of(object, "type"), memory, number_of(object, "compute_units"), version,
-           profile);
+    cln_report_text("%-6s %-40s %-28s %-11s %10s %5lld  %-6s  %s\n", number, text_of(object, "name"),
+                    text_of(object, "platform"), text_of(object, "type"), memory, number_of(object, "compute_units"),
+                    version, profile);
 }
 
 static void print_number(const char *key, json_int_t number) {
@@ -142,25 +138,25 @@ static void print_number(const char *key, json_int_t number) {
     for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
         value /= 1024;
     if (suffix && strcmp(suffix, "_bytes") == 0)
-        printf("%.6g %s", value, units[unit]);
+        cln_report_text("%.6g %s", value, units[unit]);
     else
-        printf("%lld", (long long)number);
+        cln_report_text("%lld", (long long)number);
 }
 
 static void print_fact(const char *key, const json_t *value) {
-    printf("  %-30s ", key);
+    cln_report_text("  %-30s ", key);
     if (json_is_integer(value))
         print_number(key, json_integer_value(value));
     else if (json_is_array(value))
         for (size_t i = 0; i < json_array_size(value); i++)
-            printf("%s%lld", i ? " × " : "", (long long)json_integer_value(json_array_get(value, i)));
+            cln_report_text("%s%lld", i ? " × " : "", (long long)json_integer_value(json_array_get(value, i)));
     else if (json_is_boolean(value))
-        printf("%s", json_is_true(value) ? "yes" : "no");
+        cln_report_text("%s", json_is_true(value) ? "yes" : "no");
     else if (json_is_string(value))
-        printf("%s", json_string_value(value));
+        cln_report_text("%s", json_string_value(value));
     else
-        printf("%s", strcmp(key, "measured") == 0 ? "not measured" : "-");
-    printf("\n");
+        cln_report_text("%s", strcmp(key, "measured") == 0 ? "not measured" : "-");
+    cln_report_text("\n");
 }
 
 static void print_full(const json_t *object) {
@@ -170,35 +166,34 @@ static void print_full(const json_t *object) {
     json_object_foreach((json_t *)object, key, value) if (strcmp(key, "values") != 0 && strcmp(key, "quirks") != 0)
         print_fact(key, value);
     if (json_object_get(object, "values"))
-        printf("\n  %-18s %10s %10s  %s\n", "value", "profile", "used", "from");
+        cln_report_text("\n  %-18s %10s %10s  %s\n", "value", "profile", "used", "from");
     json_object_foreach(json_object_get(object, "values"), key, value)
-        printf("  %-18s %10lld %10lld  %s\n", key, number_of(value, "profile"), number_of(value, "used"),
-               text_of(value, "from"));
+        cln_report_text("  %-18s %10lld %10lld  %s\n", key, number_of(value, "profile"), number_of(value, "used"),
+                        text_of(value, "from"));
     json_array_foreach(json_object_get(object, "quirks"), i, quirk) {
         const char *link = text_of(quirk, "link");
-        printf("\n  %s runs in its safe variant: %s%s%s\n  %s\n", text_of(quirk, "operation"), text_of(quirk, "reason"),
-               link ? ", " : "", link ? link : "", text_of(quirk, "from"));
+        cln_report_text("\n  %s runs in its safe variant: %s%s%s\n  %s\n", text_of(quirk, "operation"),
+                        text_of(quirk, "reason"), link ? ", " : "", link ? link : "", text_of(quirk, "from"));
     }
-    printf("\n");
+    cln_report_text("\n");
 }
 
-static void print(const json_t *list, const struct devices_options *o) {
+static enum cln_status print(const json_t *list, const struct devices_options *o) {
     size_t i;
     json_t *device;
     if (o->json) {
-        json_dumpf(list, stdout, JSON_INDENT(2));
-        printf("\n");
-        return;
+        return cln_report_json(list, JSON_INDENT(2));
     }
     if (!o->verbose)
-        printf("%-6s %-40s %-28s %-11s %10s %5s  %-6s  %s\n", "device", "name", "platform", "type", "memory", "units",
-               "OpenCL", "profile");
+        cln_report_text("%-6s %-40s %-28s %-11s %10s %5s  %-6s  %s\n", "device", "name", "platform", "type", "memory",
+                        "units", "OpenCL", "profile");
     json_array_foreach(list, i, device) {
         if (o->verbose)
             print_full(device);
         else
             print_row(device);
     }
+    return CLN_OK;
 }
 
 static enum cln_status list_devices(const struct devices_options *o) {
@@ -213,15 +208,15 @@ static enum cln_status list_devices(const struct devices_options *o) {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, describe(&devices[i], selected == CLN_OK && i == chosen, o->profile_file));
-    print(list, o);
+    status = print(list, o);
     if (problem)
-        cln_report_error("%s", problem);
+        cln_report_error("%-s", problem);
     else if (!o->json && !o->verbose)
-        printf("\n* is used unless --device says otherwise.\n");
+        cln_report_text("\n* is used unless --device says otherwise.\n");
     json_decref(list);
     free(problem);
     free(devices);
-    return CLN_OK;
+    return status;
 }
 
 int cln_command_devices(const struct cln_command *command, int argc, const char **argv) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/text.h"
 #include "src/cli/command.h"
 #include "src/cli/files.h"
 #include "src/cli/model.h"
@@ -37,16 +38,16 @@ static int widest(const char *const *names, int classes) {
     enum { LEAST = 12, MOST = 40 };
     size_t width = LEAST;
     for (int k = 0; k < classes; k++)
-        width = strlen(names[k]) > width ? strlen(names[k]) : width;
+        width = cln_text_columns(names[k]) > width ? cln_text_columns(names[k]) : width;
     return width < MOST ? (int)width : MOST;
 }
 
 /* precision = TP / (TP + FP), recall = TP / (TP + FN), F1 = 2 TP / (2 TP + FP + FN); - where that is 0 / 0. */
 static void print_share(size_t part, size_t whole) {
     if (whole > 0)
-        printf(" %10.3f", (double)part / (double)whole);
+        cln_report_text(" %10.3f", (double)part / (double)whole);
     else
-        printf(" %10s", "-");
+        cln_report_text(" %10s", "-");
 }
 
 static size_t images_of(const struct cln_dataset *data, size_t class) {
@@ -59,18 +60,18 @@ static size_t images_of(const struct cln_dataset *data, size_t class) {
 static void print_classes(const size_t *confusion, const struct cln_dataset *data, const char *const *names) {
     const size_t classes = (size_t)data->class_count;
     const int width = widest(names, data->class_count);
-    printf("\n%-*s %10s %10s %10s %10s\n", 4 + width, "class", "images", "precision", "recall", "F1");
+    cln_report_text("\n%-*s %10s %10s %10s %10s\n", 4 + width, "class", "images", "precision", "recall", "F1");
     for (size_t k = 0; k < classes; k++) {
         const size_t right = confusion[k * classes + k];
         const size_t labelled = images_of(data, k);
         size_t predicted = 0;
         for (size_t i = 0; i < classes; i++)
             predicted += confusion[i * classes + k];
-        printf("%3zu %-*s %10zu", k, width, names[k], labelled);
+        cln_report_text("%3zu %-*s %10zu", k, width, names[k], labelled);
         print_share(right, predicted);
         print_share(right, labelled);
         print_share(2 * right, labelled + predicted);
-        putchar('\n');
+        cln_report_text("\n");
     }
 }
 
@@ -80,22 +81,22 @@ static void print_confusion(const size_t *confusion, const struct cln_dataset *d
                             bool has_others) {
     const size_t classes = (size_t)data->class_count;
     const int width = widest(names, data->class_count);
-    printf("\n%-4s%-*s", "", width, "predicted");
+    cln_report_text("\n%-4s%-*s", "", width, "predicted");
     for (size_t i = 0; i < classes; i++)
-        printf(" %6zu", i);
-    printf("%s      recall\n", has_others ? "  other" : "");
+        cln_report_text(" %6zu", i);
+    cln_report_text("%s      recall\n", has_others ? "  other" : "");
     for (size_t label = 0; label < classes; label++) {
         const size_t *row = confusion + label * classes, labelled = images_of(data, label);
         size_t others = labelled;
-        printf("%3zu %-*s", label, width, names[label]);
+        cln_report_text("%3zu %-*s", label, width, names[label]);
         for (size_t i = 0; i < classes; i++) {
-            printf(" %6zu", row[i]);
+            cln_report_text(" %6zu", row[i]);
             others -= row[i];
         }
         if (has_others)
-            printf(" %6zu", others);
+            cln_report_text(" %6zu", others);
         print_share(row[label], labelled);
-        putchar('\n');
+        cln_report_text("\n");
     }
 }
 

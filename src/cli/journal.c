@@ -2,11 +2,13 @@
 #include "src/cli/journal.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "host/json_text.h"
+#include "host/text.h"
 
 struct cln_journal {
     FILE *file;
@@ -44,11 +46,11 @@ void cln_journal_destroy(struct cln_journal **journal) {
 
 /* Takes over `record`; NULL where it could not be made. */
 static enum cln_status write_record(struct cln_journal *journal, json_t *record) {
-    char *text = record != NULL ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = cln_json_dump(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(record);
     if (text == NULL)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a line of the log");
-    bool written = fprintf(journal->file, "%s\n", text) > 0 && fflush(journal->file) == 0;
+    bool written = cln_text_print(journal->file, "%-s\n", text) && fflush(journal->file) == 0;
     free(text);
     return written ? CLN_OK : cln_fail(CLN_IO, "cannot write to the log '%s': %s", journal->path, strerror(errno));
 }
@@ -64,7 +66,7 @@ static json_t *option_value(const struct cln_option *option) {
     case CLN_OPTION_REAL:
         return json_real(*option->real);
     case CLN_OPTION_CHOICE:
-        return json_string(option->choices[*option->integer]);
+        return cln_json_text(option->choices[*option->integer]);
     case CLN_OPTION_PRESET:
         return json_boolean(*option->text != NULL && strcmp(*option->text, option->preset) == 0);
     case CLN_OPTION_OPERANDS: /* of commands without a journal */
@@ -73,7 +75,7 @@ static json_t *option_value(const struct cln_option *option) {
     case CLN_OPTION_OPERAND:
         break;
     }
-    return *option->text != NULL ? json_string(*option->text) : json_null();
+    return cln_json_text(*option->text);
 }
 
 enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
@@ -86,13 +88,20 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
     strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
 
     json_t *values = json_object();
+    int failed = values == NULL;
     for (const struct cln_option *o = options; o->name != NULL; o++)
-        json_object_set_new(values, o->name, option_value(o));
-    return write_record(journal, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:o}", "event", "start",
-                                           "version", CLN_VERSION, "time", now, "device", device, "network",
-                                           network->name, "parameters", (json_int_t)network->parameter_count, "data",
-                                           data->name, "train_images", (json_int_t)data->train.count, "test_images",
-                                           (json_int_t)data->test.count, "options", values));
+        failed |= json_object_set_new(values, o->name, option_value(o));
+    if (failed) { /* the record cannot be made without it */
+        json_decref(values);
+        values = NULL;
+    }
+    return write_record(journal,
+                        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "event", cln_json_text("start"),
+                                  "version", cln_json_text(CLN_VERSION), "time", cln_json_text(now), "device",
+                                  cln_json_text(device), "network", cln_json_text(network->name), "parameters",
+                                  (json_int_t)network->parameter_count, "data", cln_json_text(data->name),
+                                  "train_images", (json_int_t)data->train.count, "test_images",
+                                  (json_int_t)data->test.count, "options", values));
 }
 
 /* A number that was measured, or null. */
@@ -104,13 +113,13 @@ enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_
     if (journal == NULL)
         return CLN_OK;
     bool trained = e->train.samples > 0, tested = e->test.samples > 0;
-    return write_record(journal,
-                        json_pack("{s:s, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event", "epoch", "epoch",
-                                  e->epoch, "train_images", (json_int_t)e->train.samples, "images_before",
-                                  (json_int_t)e->before, "loss", measured(trained, e->train.loss), "train_accuracy",
-                                  measured(trained, e->train.accuracy), "test_loss", measured(tested, e->test.loss),
-                                  "test_accuracy", measured(tested, e->test.accuracy), "train_seconds",
-                                  e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
+    return write_record(
+        journal,
+        json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event", cln_json_text("epoch"), "epoch",
+                  e->epoch, "train_images", (json_int_t)e->train.samples, "images_before", (json_int_t)e->before,
+                  "loss", measured(trained, e->train.loss), "train_accuracy", measured(trained, e->train.accuracy),
+                  "test_loss", measured(tested, e->test.loss), "test_accuracy", measured(tested, e->test.accuracy),
+                  "train_seconds", e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
 }
 
 enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *missed,
@@ -118,7 +127,8 @@ enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status res
     if (journal == NULL)
         return CLN_OK;
     const bool inaccurate = result == CLN_OK && missed[0] != '\0';
-    return write_record(journal, json_pack("{s:s, s:s, s:s, s:s?}", "event", "end", "result",
-                                           inaccurate ? "inaccurate" : cln_status_name(result), "message",
-                                           result == CLN_OK ? missed : cln_error_message(), "saved", saved));
+    return write_record(journal, json_pack("{s:o, s:o, s:o, s:o}", "event", cln_json_text("end"), "result",
+                                           cln_json_text(inaccurate ? "inaccurate" : cln_status_name(result)),
+                                           "message", cln_json_text(result == CLN_OK ? missed : cln_error_message()),
+                                           "saved", cln_json_text(saved)));
 }

@@ -23,13 +23,14 @@ static const struct cln_command commands[] = {
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
-static void print_help(FILE *stream) {
-    fprintf(stream, "Usage: clenet COMMAND [OPTION...]\n"
-                    "Trains batch-normalised convolutional networks on any OpenCL device.\n\n");
+/* `say` prints a line: a result or a note. */
+static void print_help(void (*say)(const char *format, ...)) {
+    say("Usage: clenet COMMAND [OPTION...]\n"
+        "Trains batch-normalised convolutional networks on any OpenCL device.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(stream, "\n'clenet COMMAND --help' lists the options of a command; 'clenet --version' prints the version.\n"
-                    "$CLENET_DEVICE chooses the device where --device does not.\n");
+        say("  %-10s %s", commands[i].name, commands[i].summary);
+    say("\n'clenet COMMAND --help' lists the options of a command; 'clenet --version' prints the version.\n"
+        "$CLENET_DEVICE chooses the device where --device does not.");
 }
 
 static int fail_unknown(const char *word) {
@@ -63,12 +64,12 @@ int main(int argc, char **argv) {
     cln_self_begin(argc, argv);
     int exit_status = CLN_EXIT_OK;
     if (argc < 2) {
-        print_help(stderr);
+        print_help(cln_report_note);
         exit_status = CLN_EXIT_USAGE;
     } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_help(stdout);
+        print_help(cln_report_result);
     } else if (strcmp(argv[1], "--version") == 0) {
-        printf("clenet " CLN_VERSION "\n");
+        cln_report_result("clenet " CLN_VERSION);
     } else {
         exit_status = run(argc, (const char **)argv);
     }

@@ -126,34 +126,34 @@ static bool is_operand(const struct cln_option *option) {
 
 static void print_default(const struct cln_option *option) {
     if (option->kind == CLN_OPTION_INT && *option->integer != 0)
-        printf(" (default %d)", *option->integer);
+        cln_report_text(" (default %d)", *option->integer);
     else if (option->kind == CLN_OPTION_NATURAL && *option->natural != 0)
-        printf(" (default %llu)", (unsigned long long)*option->natural);
+        cln_report_text(" (default %llu)", (unsigned long long)*option->natural);
     else if (option->kind == CLN_OPTION_REAL)
-        printf(" (default %g)", *option->real);
+        cln_report_text(" (default %g)", *option->real);
     else if (option->kind == CLN_OPTION_CHOICE)
-        printf(" (default %s)", option->choices[*option->integer]);
+        cln_report_text(" (default %s)", option->choices[*option->integer]);
     else if ((option->kind == CLN_OPTION_TEXT || option->kind == CLN_OPTION_OPERAND) && *option->text != NULL)
-        printf(" (default %s)", *option->text);
+        cln_report_text(" (default %s)", *option->text);
 }
 
 static void print_help(struct cln_option *options, const struct cln_command *command) {
-    printf("Usage: clenet %s [OPTION...]", command->name);
+    cln_report_text("Usage: clenet %s [OPTION...]", command->name);
     for (const struct cln_option *o = options; o->name != NULL; o++)
         if (o->kind == CLN_OPTION_OPERANDS)
-            printf(" %s...", o->name);
+            cln_report_text(" %s...", o->name);
         else if (o->kind == CLN_OPTION_OPERAND)
-            printf(*o->text == NULL ? " %s" : " [%s]", o->name);
-    printf("\n%s.\n\n", command->summary);
+            cln_report_text(*o->text == NULL ? " %s" : " [%s]", o->name);
+    cln_report_text("\n%s.\n\n", command->summary);
     for (const struct cln_option *o = options; o->name != NULL; o++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s%s", is_operand(o) ? "" : "--", o->name, o->argument != NULL ? " " : "",
                  o->argument != NULL ? o->argument : "");
-        printf("  %-27s %s", left, o->help);
+        cln_report_text("  %-27s %s", left, o->help);
         print_default(o);
-        printf("\n");
+        cln_report_text("\n");
     }
-    printf("  %-27s show this text\n", "--help");
+    cln_report_text("  %-27s show this text\n", "--help");
 }
 
 static void hint_option(const struct cln_option *options, const char *word) {

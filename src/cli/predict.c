@@ -5,8 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/json_text.h"
+#include "host/text.h"
 #include "src/cli/command.h"
-#include "src/cli/json_text.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
@@ -55,31 +56,27 @@ static void find_top(struct prediction *p, const float *probabilities) {
 }
 
 static void print_line(struct prediction *p, const char *file, size_t index, bool several, const float *probabilities) {
-    printf("%-*s", p->file_columns, file);
+    cln_report_text("%-*s", p->file_columns, file);
     if (several)
-        printf(" %5zu", index);
+        cln_report_text(" %5zu", index);
     for (size_t k = 0; k < p->top; k++)
-        printf("  %-*s %6.4f", p->name_columns, name_of(p, p->order[k]), probabilities[p->order[k]]);
-    putchar('\n');
+        cln_report_text("  %-*s %6.4f", p->name_columns, name_of(p, p->order[k]), probabilities[p->order[k]]);
+    cln_report_text("\n");
 }
 
 static enum cln_status print_json(struct prediction *p, const char *file, size_t index, const float *probabilities) {
     json_t *predictions = json_array();
     for (size_t k = 0; k < p->top; k++) {
         const int class = p->order[k];
-        json_t *name = p->model->class_names != NULL ? cln_json_text(p->model->class_names[class]) : json_null();
+        json_t *name = cln_json_text(p->model->class_names != NULL ? p->model->class_names[class] : NULL);
         json_array_append_new(predictions, json_pack("{s:i, s:o, s:f}", "class", class, "name", name, "probability",
                                                      (double)probabilities[class]));
     }
     json_t *line = json_pack("{s:o, s:I, s:o}", "file", cln_json_text(file), "index", (json_int_t)index, "predictions",
                              predictions);
-    char *text = line != NULL ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    const enum cln_status status = cln_report_json(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(line);
-    if (text == NULL)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a line of JSON");
-    puts(text);
-    free(text);
-    return CLN_OK;
+    return status;
 }
 
 /* Images first … first + count − 1 of a file, a batch at a time. */
@@ -132,7 +129,7 @@ static enum cln_status predict_files(struct prediction *p, int *exit_status) {
 
 static int wider(int columns, const char *text) {
     enum { MOST_COLUMNS = 60 };
-    const size_t length = strlen(text);
+    const size_t length = cln_text_columns(text);
     return length > MOST_COLUMNS ? MOST_COLUMNS : length > (size_t)columns ? (int)length : columns;
 }
 

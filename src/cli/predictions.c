@@ -4,24 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/text.h"
 #include "src/train/logits.h"
 
+/* A cell of any text, in UTF-8 and on one line. A cell that spreadsheets would take for a formula has a ' before it, as
+ * OWASP advises ("CSV Injection"): one that begins with =, +, -, @ or their full-width forms. A tab or a carriage
+ * return never begins one, since control characters are written as \t and \r. */
 static void put_field(FILE *stream, const char *text) {
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, stream);
-        return;
+    static const char *const begins[] = {"=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
+    bool is_formula = false;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        is_formula |= strncmp(text, begins[i], strlen(begins[i])) == 0;
+    const char *const quote = strpbrk(text, ",;\"") ? "\"" : "";
+    cln_text_print(stream, "%s%s", quote, is_formula ? "'" : "");
+    for (size_t length; *text != '\0'; text += length) {
+        length = strcspn(text, "\"");
+        length += text[length] == '"';
+        cln_text_print(stream, "%.*s%s", (int)length, text, text[length - 1] == '"' ? "\"" : "");
     }
-    putc('"', stream);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            putc('"', stream);
-        putc(*text, stream);
-    }
-    putc('"', stream);
+    cln_text_print(stream, "%s", quote);
 }
 
 static void put_class(FILE *stream, const char *const *names, size_t class) {
-    fprintf(stream, ",%zu,", class);
+    cln_text_print(stream, ",%zu,", class);
     put_field(stream, names[class]);
 }
 
@@ -34,17 +39,17 @@ enum cln_status cln_predictions_write(FILE *stream, struct cln_trainer *trainer,
     if (status == CLN_OK)
         status = cln_logits_check(values, count, classes);
     if (status == CLN_OK)
-        fputs("index,label,label_name,predicted,predicted_name,probability,label_probability\n", stream);
+        cln_text_print(stream, "index,label,label_name,predicted,predicted_name,probability,label_probability\n");
     for (size_t n = 0; n < count && status == CLN_OK; n++) {
         float *p = values + n * classes;
         size_t best = 0;
         cln_softmax(p, p, classes);
         for (size_t k = 1; k < classes; k++)
             best = p[k] > p[best] ? k : best;
-        fprintf(stream, "%zu", n);
+        cln_text_print(stream, "%zu", n);
         put_class(stream, names, test->labels[n]);
         put_class(stream, names, best);
-        fprintf(stream, ",%.9g,%.9g\n", p[best], p[test->labels[n]]);
+        cln_text_print(stream, ",%.9g,%.9g\n", p[best], p[test->labels[n]]);
     }
     free(values);
     return status;

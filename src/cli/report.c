@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "host/json_text.h"
+#include "host/text.h"
 #include "src/cli/command.h"
 
 static const char *prefix = "clenet";
@@ -23,9 +25,9 @@ static void clear_live(void) {
 static void on_log(void *user, enum cln_log_level level, const char *message) {
     (void)user;
     if (level == CLN_LOG_WARNING)
-        cln_report_note("%s: warning: %s", prefix, message);
+        cln_report_note("%s: warning: %-s", prefix, message);
     else if (level == CLN_LOG_INFO)
-        cln_report_note("%s", message);
+        cln_report_note("%-s", message);
 }
 
 void cln_report_begin(const char *words) {
@@ -43,10 +45,37 @@ void cln_report_result(const char *format, ...) {
     va_list args;
     va_start(args, format);
     clear_live();
-    vprintf(format, args);
+    cln_text_vprint(stdout, format, args);
     putchar('\n');
     fflush(stdout);
     va_end(args);
+}
+
+void cln_report_text(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    clear_live();
+    cln_text_vprint(stdout, format, args);
+    va_end(args);
+}
+
+void cln_report_markdown(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    clear_live();
+    cln_text_vprint_markdown(stdout, format, args);
+    va_end(args);
+}
+
+enum cln_status cln_report_json(const json_t *value, size_t flags) {
+    char *text = cln_json_dump(value, flags);
+    if (text == NULL)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a text of JSON");
+    clear_live();
+    fputs(text, stdout);
+    putchar('\n');
+    free(text);
+    return CLN_OK;
 }
 
 void cln_report_note(const char *format, ...) {
@@ -55,7 +84,7 @@ void cln_report_note(const char *format, ...) {
     va_list args;
     va_start(args, format);
     clear_live();
-    vfprintf(stderr, format, args);
+    cln_text_vprint(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
 }
@@ -65,7 +94,7 @@ void cln_report_error(const char *format, ...) {
     va_start(args, format);
     clear_live();
     fprintf(stderr, "%s: ", prefix);
-    vfprintf(stderr, format, args);
+    cln_text_vprint(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
 }
@@ -73,7 +102,7 @@ void cln_report_error(const char *format, ...) {
 int cln_report_failure(enum cln_status status) {
     if (status == CLN_OK)
         return CLN_EXIT_OK;
-    cln_report_error("%s", cln_error_message());
+    cln_report_error("%-s", cln_error_message());
     return CLN_EXIT_FAILURE;
 }
 
@@ -86,10 +115,14 @@ int cln_report_columns(void) {
 }
 
 void cln_report_live(const char *text) {
-    int columns = cln_report_columns();
+    const int columns = cln_report_columns();
+    char line[1024];
     if (columns == 0)
         return;
     /* One column stays free, so that the terminal does not wrap. */
-    fprintf(stderr, "\r%.*s\033[K", columns - 1, text);
+    size_t used = cln_text_format(line, sizeof line, "%s", text);
+    while (used > 0 && cln_text_columns(line) >= (size_t)columns)
+        line[--used] = '\0';
+    cln_text_print(stderr, "\r%.*s\033[K", (int)used, line);
     live = true;
 }

@@ -1,7 +1,9 @@
-/* What the program says: results on stdout; notes, errors and the live line on stderr. */
+/* What the program says: results on stdout; notes, errors and the live line on stderr. Nothing else in src/cli prints,
+ * so that no text of a file, a driver or a user reaches a terminal as it is: formats are those of host/text.h. */
 #ifndef SRC_CLI_REPORT_H
 #define SRC_CLI_REPORT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "host/log.h"
@@ -15,6 +17,12 @@ void cln_report_quiet(void);
 
 /* A line of the result, on stdout at once. */
 void cln_report_result(const char *format, ...) CLN_PRINTF(1, 2);
+/* A piece of the result as it stands in `format`, line feeds and all; --quiet does not hold it back. */
+void cln_report_text(const char *format, ...) CLN_PRINTF(1, 2);
+/* The same of a report in Markdown, with what has a meaning there escaped in arguments. */
+void cln_report_markdown(const char *format, ...) CLN_PRINTF(1, 2);
+/* A JSON value as the result, with jansson's flags, and a line feed. CLN_OUT_OF_MEMORY also of NULL. */
+enum cln_status cln_report_json(const json_t *value, size_t flags) CLN_MUST_CHECK;
 /* A line for people, on stderr. */
 void cln_report_note(const char *format, ...) CLN_PRINTF(1, 2);
 /* A line about what is wrong, on stderr, after the prefix. */

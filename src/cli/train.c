@@ -297,7 +297,7 @@ static enum cln_status train_epochs(struct run *run) {
         trained = true;
         report_epoch(run, &epoch);
         if (cln_journal_epoch(run->journal, &epoch) != CLN_OK) {
-            cln_report_error("%s: training goes on without it", cln_error_message());
+            cln_report_error("%-s: training goes on without it", cln_error_message());
             cln_journal_destroy(&run->journal);
             run->log_lost = true;
         }
@@ -320,7 +320,7 @@ static enum cln_status print_timings(const struct run *run) {
     char *table = NULL;
     enum cln_status status = cln_trainer_timings(run->trainer, &table);
     if (status == CLN_OK)
-        fputs(table, stdout);
+        cln_report_text("%-s", table);
     free(table);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "host/profile.h"
 #include "host/program_cache.h"
 #include "host/select.h"
+#include "host/text.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
@@ -84,7 +85,7 @@ static enum cln_status write_profile(const char *path, const char *text) {
     struct cln_replacement file = {0};
     enum cln_status status = cln_replace_begin(&file, path);
     if (status == CLN_OK) {
-        fprintf(file.stream, "%s\n", text);
+        cln_text_print(file.stream, "%-s\n", text);
         status = cln_replace_commit(&file);
     }
     cln_replace_end(&file);
@@ -138,7 +139,7 @@ static int run_candidate(const struct tune_options *o, const struct cln_network 
                                             .kernel_folder = o->kernels,
                                             .cache_folder = cache,
                                             .batch_size = o->batch_size});
-    puts(line);
+    cln_report_text("%s\n", line);
     return CLN_EXIT_OK;
 }
 

@@ -1,7 +1,6 @@
 /* A data set's two halves, read from four IDX files or generated, and checked against each other. */
 #include "src/data/dataset.h"
 
-#include <jansson.h>
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/text.h"
 #include "src/data/images.h"
 #include "src/data/source.h"
 #include "src/data/synthetic.h"
@@ -95,21 +95,6 @@ static enum cln_status load_synthetic(struct cln_dataset *dataset, const char *c
     return cln_synthetic_fill(dataset, images, seed);
 }
 
-/* As much of a name as there is room for, without half a character in the end; for it goes into files that are UTF-8, ?
- * takes the place of what is not. */
-static void copy_name(char name[64], const char *text, size_t length) {
-    size_t used = length < 63 ? length : 63;
-    while (used > 0 && used < length && ((unsigned char)text[used] & 0xc0) == 0x80)
-        used--;
-    memcpy(name, text, used);
-    name[used] = '\0';
-    json_t *valid = json_string(name);
-    for (size_t i = 0; !valid && i < used; i++)
-        if ((unsigned char)name[i] >= 0x80)
-            name[i] = '?';
-    json_decref(valid);
-}
-
 /* The folder's own name stands for the data set. */
 static enum cln_status load_folder(struct cln_dataset *dataset, const char *folder) {
     struct stat info;
@@ -126,7 +111,11 @@ static enum cln_status load_folder(struct cln_dataset *dataset, const char *fold
         length--;
     for (start = length; start > 0 && folder[start - 1] != '/';)
         start--;
-    copy_name(dataset->name, folder + start, length - start);
+    char *name = strndup(folder + start, length - start);
+    if (!name)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a data set");
+    cln_text_format(dataset->name, sizeof dataset->name, "%s", name); /* as much of it as there is room for */
+    free(name);
     return read_folder(dataset, folder, NULL);
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "host/log.h"
+
 enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, FIRST_CHUNK = 1 << 20, INPUT_BYTES = 1 << 17 };
 static const uint64_t total_limit = (uint64_t)1 << 32;
 
@@ -86,7 +88,7 @@ static enum cln_status read_u32(struct cln_idx *file, uint32_t *value, unsigned 
 static enum cln_status read_header(struct cln_idx *file, uint32_t *sizes, unsigned rank, const char *what) {
     const uint32_t magic = 0x0800 | rank; /* unsigned bytes, `rank` dimensions */
     const unsigned header_bytes = 4 + 4 * rank;
-    uint32_t found;
+    uint32_t found = 0;
     enum cln_status status = read_u32(file, &found, header_bytes);
     if (status != CLN_OK)
         return status;
@@ -99,21 +101,40 @@ static enum cln_status read_header(struct cln_idx *file, uint32_t *sizes, unsign
         if (status != CLN_OK)
             return status;
         if (sizes[i] < 1 || sizes[i] > limit)
-            return cln_fail(CLN_INVALID, "%s: byte %u: a %s of %u: from 1 to %u", file->path, 4 + 4 * i,
+            return cln_fail(CLN_INVALID, "%s: byte %u: a %s of %u: from 1 to %u, clenet's limit", file->path, 4 + 4 * i,
                             i == 0 ? "count" : "side", (unsigned)sizes[i], (unsigned)limit);
     }
     return CLN_OK;
 }
 
-/* All of the rest, which must be `total` bytes. Memory grows with what is really there: a header cannot ask for more
- * than twice the bytes that follow it. */
+/* Reading on past the last byte also makes zlib check the CRC. Bytes that nobody announced are passed over, as by other
+ * readers, and told, since the header may be what is wrong; there may be no end to them. */
+static enum cln_status check_end(struct cln_idx *file, uint64_t expected) {
+    enum { MOST = 1 << 20, PIECE = 4096 };
+    uint8_t after[PIECE];
+    size_t trailing = 0, got;
+    int code;
+    do
+        trailing += got = read_some(file, after, PIECE);
+    while (got == PIECE && trailing < MOST);
+    gzerror(file->gz, &code);
+    if (code != Z_OK)
+        return fail_short(file, expected);
+    if (trailing > 0)
+        cln_log(CLN_LOG_WARNING, "%s: byte %llu: %s%zu bytes more than the header announces are left out", file->path,
+                (unsigned long long)expected, got == PIECE ? "at least " : "", trailing);
+    return CLN_OK;
+}
+
+/* All of the rest, of which `total` bytes are wanted. Memory grows with what is really there: a header cannot ask for
+ * more than twice the bytes that follow it. */
 static enum cln_status read_body(struct cln_idx *file, uint8_t **out) {
     const uint64_t total = file->total, expected = file->offset + total;
-    uint8_t *bytes = NULL, after;
+    uint8_t *bytes = NULL;
     *out = NULL;
     size_t room = 0, used = 0;
     if (total > total_limit || total > SIZE_MAX)
-        return cln_fail(CLN_INVALID, "%s: byte 4: announces %llu bytes, at most %llu", file->path,
+        return cln_fail(CLN_INVALID, "%s: byte 4: announces %llu bytes; clenet's limit is %llu", file->path,
                         (unsigned long long)total, (unsigned long long)total_limit);
     while (used < total) {
         room = room == 0 ? FIRST_CHUNK : room > total / 2 ? (size_t)total : 2 * room;
@@ -131,18 +152,12 @@ static enum cln_status read_body(struct cln_idx *file, uint8_t **out) {
             return fail_short(file, expected);
         }
     }
-    /* Reading on past the last byte also makes zlib check the CRC. */
-    int code;
-    size_t trailing = read_some(file, &after, 1);
-    gzerror(file->gz, &code);
-    if (trailing || code != Z_OK) {
+    const enum cln_status status = check_end(file, expected);
+    if (status != CLN_OK)
         free(bytes);
-        return trailing ? cln_fail(CLN_INVALID, "%s: byte %llu: more bytes than the header announces", file->path,
-                                   (unsigned long long)expected)
-                        : fail_short(file, expected);
-    }
-    *out = bytes;
-    return CLN_OK;
+    else
+        *out = bytes;
+    return status;
 }
 
 static enum cln_status start_idx(struct cln_idx **out, gzFile gz, const char *path, uint32_t *sizes, unsigned rank,

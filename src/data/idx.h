@@ -4,8 +4,8 @@
 
 #include "src/data/dataset.h"
 
-/* A file whose header was read. What is truncated, empty, oversized or lies about its size is refused, with byte
- * offset and reason. */
+/* A file whose header was read. What is truncated, empty or oversized is refused, with byte offset and
+ * reason. Bytes behind what the header announces are left out, with a warning. */
 struct cln_idx;
 struct gzFile_s;
 

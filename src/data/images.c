@@ -53,7 +53,7 @@ enum cln_status cln_images_wait(struct cln_images *images) {
     enum cln_status status = reader->status;
     images->pixels = reader->pixels;
     if (status != CLN_OK)
-        status = cln_fail(status, "%s", reader->message ? reader->message : "no memory to say why reading failed");
+        status = cln_fail(status, "%-s", reader->message ? reader->message : "no memory to say why reading failed");
     destroy_reader(reader);
     return status;
 }

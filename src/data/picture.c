@@ -35,7 +35,11 @@ static enum cln_status read_rest(uint8_t **out, size_t *size, gzFile gz, const c
             uint8_t *grown = room <= MOST_PNG_BYTES ? realloc(bytes, room) : NULL;
             if (!grown) {
                 free(bytes);
-                return cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for a picture of more than %zu bytes", name, *size);
+                return room > MOST_PNG_BYTES
+                           ? cln_fail(CLN_INVALID, "%s: a PNG of more than %d bytes, clenet's limit", name,
+                                      MOST_PNG_BYTES)
+                           : cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for a picture of more than %zu bytes", name,
+                                      *size);
             }
             bytes = grown;
         }

@@ -26,8 +26,10 @@ static void on_error(png_structp png, png_const_charp message) {
     png_longjmp(png, 1);
 }
 
+/* Chunks beside the pixels may be damaged: they are left out. tRNS is part of the pixels. */
 static void on_warning(png_structp png, png_const_charp message) {
-    (void)png, (void)message;
+    if (strncmp(message, "tRNS", 4) == 0 && strstr(message, "CRC"))
+        png_error(png, message);
 }
 
 static void read_bytes(png_structp png, png_bytep out, size_t count) {
@@ -38,13 +40,24 @@ static void read_bytes(png_structp png, png_bytep out, size_t count) {
     d->offset += count;
 }
 
+static void check_size(struct decoder *d) {
+    const unsigned long width = png_get_image_width(d->png, d->info), height = png_get_image_height(d->png, d->info);
+    char message[sizeof d->reason];
+    if (width <= CLN_PNG_SIDE_LIMIT && height <= CLN_PNG_SIDE_LIMIT)
+        return;
+    snprintf(message, sizeof message, "a picture of %lu×%lu pixels; clenet's limit is %d a side", height, width,
+             CLN_PNG_SIDE_LIMIT);
+    png_error(d->png, message);
+}
+
 /* Whatever the file has becomes 8 bits per sample, with alpha where anything is transparent. */
 static void ask_for_bytes(struct decoder *d) {
-    png_set_user_limits(d->png, CLN_PNG_SIDE_LIMIT, CLN_PNG_SIDE_LIMIT);
-    png_set_crc_action(d->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_set_user_limits(d->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* beyond ours it could not say what is wrong */
+    png_set_crc_action(d->png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
     png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_read_fn(d->png, d, read_bytes);
     png_read_info(d->png, d->info);
+    check_size(d);
     png_set_expand(d->png);
     png_set_strip_16(d->png);
     (void)png_set_interlace_handling(d->png);
@@ -72,12 +85,22 @@ static enum cln_status read_all(struct decoder *d) {
         return cln_fail(d->status, "PNG: byte %zu: %s", d->offset, d->reason);
     ask_for_bytes(d);
     read_samples(d);
-    if (d->offset < d->size)
-        return cln_fail(CLN_INVALID, "PNG: byte %zu: more bytes behind the end of the picture", d->offset);
     return CLN_OK;
 }
 
-/* [height][width][samples] → [channels][height][width], on black. */
+/* The ground that shows what was drawn on nothing: black under light ink, else white. Ink is all that is not quite
+ * transparent, by how opaque it is. */
+static unsigned ground_of(const uint8_t *samples, size_t per_pixel, size_t pixels) {
+    double light = 0, ink = 0;
+    for (const uint8_t *s = samples; s < samples + pixels * per_pixel; s += per_pixel) {
+        const unsigned alpha = s[per_pixel - 1];
+        light += alpha * (per_pixel < 3 ? s[0] : 0.299 * s[0] + 0.587 * s[1] + 0.114 * s[2]);
+        ink += alpha;
+    }
+    return ink > 0 && light >= 127.5 * ink ? 0 : 255;
+}
+
+/* [height][width][samples] → [channels][height][width], on one ground. */
 static enum cln_status separate(struct cln_picture *out, const struct decoder *d) {
     const size_t per_pixel = png_get_channels(d->png, d->info), channels = per_pixel < 3 ? 1 : 3;
     const bool has_alpha = per_pixel > channels;
@@ -87,11 +110,12 @@ static enum cln_status separate(struct cln_picture *out, const struct decoder *d
     uint8_t *pixels = malloc(channels * plane);
     if (!pixels)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a picture of %d×%d", shape.height, shape.width);
+    const unsigned ground = has_alpha ? ground_of(d->samples, per_pixel, plane) : 0;
     for (size_t i = 0; i < plane; i++) {
         const uint8_t *sample = d->samples + i * per_pixel;
         const unsigned alpha = has_alpha ? sample[channels] : 255;
         for (size_t c = 0; c < channels; c++)
-            pixels[c * plane + i] = (uint8_t)((sample[c] * alpha + 127) / 255);
+            pixels[c * plane + i] = (uint8_t)((sample[c] * alpha + ground * (255 - alpha) + 127) / 255);
     }
     *out = (struct cln_picture){shape, pixels};
     return CLN_OK;

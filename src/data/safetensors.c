@@ -3,12 +3,12 @@
 #include "src/data/safetensors.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/json_text.h"
 #include "src/data/replace.h"
 
 enum { LENGTH_BYTES = 8, ALIGN = 8 };
@@ -67,14 +67,15 @@ static enum cln_status parse_dtype(enum cln_dtype *out, const char *name, const 
             return CLN_OK;
         }
     }
-    return cln_fail(CLN_INVALID, "tensor \"%s\" has type %.16s; F32, F64, F16, BF16, I64 and U8 can be read", name,
+    return cln_fail(CLN_INVALID, "tensor \"%s\" has type %.16s; clenet reads F32, F64, F16, BF16, I64 and U8", name,
                     text);
 }
 
 static enum cln_status parse_shape(struct cln_safetensor *tensor, const json_t *shape) {
     if (!json_is_array(shape) || json_array_size(shape) > CLN_SAFETENSOR_RANK_MAX)
-        return cln_fail(CLN_INVALID, "tensor \"%s\": \"shape\" must be an array of at most %d integers", tensor->name,
-                        CLN_SAFETENSOR_RANK_MAX);
+        return cln_fail(CLN_INVALID,
+                        "tensor \"%s\": \"shape\" is not an array of sizes, or of more than %d, clenet's limit",
+                        tensor->name, CLN_SAFETENSOR_RANK_MAX);
     tensor->rank = (int)json_array_size(shape);
     tensor->count = 1;
     for (int i = 0; i < tensor->rank; i++) {
@@ -92,16 +93,17 @@ static enum cln_status parse_shape(struct cln_safetensor *tensor, const json_t *
 
 static enum cln_status parse_tensor(struct span *span, const char *name, json_t *value, size_t data_bytes) {
     const char *dtype;
+    size_t dtype_length;
     json_t *shape;
     json_int_t begin, end;
     json_error_t error;
-    if (json_unpack_ex(value, &error, 0, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets",
-                       &begin, &end))
+    if (json_unpack_ex(value, &error, 0, "{s:s%, s:o, s:[I, I!]}", "dtype", &dtype, &dtype_length, "shape", &shape,
+                       "data_offsets", &begin, &end))
         return cln_fail(CLN_INVALID, "tensor \"%s\": %s", name, error.text);
 
     struct cln_safetensor *tensor = span->tensor;
     tensor->name = name;
-    enum cln_status status = parse_dtype(&tensor->dtype, name, dtype);
+    enum cln_status status = parse_dtype(&tensor->dtype, name, strlen(dtype) == dtype_length ? dtype : "");
     if (status == CLN_OK)
         status = parse_shape(tensor, shape);
     if (status != CLN_OK)
@@ -119,6 +121,8 @@ static enum cln_status parse_tensor(struct span *span, const char *name, json_t 
 }
 
 static enum cln_status parse_metadata(struct cln_safetensors *file, json_t *object) {
+    if (json_is_null(object))
+        return CLN_OK;
     if (!json_is_object(object))
         return cln_fail(CLN_INVALID, "\"%s\" is not an object", metadata_key);
     file->metadata = calloc(json_object_size(object) + 1, sizeof(*file->metadata));
@@ -129,7 +133,8 @@ static enum cln_status parse_metadata(struct cln_safetensors *file, json_t *obje
     json_object_foreach(object, key, value) {
         if (!json_is_string(value))
             return cln_fail(CLN_INVALID, "\"%s\": \"%s\" is not a string", metadata_key, key);
-        file->metadata[file->metadata_count++] = (struct cln_safetensors_metadata){key, json_string_value(value)};
+        if (strlen(json_string_value(value)) == json_string_length(value)) /* none of clenet's has a zero in it */
+            file->metadata[file->metadata_count++] = (struct cln_safetensors_metadata){key, json_string_value(value)};
     }
     return CLN_OK;
 }
@@ -191,12 +196,15 @@ static enum cln_status read_header(struct cln_safetensors *file, const unsigned 
         return cln_fail(CLN_INVALID, "%zu bytes are too few for a safetensors file", size);
     memcpy(&header_bytes, bytes, LENGTH_BYTES);
     swap_on_big_endian(&header_bytes, 1, LENGTH_BYTES);
-    if (header_bytes > size - LENGTH_BYTES || header_bytes > header_limit)
+    if (header_bytes > header_limit && header_bytes <= size - LENGTH_BYTES)
+        return cln_fail(CLN_INVALID, "a header of %llu bytes; the format's limit is %llu",
+                        (unsigned long long)header_bytes, (unsigned long long)header_limit);
+    if (header_bytes > size - LENGTH_BYTES)
         return cln_fail(CLN_INVALID, "not a safetensors file: its header of %llu bytes does not fit into %zu",
                         (unsigned long long)header_bytes, size);
     *data_at = LENGTH_BYTES + (size_t)header_bytes;
     json_error_t error;
-    file->header = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &error);
+    file->header = cln_json_parse((const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, JSON_ALLOW_NUL, &error);
     if (file->header)
         return CLN_OK;
     return cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);
@@ -356,7 +364,7 @@ static json_t *make_header(const struct cln_safetensor *tensors, size_t tensor_c
     json_t *header = json_object(), *strings = json_object();
     int failed = !header || !strings;
     for (size_t i = 0; i < metadata_count; i++)
-        failed |= json_object_set_new(strings, metadata[i].key, json_string(metadata[i].value));
+        failed |= json_object_set_new(strings, metadata[i].key, cln_json_text(metadata[i].value));
     failed |= json_object_set_new(header, metadata_key, strings);
     for (size_t i = 0; i < tensor_count; i++) {
         const struct cln_safetensor *tensor = &tensors[i];
@@ -365,9 +373,10 @@ static json_t *make_header(const struct cln_safetensor *tensors, size_t tensor_c
             failed |= json_array_append_new(shape, json_integer((json_int_t)tensor->dims[d]));
         size_t begin = begin_of(tensors, tensor_count, i);
         size_t end = begin + tensor->count * dtypes[tensor->dtype].bytes;
-        failed |= json_object_set_new(header, tensor->name,
-                                      json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[tensor->dtype].name, "shape",
-                                                shape, "data_offsets", (json_int_t)begin, (json_int_t)end));
+        failed |=
+            json_object_set_new(header, tensor->name,
+                                json_pack("{s:o, s:o, s:[I, I]}", "dtype", cln_json_text(dtypes[tensor->dtype].name),
+                                          "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)end));
     }
     if (failed) {
         json_decref(header);
@@ -401,10 +410,10 @@ static void write_tensors(const struct cln_safetensor *tensors, size_t count, FI
 enum cln_status cln_safetensors_write(const char *path, const struct cln_safetensor *tensors, size_t tensor_count,
                                       const struct cln_safetensors_metadata *metadata, size_t metadata_count) {
     json_t *header = make_header(tensors, tensor_count, metadata, metadata_count);
-    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+    char *text = cln_json_dump(header, JSON_COMPACT);
     json_decref(header);
     if (!text)
-        return cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for the header, or a text in it is not UTF-8", path);
+        return cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for the header", path);
 
     struct cln_replacement file = {0};
     enum cln_status status = cln_replace_begin(&file, path);

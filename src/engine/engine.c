@@ -62,9 +62,9 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
             break;
     }
     if (status == CLN_OK && tuning.lanes < params->tuning->lanes)
-        cln_log(CLN_LOG_WARNING, "%s: using %d lanes", refusal, tuning.lanes);
+        cln_log(CLN_LOG_WARNING, "%-s: using %d lanes", refusal, tuning.lanes);
     else if (status == CLN_OK && refusal[0])
-        cln_log(CLN_LOG_WARNING, "%s: using teams of %d", refusal, tuning.team);
+        cln_log(CLN_LOG_WARNING, "%-s: using teams of %d", refusal, tuning.team);
     return status;
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/log.h"
+#include "host/text.h"
 #include "src/format/metadata.h"
 
 /* One tensor that a file of a checkpoint has: float32 values of the checkpoint, or PyTorch's count of batches, which
@@ -145,7 +147,7 @@ CLN_PRINTF(2, 3) static void add_problem(struct problems *p, const char *format,
     char line[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    cln_text_vformat(line, sizeof line, format, arguments);
     va_end(arguments);
     p->count++;
     if (p->used + strlen(line) + 4 >= sizeof p->text)
@@ -173,11 +175,11 @@ static enum cln_status tell(const struct problems *p, const struct cln_network *
     if (p->count == 0)
         return CLN_OK;
     if (p->count == 1)
-        return cln_fail(CLN_INVALID, "%s", p->text);
+        return cln_fail(CLN_INVALID, "%-s", p->text);
     char more[32] = "";
     if (p->untold > 0)
         snprintf(more, sizeof more, "\n  and %d more", p->untold);
-    return cln_fail(CLN_INVALID, "%d tensors do not fit network %s:\n  %s%s", p->count, network->name, p->text, more);
+    return cln_fail(CLN_INVALID, "%d tensors do not fit network %s:\n  %-s%-s", p->count, network->name, p->text, more);
 }
 
 static void check_floats(const struct slot *slot, struct problems *problems) {
@@ -275,6 +277,20 @@ static enum cln_status copy_values(const struct slots *slots, const struct cln_n
     return tell(&problems, network);
 }
 
+/* A file of a later version is read as far as this one understands it. */
+static enum cln_status tell_of_newer(enum cln_status status, const char *path, const char *version) {
+    if (!cln_metadata_is_newer(version))
+        return status;
+    if (status != CLN_OK)
+        return cln_fail_within(status, "written by clenet %.32s, which is newer than this one (%s)", version,
+                               CLN_VERSION);
+    cln_log(CLN_LOG_WARNING,
+            "%s: written by clenet %.32s, which is newer than this one (%s): what it says that is new "
+            "is not understood",
+            path, version, CLN_VERSION);
+    return CLN_OK;
+}
+
 enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *path, const struct cln_network *network) {
     *out = NULL;
     struct cln_safetensors *file;
@@ -295,6 +311,7 @@ enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *pat
         status = allocate(checkpoint);
     if (status == CLN_OK)
         status = copy_values(&slots, checkpoint->network);
+    status = tell_of_newer(status, path, cln_metadata_version(file));
     free(slots.items);
     cln_safetensors_destroy(&file);
     if (status != CLN_OK) {

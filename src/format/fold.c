@@ -1,10 +1,11 @@
 /* Batch norms into the layers before them: see fold.h. */
 #include "src/format/fold.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "host/json_text.h"
 
 /* Whether a layer is a batch norm with nothing but batch norms between it and an affine layer. */
 static bool is_folded(const struct cln_network *network, size_t layer) {
@@ -21,7 +22,8 @@ static enum cln_status fold_network(struct cln_network **out, const struct cln_n
     enum cln_status status = cln_network_text(&text, network);
     if (status != CLN_OK)
         return status;
-    json_t *root = json_loads(text, 0, NULL);
+    json_error_t error;
+    json_t *root = cln_json_parse(text, strlen(text), 0, &error);
     json_t *layers = json_object_get(root, "layers");
     free(text);
     for (size_t i = network->layer_count; i-- > 1;) {
@@ -30,7 +32,7 @@ static enum cln_status fold_network(struct cln_network **out, const struct cln_n
         json_array_remove(layers, i);
         json_object_del(json_array_get(layers, i - 1), "bias"); /* it has one where nothing else is said */
     }
-    text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    text = cln_json_dump(root, JSON_COMPACT);
     json_decref(root);
     status = text ? cln_network_parse(out, text, strlen(text), network->name, NULL)
                   : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the text of network %s", network->name);

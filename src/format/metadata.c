@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "host/json_text.h"
+#include "host/log.h"
 
 static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", image_key[] = "image",
                   mean_key[] = "mean", deviation_key[] = "inverse_deviation", classes_key[] = "classes",
@@ -18,7 +21,7 @@ static const char *const optimizer_names[] = {[CLN_ADAM] = "adam", [CLN_SGD] = "
 /* Takes `text` over; NULL where it could not be made. */
 static enum cln_status add(struct cln_metadata *m, const char *key, char *text) {
     if (!text)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for metadata \"%s\", or a text in it is not UTF-8", key);
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for metadata \"%s\"", key);
     m->items[m->count] = (struct cln_safetensors_metadata){key, text};
     m->texts[m->count++] = text;
     return CLN_OK;
@@ -26,7 +29,7 @@ static enum cln_status add(struct cln_metadata *m, const char *key, char *text) 
 
 /* Takes `value` over. Seventeen digits give the same double back, nine the same float32. */
 static enum cln_status add_json(struct cln_metadata *m, const char *key, json_t *value, int digits) {
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits)) : NULL;
+    char *text = cln_json_dump(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
     json_decref(value);
     return add(m, key, text);
 }
@@ -47,7 +50,7 @@ static json_t *strings(char *const *values, int count) {
     json_t *list = json_array();
     int failed = !list;
     for (int i = 0; !failed && i < count; i++)
-        failed = json_array_append_new(list, json_string(values[i]));
+        failed = json_array_append_new(list, cln_json_text(values[i]));
     if (failed) {
         json_decref(list);
         list = NULL;
@@ -57,20 +60,23 @@ static json_t *strings(char *const *values, int count) {
 
 /* JSON's integers end at 2^63. */
 static json_t *natural(uint64_t value) {
-    return json_sprintf("%" PRIu64, value);
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    return cln_json_text(text);
 }
 
 static json_t *training(const struct cln_training_point *t) {
     const struct cln_optimizer_params *o = &t->optimizer;
     return json_pack(
-        "{s:{s:s, s:f, s:f, s:f, s:f, s:f, s:f}, s:i, s:o, s:{s:s, s:s, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, "
+        "{s:{s:o, s:f, s:f, s:f, s:f, s:f, s:f}, s:i, s:o, s:{s:o, s:o, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, "
         "s:[o, o], s:[o, o], s:f}",
-        "optimizer", "name", optimizer_names[o->kind], "lr", o->lr, "beta1", o->beta1, "beta2", o->beta2, "eps", o->eps,
-        "momentum", o->momentum, "weight_decay", o->weight_decay, "batch_size", t->batch_size, "seed", natural(t->seed),
-        "data", "name", t->data, "digest", t->digest, "images", (json_int_t)t->samples, "epochs", t->epochs, "steps",
-        natural(t->steps), "position", (json_int_t)t->position, "batches", t->batches, "hits", t->hits, "loss_sum",
-        (double)t->loss_sum, "loss_carry", (double)t->loss_carry, "shuffle", natural(t->shuffle[0]),
-        natural(t->shuffle[1]), "init", natural(t->init[0]), natural(t->init[1]), "best_accuracy", t->best_accuracy);
+        "optimizer", "name", cln_json_text(optimizer_names[o->kind]), "lr", o->lr, "beta1", o->beta1, "beta2", o->beta2,
+        "eps", o->eps, "momentum", o->momentum, "weight_decay", o->weight_decay, "batch_size", t->batch_size, "seed",
+        natural(t->seed), "data", "name", cln_json_text(t->data), "digest", cln_json_text(t->digest), "images",
+        (json_int_t)t->samples, "epochs", t->epochs, "steps", natural(t->steps), "position", (json_int_t)t->position,
+        "batches", t->batches, "hits", t->hits, "loss_sum", (double)t->loss_sum, "loss_carry", (double)t->loss_carry,
+        "shuffle", natural(t->shuffle[0]), natural(t->shuffle[1]), "init", natural(t->init[0]), natural(t->init[1]),
+        "best_accuracy", t->best_accuracy);
 }
 
 enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_checkpoint *c) {
@@ -141,7 +147,8 @@ static enum cln_status read_image(struct cln_checkpoint *c, const json_t *value)
     json_int_t channels, side[2];
     if (json_unpack((json_t *)value, "[I, I, I!]", &channels, &side[0], &side[1]) || channels != input.channels ||
         side[0] < 1 || side[1] < 1 || side[0] > SIDE_LIMIT || side[1] > SIDE_LIMIT)
-        return cln_fail(CLN_INVALID, "metadata \"image\" is not [%d, height, width], with sides from 1 to %d",
+        return cln_fail(CLN_INVALID,
+                        "metadata \"image\" is not [%d, height, width], with sides from 1 to %d, clenet's limit",
                         input.channels, SIDE_LIMIT);
     c->image = (struct cln_shape){input.channels, (int)side[0], (int)side[1]};
     if (!c->resize && (c->image.height != input.height || c->image.width != input.width))
@@ -187,11 +194,13 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     if (!naturals)
         return "\"seed\", \"steps\", \"shuffle\" or \"init\" is not a number in quotes";
     if (t->batch_size < 1 || t->batch_size > 65536)
-        return "\"batch_size\" is not from 1 to 65536";
+        return "\"batch_size\" is not from 1 to 65536, clenet's limit";
     if (t->samples < 1 || t->position > t->samples)
         return "\"position\" lies outside of the \"images\"";
+    if (t->steps > INT32_MAX)
+        return "\"steps\" is beyond clenet's limit of 2147483647";
     if ((size_t)t->hits > t->position || (size_t)t->batches > t->position || (t->batches == 0) != (t->position == 0) ||
-        t->steps > INT32_MAX || (uint64_t)t->batches > t->steps)
+        (uint64_t)t->batches > t->steps)
         return "\"epochs\", \"steps\", \"batches\", \"hits\" and \"position\" contradict each other";
     if (!isfinite(t->loss_sum) || !isfinite(t->loss_carry) || !(t->best_accuracy <= 1))
         return "a sum is out of range";
@@ -225,9 +234,14 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
     const json_int_t integers[] = {batch_size, samples, epochs, position, batches, hits};
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
         if (integers[i] < 0 || integers[i] > INT32_MAX)
-            return cln_fail(CLN_INVALID, "metadata \"training\": a count of %lld", (long long)integers[i]);
+            return cln_fail(CLN_INVALID, "metadata \"training\": a count of %lld; clenet's limit is %d",
+                            (long long)integers[i], INT32_MAX);
     if (strlen(data) >= sizeof t->data || strlen(digest) >= sizeof t->digest)
-        return cln_fail(CLN_INVALID, "metadata \"training\": \"data\" is not a data set");
+        return cln_fail(
+            CLN_INVALID,
+            "metadata \"training\": \"name\" or \"digest\" of \"data\" is longer than clenet's limits, %zu and "
+            "%zu bytes",
+            sizeof t->data - 1, sizeof t->digest - 1);
     strcpy(t->data, data);
     strcpy(t->digest, digest);
     t->batch_size = (int)batch_size;
@@ -245,7 +259,34 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
     return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : CLN_OK;
 }
 
-/* A checkpoint owns its network: parsed from the file's text, or from the text of the caller's. */
+/* "0.1.0" and the like: its numbers, and how many characters they are; 0 where it is none. */
+static size_t read_version(int numbers[3], const char *text) {
+    int length[3] = {0};
+    numbers[0] = numbers[1] = numbers[2] = 0;
+    sscanf(text, "%6d.%6d%n.%6d%n", &numbers[0], &numbers[1], &length[0], &numbers[2], &length[1]);
+    const size_t used = (size_t)(length[1] ? length[1] : length[0]);
+    const bool is_version = text[0] >= '0' && text[0] <= '9' && strchr("-+", text[used]) && !strpbrk(text, " \t\n");
+    return is_version ? used : 0;
+}
+
+const char *cln_metadata_version(const struct cln_safetensors *file) {
+    int numbers[3];
+    const char *version = cln_safetensors_metadata(file, version_key);
+    return version && read_version(numbers, version) ? version : NULL;
+}
+
+bool cln_metadata_is_newer(const char *version) {
+    int there[3], here[3];
+    if (!version || !read_version(there, version) || !read_version(here, CLN_VERSION))
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (there[i] != here[i])
+            return there[i] > here[i];
+    return there[2] > here[2];
+}
+
+/* A checkpoint owns its network: parsed from the file's text, or from the text of the caller's. A text that is not said
+ * to be clenet's is tried where the caller names none. */
 static enum cln_status read_network(struct cln_network **out, const struct cln_safetensors *file,
                                     const struct cln_network *network) {
     char *own = NULL;
@@ -256,10 +297,11 @@ static enum cln_status read_network(struct cln_network **out, const struct cln_s
             return status;
         text = own;
     }
-    if (!text)
-        return cln_fail(CLN_INVALID, "the file does not say which network it is of: name the network");
-    enum cln_status status = cln_network_parse(out, text, strlen(text), "metadata \"network\"", NULL);
+    enum cln_status status =
+        text ? cln_network_parse(out, text, strlen(text), "metadata \"network\"", NULL) : CLN_INVALID;
     free(own);
+    if (!text || (status == CLN_INVALID && !network && !cln_metadata_version(file)))
+        return cln_fail(CLN_INVALID, "the file does not say which network it is of: name the network");
     return status;
 }
 
@@ -270,13 +312,20 @@ enum cln_status cln_metadata_read(struct cln_checkpoint *c, const struct cln_saf
         enum cln_status (*read)(struct cln_checkpoint *checkpoint, const json_t *value);
     } readers[] = {{resize_key, read_resize},       {image_key, read_image},     {mean_key, read_mean},
                    {deviation_key, read_deviation}, {classes_key, read_classes}, {training_key, read_training}};
+    const char *said = cln_safetensors_metadata(file, version_key);
+    const bool ours = cln_metadata_version(file) != NULL;
+    if (said && !ours)
+        cln_log(CLN_LOG_WARNING,
+                "metadata \"clenet\" is \"%.32s\", not a version of clenet: the metadata is taken for "
+                "another program's",
+                said);
     enum cln_status status = read_network(&c->network, file, network);
-    for (size_t i = 0; i < sizeof readers / sizeof *readers && status == CLN_OK; i++) {
+    for (size_t i = 0; ours && i < sizeof readers / sizeof *readers && status == CLN_OK; i++) {
         const char *text = cln_safetensors_metadata(file, readers[i].key);
         if (!text)
             continue;
         json_error_t error;
-        json_t *value = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+        json_t *value = cln_json_parse(text, strlen(text), JSON_DECODE_ANY, &error);
         status = value ? readers[i].read(c, value)
                        : cln_fail(CLN_INVALID, "metadata \"%s\" is not JSON: %s", readers[i].key, error.text);
         json_decref(value);

@@ -163,7 +163,7 @@ static enum cln_status infer_conv2d(struct cln_layer *layer) {
     if (status == CLN_OK)
         status = infer_window(&g->out.width, "width", g->in.width, g->kernel_w, g->stride_w, g->padding_w);
     if (status == CLN_OK && !cln_product_fits((int[]){g->out.channels, g->in.channels, g->kernel_h, g->kernel_w}, 4))
-        status = cln_fail(CLN_INVALID, "more than %d weights", CLN_SIZE_LIMIT);
+        status = cln_fail(CLN_INVALID, "more than %d weights, clenet's limit", CLN_SIZE_LIMIT);
     layer->out = g->out;
     return status;
 }
@@ -173,7 +173,7 @@ static enum cln_status infer_linear(struct cln_layer *layer) {
     enum cln_status status = check_inferred("in_features", g->in_features, layer->in.channels);
     g->in_features = layer->in.channels;
     if (status == CLN_OK && !cln_product_fits((int[]){g->out_features, g->in_features}, 2))
-        status = cln_fail(CLN_INVALID, "more than %d weights", CLN_SIZE_LIMIT);
+        status = cln_fail(CLN_INVALID, "more than %d weights, clenet's limit", CLN_SIZE_LIMIT);
     layer->out = (struct cln_shape){g->out_features, 1, 1};
     return status;
 }
@@ -202,8 +202,8 @@ static enum cln_status infer_pool2d(struct cln_layer *layer) {
         return cln_fail(CLN_INVALID, "\"padding\" is [%d, %d]: at most half of the kernel_size [%d, %d]", g->padding_h,
                         g->padding_w, g->kernel_h, g->kernel_w);
     if (g->kernel_h > (1 << 16) / g->kernel_w)
-        return cln_fail(CLN_INVALID, "\"kernel_size\" is [%d, %d]: a window has at most %d cells", g->kernel_h,
-                        g->kernel_w, 1 << 16);
+        return cln_fail(CLN_INVALID, "\"kernel_size\" is [%d, %d]: a window has at most %d cells, clenet's limit",
+                        g->kernel_h, g->kernel_w, 1 << 16);
     enum cln_status status =
         infer_window(&g->out.height, "height", g->in.height, g->kernel_h, g->stride_h, g->padding_h);
     if (status == CLN_OK)
@@ -237,8 +237,8 @@ enum cln_status cln_layer_infer(struct cln_layer *layer, struct cln_shape in, bo
     layer->flat = flat;
     enum cln_status status = infer[layer->kind](layer);
     if (status == CLN_OK && !cln_product_fits((int[]){layer->out.channels, layer->out.height, layer->out.width}, 3))
-        status = cln_fail(CLN_INVALID, "an output of %d x %d x %d: at most %d numbers per sample", layer->out.channels,
-                          layer->out.height, layer->out.width, CLN_SIZE_LIMIT);
+        status = cln_fail(CLN_INVALID, "an output of %d x %d x %d; clenet's limit is %d numbers per sample",
+                          layer->out.channels, layer->out.height, layer->out.width, CLN_SIZE_LIMIT);
     return status;
 }
 

@@ -22,8 +22,8 @@ static enum cln_status apply_params(struct cln_network *network, bool flat, cons
             network->input.width = params->width;
         struct cln_shape in = network->input;
         if (in.height < 1 || in.width < 1 || !cln_product_fits((int[]){in.channels, in.height, in.width}, 3))
-            return cln_fail(CLN_INVALID, "an input of %d x %d x %d: sizes from 1, at most %d numbers", in.channels,
-                            in.height, in.width, CLN_SIZE_LIMIT);
+            return cln_fail(CLN_INVALID, "an input of %d x %d x %d; sizes are from 1, and clenet's limit is %d numbers",
+                            in.channels, in.height, in.width, CLN_SIZE_LIMIT);
     }
     for (size_t i = 0; params->biased_running_variance && i < network->layer_count; i++) {
         if (network->layers[i].kind == CLN_LAYER_BATCHNORM)
@@ -49,8 +49,8 @@ static enum cln_status chain_shapes(struct cln_network *network, bool flat) {
                         "end with Flatten and Linear",
                         last, network->layers[last].type);
     if (shape.channels < 2 || shape.channels > CLASS_LIMIT)
-        return cln_fail(CLN_INVALID, "layer %zu (%s): %d classes: from 2 to %d", last, network->layers[last].type,
-                        shape.channels, CLASS_LIMIT);
+        return cln_fail(CLN_INVALID, "layer %zu (%s): %d classes: from 2 to %d, clenet's limit", last,
+                        network->layers[last].type, shape.channels, CLASS_LIMIT);
     network->classes = shape.channels;
     return CLN_OK;
 }
@@ -117,8 +117,8 @@ static enum cln_status declare_tensors(struct cln_network *network) {
             declare_batchnorm(network, i, layer->batchnorm.shape.channels);
         }
         if (network->parameter_floats > CLN_SIZE_LIMIT)
-            return cln_fail(CLN_INVALID, "layer %zu (%s): more than %d parameters up to here", i, layer->type,
-                            CLN_SIZE_LIMIT);
+            return cln_fail(CLN_INVALID, "layer %zu (%s): more than %d parameters up to here, clenet's limit", i,
+                            layer->type, CLN_SIZE_LIMIT);
     }
     if (network->parameter_count == 0)
         return cln_fail(CLN_INVALID, "no layer has anything to train: add a Conv2d or Linear");

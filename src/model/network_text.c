@@ -1,8 +1,8 @@
 /* A network as JSON text, both ways. What a layer's options are is layer.c's table. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/json_text.h"
 #include "src/model/build.h"
 #include "src/model/layer.h"
 
@@ -117,7 +117,8 @@ static enum cln_status find_type(const struct cln_layer_type **out, json_t *obje
 static enum cln_status parse_layers(struct cln_network *network, json_t *list) {
     size_t count = json_array_size(list);
     if (count < 1 || count > LAYER_LIMIT)
-        return cln_fail(CLN_INVALID, "\"layers\" must be a list of 1 to %d layers", LAYER_LIMIT);
+        return cln_fail(CLN_INVALID, "\"layers\" must be a list of layers, from 1 to clenet's limit of %d",
+                        LAYER_LIMIT);
     network->layers = calloc(count, sizeof(*network->layers));
     if (!network->layers)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu layers", count);
@@ -149,7 +150,7 @@ static enum cln_status parse_input(struct cln_network *network, bool *flat, json
     if (!right || !cln_product_fits(sizes, 3))
         return cln_fail(CLN_INVALID,
                         "\"input\" must be [channels, height, width] or [features]: whole numbers from 1, with a "
-                        "product of at most %d",
+                        "product up to clenet's limit of %d",
                         CLN_SIZE_LIMIT);
     network->input = (struct cln_shape){sizes[0], sizes[1], sizes[2]};
     *flat = count == 1;
@@ -163,7 +164,8 @@ static enum cln_status parse_name(struct cln_network *network, json_t *value) {
     for (size_t i = 0; right && i < length; i++)
         right = (unsigned char)name[i] >= ' ' && name[i] != 127;
     if (!right)
-        return cln_fail(CLN_INVALID, "\"name\" must be a string of 1 to %zu bytes without control characters",
+        return cln_fail(CLN_INVALID,
+                        "\"name\" must be a string without control characters, from 1 byte to clenet's limit of %zu",
                         sizeof(network->name) - 1);
     memcpy(network->name, name, length + 1);
     return CLN_OK;
@@ -191,9 +193,9 @@ enum cln_status cln_network_parse(struct cln_network **out, const char *text, si
                                   const struct cln_network_params *params) {
     *out = NULL;
     if (bytes > TEXT_LIMIT)
-        return cln_fail(CLN_INVALID, "%s: more than %d bytes of text", origin, TEXT_LIMIT);
+        return cln_fail(CLN_INVALID, "%s: more than %d bytes of text, clenet's limit", origin, TEXT_LIMIT);
     json_error_t error;
-    json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = cln_json_parse(text, bytes, 0, &error);
     if (!root)
         return cln_fail(CLN_INVALID, "%s: line %d, column %d: %s", origin, error.line, error.column, error.text);
     struct cln_network *network = calloc(1, sizeof(*network));
@@ -224,7 +226,7 @@ static json_t *option_text(const struct cln_layer *layer, const struct cln_layer
 /* What the layer's author would have written: no defaults, and nothing that follows from the input. */
 static json_t *layer_text(const struct cln_layer *layer) {
     const struct cln_layer_type *type = cln_layer_type_find(layer->type);
-    json_t *object = json_pack("{s: s}", "type", layer->type);
+    json_t *object = json_pack("{s: o}", "type", cln_json_text(layer->type));
     int failed = object == NULL;
     for (size_t i = 0; !failed && i < type->option_count; i++) {
         const struct cln_layer_option *option = &type->options[i];
@@ -249,9 +251,10 @@ enum cln_status cln_network_text(char **out, const struct cln_network *network) 
     int failed = layers == NULL;
     for (size_t i = 0; !failed && i < network->layer_count; i++)
         failed = json_array_append_new(layers, layer_text(&network->layers[i]));
-    json_t *root = json_pack("{s: s, s: o, s: o}", "name", network->name, "input", input, "layers", layers);
+    json_t *root =
+        json_pack("{s: o, s: o, s: o}", "name", cln_json_text(network->name), "input", input, "layers", layers);
     if (root && !failed)
-        *out = json_dumps(root, JSON_COMPACT);
+        *out = cln_json_dump(root, JSON_COMPACT);
     json_decref(root);
     return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the text of network %s", network->name);
 }

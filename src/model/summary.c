@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/text.h"
 #include "src/model/layer.h"
 #include "src/model/stage.h"
 
@@ -102,13 +103,14 @@ static void print_layers(const struct cln_network *network, int batch_size, FILE
         if (shape_width < (int)strlen(shape))
             shape_width = (int)strlen(shape);
     }
-    fprintf(stream, "     %-*s  %-*s  parameters\n", description_width, "layer", shape_width, "output");
+    cln_text_print(stream, "     %-*s  %-*s  parameters\n", description_width, "layer", shape_width, "output");
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct cln_layer *layer = &network->layers[i];
         cln_layer_describe(layer, description, sizeof(description));
         format_shape(shape, sizeof(shape), batch_size, layer->out, layer->flat);
         format_count(count, (double)layer_parameters(network, i));
-        fprintf(stream, "%3zu  %-*s  %-*s  %10s\n", i, description_width, description, shape_width, shape, count);
+        cln_text_print(stream, "%3zu  %-*s  %-*s  %10s\n", i, description_width, description, shape_width, shape,
+                       count);
     }
 }
 
@@ -121,13 +123,13 @@ static void describe_stage(const struct cln_network *network, const struct cln_s
 
 static void print_stages(const struct cln_network *network, const struct cln_stage *stages, size_t count,
                          FILE *stream) {
-    fprintf(stream, "\nstages\n");
+    cln_text_print(stream, "\nstages\n");
     for (size_t i = 0; i < count; i++) {
         char fused[512], x[SHAPE_BYTES], a[SHAPE_BYTES];
         describe_stage(network, &stages[i], fused, sizeof(fused));
         format_shape(x, sizeof(x), 0, stages[i].x, cln_shape_count(stages[i].x) == (size_t)stages[i].x.channels);
         format_shape(a, sizeof(a), 0, stages[i].a, cln_shape_count(stages[i].a) == (size_t)stages[i].a.channels);
-        fprintf(stream, "%3zu  %-13s -> %-13s  %s\n", i + 1, x, a, fused);
+        cln_text_print(stream, "%3zu  %-13s -> %-13s  %s\n", i + 1, x, a, fused);
     }
 }
 
@@ -148,20 +150,21 @@ static void print_totals(const struct cln_network *network, const struct cln_sta
     char a[32], b[32];
     double forward, training;
     cln_network_multiply_adds(network, &forward, &training);
-    fprintf(stream, "\ntotals\n");
+    cln_text_print(stream, "\ntotals\n");
     format_count(a, (double)network->parameter_count);
     cln_format_bytes(b, 4.0 * (double)network->parameter_count);
-    fprintf(stream, "  parameters          %s (%s", a, b);
+    cln_text_print(stream, "  parameters          %s (%s", a, b);
     cln_format_bytes(b, 4.0 * ADAM_COPIES * (double)network->parameter_count);
-    fprintf(stream, "; with gradients and Adam's two moments %s)\n", b);
+    cln_text_print(stream, "; with gradients and Adam's two moments %s)\n", b);
     format_count(a, (double)network->running_count);
-    fprintf(stream, "  running statistics  %s\n", a);
+    cln_text_print(stream, "  running statistics  %s\n", a);
     format_count(a, forward);
     format_count(b, training);
-    fprintf(stream, "  multiply-adds       %s forward, %s in training (%.3f MFLOP) per sample\n", a, b,
-            2e-6 * training);
+    cln_text_print(stream, "  multiply-adds       %s forward, %s in training (%.3f MFLOP) per sample\n", a, b,
+                   2e-6 * training);
     cln_format_bytes(a, 4.0 * batch_size * activation_floats(network, stages, count));
-    fprintf(stream, "  activations         %s for a batch of %d (input and what each stage computes)\n", a, batch_size);
+    cln_text_print(stream, "  activations         %s for a batch of %d (input and what each stage computes)\n", a,
+                   batch_size);
 }
 
 void cln_network_print(const struct cln_network *network, int batch_size, FILE *stream) {
@@ -170,10 +173,10 @@ void cln_network_print(const struct cln_network *network, int batch_size, FILE *
     const struct cln_layer *first = &network->layers[0];
     char input[SHAPE_BYTES];
     format_shape(input, sizeof(input), batch_size, network->input, first->flat && first->kind != CLN_LAYER_FLATTEN);
-    fprintf(stream, "%s: input %s, %d classes\n\n", network->name, input, network->classes);
+    cln_text_print(stream, "%s: input %s, %d classes\n\n", network->name, input, network->classes);
     print_layers(network, batch_size, stream);
     if (cln_stages_build(&stages, &count, network) != CLN_OK) {
-        fprintf(stream, "\n%s\n", cln_error_message());
+        cln_text_print(stream, "\n%-s\n", cln_error_message());
         return;
     }
     print_stages(network, stages, count, stream);

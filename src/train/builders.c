@@ -28,7 +28,7 @@ enum cln_status cln_builders_run(const struct cln_trainer_params *p) {
     char setting[96];
     snprintf(setting, sizeof setting, "%s=%dx%dx%d", variable, image.channels, image.height, image.width);
     if (cln_helpers_start(&helpers, p->builder, setting, count) != CLN_OK) {
-        cln_log(CLN_LOG_DEBUG, "no builders: %s", cln_error_message());
+        cln_log(CLN_LOG_DEBUG, "no builders: %-s", cln_error_message());
         return CLN_OK;
     }
     enum cln_status status = cln_dataset_wait(p->data); /* told before seconds go by */

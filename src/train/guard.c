@@ -198,18 +198,18 @@ static enum cln_status find_wrong(unsigned *wrong, const struct guard *g) {
         status = check_operation(&outcome, why, g, o);
         if (status != CLN_OK || outcome == RIGHT)
             continue;
-        cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %s", cln_check_operation(o),
-                why);
+        cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %-s",
+                cln_check_operation(o), why);
         *wrong |= operation;
     }
     if (status != CLN_OK)
-        cln_log(CLN_LOG_WARNING, "not all operations could be checked: %s", cln_error_message());
+        cln_log(CLN_LOG_WARNING, "not all operations could be checked: %-s", cln_error_message());
     return status;
 }
 
 static enum cln_status fail_wrong(const struct guard *g, const char *why) {
     return cln_fail(CLN_DEVICE,
-                    "%s computes wrongly, in the safe variants as well: %s; \"clenet check\" says what works, "
+                    "%s computes wrongly, in the safe variants as well: %-s; \"clenet check\" says what works, "
                     "--no-guard trains all the same",
                     ocl_context_device(g->t->context)->name, why);
 }
@@ -225,7 +225,7 @@ static enum cln_status repair(struct guard *g, enum outcome step, char why[WHY_B
         cln_tuning_make_safe(&safe, all);
         const enum cln_status status = check_step(&step, again, g, &safe, false);
         if (status != CLN_OK || step == REFUSED)
-            return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%s", why);
+            return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%-s", why);
     }
     if (tuning->safe == all)
         return fail_wrong(g, why);
@@ -238,7 +238,7 @@ static enum cln_status repair(struct guard *g, enum outcome step, char why[WHY_B
             continue;
         if (sets[i] != wrong)
             cln_log(CLN_LOG_WARNING,
-                    "a training step is %s wrong on this device: all operations run in their safe variants: %s",
+                    "a training step is %s wrong on this device: all operations run in their safe variants: %-s",
                     wrong ? "still" : "nevertheless", why);
         cln_tuning_make_safe(tuning, sets[i]);
         const enum cln_status status = check_step(&step, why, g, tuning, false);
@@ -265,7 +265,7 @@ static void check_operations(struct guard *g) {
         cln_tuning_make_safe(&g->t->tuning, wrong);
         const enum cln_status status = check_step(&step, why, g, &g->t->tuning, false);
         if (status != CLN_OK || step != RIGHT) {
-            cln_log(CLN_LOG_WARNING, "with that a training step is wrong, and everything stays as it was: %s",
+            cln_log(CLN_LOG_WARNING, "with that a training step is wrong, and everything stays as it was: %-s",
                     status != CLN_OK ? cln_error_message() : why);
             g->t->tuning = right;
         }

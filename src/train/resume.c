@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/text.h"
 #include "src/train/saver.h"
 
 /* What does not agree, a line each. */
@@ -19,11 +20,9 @@ CLN_PRINTF(3, 4)
 static void differ(struct differences *d, bool final, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "\n  ");
-    if (d->used < sizeof d->text)
-        d->used += (size_t)vsnprintf(d->text + d->used, sizeof d->text - d->used, format, arguments);
+    d->used += cln_text_format(d->text + d->used, sizeof d->text - d->used, "\n  ");
+    d->used += cln_text_vformat(d->text + d->used, sizeof d->text - d->used, format, arguments);
     va_end(arguments);
-    d->used = d->used < sizeof d->text ? d->used : sizeof d->text - 1;
     d->final |= final;
 }
 
@@ -111,7 +110,7 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
                there->digest[0] ? there->digest : "unknown");
     if (d.used == 0 || (p->override && !d.final))
         return CLN_OK;
-    return cln_fail(CLN_INVALID, "%s%straining cannot go on, as it was begun otherwise:%s\n  %s",
+    return cln_fail(CLN_INVALID, "%s%straining cannot go on, as it was begun otherwise:%-s\n  %s",
                     c->origin ? c->origin : "", c->origin ? ": " : "", d.text,
                     d.final ? "Some of that cannot be changed any more: set it as it was"
                             : "Set it as it was, or override it (--override)");

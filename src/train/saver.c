@@ -147,7 +147,7 @@ static void join_writer(struct cln_saver *s) {
 /* The same, with the result of the last time. */
 static enum cln_status wait_for_writer(struct cln_saver *s) {
     join_writer(s);
-    return s->result == CLN_OK ? CLN_OK : cln_fail(s->result, "%s", s->message ? s->message : s->params.path);
+    return s->result == CLN_OK ? CLN_OK : cln_fail(s->result, "%-s", s->message ? s->message : s->params.path);
 }
 
 void cln_saver_destroy(struct cln_saver **saver) {
@@ -168,7 +168,7 @@ bool cln_saver_due(const struct cln_saver *s) {
 
 enum cln_status cln_saver_save(struct cln_saver *s, struct cln_trainer *t, bool best) {
     if (wait_for_writer(s) != CLN_OK) {
-        cln_log(CLN_LOG_WARNING, "%s: training goes on without that resume point", cln_error_message());
+        cln_log(CLN_LOG_WARNING, "%-s: training goes on without that resume point", cln_error_message());
         if (s->best && !best)
             t->best_accuracy = -1.0; /* there is no file of it: the next epoch is the best one */
     }

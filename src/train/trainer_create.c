@@ -8,6 +8,7 @@
 #include "host/profile.h"
 #include "host/program_cache.h"
 #include "host/select.h"
+#include "host/text.h"
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
 #include "src/train/builders.h"
@@ -52,13 +53,12 @@ static bool replays(const struct cln_trainer *t) {
 
 /* For people: what it runs on, and which operations in their safe variant. */
 static void describe_device(struct cln_trainer *t, const struct ocl_device *device) {
-    int length = snprintf(t->device, sizeof t->device, "%s (%s), profile %s", device->name, device->platform,
-                          ocl_profile_name(t->profile));
+    size_t length = cln_text_format(t->device, sizeof t->device, "%s (%s), profile %s", device->name, device->platform,
+                                    ocl_profile_name(t->profile));
     const char *before = "; safe: ";
-    for (size_t i = 0; i < cln_operation_count && length < (int)sizeof t->device; i++)
+    for (size_t i = 0; i < cln_operation_count; i++)
         if (t->tuning.safe & 1u << i) {
-            length +=
-                snprintf(t->device + length, sizeof t->device - (size_t)length, "%s%s", before, cln_operations[i]);
+            length += cln_text_format(t->device + length, sizeof t->device - length, "%s%s", before, cln_operations[i]);
             before = ", ";
         }
 }

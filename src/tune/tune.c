@@ -1,7 +1,6 @@
 /* The search: see tune.h. */
 #include "src/tune/tune.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,9 @@
 #include "host/child.h"
 #include "host/clock.h"
 #include "host/gemm.h"
+#include "host/json_text.h"
 #include "host/profile.h"
+#include "host/text.h"
 #include "src/tune/search.h"
 
 /* Below this share of the incumbent's time a candidate takes its place; nearer than that is noise. */
@@ -39,14 +40,6 @@ static enum cln_status read_variable(struct cln_race_params *p, char *text) {
     return CLN_OK;
 }
 
-/* What drivers say, in ASCII and not too long: it has to get through as JSON. */
-static void make_plain(char *out, size_t bytes, const char *words) {
-    snprintf(out, bytes, "%s", words);
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c > 126)
-            *c = '?';
-}
-
 void cln_tune_race(char *line, size_t bytes, const struct cln_race_params *params) {
     struct cln_race_params p = *params;
     struct cln_race race = {.wrong = ""};
@@ -56,12 +49,12 @@ void cln_tune_race(char *line, size_t bytes, const struct cln_race_params *param
     if (status == CLN_OK)
         status = cln_race_run(&race, &p);
     char words[800];
-    make_plain(words, sizeof words, status != CLN_OK ? cln_error_message() : race.wrong);
-    json_t *answer = status != CLN_OK ? json_pack("{s:s}", "error", words)
+    cln_text_format(words, sizeof words, "%-s", status != CLN_OK ? cln_error_message() : race.wrong);
+    json_t *answer = status != CLN_OK ? json_pack("{s:o}", "error", cln_json_text(words))
                      : race.wrong[0]
-                         ? json_pack("{s:s}", "wrong", words)
+                         ? json_pack("{s:o}", "wrong", cln_json_text(words))
                          : json_pack("{s:f, s:f}", "incumbent", race.seconds[0], "candidate", race.seconds[1]);
-    char *json = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    char *json = answer ? cln_json_dump(answer, JSON_COMPACT) : NULL;
     snprintf(line, bytes, "%s", json ? json : "{\"error\": \"no memory for an answer\"}");
     free(json);
     json_decref(answer);
@@ -91,7 +84,8 @@ struct outcome {
 };
 
 static void read_answer(struct outcome *o, const char *line) {
-    json_t *answer = json_loads(line, 0, NULL);
+    json_error_t problem;
+    json_t *answer = cln_json_parse(line, strlen(line), 0, &problem);
     const char *wrong = json_string_value(json_object_get(answer, "wrong"));
     const char *error = json_string_value(json_object_get(answer, "error"));
     o->incumbent = json_number_value(json_object_get(answer, "incumbent"));
@@ -99,7 +93,7 @@ static void read_answer(struct outcome *o, const char *line) {
     o->wrong = wrong != NULL;
     if (!(o->incumbent > 0 && o->candidate > 0)) {
         o->incumbent = o->candidate = 0;
-        snprintf(o->reason, sizeof o->reason, "%s", wrong ? wrong : error ? error : "it did not say why");
+        cln_text_format(o->reason, sizeof o->reason, "%-s", wrong ? wrong : error ? error : "it did not say why");
     }
     json_decref(answer);
 }
@@ -291,10 +285,7 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
 
 /* Whether a profile can match a device by it: not empty, UTF-8, and no | in it, which parts alternatives. */
 static bool is_pattern(const char *words) {
-    json_t *string = json_string(words);
-    const bool fits = string && *words && !strchr(words, '|');
-    json_decref(string);
-    return fits;
+    return *words && cln_text_is_utf8(words) && !strchr(words, '|');
 }
 
 enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
@@ -314,16 +305,15 @@ enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, c
     ocl_profile_destroy(&profile);
     json_t *match = json_object();
     if (is_pattern(device->name))
-        json_object_set_new(match, "name", json_string(device->name));
+        json_object_set_new(match, "name", cln_json_text(device->name));
     if (is_pattern(device->platform))
-        json_object_set_new(match, "platform", json_string(device->platform));
-    char plain[1024];
-    make_plain(plain, sizeof plain, measured);
-    json_t *root = json_pack("{s:s, s:o, s:s, s:o}", "name", "tuned", "match",
-                             json_object_size(match) > 0 ? match : json_null(), "measured", plain, "values", table);
+        json_object_set_new(match, "platform", cln_json_text(device->platform));
+    json_t *root = json_pack("{s:o, s:o, s:o, s:o}", "name", cln_json_text("tuned"), "match",
+                             json_object_size(match) > 0 ? match : json_null(), "measured", cln_json_text(measured),
+                             "values", table);
     if (json_object_size(match) == 0)
         json_decref(match);
-    *out = root ? json_dumps(root, JSON_INDENT(4)) : NULL;
+    *out = cln_json_dump(root, JSON_INDENT(4));
     json_decref(root);
     return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
 }

@@ -527,7 +527,7 @@ class Predict(Model):
     @unittest.skipUnless(READS_PNG, "this clenet was built without libpng")
     def test_damaged_pictures(self):
         whole = png(7, 9, self.images[0])
-        for bytes_, reason in ((whole[:-30], "truncated"), (whole[:-1], "truncated"), (whole + b"\0", "behind the end"),
+        for bytes_, reason in ((whole[:-30], "truncated"), (whole[:-1], "truncated"),
                                (whole[:-13] + bytes([whole[-13] ^ 1]) + whole[-12:], "CRC")):
             path = self.folder / "damaged.png"
             path.write_bytes(bytes_)

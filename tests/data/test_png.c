@@ -68,29 +68,42 @@ static void palettes_are_looked_up(void **state) {
     static const uint8_t planes[] = {0, 255, 3, 80, 3, 51, 254, 0, 160, 0, 102, 204, 17, 240, 17};
     assert_decodes(&file, 3, planes);
     file.chunks[1] = (struct png_chunk){"tRNS", (const uint8_t[]){255, 0}, 2}; /* the second entry is not there */
-    static const uint8_t black[] = {0, 0, 3, 80, 3, 51, 0, 0, 160, 0, 102, 0, 17, 240, 17};
-    assert_decodes(&file, 3, black);
+    static const uint8_t white[] = {0, 255, 3, 80, 3, 51, 255, 0, 160, 0, 102, 255, 17, 240, 17};
+    assert_decodes(&file, 3, white); /* under what is dark in the mean */
 }
 
-/* round(v·a / 255), whatever colour the file has under what cannot be seen. */
-static void what_is_transparent_is_black(void **state) {
+/* Light ink is on black: round(v·a / 255), whatever colour the file has under what cannot be seen. */
+static void light_ink_is_on_black(void **state) {
     (void)state;
     assert_decodes(&(struct png_file){3, 1, 8, PNG_GREY_ALPHA, (const uint8_t[]){200, 0, 200, 255, 201, 127}}, 1,
                    (const uint8_t[]){0, 200, 100});
     assert_decodes(&(struct png_file){2, 1, 8, PNG_RGB_ALPHA, (const uint8_t[]){255, 128, 3, 128, 9, 8, 7, 0}}, 3,
                    (const uint8_t[]){128, 0, 64, 0, 2, 0});
-    assert_decodes(&(struct png_file){2, 1, 16, PNG_GREY_ALPHA, (const uint8_t[]){255, 255, 51, 9, 40, 1, 255, 255}}, 1,
-                   (const uint8_t[]){51, 40});
+    assert_decodes(&(struct png_file){2, 1, 16, PNG_GREY_ALPHA, (const uint8_t[]){255, 255, 151, 9, 140, 1, 255, 255}},
+                   1, (const uint8_t[]){151, 140});
+    assert_decodes(&(struct png_file){2, 1, 8, PNG_GREY_ALPHA, (const uint8_t[]){128, 9, 0, 0}}, 1,
+                   (const uint8_t[]){5, 0});
+}
+
+/* Dark ink, and none at all, is on white: round((v·a + 255·(255 − a)) / 255). */
+static void dark_ink_is_on_white(void **state) {
+    (void)state;
+    assert_decodes(&(struct png_file){4, 1, 8, PNG_GREY_ALPHA, (const uint8_t[]){0, 0, 0, 255, 0, 127, 55, 255}}, 1,
+                   (const uint8_t[]){255, 0, 128, 55});
+    assert_decodes(&(struct png_file){2, 1, 8, PNG_GREY_ALPHA, (const uint8_t[]){0, 0, 255, 0}}, 1,
+                   (const uint8_t[]){255, 255});
+    assert_decodes(&(struct png_file){2, 1, 8, PNG_RGB_ALPHA, (const uint8_t[]){0, 0, 255, 255, 9, 8, 7, 0}}, 3,
+                   (const uint8_t[]){0, 255, 0, 255, 255, 255});
     /* One grey value, and one colour, that stand for nothing. */
     assert_decodes(&(struct png_file){4, 1, 8, PNG_GREY, ramp, {{"tRNS", (const uint8_t[]){0, 255}, 2}}}, 1,
-                   (const uint8_t[]){0, 51, 102, 0});
+                   (const uint8_t[]){0, 51, 102, 255});
     assert_decodes(&(struct png_file){2, 1, 8, PNG_RGB, ramp, {{"tRNS", (const uint8_t[]){0, 255, 0, 254, 0, 204}, 6}}},
-                   3, (const uint8_t[]){0, 0, 51, 0, 102, 0});
+                   3, (const uint8_t[]){0, 255, 51, 255, 102, 255});
     /* Of 16 bits all count. */
     assert_decodes(
         &(struct png_file){
             2, 1, 16, PNG_GREY, (const uint8_t[]){80, 1, 80, 2}, {{"tRNS", (const uint8_t[]){80, 2}, 2}}},
-        1, (const uint8_t[]){80, 0});
+        1, (const uint8_t[]){80, 255});
 }
 
 static void interlaced_files_are_the_same_pictures(void **state) {
@@ -134,25 +147,49 @@ static void truncation_is_refused_at_every_byte(void **state) {
         assert_refused(bytes, kept, "truncated");
 }
 
-/* Every bit is under a CRC, or is the CRC, a length or the signature. */
-static void damage_is_refused_at_every_bit(void **state) {
+/* Every bit is under a CRC, or is the CRC, a length or the signature. Damage in a chunk beside the pixels is passed
+ * over, as by other readers. */
+static void damage_of_pixels_is_refused_at_every_bit(void **state) {
     (void)state;
     uint8_t bytes[256];
-    const size_t size = small_file(bytes);
+    const size_t size = small_file(bytes), gamma = 8 + 25 + 4, gamma_end = gamma + 4 + 4 + 4;
+    size_t passed = 0;
     for (size_t bit = 0; bit < 8 * size; bit++) {
+        struct cln_picture picture;
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_refused(bytes, size, "");
+        const bool is_gamma = bit / 8 >= gamma && bit / 8 < gamma_end;
+        if (is_gamma && decode(&picture, bytes, size) == CLN_OK) {
+            assert_memory_equal(picture.pixels, ramp, 12);
+            free(picture.pixels);
+            passed++;
+        } else {
+            assert_refused(bytes, size, "");
+        }
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
+    assert_true(passed >= 8 * 8);
     bytes[size - 1] ^= 1;
     assert_refused(bytes, size, "CRC");
 }
 
-static void bytes_behind_the_end_are_refused(void **state) {
+/* Transparency is part of the pixels. */
+static void damaged_transparency_is_refused(void **state) {
+    (void)state;
+    uint8_t bytes[256];
+    const size_t size =
+        png_make(bytes, &(struct png_file){4, 3, 8, PNG_GREY, ramp, {{"tRNS", (const uint8_t[]){0, 255}, 2}}});
+    bytes[8 + 25 + 8] ^= 1;
+    assert_refused(bytes, size, "tRNS");
+}
+
+static void bytes_behind_the_end_are_left_out(void **state) {
     (void)state;
     uint8_t bytes[256] = {0};
     const size_t size = small_file(bytes);
-    assert_refused(bytes, size + 1, "behind the end");
+    struct cln_picture picture;
+    assert_int_equal(decode(&picture, bytes, size + 20), CLN_OK);
+    assert_memory_equal(picture.pixels, ramp, 12);
+    free(picture.pixels);
 }
 
 static void headers_that_cannot_be_are_refused(void **state) {
@@ -170,9 +207,14 @@ static void headers_that_cannot_be_are_refused(void **state) {
         assert_refused(bytes, png_make(bytes, &cases[i].file), cases[i].reason);
     /* A side above the limit, of either kind; then the largest that is not, with far too few pixels. */
     memcpy(bytes, "\x89PNG\r\n\x1a\n", 8);
-    assert_refused(bytes, png_put_chunk(bytes, 8, "IHDR", head, 13), "IHDR");
-    memcpy(head, (const uint8_t[]){0, 0, 0, 1, 0, 0, 0x20, 1}, 8);
-    assert_refused(bytes, png_put_chunk(bytes, 8, "IHDR", head, 13), "IHDR");
+    static const uint8_t sizes[][8] = {
+        {0, 0, 0x20, 1, 0, 0, 0, 1}, {0, 0, 0, 1, 0, 0, 0x20, 1}, {0x7f, 255, 255, 255, 0x7f}};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        memcpy(head, sizes[i], 8);
+        const size_t begun = png_put_chunk(bytes, 8, "IHDR", head, 13);
+        assert_refused(bytes, png_put_chunk(bytes, begun, "IDAT", "\x78\x9c\x03\0\0\0\0\1", 8),
+                       "clenet's limit is 8192 a side");
+    }
     memcpy(head, (const uint8_t[]){0, 0, 0x20, 0, 0, 0, 0x20, 0}, 8);
     const size_t used = png_put_chunk(bytes, 8, "IHDR", head, 13);
     assert_refused(bytes, png_put_chunk(bytes, used, "IDAT", "\x78\x9c\x03\0\0\0\0\1", 8), "");
@@ -201,12 +243,14 @@ int main(void) {
         cmocka_unit_test(grey_of_every_depth),
         cmocka_unit_test(colours_come_out_as_planes),
         cmocka_unit_test(palettes_are_looked_up),
-        cmocka_unit_test(what_is_transparent_is_black),
+        cmocka_unit_test(light_ink_is_on_black),
+        cmocka_unit_test(dark_ink_is_on_white),
         cmocka_unit_test(interlaced_files_are_the_same_pictures),
         cmocka_unit_test(other_chunks_change_nothing),
         cmocka_unit_test(truncation_is_refused_at_every_byte),
-        cmocka_unit_test(damage_is_refused_at_every_bit),
-        cmocka_unit_test(bytes_behind_the_end_are_refused),
+        cmocka_unit_test(damage_of_pixels_is_refused_at_every_bit),
+        cmocka_unit_test(damaged_transparency_is_refused),
+        cmocka_unit_test(bytes_behind_the_end_are_left_out),
         cmocka_unit_test(headers_that_cannot_be_are_refused),
         cmocka_unit_test(too_few_pixels_are_refused),
     };

@@ -141,17 +141,18 @@ static void test_lying_files_are_refused(void **state) {
         {W "\"F32\",\"shape\":[2]" AT(0, 8) ",\"v\":{\"dtype\":\"F32\",\"shape\":[1]" AT(4, 8) "}", "overlap"},
         {W "\"F32\",\"shape\":[-2]" AT(0, 8) "}", "dimension 0"},
         {W "\"F32\",\"shape\":[-1,-2]" AT(0, 8) "}", "dimension 0"},
-        {W "\"F32\",\"shape\":[2.0]" AT(0, 8) "}", "dimension 0"},
+        {W "\"F32\",\"shape\":[2.5]" AT(0, 8) "}", "dimension 0"},
         {W "\"F32\",\"shape\":[4294967296,4294967296]" AT(0, 0) "}", "impossibly large"},
         {W "\"F32\",\"shape\":[2,4611686018427387904]" AT(0, 0) "}", "impossibly large"},
-        {W "\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2]" AT(0, 8) "}", "at most 8"},
+        {W "\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2]" AT(0, 8) "}", "of more than 8, clenet's limit"},
         {W "\"F32\",\"shape\":2" AT(0, 8) "}", "shape"},
         {W "\"I16\",\"shape\":[4]" AT(0, 8) "}", "type I16"},
         {W "32,\"shape\":[2]" AT(0, 8) "}", "\"w\""},
         {W "\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", "\"w\""},
         {"{\"__metadata__\":[]}", "__metadata__"},
         {"{\"__metadata__\":{\"a\":1}}", "not a string"},
-        {"{\"__metadata__\":{\"a\":\"\\u0000\"}}", "header: "},
+        {"{\"__metadata__\":{\"a\\u0000\":\"\"}}", "header: "},
+        {W "\"F32\\u0000\",\"shape\":[2]" AT(0, 8) "}", "\"w\" has type ;"},
         {"{}", "last 8 bytes"},
     };
     struct cln_safetensors *file;
@@ -185,6 +186,17 @@ static void test_odd_but_honest_files_are_read(void **state) {
     assert_int_equal(cln_safetensors_find(file, "none")->count, 0);
     assert_null(cln_safetensors_metadata(file, "clenet"));
     cln_safetensors_destroy(&file);
+    /* One kind of number, no metadata, and a string that no name of clenet's has. */
+    static const char *const others[] = {W "\"F32\",\"shape\":[1.0,1e0]" AT(0.0, 4e0) ",\"__metadata__\":null}",
+                                         W "\"F32\",\"shape\":[1]" AT(0, 4) ",\"__metadata__\":{\"x\":\"a\\u0000b\"}}"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        write_raw(others[i], strlen(others[i]), "\0\0\x80\x3f", 4);
+        if (cln_safetensors_read(&file, path) != CLN_OK)
+            fail_msg("%s", cln_error_message());
+        assert_true(*(const float *)cln_safetensors_find(file, "w")->data == 1);
+        assert_int_equal(file->metadata_count, 0);
+        cln_safetensors_destroy(&file);
+    }
 }
 
 static void test_what_is_not_a_file(void **state) {

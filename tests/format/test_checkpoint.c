@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "host/log.h"
 #include "src/data/safetensors.h"
 #include "src/format/checkpoint.h"
 #include "tests/data/temporary.h"
@@ -480,7 +481,7 @@ static void test_metadata_that_does_not_fit_is_named(void **state) {
     (void)state;
     static const char six[] = "[1,2,3,4,5,6]";
     static const struct {
-        struct cln_safetensors_metadata metadata[3];
+        struct cln_safetensors_metadata metadata[3]; /* beside the version */
         const char *message;
     } cases[] = {
         {{{"x", ""}, {"x1", ""}, {"x2", ""}}, "does not say which network"},
@@ -505,12 +506,84 @@ static void test_metadata_that_does_not_fit_is_named(void **state) {
         struct cln_safetensors *file;
         struct cln_checkpoint *checkpoint;
         assert_int_equal(cln_safetensors_read(&file, path), CLN_OK);
-        assert_int_equal(cln_safetensors_write(path, file->tensors, file->tensor_count, cases[i].metadata, 3), CLN_OK);
+        const struct cln_safetensors_metadata metadata[4] = {
+            {"clenet", "0.1.0"}, cases[i].metadata[0], cases[i].metadata[1], cases[i].metadata[2]};
+        assert_int_equal(cln_safetensors_write(path, file->tensors, file->tensor_count, metadata, 4), CLN_OK);
         cln_safetensors_destroy(&file);
         assert_int_equal(cln_checkpoint_read(&checkpoint, path, NULL), CLN_INVALID);
         if (!strstr(cln_error_message(), cases[i].message))
             fail_msg("message \"%s\" lacks \"%s\"", cln_error_message(), cases[i].message);
     }
+}
+
+/* A sample with other metadata, of which `version` is clenet's, or NULL. */
+static enum cln_status read_with(struct cln_checkpoint **checkpoint, const char *version, const char *key,
+                                 const char *value, const struct cln_network *network) {
+    struct cln_safetensors *file;
+    write_sample();
+    const struct cln_safetensors_metadata metadata[] = {{key, value}, {"clenet", version}};
+    assert_int_equal(cln_safetensors_read(&file, path), CLN_OK);
+    assert_int_equal(cln_safetensors_write(path, file->tensors, file->tensor_count, metadata, version ? 2 : 1), CLN_OK);
+    cln_safetensors_destroy(&file);
+    return cln_checkpoint_read(checkpoint, path, network);
+}
+
+/* Strings are clenet's where "clenet" says so, whatever their names. */
+static void test_strings_of_others_are_not_ours(void **state) {
+    (void)state;
+    static const char *const strings[][2] = {
+        {"network", "resnet"},      {"network", "{}"},         {"classes", "3"},   {"classes", "[\"a\", \"b\", \"c\"]"},
+        {"mean", "0.2860"},         {"mean", "[1,2,3,4,5,6]"}, {"resize", "32"},   {"image", "shoe.png"},
+        {"inverse_deviation", "x"}, {"training", "true"},      {"training", "{}"}, {"optimizer", "adam"},
+    };
+    static const char *const versions[] = {NULL, "", "yes", "1", "v0.1.0", "0.1.0 of something", "-1.0"};
+    struct cln_network *network = parse_network(network_text);
+    struct cln_checkpoint *checkpoint;
+    for (size_t v = 0; v < sizeof(versions) / sizeof(versions[0]); v++)
+        for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+            if (read_with(&checkpoint, versions[v], strings[i][0], strings[i][1], network) != CLN_OK)
+                fail_msg("%s: %s", strings[i][0], cln_error_message());
+            assert_null(checkpoint->class_names);
+            assert_null(checkpoint->mean);
+            assert_null(checkpoint->training);
+            assert_int_equal(checkpoint->resize, 0);
+            assert_int_equal(checkpoint->image.channels, 0);
+            cln_checkpoint_destroy(&checkpoint);
+        }
+    cln_network_destroy(&network);
+    assert_int_equal(read_with(&checkpoint, NULL, "network", "resnet", NULL), CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "does not say which network it is of: name the network"));
+    assert_int_equal(read_with(&checkpoint, NULL, "network", network_text, NULL), CLN_OK); /* nothing else says it */
+    cln_checkpoint_destroy(&checkpoint);
+}
+
+static void keep_warning(void *user, enum cln_log_level level, const char *message) {
+    assert_int_equal(level, CLN_LOG_WARNING);
+    snprintf(user, 512, "%s", message);
+}
+
+static void test_later_versions_are_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *version;
+        bool is_newer;
+    } cases[] = {{"0.0.9", false}, {"0.1.0", false}, {"0.99.0", true}, {"7.0", true}, {"7.1.0-rc2", true}};
+    struct cln_checkpoint *checkpoint;
+    char warning[512];
+    cln_log_set_handler(keep_warning, warning);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        warning[0] = '\0';
+        assert_int_equal(read_with(&checkpoint, cases[i].version, "network", network_text, NULL), CLN_OK);
+        cln_checkpoint_destroy(&checkpoint);
+        assert_true((strstr(warning, "which is newer than this one") != NULL) == cases[i].is_newer);
+        assert_int_equal(read_with(&checkpoint, cases[i].version, "network", "{\"kind\": 2}", NULL), CLN_INVALID);
+        assert_true((strstr(cln_error_message(), "which is newer than this one") != NULL) == cases[i].is_newer);
+    }
+    warning[0] = '\0';
+    assert_int_equal(read_with(&checkpoint, "yes", "network", network_text, NULL), CLN_OK);
+    assert_non_null(strstr(warning, "\"clenet\" is \"yes\", not a version"));
+    cln_checkpoint_destroy(&checkpoint);
+    cln_log_set_handler(NULL, NULL);
 }
 
 static void test_file_of_another_program(void **state) {
@@ -613,6 +686,8 @@ int main(void) {
         cmocka_unit_test(test_any_byte_may_be_wrong),
         cmocka_unit_test(test_tensors_that_do_not_fit_are_named),
         cmocka_unit_test(test_metadata_that_does_not_fit_is_named),
+        cmocka_unit_test(test_strings_of_others_are_not_ours),
+        cmocka_unit_test(test_later_versions_are_told),
         cmocka_unit_test(test_file_of_another_program),
         cmocka_unit_test(test_names_with_a_common_beginning),
         cmocka_unit_test(test_other_widths_become_float32),

@@ -1,5 +1,5 @@
-/* Reading IDX files, as images and as labels: what is accepted is as large as the header says, and plain and gzipped it
- * is read alike. */
+/* Reading IDX files, as images and as labels: what is accepted has at least the bytes that its header
+ * announces, and plain and gzipped it is read alike. */
 #include "src/data/idx.h"
 
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static bool run(const char *path, const uint8_t *bytes, size_t size, unsigned ra
     size_t plain_size;
     uint8_t *plain = write_plain(&content, rank, &plain_size);
     if (size < 2 || bytes[0] != 0x1f || bytes[1] != 0x8b)
-        fuzz_require(plain_size == size && memcmp(plain, bytes, size) == 0);
+        fuzz_require(plain_size <= size && memcmp(plain, bytes, plain_size) == 0);
     struct content again = read(fuzz_file(plain, plain_size));
     fuzz_require(again.bytes && again.size == content.size);
     fuzz_require(memcmp(again.sizes, content.sizes, sizeof(again.sizes)) == 0);

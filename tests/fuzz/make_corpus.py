@@ -62,6 +62,12 @@ def safetensors_corpus():
     yield "good-padded-header", raw_safetensors(text({"a": entry("U8", [1], 0, 1)}) + b"   \n", b"x")
     yield "good-rank-8", safetensors({"a": ("U8", [1] * 8, [1])})
     yield "good-other-order", raw_safetensors({"a": entry("U8", [1], 1, 2), "b": entry("U8", [1], 0, 1)}, b"xy")
+    yield "good-whole-reals", raw_safetensors(
+        b'{"a":{"dtype":"U8","shape":[1.0,2e0],"data_offsets":[0.0,2.0]}}', b"xy")
+    yield "good-metadata-null", raw_safetensors({"__metadata__": None})
+    yield "good-metadata-zero-byte", raw_safetensors({"__metadata__": {"key": "a\0b", "other": "c"}})
+    yield "good-names-of-controls", safetensors({"a\x1b[2J\u202e\n": ("U8", [1], [1])}, {"\x9b": "\x07"})
+    yield "bad-dtype-zero-byte", one(dtype="U8\0", shape=[8])
     yield "bad-nothing", b""
     yield "bad-seven-bytes", bytes(7)
     yield "bad-no-header", struct.pack("<Q", 0)
@@ -85,7 +91,7 @@ def safetensors_corpus():
     yield "bad-offset-outside", one(begin=8, end=16)
     yield "bad-offset-largest", one(begin=0, end=(1 << 63) - 1)
     yield "bad-offset-too-large", one(begin=0, end=1 << 64)
-    yield "bad-offset-real", one(begin=0.0, end=8.0)
+    yield "bad-offset-real", one(begin=0.0, end=7.5)
     yield "bad-three-offsets", raw_safetensors({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1, 1]}}, b"x")
     yield "bad-negative-shape", one(shape=[-2])
     yield "bad-negative-pair", one(shape=[-1, -2])
@@ -164,13 +170,19 @@ def resumable(metadata, tensors):
 
 
 def named(network):
-    return {"network": network if isinstance(network, str) else text(network).decode()}
+    return {"clenet": "0.1.0", "network": network if isinstance(network, str) else text(network).decode()}
 
 
 def checkpoint_corpus():
     plain = checkpoint()
     yield "good-plain", plain
     yield "good-of-another-program", safetensors(WEIGHTS)
+    foreign = {"classes": "2", "mean": "0.5", "resize": "32", "image": "shoe.png", "training": "true", "network": "resnet"}
+    yield "good-strings-of-another-program", safetensors(WEIGHTS, {**foreign, "network": text(NETWORK).decode()})
+    yield "good-no-version", checkpoint({**foreign, "clenet": "yes", "network": text(NETWORK).decode()})
+    yield "good-later-version", checkpoint({"clenet": "99.0.0-rc1"})
+    yield "good-classes-of-controls", checkpoint({"classes": '["a\\u001b[2J\\n","\\u202e=1"]'})
+    yield "good-whole-reals", checkpoint({"resize": "2.0", "image": "[1.0,28e0,28]"})
     yield "good-standardized", checkpoint({**STANDARDIZED, "resize": "2"})
     yield "good-no-tracked", checkpoint(without=["1.num_batches_tracked"])
     yield "good-prefix", safetensors({"module." + name: tensor for name, tensor in WEIGHTS.items()})
@@ -278,6 +290,12 @@ def network_corpus():
     yield "good-wide", network(conv(1 << 20, 8), FLATTEN, LINEAR)
     yield "good-large-input", network(conv(2, [1, 65536], stride=65536), FLATTEN, LINEAR, input=[1, 1 << 11, 1 << 16])
     yield "good-many-layers", network(*[{"type": "ReLU"}] * 200, FLATTEN, LINEAR)
+    yield "good-byte-order-mark", b"\xef\xbb\xbf" + network(FLATTEN, LINEAR) + b"\r\n"
+    yield "good-whole-reals", network(conv(2.0, [3.0, 3]), FLATTEN, {"type": "Linear", "out_features": 2.0}, input=[1.0, 8, 8])
+    yield "good-whole-exponents", b'{"input":[4e0],"layers":[{"type":"Linear","out_features":20E-1}]}'
+    yield "bad-two-byte-order-marks", b"\xef\xbb\xbf\xef\xbb\xbf" + network(FLATTEN, LINEAR)
+    yield "bad-option-of-controls", network(FLATTEN, {**LINEAR, "\x1b]0;x\x07": 2})
+    yield "bad-type-of-controls", network({"type": "\u009b2J\n"})
     yield "bad-nothing", b""
     yield "bad-truncated", network(FLATTEN, LINEAR)[:-3]
     yield "bad-trailing", network(FLATTEN, LINEAR) + b"}"
@@ -360,6 +378,9 @@ def profile_corpus():
     yield "good-blanks", b" \n\r\t{\n\"name\"\n:\n\"x\"\n,\"match\":{\n}\n,\"values\" :{ } } \n"
     yield "good-quotes-in-note", profile(note='"values": {"lanes": [\\')
     yield "good-long-version", quirk(driver={"from": "9" * 40 + ".", "below": "1" + ".0" * 300})
+    yield "good-byte-order-mark", b"\xef\xbb\xbf\r\n" + profile() + b"\r\n"
+    yield "good-whole-reals", profile({"min_native_float_vector": 4.0}, {"lanes": 8e0})
+    yield "bad-key-of-controls", profile(**{"\x1b[2J\n": 1})
     yield "bad-nothing", b""
     yield "bad-blanks", b"\n\n  \n"
     yield "bad-truncated", profile()[:-2]
@@ -375,7 +396,7 @@ def profile_corpus():
     yield "bad-match-type", profile(match={"type": "tpu"})
     yield "bad-match-width", profile(match={"min_native_float_vector": 1 << 32})
     yield "bad-value-unknown", profile(values={"lane": 1})
-    yield "bad-value-real", profile(values={"lanes": 1.0})
+    yield "bad-value-real", profile(values={"lanes": 1.5})
     yield "bad-value-negative", profile(values={"lanes": -1})
     yield "bad-value-huge", profile(values={"lanes": (1 << 63) - 1})
     yield "bad-value-too-large", profile(values={"lanes": 1 << 64})
@@ -425,7 +446,7 @@ def idx_corpus():
     yield "bad-header-only", images[:16]
     yield "bad-half-a-header", images[:9]
     yield "bad-truncated", images[:-1]
-    yield "bad-trailing", images + b"x"
+    yield "good-trailing", images + b"x"
     yield "bad-magic", idx(2, body=b"ab", magic=0x0D01)
     yield "bad-rank-2", idx(2, 2)
     yield "bad-little-endian", images[3::-1] + images[4:]
@@ -446,7 +467,7 @@ def idx_corpus():
     yield "bad-gz-nothing", zipped(b"")
     yield "bad-gz-twice", zipped(packed)
     yield "bad-gz-bomb", zipped(idx(1 << 24, 4096, 4096, body=bytes(1 << 20)))
-    yield "bad-gz-trailing", zipped(images + b"x")
+    yield "good-gz-trailing", zipped(images + b"x")
 
 
 # ---- PNG ----
@@ -510,10 +531,12 @@ def png_corpus():
     yield "bad-no-data", SIGNATURE + ihdr(5, 3) + chunk(b"IEND")
     yield "bad-no-end", grey[:-12]
     yield "bad-truncated", grey[:-20]
-    yield "bad-trailing", grey + b"x"
+    yield "good-trailing", grey + b"x"
     yield "bad-crc-ihdr", SIGNATURE + ihdr(5, 3)[:-4] + bytes(4) + grey[33:]
     yield "bad-crc-data", SIGNATURE + ihdr(5, 3) + chunk(b"IDAT", packed, crc=1) + chunk(b"IEND")
-    yield "bad-crc-ancillary", png(before=chunk(b"tEXt", b"key\0value", crc=1))
+    yield "good-crc-ancillary", png(before=chunk(b"tEXt", b"key\0value", crc=1))
+    yield "good-ink-on-nothing", png(4, 1, colour=4, data=b"\0" + bytes([0, 0, 0, 255, 9, 127, 255, 0]))
+    yield "bad-crc-transparency", png(before=chunk(b"tRNS", b"\0\7", crc=1))
     yield "bad-interlace", png(interlace=2)
     yield "bad-interlaced-short", png(9, 7, interlace=1, data=rows(2, 1))
     yield "bad-no-palette", png(depth=4, colour=3)

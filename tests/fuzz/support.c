@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/text.h"
+
 enum { PATH_BYTES = 512, LENGTH_BYTES = 8 };
 
 bool fuzz_accepted;
@@ -21,11 +23,23 @@ void fuzz_begin(void) {
     (void)cln_fail(CLN_OK, "%s", "");
 }
 
+/* Whatever the input holds: UTF-8, and beside line feeds no character that a terminal would take for a command. */
+static bool is_fit_to_be_shown(const char *message) {
+    uint32_t code;
+    for (size_t left = strlen(message), length; left > 0; message += length, left -= length) {
+        length = cln_text_decode(&code, message, left);
+        if (length == 0 || !(cln_text_is_plain(code) || code == '\n'))
+            return false;
+    }
+    return true;
+}
+
 bool fuzz_end(enum cln_status status, bool given) {
     fuzz_require(given == (status == CLN_OK));
     if (status != CLN_OK) {
         fuzz_require(status == CLN_INVALID);
         fuzz_require(cln_error_message()[0] != '\0');
+        fuzz_require(is_fit_to_be_shown(cln_error_message()));
     }
     return given;
 }

@@ -20,7 +20,8 @@ extern bool fuzz_accepted;
     } while (0)
 _Noreturn void fuzz_fail(const char *property, const char *file, int line);
 
-/* Around a call of a reader: what is refused gives nothing, CLN_INVALID and a message; true where it was accepted. */
+/* Around a call of a reader: what is refused gives nothing, CLN_INVALID and a
+ * message that is fit to be shown; true where it was accepted. */
 void fuzz_begin(void);
 bool fuzz_end(enum cln_status status, bool given);
 

@@ -26,6 +26,9 @@ MAY_INCLUDE = {
 OPERATION_MAY_INCLUDE = {"linear": {"batchnorm"}, "activate": {"batchnorm"}, "conv2d": {"activate", "batchnorm"}}
 OPENCL_NAME = re.compile(r"\b(?:cl_\w+|CL_\w+|cl[A-Z]\w*|CLBlast\w*|clblast\w*)|<(?:CL|OpenCL)/|<clblast")
 PRINTING = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort)\s*\(|\b(?:stdout|stderr)\b")
+# Whatever writes text past host/text.h, in code that speaks to people, and past host/json_text.h.
+RAW_PRINTING = re.compile(r"\b(?:f|v|vf|d)?printf\s*\(|\bf?puts\s*\(|\b(?:fputc|putc|putchar|perror|psignal|fwrite|write)\s*\(")
+RAW_JSON = re.compile(r"\bjson_(?:stringn?(?:_nocheck)?|v?sprintf|loads|loadb|loadf|load_\w+|dumps|dumpb|dumpf|dumpfd|dump_\w+)\s*\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -98,6 +101,53 @@ class Tree(unittest.TestCase):
     def test_only_programs_print_or_exit(self):
         self.assertNotEqual(findings(["src/cli"], PRINTING), [], "the pattern finds what it is for")
         self.assertEqual(findings(set(MAY_INCLUDE) - {"src/cli", "examples"}, PRINTING), [])
+
+    def test_all_text_for_people_is_made_visible(self):
+        """The program prints in report.c alone; what the library prints to a stream goes through host/text.h."""
+        own = findings(["src/cli"], RAW_PRINTING)
+        self.assertIn("src/cli/report.c: fputs(", own, "the pattern finds what it is for")
+        library = findings(["src/model", "src/engine", "src/check", "src/train", "src/bench", "src/tune"], RAW_PRINTING)
+        allowed = {"src/cli/report.c", "src/train/guard.c"}  # the latter writes the key of a verdict
+        self.assertEqual([line for line in own + library if line.split(":")[0] not in allowed], [])
+        streams = [line for line in findings(["src/cli"], re.compile(r"\b(?:stdout|stderr)\b")) if "report.c" not in line]
+        self.assertLessEqual(set(streams), {f"src/cli/{name}: stdout" for name in ("main.c", "bench.c", "summary.c", "check.c")})
+
+    def test_messages_are_formatted_as_text(self):
+        """vsnprintf lets bytes of files through: it makes no messages."""
+        for path in ("host/status.c", "host/log.c", "src/train/resume.c", "src/format/checkpoint.c"):
+            self.assertNotIn("vsnprintf", code_of(ROOT / path), path)
+
+    def test_formats_have_conversions_that_text_knows(self):
+        known = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?[diuoxXeEfFgGcsp%]|%$")
+        call = re.compile(r"\b(?:cln_fail|cln_fail_within|cln_log|cln_report_\w+|cln_text_\w*(?:print|format)\w*)\s*\((?:[^;]*?);", re.DOTALL)
+        wrong, seen = [], 0
+        for folder in MAY_INCLUDE:
+            for path in sources(folder, ".c"):
+                for statement in call.findall(re.sub(r"/\*.*?\*/", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)):
+                    for string in re.findall(r'"((?:\\.|[^"\\\n])*)"', statement):
+                        for match in re.finditer("%", re.sub("%%", "", string)):
+                            seen += 1
+                            if not known.match(re.sub("%%", "", string), match.start()):
+                                wrong.append(f"{path.relative_to(ROOT)}: {string}")
+        self.assertGreater(seen, 500)
+        self.assertEqual(wrong, [])
+
+    def test_json_is_read_and_written_in_one_place(self):
+        self.assertNotEqual(findings(["host"], RAW_JSON), [], "the pattern finds what it is for")
+        wrong = [line for line in findings(set(MAY_INCLUDE), RAW_JSON) if not line.startswith("host/json_text.c")]
+        self.assertEqual(wrong, [])
+
+    def test_strings_enter_json_as_text(self):
+        """json_pack refuses a string that is not UTF-8, and the whole record with it: cln_json_text takes any."""
+        pack = re.compile(r'\bjson_pack\w*\s*\(\s*((?:"[^"]*"\s*)+)')
+        formats = [
+            (path.relative_to(ROOT), format)
+            for folder in MAY_INCLUDE
+            for path in sources(folder, ".c")
+            for format in pack.findall(path.read_text(encoding="utf-8"))
+        ]
+        self.assertGreater(len(formats), 15)
+        self.assertEqual([entry for entry in formats if re.search(r":\s*s|\[[^{\]]*s", entry[1])], [])
 
     def test_profiles_schema_is_documented(self):
         tuning = (ROOT / "src/engine/tuning.c").read_text(encoding="utf-8")

@@ -1,0 +1,116 @@
+/* See json_text.h. */
+#include "host/json_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/text.h"
+
+static const char mark[] = "\xef\xbb\xbf";
+enum { MARK_BYTES = sizeof mark - 1 };
+
+const char *cln_json_begin(const char *text) {
+    return text + (strncmp(text, mark, MARK_BYTES) == 0 ? MARK_BYTES : 0);
+}
+
+/* The integer that a value is, or NULL where it stays. −0.0 has a sign that would be lost. */
+static json_t *whole_of(const json_t *value) {
+    static const double most = 9007199254740992.0;
+    const double number = json_real_value(value);
+    if (!json_is_real(value) || number > most || number < -most || number != (double)(json_int_t)number)
+        return NULL;
+    return number == 0 && signbit(number) ? NULL : json_integer((json_int_t)number);
+}
+
+static void make_whole(json_t *value) {
+    json_t *member, *whole;
+    size_t i;
+    json_array_foreach(value, i, member) {
+        if ((whole = whole_of(member)) != NULL)
+            json_array_set_new(value, i, whole);
+        else
+            make_whole(member);
+    }
+    for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
+        member = json_object_iter_value(at);
+        if ((whole = whole_of(member)) != NULL)
+            json_object_iter_set_new(value, at, whole);
+        else
+            make_whole(member);
+    }
+}
+
+json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_t *error) {
+    const size_t before = bytes >= MARK_BYTES && memcmp(text, mark, MARK_BYTES) == 0 ? MARK_BYTES : 0;
+    json_t *value = json_loadb(text + before, bytes - before, flags | JSON_REJECT_DUPLICATES, error);
+    if (!value && json_error_code(error) == json_error_stack_overflow)
+        snprintf(error->text, sizeof error->text, "more than 2048 levels of brackets, clenet's limit");
+    json_t *whole = whole_of(value); /* a number by itself */
+    if (whole) {
+        json_decref(value);
+        return whole;
+    }
+    make_whole(value);
+    return value;
+}
+
+json_t *cln_json_text(const char *words) {
+    if (!words)
+        return json_null();
+    json_t *string = json_string(words);
+    if (string || cln_text_is_utf8(words))
+        return string;
+    const size_t bytes = strlen(words);
+    char *plain = malloc(4 * bytes + 1), *at = plain;
+    uint32_t code;
+    for (size_t left = bytes; plain && left > 0;) {
+        const size_t length = cln_text_decode(&code, words, left), taken = length ? length : 1;
+        if (length)
+            memcpy(at, words, length);
+        else
+            snprintf(at, 5, "\\x%02x", (unsigned char)*words);
+        at += length ? length : 4;
+        words += taken;
+        left -= taken;
+    }
+    if (plain)
+        *at = '\0';
+    string = plain ? json_string(plain) : NULL;
+    free(plain);
+    return string;
+}
+
+/* Behind line feeds of its layout, a JSON text has such characters in strings only. */
+static bool is_escaped(uint32_t code) {
+    return code >= 0x7f && !cln_text_is_plain(code);
+}
+
+/* Writes the escaped form of `text` to `out`, or with NULL only counts. Returns its length. */
+static size_t escape(char *out, const char *text) {
+    size_t used = 0;
+    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+        uint32_t code = 0;
+        char unit[8];
+        length = cln_text_decode(&code, text, left);
+        length = length ? length : 1;
+        const size_t count = is_escaped(code) ? (size_t)snprintf(unit, sizeof unit, "\\u%04X", (unsigned)code) : length;
+        if (out)
+            memcpy(out + used, is_escaped(code) ? unit : text, count);
+        used += count;
+    }
+    return used;
+}
+
+char *cln_json_dump(const json_t *value, size_t flags) {
+    char *text = value ? json_dumps(value, flags) : NULL;
+    const size_t bytes = text ? escape(NULL, text) : 0;
+    if (!text || bytes == strlen(text))
+        return text;
+    char *escaped = malloc(bytes + 1);
+    if (escaped)
+        escaped[escape(escaped, text)] = '\0';
+    free(text);
+    return escaped;
+}
