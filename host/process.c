@@ -15,7 +15,8 @@ static int set_attributes(posix_spawnattr_t *attributes) {
     sigset_t none, usual;
     sigemptyset(&none);
     sigemptyset(&usual);
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD, SIGALRM};
+    const int signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGCHLD,
+                           SIGALRM, SIGXCPU, SIGXFSZ, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         sigaddset(&usual, signals[i]);
     int error = posix_spawnattr_setsigmask(attributes, &none);
@@ -27,6 +28,13 @@ static int set_attributes(posix_spawnattr_t *attributes) {
         error = posix_spawnattr_setflags(attributes,
                                          POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     return error;
+}
+
+/* A copy above the three that the new process begins with, where `descriptor` is one of them: this process may have
+ * been started without. */
+static int above_standard(int descriptor) {
+    return descriptor >= 0 && descriptor <= STDERR_FILENO ? fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+                                                          : descriptor;
 }
 
 static int set_files(posix_spawn_file_actions_t *files, const int descriptors[3]) {
@@ -55,7 +63,8 @@ static char **extend_environment(const char *variable) {
 }
 
 enum cln_status cln_spawn(pid_t *out, const char *const *argv, const char *variable, int input, int output) {
-    const int descriptors[3] = {input, output, -1};
+    const int given[2] = {input, output};
+    const int descriptors[3] = {above_standard(input), above_standard(output), -1};
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t files;
     char **environment = extend_environment(variable);
@@ -75,5 +84,8 @@ enum cln_status cln_spawn(pid_t *out, const char *const *argv, const char *varia
         posix_spawnattr_destroy(&attributes);
     }
     free(environment);
+    for (int i = 0; i < 2; i++)
+        if (descriptors[i] != given[i] && descriptors[i] >= 0)
+            close(descriptors[i]);
     return error ? cln_fail(CLN_IO, "%s: cannot be started: %s", argv[0], strerror(error)) : CLN_OK;
 }
