@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -62,6 +64,22 @@ static char **extend_environment(const char *variable) {
     return out;
 }
 
+/* The last ones, in a ring. One that was waited for is no child any more, whoever has its number now. */
+enum { REMEMBERED = 16 };
+static _Atomic pid_t spawned[REMEMBERED];
+static atomic_uint spawned_count;
+
+void cln_spawned_kill(void) {
+    const int error = errno;
+    for (int i = 0; i < REMEMBERED; i++) {
+        const pid_t process = spawned[i];
+        siginfo_t info;
+        if (process > 0 && waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+            (void)kill(-process, SIGKILL);
+    }
+    errno = error;
+}
+
 enum cln_status cln_spawn(pid_t *out, const char *const *argv, const char *variable, int input, int output) {
     const int given[2] = {input, output};
     const int descriptors[3] = {above_standard(input), above_standard(output), -1};
@@ -83,6 +101,8 @@ enum cln_status cln_spawn(pid_t *out, const char *const *argv, const char *varia
         }
         posix_spawnattr_destroy(&attributes);
     }
+    if (!error)
+        spawned[atomic_fetch_add(&spawned_count, 1) % REMEMBERED] = *out;
     free(environment);
     for (int i = 0; i < 2; i++)
         if (descriptors[i] != given[i] && descriptors[i] >= 0)

@@ -78,8 +78,8 @@ static int judge(int exit_status) {
 }
 
 int main(int argc, char **argv) {
-    cln_self_begin(argc, argv);
     cln_signals_begin();
+    cln_self_begin(argc, argv);
     cln_report_begin("clenet");
     int exit_status = CLN_EXIT_OK;
     if (argc < 2) {

@@ -3,12 +3,12 @@
 #ifndef SRC_CLI_SIGNALS_H
 #define SRC_CLI_SIGNALS_H
 
-/* At the start of the program. From then on each of them ends it at once with the exit status 128 + its number, and
- * without leaving a temporary file. HUP and others that were ignored at the start stay so (nohup); INT and TERM do not,
+/* At the start of the program. From then on each of them ends it at once, for a shell with the exit status 128 + its
+ * number, and without leaving a temporary file. HUP and others that were ignored at the start stay so (nohup); INT and TERM do not,
  * since shells start what runs in the background without INT. */
 void cln_signals_begin(void);
-/* From now on the first one is only kept, for a command that has something to end in order. A second INT, TERM or QUIT
- * ends the program at once. */
+/* From now on the first one only ends the processes that help this one and is kept, for a command that has something to
+ * end in order. A second INT, TERM or QUIT ends the program at once. */
 void cln_signals_keep(void);
 /* The one that was kept, or 0. */
 int cln_signals_stop(void);

@@ -205,10 +205,10 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
             exit_status = run_candidate(&o, network, &device, cache);
         else if (status == CLN_OK)
             status = search(&o, network, &device);
-        if (cln_signals_stop() != 0)
-            exit_status = cln_signals_exit_status(cln_signals_stop());
         if (status != CLN_OK)
             exit_status = cln_report_failure(status);
+        if (cln_signals_stop() != 0)
+            exit_status = cln_signals_exit_status(cln_signals_stop());
         cln_network_destroy(&network);
         free(cache);
     }
