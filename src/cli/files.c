@@ -95,8 +95,7 @@ static void on_path(void *user, const char *path) {
 static void add_text(struct uses *uses, const struct cln_option *row) {
     if (row->kind == CLN_OPTION_OPERANDS) {
         for (const char *const *word = *row->list; word && *word; word++)
-            if (strcmp(*word, "-") != 0)
-                add(uses, row->file, row, *word);
+            add(uses, row->file, row, strcmp(*word, "-") == 0 ? "/dev/stdin" : *word);
     } else if (*row->text) {
         add(uses, row->file, row, *row->text);
     }
@@ -237,8 +236,13 @@ static enum cln_status check_model(const struct uses *uses, const struct use *us
 }
 
 static enum cln_status check_kept(const struct uses *uses, const struct use *use) {
+    struct stat info;
     (void)uses;
-    const enum cln_status status = use->is_there ? cln_replace_check(use->path, true) : CLN_OK;
+    enum cln_status status = CLN_OK;
+    if (use->is_there)
+        status = cln_replace_check(use->path, true);
+    else if (lstat(use->place, &info) != 0 && errno != ENOENT)
+        status = cln_fail(CLN_IO, "cannot write %s: %s", use->path, strerror(errno));
     return status == CLN_OK ? CLN_OK : cln_fail_within(status, "--%s", use->option);
 }
 

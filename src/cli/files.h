@@ -13,7 +13,7 @@ struct cln_option;
 enum cln_file_role {
     CLN_FILE_NONE,
     /* Read: */
-    CLN_FILE_INPUT,   /* a file, or with CLN_OPTION_OPERANDS several; "-" is none */
+    CLN_FILE_INPUT,   /* a file, or with CLN_OPTION_OPERANDS several, "-" being standard input */
     CLN_FILE_NETWORK, /* the name of a built-in network, or a file */
     CLN_FILE_DATA,    /* a data set: a folder, or a name */
     CLN_FILE_PROFILE, /* the name of a profile, or a file; and all profiles that are found in folders */

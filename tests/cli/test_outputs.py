@@ -1,5 +1,5 @@
 """What becomes of files, signals and the standard descriptors at the edges. Arguments as in support.py."""
-import ctypes
+import fcntl
 import itertools
 import json
 import os
@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import termios
 import time
 import unittest
 from pathlib import Path
@@ -225,6 +226,14 @@ class Pairs(Files):
                 self.assertIn("is the same file as", result.stderr)
                 self.assertEqual(path.read_bytes(), before)
 
+    def test_standard_input(self):
+        image = self.set / "t10k-images-idx3-ubyte"
+        with open(image, "rb") as read, open(image, "ab") as appended:
+            result = self.run_in([PROGRAM, "predict", str(self.model), "-"], capture_output=False, stdin=read, stdout=appended,
+                                 stderr=subprocess.PIPE)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("standard output is the same file as", result.stderr)
+
     def test_what_may_be_the_same(self):
         one = (*self.train, "--epochs", "1", "--quiet")
         self.expect(0, *one, "--log", "/dev/null", "--trace", "/dev/null")
@@ -287,6 +296,39 @@ class Signals(Files):
                     process.send_signal(number)
                     time.sleep(0.01)
                 self.assert_kept(process, number)
+
+    def test_a_second_request_ends_what_hangs(self):
+        os.mkfifo(self.folder / "stuck")
+        reader = os.open(self.folder / "stuck", os.O_RDONLY | os.O_NONBLOCK)  # which never reads
+        self.addCleanup(os.close, reader)
+        process = self.start(*self.train, "--epochs", "1000000", "--save", "s.safetensors", "--log", "stuck", stdout=subprocess.DEVNULL)
+        for _ in range(600):
+            time.sleep(0.1)
+            state = Path(f"/proc/{process.pid}/wchan").read_text()
+            if "pipe" in state:
+                break
+        for _ in range(2):
+            self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        process.communicate(timeout=10)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assert_nothing_temporary()
+
+    def test_the_terminal_closes(self):
+        master, slave = os.openpty()
+
+        def own_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        process = self.start(*self.train, "--epochs", "1000000", "--save", "s.safetensors", "--log", "log", stdin=slave, stdout=slave,
+                             stderr=slave, prepare=own_terminal)
+        os.close(slave)
+        seen = b""
+        while b"epoch 1," not in seen:
+            seen += os.read(master, 4096)
+        os.close(master)
+        self.assert_kept(process, signal.SIGHUP)
 
     def test_nohup(self):
         process = self.start_training(prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
