@@ -48,6 +48,12 @@ static void write_name(struct cln_trace *trace, int group, int track, const char
     fputs("}}", trace->events);
 }
 
+/* Without O_CREAT first: with it some systems refuse another user's file in a folder like /tmp. */
+static int open_file(const char *path) {
+    const int way = O_WRONLY | O_CLOEXEC | O_NOCTTY, file = open(path, way);
+    return file < 0 && errno == ENOENT ? open(path, way | O_CREAT, 0666) : file;
+}
+
 enum cln_status cln_trace_create(struct cln_trace **out, const char *path) {
     *out = NULL;
     struct cln_trace *trace = calloc(1, sizeof *trace);
@@ -57,7 +63,7 @@ enum cln_status cln_trace_create(struct cln_trace **out, const char *path) {
     trace->events = open_memstream(&trace->text, &trace->bytes);
     if (!trace->path || !trace->events)
         trace->error = ENOMEM;
-    else if ((trace->file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666)) < 0)
+    else if ((trace->file = open_file(path)) < 0)
         trace->error = errno;
     else
         fputs(head, trace->events);

@@ -52,9 +52,11 @@ enum cln_status cln_saver_create(struct cln_saver **out, const struct cln_traine
 }
 
 bool cln_saver_has_best(const struct cln_save_params *params) {
-    char *best = params->path && params->best ? cln_saver_name(params->path, "best") : NULL;
+    char *path = params->path && params->best ? cln_place_resolve(params->path) : NULL;
+    char *best = path ? cln_saver_name(path, "best") : NULL;
     const bool has = best && access(best, F_OK) == 0;
     free(best);
+    free(path);
     return has;
 }
 

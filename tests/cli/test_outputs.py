@@ -16,6 +16,7 @@ from support import Case, PROGRAM, clenet, idx, safetensors
 
 NETWORK = {"name": "small", "input": [1, 28, 28], "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}
 NOBODY = 65534
+FAILING = os.environ.get("CLENET_TEST_FAILING", str(Path(PROGRAM).parent / "tests/cli/libfailing.so"))
 IS_ROOT = os.geteuid() == 0
 
 
@@ -437,9 +438,21 @@ class Places(Files):
         (self.folder / "link").symlink_to("missing/file")
         self.refused("link", "No such file or directory")
 
+    def test_a_place_for_a_tuned_profile(self):
+        result = self.expect(1, "tune", "--network", str(self.network), XDG_CONFIG_HOME=str(self.network))
+        self.assertIn("Not a directory", result.stderr)
+        self.assertNotIn("candidates", result.stderr)
+
     def test_names_of_folders_and_files(self):
         self.refused("set", "not a regular file", "Is a directory")
         self.refused("n.json/file", "Not a directory")
+        self.refused("n" * 256, "File name too long")
+        for options in (("--keep", "2"), ("--save-best",)):
+            result = self.run_in([PROGRAM, *self.train, "--save", "n" * 254, *options])
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("File name too long", result.stderr)
+        (self.folder / "s.1.x").mkdir()
+        self.assertIn("not a regular file", self.run_in([PROGRAM, *self.train, "--save", "s.x", "--keep", "2"]).stderr)
 
     def test_links_to_what_is_not_there_yet(self):
         (self.folder / "big").mkdir()
@@ -551,6 +564,47 @@ class Places(Files):
         self.expect(0, "import", str(self.model), "--network", str(self.network), "--save", str(self.folder / "new"))
         self.assertFalse(left.exists())
         self.assertTrue(other.exists())
+
+
+class Failing(Files):
+    """Every call that changes a file fails, once or from then on: the old files stay whole, and the next run cleans up."""
+
+    def run_failing(self, setting, *arguments):
+        return self.run_in([PROGRAM, *arguments], env={
+            **os.environ, "LD_PRELOAD": FAILING, "FAILING": setting,
+            "ASAN_OPTIONS": os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}).returncode
+
+    def check(self, fewest, arguments, names):
+        """Until the number of a call is larger than there are calls."""
+        self.assertEqual(self.run_in([PROGRAM, *arguments]).returncode, 0)
+        seen = 0
+        for number in itertools.count(1):
+            statuses = set()
+            for more in ("", "+"):
+                with self.subTest(number=number, more=more):
+                    statuses.add(self.run_failing(f"any:{number}{more}", *arguments))
+                    for name in names:
+                        self.expect(0, "export", str(self.folder / name), "--network", str(self.network), "--safetensors",
+                                    str(self.folder / "checked"))
+                    self.assertEqual(self.run_in([PROGRAM, *arguments]).returncode, 0)
+                    self.assert_nothing_temporary()
+            if statuses == {0}:
+                break
+            seen += 1
+        self.assertGreaterEqual(seen, fewest)
+
+    def test_import(self):
+        self.check(4, ("import", str(self.model), "--network", str(self.network), "--save", "out.safetensors"), ["out.safetensors"])
+
+    def test_links_that_fail_leave_no_name(self):
+        for call in ("rename", "link", "linkat", "unlink"):
+            with self.subTest(call=call):
+                train = (*self.train, "--epochs", "3", "--quiet", "--save", "s.safetensors", "--keep", "2", "--save-best")
+                self.assertEqual(self.run_in([PROGRAM, *train]).returncode, 0)
+                self.run_failing(f"{call}:2+", *train)
+                self.expect(0, "evaluate", str(self.folder / "s.safetensors"), "--data", str(self.set))
+                self.assertEqual(self.run_in([PROGRAM, *train]).returncode, 0)
+                self.assert_nothing_temporary()
 
 
 class Appending(Files):
