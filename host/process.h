@@ -13,4 +13,8 @@
 enum cln_status cln_spawn(pid_t *out, const char *const *argv, const char *variable, int input,
                           int output) CLN_MUST_CHECK;
 
+/* For handlers of signals that end this process, or what it is doing: kills the processes that were started last and
+ * have not been waited for, with all that they have started. */
+void cln_spawned_kill(void);
+
 #endif

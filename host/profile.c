@@ -103,10 +103,15 @@ static enum cln_status add_layers(struct ocl_profile *p, const struct ocl_profil
     return status;
 }
 
-/* The profile that was asked for: a path has a slash or a dot in it, a name has not. */
+/* A path has a slash or a dot in it, a name has not. */
+bool ocl_profile_is_path(const char *asked) {
+    return strpbrk(asked, "/.") != NULL;
+}
+
+/* The profile that was asked for. */
 static enum cln_status find_asked(const struct ocl_profile_file **out, struct ocl_profile *p) {
     const char *asked = p->params.file;
-    if (strpbrk(asked, "/.")) {
+    if (ocl_profile_is_path(asked)) {
         enum cln_status status = add_file(p, asked, LAYER_ASKED);
         *out = status ? NULL : &p->files[p->file_count - 1];
         return status;
@@ -194,15 +199,32 @@ bool ocl_profile_user_folder(char *out, size_t bytes) {
     return home && home[0] && snprintf(out, bytes, "%s/.config/clenet/devices", home) < (int)bytes;
 }
 
+/* `user` is memory for the user's. */
+static struct ocl_profile_folders find_folders(char *user, size_t bytes) {
+    const bool has_home = ocl_profile_user_folder(user, bytes);
+    return (struct ocl_profile_folders){
+        .installed = CLN_DATA_FOLDER "/devices", .site = CLN_SITE_FOLDER "/devices", .user = has_home ? user : NULL};
+}
+
 enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_device *device,
                                  const struct ocl_profile_params *params) {
     char user[4096];
-    if (!ocl_profile_user_folder(user, sizeof user))
-        user[0] = '\0';
-    return ocl_profile_load_from(out, device, params,
-                                 &(struct ocl_profile_folders){.installed = CLN_DATA_FOLDER "/devices",
-                                                               .site = CLN_SITE_FOLDER "/devices",
-                                                               .user = user[0] ? user : NULL});
+    const struct ocl_profile_folders folders = find_folders(user, sizeof user);
+    return ocl_profile_load_from(out, device, params, &folders);
+}
+
+void ocl_profile_each_file(void (*tell)(void *user, const char *path), void *user) {
+    char home[4096], path[4096];
+    const struct ocl_profile_folders folders = find_folders(home, sizeof home);
+    const char *const all[] = {folders.installed, folders.site, folders.user};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        DIR *folder = all[i] ? opendir(all[i]) : NULL;
+        for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;)
+            if (is_profile(entry) && snprintf(path, sizeof path, "%s/%s", all[i], entry->d_name) < (int)sizeof path)
+                tell(user, path);
+        if (folder)
+            closedir(folder);
+    }
 }
 
 void ocl_profile_destroy(struct ocl_profile **profile) {

@@ -46,6 +46,11 @@ void ocl_profile_destroy(struct ocl_profile **profile);
  * there is no home. */
 bool ocl_profile_user_folder(char *out, size_t bytes);
 
+/* Tells the path of every profile that ocl_profile_load would read from a file: those of the folders. */
+void ocl_profile_each_file(void (*tell)(void *user, const char *path), void *user);
+/* Whether `asked`, as in struct ocl_profile_params, is a path and not a name. */
+bool ocl_profile_is_path(const char *asked);
+
 /* Value of a key of the table (asserts that it is one). */
 long ocl_profile_value(const struct ocl_profile *profile, const char *key);
 

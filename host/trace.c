@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/clock.h"
@@ -18,7 +20,8 @@ struct cln_trace {
     FILE *events; /* since the last flush, in memory */
     char *text;
     size_t bytes;
-    off_t end; /* of what stays in the file: where the closing of the JSON stands */
+    off_t end;    /* of what stays in the file: where the closing of the JSON stands */
+    bool is_kept; /* the file still has what an earlier run has written */
     uint64_t start_ns;
     int groups;
     int error; /* errno of the first failure, or 0 */
@@ -45,6 +48,12 @@ static void write_name(struct cln_trace *trace, int group, int track, const char
     fputs("}}", trace->events);
 }
 
+/* Without O_CREAT first: with it some systems refuse another user's file in a folder like /tmp. */
+static int open_file(const char *path) {
+    const int way = O_WRONLY | O_CLOEXEC | O_NOCTTY, file = open(path, way);
+    return file < 0 && errno == ENOENT ? open(path, way | O_CREAT, 0666) : file;
+}
+
 enum cln_status cln_trace_create(struct cln_trace **out, const char *path) {
     *out = NULL;
     struct cln_trace *trace = calloc(1, sizeof *trace);
@@ -54,10 +63,12 @@ enum cln_status cln_trace_create(struct cln_trace **out, const char *path) {
     trace->events = open_memstream(&trace->text, &trace->bytes);
     if (!trace->path || !trace->events)
         trace->error = ENOMEM;
-    else if ((trace->file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
+    else if ((trace->file = open_file(path)) < 0)
         trace->error = errno;
     else
         fputs(head, trace->events);
+    struct stat info;
+    trace->is_kept = trace->file >= 0 && fstat(trace->file, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
     cln_trace_flush(trace);
     if (trace->error)
         return cln_trace_close(&trace);
@@ -104,9 +115,15 @@ void cln_trace_slice(struct cln_trace *trace, int group, enum cln_trace_track tr
     fputc('}', trace->events);
 }
 
+/* Before the first group the file stays as it was, so that a run that does not come to it costs nothing. */
 void cln_trace_flush(struct cln_trace *trace) {
-    if (trace->error)
+    if (trace->error || (trace->is_kept && trace->groups == 0))
         return;
+    if (trace->is_kept && ftruncate(trace->file, 0) != 0) {
+        trace->error = errno;
+        return;
+    }
+    trace->is_kept = false;
     fputs(tail, trace->events);
     if (fflush(trace->events) != 0 || ferror(trace->events)) {
         trace->error = ENOMEM;

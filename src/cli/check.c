@@ -58,7 +58,7 @@ static int check_all(const struct check_options *o, const struct ocl_device *dev
     char *cache = o->no_cache ? NULL : ocl_program_cache_folder();
     json_t *reports = json_array();
     int exit_status = CLN_EXIT_OK;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !ferror(stdout); i++) {
         struct cln_checkup *checkup = NULL;
         const struct cln_checkup_params params = {
             .device = &devices[i],
@@ -102,8 +102,13 @@ int cln_command_check(const struct cln_command *command, int argc, const char **
         {"only", "TEXT", "what has this in its name, such as \"conv2d, padding\"", CLN_OPTION_TEXT, {.text = &o.only}},
         {"json", NULL, "print a JSON array with an object per device", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"markdown", NULL, "print a report to paste into an issue", CLN_OPTION_FLAG, {.flag = &o.markdown}},
-        {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"profile-file",
+         "FILE",
+         "as for 'clenet train'",
+         CLN_OPTION_TEXT,
+         {.text = &o.profile_file},
+         .file = CLN_FILE_PROFILE},
+        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
         {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {0},
     };

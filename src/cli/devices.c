@@ -210,7 +210,7 @@ static enum cln_status list_devices(const struct devices_options *o) {
         json_array_append_new(list, describe(&devices[i], selected == CLN_OK && i == chosen, o->profile_file));
     status = print(list, o);
     if (problem)
-        cln_report_error("%-s", problem);
+        cln_report_note("clenet devices: warning: no device would be used: %-s", problem);
     else if (!o->json && !o->verbose)
         cln_report_text("\n* is used unless --device says otherwise.\n");
     json_decref(list);
@@ -229,7 +229,12 @@ int cln_command_devices(const struct cln_command *command, int argc, const char 
          CLN_OPTION_FLAG,
          {.flag = &o.verbose}},
         {"json", NULL, "the same as one JSON array", CLN_OPTION_FLAG, {.flag = &o.json}},
-        {"profile-file", "FILE", "tuning values that win over all others", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"profile-file",
+         "FILE",
+         "tuning values that win over all others",
+         CLN_OPTION_TEXT,
+         {.text = &o.profile_file},
+         .file = CLN_FILE_PROFILE},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

@@ -5,7 +5,6 @@
 
 #include "host/text.h"
 #include "src/cli/command.h"
-#include "src/cli/files.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/predictions.h"
@@ -130,8 +129,7 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         status = cln_trainer_build(&params);
         goto out;
     }
-    status = cln_files_differ(o->model, "predictions", o->predictions);
-    if (status == CLN_OK && o->predictions != NULL)
+    if (o->predictions != NULL)
         status = cln_replace_begin(&table, o->predictions);
     if (status != CLN_OK)
         goto out;
@@ -180,9 +178,19 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
     struct evaluate_options o = {.data = "fashion-mnist", .batch_size = 256};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"MODEL", NULL, "model.safetensors as 'clenet train --save' writes it", CLN_OPTION_OPERAND, {.text = &o.model}},
-        {"data", "NAME", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.data}},
-        {"network", "NETWORK", "of a file that holds the tensors only", CLN_OPTION_TEXT, {.text = &o.network}},
+        {"MODEL",
+         NULL,
+         "model.safetensors as 'clenet train --save' writes it",
+         CLN_OPTION_OPERAND,
+         {.text = &o.model},
+         .file = CLN_FILE_INPUT},
+        {"data", "NAME", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.data}, .file = CLN_FILE_DATA},
+        {"network",
+         "NETWORK",
+         "of a file that holds the tensors only",
+         CLN_OPTION_TEXT,
+         {.text = &o.network},
+         .file = CLN_FILE_NETWORK},
         {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
         {"seed", "N", "of the synthetic data", CLN_OPTION_NATURAL, {.natural = &o.seed}, 0, 9007199254740992.0},
@@ -191,11 +199,17 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
          "FILE",
          "keep what every image is taken for, as CSV",
          CLN_OPTION_TEXT,
-         {.text = &o.predictions}},
+         {.text = &o.predictions},
+         .file = CLN_FILE_OUTPUT},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
-        {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"profile-file",
+         "FILE",
+         "as for 'clenet train'",
+         CLN_OPTION_TEXT,
+         {.text = &o.profile_file},
+         .file = CLN_FILE_PROFILE},
         {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
         {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {"no-command-buffer", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
         {0},

@@ -2,7 +2,6 @@
 #include <stddef.h>
 
 #include "src/cli/command.h"
-#include "src/cli/files.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
@@ -14,20 +13,6 @@ struct export_options {
     const char *model, *onnx, *safetensors, *network;
     bool fold_batchnorm, fold_standardize;
 };
-
-/* Everything that can be known to fail is found before the first file is written. */
-static enum cln_status check_places(const struct export_options *o) {
-    enum cln_status status = cln_files_differ(o->model, "onnx", o->onnx);
-    if (status == CLN_OK)
-        status = cln_files_differ(o->model, "safetensors", o->safetensors);
-    if (status == CLN_OK)
-        status = cln_files_differ(o->onnx, "safetensors", o->safetensors);
-    if (status == CLN_OK)
-        status = cln_files_writable(o->onnx);
-    if (status == CLN_OK)
-        status = cln_files_writable(o->safetensors);
-    return status;
-}
 
 static void report_written(const char *path, const char *format, const struct cln_network *network) {
     if (path != NULL)
@@ -54,8 +39,6 @@ static enum cln_status write_files(const struct export_options *o, const struct 
 static enum cln_status export_model(const struct export_options *o) {
     struct cln_checkpoint *model = NULL, *folded = NULL;
     enum cln_status status = cln_model_read(&model, o->model, o->network);
-    if (status == CLN_OK)
-        status = check_places(o);
     if (status == CLN_OK && o->fold_batchnorm)
         status = cln_checkpoint_fold(&folded, model);
     if (status == CLN_OK)
@@ -84,16 +67,36 @@ int cln_command_export(const struct cln_command *command, int argc, const char *
     struct export_options o = {0};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"MODEL", NULL, "model.safetensors as 'clenet train --save' writes it", CLN_OPTION_OPERAND, {.text = &o.model}},
-        {"onnx", "FILE", "write the network with its weights as ONNX", CLN_OPTION_TEXT, {.text = &o.onnx}},
-        {"safetensors", "FILE", "write the tensors for PyTorch", CLN_OPTION_TEXT, {.text = &o.safetensors}},
+        {"MODEL",
+         NULL,
+         "model.safetensors as 'clenet train --save' writes it",
+         CLN_OPTION_OPERAND,
+         {.text = &o.model},
+         .file = CLN_FILE_INPUT},
+        {"onnx",
+         "FILE",
+         "write the network with its weights as ONNX",
+         CLN_OPTION_TEXT,
+         {.text = &o.onnx},
+         .file = CLN_FILE_OUTPUT},
+        {"safetensors",
+         "FILE",
+         "write the tensors for PyTorch",
+         CLN_OPTION_TEXT,
+         {.text = &o.safetensors},
+         .file = CLN_FILE_OUTPUT},
         {"fold-batchnorm", NULL, "batch norms into the layers before", CLN_OPTION_FLAG, {.flag = &o.fold_batchnorm}},
         {"fold-standardize",
          NULL,
          "standardise pixels in the ONNX graph, so that it takes them from 0 to 1",
          CLN_OPTION_FLAG,
          {.flag = &o.fold_standardize}},
-        {"network", "NETWORK", "of a file that holds the tensors only", CLN_OPTION_TEXT, {.text = &o.network}},
+        {"network",
+         "NETWORK",
+         "of a file that holds the tensors only",
+         CLN_OPTION_TEXT,
+         {.text = &o.network},
+         .file = CLN_FILE_NETWORK},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))

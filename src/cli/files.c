@@ -1,47 +1,376 @@
-/* Which names are of one file, and where can be written: see files.h. */
+/* Who reads and who writes which file: see files.h. */
 #include "src/cli/files.h"
 
-#include <libgen.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "host/profile.h"
+#include "src/cli/options.h"
+#include "src/cli/self.h"
+#include "src/data/place.h"
 #include "src/data/replace.h"
+#include "src/data/source.h"
+#include "src/model/network.h"
+#include "src/train/saver.h"
 
-static bool is_same(const struct stat *a, const struct stat *b) {
+/* ---- Uses: one name of a file, and what for ---- */
+
+struct use {
+    enum cln_file_role role;
+    const char *option; /* the row's name, or what stands for one */
+    bool is_named;      /* by dashes */
+    char *path;         /* as it was given, or found */
+    char *place;        /* symbolic links followed */
+    bool is_there, is_regular, has_folder;
+    struct stat file, folder;
+};
+
+struct uses {
+    struct use *list;
+    size_t count;
+    bool failed; /* memory ran out */
+};
+
+static bool is_same_inode(const struct stat *a, const struct stat *b) {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Names of nothing so far: one folder, one last part. */
-static bool will_be_same(const char *a, const char *b) {
-    char *copies[] = {strdup(a), strdup(a), strdup(b), strdup(b)};
-    struct stat folder_a, folder_b;
-    bool same = false;
-    if (copies[0] && copies[1] && copies[2] && copies[3])
-        same = stat(dirname(copies[0]), &folder_a) == 0 && stat(dirname(copies[2]), &folder_b) == 0 &&
-               is_same(&folder_a, &folder_b) && strcmp(basename(copies[1]), basename(copies[3])) == 0;
-    for (int i = 0; i < 4; i++)
-        free(copies[i]);
-    return same;
+/* Fills in what can be known of use->place. */
+static void look_at(struct use *use) {
+    char *folder = cln_place_folder(use->place);
+    /* Kept files are renamed, and so are links among them: these are not followed. */
+    use->is_there = (use->role == CLN_FILE_KEPT ? lstat(use->place, &use->file) : stat(use->place, &use->file)) == 0;
+    use->is_regular = use->is_there && S_ISREG(use->file.st_mode);
+    use->has_folder = folder && stat(folder, &use->folder) == 0;
+    free(folder);
 }
 
-enum cln_status cln_files_differ(const char *path, const char *option, const char *written) {
-    struct stat a, b;
-    if (!path || !written)
-        return CLN_OK;
-    const bool a_is_there = stat(path, &a) == 0, b_is_there = stat(written, &b) == 0;
-    const bool same =
-        a_is_there && b_is_there ? is_same(&a, &b) : !a_is_there && !b_is_there && will_be_same(path, written);
-    if (!same)
-        return CLN_OK;
-    return cln_fail(CLN_INVALID, "--%s '%s' is the same file as '%s': choose another name", option, written, path);
+static void add(struct uses *uses, enum cln_file_role role, const struct cln_option *row, const char *path) {
+    struct use *grown = realloc(uses->list, (uses->count + 1) * sizeof *grown);
+    if (grown)
+        uses->list = grown;
+    struct use use = {.role = role, .path = grown ? strdup(path) : NULL};
+    if (row) {
+        use.option = row->name;
+        use.is_named = row->kind != CLN_OPTION_OPERAND && row->kind != CLN_OPTION_OPERANDS;
+    }
+    if (use.path)
+        use.place = role == CLN_FILE_KEPT ? strdup(path) : cln_place_resolve(path);
+    if (!use.place) {
+        free(use.path);
+        uses->failed = true;
+        return;
+    }
+    look_at(&use);
+    uses->list[uses->count++] = use;
 }
 
-enum cln_status cln_files_writable(const char *path) {
-    struct cln_replacement file = {0};
-    if (!path)
+static void release(struct uses *uses) {
+    for (size_t i = 0; i < uses->count; i++) {
+        free(uses->list[i].path);
+        free(uses->list[i].place);
+    }
+    free(uses->list);
+}
+
+/* ---- What a row of each role adds ---- */
+
+/* For functions that tell paths one by one. */
+struct listener {
+    struct uses *uses;
+    const struct cln_option *row;
+    enum cln_file_role role;
+};
+
+static void on_path(void *user, const char *path) {
+    const struct listener *l = user;
+    add(l->uses, l->role, l->row, path);
+}
+
+static void add_text(struct uses *uses, const struct cln_option *row) {
+    if (row->kind == CLN_OPTION_OPERANDS) {
+        for (const char *const *word = *row->list; word && *word; word++)
+            add(uses, row->file, row, strcmp(*word, "-") == 0 ? "/dev/stdin" : *word);
+    } else if (*row->text) {
+        add(uses, row->file, row, *row->text);
+    }
+}
+
+static void add_network(struct uses *uses, const struct cln_option *row) {
+    bool is_file = *row->text != NULL;
+    for (const char *const *name = cln_network_builtins(); is_file && *name; name++)
+        is_file = strcmp(*name, *row->text) != 0;
+    if (is_file)
+        add_text(uses, row);
+}
+
+static void add_data(struct uses *uses, const struct cln_option *row) {
+    struct listener listener = {uses, row, row->file};
+    if (*row->text)
+        cln_source_each_file(on_path, &listener, *row->text);
+}
+
+static void add_profiles(struct uses *uses, const struct cln_option *row) {
+    struct listener listener = {uses, NULL, CLN_FILE_FOUND_PROFILE};
+    if (*row->text && ocl_profile_is_path(*row->text))
+        add_text(uses, row);
+    ocl_profile_each_file(on_path, &listener);
+}
+
+static void add_kernels(struct uses *uses, const struct cln_option *row) {
+    DIR *folder = *row->text ? opendir(*row->text) : NULL;
+    for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+        char path[4096];
+        if (snprintf(path, sizeof path, "%s/%s", *row->text, entry->d_name) < (int)sizeof path)
+            add(uses, row->file, row, path);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+/* The model's file, which the others go with; NULL: none is written. */
+static const struct use *find_model(const struct uses *uses) {
+    for (size_t i = 0; i < uses->count; i++)
+        if (uses->list[i].role == CLN_FILE_MODEL)
+            return &uses->list[i];
+    return NULL;
+}
+
+static void add_companion(struct uses *uses, const struct cln_option *row, const char *mark) {
+    const struct use *model = find_model(uses);
+    char *path = model ? cln_saver_name(model->place, mark) : NULL;
+    if (path)
+        add(uses, row->file, row, path);
+    uses->failed |= model && !path;
+    free(path);
+}
+
+static void add_kept(struct uses *uses, const struct cln_option *row) {
+    for (int number = 1; number < *row->integer; number++) {
+        char mark[16];
+        snprintf(mark, sizeof mark, "%d", number);
+        add_companion(uses, row, mark);
+    }
+}
+
+static void add_best(struct uses *uses, const struct cln_option *row) {
+    if (*row->flag)
+        add_companion(uses, row, "best");
+}
+
+static void add_standard(struct uses *uses) {
+    static const struct cln_option rows[] = {{.name = "standard output", .kind = CLN_OPTION_OPERAND},
+                                             {.name = "standard error", .kind = CLN_OPTION_OPERAND}};
+    for (int i = 0; i < 2; i++) {
+        char path[32];
+        struct stat info;
+        snprintf(path, sizeof path, "/dev/fd/%d", STDOUT_FILENO + i);
+        if (fstat(STDOUT_FILENO + i, &info) != 0 || !S_ISREG(info.st_mode))
+            continue;
+        const size_t before = uses->count;
+        add(uses, CLN_FILE_STANDARD, &rows[i], path);
+        if (uses->count == before)
+            continue;
+        /* Whatever that path leads to: its file may have no name any more. */
+        struct use *use = &uses->list[before];
+        use->file = info;
+        use->is_there = use->is_regular = true;
+    }
+}
+
+/* ---- Whether each can be written ---- */
+
+static enum cln_status fail_on_use(const struct use *use, const char *failure, int error) {
+    return cln_fail(CLN_IO, "%s '%s': %s", failure, use->path, strerror(error));
+}
+
+/* A file that is opened as it is: what is not there yet needs a folder that takes it. */
+static enum cln_status check_stream(const struct use *use, const char *failure) {
+    const int way = use->is_regular ? O_WRONLY | O_APPEND : O_WRONLY;
+    if (!use->is_there) {
+        const enum cln_status status = cln_replace_check(use->place, false);
+        return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%s '%s'", failure, use->path);
+    }
+    if (S_ISDIR(use->file.st_mode))
+        return fail_on_use(use, failure, EISDIR);
+    if (!use->is_regular) /* not opened: a pipe would wait for its reader */
+        return faccessat(AT_FDCWD, use->place, W_OK, AT_EACCESS) == 0 ? CLN_OK : fail_on_use(use, failure, errno);
+    const int file = open(use->place, way | O_CLOEXEC);
+    if (file < 0)
+        return fail_on_use(use, failure, errno);
+    close(file);
+    return CLN_OK;
+}
+
+static enum cln_status check_log(const struct uses *uses, const struct use *use) {
+    (void)uses;
+    return check_stream(use, "cannot open the log");
+}
+
+static enum cln_status check_trace(const struct uses *uses, const struct use *use) {
+    static const char failure[] = "cannot write the trace";
+    (void)uses;
+    if (use->is_there && S_ISFIFO(use->file.st_mode))
+        return fail_on_use(use, failure, ESPIPE);
+    return check_stream(use, failure);
+}
+
+static enum cln_status check_replaced(const struct uses *uses, const struct use *use) {
+    (void)uses;
+    const enum cln_status status = cln_replace_check(use->path, false);
+    return status == CLN_OK || !use->is_named ? status : cln_fail_within(status, "--%s", use->option);
+}
+
+/* A model that gets a number later has to be one that can be renamed. */
+static enum cln_status check_model(const struct uses *uses, const struct use *use) {
+    bool has_kept = false;
+    for (size_t i = 0; i < uses->count; i++)
+        has_kept |= uses->list[i].role == CLN_FILE_KEPT;
+    const enum cln_status status = cln_replace_check(use->path, has_kept);
+    return status == CLN_OK ? CLN_OK : cln_fail_within(status, "--%s", use->option);
+}
+
+static enum cln_status check_kept(const struct uses *uses, const struct use *use) {
+    struct stat info;
+    (void)uses;
+    enum cln_status status = CLN_OK;
+    if (use->is_there)
+        status = cln_replace_check(use->path, true);
+    else if (lstat(use->place, &info) != 0 && errno != ENOENT)
+        status = cln_fail(CLN_IO, "cannot write %s: %s", use->path, strerror(errno));
+    return status == CLN_OK ? CLN_OK : cln_fail_within(status, "--%s", use->option);
+}
+
+/* ---- The table ---- */
+
+#define BIT(role) (1U << (role))
+
+static const struct {
+    void (*add)(struct uses *uses, const struct cln_option *row);
+    enum cln_status (*check)(const struct uses *uses, const struct use *use); /* NULL: it is only read */
+    unsigned may_be; /* roles that the same file may have, too */
+} roles[CLN_FILE_ROLES] = {
+    [CLN_FILE_INPUT] = {add_text},
+    [CLN_FILE_NETWORK] = {add_network},
+    [CLN_FILE_DATA] = {add_data},
+    [CLN_FILE_PROFILE] = {add_profiles},
+    [CLN_FILE_KERNELS] = {add_kernels},
+    [CLN_FILE_RESUME] = {add_text},
+    [CLN_FILE_OUTPUT] = {add_text, check_replaced},
+    [CLN_FILE_TUNED] = {add_text, check_replaced, BIT(CLN_FILE_FOUND_PROFILE)},
+    [CLN_FILE_MODEL] = {add_text, check_model, BIT(CLN_FILE_RESUME)},
+    [CLN_FILE_KEPT] = {add_kept, check_kept, BIT(CLN_FILE_RESUME)},
+    [CLN_FILE_BEST] = {add_best, check_replaced, BIT(CLN_FILE_RESUME)},
+    [CLN_FILE_LOG] = {add_text, check_log, BIT(CLN_FILE_STANDARD)},
+    [CLN_FILE_TRACE] = {add_text, check_trace},
+    [CLN_FILE_STANDARD] = {.may_be = BIT(CLN_FILE_STANDARD)},
+};
+
+/* Of the model and those that go with it one may be a second name of another, but not have its name. */
+static bool is_of_model(const struct use *use) {
+    return (BIT(use->role) & (BIT(CLN_FILE_MODEL) | BIT(CLN_FILE_KEPT) | BIT(CLN_FILE_BEST))) != 0;
+}
+
+static const char *last_part(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool is_same(const struct use *a, const struct use *b) {
+    if ((a->is_there && !a->is_regular) || (b->is_there && !b->is_regular))
+        return false; /* a device or a pipe takes from several */
+    if (a->is_there && b->is_there && !(is_of_model(a) && is_of_model(b)))
+        return is_same_inode(&a->file, &b->file);
+    if (a->has_folder && b->has_folder)
+        return is_same_inode(&a->folder, &b->folder) && strcmp(last_part(a->place), last_part(b->place)) == 0;
+    return strcmp(a->place, b->place) == 0;
+}
+
+static bool may_be_same(const struct use *a, const struct use *b) {
+    return (roles[a->role].may_be & BIT(b->role)) || (roles[b->role].may_be & BIT(a->role));
+}
+
+static void describe(char *out, size_t bytes, const struct use *use) {
+    if (use->role == CLN_FILE_STANDARD)
+        snprintf(out, bytes, "%s", use->option);
+    else
+        snprintf(out, bytes, "%s%s '%s'", use->is_named ? "--" : "", use->option ? use->option : "the profile",
+                 use->path);
+}
+
+static enum cln_status fail_same(const struct use *written, const struct use *other) {
+    char a[1024], b[1024];
+    describe(a, sizeof a, written);
+    describe(b, sizeof b, other);
+    return cln_fail(CLN_INVALID, "%s is the same file as %s: choose another name", a, b);
+}
+
+static bool is_written(const struct use *use) {
+    return roles[use->role].check != NULL || use->role == CLN_FILE_STANDARD;
+}
+
+static enum cln_status check_pairs(const struct uses *uses) {
+    for (size_t i = 0; i < uses->count; i++)
+        for (size_t k = 0; is_written(&uses->list[i]) && k < uses->count; k++) {
+            const struct use *written = &uses->list[i], *other = &uses->list[k];
+            const bool comes_later = k > i || !is_written(other); /* of two that are written once */
+            if (k != i && comes_later && is_same(written, other) && !may_be_same(written, other))
+                return fail_same(written, other);
+        }
+    return CLN_OK;
+}
+
+enum cln_status cln_files_check(const struct cln_option *options) {
+    struct uses uses = {.list = NULL};
+    if (cln_self_helps()) /* the process that started this one has looked, and writes them */
         return CLN_OK;
-    const enum cln_status status = cln_replace_begin(&file, path);
-    cln_replace_end(&file);
+    for (const struct cln_option *row = options; row->name; row++)
+        if (roles[row->file].add)
+            roles[row->file].add(&uses, row);
+    add_standard(&uses);
+    enum cln_status status =
+        uses.failed ? cln_fail(CLN_OUT_OF_MEMORY, "no memory for the names of files") : check_pairs(&uses);
+    for (size_t i = 0; i < uses.count && status == CLN_OK; i++)
+        if (roles[uses.list[i].role].check)
+            status = roles[uses.list[i].role].check(&uses, &uses.list[i]);
+    release(&uses);
     return status;
+}
+
+enum cln_status cln_files_check_new(const char *path) {
+    char *folder = cln_place_folder(path);
+    struct stat info;
+    if (!folder)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
+    const bool is_missing = stat(folder, &info) != 0 && errno == ENOENT;
+    /* The nearest folder that is there has to take another one. */
+    while (is_missing && stat(folder, &info) != 0 && errno == ENOENT && strlen(folder) > 1) {
+        folder[strlen(folder) - 1] = '\0';
+        char *parent = cln_place_folder(folder);
+        free(folder);
+        folder = parent;
+        if (!folder)
+            return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
+    }
+    enum cln_status status = CLN_OK;
+    if (!is_missing)
+        status = cln_replace_check(path, false);
+    else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+        status = cln_fail(CLN_IO, "cannot write %s: %s: %s", path, folder, strerror(errno));
+    free(folder);
+    return status;
+}
+
+bool cln_files_same(const char *a, const char *b) {
+    struct uses uses = {.list = NULL};
+    add(&uses, CLN_FILE_INPUT, NULL, a);
+    add(&uses, CLN_FILE_INPUT, NULL, b);
+    const bool same = uses.count == 2 && is_same(&uses.list[0], &uses.list[1]);
+    release(&uses);
+    return same;
 }

@@ -2,7 +2,6 @@
 #include <stddef.h>
 
 #include "src/cli/command.h"
-#include "src/cli/files.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
@@ -26,9 +25,7 @@ static enum cln_status read_file(struct cln_checkpoint **model, const struct imp
 
 static enum cln_status import_file(const struct import_options *o) {
     struct cln_checkpoint *model = NULL;
-    enum cln_status status = cln_files_differ(o->file, "save", o->save);
-    if (status == CLN_OK)
-        status = read_file(&model, o);
+    enum cln_status status = read_file(&model, o);
     if (status == CLN_OK) {
         struct cln_checkpoint plain = *model;
         plain.training = NULL; /* of what it may hold, the model only */
@@ -55,9 +52,19 @@ int cln_command_import(const struct cln_command *command, int argc, const char *
     struct import_options o = {0};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"FILE", NULL, "safetensors under PyTorch's state-dict names", CLN_OPTION_OPERAND, {.text = &o.file}},
-        {"network", "NETWORK", "built-in network, or a JSON file", CLN_OPTION_TEXT, {.text = &o.network}},
-        {"save", "FILE", "keep the model here", CLN_OPTION_TEXT, {.text = &o.save}},
+        {"FILE",
+         NULL,
+         "safetensors under PyTorch's state-dict names",
+         CLN_OPTION_OPERAND,
+         {.text = &o.file},
+         .file = CLN_FILE_INPUT},
+        {"network",
+         "NETWORK",
+         "built-in network, or a JSON file",
+         CLN_OPTION_TEXT,
+         {.text = &o.network},
+         .file = CLN_FILE_NETWORK},
+        {"save", "FILE", "keep the model here", CLN_OPTION_TEXT, {.text = &o.save}, .file = CLN_FILE_OUTPUT},
         {"resize", "N", "it takes images of N x N", CLN_OPTION_INT, {.integer = &o.resize}, 1, 4096},
         {"running-variance",
          "KIND",

@@ -9,6 +9,7 @@
 
 #include "host/json_text.h"
 #include "host/text.h"
+#include "src/cli/lines.h"
 
 struct cln_journal {
     FILE *file;
@@ -24,7 +25,7 @@ enum cln_status cln_journal_create(struct cln_journal **out, const char *path, b
         cln_journal_destroy(&journal);
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the log");
     }
-    journal->file = fopen(path, append ? "ae" : "we");
+    journal->file = cln_lines_open(path, append);
     if (journal->file == NULL) {
         enum cln_status status = cln_fail(CLN_IO, "cannot open the log '%s': %s", path, strerror(errno));
         cln_journal_destroy(&journal);

@@ -1,12 +1,15 @@
 /* clenet COMMAND …: finds the command and runs it. */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/device_limits.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
+#include "src/cli/signals.h"
 
 static const struct cln_command commands[] = {
     {"train", "Train a network; report loss and accuracy after every epoch", cln_command_train},
@@ -59,9 +62,26 @@ static int run(int argc, const char **argv) {
     return fail_unknown(argv[1]);
 }
 
+/* Whether the other end of standard output is closed: who ends a pipe knows that something is missing. */
+static bool has_no_reader(void) {
+    struct pollfd end = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+/* A full disk, a closed pipe or an error that was told must not look like success. */
+static int judge(int exit_status) {
+    const bool lost = fflush(stdout) != 0 || ferror(stdout);
+    if (exit_status != CLN_EXIT_OK)
+        return exit_status;
+    if (lost && !has_no_reader())
+        cln_report_error("writing to standard output failed");
+    return lost || cln_report_has_failed() ? CLN_EXIT_FAILURE : CLN_EXIT_OK;
+}
+
 int main(int argc, char **argv) {
-    cln_report_begin("clenet");
+    cln_signals_begin();
     cln_self_begin(argc, argv);
+    cln_report_begin("clenet");
     int exit_status = CLN_EXIT_OK;
     if (argc < 2) {
         print_help(cln_report_note);
@@ -73,10 +93,5 @@ int main(int argc, char **argv) {
     } else {
         exit_status = run(argc, (const char **)argv);
     }
-    /* A full disk or a closed pipe must not look like success. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == CLN_EXIT_OK) {
-        cln_report_error("writing to standard output failed");
-        exit_status = CLN_EXIT_FAILURE;
-    }
-    return exit_status;
+    return judge(exit_status);
 }

@@ -255,7 +255,9 @@ bool cln_options_parse(struct cln_option *options, const struct cln_command *com
         *exit_status = CLN_EXIT_USAGE;
     }
     poptFreeContext(context);
-    return fine;
+    if (fine)
+        *exit_status = cln_report_failure(cln_files_check(options));
+    return *exit_status == CLN_EXIT_OK;
 }
 
 bool cln_options_given(const struct cln_option *options, const char *name) {

@@ -84,7 +84,7 @@ static enum cln_status predict_images(struct prediction *p, const char *file, co
                                       size_t count, bool several) {
     const size_t bytes = cln_shape_count(p->image), batch = (size_t)p->o->batch_size;
     enum cln_status status = CLN_OK;
-    for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
+    for (size_t done = 0, piece; done < count && status == CLN_OK && !ferror(stdout); done += piece) {
         piece = count - done < batch ? count - done : batch;
         status = cln_predictor_run(p->predictor, pixels + (first + done) * bytes, piece, p->probabilities);
         for (size_t n = 0; n < piece && status == CLN_OK; n++) {
@@ -112,7 +112,7 @@ static enum cln_status load(const struct prediction *p, const char *file, uint8_
 /* A file that cannot be read is told, and the others are predicted all the same. *exit_status is that of the worst. */
 static enum cln_status predict_files(struct prediction *p, int *exit_status) {
     enum cln_status status = CLN_OK;
-    for (const char *const *file = p->o->images; *file != NULL && status == CLN_OK; file++) {
+    for (const char *const *file = p->o->images; *file != NULL && status == CLN_OK && !ferror(stdout); file++) {
         uint8_t *pixels = NULL;
         size_t count = 0;
         if (load(p, *file, &pixels, &count) == CLN_OK) {
@@ -188,12 +188,18 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
     struct predict_options o = {.batch_size = 256, .top = 1};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"MODEL", NULL, "model.safetensors as 'clenet train --save' writes it", CLN_OPTION_OPERAND, {.text = &o.model}},
+        {"MODEL",
+         NULL,
+         "model.safetensors as 'clenet train --save' writes it",
+         CLN_OPTION_OPERAND,
+         {.text = &o.model},
+         .file = CLN_FILE_INPUT},
         {"IMAGE",
          NULL,
          "PNG files of any size, IDX files with all their images, or - for standard input",
          CLN_OPTION_OPERANDS,
-         {.list = &o.images}},
+         {.list = &o.images},
+         .file = CLN_FILE_INPUT},
         {"top", "K", "likeliest classes to print", CLN_OPTION_INT, {.integer = &o.top}, 1, 65536},
         {"json", NULL, "print one JSON object per image and line", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"invert",
@@ -209,12 +215,22 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
          0,
          1 << 24},
         {"count", "N", "at most so many images of every file", CLN_OPTION_NATURAL, {.natural = &o.count}, 1, 1 << 24},
-        {"network", "NETWORK", "of a file that holds the tensors only", CLN_OPTION_TEXT, {.text = &o.network}},
+        {"network",
+         "NETWORK",
+         "of a file that holds the tensors only",
+         CLN_OPTION_TEXT,
+         {.text = &o.network},
+         .file = CLN_FILE_NETWORK},
         {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
-        {"profile-file", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"profile-file",
+         "FILE",
+         "as for 'clenet train'",
+         CLN_OPTION_TEXT,
+         {.text = &o.profile_file},
+         .file = CLN_FILE_PROFILE},
         {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
         {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {"no-command-buffer", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
         {0},

@@ -14,7 +14,8 @@
 
 static const char *prefix = "clenet";
 static bool quiet;
-static bool live; /* the live line is on the screen */
+static bool failed; /* an error was told */
+static bool live;   /* the live line is on the screen */
 
 static void clear_live(void) {
     if (live)
@@ -91,12 +92,17 @@ void cln_report_note(const char *format, ...) {
 
 void cln_report_error(const char *format, ...) {
     va_list args;
+    failed = true;
     va_start(args, format);
     clear_live();
     fprintf(stderr, "%s: ", prefix);
     cln_text_vprint(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
+}
+
+bool cln_report_has_failed(void) {
+    return failed;
 }
 
 int cln_report_failure(enum cln_status status) {

@@ -27,6 +27,8 @@ enum cln_status cln_report_json(const json_t *value, size_t flags) CLN_MUST_CHEC
 void cln_report_note(const char *format, ...) CLN_PRINTF(1, 2);
 /* A line about what is wrong, on stderr, after the prefix. */
 void cln_report_error(const char *format, ...) CLN_PRINTF(1, 2);
+/* Whether an error was told: then the program does not end with success. */
+bool cln_report_has_failed(void);
 /* The error for a failed status, and the exit status that goes with it. */
 int cln_report_failure(enum cln_status status);
 

@@ -1,6 +1,8 @@
 /* A process starts once, so its command line is kept here once. */
 #include "src/cli/self.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +22,24 @@ static void *end_with_starter(void *unused) {
     _exit(CLN_EXIT_FAILURE);
 }
 
+bool cln_self_helps(void) {
+    return cln_trainer_builds() || cln_tune_races();
+}
+
+/* In this order: each takes the lowest number that is free. Standard error can be written to, since drivers and their
+ * compilers are not made for one that fails. */
+static void open_standard(void) {
+    static const int ways[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY};
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
+        if (fcntl(number, F_GETFD) < 0 && errno == EBADF && open("/dev/null", ways[number]) != number)
+            _exit(CLN_EXIT_FAILURE); /* there is nothing to say it with */
+}
+
 void cln_self_begin(int argc, char **argv) {
     static const char linux_path[] = "/proc/self/exe"; /* this very file, also where another has taken its place */
     pthread_t thread;
-    if ((cln_trainer_builds() || cln_tune_races()) && pthread_create(&thread, NULL, end_with_starter, NULL) == 0)
+    open_standard();
+    if (cln_self_helps() && pthread_create(&thread, NULL, end_with_starter, NULL) == 0)
         pthread_detach(thread);
     command = calloc((size_t)argc + 1, sizeof *command);
     if (!command)

@@ -10,7 +10,12 @@ int cln_command_summary(const struct cln_command *command, int argc, const char 
     const char *name = "bn-lenet";
     int batch_size = 256, resize = 0, exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"NETWORK", NULL, "built-in network, or a JSON file", CLN_OPTION_OPERAND, {.text = &name}},
+        {"NETWORK",
+         NULL,
+         "built-in network, or a JSON file",
+         CLN_OPTION_OPERAND,
+         {.text = &name},
+         .file = CLN_FILE_NETWORK},
         {"batch-size", "N", "images that bytes are counted for", CLN_OPTION_INT, {.integer = &batch_size}, 1, 65536},
         {"resize", "N", "side length of the images", CLN_OPTION_INT, {.integer = &resize}, 1, 4096},
         {0},

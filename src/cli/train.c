@@ -1,5 +1,4 @@
 /* clenet train: reads the options, lets the trainer run epoch by epoch, and says how it goes. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "src/cli/progress.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
+#include "src/cli/signals.h"
 #include "src/data/dataset.h"
 #include "src/format/checkpoint.h"
 #include "src/model/network.h"
@@ -45,24 +45,10 @@ struct run {
     char missed[96]; /* what --require-accuracy has to say; "": nothing */
 };
 
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int number) {
-    stop_signal = number;
-}
-
-/* The first Ctrl-C stops after the step; SA_RESETHAND lets the second one end the program at once. */
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static bool on_progress(void *user, const struct cln_progress *progress) {
     const struct run *run = user;
     cln_progress_show(progress, (size_t)(run->epochs - progress->epoch) * run->steps_per_epoch);
-    return stop_signal == 0;
+    return cln_signals_stop() == 0;
 }
 
 /* "3": epochs; "90s", "0.5m": seconds and minutes. */
@@ -183,31 +169,11 @@ static struct cln_trainer_params trainer_params(struct run *run) {
     };
 }
 
-/* What cannot be written is found out before training, and so is what would be written over another file. */
-static enum cln_status check_files(const struct train_options *o) {
-    const struct {
-        const char *path, *option, *written;
-    } pairs[] = {{o->save, "log", o->log},
-                 {o->save, "trace", o->trace},
-                 {o->resume, "log", o->log},
-                 {o->resume, "trace", o->trace},
-                 {o->log, "trace", o->trace}};
-    enum cln_status status = cln_files_writable(o->save);
-    if (status != CLN_OK)
-        return cln_fail_within(status, "--save");
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && status == CLN_OK; i++)
-        status = cln_files_differ(pairs[i].path, pairs[i].option, pairs[i].written);
-    return status;
-}
-
 static enum cln_status prepare(struct run *run) {
     const struct train_options *o = run->options;
     enum cln_status status = take_up(run);
     if (status == CLN_OK)
         status = load_network(run);
-    if (status != CLN_OK)
-        return status;
-    status = check_files(o);
     if (status != CLN_OK)
         return status;
     const struct cln_dataset_params data = {.name = o->data, .offline = o->offline, .seed = o->seed};
@@ -225,7 +191,9 @@ static enum cln_status prepare(struct run *run) {
     if (status != CLN_OK)
         return status;
     /* Last, so that a mistake above does not empty the log of an earlier run. */
-    return cln_journal_create(&run->journal, o->log, run->resumed != NULL);
+    status = cln_journal_create(&run->journal, o->log, run->resumed != NULL);
+    cln_signals_keep();
+    return status;
 }
 
 /* As a builder. */
@@ -280,7 +248,7 @@ static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
     enum cln_status status = CLN_OK;
     if (o->require_accuracy > 0)
         status = cln_trainer_evaluate(run->trainer, &epoch->test, NULL);
-    if (status == CLN_OK && o->save != NULL && cln_files_differ(o->resume, "save", o->save) == CLN_OK)
+    if (status == CLN_OK && o->save != NULL && !(o->resume != NULL && cln_files_same(o->resume, o->save)))
         status = cln_trainer_save(run->trainer, o->save);
     return status;
 }
@@ -290,7 +258,7 @@ static enum cln_status train_epochs(struct run *run) {
     enum cln_status status = CLN_OK;
     bool trained = false;
     while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->options->epochs && !epoch.stopped &&
-           stop_signal == 0) {
+           cln_signals_stop() == 0) {
         status = cln_trainer_epoch(run->trainer, &epoch);
         if (status != CLN_OK || (epoch.stopped && epoch.train.samples == epoch.before))
             continue;
@@ -302,7 +270,7 @@ static enum cln_status train_epochs(struct run *run) {
             run->log_lost = true;
         }
     }
-    if (status == CLN_OK && !trained && stop_signal == 0)
+    if (status == CLN_OK && !trained && cln_signals_stop() == 0)
         status = train_nothing(run, &epoch);
     if (status != CLN_OK)
         return status;
@@ -310,8 +278,8 @@ static enum cln_status train_epochs(struct run *run) {
     run->unsaved = status != CLN_OK;
     if (status != CLN_OK)
         return status;
-    if (stop_signal != 0)
-        return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(stop_signal));
+    if (cln_signals_stop() != 0)
+        return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(cln_signals_stop()));
     judge(run, &epoch);
     return CLN_OK;
 }
@@ -334,7 +302,6 @@ static enum cln_status train(struct run *run) {
     status = cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->table);
     if (status != CLN_OK)
         return status;
-    catch_signals();
     status = train_epochs(run);
     const bool saved = cln_trainer_saved(run->trainer);
     enum cln_status logged = cln_journal_end(run->journal, status, run->missed, saved ? save : NULL);
@@ -384,7 +351,7 @@ static int run_training(struct train_options *o, const struct cln_option *table,
     enum cln_status status = cln_trainer_builds() ? build(&run) : train(&run);
     int exit_status = cln_report_failure(status);
     if (status == CLN_INTERRUPTED)
-        exit_status = 128 + stop_signal;
+        exit_status = cln_signals_exit_status(cln_signals_stop());
     if (run.log_lost && exit_status == CLN_EXIT_OK)
         exit_status = CLN_EXIT_FAILURE;
     if (status == CLN_OK && run.missed[0] != '\0') {
@@ -408,8 +375,18 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
     struct cln_save_params save = {.path = NULL};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"network", "NETWORK", "bn-lenet, lenet, or a JSON file", CLN_OPTION_TEXT, {.text = &o.network}},
-        {"data", "NAME", "fashion-mnist, mnist, synthetic[:COUNT], or a folder", CLN_OPTION_TEXT, {.text = &o.data}},
+        {"network",
+         "NETWORK",
+         "bn-lenet, lenet, or a JSON file",
+         CLN_OPTION_TEXT,
+         {.text = &o.network},
+         .file = CLN_FILE_NETWORK},
+        {"data",
+         "NAME",
+         "fashion-mnist, mnist, synthetic[:COUNT], or a folder",
+         CLN_OPTION_TEXT,
+         {.text = &o.data},
+         .file = CLN_FILE_DATA},
         {"device", "DEVICE", "gpu, cpu, accelerator, P:D, or part of a name", CLN_OPTION_TEXT, {.text = &o.device}},
         {"epochs", "N", "times through the data", CLN_OPTION_INT, {.integer = &o.epochs}, 1, 1000000},
         {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
@@ -432,7 +409,12 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          CLN_OPTION_CHOICE,
          {.integer = &o.variance},
          .choices = cln_variances},
-        {"save", "FILE", "keep the model and where training stands here", CLN_OPTION_TEXT, {.text = &o.save}},
+        {"save",
+         "FILE",
+         "keep the model and where training stands here",
+         CLN_OPTION_TEXT,
+         {.text = &o.save},
+         .file = CLN_FILE_MODEL},
         {"save-every",
          "WHEN",
          "N epochs, Ns (seconds) or Nm (minutes); without: 1",
@@ -444,9 +426,20 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          CLN_OPTION_INT,
          {.integer = &o.keep},
          1,
-         1000},
-        {"save-best", NULL, "the highest test accuracy also as .best", CLN_OPTION_FLAG, {.flag = &o.save_best}},
-        {"resume", "FILE", "go on with the training that saved this", CLN_OPTION_TEXT, {.text = &o.resume}},
+         1000,
+         .file = CLN_FILE_KEPT},
+        {"save-best",
+         NULL,
+         "the highest test accuracy also as .best",
+         CLN_OPTION_FLAG,
+         {.flag = &o.save_best},
+         .file = CLN_FILE_BEST},
+        {"resume",
+         "FILE",
+         "go on with the training that saved this",
+         CLN_OPTION_TEXT,
+         {.text = &o.resume},
+         .file = CLN_FILE_RESUME},
         {"override", NULL, "with --resume: take what is set otherwise now", CLN_OPTION_FLAG, {.flag = &o.override}},
         {"require-accuracy",
          "X",
@@ -455,20 +448,40 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          {.real = &o.require_accuracy},
          0,
          1},
-        {"log", "FILE", "write one JSON object per line and epoch", CLN_OPTION_TEXT, {.text = &o.log}},
+        {"log",
+         "FILE",
+         "write one JSON object per line and epoch",
+         CLN_OPTION_TEXT,
+         {.text = &o.log},
+         .file = CLN_FILE_LOG},
         {"timings", NULL, "print device time per kernel at the end", CLN_OPTION_FLAG, {.flag = &o.timings}},
-        {"trace", "FILE", "write when each kernel ran, for ui.perfetto.dev", CLN_OPTION_TEXT, {.text = &o.trace}},
+        {"trace",
+         "FILE",
+         "write when each kernel ran, for ui.perfetto.dev",
+         CLN_OPTION_TEXT,
+         {.text = &o.trace},
+         .file = CLN_FILE_TRACE},
         {"max-steps", "N", "stop after N steps in all", CLN_OPTION_NATURAL, {.natural = &o.max_steps}, 1, 1e15},
         {"quiet", NULL, "print nothing but errors, and what --timings asks for", CLN_OPTION_FLAG, {.flag = &o.quiet}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
-        {"profile-file", "FILE", "tuning values that win over all others", CLN_OPTION_TEXT, {.text = &o.profile_file}},
+        {"profile-file",
+         "FILE",
+         "tuning values that win over all others",
+         CLN_OPTION_TEXT,
+         {.text = &o.profile_file},
+         .file = CLN_FILE_PROFILE},
         {"safe",
          NULL,
          "keep to what every driver gets right: short for --profile-file safe",
          CLN_OPTION_PRESET,
          {.text = &o.profile_file},
          .preset = "safe"},
-        {"kernels", "FOLDER", "read kernels from here, not the built-in ones", CLN_OPTION_TEXT, {.text = &o.kernels}},
+        {"kernels",
+         "FOLDER",
+         "read kernels from here, not the built-in ones",
+         CLN_OPTION_TEXT,
+         {.text = &o.kernels},
+         .file = CLN_FILE_KERNELS},
         {"no-guard", NULL, "train without checking the device first", CLN_OPTION_FLAG, {.flag = &o.no_guard}},
         {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {"no-command-buffer", NULL, "launch one by one", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},

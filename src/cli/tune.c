@@ -1,20 +1,20 @@
 /* clenet tune: a search for tuning values that train faster on this device, and the profile that comes of it. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "host/file.h"
 #include "host/profile.h"
 #include "host/program_cache.h"
 #include "host/select.h"
 #include "host/text.h"
 #include "src/cli/command.h"
+#include "src/cli/files.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
+#include "src/cli/signals.h"
 #include "src/data/replace.h"
 #include "src/tune/tune.h"
 
@@ -24,24 +24,9 @@ struct tune_options {
     double seconds, candidate_seconds;
 };
 
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number) {
-    (void)number;
-    stopped = 1;
-}
-
-/* The first Ctrl-C ends the search with what there is; the second one the program, at once. */
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static bool is_stopped(void *user) {
     (void)user;
-    return stopped != 0;
+    return cln_signals_stop() != 0;
 }
 
 static void on_progress(void *user, const struct cln_tune_progress *p) {
@@ -52,23 +37,21 @@ static void on_progress(void *user, const struct cln_tune_progress *p) {
     cln_report_live(text);
 }
 
-/* "FOLDER/pthread-amd-epyc-portable-computing-language.json": as long as a device has its name, it has one file. */
-static enum cln_status profile_path(char *out, size_t bytes, const struct ocl_device *device) {
-    if (!ocl_profile_user_folder(out, bytes))
-        return cln_fail(CLN_NOT_FOUND, "there is no home for a profile: name a file with --output");
-    for (char *at = out + 1; (at = strchr(at, '/')) != NULL; at++) { /* the folders that lead to it, one by one */
-        *at = '\0';
-        const bool made = mkdir(out, 0755) == 0 || errno == EEXIST;
-        *at = '/';
-        if (!made)
-            return cln_fail(CLN_IO, "%s: a folder on the way cannot be made: %s", out, strerror(errno));
+enum { PATH_BYTES = 4096 };
+
+/* Where the profile goes: "FOLDER/pthread-amd-epyc-portable-computing-language.json", unless the user says otherwise.
+ * As long as a device has its name, it has one file. */
+static enum cln_status find_path(char out[PATH_BYTES], const struct tune_options *o, const struct ocl_device *device) {
+    if (o->output) {
+        const int length = snprintf(out, PATH_BYTES, "%s", o->output);
+        return length < PATH_BYTES ? CLN_OK : cln_fail(CLN_INVALID, "%s: too long a path", o->output);
     }
-    if (mkdir(out, 0755) != 0 && errno != EEXIST)
-        return cln_fail(CLN_IO, "%s: cannot be made: %s", out, strerror(errno));
+    if (!ocl_profile_user_folder(out, PATH_BYTES))
+        return cln_fail(CLN_NOT_FOUND, "there is no home for a profile: name a file with --output");
     char name[300];
     snprintf(name, sizeof name, "%s-%s", device->name, device->platform);
     size_t used = strlen(out);
-    if (used + strlen(name) + 8 > bytes)
+    if (used + strlen(name) + 8 > PATH_BYTES)
         return cln_fail(CLN_INVALID, "%s: too long a path", out);
     out[used++] = '/';
     for (const char *c = name; *c; c++) {
@@ -78,12 +61,18 @@ static enum cln_status profile_path(char *out, size_t bytes, const struct ocl_de
             out[used++] = lower;
     }
     memcpy(out + used, ".json", sizeof ".json");
-    return CLN_OK;
+    return cln_files_check_new(out);
 }
 
-static enum cln_status write_profile(const char *path, const char *text) {
+/* `own`: in the user's folder, which is made where it is missing. */
+static enum cln_status write_profile(const char *path, const char *text, bool own) {
     struct cln_replacement file = {0};
-    enum cln_status status = cln_replace_begin(&file, path);
+    char folder[PATH_BYTES];
+    enum cln_status status = CLN_OK;
+    if (own && ocl_profile_user_folder(folder, sizeof folder))
+        status = ocl_folder_make(folder);
+    if (status == CLN_OK)
+        status = cln_replace_begin(&file, path);
     if (status == CLN_OK) {
         cln_text_print(file.stream, "%-s\n", text);
         status = cln_replace_commit(&file);
@@ -93,8 +82,8 @@ static enum cln_status write_profile(const char *path, const char *text) {
 }
 
 static enum cln_status keep(const struct tune_options *o, const struct ocl_device *device,
-                            const struct cln_network *network, const struct cln_tuned *tuned) {
-    char path[4096], measured[768], date[16] = "";
+                            const struct cln_network *network, const struct cln_tuned *tuned, const char *path) {
+    char measured[768], date[16] = "";
     char *text = NULL;
     const time_t now = time(NULL);
     struct tm day;
@@ -106,16 +95,15 @@ static enum cln_status keep(const struct tune_options *o, const struct ocl_devic
              device->platform_version, device->driver_version, date, network->name, o->batch_size, 1e3 * tuned->best,
              tuned->start / tuned->best, 1e3 * tuned->start);
     enum cln_status status = cln_tuned_profile(&text, device, o->profile_file, tuned->values, measured);
-    if (status == CLN_OK && o->output)
-        snprintf(path, sizeof path, "%s", o->output);
-    else if (status == CLN_OK)
-        status = profile_path(path, sizeof path, device);
-    if (status == CLN_OK)
-        status = write_profile(path, text);
+    /* What took minutes is said before it is written, which may fail. */
+    if (status == CLN_OK) {
+        cln_report_result("%.2f times as fast, %.3f ms a step instead of %.3f: %s", tuned->start / tuned->best,
+                          1e3 * tuned->best, 1e3 * tuned->start, tuned->values);
+        status = write_profile(path, text, !o->output);
+    }
     free(text);
     if (status == CLN_OK)
-        cln_report_result("%.2f times as fast, %.3f ms a step instead of %.3f: %s\nwritten to %s",
-                          tuned->start / tuned->best, 1e3 * tuned->best, 1e3 * tuned->start, tuned->values, path);
+        cln_report_result("written to %s", path);
     return status;
 }
 
@@ -146,24 +134,28 @@ static int run_candidate(const struct tune_options *o, const struct cln_network 
 static enum cln_status search(const struct tune_options *o, const struct cln_network *network,
                               const struct ocl_device *device) {
     struct cln_tuned tuned;
+    char path[PATH_BYTES];
+    enum cln_status status = find_path(path, o, device);
+    if (status != CLN_OK)
+        return status;
     cln_report_note("%s (%s)", device->name, device->platform);
-    catch_signals();
-    enum cln_status status = cln_tune(&tuned, &(struct cln_tune_params){.network = network,
-                                                                        .device = device,
-                                                                        .profile_file = o->profile_file,
-                                                                        .batch_size = o->batch_size,
-                                                                        .seconds = o->seconds,
-                                                                        .candidate_seconds = o->candidate_seconds,
-                                                                        .race = cln_self_command(),
-                                                                        .progress = on_progress,
-                                                                        .stop = is_stopped,
-                                                                        .user = (void *)o});
+    cln_signals_keep();
+    status = cln_tune(&tuned, &(struct cln_tune_params){.network = network,
+                                                        .device = device,
+                                                        .profile_file = o->profile_file,
+                                                        .batch_size = o->batch_size,
+                                                        .seconds = o->seconds,
+                                                        .candidate_seconds = o->candidate_seconds,
+                                                        .race = cln_self_command(),
+                                                        .progress = on_progress,
+                                                        .stop = is_stopped,
+                                                        .user = (void *)o});
     cln_report_live("");
     if (status != CLN_OK)
         return status;
     tell_of_losses(&tuned);
     if (tuned.values[0])
-        return keep(o, device, network, &tuned);
+        return keep(o, device, network, &tuned, path);
     cln_report_result("nothing was found that is faster than the profile as it is (%.3f ms a step)", 1e3 * tuned.start);
     return CLN_OK;
 }
@@ -172,7 +164,12 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
     struct tune_options o = {.network = "bn-lenet", .batch_size = 256, .seconds = 120, .candidate_seconds = 60};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"network", "NETWORK", "to train faster, as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.network}},
+        {"network",
+         "NETWORK",
+         "to train faster, as for 'clenet train'",
+         CLN_OPTION_TEXT,
+         {.text = &o.network},
+         .file = CLN_FILE_NETWORK},
         {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o.batch_size}, 2, 65536},
         {"time", "S", "seconds for the search", CLN_OPTION_REAL, {.real = &o.seconds}, 1, 86400},
@@ -187,13 +184,15 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
          "FILE",
          "where to write the profile (default: the user's folder)",
          CLN_OPTION_TEXT,
-         {.text = &o.output}},
+         {.text = &o.output},
+         .file = CLN_FILE_TUNED},
         {"profile-file",
          "FILE",
          "to start from; default: what matches the device",
          CLN_OPTION_TEXT,
-         {.text = &o.profile_file}},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}},
+         {.text = &o.profile_file},
+         .file = CLN_FILE_PROFILE},
+        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
@@ -209,6 +208,8 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
             status = search(&o, network, &device);
         if (status != CLN_OK)
             exit_status = cln_report_failure(status);
+        if (cln_signals_stop() != 0)
+            exit_status = cln_signals_exit_status(cln_signals_stop());
         cln_network_destroy(&network);
         free(cache);
     }

@@ -2,7 +2,6 @@
 #include "src/data/download.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 
 #include "host/file.h"
 #include "host/log.h"
+#include "src/data/replace.h"
 
 enum { FILE_LIMIT = 1 << 28, PATH_BYTES = 4096, URL_BYTES = 2048 };
 
@@ -48,8 +48,6 @@ static enum cln_status transfer(CURL *curl, const char *url, struct sink *sink) 
     CURLcode code = curl_easy_perform(curl);
     if (code != CURLE_OK)
         return cln_fail(CLN_IO, "%s", reason[0] ? reason : curl_easy_strerror(code));
-    if (fflush(sink->file) != 0 || fsync(fileno(sink->file)) != 0)
-        return cln_fail(CLN_IO, "writing: %s", strerror(errno));
     return CLN_OK;
 }
 
@@ -65,30 +63,21 @@ static enum cln_status check_digest(struct sink *sink, const char *expected) {
 
 /* From one mirror: `path` exists afterwards if and only if this succeeds. */
 static enum cln_status fetch(const char *url, const char *path, const char *sha256) {
-    char aside[PATH_BYTES + 8];
-    snprintf(aside, sizeof(aside), "%s.XXXXXX", path);
-    int descriptor = mkstemp(aside);
-    if (descriptor < 0)
-        return cln_fail(CLN_IO, "%s: %s", aside, strerror(errno));
-    enum cln_status status = CLN_OK;
-    struct sink sink = {.file = fdopen(descriptor, "wb")};
+    struct cln_replacement file = {0};
+    enum cln_status status = cln_replace_begin(&file, path);
+    struct sink sink = {.file = file.stream};
     sha256_init(&sink.sha256);
-    CURL *curl = curl_easy_init();
-    if (!sink.file || !curl)
+    CURL *curl = status == CLN_OK ? curl_easy_init() : NULL;
+    if (status == CLN_OK && !curl)
         status = cln_fail(CLN_OUT_OF_MEMORY, "no memory to download");
     if (status == CLN_OK)
         status = transfer(curl, url, &sink);
     if (status == CLN_OK)
         status = check_digest(&sink, sha256);
-    if (status == CLN_OK && rename(aside, path) != 0)
-        status = cln_fail(CLN_IO, "%s: %s", path, strerror(errno));
-    if (status != CLN_OK)
-        unlink(aside);
+    if (status == CLN_OK)
+        status = cln_replace_commit(&file);
+    cln_replace_end(&file);
     curl_easy_cleanup(curl);
-    if (sink.file)
-        fclose(sink.file);
-    else
-        close(descriptor);
     return status;
 }
 

@@ -86,13 +86,18 @@ static bool is_file(const char *path) {
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+/* Of a part, in the order in which they are looked for. */
+static const char *const endings[] = {"", ".gz"};
+enum { ENDING_COUNT = sizeof(endings) / sizeof(endings[0]) };
+
+static bool make_path(char path[CLN_PATH_BYTES], const char *folder, enum cln_idx_part part, size_t ending) {
+    return snprintf(path, CLN_PATH_BYTES, "%s/%s%s", folder, cln_idx_part_name(part), endings[ending]) < CLN_PATH_BYTES;
+}
+
 bool cln_idx_part_path(char path[CLN_PATH_BYTES], const char *folder, enum cln_idx_part part) {
-    static const char *const endings[] = {"", ".gz"};
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        int length = snprintf(path, CLN_PATH_BYTES, "%s/%s%s", folder, cln_idx_part_name(part), endings[i]);
-        if (length < CLN_PATH_BYTES && is_file(path))
+    for (size_t i = 0; i < ENDING_COUNT; i++)
+        if (make_path(path, folder, part, i) && is_file(path))
             return true;
-    }
     return false;
 }
 
@@ -157,4 +162,18 @@ enum cln_status cln_source_locate(char folder[CLN_PATH_BYTES], const struct cln_
     }
     return offline ? fail_nowhere(CLN_NOT_FOUND, source, looked, "not downloaded, as that is forbidden (offline)")
                    : fetch_into_cache(folder, source, looked);
+}
+
+void cln_source_each_file(void (*tell)(void *user, const char *path), void *user, const char *name) {
+    const bool is_known = cln_source_find(name) != NULL;
+    char folder[CLN_PATH_BYTES], path[CLN_PATH_BYTES];
+    for (size_t place = 0; place < (is_known ? (size_t)PLACE_COUNT : 1); place++) {
+        if (is_known ? !place_folder(folder, &places[place], name)
+                     : snprintf(folder, sizeof(folder), "%s", name) >= (int)sizeof(folder))
+            continue;
+        for (int part = 0; part < CLN_IDX_PART_COUNT; part++)
+            for (size_t ending = 0; ending < ENDING_COUNT; ending++)
+                if (make_path(path, folder, (enum cln_idx_part)part, ending))
+                    tell(user, path);
+    }
 }

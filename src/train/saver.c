@@ -11,6 +11,8 @@
 
 #include "host/clock.h"
 #include "host/log.h"
+#include "src/data/place.h"
+#include "src/data/replace.h"
 #include "src/train/snapshot.h"
 
 struct cln_saver {
@@ -38,7 +40,7 @@ enum cln_status cln_saver_create(struct cln_saver **out, const struct cln_traine
     if (!s)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a saver");
     s->params = t->params.save;
-    s->path = realpath(s->params.path, NULL);
+    s->path = cln_place_resolve(s->params.path);
     if (s->path)
         s->params.path = s->path;
     if (s->params.every_epochs == 0 && !(s->params.every_seconds > 0.0))
@@ -50,9 +52,11 @@ enum cln_status cln_saver_create(struct cln_saver **out, const struct cln_traine
 }
 
 bool cln_saver_has_best(const struct cln_save_params *params) {
-    char *best = params->path && params->best ? cln_saver_name(params->path, "best") : NULL;
+    char *path = params->path && params->best ? cln_place_resolve(params->path) : NULL;
+    char *best = path ? cln_saver_name(path, "best") : NULL;
     const bool has = best && access(best, F_OK) == 0;
     free(best);
+    free(path);
     return has;
 }
 
@@ -81,32 +85,25 @@ static enum cln_status move(const char *from, const char *to) {
     return CLN_OK;
 }
 
-/* A second name, until the file is replaced under the first: `path` is there all the time, and what `name` stands for
- * until the other does. Where the file system has no second names, this is the only one until then. */
-static enum cln_status name_too(const char *path, const char *name) {
-    char *aside = NULL;
-    if (asprintf(&aside, "%s.%ld.tmp", name, (long)getpid()) < 0)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
-    unlink(aside); /* of a program that was killed here, and had the same number */
-    const bool linked = link(path, aside) == 0;
-    const enum cln_status status = move(linked ? aside : path, name);
-    free(aside);
-    return status;
+static bool is_file(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
 /* .1 becomes .2 and so on up to keep - 1, and the newest becomes .1, too; nothing where there is no newest. */
 static enum cln_status keep_previous(const char *path, int keep) {
     char *first = numbered_name(path, 1), *to = numbered_name(path, keep - 1);
     enum cln_status status = first && to ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
-    const bool done = status == CLN_OK && (access(path, F_OK) != 0 || is_kept(path, first));
+    const bool done = status == CLN_OK && (!is_file(path) || is_kept(path, first));
     for (int i = keep - 2; i >= 1 && status == CLN_OK && !done; i--) {
         char *from = numbered_name(path, i);
         status = from ? move(from, to) : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
         free(to);
         to = from;
     }
+    /* A second name, until the file is replaced under the first: `path` is there all the time. */
     if (status == CLN_OK && !done)
-        status = name_too(path, first);
+        status = cln_replace_link(path, first);
     free(first);
     free(to);
     return status;

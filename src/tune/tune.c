@@ -145,10 +145,14 @@ static enum cln_status find_tuning(struct search *s) {
     return status;
 }
 
+static bool is_stopped(const struct search *s) {
+    return s->params->stop && s->params->stop(s->params->user);
+}
+
 /* Whether there is time for one more candidate like those before, and for confirming what was found. */
 static bool may_go_on(const struct search *s) {
     const struct cln_tune_params *p = s->params;
-    return !(p->stop && p->stop(p->user)) && gone(s) + 1.25 * s->longest + 2 * CONFIRM_SECONDS < p->seconds;
+    return !is_stopped(s) && gone(s) + 1.25 * s->longest + 2 * CONFIRM_SECONDS < p->seconds;
 }
 
 static void tell(const struct search *s, const char *candidate) {
@@ -166,7 +170,7 @@ static enum cln_status try_candidate(double *ratio, struct search *s, const char
     *ratio = INFINITY;
     tell(s, candidate);
     const enum cln_status status = race(&o, s, incumbent, candidate, RACE_SECONDS);
-    if (status != CLN_OK)
+    if (status != CLN_OK || (o.candidate == 0 && is_stopped(s))) /* it was ended with the search */
         return status;
     out->tried++;
     s->longest = fmax(s->longest, cln_clock_seconds() - start);
@@ -269,7 +273,9 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
     tell(&s, "the profile as it is");
     if (status == CLN_OK)
         status = race(&o, &s, "", "", RACE_SECONDS);
-    if (status == CLN_OK && o.candidate == 0)
+    if (status == CLN_OK && o.candidate == 0 && is_stopped(&s))
+        status = cln_fail(CLN_INTERRUPTED, "stopped before anything was measured");
+    else if (status == CLN_OK && o.candidate == 0)
         status = cln_fail(CLN_DEVICE, "the profile that the search would start from does not work: %s", o.reason);
     out->start = out->best = status == CLN_OK ? o.incumbent : 0;
     s.longest = gone(&s);

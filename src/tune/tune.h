@@ -27,7 +27,8 @@ struct cln_tune_params {
      * set, cln_tune_races() is true, and it has to call cln_tune_race. */
     const char *const *race;
     void (*progress)(void *user, const struct cln_tune_progress *progress);
-    bool (*stop)(void *user); /* asked between candidates: true ends the search with the best so far */
+    bool (*stop)(void *user); /* asked between candidates: true ends the search with the best so far. Who
+                                 ends the candidate under way, too (cln_spawned_kill), does not wait for it */
     void *user;
 };
 
@@ -40,7 +41,8 @@ struct cln_tuned {
 };
 
 /* Tries values key by key, and keeps what makes a step at least a hundredth faster; at the end the best is confirmed
- * against the profile itself. What is wrong is never kept. Fails only where the profile itself cannot be run. */
+ * against the profile itself. What is wrong is never kept. Fails only where the profile itself cannot be run;
+ * CLN_INTERRUPTED where the search was stopped before it had begun. */
 enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *params) CLN_MUST_CHECK;
 
 /* The profile as JSON text, for devices of this name and platform (where neither can be matched by: for none, to be

@@ -22,37 +22,11 @@ import zlib
 from pathlib import Path
 from random import Random
 
-PROGRAM, VERSION, READS_PNG = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1) == "png"
+from support import Case, LEAKS_TOLD, PROGRAM, READS_PNG, ROOT, VERSION, clenet, idx, safetensors, settled
+
 COMMANDS = ("train", "evaluate", "predict", "export", "import", "bench", "check", "tune", "devices", "summary", "cache")
 EPOCH = r"epoch {}, loss \d+\.\d{{4}}, train acc [01]\.\d{{3}}, test acc [01]\.\d{{3}}, time \d+\.\d sec"
 SMALL = ("--data", "synthetic:120", "--batch-size", "32", "--offline")
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
-os.environ["CLENET_CACHE_DIR"] = CACHE.name
-# LeakSanitizer itself crashes now and then where a driver's threads end beside it: it looks where settled() can repeat.
-LEAKS_TOLD = os.environ.get("ASAN_OPTIONS", "")
-os.environ["ASAN_OPTIONS"] = LEAKS_TOLD + ":detect_leaks=0"
-
-
-def settled(run):
-    """The process that run(ASAN_OPTIONS) ran, once more where LeakSanitizer crashed."""
-    for _ in range(3):
-        process = run(LEAKS_TOLD)
-        if "LeakSanitizer has encountered a fatal error" not in process.stderr:
-            break
-    return process
-
-
-def clenet(*arguments, **environment):
-    """What the program did."""
-    return settled(lambda leaks: subprocess.run(
-        [PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
-        env={**os.environ, "ASAN_OPTIONS": leaks, **environment}))
-
-
-def idx(images, height, width):
-    """An IDX file of images, each a list of height · width bytes."""
-    return struct.pack(">IIII", 0x803, len(images), height, width) + bytes(v for image in images for v in image)
 
 
 def png(width, height, samples, colour=0):
@@ -66,20 +40,6 @@ def png(width, height, samples, colour=0):
             chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-def safetensors(tensors):
-    """A file of float32 tensors alone, given as nested lists, without metadata."""
-    header, content = {}, b""
-    for name, values in tensors.items():
-        shape = [len(values)] + ([len(values[0])] if isinstance(values[0], list) else [])
-        flat = sum(values, []) if len(shape) > 1 else values
-        piece = struct.pack(f"<{len(flat)}f", *flat)
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(content), len(content) + len(piece)]}
-        content += piece
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + content
-
-
 def rewrite(source, target, **metadata):
     """A safetensors file with other metadata."""
     content = Path(source).read_bytes()
@@ -89,18 +49,6 @@ def rewrite(source, target, **metadata):
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     Path(target).write_bytes(struct.pack("<Q", len(text)) + text + content[8 + size:])
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        holder = tempfile.TemporaryDirectory()
-        self.addCleanup(holder.cleanup)
-        self.folder = Path(holder.name)
-
-    def expect(self, exit_status, *arguments, **environment):
-        result = clenet(*arguments, **environment)
-        self.assertEqual(result.returncode, exit_status, f"{arguments}\n{result.stdout}\n{result.stderr}")
-        return result
 
 
 class Usage(Case):
@@ -276,11 +224,11 @@ class Listings(Case):
 
     def test_devices_where_a_profile_is_broken(self):
         path = self.profile('{"name": "mine", "match": null, "values": {\n"vector": 99}}')
-        result = self.expect(0, "devices", "--profile-file", path)
+        result = self.expect(1, "devices", "--profile-file", path)
         self.assertRegex(result.stdout, r"(?m) \(broken\)$")
         self.assertIn(f"{path}:2: vector: has to be an integer from 0 to 16", result.stderr)
         self.assertIn(None, [d["profile"] for d in json.loads(
-            self.expect(0, "devices", "--json", "--profile-file", path).stdout)])
+            self.expect(1, "devices", "--json", "--profile-file", path).stdout)])
 
     def test_devices_where_the_variable_fits_none(self):
         result = self.expect(0, "devices", CLENET_DEVICE="no-such-device")

@@ -149,6 +149,27 @@ class Tree(unittest.TestCase):
         self.assertGreater(len(formats), 15)
         self.assertEqual([entry for entry in formats if re.search(r":\s*s|\[[^{\]]*s", entry[1])], [])
 
+    def test_files_are_written_by_few(self):
+        """What writes files of the user goes through src/data/replace.c or src/cli/lines.c, and so cannot forget anything."""
+        writes = re.compile(r'\bO_(?:WRONLY|RDWR|CREAT)\b|\b(?:creat|mkstemp|freopen)\s*\(|\bfopen\s*\([^)]*"[wa]')
+        may = {"src/data/aside.c", "src/data/place.c", "src/data/replace.c", "src/cli/lines.c", "src/cli/files.c", "src/cli/self.c",
+               "host/trace.c", "host/program_cache.c", "host/process.c"}
+        found = {str(path.relative_to(ROOT)) for folder in set(MAY_INCLUDE) - {"examples"} for path in sources(folder, ".c", ".h")
+                 if writes.search(re.sub(r"/\*.*?\*/", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL))}
+        self.assertEqual(found, may)
+
+    def test_every_option_that_names_a_file_says_so(self):
+        row = re.compile(r'\{"([\w-]+)",\s*(?:NULL|"([A-Z]+)"),((?:[^{}]|\{[^{}]*\})*)\}')
+        wrong, seen = [], 0
+        for path in sources("src/cli", ".c"):
+            for name, argument, rest in row.findall(path.read_text(encoding="utf-8")):
+                if "CLN_OPTION_" in rest and (name.isupper() or name == "data" or argument in ("FILE", "FOLDER", "NETWORK")):
+                    seen += 1
+                    if ".file = CLN_FILE_" not in rest:
+                        wrong.append(f"{path.relative_to(ROOT)}: {name}")
+        self.assertGreater(seen, 25)
+        self.assertEqual(wrong, [])
+
     def test_profiles_schema_is_documented(self):
         tuning = (ROOT / "src/engine/tuning.c").read_text(encoding="utf-8")
         readme = (ROOT / "devices/README.md").read_text(encoding="utf-8")
