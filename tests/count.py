@@ -10,7 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-CMOCKA = re.compile(r"^\[  (PASSED |FAILED |SKIPPED) \] (\d+) test\(s\)", re.MULTILINE)
+# cmocka 1.1.7 puts the name of the group before the number of those that failed or were skipped; 1.1.5 does not.
+CMOCKA = re.compile(r"^\[  (PASSED |FAILED |SKIPPED) \] (?:[^\n:]*: )?(\d+) test\(s\)", re.MULTILINE)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(.*)$", re.MULTILINE)
 SKIPPED_CASE = re.compile(r"^(?:\[  SKIPPED \] (\w+)$|(\w+ \(.*\) \.\.\. skipped .*)$)", re.MULTILINE)
 
@@ -63,7 +64,7 @@ def read_run(path):
         seconds += test.get("duration", 0)
         if counts[1] > 0:
             remarks.append(f"failed: {test['name']}")
-        names = ["".join(found) for found in SKIPPED_CASE.findall(output)] or [""]
+        names = list(dict.fromkeys("".join(found) for found in SKIPPED_CASE.findall(output))) or [""]
         remarks += [f"skipped: {test['name']} {name}".rstrip() for name in names if counts[2] > 0]
     return totals, seconds, remarks
 
@@ -86,4 +87,5 @@ def main():
     return 1 if grand[1] > 0 or sum(grand) == 0 or (no_skips and grand[2] > 0) else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
