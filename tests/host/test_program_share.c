@@ -5,6 +5,7 @@
 #include "host/buffer.h"
 #include "host/sequence.h"
 #include "tests/data/temporary.h"
+#include "tests/host/programs.h"
 #include "tests/host/support.h"
 
 enum { PROGRAMS = 3 };
@@ -111,7 +112,7 @@ static void test_a_builder_runs_its_own_and_leaves_out_the_rest(void **state) {
         assert_int_equal(ocl_sequence_length(life.sequence), own < PROGRAMS ? 2 : 0);
         const float factor = own < PROGRAMS ? 2 + (float)own : 1;
         assert_true(end(&life) == factor * factor); /* each launch was run when it was added */
-        assert_int_equal(temporary_count(folder), own < PROGRAMS);
+        assert_int_equal(programs_in(folder), own < PROGRAMS);
     }
 }
 
@@ -122,7 +123,7 @@ static void test_who_needs_programs_is_told_once(void **state) {
     assert_int_equal(alone.calls, 1);
     assert_true(train("helped", &helped) == product);
     assert_int_equal(helped.calls, 1);
-    assert_int_equal(temporary_count("helped"), PROGRAMS);
+    assert_int_equal(programs_in("helped"), PROGRAMS);
     /* And nobody is told who finds them all, be it as binaries or as notes. */
     assert_true(train("helped", &again) == product);
     assert_true(train("alone", &again) == product);

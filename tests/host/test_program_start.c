@@ -11,6 +11,7 @@
 #include "host/program_cache.h"
 #include "host/sequence.h"
 #include "tests/data/temporary.h"
+#include "tests/host/programs.h"
 #include "tests/host/support.h"
 #include "tests/standin/standin.h"
 
@@ -90,14 +91,6 @@ static void forget_driver(const char *folder) {
     snprintf(command, sizeof command, "grep -l 'clenet driver' %s/*.program 2>/dev/null | xargs -r rm",
              temporary_path(folder));
     assert_int_equal(system(command), 0);
-}
-
-/* How many programs are kept, as binaries or notes; what is known of the driver is left out. */
-static size_t programs_in(const char *folder) {
-    const size_t files = temporary_count(folder);
-    char command[1100];
-    snprintf(command, sizeof command, "grep -q 'clenet driver' %s/*.program 2>/dev/null", temporary_path(folder));
-    return files - (system(command) == 0);
 }
 
 /* The key of a program of one device is not asked for: its file is the one that comes into being. */

@@ -28,8 +28,9 @@ def code_of(path):
 
 def declarations(text):
     """Functions and handler types, in one spelling; names of parameters are no part of the interface, but harmless."""
-    found = re.findall(r"CLN_API ([^;{]*\));|CLN_API ([^;{]*\)) CLN_(?:MUST_CHECK|PRINTF)[^;]*;|(typedef [^;{]*\));", text)
-    return [re.sub(r"\s+", " ", "".join(groups)).strip() for groups in found]
+    found = re.findall(r"CLN_API ([^;{]*);|(typedef [^;{]*\));", text)
+    lines = [re.sub(r"\s+", " ", "".join(groups)).strip() for groups in found]
+    return [re.sub(r"(?: CLN_[A-Z_]+(?:\([^()]*\))?)+$", "", line) for line in lines]
 
 
 def enumerators(text):
@@ -119,8 +120,8 @@ class Abi(unittest.TestCase):
         self.assertEqual(list(structs(text)), [("a", ["b", "c", "d", "f", "g", "h"])])
         self.assertEqual(list(enumerators("enum a { B, C = 3, D, };\nenum { E = 64 };")),
                          [("enum a", "B"), ("enum a", "C"), ("enum a", "D"), ("enum", "E")])
-        self.assertEqual(declarations("CLN_API int a(void);\nCLN_API int b(int\n c) CLN_MUST_CHECK;\ntypedef bool d(void *e);"),
-                         ["int a(void)", "int b(int c)", "typedef bool d(void *e)"])
+        self.assertEqual(declarations("CLN_API int a(void);\nCLN_API int b(int\n c, ...) CLN_PRINTF(1, 2) CLN_MUST_CHECK;\ntypedef bool d(void *e);"),
+                         ["int a(void)", "int b(int c, ...)", "typedef bool d(void *e)"])
         for path in public_headers():
             code = code_of(path)
             self.assertEqual(len(re.findall(r"\bCLN_API\b", code)), len(declarations(code)) - code.count("typedef "), path)
