@@ -727,7 +727,7 @@ class Builders(Case):
     def test_first_start(self):
         model, plain = self.folder / "m.safetensors", self.folder / "plain.safetensors"
         train = ("train", *SMALL, "--epochs", "1")
-        self.expect(0, *train, "--no-cache", "--save", str(plain), **self.fresh("plain"))
+        self.expect(0, *train, "--no-cache", "--save", str(plain))
         result = self.expect(0, *train, "--save", str(model), **self.environment)
         self.assertEqual(model.read_bytes(), plain.read_bytes())
         self.assertRegex(result.stdout, "^" + EPOCH.format(1) + "\n$")
