@@ -1,9 +1,11 @@
 """Text of files, users and the environment, wherever the program says it; strings of other programs; limits and oddities
-of files. Arguments: as for test_cli.py."""
+of files. Arguments: as for test_cli.py; $CLENET_TEST_ODD_DRIVER is the
+library of odd_driver.c."""
 import csv
 import json
 import os
 import pty
+import re
 import shutil
 import struct
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from test_cli import PROGRAM, READS_PNG, ROOT, Case, idx  # which takes the arguments
 
+ODD_DRIVER = os.environ.get("CLENET_TEST_ODD_DRIVER")
 TITLE, CLEAR, C1, REVERSED = "\x1b]0;owned\x07", "\x1b[2J", "\u009b31m", "\u202egnp.exe"
 NASTY = [f"a{CLEAR}b", "c\nd", f"{TITLE}e", f"{C1}f", REVERSED, "g\u2028h\x7f", "=1+2", "+3", "-4,;", "@\"5\"\t\r"]
 SEEN = ["a\\x1b[2Jb", "c\\nd", "\\x1b]0;owned\\x07e", "\\u009b31mf", "\\u202egnp.exe", "g\\u2028h\\x7f"]
@@ -296,6 +299,45 @@ class Files(Text):
         os.close(main)
         self.assertEqual(process.returncode, 0)
         self.assert_clean(content.replace(b"\r\n", b"\n").replace(b"\r\x1b[K", b""))
+
+
+@unittest.skipUnless(ODD_DRIVER, "CLENET_TEST_ODD_DRIVER names no library")
+class Drivers(Text):
+    """Names of devices, platforms and drivers, in all that says them."""
+
+    SHOWN = "\\x1b[2J|`x`\\xff\\u009b<b>\\n\\u202e"
+    SAID = "\x1b[2J|`x`\\xff\u009b<b>\n\u202e"  # as JSON says it
+
+    def run_odd(self, *arguments, exit_status=0):
+        return self.run_raw(*arguments, exit_status=exit_status, LD_PRELOAD=ODD_DRIVER,
+                            ASAN_OPTIONS=os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0")
+
+    def test_lists(self):
+        for arguments in ((), ("--verbose",)):
+            self.assertIn(self.SHOWN, self.run_odd("devices", *arguments)[0])
+        for device in json.loads(self.run_odd("devices", "--json")[0]):
+            for key in ("name", "vendor", "platform", "platform_version", "driver_version"):
+                self.assertTrue(device[key].endswith(self.SAID), device)
+        self.assertIn(self.SHOWN, self.run_odd("train", "--device", "nonsense", exit_status=1)[1])
+
+    def test_reports(self):
+        check = ("check", "--quick", "--only", "sgd")
+        self.assertIn(self.SHOWN, self.run_odd(*check)[0])
+        self.assertTrue(json.loads(self.run_odd(*check, "--json")[0])[0]["device"]["name"].endswith(self.SAID))
+        report = self.run_odd(*check, "--markdown")[0]
+        self.assertIn("\\x1b\\[2J\\|\\`x\\`\\xff\\u009b\\<b>\\n\\u202e |", report)
+        for row in report.splitlines():
+            if row.startswith("| device") or row.startswith("| driver"):
+                self.assertEqual(len(re.findall(r"(?<!\\)\|", row)), 3, row)
+
+    def test_training(self):
+        _, notes = self.run_odd("train", "--network", "network.json", "--data", "set", "--epochs", "1", "--log", "log.jsonl",
+                                "--trace", "trace.json")
+        self.assertIn(self.SHOWN, notes)
+        for name in ("log.jsonl", "trace.json"):
+            self.assert_clean((self.folder / name).read_bytes())
+        self.assertIn(self.SHOWN, json.loads((self.folder / "log.jsonl").read_text().splitlines()[0])["device"])
+        json.loads((self.folder / "trace.json").read_text())
 
 
 class Strangers(Text):
