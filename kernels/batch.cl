@@ -19,6 +19,9 @@
 #define PIXELS (CHANNELS * IN_H * IN_W)
 #define RESIZE (IN_H != OUT_H || IN_W != OUT_W)
 
+/* From a to b, of which `part` is behind: exactly a where they are equal. */
+static inline float between(float a, float b, float part) { return multiply_add(part, b - a, a); }
+
 /* Bilinear with half-pixel centres, as torch.nn.functional.interpolate(align_corners=False). */
 static inline float resized(__global const uchar *image, int channel, int row, int column) {
     const float y = fmax(((float)row + 0.5f) * ((float)IN_H / OUT_H) - 0.5f, 0.0f);
@@ -27,9 +30,9 @@ static inline float resized(__global const uchar *image, int channel, int row, i
     const int y1 = min(y0 + 1, IN_H - 1), x1 = min(x0 + 1, IN_W - 1);
     const float dy = y - (float)y0, dx = x - (float)x0;
     __global const uchar *upper = image + (channel * IN_H + y0) * IN_W, *lower = image + (channel * IN_H + y1) * IN_W;
-    const float top = (1.0f - dx) * ((float)upper[x0] / 255.0f) + dx * ((float)upper[x1] / 255.0f);
-    const float bottom = (1.0f - dx) * ((float)lower[x0] / 255.0f) + dx * ((float)lower[x1] / 255.0f);
-    return (1.0f - dy) * top + dy * bottom;
+    const float top = between((float)upper[x0], (float)upper[x1], dx);
+    const float bottom = between((float)lower[x0], (float)lower[x1], dx);
+    return between(top, bottom, dy) / 255.0f;
 }
 
 /* v / 255, of a byte: correctly rounded without a division, by the remainder of a product. */

@@ -200,8 +200,8 @@ static void spread(struct cln_rig *b, const struct behind *s, const double *z, c
             dz[i] *= cln_reference_activation_derivative(s->activate.activation, scaled + m[3]);
             terms[i] *= 2 * (1 + fabs(scaled) + fabs(m[3]));
         }
-        dz[i] = g[3] * dz[i] + g[1] * (z[i] - g[0]) + g[2];
-        terms[i] = fabs(g[3]) * terms[i] + fabs(g[1]) * (fabs(z[i]) + fabs(g[0])) + fabs(g[2]);
+        dz[i] = g[3] * (dz[i] - g[2]) + g[1] * (z[i] - g[0]);
+        terms[i] = fabs(g[3]) * (terms[i] + fabs(g[2])) + fabs(g[1]) * (fabs(z[i]) + fabs(g[0]));
     }
 }
 
