@@ -32,10 +32,10 @@ static inline float resized(__global const uchar *image, int channel, int row, i
     __global const uchar *upper = image + (channel * IN_H + y0) * IN_W, *lower = image + (channel * IN_H + y1) * IN_W;
     const float top = between((float)upper[x0], (float)upper[x1], dx);
     const float bottom = between((float)lower[x0], (float)lower[x1], dx);
-    return between(top, bottom, dy) / 255.0f;
+    return between(top, bottom, dy);
 }
 
-/* v / 255, of a byte: correctly rounded without a division, by the remainder of a product. */
+/* v / 255: of a byte correctly rounded without a division, by the remainder of a product. */
 static inline floatv to_unit(floatv v) {
 #if FMA
     const floatv reciprocal = (floatv)(1.0f / 255.0f), product = v * reciprocal;
@@ -113,8 +113,7 @@ static inline floatv load_feature(__global const uchar *const *image, int f) {
     for (int lane = 0; lane < VECTOR; lane++)
         value[lane] =
             RESIZE ? resized(image[lane], f / (OUT_H * OUT_W), f / OUT_W % OUT_H, f % OUT_W) : (float)image[lane][f];
-    const floatv v = LOAD_LANES(value);
-    return RESIZE ? v : to_unit(v);
+    return to_unit(LOAD_LANES(value));
 }
 
 /* What lanes outside of `mask` hold: zero, but where other launches put samples of the same batch. */
