@@ -62,7 +62,7 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
                     if (!POOL_EDGES || (inside(row, Z_H) && inside(column, Z_W)))
                         sum += activation(normalised(in[(row * Z_W + column) * GROUP], n));
                 }
-            a[at] = sum * (1.0f / (POOL_H * POOL_W));
+            a[at] = sum / (float)(POOL_H * POOL_W);
 #endif
         }
 }
@@ -181,7 +181,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
 
 /* Statistics, then a, of whole channels, without an early return (see batchnorm_statistics). The moments come from `splits`
  * partials per block where the producer of z left them, else (splits 0) from z: the mean, as a distance from the channel's
- * first value, and then what lies around it. Groups: (channel groups). */
+ * first value, and then what lies around it, which also tells how far off that mean is. Groups: (channel groups). */
 GROUP_OF(GROUP * TEAM)
 __kernel void channel_forward(__global const floatv *restrict z, __global const float4 *restrict partials,
                               const int partial_blocks, const int splits,
@@ -200,7 +200,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
         } else {
             const float n = (float)count * (Z_H * Z_W);
             const float pivot = ((__global const float *)(z + (Z_PLANE(0, channel) - lane_group())))[0];
-            floatv sum = (floatv)0.0f, m2 = (floatv)0.0f;
+            floatv sum = (floatv)0.0f, rest = (floatv)0.0f, m2 = (floatv)0.0f;
             for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
                 for (int p = team_row(); p < Z_H * Z_W; p += TEAM_ROWS)
                     sum += z[Z_PLANE(block, channel) + p * GROUP] - pivot;
@@ -211,12 +211,17 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
             for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
                 for (int p = team_row(); p < Z_H * Z_W; p += TEAM_ROWS) {
                     const floatv d = z[Z_PLANE(block, channel) + p * GROUP] - mean;
+                    rest += d;
                     m2 = multiply_add(d, d, m2);
                 }
-                if (live_count(block, count) < LANES)
+                if (live_count(block, count) < LANES) {
+                    rest = live(rest, live_lanes(block, count));
                     m2 = live(m2, live_lanes(block, count));
+                }
             }
-            moments = (float4)(n, mean, group_total((float2)(vector_sum(m2), 0.0f), group_scratch).x, 0.0f);
+            const float2 around = group_total((float2)(vector_sum(m2), vector_sum(rest)), group_scratch);
+            const float off = around.y / n;
+            moments = (float4)(n, mean + off, multiply_add(-off, around.y, around.x), 0.0f);
         }
         const float4 normal_c = batchnorm_normal(moments.y, moments.z / moments.x, parameters[gamma_offset + channel],
                                                  parameters[beta_offset + channel]);

@@ -19,6 +19,9 @@
 #define PIXELS (CHANNELS * IN_H * IN_W)
 #define RESIZE (IN_H != OUT_H || IN_W != OUT_W)
 
+/* From a to b, of which `part` is behind: exactly a where they are equal. */
+static inline float between(float a, float b, float part) { return multiply_add(part, b - a, a); }
+
 /* Bilinear with half-pixel centres, as torch.nn.functional.interpolate(align_corners=False). */
 static inline float resized(__global const uchar *image, int channel, int row, int column) {
     const float y = fmax(((float)row + 0.5f) * ((float)IN_H / OUT_H) - 0.5f, 0.0f);
@@ -27,12 +30,12 @@ static inline float resized(__global const uchar *image, int channel, int row, i
     const int y1 = min(y0 + 1, IN_H - 1), x1 = min(x0 + 1, IN_W - 1);
     const float dy = y - (float)y0, dx = x - (float)x0;
     __global const uchar *upper = image + (channel * IN_H + y0) * IN_W, *lower = image + (channel * IN_H + y1) * IN_W;
-    const float top = (1.0f - dx) * ((float)upper[x0] / 255.0f) + dx * ((float)upper[x1] / 255.0f);
-    const float bottom = (1.0f - dx) * ((float)lower[x0] / 255.0f) + dx * ((float)lower[x1] / 255.0f);
-    return (1.0f - dy) * top + dy * bottom;
+    const float top = between((float)upper[x0], (float)upper[x1], dx);
+    const float bottom = between((float)lower[x0], (float)lower[x1], dx);
+    return between(top, bottom, dy);
 }
 
-/* v / 255, of a byte: correctly rounded without a division, by the remainder of a product. */
+/* v / 255: of a byte correctly rounded without a division, by the remainder of a product. */
 static inline floatv to_unit(floatv v) {
 #if FMA
     const floatv reciprocal = (floatv)(1.0f / 255.0f), product = v * reciprocal;
@@ -110,8 +113,7 @@ static inline floatv load_feature(__global const uchar *const *image, int f) {
     for (int lane = 0; lane < VECTOR; lane++)
         value[lane] =
             RESIZE ? resized(image[lane], f / (OUT_H * OUT_W), f / OUT_W % OUT_H, f % OUT_W) : (float)image[lane][f];
-    const floatv v = LOAD_LANES(value);
-    return RESIZE ? v : to_unit(v);
+    return to_unit(LOAD_LANES(value));
 }
 
 /* What lanes outside of `mask` hold: zero, but where other launches put samples of the same batch. */

@@ -9,7 +9,8 @@
 #define CHANNELS_PER_ITEM 1
 #endif
 
-/* Moments of every channel and block of x where the producer did not leave them.
+/* Moments of every channel and block of x where the producer did not leave them: the mean as a distance from each lane's
+ * first value, then what lies around it, which also tells how far off that mean is.
  * Groups: (channels / CHANNELS_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void batchnorm_partials(__global const floatv *restrict x, __global float4 *restrict partials,
@@ -22,16 +23,20 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
     const int c0 = (int)get_group_id(0) * CHANNELS_PER_ITEM;
     for (int c = c0; c < min(c0 + CHANNELS_PER_ITEM, CHANNELS); c++) {
         __global const floatv *in = x + ((size_t)block * CHANNELS + c) * POSITIONS * GROUP + lane_group();
-        floatv sum = (floatv)0.0f, m2 = (floatv)0.0f;
-        for (int p = 0; p < POSITIONS; p++)
-            sum += in[p * GROUP];
-        const floatv mean = sum * (1.0f / POSITIONS);
+        const floatv first = in[0];
+        floatv sum = (floatv)0.0f, rest = (floatv)0.0f, m2 = (floatv)0.0f;
+        for (int p = 1; p < POSITIONS; p++)
+            sum += in[p * GROUP] - first;
+        const floatv mean = first + sum * (1.0f / POSITIONS);
         for (int p = 0; p < POSITIONS; p++) {
             const floatv d = in[p * GROUP] - mean;
+            rest += d;
             m2 = multiply_add(d, d, m2);
         }
+        const floatv off = rest * (1.0f / POSITIONS);
+        m2 = multiply_add(-off, rest, m2);
         lane_barrier(); /* the channel before has been read */
-        lane_put(0, moments_of_vector(POSITIONS, mean, m2, live_lanes(block, count), own_live_count(block, count)));
+        lane_put(0, moments_of_vector(POSITIONS, mean + off, m2, live_lanes(block, count), own_live_count(block, count)));
         lane_barrier();
         LANE_TOTALS(k, 1) {
             float4 total = lane_share(k, 0);

@@ -158,28 +158,27 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 
             if (!statistics)
                 continue;
-            /* The tile's own moments from registers, then Chan's combination; every lane has the same count. */
-            const float share = (float)columns / (float)(seen + columns);
-            const float weight_m2 = (float)seen * share;
+            /* The tile from registers, as distances from the mean so far, which is the first value at first. What is taken
+             * from the squares is less than half of them, or in the first tile as large a part as the first value is
+             * of it: little cancels. Every lane has the same count. */
+            const float share = 1.0f / (float)(seen + columns);
 #pragma unroll
             for (int o = 0; o < FORWARD_CHANNELS; o++) {
                 if (!team_owns(o))
                     continue;
+                if (seen == 0)
+                    mean[o] = acc[o][0];
                 floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
 #pragma unroll
                 for (int c = 0; c < FORWARD_COLUMNS; c++)
-                    if (c < columns)
-                        sum += acc[o][c];
-                const floatv tile_mean = sum * (1.0f / (float)columns);
-#pragma unroll
-                for (int c = 0; c < FORWARD_COLUMNS; c++)
                     if (c < columns) {
-                        const floatv d = acc[o][c] - tile_mean;
+                        const floatv d = acc[o][c] - mean[o];
+                        sum += d;
                         squares = multiply_add(d, d, squares);
                     }
-                const floatv delta = tile_mean - mean[o];
-                mean[o] = multiply_add(delta, (floatv)share, mean[o]);
-                m2[o] += multiply_add(delta * delta, (floatv)weight_m2, squares);
+                const floatv step = sum * share;
+                mean[o] += step;
+                m2[o] += multiply_add(-step, sum, squares);
             }
             seen += columns;
         }

@@ -24,12 +24,13 @@ static size_t at(const struct channel *c, size_t k) {
     return c->first + k / c->run * c->stride + k % c->run;
 }
 
-/* μ = (1/m) Σ x, σ² = (1/m) Σ (x − μ)² */
+/* μ = (1/m) Σ x, σ² = (1/m) Σ (x − μ)². The sum is that of distances from x₀, so that equal numbers have exactly
+ * themselves as their mean. */
 static void measure(const struct channel *c, const double *x, double *mean, double *variance) {
-    double m = (double)channel_count(c), sum = 0, squares = 0;
+    double m = (double)channel_count(c), first = x[c->first], sum = 0, squares = 0;
     for (size_t k = 0; k < channel_count(c); k++)
-        sum += x[at(c, k)];
-    *mean = sum / m;
+        sum += x[at(c, k)] - first;
+    *mean = first + sum / m;
     for (size_t k = 0; k < channel_count(c); k++)
         squares += (x[at(c, k)] - *mean) * (x[at(c, k)] - *mean);
     *variance = squares / m;

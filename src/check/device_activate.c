@@ -147,8 +147,8 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
         sum[2] += dy_terms;
         sum[3] += dy_terms * fabs(normalised);
         const double straight = gradient[1] * (in->z[i] - gradient[0]);
-        dz[i] = normalise ? gradient[3] * dy + straight + gradient[2] : dy;
-        dz_terms[i] = normalise ? fabs(gradient[3]) * dy_terms + fabs(straight) + fabs(gradient[2]) : dy_terms;
+        dz[i] = normalise ? gradient[3] * (dy - gradient[2]) + straight : dy;
+        dz_terms[i] = normalise ? fabs(gradient[3]) * (dy_terms + fabs(gradient[2])) + fabs(straight) : dy_terms;
     }
     cln_rig_expect_tensor(b, p->z, g->in, dz, dz_terms, factor);
     for (size_t c = 0; c < channels; c++) {

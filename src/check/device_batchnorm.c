@@ -12,6 +12,7 @@ struct batchnorm_case {
     struct cln_batchnorm options;
     double centre, scale; /* of x */
     bool frozen;          /* the running statistics have to stay */
+    bool alike;           /* each channel of x has one value, as behind a batch norm of one value */
 };
 
 static const struct batchnorm_case cases[] = {
@@ -25,6 +26,12 @@ static const struct batchnorm_case cases[] = {
     {{"many channels", 7, {7}}, {{67, 1, 2}, 0.3, 1e-5, false}, 0, 1},
     {{"large images", 2, {2}}, {{1, 31, 29}, 0.1, 1e-5, false}, 3, 1},
     {{"frozen", 5, {5}, .quick = true}, {{2, 2, 2}, 0.1, 1e-5, false}, 0, 1, true},
+    {{"all values alike", 37, {37, 19, 3, 1}, .quick = true}, {{9, 3, 5}, 0.1, 1e-5, false}, 0.5, 1, .alike = true},
+    {{"all values alike, eps 1e-8", 33, {33, 11}}, {{9, 5, 5}, 0.1, 1e-8, false}, 0, 1, .alike = true},
+    {{"large values alike", 21, {21, 13}}, {{9, 7, 1}, 0.1, 1e-5, true}, 3e4, 1e3, .alike = true},
+    {{"vectors alike", 33, {33, 27, 2}}, {{13, 1, 1}, 0.3, 1e-5, false}, 0, 1, .alike = true},
+    {{"one value per channel", 1, {1}, .quick = true}, {{33, 1, 1}, 0.1, 1e-8, false}, 0.5, 2},
+    {{"one image", 1, {1}}, {{3, 28, 28}, 1, 1e-3, true}, 0.5, 0.5},
 };
 
 /* How errors of mean and deviation reach y and the gradients: x̂ is off by e(x̂) = error(μ)/σ + error(1/σ)·|x̂|. */
@@ -56,11 +63,16 @@ static struct bounds bound(struct cln_rig *b, const struct cln_batchnorm *g, con
                 t.dgamma[c] += fabs(dy[i]) * (error + 8 * CLN_EPS32 * normalised);
                 continue;
             }
-            t.y[i] = gamma * error + 8 * CLN_EPS32 * (gamma * normalised + fabs(parameters->beta[c]));
+            if (s->variance > 0)
+                t.y[i] = gamma * error + 8 * CLN_EPS32 * (gamma * normalised + fabs(parameters->beta[c]));
+            else /* β, as it is */
+                t.y[i] = 0;
             const double terms = fabs(dy[i]) + dy_sum[c] / m + normalised * product_sum[c] / m;
             t.dx[i] =
                 gamma * s->inverse *
                 (2 * relative * terms + error * (product_sum[c] + t.dgamma[c]) / m + normalised * t.dgamma[c] / m);
+            if (m == 1) /* 0 */
+                t.dx[i] = 0;
         }
     for (size_t c = 0; c < channels; c++)
         t.dbeta[c] = 8 * CLN_EPS32 * dy_sum[c];
@@ -130,7 +142,11 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct cln_batchnorm *g = &c->options;
     const size_t channels = (size_t)g->shape.channels, count = (size_t)b->count * cln_shape_count(g->shape);
     b->state.frozen = c->frozen;
-    const double *x = cln_rig_random(b, count, c->centre, c->scale), *dy = cln_rig_random(b, count, 0, 1);
+    double *x = cln_rig_random(b, count, c->centre, c->scale);
+    const size_t run_length = (size_t)(g->shape.height * g->shape.width);
+    for (size_t i = 0; i < count && c->alike; i++)
+        x[i] = x[i / run_length % channels * run_length];
+    const double *dy = cln_rig_random(b, count, 0, 1);
     const struct cln_parameters parameters = cln_rig_parameters(b, 0, 0, channels);
     const struct cln_norm_probes norm_probes = cln_rig_norm(b, g, &parameters);
     const struct cln_norm_probes unmoved_probes = cln_rig_norm(b, g, &parameters);
@@ -165,7 +181,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     cln_reference_batchnorm_forward(g, (size_t)b->count, x, parameters.gamma, parameters.beta, y, NULL, NULL, NULL,
                                     NULL);
     cln_reference_batchnorm_backward(g, (size_t)b->count, x, parameters.gamma, dy, dx, dgamma, dbeta);
-    const struct cln_channel_statistics *statistics = cln_rig_statistics(b, g, x, NULL);
+    const struct cln_channel_statistics *statistics = cln_rig_statistics(b, g, x);
     const struct bounds bounds = bound(b, g, x, dy, &parameters, statistics);
     cln_rig_expect_norm(b, &norm_probes, statistics);
     expect_predicted(b, &unmoved_probes, x, ppredicted);

@@ -100,20 +100,14 @@ static double *channel_means(struct cln_rig *b, const struct cln_batchnorm *g, c
     return mean;
 }
 
-/* A mean is off by a few roundings of mean |x|, and by about √n/3 more where n numbers of one sign were added up one by
- * one, as those of an image may be, and where a group takes whole channels those of all images of a lane. That moves
- * the deviation by as much at most, which counts where it is small beside the mean; E[x²] − E[x]² would be off by that
- * times mean |x|. */
-struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *b, const struct cln_batchnorm *g, const double *x,
-                                                  const double *x_error) {
+/* A mean is off by a few roundings of mean |x|. That moves the deviation by as much at most, which counts where it is small
+ * beside the mean; E[x²] − E[x]² would be off by that times mean |x|. Where all values are alike, nothing is rounded. */
+struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *b, const struct cln_batchnorm *g, const double *x) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
-    const bool whole = g->shape.channels >= b->plan.tuning.whole_channels;
-    const double images = whole ? (double)cln_rig_blocks(b) : 1;
-    const double roundings = 4 + sqrt(images * g->shape.height * g->shape.width) / 2;
+    const double roundings = 4;
     double *variance = cln_rig_alloc(b, channels);
     const double *mean = channel_means(b, g, x, variance);
     const double *magnitude = channel_means(b, g, cln_rig_magnitudes(b, x, count), NULL);
-    const double *inherited = x_error ? channel_means(b, g, x_error, NULL) : NULL;
     struct cln_channel_statistics *statistics =
         (void *)cln_rig_alloc(b, channels * sizeof *statistics / sizeof(double));
     for (size_t c = 0; c < channels; c++) {
@@ -121,7 +115,7 @@ struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *b, const struc
         s->mean = mean[c];
         s->variance = variance[c];
         s->inverse = 1 / sqrt(s->variance + g->eps);
-        s->mean_error = roundings * CLN_EPS32 * magnitude[c] + (inherited ? inherited[c] : 0);
+        s->mean_error = s->variance > 0 ? roundings * CLN_EPS32 * magnitude[c] : 0;
         const double deviation = sqrt(s->variance) + s->mean_error;
         s->variance_error = deviation * deviation - s->variance + 16 * CLN_EPS32 * s->variance;
         const double least = s->variance > s->variance_error ? s->variance - s->variance_error : 0;

@@ -46,9 +46,10 @@ struct cln_channel_statistics {
     double inverse_error;           /* relative */
 };
 
-/* Of x [sample][element], whose elements may be off by x_error (NULL: exact); channels results. */
+/* Of x [sample][element] as the device has it; channels results. A channel of equal values allows no error of the mean and
+ * the variance. */
 struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *rig, const struct cln_batchnorm *options,
-                                                  const double *x, const double *x_error);
+                                                  const double *x);
 
 /* `normal` and, unless the state is frozen, the moved running statistics. */
 void cln_rig_expect_norm(struct cln_rig *rig, const struct cln_norm_probes *probes,

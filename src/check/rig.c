@@ -89,6 +89,14 @@ struct cln_probe *cln_rig_partials(struct cln_rig *b, const char *name, int chan
     return p;
 }
 
+double *cln_rig_values(struct cln_rig *b, const struct cln_probe *p, struct cln_shape shape) {
+    const size_t lanes = (size_t)b->plan.tuning.lanes, elements = cln_shape_count(shape), samples = (size_t)b->count;
+    double *values = cln_rig_alloc(b, samples * elements);
+    for (size_t i = 0; i < samples * elements; i++)
+        values[i] = p->values[cln_lanes_index(lanes, elements, i / elements, i % elements)];
+    return values;
+}
+
 void cln_probe_put(struct cln_probe *p, size_t first, const double *values, size_t count) {
     assert(first + count <= p->count - GUARD);
     for (size_t i = 0; i < count; i++) {

@@ -88,6 +88,8 @@ double *cln_rig_magnitudes(struct cln_rig *rig, const double *values, size_t cou
 
 /* A buffer of `cells`, and a guard behind. Never NULL; rig->status says whether it has a buffer. */
 struct cln_probe *cln_rig_cells(struct cln_rig *rig, const char *name, size_t cells);
+/* After the run: what the device has in a tensor, as [sample][element] of the batch. */
+double *cln_rig_values(struct cln_rig *rig, const struct cln_probe *tensor, struct cln_shape shape);
 /* A tensor in lanes of the plan's size; `values` [sample][element] of the batch, NULL: all NaN. */
 struct cln_probe *cln_rig_tensor(struct cln_rig *rig, const char *name, struct cln_shape shape, const double *values);
 /* Per channel, block and split `width` cells, those of the batch's blocks free. */

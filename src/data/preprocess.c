@@ -20,6 +20,11 @@ static struct tap tap_of(int position, int in, int out) {
     return (struct tap){at, at < in - 1 ? at + 1 : at, source - (float)at};
 }
 
+/* From a to b, of which `part` is behind: exactly a where they are equal. */
+static float between(float a, float b, float part) {
+    return a + part * (b - a);
+}
+
 void cln_resize_bilinear(float *out, int out_height, int out_width, const uint8_t *pixels, struct cln_shape in) {
     if (in.height == out_height && in.width == out_width) {
         for (size_t i = 0; i < cln_shape_count(in); i++)
@@ -34,9 +39,9 @@ void cln_resize_bilinear(float *out, int out_height, int out_width, const uint8_
             const uint8_t *lower = plane + (size_t)r.next * (size_t)in.width;
             for (int column = 0; column < out_width; column++) {
                 struct tap c = tap_of(column, in.width, out_width);
-                float above = (1 - c.weight) * (float)upper[c.at] + c.weight * (float)upper[c.next];
-                float below = (1 - c.weight) * (float)lower[c.at] + c.weight * (float)lower[c.next];
-                *out++ = ((1 - r.weight) * above + r.weight * below) / 255.0f;
+                float above = between((float)upper[c.at], (float)upper[c.next], c.weight);
+                float below = between((float)lower[c.at], (float)lower[c.next], c.weight);
+                *out++ = between(above, below, r.weight) / 255.0f;
             }
         }
     }

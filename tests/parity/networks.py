@@ -1,0 +1,151 @@
+"""Networks as clenet's JSON and as PyTorch modules, and the cases that are trained."""
+import hashlib
+import json
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Norm(nn.Module):
+    """PyTorch's nn.BatchNorm, extended by the biased running variance and by a single value per channel."""
+
+    def __init__(self, features, eps=1e-5, momentum=0.1, biased=False):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(features)), nn.Parameter(torch.zeros(features))
+        self.register_buffer("running_mean", torch.zeros(features))
+        self.register_buffer("running_var", torch.ones(features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+        self.eps, self.momentum, self.biased = eps, momentum, biased
+
+    def forward(self, x):
+        if not self.training:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        count = x.numel() // x.shape[1]
+        self.num_batches_tracked += 1
+        if count > 1 and not self.biased:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, True, self.momentum,
+                                self.eps)
+        axes = [0] + list(range(2, x.ndim))
+        with torch.no_grad():
+            m = self.momentum
+            self.running_mean.mul_(1 - m).add_(m * x.mean(axes))
+            self.running_var.mul_(1 - m).add_(m * x.var(axes, unbiased=False))
+        if count > 1:
+            return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        shape = [1, -1] + [1] * (x.ndim - 2)
+        mean = x.mean(axes, keepdim=True)
+        var = ((x - mean) ** 2).mean(axes, keepdim=True)
+        return (x - mean) / torch.sqrt(var + self.eps) * self.weight.view(shape) + self.bias.view(shape)
+
+
+def pair(value):
+    return tuple(value) if isinstance(value, list) else (value, value)
+
+
+def build(net):
+    """The nn.Sequential of a network's JSON, and the shape of its output."""
+    x, layers = torch.zeros(1, *net["input"]), []
+    for o in net["layers"]:
+        t, g = o["type"], o.get
+        if t == "Conv2d":
+            m = nn.Conv2d(x.shape[1], o["out_channels"], pair(o["kernel_size"]), pair(g("stride", 1)),
+                          pair(g("padding", 0)), bias=g("bias", True))
+        elif t == "Linear":
+            m = nn.Linear(x.shape[1], o["out_features"], bias=g("bias", True))
+        elif t in ("BatchNorm1d", "BatchNorm2d"):
+            m = Norm(x.shape[1], g("eps", 1e-5), g("momentum", 0.1), g("biased_running_variance", False))
+        elif t in ("MaxPool2d", "AvgPool2d"):
+            k = pair(o["kernel_size"])
+            m = getattr(nn, t)(k, pair(o["stride"]) if "stride" in o else k, pair(g("padding", 0)))
+        else:
+            m = getattr(nn, t)()
+        m.eval()
+        x = m(x)
+        layers.append(m)
+    return nn.Sequential(*layers), x.shape[1:]
+
+
+def conv(n, k, s=1, p=0, bias=True):
+    d = {"type": "Conv2d", "out_channels": n, "kernel_size": k}
+    if s != 1:
+        d["stride"] = s
+    if p != 0:
+        d["padding"] = p
+    if not bias:
+        d["bias"] = False
+    return d
+
+
+def lin(n, bias=True):
+    return {"type": "Linear", "out_features": n} | ({} if bias else {"bias": False})
+
+
+def bn2(**o):
+    return {"type": "BatchNorm2d"} | o
+
+
+def bn1(**o):
+    return {"type": "BatchNorm1d"} | o
+
+
+def pool(kind, k, s=None, p=0):
+    d = {"type": kind, "kernel_size": k}
+    if s is not None:
+        d["stride"] = s
+    if p != 0:
+        d["padding"] = p
+    return d
+
+
+def mp(k, s=None, p=0):
+    return pool("MaxPool2d", k, s, p)
+
+
+def ap(k, s=None, p=0):
+    return pool("AvgPool2d", k, s, p)
+
+
+SIG, REL, TAN, IDE, FLA = ({"type": t} for t in ("Sigmoid", "ReLU", "Tanh", "Identity", "Flatten"))
+
+
+class Case:
+    """A network with its data, its settings, and what of it is compared."""
+
+    def __init__(self, kind, title, shape, layers, **o):
+        self.kind, self.title = kind, title
+        self.net = {"name": "case", "input": list(shape), "layers": layers}
+        self.count, self.tests = o.pop("count", 24), o.pop("tests", 11)
+        self.batch, self.epochs = o.pop("batch", 24), o.pop("epochs", 3)
+        self.adam = o.pop("adam", True)
+        self.eps = o.pop("eps", 1e-8)  # Adam's
+        self.lr, self.momentum, self.decay = o.pop("lr", 0.01), o.pop("momentum", 0.0), o.pop("decay", 0.0)
+        self.images = o.pop("images", "mixed")  # "mixed", "noise", or a function (rng, count, shape) -> uint8
+        self.labels = o.pop("labels", None)
+        self.seed = o.pop("seed", None)  # of weights and data; None: the run's
+        self.tweak = o.pop("tweak", None)  # a function (state, rng) that changes the initial weights
+        self.standardize, self.resize = o.pop("standardize", False), o.pop("resize", 0)
+        self.image = o.pop("image", None)  # the shape of the stored images where they are resized
+        self.exact = o.pop("exact", False)  # a test of ties: one step, and nothing is shaken
+        if self.exact:
+            self.epochs, self.batch, self.adam, self.momentum = 1, max(self.batch, self.count), False, 0.5
+        digest = hashlib.sha256(title.encode()).digest()
+        self.thorough = digest[0] % 3 == 0  # evaluate, predict and import, too
+        assert not o, o
+
+
+    def text(self):
+        """The network as clenet reads it."""
+        return json.dumps(self.net)
+
+
+def has_single_values(case):
+    """Whether a batch norm gets a batch with a single value per channel."""
+    net, _ = build(case.net)
+    x = torch.zeros(1, *case.net["input"])
+    sizes = {case.batch, case.count % case.batch} if case.count > case.batch else {case.count}
+    for module in net:
+        if isinstance(module, Norm) and 1 in sizes and x.numel() == x.shape[1]:
+            return True
+        x = module(x)
+    return False

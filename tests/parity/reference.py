@@ -1,0 +1,208 @@
+"""A case's data, and what PyTorch makes of it."""
+import math
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from files import Pcg32
+from networks import Norm, build
+
+
+def make_images(rng, how, count, shape):
+    """Noise, or slopes with noise ("mixed"), or whatever the function `how` makes."""
+    if callable(how):
+        return how(rng, count, shape).astype(np.uint8)
+    noise = rng.integers(0, 256, (count, *shape))
+    if how == "noise":
+        return noise.astype(np.uint8)
+    slope = (np.arange(shape[2])[None, None, None, :] * rng.integers(-9, 9, (count, shape[0], 1, 1))
+             + np.arange(shape[1])[None, None, :, None] * rng.integers(-9, 9, (count, shape[0], 1, 1)) + 128)
+    return np.clip(0.5 * noise + 0.5 * slope, 0, 255).astype(np.uint8)
+
+
+def prepare(case, seed):
+    """The job: initial weights, images, labels, and the orders of all epochs."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    net, shape = build(case.net)
+    classes = int(np.prod(shape))
+    state = {k: v.numpy().copy() for k, v in net.state_dict().items()}
+    for k, v in state.items():
+        if k.endswith("running_mean"):
+            state[k] = rng.normal(0, 0.3, v.shape).astype(np.float32)
+        elif k.endswith("running_var"):
+            state[k] = rng.uniform(0.3, 2, v.shape).astype(np.float32)
+        elif "tracked" in k:
+            state[k] = np.array(7, np.int64)
+        elif k.replace("weight", "running_mean") in state and k.endswith("weight"):
+            state[k] = rng.uniform(0.5, 1.5, v.shape).astype(np.float32)
+        elif k.replace("bias", "running_mean") in state and k.endswith("bias"):
+            state[k] = rng.normal(0, 0.3, v.shape).astype(np.float32)
+    if case.tweak:
+        case.tweak(state, rng)
+    image = tuple(case.image or case.net["input"])
+    image = image if len(image) == 3 else (1, 1, image[0])
+    job = {"state": state, "classes": classes, "image": image, "standard": None}
+    for part, count in (("train", case.count), ("test", case.tests)):
+        job[part] = make_images(rng, case.images, count, image)
+        labels = rng.integers(0, classes, count) if case.labels is None else case.labels(rng, count)
+        job[part + "_labels"] = labels.astype(np.uint8)
+    top = int(job["train_labels"].max())
+    job["test_labels"] = np.minimum(job["test_labels"], top)
+    if case.standardize:
+        x = preprocess(case, job["train"], torch.float64).numpy()
+        mean, dev = x.mean(0), x.std(0)
+        job["standard"] = (mean.astype(np.float32), np.where(dev > 1e-12, 1 / np.maximum(dev, 1e-30),
+                0).astype(np.float32))
+    job["shuffle"] = (int(rng.integers(1, 1 << 62)), int(rng.integers(1, 1 << 61)) * 2 + 1)
+    draw = Pcg32(*job["shuffle"])
+    job["orders"] = [draw.permutation(case.count) for _ in range(case.epochs)]
+    return job
+
+
+def preprocess(case, pixels, dtype, state=None):
+    """Bytes to a network's input, as torch does it."""
+    x = torch.tensor(np.asarray(pixels)).to(dtype) / 255
+    if case.resize:
+        x = F.interpolate(x, size=(case.resize, case.resize), mode="bilinear", align_corners=False, antialias=False)
+    if state is not None and case.standardize:
+        mean, inverse = state
+        x = (x - torch.tensor(mean).to(dtype)) * torch.tensor(inverse).to(dtype)
+    return x
+
+
+def optimizer_of(case, net):
+    if case.adam:
+        return torch.optim.Adam(net.parameters(), lr=case.lr, eps=case.eps, weight_decay=case.decay, foreach=False)
+    return torch.optim.SGD(net.parameters(), lr=case.lr, momentum=case.momentum, weight_decay=case.decay,
+            foreach=False)
+
+
+def load(net, state, dtype):
+    net.to(dtype)
+    own = net.state_dict()
+    net.load_state_dict({k: torch.tensor(state[k]).to(own[k].dtype) for k in own}, strict=True)
+
+
+def reference(case, job, dtype, perturb=None, layers=False):
+    """Trains in PyTorch. Returns every quantity by name, as a NumPy array of float64 (hits: with the gaps of the logits)."""
+    net, _ = build(case.net)
+    load(net, job["state"], dtype)
+    x, xt = (preprocess(case, job[k], dtype, job["standard"]) for k in ("train", "test"))
+    if perturb is not None:
+        g = torch.Generator().manual_seed(perturb)
+        def shake(t):
+            return t * (1 + 2.0 ** -23 * (2 * torch.rand(t.shape, generator=g, dtype=torch.float64).to(t.dtype) - 1))
+        with torch.no_grad():
+            for p in net.parameters():
+                p.copy_(shake(p))
+        x, xt = shake(x), shake(xt)
+        def round_both_ways(_m, _i, output):
+            output = shake(output)
+            if output.requires_grad:
+                output.register_hook(shake)
+            return output
+        for m in net if layers else ():
+            m.register_forward_hook(round_both_ways)
+    y, yt = torch.tensor(job["train_labels"]).long(), torch.tensor(job["test_labels"]).long()
+    opt = optimizer_of(case, net)
+    out, first = {}, True
+    own = [m for m in net if not isinstance(m, nn.Identity)]
+    idle = [a.bias for a, b in zip(own, own[1:]) if isinstance(a, (nn.Conv2d, nn.Linear)) and a.bias is not None
+            and isinstance(b, Norm)]
+    names = [n for n, _ in net.named_parameters()]
+    for epoch, order in enumerate(job["orders"]):
+        net.train()
+        loss_sum, hits, close = 0.0, 0, []
+        for at in range(0, len(order), case.batch):
+            index = torch.tensor(order[at:at + case.batch])
+            opt.zero_grad()
+            z = net(x[index])
+            loss = F.cross_entropy(z, y[index])
+            loss.backward()
+            if first:
+                for n, p in net.named_parameters():
+                    out["gradient " + n] = p.grad.clone()
+                first = False
+            for bias in idle:  # mathematically 0; Adam would turn what rounding leaves into whole steps
+                bias.grad.zero_()
+            loss_sum += float(loss.detach()) * len(index)
+            hits += int((z.argmax(1) == y[index]).sum())
+            opt.step()
+            if z.shape[1] > 1:
+                top = z.detach().topk(2, 1).values
+                close += ((top[:, 0] - top[:, 1]) / (1 + z.detach().abs().max())).tolist()
+        out[f"loss epoch {epoch + 1}"] = torch.tensor(loss_sum / len(order))
+        out[f"hits {epoch + 1}"] = (hits, close)
+        net.eval()
+        with torch.no_grad():
+            zt = net(xt)
+        out[f"test loss epoch {epoch + 1}"] = F.cross_entropy(zt, yt)
+        top = zt.topk(2, 1).values
+        out[f"test hits {epoch + 1}"] = (int((zt.argmax(1) == yt).sum()), ((top[:, 0] - top[:,
+                1]) / (1 + zt.abs().max())).tolist())
+    for n, v in net.state_dict().items():
+        out[("statistic " if "running" in n else "tracked " if "tracked" in n else "weight ") + n] = v.clone()
+    for n, p in zip(names, net.parameters()):
+        for key, value in opt.state.get(p, {}).items():
+            if key in ("exp_avg", "exp_avg_sq", "momentum_buffer") and value is not None:
+                out[f"moment {key} {n}"] = value.clone()
+    out["trained logits"] = zt
+    return {k: v.detach().double().numpy() if isinstance(v, torch.Tensor) else v for k, v in out.items()}
+
+
+def margin(case, job):
+    """How near a ReLU or a max pool comes to its kink in any step, relative to its largest input."""
+    least = [math.inf]
+    net, _ = build(case.net)
+    load(net, job["state"], torch.float64)
+
+    def relu(_m, inputs):
+        v = inputs[0].detach().abs()
+        v = v[v > 0]
+        if v.numel():
+            least[0] = min(least[0], float(v.min() / v.max()))
+
+    def pooling(m, inputs):
+        x = inputs[0].detach()
+        if x.abs().max() == 0:
+            return
+        p = m.padding
+        x = F.pad(x / x.abs().max(), (p[1], p[1], p[0], p[0]), value=-1e30)
+        w = F.unfold(x.reshape(-1, 1, *x.shape[2:]), m.kernel_size, stride=m.stride)
+        if w.shape[1] > 1:
+            gap = w.max(1, keepdim=True).values - w
+            gap = gap[gap > 0]
+            if gap.numel():
+                least[0] = min(least[0], float(gap.min()))
+
+    for m in net:
+        if isinstance(m, nn.ReLU):
+            m.register_forward_pre_hook(relu)
+        elif isinstance(m, nn.MaxPool2d):
+            m.register_forward_pre_hook(pooling)
+    x = preprocess(case, job["train"], torch.float64, job["standard"])
+    y = torch.tensor(job["train_labels"]).long()
+    opt = optimizer_of(case, net)
+    net.train()
+    for order in job["orders"]:
+        for at in range(0, len(order), case.batch):
+            index = torch.tensor(order[at:at + case.batch])
+            opt.zero_grad()
+            F.cross_entropy(net(x[index]), y[index]).backward()
+            opt.step()
+    return least[0]
+
+
+
+def logits_of(net_json, tensors, x, dtype=torch.float64):
+    """The logits that PyTorch predicts with clenet's weights."""
+    net, _ = build(net_json)
+    state = {k: v for k, v in tensors.items() if not k.startswith("optimizer.")}
+    load(net, state, dtype)
+    net.eval()
+    with torch.no_grad():
+        return net(x.to(dtype)).double().numpy()
+

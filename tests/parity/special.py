@@ -1,0 +1,54 @@
+"""Trainings that need no PyTorch, because what they have to give is known exactly."""
+import json
+
+import numpy as np
+
+from files import read_safetensors, write_idx
+from networks import FLA, TAN, bn1, lin
+from reference import make_images
+
+SHAPE = (1, 12, 11)
+
+
+def _data(folder):
+    rng = np.random.default_rng(5)
+    data = folder / "data"
+    data.mkdir()
+    for name, count in (("train", 300), ("t10k", 77)):
+        pixels = make_images(rng, "mixed", count, SHAPE)
+        write_idx(data / f"{name}-images-idx3-ubyte", pixels[:, 0])
+        write_idx(data / f"{name}-labels-idx1-ubyte", rng.integers(0, 10, count))
+    return data
+
+
+def _network(folder, name, layers):
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps({"name": name, "input": SHAPE, "layers": layers}))
+    return path
+
+
+def mixed_running_variances(runner, folder):
+    """A network with one biased running variance and one unbiased goes on where it was."""
+    network = _network(folder, "mixed", [FLA, bn1(biased_running_variance=True), lin(10), bn1()])
+    words = ["--data", _data(folder), "--quiet", "--no-guard", "--save", folder / "mixed.st"]
+    runner.run("train", "--network", network, "--epochs", 1, *words)
+    result = runner.run("train", "--resume", folder / "mixed.st", "--epochs", 2, *words, fine=(0, 1))
+    return result.returncode == 0, result.stderr.strip() or "resumed"
+
+
+def batches_of_one(runner, folder):
+    """A batch norm of a single value per channel gives beta, whatever the value: nothing before it learns."""
+    network = _network(folder, "single", [FLA, lin(9), bn1(), TAN, lin(10)])
+    words = ["--network", network, "--data", _data(folder), "--batch-size", 1, "--quiet", "--no-guard", "--seed", 3]
+
+    def train(name, steps, *more):
+        runner.run("train", *words, "--max-steps", steps, "--save", folder / name, *more)
+        return read_safetensors(folder / name)[0]
+
+    gradients = train("sgd.st", 1, "--optimizer", "sgd", "--momentum", "0.5")
+    before, behind = (np.abs(gradients[f"optimizer.momentum_buffer.{layer}.weight"]).max() for layer in (1, 4))
+    moved = np.abs(train("first.st", 1)["1.weight"] - train("last.st", 100)["1.weight"]).max()
+    return before == 0 and behind > 0 and moved == 0, f"gradient {before:.1e} before, {behind:.1e} behind; 99 steps of Adam move {moved:.1e}"
+
+
+SPECIAL = (mixed_running_variances, batches_of_one)
