@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/text.h"
+
 /* A copy of standard output or standard error where that is the same file and can be written: a descriptor of its own
  * would write over what goes there. -1: neither is. */
 static int share_standard(const char *path) {
@@ -48,6 +50,6 @@ FILE *cln_lines_open(const char *path, bool append) {
     if (file >= 0 && !stream)
         close(file);
     if (stream && cut)
-        putc('\n', stream);
+        cln_text_print(stream, "\n");
     return stream;
 }
