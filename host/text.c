@@ -175,13 +175,13 @@ static const char *parse_conversion(struct conversion *c, struct sink *s, const 
         if (*at == '*') {
             *numbers[i] = va_arg(s->arguments, int);
             at++;
+            if (i == 0 && c->width < 0) { /* a negative width is the flag and its size */
+                c->width = -c->width;
+                strcpy(c->flags, "-");
+            }
         } else if (i == 1 || (*at >= '1' && *at <= '9')) {
             *numbers[i] = (int)strtol(at, (char **)&at, 10);
         }
-    }
-    if (c->width < -1) { /* a negative width is the flag and its size */
-        c->width = -c->width;
-        strcpy(c->flags, "-");
     }
     if (*at && strchr("hlzjt", *at))
         c->length = *at++;

@@ -115,8 +115,8 @@ static void test_lines_pass_where_they_are_asked_for(void **state) {
     char out[64];
     cln_text_format(out, sizeof out, "<%-s>", "a\n\tb\r\x1b\xff");
     assert_string_equal(out, "<a\n\tb\\r\\x1b\\xff>");
-    cln_text_format(out, sizeof out, "%-4s|\n", "a\n");
-    assert_string_equal(out, "a\\n |\n");
+    cln_text_format(out, sizeof out, "%-4s|%-*s|%*s|\n", "a\n", 0, "\n", -1, "\n"); /* a width makes it a cell */
+    assert_string_equal(out, "a\\n |\\n|\\n|\n");
 }
 
 static void test_widths_are_columns(void **state) {
