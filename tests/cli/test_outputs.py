@@ -354,16 +354,24 @@ class Signals(Files):
                     self.assertEqual((self.folder / "old").read_bytes(), b"an earlier run's")
                 self.assert_nothing_temporary()
 
+    def is_ours(self, path):
+        """Whether a command line names our network."""
+        try:
+            return os.fsencode(self.network) in path.read_bytes()
+        except OSError:  # it has just ended
+            return False
+
     def test_tuning_ends_without_its_candidate(self):
         for number, seconds in ((signal.SIGTERM, 0.5), (signal.SIGINT, 3)):
             with self.subTest(signal=number.name):
                 process = self.start("tune", "--network", str(self.network), "--output", "tuned.json", "--candidate-time", "600",
                                      "--time", "600")
+                self.assertTrue(process.stderr.readline())  # it begins with the device's name
                 time.sleep(seconds)
                 process.send_signal(number)
                 process.communicate(timeout=60)
                 self.assertEqual(process.returncode, 128 + number)
-                self.assertEqual(subprocess.run(["pgrep", "-f", str(self.network)], check=False, stdout=subprocess.DEVNULL).returncode, 1)
+                self.assertEqual([path for path in Path("/proc").glob("[0-9]*/cmdline") if self.is_ours(path)], [])
 
     def test_a_log_whose_reader_goes_away(self):
         os.mkfifo(self.folder / "pipe")
@@ -398,11 +406,15 @@ class Signals(Files):
 
     def test_a_file_that_may_not_grow(self):
         """SIGXFSZ is not ignored by the one who starts the program."""
-        self.expect(0, *self.train, "--epochs", "1")  # with kernels that are built, whose files are larger
-        result = self.run_in([PROGRAM, *self.train, "--epochs", "30", "--quiet", "--log", "log"],
-                             prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)))
+        most, log = 4000000, self.folder / "log"  # more than a driver's compiler writes
+        saved = ("--save", "s.safetensors", "--save-every", "30")
+        self.assertEqual(self.run_in([PROGRAM, *self.train, "--epochs", "1", *saved]).returncode, 0)
+        log.write_bytes(b"x" * (most - 1500) + b"\n")
+        result = self.run_in([PROGRAM, *self.train, "--epochs", "30", "--resume", "s.safetensors", *saved, "--log", "log"],
+                             prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn("training goes on without it", result.stderr)
+        self.assertIn("model kept", result.stderr)
 
 
 class Places(Files):
@@ -429,7 +441,7 @@ class Places(Files):
                 begin = time.monotonic()
                 result = self.run_in([PROGRAM, *arguments], prepare=prepare)
                 self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
-                self.assertLess(time.monotonic() - begin, 5)
+                self.assertLess(time.monotonic() - begin, 30)  # tune takes 120
                 self.assertTrue(any(word in result.stderr for word in expected), result.stderr)
                 self.assertEqual(self.state(), before)
 
