@@ -2,7 +2,13 @@
 import argparse
 import importlib.machinery
 import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -14,6 +20,23 @@ pocl                554 passed, 1 failed, 1 skipped, 731.5 s
 rusticl             212 passed, 0 failed, 0 skipped, 350.0 s
 766 passed, 1 failed, 1 skipped
 """
+
+
+def sleepers(marker):
+    """Processes `sleep MARKER`."""
+    def command(process):
+        try:
+            return (process / "cmdline").read_bytes()
+        except OSError:  # it ended meanwhile
+            return b""
+    return [p.name for p in Path("/proc").glob("[0-9]*") if command(p) == b"sleep\0" + marker.encode() + b"\0"]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return condition()
 
 
 def load():
@@ -86,6 +109,29 @@ class Machines(unittest.TestCase):
         self.assertLess(result.seconds, 60)
         self.assertIn("said", result.output)
         self.assertIn("ended after 1 seconds", result.output)
+
+    def test_a_killed_script_leaves_neither_processes_nor_mounts(self):
+        """This machine itself is the pretended one, which has its /sys; the user nobody sleeps in it."""
+        probe = ["unshare", "--mount", "--pid", "--fork", "mount", "-t", "proc", "proc", "/proc"]
+        if not shutil.which("unshare") or subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+            return  # without root, or in a container, there are no namespaces and the script does not run either
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+        marker = f"{314159}.{os.getpid()}"
+        code = ("import argparse, importlib.machinery, pathlib, sys\n"
+                "m = importlib.machinery.SourceFileLoader('machines', sys.argv[1]).load_module()\n"
+                "m.ENTER = m.ENTER.replace('mount -t sysfs', ': ')\n"
+                "machine = m.Machine.__new__(m.Machine)\n"
+                "machine.args = argparse.Namespace(name='this', folder=pathlib.Path(sys.argv[2]))\n"
+                "machine.name, machine.folder = 'pretended', pathlib.Path('/')\n"
+                "machine.run('sleep', 'nobody', 'sleep', sys.argv[3])\n")
+        with subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).with_name("run")), str(self.folder), marker],
+                              stderr=subprocess.DEVNULL, env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1",
+                                                                  PYTHONWARNINGS="ignore")) as script:
+            self.addCleanup(script.kill)
+            self.assertTrue(wait_for(lambda: sleepers(marker)), (self.folder / "pretended-sleep.log").read_text())
+            script.send_signal(signal.SIGKILL)
+        self.assertTrue(wait_for(lambda: not sleepers(marker)))
+        self.assertEqual(Path("/proc/self/mountinfo").read_text(encoding="utf-8"), mounts)
 
     def test_a_user_without_root_is_told_exactly_one_command(self):
         for output, fine in (("apt-get install gcc\n", True), ("nothing\n", False), ("apt-get a\napt-get b\n", False)):
