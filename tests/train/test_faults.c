@@ -122,7 +122,8 @@ static void fail_call(const struct way *way, size_t n, size_t calls, bool from_t
     cln_fail(CLN_INTERRUPTED, "untouched");
     standin->set_fault(NULL, n, OUT_OF_RESOURCES, from_then_on);
     const enum cln_status status = live(way);
-    if (is_noticed && status == CLN_OK)
+    /* A life that is longer than the others keeps a kernel again, which may fail. */
+    if (is_noticed && status == CLN_OK && standin->calls() <= calls)
         fail_msg("call %zu of %zu failed %s, and nobody noticed", n, calls, how);
     if (status != CLN_OK)
         assert_string_not_equal(cln_error_message(), "untouched");
@@ -155,7 +156,7 @@ static void test_any_call_of_a_training_may_fail(void **state) {
 static void test_any_call_of_a_training_with_kept_kernels_may_fail(void **state) {
     (void)state;
     const struct way way = {.no_cache = false};
-    enum { LAST = 100 };
+    enum { LAST = 30 };
     calls_of_life(&way);
     const size_t calls = calls_of_life(&way);
     assert_int_equal(calls_of_life(&way), calls);
