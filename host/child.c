@@ -21,7 +21,9 @@
 #include "host/clock.h"
 #include "host/process.h"
 
-enum { SIGN_OF_LIFE_MS = 200, POLL_MS = 20 };
+enum { SIGN_OF_LIFE_MS = 200, POLL_MS = 20, EXIT_HUNG = 124 /* as timeout(1) has it */ };
+
+#define BUSY_SHARE 0.005 /* of a processor, that a process which does something has at least */
 
 struct cln_child {
     pid_t process; /* 0: it has ended, with `ended` */
@@ -130,7 +132,9 @@ void cln_child_stop(struct cln_child **stopped, double seconds, struct cln_child
     } else {
         const bool killed = WIFSIGNALED(child->ended);
         result.code = killed ? WTERMSIG(child->ended) : WEXITSTATUS(child->ended);
-        result.end = !killed ? CLN_CHILD_EXITED : is_fault(result.code) ? CLN_CHILD_CRASHED : CLN_CHILD_KILLED;
+        result.end = !killed                 ? result.code == EXIT_HUNG ? CLN_CHILD_STOPPED : CLN_CHILD_EXITED
+                     : is_fault(result.code) ? CLN_CHILD_CRASHED
+                                             : CLN_CHILD_KILLED;
     }
     close(child->socket);
     free(child);
@@ -187,25 +191,52 @@ void cln_child_say(const void *message, size_t size) {
     pthread_mutex_unlock(&speaking);
 }
 
+/* Times of this process. */
+struct moment {
+    double wall, processor;
+};
+
+static struct moment now(void) {
+    struct timespec used = {0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (struct moment){cln_clock_seconds(), (double)used.tv_sec + 1e-9 * (double)used.tv_nsec};
+}
+
+static double patience;
+
+/* Whether the call that began at `begin` counts as one that hangs. */
+static bool hangs(const struct moment *begin, const struct moment *at) {
+    const double wall = at->wall - begin->wall, processor = at->processor - begin->processor;
+    return wall >= 10 * patience || (wall >= patience && processor >= patience);
+}
+
 static void *attend(void *unused) {
     size_t last = 0, number = 0;
+    struct moment begin = now(), sign = begin; /* of the call under way; of the last sign of life */
     (void)unused;
     for (;;) {
         struct pollfd input = {.fd = STDIN_FILENO}; /* no events but the end of the other side */
         if (poll(&input, 1, SIGN_OF_LIFE_MS) > 0)
             _exit(EXIT_FAILURE);
-        const bool waits = ocl_call_under_way(&number) && number == last;
+        const struct moment at = now();
+        if (!ocl_call_under_way(&number) || number != last)
+            begin = at;
+        else if (hangs(&begin, &at))
+            _exit(EXIT_HUNG);
         last = number;
-        if (!waits)
+        if (begin.wall == at.wall || at.processor - sign.processor >= BUSY_SHARE * (at.wall - sign.wall)) {
             cln_child_say("", 0);
+            sign = at;
+        }
     }
     return NULL;
 }
 
-void cln_child_attend(void) {
+void cln_child_attend(double seconds) {
     pthread_t thread;
     const struct rlimit none = {0, 0}; /* its crash is an answer: no core file of it is wanted */
     (void)setrlimit(RLIMIT_CORE, &none);
+    patience = seconds;
     if (pthread_create(&thread, NULL, attend, NULL) == 0)
         pthread_detach(thread);
 }

@@ -27,7 +27,7 @@ enum cln_child_end {
     CLN_CHILD_EXITED,  /* by itself; `code` is its exit status */
     CLN_CHILD_CRASHED, /* by a signal, `code`, that a fault in it raises, such as SIGSEGV or SIGABRT */
     CLN_CHILD_KILLED,  /* by another signal: from outside, or because memory ran out */
-    CLN_CHILD_STOPPED  /* it was still running when it was stopped */
+    CLN_CHILD_STOPPED  /* it was still running when it was stopped, or hung: see cln_child_attend */
 };
 
 struct cln_child_result {
@@ -47,9 +47,11 @@ void cln_child_describe(char *out, size_t bytes, const struct cln_child_result *
  * variable is no number of seconds. */
 enum cln_status cln_child_patience(double *seconds, double usual) CLN_MUST_CHECK;
 
-/* In such a process: from now on it shows signs of life, but for the time that an OpenCL call does not come back, and
- * ends as soon as the process that started it has ended. */
-void cln_child_attend(void);
+/* In such a process: from now on it shows signs of life, and ends as soon as the process that started it has ended. It
+ * shows none while an OpenCL call does not come back and this process does nothing; and it ends where one has taken
+ * `seconds` both of time and of processor time, or ten times as long, which is an end of CLN_CHILD_STOPPED. So a
+ * compiler on a busy machine is not taken for a driver that hangs. */
+void cln_child_attend(double seconds);
 /* In such a process: says a message, whole. */
 void cln_child_say(const void *message, size_t size);
 

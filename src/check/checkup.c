@@ -206,8 +206,12 @@ enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
     static struct answer a; /* all of it goes over a socket: no byte is left undefined */
     const char *comma = strchr(getenv(variable), ',');
     struct run r;
-    cln_child_attend();
-    enum cln_status status = prepare(&r, params);
+    double patience;
+    enum cln_status status = cln_child_patience(&patience, PATIENCE_SECONDS);
+    if (status != CLN_OK)
+        return status;
+    cln_child_attend(patience);
+    status = prepare(&r, params);
     if (status == CLN_OK)
         status = open_context(&r);
     if (status != CLN_OK)

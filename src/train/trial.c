@@ -112,7 +112,11 @@ static enum cln_status run_builders(void *trainer) {
 enum cln_status cln_trial_answer(struct cln_trials *s, const struct cln_errand *errand) {
     static struct answer a; /* all of it goes over a socket: no byte is left undefined */
     const struct cln_trainer_params *p = &s->t->params;
-    cln_child_attend();
+    double patience;
+    const enum cln_status patient = cln_child_patience(&patience, PATIENCE_SECONDS);
+    if (patient != CLN_OK)
+        return patient;
+    cln_child_attend(patience);
     say(&a, HELLO, 0, CLN_OK);
     cln_tuning_make_safe(&s->t->tuning, errand->safe);
     if (errand->kind == CLN_ERRAND_STEP) {
