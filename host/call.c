@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "host/calls.h"
 #include "host/log.h"
 #include "host/testing.h"
 
@@ -95,9 +96,12 @@ static const struct {
 
 static atomic_size_t live_handles;
 static atomic_size_t calls;
+static atomic_size_t made; /* the same, never set back, without those that were made to fail, with releases */
 static atomic_size_t fault_at;
 static atomic_int fault_error;
 static _Thread_local cl_int error_slot;
+static void (*_Atomic on_drivers_loaded)(void);
+static _Atomic(const char *) under_way; /* the call that a thread made last, where it has not come back */
 
 static size_t find_error(cl_int error) {
     size_t i = 0;
@@ -120,6 +124,7 @@ enum cln_status ocl_check(cl_int result, const char *function) {
 }
 
 enum cln_status ocl_check_created(bool created, const char *function) {
+    atomic_store(&under_way, NULL);
     if (created) {
         ocl_count_handle();
         return CLN_OK;
@@ -129,6 +134,7 @@ enum cln_status ocl_check_created(bool created, const char *function) {
 
 /* Does not touch the thread's message: releasing often cleans up after the failure it tells of. */
 void ocl_check_released(cl_int result, const char *function) {
+    atomic_store(&under_way, NULL);
     atomic_fetch_sub(&live_handles, 1);
     if (result != CL_SUCCESS)
         cln_log(CLN_LOG_WARNING, "%s: %s (%d)", function, ocl_error_name(result), (int)result);
@@ -147,6 +153,39 @@ bool ocl_fault_next(void) {
     bool fails = number == atomic_load(&fault_at);
     error_slot = fails ? atomic_load(&fault_error) : CL_SUCCESS;
     return fails;
+}
+
+void ocl_release_begins(const char *function) {
+    atomic_fetch_add(&made, 1);
+    atomic_store(&under_way, function);
+}
+
+bool ocl_call_begins(const char *function) {
+    const bool fails = ocl_fault_next();
+    if (!fails)
+        ocl_release_begins(function);
+    return fails;
+}
+
+cl_int ocl_call_ended(cl_int result) {
+    atomic_store(&under_way, NULL);
+    return result;
+}
+
+const char *ocl_call_under_way(size_t *number) {
+    if (number)
+        *number = atomic_load(&made);
+    return atomic_load(&under_way);
+}
+
+void ocl_set_drivers_loaded_handler(void (*function)(void)) {
+    atomic_store(&on_drivers_loaded, function);
+}
+
+void ocl_drivers_loaded(void) {
+    void (*const function)(void) = atomic_load(&on_drivers_loaded);
+    if (function)
+        function();
 }
 
 cl_int *ocl_error_slot(void) {

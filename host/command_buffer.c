@@ -92,7 +92,9 @@ static enum cln_status record_copy(struct copy *copy, const struct ocl_command_b
     const struct entry_points *entry = &b->entry;
     const cl_command_buffer_properties_khr properties[] = {
         CL_COMMAND_BUFFER_FLAGS_KHR, b->simultaneous ? CL_COMMAND_BUFFER_SIMULTANEOUS_USE_KHR : 0, 0};
-    copy->buffer = ocl_fault_next() ? NULL : entry->clCreateCommandBufferKHR(1, &queue, properties, ocl_error_slot());
+    copy->buffer = ocl_call_begins("clCreateCommandBufferKHR")
+                       ? NULL
+                       : entry->clCreateCommandBufferKHR(1, &queue, properties, ocl_error_slot());
     enum cln_status status = ocl_check_created(copy->buffer != NULL, "clCreateCommandBufferKHR");
     struct ocl_recording recording = {.entry = entry, .buffer = copy->buffer};
     if (!status)

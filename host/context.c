@@ -44,6 +44,7 @@ enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_de
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
     c->device = *device;
     c->replay = params->replay && device->has_command_buffer;
+    c->brief = params->brief;
     c->before_building = params->before_building;
     c->builds = params->builds;
     c->building_user = params->building_user;

@@ -16,6 +16,7 @@ struct ocl_context_params {
     bool replay;               /* sequences as command buffers where the device has them (see sequence.h) */
     const char *kernel_folder; /* read kernels from here instead of the embedded ones; NULL: embedded */
     const char *cache_folder;  /* keep built programs here (see program_cache.h); NULL: do not */
+    bool brief;                /* at the end it notes what it built, and does not ask the driver for binaries */
     /* Where building is shared between processes, which needs a cache. `before_building` is called once, before the
      * first program is built that no process has built on this machine, and may have others build it and all that
      * follow; its failure is that of the launch. `builds` makes this context one of theirs: asked for every program,

@@ -237,6 +237,7 @@ enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) {
     for (unsigned i = 0; !status && i < platform_count; i++)
         status = list_platform(out, count, platforms[i], i);
     free(platforms);
+    ocl_drivers_loaded();
     if (!status && *count == 0)
         status = cln_fail(CLN_NO_DEVICE, "%s", no_device);
     if (status) {

@@ -19,6 +19,7 @@ struct ocl_context {
     struct ocl_program_cache *cache; /* NULL: programs are not kept on disk */
     struct ocl_timeline *timeline;   /* NULL where timings are off */
     bool group_refused;              /* see ocl_context_group_refused */
+    bool brief;                      /* as in the params */
     bool replay;                     /* asked for, and the device has command buffers */
     bool uses_clblast;               /* CLBlast keeps programs for this context */
     int gemm_tile;                   /* that CLBlast was given for it; 0: none */

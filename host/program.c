@@ -260,6 +260,8 @@ static void keep_binary(const struct ocl_program *p, const struct ocl_context *c
 /* Whether the driver is to be asked for binaries. In a process that only builds, somebody waits for it: there nothing
  * is found out, and a driver that compiles at the first launch may compile when it is asked, too. */
 static bool asks(struct ocl_habit *habit, const struct ocl_context *context) {
+    if (context->brief)
+        return false;
     if (habit->dear && habit->first_cpu <= 0 && !context->builds)
         ocl_habit_measure(habit, context);
     const bool cheap = !habit->dear && !(context->builds && context->lazy);

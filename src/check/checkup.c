@@ -1,10 +1,13 @@
-/* Settings times operations, then whole networks: see checkup.h. */
+/* Settings times operations and whole networks are a list of rows, which are checked here or apart: see checkup.h. */
 #include "src/check/checkup.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/child.h"
 #include "host/clock.h"
 #include "host/gemm.h"
 #include "host/profile.h"
@@ -17,7 +20,18 @@ struct setting {
     const char *operation; /* the only one; NULL: all of them, and networks */
 };
 
-enum { MOST_SETTINGS = 3 };
+enum { MOST_SETTINGS = 3, MOST_ENTRIES = 128 };
+
+#define PATIENCE_SECONDS 300 /* that one OpenCL call may take */
+#define FAREWELL_SECONDS 2   /* for a process to end, once it has said all */
+
+/* What a row is to be about. */
+struct entry {
+    const struct setting *setting;
+    const char *what;
+    size_t number; /* of the operation or the network */
+    enum cln_status (*check)(struct cln_check_result *, size_t, const struct cln_check_params *);
+};
 
 struct run {
     const struct cln_checkup_params *params;
@@ -25,6 +39,8 @@ struct run {
     struct ocl_context *context;
     struct setting settings[MOST_SETTINGS];
     size_t setting_count;
+    struct entry entries[MOST_ENTRIES];
+    size_t entry_count;
 };
 
 static enum cln_status add_setting(struct run *r, const char *name, const char *operation,
@@ -81,74 +97,207 @@ static enum cln_status choose_settings(struct run *r) {
     return status;
 }
 
-static enum cln_status add_row(struct run *r, const struct setting *s, const char *what, size_t number,
-                               enum cln_status (*check)(struct cln_check_result *, size_t,
-                                                        const struct cln_check_params *)) {
-    struct cln_checkup *c = r->checkup;
-    struct cln_checkup_row *grown = realloc(c->rows, (c->row_count + 1) * sizeof *grown);
-    if (!grown)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a result");
-    c->rows = grown;
-    struct cln_checkup_row *row = &grown[c->row_count];
-    *row = (struct cln_checkup_row){.what = what, .setting = s->name};
-    if (r->params->progress) {
-        char doing[160];
-        snprintf(doing, sizeof doing, "%s (%s)", what, s->name);
-        r->params->progress(r->params->user, doing);
-    }
-    const enum cln_status status = check(&row->result, number,
-                                         &(struct cln_check_params){.context = r->context,
-                                                                    .tuning = &s->tuning,
-                                                                    .tuning_name = s->name,
-                                                                    .quick = r->params->quick,
-                                                                    .only = r->params->only});
-    if (status != CLN_OK)
-        snprintf(row->error, sizeof row->error, "%s", cln_error_message());
-    if (status == CLN_OK && row->result.cases == 0)
-        return CLN_OK; /* none that is called as `only` says */
-    row->passed = status == CLN_OK && row->result.failed == 0;
-    c->row_count++;
-    return CLN_OK;
+static void add_entry(struct run *r, const struct setting *s, const char *what, size_t number,
+                      enum cln_status (*check)(struct cln_check_result *, size_t, const struct cln_check_params *)) {
+    assert(r->entry_count < MOST_ENTRIES);
+    r->entries[r->entry_count++] = (struct entry){.setting = s, .what = what, .number = number, .check = check};
 }
 
-static enum cln_status run_setting(struct run *r, const struct setting *s) {
-    enum cln_status status = CLN_OK;
-    for (size_t o = 0; cln_check_operation(o) && status == CLN_OK; o++)
+static void add_entries(struct run *r, const struct setting *s) {
+    for (size_t o = 0; cln_check_operation(o); o++)
         if (!s->operation || strcmp(s->operation, cln_check_operation(o)) == 0)
-            status = add_row(r, s, cln_check_operation(o), o, cln_check_run);
-    for (size_t n = 0; !s->operation && cln_check_network(n) && status == CLN_OK; n++)
+            add_entry(r, s, cln_check_operation(o), o, cln_check_run);
+    for (size_t n = 0; !s->operation && cln_check_network(n); n++)
         if ((!r->params->quick || cln_check_network_is_quick(n)) &&
             (!r->params->only || strstr(cln_check_network(n), r->params->only)))
-            status = add_row(r, s, cln_check_network(n), n, cln_check_network_run);
-    return status;
+            add_entry(r, s, cln_check_network(n), n, cln_check_network_run);
 }
 
-enum cln_status cln_checkup_run(struct cln_checkup **out, const struct cln_checkup_params *params) {
-    struct run r = {.params = params};
-    const double start = cln_clock_seconds();
-    struct cln_checkup *c = r.checkup = *out = calloc(1, sizeof *c);
+/* Settings and entries, and in the checkup what is to be said of the device beside its rows. */
+static enum cln_status prepare(struct run *r, const struct cln_checkup_params *params) {
+    struct cln_checkup *c = calloc(1, sizeof *c);
+    *r = (struct run){.params = params, .checkup = c};
     if (!c)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a check");
     c->params = params;
     c->device = *params->device;
-    enum cln_status status = choose_settings(&r);
+    const enum cln_status status = choose_settings(r);
+    for (size_t i = 0; i < r->setting_count && status == CLN_OK; i++)
+        add_entries(r, &r->settings[i]);
+    return status;
+}
+
+/* ---- Rows, in this process ---- */
+
+static enum cln_status open_context(struct run *r) {
+    return ocl_context_create(&r->context, r->params->device,
+                              &(struct ocl_context_params){.kernel_folder = r->params->kernel_folder,
+                                                           .cache_folder = r->params->cache_folder,
+                                                           .replay = r->settings[0].tuning.replay});
+}
+
+static void check_row(struct cln_checkup_row *row, const struct run *r, const struct entry *e) {
+    const enum cln_status status = e->check(&row->result, e->number,
+                                            &(struct cln_check_params){.context = r->context,
+                                                                       .tuning = &e->setting->tuning,
+                                                                       .tuning_name = e->setting->name,
+                                                                       .quick = r->params->quick,
+                                                                       .only = r->params->only});
+    if (status != CLN_OK)
+        snprintf(row->error, sizeof row->error, "%s", cln_error_message());
+    row->passed = status == CLN_OK && row->result.failed == 0;
+}
+
+static void tell(const struct run *r, const struct entry *e) {
+    if (!r->params->progress)
+        return;
+    char doing[160];
+    snprintf(doing, sizeof doing, "%s (%s)", e->what, e->setting->name);
+    r->params->progress(r->params->user, doing);
+}
+
+/* But for one that has no case called as `only` says. */
+static enum cln_status add_row(struct run *r, const struct entry *e, const struct cln_checkup_row *row) {
+    struct cln_checkup *c = r->checkup;
+    if (row->result.cases == 0 && !row->error[0])
+        return CLN_OK;
+    struct cln_checkup_row *grown = realloc(c->rows, (c->row_count + 1) * sizeof *grown);
+    if (!grown)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a result");
+    c->rows = grown;
+    grown[c->row_count] = *row;
+    grown[c->row_count].what = e->what;
+    grown[c->row_count++].setting = e->setting->name;
+    return CLN_OK;
+}
+
+static enum cln_status check_here(struct run *r) {
+    enum cln_status status = open_context(r);
+    for (size_t i = 0; i < r->entry_count && status == CLN_OK; i++) {
+        struct cln_checkup_row row = {.what = NULL};
+        tell(r, &r->entries[i]);
+        check_row(&row, r, &r->entries[i]);
+        status = add_row(r, &r->entries[i], &row);
+    }
+    return status;
+}
+
+/* ---- Rows, in processes of their own ---- */
+
+static const char variable[] = "CLENET_CHECKUP"; /* "DEVICE,FIRST": the first row that is to be checked */
+
+/* What such a process says: that it begins, then one row after the other. */
+struct answer {
+    size_t row; /* SIZE_MAX: it begins, or could not: content.error */
+    struct cln_checkup_row content;
+};
+
+bool cln_checkup_asked(void) {
+    return getenv(variable) != NULL;
+}
+
+const char *cln_checkup_device(void) {
+    static char device[32];
+    snprintf(device, sizeof device, "%.*s", (int)strcspn(getenv(variable), ","), getenv(variable));
+    return device;
+}
+
+enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
+    static struct answer a; /* all of it goes over a socket: no byte is left undefined */
+    const char *comma = strchr(getenv(variable), ',');
+    struct run r;
+    double patience;
+    enum cln_status status = cln_child_patience(&patience, PATIENCE_SECONDS);
+    if (status != CLN_OK)
+        return status;
+    cln_child_attend(patience);
+    status = prepare(&r, params);
     if (status == CLN_OK)
-        status = ocl_context_create(&r.context, params->device,
-                                    &(struct ocl_context_params){.kernel_folder = params->kernel_folder,
-                                                                 .cache_folder = params->cache_folder,
-                                                                 .replay = r.settings[0].tuning.replay});
-    for (size_t i = 0; i < r.setting_count && status == CLN_OK; i++)
-        status = run_setting(&r, &r.settings[i]);
+        status = open_context(&r);
+    if (status != CLN_OK)
+        snprintf(a.content.error, sizeof a.content.error, "%s", cln_error_message());
+    a.row = SIZE_MAX;
+    cln_child_say(&a, sizeof a);
+    for (size_t i = comma ? strtoul(comma + 1, NULL, 10) : 0; i < r.entry_count && status == CLN_OK; i++) {
+        memset(&a, 0, sizeof a);
+        a.row = i;
+        check_row(&a.content, &r, &r.entries[i]);
+        cln_child_say(&a, sizeof a);
+    }
+    ocl_context_destroy(&r.context);
+    cln_checkup_destroy(&r.checkup);
+    return status;
+}
+
+/* A row that ended its process. */
+static void judge_end(struct cln_checkup_row *row, const struct cln_child_result *end, double patience,
+                      double seconds) {
+    *row = (struct cln_checkup_row){.end = end->end == CLN_CHILD_STOPPED  ? CLN_CHECKUP_HUNG
+                                           : end->end == CLN_CHILD_KILLED ? CLN_CHECKUP_ENDED
+                                                                          : CLN_CHECKUP_CRASHED};
+    row->result.seconds = seconds;
+    cln_child_describe(row->error, sizeof row->error, end, patience);
+}
+
+/* The rows from *next on, as far as one process comes; the row that ends it is the last one. */
+static enum cln_status check_some(struct run *r, size_t *next, struct cln_child *child, double patience) {
+    struct answer a;
+    struct cln_child_result end;
+    enum cln_status status = CLN_OK;
+    bool said = cln_child_listen(child, &a, sizeof a, patience) == CLN_CHILD_SAID;
+    const bool began = said && !a.content.error[0];
+    while (began && said && *next < r->entry_count && status == CLN_OK) {
+        const double start = cln_clock_seconds();
+        tell(r, &r->entries[*next]);
+        said = cln_child_listen(child, &a, sizeof a, patience) == CLN_CHILD_SAID && a.row == *next;
+        if (!said) {
+            cln_child_stop(&child, 0, &end);
+            judge_end(&a.content, &end, patience, cln_clock_seconds() - start);
+        }
+        status = add_row(r, &r->entries[(*next)++], &a.content);
+    }
+    cln_child_stop(&child, said ? FAREWELL_SECONDS : 0, &end);
+    if (began)
+        return status;
+    if (!said)
+        cln_child_describe(a.content.error, sizeof a.content.error, &end, patience);
+    return cln_fail(CLN_DEVICE, "nothing could be checked: %s%-s", said ? "" : "the process for it ", a.content.error);
+}
+
+static enum cln_status check_apart(struct run *r) {
+    double patience;
+    enum cln_status status = cln_child_patience(&patience, PATIENCE_SECONDS);
+    for (size_t next = 0; next < r->entry_count && status == CLN_OK;) {
+        char setting[64];
+        struct cln_child *child = NULL;
+        snprintf(setting, sizeof setting, "%s=%u:%u,%zu", variable, r->params->device->platform_index,
+                 r->params->device->device_index, next);
+        status = cln_child_start(&child, r->params->again, setting);
+        if (status == CLN_OK)
+            status = check_some(r, &next, child, patience);
+    }
+    return status;
+}
+
+enum cln_status cln_checkup_run(struct cln_checkup **out, const struct cln_checkup_params *params) {
+    struct run r;
+    const double start = cln_clock_seconds();
+    enum cln_status status = prepare(&r, params);
+    struct cln_checkup *c = *out = r.checkup;
+    if (status == CLN_OK)
+        status = params->again ? check_apart(&r) : check_here(&r);
     ocl_context_destroy(&r.context);
     if (status == CLN_OK && c->row_count == 0)
         status = cln_fail(CLN_NOT_FOUND, "nothing that is checked has \"%s\" in its name", params->only);
+    if (status != CLN_OK) {
+        cln_checkup_destroy(out);
+        return status;
+    }
     c->seconds = cln_clock_seconds() - start;
     c->passed = true;
     for (size_t i = 0; i < c->row_count; i++)
         c->passed = c->passed && c->rows[i].passed;
-    if (status != CLN_OK)
-        cln_checkup_destroy(out);
-    return status;
+    return CLN_OK;
 }
 
 void cln_checkup_destroy(struct cln_checkup **checkup) {

@@ -103,7 +103,7 @@ static enum cln_status make_engine(struct step *s) {
                               .optimizer = s->check->optimizer,
                               .batch_size = s->check->batch_size,
                               .image = s->image,
-                              .train = images,
+                              .train = s->check->predict_only ? (struct cln_engine_images){0} : images,
                               .test = images,
                               .mean = s->check->standardize ? s->mean : NULL,
                               .inverse_deviation = s->check->standardize ? s->inverse_deviation : NULL,
@@ -233,7 +233,7 @@ static enum cln_status allocate(struct step *s) {
 static enum cln_status run(struct step *s) {
     make_inputs(s);
     enum cln_status status = make_engine(s);
-    if (status == CLN_OK)
+    if (status == CLN_OK && !s->check->predict_only)
         status = compare_training(s);
     if (status == CLN_OK && s->result->failed == 0)
         status = compare_prediction(s);

@@ -12,6 +12,7 @@ struct cln_step_check {
     int batch_size;         /* that the kernels are built for; a few samples of it are used */
     struct cln_shape image; /* of the stored images; all zero: as the network takes them */
     bool standardize;       /* pixels, by random values */
+    bool predict_only;      /* a prediction alone, by the kernels of one */
 };
 
 /* A maximum of a pool can fall to its neighbour by rounding, which looks wrong, but not with other numbers again: what

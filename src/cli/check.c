@@ -10,6 +10,7 @@
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
+#include "src/cli/self.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
 
@@ -67,6 +68,7 @@ static int check_all(const struct check_options *o, const struct ocl_device *dev
             .cache_folder = cache,
             .quick = o->quick,
             .only = o->only,
+            .again = cln_self_command(),
             .progress = on_progress,
         };
         const enum cln_status status = cln_checkup_run(&checkup, &params);
@@ -87,6 +89,22 @@ static int check_all(const struct check_options *o, const struct ocl_device *dev
     json_decref(reports);
     free(cache);
     return exit_status;
+}
+
+/* In a process that checks in place of the one that has started it, and may crash in its place. */
+static enum cln_status answer(const struct check_options *o) {
+    struct ocl_device device;
+    char *cache = o->no_cache ? NULL : ocl_program_cache_folder();
+    enum cln_status status = ocl_device_find(&device, cln_checkup_device());
+    if (status == CLN_OK)
+        status = cln_checkup_answer(&(struct cln_checkup_params){.device = &device,
+                                                                 .profile_file = o->profile_file,
+                                                                 .kernel_folder = o->kernels,
+                                                                 .cache_folder = cache,
+                                                                 .quick = o->quick,
+                                                                 .only = o->only});
+    free(cache);
+    return status;
 }
 
 int cln_command_check(const struct cln_command *command, int argc, const char **argv) {
@@ -120,7 +138,7 @@ int cln_command_check(const struct cln_command *command, int argc, const char **
         if (exit_status == CLN_EXIT_USAGE)
             cln_report_error("--json and --markdown: choose one");
         if (exit_status == CLN_EXIT_OK)
-            exit_status = check_all(&o, devices, count);
+            exit_status = cln_checkup_asked() ? cln_report_failure(answer(&o)) : check_all(&o, devices, count);
         free(devices);
     }
     cln_options_release(options);

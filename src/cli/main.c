@@ -6,6 +6,7 @@
 
 #include "host/device_limits.h"
 #include "src/cli/command.h"
+#include "src/cli/crash.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
@@ -82,6 +83,7 @@ int main(int argc, char **argv) {
     cln_signals_begin();
     cln_self_begin(argc, argv);
     cln_report_begin("clenet");
+    cln_crash_begin();
     int exit_status = CLN_EXIT_OK;
     if (argc < 2) {
         print_help(cln_report_note);

@@ -116,18 +116,15 @@ static void tell_of_losses(const struct cln_tuned *tuned) {
         cln_report_note("not usable, such as %s", tuned->last_broken);
 }
 
-/* In a process that runs a single candidate: one line for the one that asked. */
+/* In a process that runs a single candidate. */
 static int run_candidate(const struct tune_options *o, const struct cln_network *network,
                          const struct ocl_device *device, const char *cache) {
-    char line[2048];
-    cln_tune_race(line, sizeof line,
-                  &(struct cln_race_params){.network = network,
+    cln_tune_race(&(struct cln_race_params){.network = network,
                                             .device = device,
                                             .profile_file = o->profile_file,
                                             .kernel_folder = o->kernels,
                                             .cache_folder = cache,
                                             .batch_size = o->batch_size});
-    cln_report_text("%s\n", line);
     return CLN_EXIT_OK;
 }
 

@@ -4,11 +4,31 @@
 
 #include "src/train/trainer.h"
 
-/* Starts params->builder as often as there is room and waits for all of them. What they leave undone, this process
- * builds itself, so nothing about them is a failure; but pixels that cannot be read are, and end them at once. */
-enum cln_status cln_builders_run(const struct cln_trainer_params *params) CLN_MUST_CHECK;
+/* Starts params->builder as often as there is room and waits for all of them; a set of operations is built in its safe
+ * variants. What they leave undone, this process builds itself, so nothing about them is a failure; but pixels that
+ * cannot be read are, and end them at once. */
+enum cln_status cln_builders_run(const struct cln_trainer_params *params, unsigned safe) CLN_MUST_CHECK;
 
-/* In a builder: the shape of the images. CLN_INVALID where this process is none. */
-enum cln_status cln_builder_image(struct cln_shape *image) CLN_MUST_CHECK;
+/* What a process is there for that a trainer has started anew: params->builder, and $CLENET_BUILDER says the rest. */
+enum cln_errand_kind {
+    CLN_ERRAND_BUILD,      /* it is a builder */
+    CLN_ERRAND_STEP,       /* it checks a step for the guard: see trial.h */
+    CLN_ERRAND_OPERATIONS, /* it checks operations one by one */
+    CLN_ERRAND_OPERATION,  /* it checks one operation */
+};
+
+struct cln_errand {
+    enum cln_errand_kind kind;
+    struct cln_shape image; /* of the data: all of it that the arguments do not say */
+    unsigned safe;          /* the set of operations that run in their safe variants */
+    size_t first; /* the first operation that is checked, or the only one; of a step: 1 where no kept kernels are to be
+                     used */
+};
+
+enum { CLN_ERRAND_BYTES = 160 };
+
+/* As an environment variable, and back. CLN_INVALID where this process was not started for an errand. */
+void cln_errand_write(char out[CLN_ERRAND_BYTES], const struct cln_errand *errand);
+enum cln_status cln_errand_read(struct cln_errand *out) CLN_MUST_CHECK;
 
 #endif

@@ -1,21 +1,21 @@
 /* The start-up guard: see guard.h. */
 #include "src/train/guard.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/device_limits.h"
 #include "host/embedded.h"
+#include "host/file.h"
 #include "host/log.h"
 #include "host/program_cache.h"
 #include "host/source.h"
-#include "src/check/step.h"
+#include "src/check/cases.h"
+#include "src/train/trial.h"
 
-enum {
-    WHY_BYTES = 8192, /* a compiler's log and more */
-    MOST_TRIES = 2    /* of quick checks that do not come to an end, as where the driver crashes */
-};
+enum { MOST_TRIES = 2 }; /* of quick checks that do not come to an end, as where a driver ends this process */
 
 /* What is remembered: operations that run in their safe variant; and of a device how often its quick checks were begun
  * since they last came to an end. */
@@ -27,9 +27,8 @@ struct verdict {
 
 struct guard {
     struct cln_trainer *t;
-    const char *folder; /* of built kernels */
-    bool replay;
-    struct ocl_program_cache *cache; /* in that folder; NULL: nothing is remembered */
+    struct cln_trials trials;
+    struct ocl_program_cache *cache; /* in the folder of kept kernels; NULL: nothing is remembered */
     struct ocl_program_key of_device, of_step;
     struct verdict device; /* as it was at the start */
     bool certain;          /* what was found out will come out so again */
@@ -50,9 +49,9 @@ static enum cln_status subject_of(char **out, const struct guard *g, bool of_ste
     if (status == CLN_OK) {
         fprintf(stream, "guard of clenet " CLN_VERSION "\n");
         if (of_step)
-            fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, replay %d, ", network,
-                    image.height, image.width, (int)t->params.standardize, t->params.batch_size,
-                    (int)t->params.optimizer.kind, (int)g->replay);
+            fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, predict only %d, replay %d, ",
+                    network, image.height, image.width, (int)t->params.standardize, t->params.batch_size,
+                    (int)t->params.optimizer.kind, (int)t->params.evaluate_only, (int)g->trials.replay);
         fprintf(stream, "limits %s", ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name, cln_tuning_value(&t->tuning, cln_tuning_keys[i].name));
@@ -79,7 +78,7 @@ static enum cln_status make_key(struct ocl_program_key *key, const struct guard 
     char *subject = NULL;
     enum cln_status status = subject_of(&subject, g, of_step);
     if (status == CLN_OK)
-        ocl_program_key_make(key, ocl_context_device(g->t->context), subject, "");
+        ocl_program_key_make(key, g->trials.device, subject, "");
     free(subject);
     return status;
 }
@@ -111,165 +110,157 @@ static void remember(const struct guard *g, const struct ocl_program_key *key, u
     ocl_program_cache_write(g->cache, key, (const unsigned char *)text, (size_t)length);
 }
 
-enum outcome { RIGHT, WRONG, REFUSED };
+/* How a trial's end is told. */
+static const struct {
+    const char *does, *to_whom;
+    bool explained; /* by the trial's `why` */
+} ends[] = {
+    [CLN_TRIAL_WRONG] = {"is wrong", "on this device", true},
+    [CLN_TRIAL_REFUSED] = {"is wrong", "on this device", true},
+    [CLN_TRIAL_CRASHED] = {"crashes", "this driver", false},
+    [CLN_TRIAL_HUNG] = {"hangs", "this driver", true},
+};
 
-/* What became of a check that ended with `status`; `why` says what was wrong, or what the driver refused. Fails where
- * that is not the kernels' fault. */
-static enum cln_status judge(enum outcome *out, char why[WHY_BYTES], enum cln_status status,
-                             const struct cln_check_result *result) {
-    if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
-        return status;
-    snprintf(why, WHY_BYTES, "%s", status == CLN_OK ? result->failure : cln_error_message());
-    *out = status != CLN_OK ? REFUSED : result->failed > 0 ? WRONG : RIGHT;
+/* Operations that do not come out right. */
+struct findings {
+    unsigned wrong; /* the set of all of them */
+    unsigned alone; /* of those that do not where all others run in their safe variants, either */
+    struct cln_trial trials[CHAR_BIT * sizeof(unsigned)]; /* by their number as cln_check_operation has it */
+};
+
+static void on_operation(void *user, size_t operation, const struct cln_trial *trial) {
+    struct findings *found = user;
+    if (trial->end == CLN_TRIAL_RIGHT)
+        return;
+    found->wrong |= cln_operation(cln_check_operation(operation));
+    found->trials[operation] = *trial;
+}
+
+static void warn_of(const struct findings *found, unsigned operations) {
+    for (size_t o = 0; cln_check_operation(o); o++) {
+        const struct cln_trial *trial = &found->trials[o];
+        const char *name = cln_check_operation(o);
+        const bool explained = ends[trial->end].explained;
+        if (operations & cln_operation(name))
+            cln_log(CLN_LOG_WARNING, "%s %s %s, and runs in its safe variant%s%-s", name, ends[trial->end].does,
+                    ends[trial->end].to_whom, explained ? ": " : "", explained ? trial->why : "");
+    }
+}
+
+/* The cases of an operation launch kernels of others where these belong together, as convolutions and the statistics of
+ * a batch norm do: where several end the process, one of them may be the cause. */
+static enum cln_status find_cause(struct findings *found, struct guard *g) {
+    struct cln_trial trial;
+    unsigned right = 0;
+    enum cln_status status = CLN_OK;
+    for (size_t o = 0; cln_check_operation(o) && status == CLN_OK; o++) {
+        const unsigned operation = cln_operation(cln_check_operation(o));
+        const bool ended = found->trials[o].end == CLN_TRIAL_CRASHED || found->trials[o].end == CLN_TRIAL_HUNG;
+        if (!(found->wrong & operation) || !ended || found->wrong == operation)
+            continue;
+        status = cln_trial_alone(&trial, &g->trials, o);
+        right |= status == CLN_OK && trial.end == CLN_TRIAL_RIGHT ? operation : 0;
+    }
+    found->alone = found->wrong & ~right;
+    return status;
+}
+
+/* *out is the caller's, also where it fails, which means that not all have been checked: free(). */
+static enum cln_status find_wrong(struct findings **out, struct guard *g) {
+    struct findings *found = *out = calloc(1, sizeof *found);
+    if (!found)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for checking operations");
+    enum cln_status status = cln_trial_operations(&g->trials, on_operation, found);
+    if (status == CLN_OK)
+        status = find_cause(found, g);
+    if (status != CLN_OK) {
+        found->alone = found->wrong;
+        cln_log(CLN_LOG_WARNING, "not all operations could be checked: %-s", cln_error_message());
+    }
+    g->certain = status == CLN_OK;
     return CLN_OK;
 }
 
-/* With numbers that any change of an optimizer's kernel shows in, whatever the training's are. */
-static enum cln_status run_step(struct cln_check_result *result, const struct guard *g, const struct cln_tuning *tuning,
-                                struct ocl_context *context) {
-    const struct cln_trainer_params *p = &g->t->params;
-    const struct cln_optimizer_params optimizer = {
-        .kind = p->optimizer.kind, .lr = 0.01, .momentum = 0.9, .weight_decay = 0.1};
-    return cln_check_step(result,
-                          &(struct cln_step_check){.network = p->network,
-                                                   .optimizer = optimizer,
-                                                   .batch_size = p->batch_size,
-                                                   .image = p->data->train.shape,
-                                                   .standardize = p->standardize},
-                          &(struct cln_check_params){.context = context, .tuning = tuning, .tuning_name = "guard"});
+/* What a trial of this trainer is of. */
+static const char *subject_name(const struct guard *g) {
+    return g->t->params.evaluate_only ? "a prediction" : "a training step";
 }
 
-/* What is refused may be so by chance: once more, then, in a context that nothing has gone wrong in. The first time in
- * the trainer's, so that training finds its kernels built; but where launches are timed or traced, as they are not to
- * be among those. */
-static enum cln_status check_step(enum outcome *out, char why[WHY_BYTES], const struct guard *g,
-                                  const struct cln_tuning *tuning, bool first) {
-    const struct cln_trainer_params *p = &g->t->params;
-    const struct ocl_context_params params = {
-        .kernel_folder = p->kernel_folder, .cache_folder = g->folder, .replay = g->replay};
-    enum cln_status status = CLN_OK;
-    *out = REFUSED;
-    for (int attempt = 0; attempt < 2 && status == CLN_OK && *out == REFUSED; attempt++) {
-        struct ocl_context *own = NULL;
-        struct cln_check_result result;
-        if (!first || attempt > 0 || p->timings || p->trace)
-            status = ocl_context_create(&own, ocl_context_device(g->t->context), &params);
-        if (status == CLN_OK) {
-            const enum cln_status ran = run_step(&result, g, tuning, own ? own : g->t->context);
-            status = judge(out, why, ran, &result);
-        }
-        ocl_context_destroy(&own);
-    }
-    return status;
+static enum cln_status fail_wrong(const struct guard *g, const struct cln_trial *trial) {
+    return cln_fail(CLN_DEVICE, "%s %s %s (%s), in the safe variants as well: %-s; \"clenet check\" says what works%s",
+                    subject_name(g), ends[trial->end].does, ends[trial->end].to_whom, g->trials.device->name,
+                    trial->why, g->t->params.evaluate_only ? "" : ", --no-guard trains all the same");
 }
 
-/* The same for the quick cases of an operation; no program of them stays. */
-static enum cln_status check_operation(enum outcome *out, char why[WHY_BYTES], const struct guard *g,
-                                       size_t operation) {
-    const struct ocl_context_params params = {.kernel_folder = g->t->params.kernel_folder};
-    enum cln_status status = CLN_OK;
-    *out = REFUSED;
-    for (int attempt = 0; attempt < 2 && status == CLN_OK && *out == REFUSED; attempt++) {
-        struct ocl_context *own = NULL;
-        struct cln_check_result result;
-        status = ocl_context_create(&own, ocl_context_device(g->t->context), &params);
-        if (status == CLN_OK) {
-            const enum cln_status ran =
-                cln_check_run(&result, operation,
-                              &(struct cln_check_params){
-                                  .context = own, .tuning = &g->t->tuning, .tuning_name = "guard", .quick = true});
-            status = judge(out, why, ran, &result);
-        }
-        ocl_context_destroy(&own);
-    }
-    return status;
-}
-
-/* Adds the operations to *wrong whose quick checks fail, with a warning for each; of those that could be made safe.
- * Where it fails not all have been checked. */
-static enum cln_status find_wrong(unsigned *wrong, const struct guard *g) {
-    char why[WHY_BYTES];
-    enum cln_status status = CLN_OK;
-    for (size_t o = 0; cln_check_operation(o) && status == CLN_OK; o++) {
-        enum outcome outcome;
-        const unsigned operation = cln_operation(cln_check_operation(o));
-        if (g->t->tuning.safe & operation)
-            continue;
-        status = check_operation(&outcome, why, g, o);
-        if (status != CLN_OK || outcome == RIGHT)
-            continue;
-        cln_log(CLN_LOG_WARNING, "%s is wrong on this device, and runs in its safe variant: %-s",
-                cln_check_operation(o), why);
-        *wrong |= operation;
-    }
-    if (status != CLN_OK)
-        cln_log(CLN_LOG_WARNING, "not all operations could be checked: %-s", cln_error_message());
-    return status;
-}
-
-static enum cln_status fail_wrong(const struct guard *g, const char *why) {
-    return cln_fail(CLN_DEVICE,
-                    "%s computes wrongly, in the safe variants as well: %-s; \"clenet check\" says what works, "
-                    "--no-guard trains all the same",
-                    ocl_context_device(g->t->context)->name, why);
-}
-
-/* A step came out wrong, or was refused: operations become safe until one comes out right. */
-static enum cln_status repair(struct guard *g, enum outcome step, char why[WHY_BYTES]) {
+/* A step did not come out right: operations become safe until one does. */
+static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
     struct cln_tuning *tuning = &g->t->tuning;
     const unsigned all = cln_all_operations();
-    unsigned wrong = 0;
-    if (step == REFUSED) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
-        struct cln_tuning safe = *tuning;
-        char again[WHY_BYTES];
-        cln_tuning_make_safe(&safe, all);
-        const enum cln_status status = check_step(&step, again, g, &safe, false);
-        if (status != CLN_OK || step == REFUSED)
-            return status != CLN_OK ? status : cln_fail(CLN_DEVICE, "%-s", why);
-    }
     if (tuning->safe == all)
-        return fail_wrong(g, why);
-    cln_log(CLN_LOG_INFO,
-            "a training step is wrong on this device: checking operation by operation, which takes a while");
-    g->certain = find_wrong(&wrong, g) == CLN_OK;
-    const unsigned sets[] = {wrong, all};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
-        if ((sets[i] | tuning->safe) == tuning->safe)
-            continue;
-        if (sets[i] != wrong)
-            cln_log(CLN_LOG_WARNING,
-                    "a training step is %s wrong on this device: all operations run in their safe variants: %-s",
-                    wrong ? "still" : "nevertheless", why);
-        cln_tuning_make_safe(tuning, sets[i]);
-        const enum cln_status status = check_step(&step, why, g, tuning, false);
-        if (status == CLN_OK && step == RIGHT && g->certain)
-            remember(g, &g->of_device, 0);
-        if (status != CLN_OK || step == RIGHT)
+        return trial->end == CLN_TRIAL_REFUSED ? cln_fail(CLN_DEVICE, "%-s", trial->why) : fail_wrong(g, trial);
+    if (trial->end !=
+        CLN_TRIAL_WRONG) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
+        struct cln_tuning safe = *tuning;
+        struct cln_trial again;
+        cln_tuning_make_safe(&safe, all);
+        const enum cln_status status = cln_trial_step(&again, &g->trials, &safe, false);
+        if (status != CLN_OK)
             return status;
+        if (again.end == CLN_TRIAL_REFUSED)
+            return cln_fail(CLN_DEVICE, "%-s", trial->why);
+        if (again.end == CLN_TRIAL_CRASHED || again.end == CLN_TRIAL_HUNG)
+            return fail_wrong(g, &again);
     }
-    return fail_wrong(g, why);
+    cln_log(CLN_LOG_INFO, "%s %s %s: checking operation by operation, which takes a while", subject_name(g),
+            ends[trial->end].does, ends[trial->end].to_whom);
+    struct findings *found;
+    enum cln_status status = find_wrong(&found, g);
+    if (status != CLN_OK)
+        return status;
+    const unsigned sets[] = {found->alone, found->wrong, all};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        const unsigned more = sets[i] & ~tuning->safe;
+        if (more == 0)
+            continue;
+        if (sets[i] != all)
+            warn_of(found, more);
+        else
+            cln_log(CLN_LOG_WARNING, "%s %s %s %s: all operations run in their safe variants: %-s", subject_name(g),
+                    found->wrong ? "still" : "nevertheless", ends[trial->end].does, ends[trial->end].to_whom,
+                    trial->why);
+        cln_tuning_make_safe(tuning, sets[i]);
+        status = cln_trial_step(trial, &g->trials, tuning, false);
+        if (status == CLN_OK && trial->end == CLN_TRIAL_RIGHT && g->certain)
+            remember(g, &g->of_device, 0);
+        if (status != CLN_OK || trial->end == CLN_TRIAL_RIGHT)
+            break;
+    }
+    free(found);
+    return status != CLN_OK || trial->end == CLN_TRIAL_RIGHT ? status : fail_wrong(g, trial);
 }
 
 /* A step came out right, and nothing is known of what else the device may be asked for. This training goes on, whatever
  * comes of that; and what ends the program here does so a few times only. */
 static void check_operations(struct guard *g) {
     const struct cln_tuning right = g->t->tuning;
-    unsigned wrong = 0;
+    struct findings *found = NULL;
     cln_log(CLN_LOG_INFO, "this device, driver and profile are new: every operation is checked once, which takes a "
                           "while; --no-guard does without");
     remember(g, &g->of_device, g->device.begun + 1);
-    g->certain = find_wrong(&wrong, g) == CLN_OK;
-    if (wrong != 0) {
-        enum outcome step;
-        char why[WHY_BYTES];
-        cln_tuning_make_safe(&g->t->tuning, wrong);
-        const enum cln_status status = check_step(&step, why, g, &g->t->tuning, false);
-        if (status != CLN_OK || step != RIGHT) {
-            cln_log(CLN_LOG_WARNING, "with that a training step is wrong, and everything stays as it was: %-s",
-                    status != CLN_OK ? cln_error_message() : why);
+    if (find_wrong(&found, g) == CLN_OK && found->alone != 0) {
+        struct cln_trial trial;
+        warn_of(found, found->alone);
+        cln_tuning_make_safe(&g->t->tuning, found->alone);
+        const enum cln_status status = cln_trial_step(&trial, &g->trials, &g->t->tuning, false);
+        if (status != CLN_OK || trial.end != CLN_TRIAL_RIGHT) {
+            cln_log(CLN_LOG_WARNING, "with that a training step %s %s, and everything stays as it was: %-s",
+                    status == CLN_OK ? ends[trial.end].does : "cannot be checked",
+                    status == CLN_OK ? ends[trial.end].to_whom : "on this device",
+                    status == CLN_OK ? trial.why : cln_error_message());
             g->t->tuning = right;
         }
     }
+    free(found);
     remember(g, &g->of_device, g->certain ? 0 : g->device.begun + 1);
 }
 
@@ -278,33 +269,61 @@ static bool is_known(const struct guard *g, bool recalled) {
     return recalled && (g->device.begun == 0 || g->device.begun >= MOST_TRIES);
 }
 
+/* Kept kernels crash the driver, as files do that something has damaged: this training builds its own, and the next one
+ * checks again. */
+static void drop_kept_kernels(struct guard *g) {
+    cln_log(CLN_LOG_WARNING, "kept kernels crash this driver: those in %s are removed, and built anew",
+            g->trials.folder);
+    if (g->cache)
+        ocl_program_cache_trim(g->cache, 0);
+    g->t->params.no_cache = true;
+    g->certain = false;
+}
+
 static enum cln_status check(struct guard *g, bool known) {
-    enum outcome step;
-    char why[WHY_BYTES];
-    enum cln_status status = check_step(&step, why, g, &g->t->tuning, true);
-    if (status == CLN_OK && step != RIGHT)
-        status = repair(g, step, why);
-    else if (status == CLN_OK && !known && g->cache && ocl_program_cache_writable(g->cache) &&
-             !cln_tuning_is_plain(&g->t->tuning))
+    struct cln_trial trial;
+    const bool may_check_all = !known && !g->t->params.evaluate_only && g->cache &&
+                               ocl_program_cache_writable(g->cache) && !cln_tuning_is_plain(&g->t->tuning);
+    enum cln_status status = cln_trial_step(&trial, &g->trials, &g->t->tuning, true);
+    if (status == CLN_OK && trial.end != CLN_TRIAL_RIGHT)
+        status = repair(g, &trial);
+    else if (status == CLN_OK && may_check_all)
         check_operations(g);
+    if (g->trials.kept_crash)
+        drop_kept_kernels(g);
     if (status == CLN_OK && g->certain)
         remember(g, &g->of_step, 0);
     return status;
 }
 
-enum cln_status cln_guard(struct cln_trainer *t, const char *folder, bool replay) {
-    struct guard g = {.t = t, .folder = folder, .replay = replay, .certain = true};
+/* A prediction is checked where a driver may crash on it, and nothing is known of the device; in this process it would
+ * be no better off for that. */
+static bool is_due(const struct guard *g, bool step_known, bool device_known) {
+    if (step_known)
+        return false;
+    return !g->t->params.evaluate_only || (g->trials.apart && !device_known && !cln_tuning_is_plain(&g->t->tuning));
+}
+
+enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device, const char *folder, bool replay,
+                          bool only_recall) {
+    struct guard g = {.t = t,
+                      .trials = {.t = t,
+                                 .device = device,
+                                 .folder = folder,
+                                 .replay = replay,
+                                 .apart = t->context == NULL && t->params.builder},
+                      .certain = true};
     struct verdict step;
-    if (folder && ocl_program_cache_open(&g.cache, folder) != CLN_OK)
+    if (folder && (ocl_folder_make(folder) != CLN_OK || ocl_program_cache_open(&g.cache, folder) != CLN_OK))
         g.cache = NULL;
     enum cln_status status = make_key(&g.of_device, &g, false);
     if (status == CLN_OK)
         status = make_key(&g.of_step, &g, true);
     if (status == CLN_OK) {
-        const bool known = is_known(&g, recall(&g.device, &g, &g.of_device));
+        const bool recalled = recall(&g.device, &g, &g.of_device), known = is_known(&g, recalled);
         const bool checked = recall(&step, &g, &g.of_step);
         cln_tuning_make_safe(&t->tuning, g.device.safe | step.safe);
-        if (!checked && !t->params.evaluate_only && !t->builder)
+        if (!only_recall && is_due(&g, checked, recalled))
             status = check(&g, known);
     }
     ocl_program_cache_close(&g.cache);

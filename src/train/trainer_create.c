@@ -16,6 +16,9 @@
 #include "src/train/resume.h"
 #include "src/train/saver.h"
 #include "src/train/trainer_private.h"
+#include "src/train/trial.h"
+
+enum { DEFAULT_BATCH = 256 };
 
 /* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
 static enum cln_status initialize_parameters(struct cln_trainer *t) {
@@ -39,7 +42,7 @@ static enum cln_status initialize_parameters(struct cln_trainer *t) {
 
 static enum cln_status run_builders(void *trainer) {
     const struct cln_trainer *t = trainer;
-    return cln_builders_run(&t->params);
+    return cln_builders_run(&t->params, t->tuning.safe);
 }
 
 static bool builds(void *trainer, size_t number) {
@@ -71,34 +74,49 @@ static void tell_quirks(const struct cln_trainer *t) {
                 quirks[i].reason, quirks[i].origin);
 }
 
-static enum cln_status open_device(struct cln_trainer *t) {
+static enum cln_status find_device(struct cln_trainer *t, struct ocl_device *device) {
     const struct cln_trainer_params *p = &t->params;
-    struct ocl_device device;
+    enum cln_status status = ocl_device_find(device, p->device);
+    if (status == CLN_OK)
+        status = cln_tuning_profile(&t->profile, device, p->profile_file);
+    return status == CLN_OK ? cln_tuning_create(&t->tuning, t->profile, device) : status;
+}
+
+static enum cln_status create_context(struct cln_trainer *t, const struct ocl_device *device, const char *cache) {
+    const struct cln_trainer_params *p = &t->params;
     char name[128];
     snprintf(name, sizeof name, "%s, batch %d", p->network->name, p->batch_size);
-    enum cln_status status = ocl_device_find(&device, p->device);
-    if (status == CLN_OK)
-        status = cln_tuning_profile(&t->profile, &device, p->profile_file);
-    if (status == CLN_OK)
-        status = cln_tuning_create(&t->tuning, t->profile, &device);
+    return ocl_context_create(&t->context, device,
+                              &(struct ocl_context_params){
+                                  .timings = p->timings,
+                                  .trace = p->trace,
+                                  .trace_name = name,
+                                  .replay = replays(t),
+                                  .kernel_folder = p->kernel_folder,
+                                  .cache_folder = p->no_cache ? NULL : cache,
+                                  .before_building = p->builder && !t->builder ? run_builders : NULL,
+                                  .builds = t->builder ? builds : NULL,
+                                  .building_user = t,
+                              });
+}
+
+/* A driver that crashes may do so from the first call on: where the guard can look from outside, it comes before. */
+static enum cln_status open_device(struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    const bool guarded = !p->no_guard && !t->builder, apart = p->builder != NULL;
+    struct ocl_device device;
+    enum cln_status status = find_device(t, &device);
     char *cache = p->no_cache ? NULL : ocl_program_cache_folder();
-    if (status == CLN_OK)
-        status = ocl_context_create(&t->context, &device,
-                                    &(struct ocl_context_params){
-                                        .timings = p->timings,
-                                        .trace = p->trace,
-                                        .trace_name = name,
-                                        .replay = replays(t),
-                                        .kernel_folder = p->kernel_folder,
-                                        .cache_folder = cache,
-                                        .before_building = p->builder && !cln_trainer_builds() ? run_builders : NULL,
-                                        .builds = t->builder ? builds : NULL,
-                                        .building_user = t,
-                                    });
-    if (status == CLN_OK && !t->builder)
+    if (status == CLN_OK && t->builder)
+        cln_tuning_make_safe(&t->tuning, t->errand.safe);
+    else if (status == CLN_OK)
         tell_quirks(t);
-    if (status == CLN_OK && !p->no_guard)
-        status = cln_guard(t, cache, replays(t));
+    if (status == CLN_OK && guarded && apart)
+        status = cln_guard(t, &device, cache, replays(t), false);
+    if (status == CLN_OK)
+        status = create_context(t, &device, cache);
+    if (status == CLN_OK && guarded && !apart)
+        status = cln_guard(t, &device, cache, replays(t), false);
     free(cache);
     if (status == CLN_OK)
         describe_device(t, &device);
@@ -202,7 +220,10 @@ static enum cln_status create_engine(struct cln_trainer *t) {
                              });
 }
 
-static enum cln_status create(struct cln_trainer **out, const struct cln_trainer_params *params, bool builder) {
+/* `errand`: of a builder; else NULL. */
+static enum cln_status create(struct cln_trainer **out, const struct cln_trainer_params *params,
+                              const struct cln_errand *errand) {
+    const bool builder = errand != NULL;
     *out = NULL;
     enum cln_status status = check_params(params);
     if (status == CLN_OK && params->resume && !builder)
@@ -214,9 +235,11 @@ static enum cln_status create(struct cln_trainer **out, const struct cln_trainer
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
     t->params = *params;
     t->builder = builder;
+    if (builder)
+        t->errand = *errand;
     t->taken = -1;
     if (t->params.batch_size == 0)
-        t->params.batch_size = 256;
+        t->params.batch_size = DEFAULT_BATCH;
     const size_t count = params->data->train.count;
     t->order = malloc(count * sizeof *t->order);
     if (!t->order)
@@ -244,22 +267,44 @@ static enum cln_status create(struct cln_trainer **out, const struct cln_trainer
 }
 
 enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
-    return create(out, params, false);
+    return create(out, params, NULL);
+}
+
+/* A trial for the guard of the trainer that has started this process. */
+static enum cln_status answer(const struct cln_trainer_params *params, const struct cln_errand *errand) {
+    struct ocl_device device;
+    struct cln_trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
+    t->params = *params;
+    if (t->params.batch_size == 0)
+        t->params.batch_size = DEFAULT_BATCH;
+    char *cache = params->no_cache ? NULL : ocl_program_cache_folder();
+    enum cln_status status = find_device(t, &device);
+    if (status == CLN_OK)
+        status = cln_trial_answer(
+            &(struct cln_trials){.t = t, .device = &device, .folder = cache, .replay = replays(t)}, errand);
+    free(cache);
+    cln_trainer_destroy(&t);
+    return status;
 }
 
 enum cln_status cln_trainer_build(const struct cln_trainer_params *params) {
     struct cln_trainer_params p = *params;
+    struct cln_errand errand;
     struct cln_trainer *trainer = NULL;
     uint8_t label = 0;
-    struct cln_images blank = {.count = 1, .labels = &label};
-    enum cln_status status = cln_builder_image(&blank.shape);
+    enum cln_status status = cln_errand_read(&errand);
     if (status != CLN_OK)
         return status;
+    const struct cln_images blank = {.count = 1, .labels = &label, .shape = errand.image};
     struct cln_dataset data = {.name = "blank", .train = blank, .test = blank, .class_count = 1};
     p.data = &data;
     p.timings = false;
     p.trace = NULL;
-    status = create(&trainer, &p, true);
+    if (errand.kind != CLN_ERRAND_BUILD)
+        return answer(&p, &errand);
+    status = create(&trainer, &p, &errand);
     cln_trainer_destroy(&trainer);
     return status;
 }

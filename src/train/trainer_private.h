@@ -6,6 +6,7 @@
 #include "host/profile.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
+#include "src/train/builders.h"
 #include "src/train/trainer.h"
 
 struct cln_saver;
@@ -30,6 +31,7 @@ struct cln_trainer {
     uint64_t batches_before;         /* that a loaded model had been trained on */
     struct cln_saver *saver;         /* NULL: nothing is kept */
     bool builder;                    /* which only builds its share of the kernels */
+    struct cln_errand errand;        /* of a builder */
     long taken;                      /* piece of that work that came last; see cln_helper_take */
 };
 

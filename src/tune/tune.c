@@ -19,6 +19,7 @@
 #define RACE_SECONDS 0.6
 #define CONFIRM_SECONDS 2.5
 #define FAR_BEHIND 1.4
+#define FAREWELL_SECONDS 1 /* for a candidate to end, once it has said all */
 
 static const char variable[] = "CLENET_RACE"; /* "SECONDS;INCUMBENT;CANDIDATE" */
 
@@ -40,24 +41,30 @@ static enum cln_status read_variable(struct cln_race_params *p, char *text) {
     return CLN_OK;
 }
 
-void cln_tune_race(char *line, size_t bytes, const struct cln_race_params *params) {
+/* What became of a candidate, as its process says it. */
+struct outcome {
+    double incumbent, candidate; /* seconds per step; 0: it was not timed */
+    bool wrong;
+    char reason[800];
+};
+
+void cln_tune_race(const struct cln_race_params *params) {
     struct cln_race_params p = *params;
     struct cln_race race = {.wrong = ""};
+    static struct outcome o; /* all of it goes over a socket: no byte is left undefined */
     char *text = strdup(getenv(variable));
     enum cln_status status =
         text ? read_variable(&p, text) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a candidate");
     if (status == CLN_OK)
         status = cln_race_run(&race, &p);
-    char words[800];
-    cln_text_format(words, sizeof words, "%-s", status != CLN_OK ? cln_error_message() : race.wrong);
-    json_t *answer = status != CLN_OK ? json_pack("{s:o}", "error", cln_json_text(words))
-                     : race.wrong[0]
-                         ? json_pack("{s:o}", "wrong", cln_json_text(words))
-                         : json_pack("{s:f, s:f}", "incumbent", race.seconds[0], "candidate", race.seconds[1]);
-    char *json = answer ? cln_json_dump(answer, JSON_COMPACT) : NULL;
-    snprintf(line, bytes, "%s", json ? json : "{\"error\": \"no memory for an answer\"}");
-    free(json);
-    json_decref(answer);
+    o.wrong = status == CLN_OK && race.wrong[0];
+    if (status != CLN_OK || o.wrong) {
+        cln_text_format(o.reason, sizeof o.reason, "%-s", o.wrong ? race.wrong : cln_error_message());
+    } else {
+        o.incumbent = race.seconds[0];
+        o.candidate = race.seconds[1];
+    }
+    cln_child_say(&o, sizeof o);
     free(text);
 }
 
@@ -76,46 +83,23 @@ static double gone(const struct search *s) {
     return cln_clock_seconds() - s->begin;
 }
 
-/* What became of a candidate. */
-struct outcome {
-    double incumbent, candidate; /* seconds per step; 0: it was not timed */
-    bool wrong;
-    char reason[200];
-};
-
-static void read_answer(struct outcome *o, const char *line) {
-    json_error_t problem;
-    json_t *answer = cln_json_parse(line, strlen(line), 0, &problem);
-    const char *wrong = json_string_value(json_object_get(answer, "wrong"));
-    const char *error = json_string_value(json_object_get(answer, "error"));
-    o->incumbent = json_number_value(json_object_get(answer, "incumbent"));
-    o->candidate = json_number_value(json_object_get(answer, "candidate"));
-    o->wrong = wrong != NULL;
-    if (!(o->incumbent > 0 && o->candidate > 0)) {
-        o->incumbent = o->candidate = 0;
-        cln_text_format(o->reason, sizeof o->reason, "%-s", wrong ? wrong : error ? error : "it did not say why");
-    }
-    json_decref(answer);
-}
-
 /* A race in a process of its own, which may crash or hang in our place. */
 static enum cln_status race(struct outcome *o, const struct search *s, const char *incumbent, const char *candidate,
                             double seconds) {
+    const double patience = s->params->candidate_seconds;
     char setting[2 * CLN_TUNE_VALUES + 64];
-    struct cln_child_result child;
-    *o = (struct outcome){.reason = ""};
+    struct cln_child *child = NULL;
+    struct cln_child_result end;
     snprintf(setting, sizeof setting, "%s=%.3f;%s;%s", variable, seconds, incumbent, candidate);
-    const enum cln_status status = cln_child_run(&child, s->params->race, setting, s->params->candidate_seconds);
+    const enum cln_status status = cln_child_start(&child, s->params->race, setting);
     if (status != CLN_OK)
         return status;
-    if (child.end == CLN_CHILD_TIMED_OUT)
-        snprintf(o->reason, sizeof o->reason, "did not end within %.0f s", s->params->candidate_seconds);
-    else if (child.end == CLN_CHILD_CRASHED)
-        snprintf(o->reason, sizeof o->reason, "crashed with signal %d", child.code);
-    else if (child.code != 0)
-        snprintf(o->reason, sizeof o->reason, "ended with exit status %d", child.code);
-    else
-        read_answer(o, child.output);
+    const bool said = cln_child_listen(child, o, sizeof *o, patience) == CLN_CHILD_SAID;
+    cln_child_stop(&child, said ? FAREWELL_SECONDS : 0, &end);
+    if (!said) {
+        *o = (struct outcome){.reason = ""};
+        cln_child_describe(o->reason, sizeof o->reason, &end, patience);
+    }
     return CLN_OK;
 }
 

@@ -52,7 +52,7 @@ enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, c
 
 /* In a process that runs one candidate. */
 bool cln_tune_races(void);
-/* Runs it, and leaves one line of JSON for the process that asked. */
-void cln_tune_race(char *line, size_t bytes, const struct cln_race_params *params);
+/* Runs it, and tells the process that asked what came of it. */
+void cln_tune_race(const struct cln_race_params *params);
 
 #endif

@@ -1,0 +1,329 @@
+/* Trials here and apart: see trial.h. */
+#include "src/train/trial.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/child.h"
+#include "src/check/step.h"
+
+#define PATIENCE_SECONDS 60 /* that one OpenCL call may take */
+#define FAREWELL_SECONDS 10 /* for ending, once all is said */
+
+/* ---- Here ---- */
+
+/* What became of a check that ended with `status`. Fails where that is not the kernels' fault. */
+static enum cln_status judge(struct cln_trial *out, enum cln_status status, const struct cln_check_result *result) {
+    if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
+        return status;
+    snprintf(out->why, sizeof out->why, "%s", status == CLN_OK ? result->failure : cln_error_message());
+    out->end = status != CLN_OK ? CLN_TRIAL_REFUSED : result->failed > 0 ? CLN_TRIAL_WRONG : CLN_TRIAL_RIGHT;
+    return CLN_OK;
+}
+
+/* With numbers that any change of an optimizer's kernel shows in, whatever the training's are. */
+static enum cln_status run_step(struct cln_check_result *result, const struct cln_trials *s,
+                                const struct cln_tuning *tuning, struct ocl_context *context) {
+    const struct cln_trainer_params *p = &s->t->params;
+    const struct cln_optimizer_params optimizer = {
+        .kind = p->optimizer.kind, .lr = 0.01, .momentum = 0.9, .weight_decay = 0.1};
+    return cln_check_step(result,
+                          &(struct cln_step_check){.network = p->network,
+                                                   .optimizer = optimizer,
+                                                   .batch_size = p->batch_size,
+                                                   .image = p->data->train.shape,
+                                                   .standardize = p->standardize,
+                                                   .predict_only = p->evaluate_only},
+                          &(struct cln_check_params){.context = context, .tuning = tuning, .tuning_name = "guard"});
+}
+
+/* What is refused may be so by chance: once more, then, in a context that nothing has gone wrong in. */
+enum { ATTEMPTS = 2 };
+
+/* `shared`: the context for the first attempt; NULL: one of its own. */
+static enum cln_status step_here(struct cln_trial *out, const struct cln_trials *s, const struct cln_tuning *tuning,
+                                 struct ocl_context *shared, const struct ocl_context_params *params) {
+    enum cln_status status = CLN_OK;
+    out->end = CLN_TRIAL_REFUSED;
+    for (int attempt = 0; attempt < ATTEMPTS && status == CLN_OK && out->end == CLN_TRIAL_REFUSED; attempt++) {
+        struct ocl_context *own = NULL;
+        struct cln_check_result result;
+        if (!shared || attempt > 0)
+            status = ocl_context_create(&own, s->device, params);
+        if (status == CLN_OK) {
+            const enum cln_status ran = run_step(&result, s, tuning, own ? own : shared);
+            status = judge(out, ran, &result);
+        }
+        ocl_context_destroy(&own);
+    }
+    return status;
+}
+
+/* The quick cases of an operation; no program of them stays. */
+static enum cln_status operation_here(struct cln_trial *out, const struct cln_trials *s, size_t operation,
+                                      const struct cln_tuning *tuning) {
+    const struct ocl_context_params params = {.kernel_folder = s->t->params.kernel_folder};
+    enum cln_status status = CLN_OK;
+    out->end = CLN_TRIAL_REFUSED;
+    for (int attempt = 0; attempt < ATTEMPTS && status == CLN_OK && out->end == CLN_TRIAL_REFUSED; attempt++) {
+        struct ocl_context *own = NULL;
+        struct cln_check_result result;
+        status = ocl_context_create(&own, s->device, &params);
+        if (status == CLN_OK) {
+            const enum cln_status ran = cln_check_run(
+                &result, operation,
+                &(struct cln_check_params){.context = own, .tuning = tuning, .tuning_name = "guard", .quick = true});
+            status = judge(out, ran, &result);
+        }
+        ocl_context_destroy(&own);
+    }
+    return status;
+}
+
+static bool is_due(const struct cln_trials *s, size_t operation) {
+    return !(s->t->tuning.safe & cln_operation(cln_check_operation(operation)));
+}
+
+/* ---- In a process that was started for it ---- */
+
+/* What such a process says. */
+struct answer {
+    enum { HELLO, OF_STEP, OF_OPERATION, DONE } kind;
+    size_t operation;
+    enum cln_status status; /* other than CLN_OK: the trial could not be made; trial.why says why */
+    struct cln_trial trial;
+};
+
+static void say(struct answer *a, int kind, size_t operation, enum cln_status status) {
+    a->kind = kind;
+    a->operation = operation;
+    a->status = status;
+    if (status != CLN_OK)
+        snprintf(a->trial.why, sizeof a->trial.why, "%s", cln_error_message());
+    cln_child_say(a, sizeof *a);
+}
+
+static enum cln_status run_builders(void *trainer) {
+    const struct cln_trainer *t = trainer;
+    return cln_builders_run(&t->params, t->tuning.safe);
+}
+
+enum cln_status cln_trial_answer(struct cln_trials *s, const struct cln_errand *errand) {
+    static struct answer a; /* all of it goes over a socket: no byte is left undefined */
+    const struct cln_trainer_params *p = &s->t->params;
+    double patience;
+    const enum cln_status patient = cln_child_patience(&patience, PATIENCE_SECONDS);
+    if (patient != CLN_OK)
+        return patient;
+    cln_child_attend(patience);
+    say(&a, HELLO, 0, CLN_OK);
+    cln_tuning_make_safe(&s->t->tuning, errand->safe);
+    if (errand->kind == CLN_ERRAND_STEP) {
+        const bool fresh = errand->first > 0;
+        const struct ocl_context_params params = {.kernel_folder = p->kernel_folder,
+                                                  .cache_folder = fresh ? NULL : s->folder,
+                                                  .brief = true,
+                                                  .replay = s->replay,
+                                                  .before_building = p->builder ? run_builders : NULL,
+                                                  .building_user = s->t};
+        const enum cln_status status = step_here(&a.trial, s, &s->t->tuning, NULL, &params);
+        say(&a, OF_STEP, 0, status);
+        return status;
+    }
+    enum cln_status status = CLN_OK;
+    if (errand->kind == CLN_ERRAND_OPERATION && cln_check_operation(errand->first)) {
+        status = operation_here(&a.trial, s, errand->first, &s->t->tuning);
+        say(&a, OF_OPERATION, errand->first, status);
+        return status;
+    }
+    for (size_t o = errand->first; cln_check_operation(o) && status == CLN_OK; o++)
+        if (is_due(s, o)) {
+            status = operation_here(&a.trial, s, o, &s->t->tuning);
+            say(&a, OF_OPERATION, o, status);
+        }
+    say(&a, DONE, 0, CLN_OK);
+    return status;
+}
+
+/* ---- Apart ---- */
+
+/* What came of listening to a process. */
+enum heard {
+    ANSWER,    /* it said something */
+    END,       /* it crashed or hung: the trial says so */
+    LOST,      /* it was killed from outside, or memory ran out: nothing is known */
+    UNSTARTED, /* it never came as far as a trial: this program cannot be started anew */
+};
+
+/* One that speaks to this process. */
+struct witness {
+    struct cln_child *child;
+    double patience;
+};
+
+static enum heard judge_end(struct cln_trial *out, struct witness *w) {
+    struct cln_child_result result;
+    cln_child_stop(&w->child, 0, &result);
+    out->end = result.end == CLN_CHILD_STOPPED ? CLN_TRIAL_HUNG : CLN_TRIAL_CRASHED;
+    cln_child_describe(out->why, sizeof out->why, &result, w->patience);
+    return result.end == CLN_CHILD_KILLED ? LOST : END;
+}
+
+static enum cln_status listen(enum heard *heard, struct cln_trial *out, struct answer *a, struct witness *w) {
+    if (cln_child_listen(w->child, a, sizeof *a, w->patience) != CLN_CHILD_SAID) {
+        *heard = judge_end(out, w);
+        return CLN_OK;
+    }
+    *heard = ANSWER;
+    *out = a->trial;
+    return a->status == CLN_OK ? CLN_OK : cln_fail(a->status, "%-s", a->trial.why);
+}
+
+/* Starts a process and waits until it comes to its trial: what ends it before has nothing to do with the driver. */
+static enum cln_status summon(enum heard *heard, struct witness *w, const struct cln_trials *s,
+                              const struct cln_errand *errand, bool first) {
+    const struct cln_trainer_params *p = &s->t->params;
+    char setting[CLN_ERRAND_BYTES];
+    struct answer hello;
+    cln_errand_write(setting, errand);
+    *heard = UNSTARTED;
+    enum cln_status status = cln_child_patience(&w->patience, PATIENCE_SECONDS);
+    if (status != CLN_OK || cln_child_start(&w->child, p->builder, setting) != CLN_OK)
+        return status;
+    if (first)
+        status = cln_dataset_wait(p->data); /* told before seconds go by */
+    const double seconds =
+        p->builder_seconds > 0 && p->builder_seconds < w->patience ? p->builder_seconds : w->patience;
+    if (status == CLN_OK && cln_child_listen(w->child, &hello, sizeof hello, seconds) == CLN_CHILD_SAID &&
+        hello.kind == HELLO)
+        *heard = ANSWER;
+    else
+        cln_child_stop(&w->child, 0, NULL);
+    return status;
+}
+
+static enum cln_status step_apart(enum heard *heard, struct cln_trial *out, const struct cln_trials *s,
+                                  const struct cln_tuning *tuning, bool first, bool fresh) {
+    const struct cln_errand errand = {
+        .kind = CLN_ERRAND_STEP, .image = s->t->params.data->train.shape, .safe = tuning->safe, .first = fresh};
+    struct witness w = {.child = NULL};
+    struct answer answer;
+    enum cln_status status = summon(heard, &w, s, &errand, first);
+    if (status == CLN_OK && *heard == ANSWER)
+        status = listen(heard, out, &answer, &w);
+    cln_child_stop(&w.child, status == CLN_OK ? FAREWELL_SECONDS : 0, NULL);
+    return status;
+}
+
+static struct ocl_context_params params_here(const struct cln_trials *s) {
+    return (struct ocl_context_params){
+        .kernel_folder = s->t->params.kernel_folder, .cache_folder = s->folder, .replay = s->replay};
+}
+
+/* A crash is believed when it comes again, without the kernels that were kept: one of them may be the cause. */
+enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, const struct cln_tuning *tuning,
+                               bool first) {
+    const struct cln_trainer_params *p = &s->t->params;
+    bool crashed = false;
+    for (int attempt = 0; attempt < ATTEMPTS && s->apart; attempt++) {
+        enum heard heard = UNSTARTED;
+        const enum cln_status status = step_apart(&heard, out, s, tuning, first && attempt == 0, crashed);
+        if (status != CLN_OK)
+            return status;
+        if (heard == UNSTARTED)
+            s->apart = false;
+        else if (heard == ANSWER || out->end == CLN_TRIAL_HUNG || (heard == END && attempt + 1 == ATTEMPTS)) {
+            s->kept_crash = s->kept_crash || (crashed && out->end == CLN_TRIAL_RIGHT && s->folder);
+            return CLN_OK;
+        } else
+            crashed = heard == END;
+    }
+    /* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as
+     * these are not to be among those. */
+    const struct ocl_context_params params = params_here(s);
+    return step_here(out, s, tuning, first && !p->timings && !p->trace ? s->t->context : NULL, &params);
+}
+
+static enum cln_status operations_here(struct cln_trials *s, size_t first, cln_trial_teller *told, void *user) {
+    struct cln_trial trial;
+    enum cln_status status = CLN_OK;
+    for (size_t o = first; cln_check_operation(o) && status == CLN_OK; o++)
+        if (is_due(s, o) && (status = operation_here(&trial, s, o, &s->t->tuning)) == CLN_OK)
+            told(user, o, &trial);
+    return status;
+}
+
+/* One process for as many operations as it comes through, from *next on. False in *more where it came to the end. */
+static enum cln_status operations_apart(enum heard *heard, bool *more, size_t *next, struct cln_trial *trial,
+                                        struct cln_trials *s, cln_trial_teller *told, void *user) {
+    const struct cln_errand errand = {.kind = CLN_ERRAND_OPERATIONS,
+                                      .image = s->t->params.data->train.shape,
+                                      .safe = s->t->tuning.safe,
+                                      .first = *next};
+    struct witness w = {.child = NULL};
+    struct answer answer;
+    enum cln_status status = summon(heard, &w, s, &errand, false);
+    *more = true;
+    while (status == CLN_OK && *heard == ANSWER && *more) {
+        status = listen(heard, trial, &answer, &w);
+        if (status != CLN_OK || *heard != ANSWER)
+            break;
+        if (answer.kind == OF_OPERATION) {
+            told(user, answer.operation, trial);
+            *next = answer.operation + 1;
+        }
+        *more = answer.kind == OF_OPERATION;
+    }
+    cln_child_stop(&w.child, FAREWELL_SECONDS, NULL);
+    while (cln_check_operation(*next) && !is_due(s, *next))
+        ++*next;
+    return status;
+}
+
+enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *told, void *user) {
+    struct cln_trial trial;
+    size_t next = 0, tried = SIZE_MAX; /* the operation that ended the last process */
+    bool more = true;
+    while (s->apart && more && cln_check_operation(next)) {
+        enum heard heard = UNSTARTED;
+        const enum cln_status status = operations_apart(&heard, &more, &next, &trial, s, told, user);
+        if (status != CLN_OK)
+            return status;
+        if (heard == UNSTARTED)
+            s->apart = false;
+        if (heard == ANSWER || heard == UNSTARTED || !cln_check_operation(next)) /* all are told of, but for an end */
+            continue;
+        const bool again = tried == next;
+        tried = next;
+        if (heard == LOST && again)
+            return cln_fail(CLN_DEVICE, "checking %s %-s", cln_check_operation(next), trial.why);
+        if (heard == END && (again || trial.end == CLN_TRIAL_HUNG)) {
+            told(user, next, &trial);
+            next++;
+        }
+    }
+    return more ? operations_here(s, next, told, user) : CLN_OK;
+}
+
+enum cln_status cln_trial_alone(struct cln_trial *out, struct cln_trials *s, size_t operation) {
+    const unsigned all = cln_all_operations(), itself = cln_operation(cln_check_operation(operation));
+    struct cln_tuning tuning = s->t->tuning;
+    enum heard heard = UNSTARTED;
+    cln_tuning_make_safe(&tuning, all & ~itself);
+    if (s->apart) {
+        const struct cln_errand errand = {.kind = CLN_ERRAND_OPERATION,
+                                          .image = s->t->params.data->train.shape,
+                                          .safe = tuning.safe,
+                                          .first = operation};
+        struct witness w = {.child = NULL};
+        struct answer answer;
+        enum cln_status status = summon(&heard, &w, s, &errand, false);
+        if (status == CLN_OK && heard == ANSWER)
+            status = listen(&heard, out, &answer, &w);
+        cln_child_stop(&w.child, FAREWELL_SECONDS, NULL);
+        if (status != CLN_OK)
+            return status;
+    }
+    return heard == UNSTARTED ? operation_here(out, s, operation, &tuning) : CLN_OK;
+}
