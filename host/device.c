@@ -1,4 +1,4 @@
-/* Asks every driver about its devices, by a table of queries. */
+/* Asks a driver about a device, by a table of queries. */
 #include "host/device.h"
 
 #include <ctype.h>
@@ -8,11 +8,7 @@
 
 #include "host/command_buffer.h"
 #include "host/device_limits.h"
-#include "host/log.h"
-
-static const char no_device[] = "no OpenCL device is there: install a driver (on Debian and Ubuntu, apt-get install "
-                                "pocl-opencl-icd for the CPU, or your GPU vendor's driver); `clinfo -l` lists what is "
-                                "found";
+#include "host/survey.h"
 
 enum field_kind { FIELD_NUMBER, FIELD_BOOL, FIELD_TEXT };
 
@@ -132,6 +128,7 @@ static enum cln_status query_usable(struct ocl_device *out, cl_device_id device)
                 : type & CL_DEVICE_TYPE_CPU         ? OCL_DEVICE_CPU
                                                     : OCL_DEVICE_OTHER;
     out->available = available && compiler;
+    out->lacks_compiler = available && !compiler;
     return CLN_OK;
 }
 
@@ -151,7 +148,7 @@ static void at_least_one(struct ocl_device *out) {
 }
 
 /* Fills what `device` itself says; the platform's part is there already. */
-static enum cln_status describe(struct ocl_device *out, cl_device_id device) {
+enum cln_status ocl_device_describe(struct ocl_device *out, void *device) {
     enum cln_status status = query_usable(out, device);
     for (size_t i = 0; !status && i < sizeof fields / sizeof fields[0]; i++) {
         status = query_field(out, device, &fields[i]);
@@ -177,75 +174,11 @@ static enum cln_status platform_text(char *out, size_t bytes, cl_platform_id pla
     return status;
 }
 
-/* Appends the devices of one platform. One that has none, or does not answer, adds none. */
-static enum cln_status list_platform(struct ocl_device **devices, size_t *count, cl_platform_id platform,
-                                     unsigned index) {
-    struct ocl_device base = {.platform_index = index, .platform_id = platform};
-    cl_uint found = 0;
-    enum cln_status status = platform_text(base.platform, sizeof base.platform, platform, CL_PLATFORM_NAME);
-    if (!status)
-        status = platform_text(base.platform_version, sizeof base.platform_version, platform, CL_PLATFORM_VERSION);
-    if (!status)
-        status = OCL_CALL(clGetDeviceIDs, platform, CL_DEVICE_TYPE_ALL, 0, NULL, &found);
-    if (status || found == 0) {
-        cln_log(CLN_LOG_DEBUG, "platform %u (%s) has no device: %-s", index, base.platform,
-                status ? cln_error_message() : "none found");
-        return CLN_OK;
-    }
-    cl_device_id *ids = calloc(found, sizeof *ids);
-    struct ocl_device *grown = realloc(*devices, (*count + found) * sizeof **devices);
-    if (grown)
-        *devices = grown;
-    if (!ids || !grown) {
-        free(ids);
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a list of %u devices", found);
-    }
-    if (OCL_CALL(clGetDeviceIDs, platform, CL_DEVICE_TYPE_ALL, found, ids, NULL))
-        found = 0;
-    for (unsigned i = 0; i < found; i++) {
-        struct ocl_device *device = &grown[*count];
-        *device = base;
-        device->device_index = i;
-        if (!describe(device, ids[i]))
-            ++*count;
-        else
-            cln_log(CLN_LOG_WARNING, "device %u:%u of %s is left out: %-s", index, i, base.platform,
-                    cln_error_message());
-    }
-    free(ids);
-    return CLN_OK;
-}
-
-enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) {
-    *out = NULL;
-    *count = 0;
-    cl_uint platform_count = 0;
-    enum cln_status status = ocl_limits_check(); /* a limit that cannot be read leaves out every device, not one */
-    if (status)
-        return status;
-    if (ocl_limits_text())
-        cln_log(CLN_LOG_INFO, "pretending what CLENET_LIMITS says: %s", ocl_limits_text());
-    status = OCL_CALL(clGetPlatformIDs, 0, NULL, &platform_count);
-    if (status == CLN_NO_DEVICE || (!status && platform_count == 0))
-        return cln_fail(CLN_NO_DEVICE, "%s", no_device);
-    if (status)
-        return status;
-    cl_platform_id *platforms = calloc(platform_count, sizeof(cl_platform_id));
-    if (!platforms)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a list of %u platforms", platform_count);
-    status = OCL_CALL(clGetPlatformIDs, platform_count, platforms, NULL);
-    for (unsigned i = 0; !status && i < platform_count; i++)
-        status = list_platform(out, count, platforms[i], i);
-    free(platforms);
-    ocl_drivers_loaded();
-    if (!status && *count == 0)
-        status = cln_fail(CLN_NO_DEVICE, "%s", no_device);
-    if (status) {
-        free(*out);
-        *out = NULL;
-        *count = 0;
-    }
-    return status;
+enum cln_status ocl_platform_describe(struct ocl_device *out, void *platform, unsigned index) {
+    *out = (struct ocl_device){.platform_index = index, .platform_id = platform};
+    enum cln_status status = platform_text(out->platform, sizeof out->platform, platform, CL_PLATFORM_NAME);
+    return status ? status
+                  : platform_text(out->platform_version, sizeof out->platform_version, platform, CL_PLATFORM_VERSION);
 }
 
 const char *ocl_device_type_name(enum ocl_device_type type) {

@@ -26,6 +26,7 @@ struct ocl_device {
     unsigned platform_index, device_index; /* P:D of --device */
     unsigned opencl_major, opencl_minor;   /* of device_version */
     bool available;                        /* CL_DEVICE_AVAILABLE and CL_DEVICE_COMPILER_AVAILABLE */
+    bool lacks_compiler;                   /* it is the latter that is missing */
     bool unified_memory;                   /* shares memory with the host: an integrated GPU, a CPU */
     bool has_fp64;
     bool has_command_buffer;           /* cl_khr_command_buffer, and for an in-order queue */
@@ -47,8 +48,30 @@ struct ocl_device {
 };
 
 /* All devices of all platforms, in the drivers' order, no more able than $CLENET_LIMITS lets them be (device_limits.h).
- * *out is the caller's: free() it. CLN_NO_DEVICE where there is none; the message then says what to install. */
+ * *out is the caller's: free() it. CLN_NO_DEVICE where there is none: the message names every platform and driver, why
+ * it offers no device, and what to do. */
 enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) CLN_MUST_CHECK;
+
+/* A line about a platform without devices, a device that does not answer, or a driver that cannot be loaded. */
+struct ocl_absence {
+    char text[768];
+};
+
+/* What there is, and what is missing. */
+struct ocl_survey {
+    struct ocl_device *devices;
+    size_t device_count;
+    struct ocl_absence *absences;
+    size_t absence_count;
+    unsigned platform_count;
+    bool advised; /* one of the absences says what to do */
+};
+
+/* The same as a list, together with everything that could not be asked. A machine without devices is CLN_OK here. */
+enum cln_status ocl_devices_survey(struct ocl_survey *out) CLN_MUST_CHECK;
+void ocl_survey_clear(struct ocl_survey *survey);
+/* Sets the message of ocl_devices_list and returns CLN_NO_DEVICE, for a survey that found no device. */
+enum cln_status ocl_survey_fail(const struct ocl_survey *survey);
 
 /* "GPU", "CPU", "accelerator", "other". */
 const char *ocl_device_type_name(enum ocl_device_type type);

@@ -103,8 +103,21 @@ static size_t escape(char *out, const char *text) {
     return used;
 }
 
+/* As json_dumps, which leaves out parts of a name where its buffer cannot grow, and does not say so: here nothing is
+ * allocated while it writes. */
+static char *dump(const json_t *value, size_t flags) {
+    const size_t bytes = value ? json_dumpb(value, NULL, 0, flags) : 0;
+    char *text = bytes > 0 ? malloc(bytes + 1) : NULL;
+    if (!text || json_dumpb(value, text, bytes, flags) != bytes) {
+        free(text);
+        return NULL;
+    }
+    text[bytes] = '\0';
+    return text;
+}
+
 char *cln_json_dump(const json_t *value, size_t flags) {
-    char *text = value ? json_dumps(value, flags) : NULL;
+    char *text = dump(value, flags);
     const size_t bytes = text ? escape(NULL, text) : 0;
     if (!text || bytes == strlen(text))
         return text;

@@ -265,8 +265,12 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
             status = take_quirks(file, top, value, params);
         else if (strcmp(key, "note") == 0)
             status = take_text(&file->note, top, key, value);
+        else if (strcmp(key, "no_device") == 0)
+            status = json_string_length(value) > 0 ? CLN_OK : fail_at(top, key, "has to be a text that is not empty");
         else if (strcmp(key, "measured") != 0)
-            status = fail_at(top, key, "is not known; a profile has name, match, measured, note, values, quirks");
+            status = fail_at(top, key,
+                             "is not known; a profile has name, match, measured, note, no_device, values, "
+                             "quirks");
         else if (!json_is_null(value))
             status = json_is_string(value) ? take_text(&file->measured, top, key, value)
                                            : fail_at(top, key, "has to be a text or null");

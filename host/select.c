@@ -18,8 +18,18 @@ struct wish {
 };
 
 /* Kernels are written in OpenCL C 1.2. */
+const char *ocl_device_problem(const struct ocl_device *device) {
+    if (device->lacks_compiler)
+        return "its driver has no compiler";
+    if (!device->available)
+        return "its driver says that it is not available";
+    if (device->opencl_major < 1 || (device->opencl_major == 1 && device->opencl_minor < 2))
+        return "it has no OpenCL 1.2";
+    return NULL;
+}
+
 static bool usable(const struct ocl_device *device) {
-    return device->available && (device->opencl_major > 1 || (device->opencl_major == 1 && device->opencl_minor >= 2));
+    return ocl_device_problem(device) == NULL;
 }
 
 static bool fits(const struct ocl_device *device, const struct wish *wish) {
@@ -59,9 +69,10 @@ static void list(char *text, size_t bytes, const struct ocl_device *devices, siz
         const struct ocl_device *d = &devices[i];
         if (wish && !fits(d, wish))
             continue;
-        length +=
-            (size_t)snprintf(text + length, bytes - length, "%s%u:%u %s (%s%s)", length ? ", " : "", d->platform_index,
-                             d->device_index, d->name, d->platform, usable(d) ? "" : "; not usable");
+        const char *problem = ocl_device_problem(d);
+        length += (size_t)snprintf(text + length, bytes - length, "%s%u:%u %s (%s%s%s)", length ? ", " : "",
+                                   d->platform_index, d->device_index, d->name, d->platform,
+                                   problem ? "; not usable: " : "", problem ? problem : "");
     }
 }
 
@@ -72,10 +83,8 @@ static enum cln_status select_number(size_t *index, const struct ocl_device *dev
         if (devices[i].platform_index != platform || devices[i].device_index != number)
             continue;
         if (!usable(&devices[i]))
-            return cln_fail(CLN_NO_DEVICE,
-                            "device %u:%u (%s) cannot be used: it has to be available, with a compiler and OpenCL 1.2 "
-                            "or newer; it says \"%s\"",
-                            platform, number, devices[i].name, devices[i].device_version);
+            return cln_fail(CLN_NO_DEVICE, "device %u:%u (%s, %s) cannot be used: %s", platform, number,
+                            devices[i].name, devices[i].device_version, ocl_device_problem(&devices[i]));
         *index = i;
         return CLN_OK;
     }
@@ -122,8 +131,9 @@ enum cln_status ocl_device_select(size_t *index, const struct ocl_device *device
         return status;
     char all[2048];
     list(all, sizeof all, devices, count, NULL);
-    return cln_fail(CLN_NO_DEVICE, "no usable device%s%s%s; there is: %s", selector ? " fits \"" : "",
-                    selector ? selector : "", selector ? "\"" : "", all[0] ? all : "none");
+    const bool asked = selector && selector[0];
+    return cln_fail(CLN_NO_DEVICE, "no usable device%s%s%s; there is: %s", asked ? " fits \"" : "",
+                    asked ? selector : "", asked ? "\"" : "", all[0] ? all : "none");
 }
 
 enum cln_status ocl_device_find(struct ocl_device *out, const char *selector) {

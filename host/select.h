@@ -15,6 +15,9 @@
 enum cln_status ocl_device_select(size_t *index, const struct ocl_device *devices, size_t count,
                                   const char *selector) CLN_MUST_CHECK;
 
+/* Why a device cannot be used; NULL: it can. */
+const char *ocl_device_problem(const struct ocl_device *device);
+
 /* Lists, selects and copies the chosen device to *out. A NULL selector means $CLENET_DEVICE, and
  * the best device where that is not set either. */
 enum cln_status ocl_device_find(struct ocl_device *out, const char *selector) CLN_MUST_CHECK;

@@ -126,8 +126,13 @@ static json_t *json_of_run(const struct cln_benchmark *b, const struct cln_bench
     const struct ocl_timeline_totals *totals = &run->totals;
     const double flops = run->best * b->flops_per_image;
     json_t *kernels = json_array();
+    int failed = 0;
     for (size_t i = 0; i < run->kernel_count; i++)
-        json_array_append_new(kernels, json_of_kernel(b, run, &run->kernels[i]));
+        failed |= json_array_append_new(kernels, json_of_kernel(b, run, &run->kernels[i]));
+    if (failed) { /* json_pack makes nothing without it */
+        json_decref(kernels);
+        kernels = NULL;
+    }
     return json_pack(
         "{s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:{s:f, s:f, s:f, s:o, s:f, s:f, s:b, s:o}, s:o}",
         "batch_size", run->batch_size, "launches_per_step", (json_int_t)run->launches_per_step, "measurements",
@@ -142,8 +147,13 @@ static json_t *json_of_run(const struct cln_benchmark *b, const struct cln_bench
 
 enum cln_status cln_benchmark_print_json(const struct cln_benchmark *b, FILE *stream) {
     json_t *runs = json_array();
+    int failed = 0;
     for (size_t i = 0; i < b->run_count; i++)
-        json_array_append_new(runs, json_of_run(b, &b->runs[i]));
+        failed |= json_array_append_new(runs, json_of_run(b, &b->runs[i]));
+    if (failed) {
+        json_decref(runs);
+        runs = NULL;
+    }
     json_t *report = json_pack("{s:o, s:o, s:o, s:{s:f, s:f, s:I}, s:i, s:f, s:{s:I, s:f, s:f}, s:o}", "version",
                                cln_json_text(CLN_VERSION), "device", cln_json_text(b->device), "network",
                                cln_json_text(b->network->name), "peak", "flops_per_second", b->peak.flops,

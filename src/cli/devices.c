@@ -8,6 +8,7 @@
 #include "host/device.h"
 #include "host/json_text.h"
 #include "host/select.h"
+#include "host/text.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
@@ -18,51 +19,60 @@ struct devices_options {
     bool verbose, json;
 };
 
-static json_t *describe_values(const struct ocl_profile *profile, const struct cln_tuning *tuning) {
+/* Takes over `value`. A member that cannot be made or kept makes `*failed` true: none may be missing in silence. */
+static void put(json_t *object, const char *key, json_t *value, bool *failed) {
+    *failed |= json_object_set_new(object, key, value) != 0;
+}
+
+static json_t *describe_values(const struct ocl_profile *profile, const struct cln_tuning *tuning, bool *failed) {
     json_t *values = json_object();
     for (size_t i = 0; i < cln_tuning_key_count; i++) {
         const char *key = cln_tuning_keys[i].name;
-        json_object_set_new(values, key,
-                            json_pack("{s:I, s:I, s:o}", "profile", (json_int_t)ocl_profile_value(profile, key), "used",
-                                      (json_int_t)cln_tuning_value(tuning, key), "from",
-                                      cln_json_text(ocl_profile_origin(profile, key))));
+        put(values, key,
+            json_pack("{s:I, s:I, s:o}", "profile", (json_int_t)ocl_profile_value(profile, key), "used",
+                      (json_int_t)cln_tuning_value(tuning, key), "from",
+                      cln_json_text(ocl_profile_origin(profile, key))),
+            failed);
     }
     return values;
 }
 
-static json_t *describe_quirks(const struct ocl_profile *profile) {
+static json_t *describe_quirks(const struct ocl_profile *profile, bool *failed) {
     json_t *all = json_array();
     size_t count = 0;
     const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &count);
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(all, json_pack("{s:o, s:o, s:o, s:o}", "operation",
-                                             cln_json_text(cln_operations[quirks[i].operation]), "reason",
-                                             cln_json_text(quirks[i].reason), "link", cln_json_text(quirks[i].link),
-                                             "from", cln_json_text(quirks[i].origin)));
+        *failed |=
+            json_array_append_new(all, json_pack("{s:o, s:o, s:o, s:o}", "operation",
+                                                 cln_json_text(cln_operations[quirks[i].operation]), "reason",
+                                                 cln_json_text(quirks[i].reason), "link", cln_json_text(quirks[i].link),
+                                                 "from", cln_json_text(quirks[i].origin))) != 0;
     return all;
 }
 
-/* Adds the device's profile; a broken one is reported and shown as such. */
-static void describe_profile(json_t *object, const struct ocl_device *device, const char *file) {
+/* Adds the device's profile. One that cannot be read is reported and shown as broken; *status is that of the last. */
+static void describe_profile(json_t *object, const struct ocl_device *device, const char *file, bool *failed,
+                             enum cln_status *status) {
     struct ocl_profile *profile = NULL;
     struct cln_tuning tuning;
-    enum cln_status status = cln_tuning_profile(&profile, device, file);
-    if (status == CLN_OK)
-        status = cln_tuning_create(&tuning, profile, device);
-    if (status == CLN_OK) {
-        json_object_set_new(object, "profile", cln_json_text(ocl_profile_name(profile)));
-        json_object_set_new(object, "measured", cln_json_text(ocl_profile_measured(profile)));
-        json_object_set_new(object, "note", cln_json_text(ocl_profile_note(profile)));
-        json_object_set_new(object, "values", describe_values(profile, &tuning));
-        json_object_set_new(object, "quirks", describe_quirks(profile));
+    enum cln_status read = cln_tuning_profile(&profile, device, file);
+    if (read == CLN_OK)
+        read = cln_tuning_create(&tuning, profile, device);
+    if (read == CLN_OK) {
+        put(object, "profile", cln_json_text(ocl_profile_name(profile)), failed);
+        put(object, "measured", cln_json_text(ocl_profile_measured(profile)), failed);
+        put(object, "note", cln_json_text(ocl_profile_note(profile)), failed);
+        put(object, "values", describe_values(profile, &tuning, failed), failed);
+        put(object, "quirks", describe_quirks(profile, failed), failed);
     } else {
-        cln_report_error("%-s", cln_error_message());
-        json_object_set_new(object, "profile", json_null());
+        put(object, "profile", json_null(), failed);
+        *status = read;
     }
     ocl_profile_destroy(&profile);
 }
 
-static json_t *describe(const struct ocl_device *d, bool used, const char *profile_file) {
+/* NULL where memory ran out. A profile that cannot be read sets *status and the message. */
+static json_t *describe(const struct ocl_device *d, bool used, const char *profile_file, enum cln_status *status) {
     char number[24];
     snprintf(number, sizeof number, "%u:%u", d->platform_index, d->device_index);
     const struct {
@@ -79,6 +89,7 @@ static json_t *describe(const struct ocl_device *d, bool used, const char *profi
         {"device_version", cln_json_text(d->device_version)},
         {"driver_version", cln_json_text(d->driver_version)},
         {"available", json_boolean(d->available)},
+        {"problem", cln_json_text(ocl_device_problem(d))},
         {"compute_units", json_integer(d->compute_units)},
         {"clock_mhz", json_integer(d->clock_mhz)},
         {"native_float_vector", json_integer(d->native_float_vector)},
@@ -97,10 +108,15 @@ static json_t *describe(const struct ocl_device *d, bool used, const char *profi
         {"simultaneous_command_buffers", json_boolean(d->simultaneous_command_buffers)},
     };
     json_t *object = json_object();
+    bool failed = false;
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        json_object_set_new(object, facts[i].key, facts[i].value);
+        put(object, facts[i].key, facts[i].value, &failed);
     if (d->available)
-        describe_profile(object, d, profile_file);
+        describe_profile(object, d, profile_file, &failed, status);
+    if (failed) {
+        json_decref(object);
+        object = NULL;
+    }
     return object;
 }
 
@@ -111,21 +127,44 @@ static long long number_of(const json_t *object, const char *key) {
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static void print_row(const json_t *object) {
+/* Columns of the two words whose length is the drivers'. */
+struct widths {
+    int name, platform;
+};
+
+static struct widths find_widths(const json_t *list) {
+    struct widths w = {.name = (int)strlen("name"), .platform = (int)strlen("platform")};
+    size_t i;
+    json_t *device;
+    json_array_foreach(list, i, device) {
+        const int name = (int)cln_text_columns(text_of(device, "name")),
+                  platform = (int)cln_text_columns(text_of(device, "platform"));
+        w.name = name > w.name ? name : w.name;
+        w.platform = platform > w.platform ? platform : w.platform;
+    }
+    return w;
+}
+
+static void print_head(struct widths w) {
+    cln_report_text("%-6s %-*s %-*s %-11s %10s %5s  %-6s  %s\n", "device", w.name, "name", w.platform, "platform",
+                    "type", "memory", "units", "OpenCL", "profile");
+}
+
+static void print_row(const json_t *object, struct widths w) {
     char number[24], version[24] = "", memory[32], profile[96];
-    const char *name = text_of(object, "profile");
-    const bool available = json_is_true(json_object_get(object, "available"));
+    const char *name = text_of(object, "profile"), *problem = text_of(object, "problem");
     snprintf(number, sizeof number, "%s%s", text_of(object, "device"),
              json_is_true(json_object_get(object, "used")) ? " *" : "");
     sscanf(text_of(object, "device_version"), "OpenCL %23s", version);
     snprintf(memory, sizeof memory, "%.1f GiB",
              (double)number_of(object, "global_memory_bytes") / (1024.0 * 1024.0 * 1024.0));
-    snprintf(profile, sizeof profile, "%s%s",
-             !available ? "(not usable)"
-             : name     ? name
-                        : "(broken)",
-             name && !text_of(object, "measured") ? " (not measured)" : "");
-    cln_report_text("%-6s %-40s %-28s %-11s %10s %5lld  %-6s  %s\n", number, text_of(object, "name"),
+    snprintf(profile, sizeof profile, "%s%s%s%s",
+             problem ? "(not usable: "
+             : name  ? name
+                     : "(broken)",
+             problem ? problem : "", problem ? ")" : "",
+             !problem && name && !text_of(object, "measured") ? " (not measured)" : "");
+    cln_report_text("%-6s %-*s %-*s %-11s %10s %5lld  %-6s  %s\n", number, w.name, text_of(object, "name"), w.platform,
                     text_of(object, "platform"), text_of(object, "type"), memory, number_of(object, "compute_units"),
                     version, profile);
 }
@@ -178,44 +217,76 @@ static void print_full(const json_t *object) {
     cln_report_text("\n");
 }
 
+static void print_table(const json_t *list) {
+    const struct widths widths = find_widths(list);
+    size_t i;
+    json_t *device;
+    print_head(widths);
+    json_array_foreach(list, i, device) print_row(device, widths);
+}
+
 static enum cln_status print(const json_t *list, const struct devices_options *o) {
     size_t i;
     json_t *device;
-    if (o->json) {
+    if (o->json)
         return cln_report_json(list, JSON_INDENT(2));
-    }
-    if (!o->verbose)
-        cln_report_text("%-6s %-40s %-28s %-11s %10s %5s  %-6s  %s\n", "device", "name", "platform", "type", "memory",
-                        "units", "OpenCL", "profile");
-    json_array_foreach(list, i, device) {
-        if (o->verbose)
-            print_full(device);
-        else
-            print_row(device);
-    }
+    if (o->verbose)
+        json_array_foreach(list, i, device) print_full(device);
+    else
+        print_table(list);
     return CLN_OK;
 }
 
-static enum cln_status list_devices(const struct devices_options *o) {
-    struct ocl_device *devices = NULL;
-    size_t count = 0, chosen = 0;
-    enum cln_status status = ocl_devices_list(&devices, &count);
+/* Platforms and drivers that have nothing to list, with the reason. JSON has no place for them, so they go with the
+ * notes then. */
+static void print_absences(const struct ocl_survey *survey, const struct devices_options *o) {
+    for (size_t i = 0; i < survey->absence_count; i++)
+        if (o->json)
+            cln_report_note("%-s", survey->absences[i].text);
+        else
+            cln_report_text("%-s%-s\n", i == 0 && !o->verbose ? "\n" : "", survey->absences[i].text);
+}
+
+static enum cln_status list_survey(const struct ocl_survey *survey, const struct devices_options *o) {
+    const size_t count = survey->device_count;
+    size_t chosen = 0;
+    enum cln_status profiles = CLN_OK, status = CLN_OK;
+    /* Listing must work where $CLENET_DEVICE fits nothing: then none is marked, and it is told why, at the end. */
+    const enum cln_status selected = ocl_device_select(&chosen, survey->devices, count, getenv("CLENET_DEVICE"));
+    char problem[2048] = "", broken[2048] = "";
+    if (selected != CLN_OK)
+        snprintf(problem, sizeof problem, "%s", cln_error_message());
+    json_t *list = json_array();
+    for (size_t i = 0; i < count && status == CLN_OK; i++) {
+        json_t *device = describe(&survey->devices[i], selected == CLN_OK && i == chosen, o->profile_file, &profiles);
+        if (profiles != CLN_OK && !broken[0])
+            snprintf(broken, sizeof broken, "%s", cln_error_message());
+        if (json_array_append_new(list, device) != 0)
+            status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for the list of devices");
+    }
+    if (status == CLN_OK)
+        status = print(list, o);
+    json_decref(list);
     if (status != CLN_OK)
         return status;
-    /* Listing must work where $CLENET_DEVICE fits nothing: then none is marked, and it is told why, at the end. */
-    const enum cln_status selected = ocl_device_select(&chosen, devices, count, getenv("CLENET_DEVICE"));
-    char *problem = selected != CLN_OK ? strdup(cln_error_message()) : NULL;
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, describe(&devices[i], selected == CLN_OK && i == chosen, o->profile_file));
-    status = print(list, o);
-    if (problem)
+    print_absences(survey, o);
+    const char *variable = getenv("CLENET_DEVICE");
+    if (problem[0] && (variable == NULL || variable[0] == '\0'))
+        return cln_fail(selected, "%-s", problem);
+    if (problem[0])
         cln_report_note("clenet devices: warning: no device would be used: %-s", problem);
     else if (!o->json && !o->verbose)
         cln_report_text("\n* is used unless --device says otherwise.\n");
-    json_decref(list);
-    free(problem);
-    free(devices);
+    return profiles == CLN_OK ? CLN_OK : cln_fail(profiles, "%-s", broken);
+}
+
+static enum cln_status list_devices(const struct devices_options *o) {
+    struct ocl_survey survey;
+    enum cln_status status = ocl_devices_survey(&survey);
+    if (status != CLN_OK)
+        return status;
+    status = survey.device_count > 0 ? list_survey(&survey, o) : ocl_survey_fail(&survey);
+    ocl_survey_clear(&survey);
     return status;
 }
 

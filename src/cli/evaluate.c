@@ -56,11 +56,17 @@ static size_t images_of(const struct cln_dataset *data, size_t class) {
     return count;
 }
 
-static void print_classes(const size_t *confusion, const struct cln_dataset *data, const char *const *names) {
-    const size_t classes = (size_t)data->class_count;
-    const int width = widest(names, data->class_count);
+/* Labels of images that are not evaluated may be none of the network's classes. */
+static int shown_classes(const struct cln_dataset *data, const struct cln_network *network) {
+    return data->class_count < network->classes ? data->class_count : network->classes;
+}
+
+static void print_classes(const size_t *confusion, const struct cln_dataset *data, const struct cln_network *network,
+                          const char *const *names) {
+    const size_t classes = (size_t)data->class_count, shown = (size_t)shown_classes(data, network);
+    const int width = widest(names, (int)shown);
     cln_report_text("\n%-*s %10s %10s %10s %10s\n", 4 + width, "class", "images", "precision", "recall", "F1");
-    for (size_t k = 0; k < classes; k++) {
+    for (size_t k = 0; k < shown; k++) {
         const size_t right = confusion[k * classes + k];
         const size_t labelled = images_of(data, k);
         size_t predicted = 0;
@@ -76,19 +82,20 @@ static void print_classes(const size_t *confusion, const struct cln_dataset *dat
 
 /* Rows are labels, columns predictions; the last column is the share of the row that was right. A network that knows
  * more classes than the data set may take images for these: "other". */
-static void print_confusion(const size_t *confusion, const struct cln_dataset *data, const char *const *names,
-                            bool has_others) {
-    const size_t classes = (size_t)data->class_count;
-    const int width = widest(names, data->class_count);
+static void print_confusion(const size_t *confusion, const struct cln_dataset *data, const struct cln_network *network,
+                            const char *const *names) {
+    const size_t classes = (size_t)data->class_count, shown = (size_t)shown_classes(data, network);
+    const int width = widest(names, (int)shown);
+    const bool has_others = network->classes > data->class_count;
     cln_report_text("\n%-4s%-*s", "", width, "predicted");
-    for (size_t i = 0; i < classes; i++)
+    for (size_t i = 0; i < shown; i++)
         cln_report_text(" %6zu", i);
     cln_report_text("%s      recall\n", has_others ? "  other" : "");
-    for (size_t label = 0; label < classes; label++) {
+    for (size_t label = 0; label < shown; label++) {
         const size_t *row = confusion + label * classes, labelled = images_of(data, label);
         size_t others = labelled;
         cln_report_text("%3zu %-*s", label, width, names[label]);
-        for (size_t i = 0; i < classes; i++) {
+        for (size_t i = 0; i < shown; i++) {
             cln_report_text(" %6zu", row[i]);
             others -= row[i];
         }
@@ -99,7 +106,8 @@ static void print_confusion(const size_t *confusion, const struct cln_dataset *d
     }
 }
 
-static enum cln_status evaluate(const struct evaluate_options *o) {
+static enum cln_status evaluate(struct evaluate_options *o, const struct cln_option *table_of_options) {
+    char data_name[CLN_DATA_NAME_BYTES];
     struct cln_checkpoint *model = NULL;
     struct cln_dataset *data = NULL;
     struct cln_trainer *trainer = NULL;
@@ -129,7 +137,8 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         status = cln_trainer_build(&params);
         goto out;
     }
-    if (o->predictions != NULL)
+    status = cln_model_data(&o->data, &o->seed, data_name, model, table_of_options);
+    if (status == CLN_OK && o->predictions != NULL)
         status = cln_replace_begin(&table, o->predictions);
     if (status != CLN_OK)
         goto out;
@@ -156,9 +165,9 @@ static enum cln_status evaluate(const struct evaluate_options *o) {
         goto out;
     cln_report_result("%s, %zu test images: loss %.4f, accuracy %.4f", data->name, metrics.samples, metrics.loss,
                       metrics.accuracy);
-    print_classes(confusion, data, names);
+    print_classes(confusion, data, model->network, names);
     if (o->confusion)
-        print_confusion(confusion, data, names, model->network->classes > data->class_count);
+        print_confusion(confusion, data, model->network, names);
     if (o->predictions == NULL)
         goto out;
     status = cln_predictions_write(table.stream, trainer, &data->test, names, (size_t)model->network->classes);
@@ -215,7 +224,7 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = cln_report_failure(evaluate(&o));
+        exit_status = cln_report_failure(evaluate(&o, options));
     cln_options_release(options);
     return exit_status;
 }

@@ -12,10 +12,10 @@ struct import_options {
     int resize, variance;
 };
 
-static enum cln_status read_file(struct cln_checkpoint **model, const struct import_options *o) {
+static enum cln_status read_file(struct cln_checkpoint **model, const struct import_options *o,
+                                 const struct cln_option *table) {
     struct cln_network *network = NULL;
-    const struct cln_network_params params = {
-        .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == CLN_BIASED};
+    const struct cln_network_params params = cln_model_network_params(table, o->resize, o->variance);
     enum cln_status status = cln_network_load(&network, o->network, &params);
     if (status == CLN_OK)
         status = cln_checkpoint_read(model, o->file, network);
@@ -23,9 +23,9 @@ static enum cln_status read_file(struct cln_checkpoint **model, const struct imp
     return status;
 }
 
-static enum cln_status import_file(const struct import_options *o) {
+static enum cln_status import_file(const struct import_options *o, const struct cln_option *table) {
     struct cln_checkpoint *model = NULL;
-    enum cln_status status = read_file(&model, o);
+    enum cln_status status = read_file(&model, o, table);
     if (status == CLN_OK) {
         struct cln_checkpoint plain = *model;
         plain.training = NULL; /* of what it may hold, the model only */
@@ -75,7 +75,7 @@ int cln_command_import(const struct cln_command *command, int argc, const char *
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = options_agree(&o) ? cln_report_failure(import_file(&o)) : CLN_EXIT_USAGE;
+        exit_status = options_agree(&o) ? cln_report_failure(import_file(&o, options)) : CLN_EXIT_USAGE;
     cln_options_release(options);
     return exit_status;
 }

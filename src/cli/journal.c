@@ -110,6 +110,16 @@ static json_t *measured(bool is_known, double value) {
     return is_known ? json_real(value) : json_null();
 }
 
+enum cln_status cln_journal_progress(struct cln_journal *journal, const struct cln_progress *p) {
+    if (journal == NULL)
+        return CLN_OK;
+    return write_record(journal,
+                        json_pack("{s:o, s:i, s:I, s:I, s:f, s:f, s:f, s:f}", "event", cln_json_text("progress"),
+                                  "epoch", p->epoch, "train_images", (json_int_t)p->samples, "images_before",
+                                  (json_int_t)p->before, "loss", p->loss, "train_accuracy", p->accuracy,
+                                  "train_seconds", p->seconds, "images_per_second", p->images_per_second));
+}
+
 enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_epoch *e) {
     if (journal == NULL)
         return CLN_OK;

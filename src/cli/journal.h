@@ -1,4 +1,5 @@
-/* --log FILE.jsonl: one JSON object per line: a "start", an "epoch" for each, an "end". */
+/* --log FILE.jsonl: one JSON object per line: a "start", an "epoch" for each, an "end"; "progress" now and then within
+ * epochs that take longer. */
 #ifndef SRC_CLI_JOURNAL_H
 #define SRC_CLI_JOURNAL_H
 
@@ -15,6 +16,7 @@ void cln_journal_destroy(struct cln_journal **journal);
 /* Each writes its line through to the file. `options` is the whole table of the command. */
 enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
                                   const struct cln_dataset *data, const struct cln_option *options) CLN_MUST_CHECK;
+enum cln_status cln_journal_progress(struct cln_journal *journal, const struct cln_progress *progress) CLN_MUST_CHECK;
 enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_epoch *epoch) CLN_MUST_CHECK;
 /* `result` is how training ended; `missed` says by how much a model that was trained is not what was asked for, or is
  * ""; `saved` is the model's file, or NULL where none was written. */

@@ -34,6 +34,11 @@ size_t cln_edit_distance(const char *a, const char *b) {
     return row[b_length];
 }
 
+static bool fail_memory(void) {
+    cln_report_error("no memory for the arguments");
+    return false;
+}
+
 static bool in_range(const struct cln_option *option, double value, const char *text) {
     if (value >= option->min && value <= option->max)
         return true;
@@ -89,6 +94,8 @@ static bool assign(struct cln_option *option, char *text) {
     uint64_t natural = 0;
     bool fine = true;
     option->given = true;
+    if (option->argument != NULL && text == NULL)
+        return fail_memory();
     switch (option->kind) {
     case CLN_OPTION_FLAG:
         *option->flag = true;
@@ -166,19 +173,20 @@ static void hint_option(const struct cln_option *options, const char *word) {
 }
 
 /* The words and the list that points to them in one piece of memory. */
-static void keep_list(struct cln_option *option, const char *const *words) {
+static bool keep_list(struct cln_option *option, const char *const *words) {
     size_t count = 0, bytes = 0;
     for (; words[count] != NULL; count++)
         bytes += strlen(words[count]) + 1;
     const char **list = malloc((count + 1) * sizeof *list + bytes);
     if (list == NULL)
-        return;
+        return false;
     char *at = (char *)(list + count + 1);
     for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
         list[i] = strcpy(at, words[i]);
     list[count] = NULL;
     option->owned = (char *)list;
     *option->list = list;
+    return true;
 }
 
 static bool fail_missing(const struct cln_option *operand) {
@@ -186,21 +194,45 @@ static bool fail_missing(const struct cln_option *operand) {
     return false;
 }
 
-static bool take_operands(struct cln_option *options, poptContext context) {
+/* Arguments that are no options. popt leaves some out where its memory runs out, and says nothing. */
+static size_t count_operands(const struct cln_option *options, int argc, const char **argv) {
+    size_t count = 0;
+    bool options_end = false;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (options_end || word[0] != '-' || word[1] == '\0') {
+            count++;
+            continue;
+        }
+        options_end = strcmp(word, "--") == 0;
+        for (const struct cln_option *o = options; o->name != NULL && !options_end; o++)
+            i += !is_operand(o) && o->argument != NULL && strcmp(word + 2, o->name) == 0;
+    }
+    return count;
+}
+
+static bool take_operands(struct cln_option *options, poptContext context, size_t expected) {
     static const char *const none[] = {NULL};
     const char *const *words = (const char *const *)poptGetArgs(context);
     words = words != NULL ? words : none;
+    size_t found = 0;
+    while (words[found] != NULL)
+        found++;
+    if (found < expected)
+        return fail_memory();
     for (struct cln_option *o = options; o->name != NULL; o++) {
         if (o->kind == CLN_OPTION_OPERAND) {
             char *copy = *words != NULL ? strdup(*words) : NULL;
+            if (*words != NULL && copy == NULL)
+                return fail_memory();
             if (copy != NULL)
                 keep_text(o, copy);
             if (*o->text == NULL)
                 return fail_missing(o);
             words += *words != NULL;
         } else if (o->kind == CLN_OPTION_OPERANDS) {
-            if (*words != NULL)
-                keep_list(o, words);
+            if (*words != NULL && !keep_list(o, words))
+                return fail_memory();
             if (*o->list == NULL)
                 return fail_missing(o);
             words = none;
@@ -230,7 +262,7 @@ bool cln_options_parse(struct cln_option *options, const struct cln_command *com
     struct poptOption rows[MAX_OPTIONS];
     size_t count = fill_popt(rows, options);
     poptContext context = poptGetContext(NULL, argc, argv, rows, 0);
-    bool fine = true;
+    bool fine = context != NULL || fail_memory();
     int value = 0;
 
     *exit_status = CLN_EXIT_OK;
@@ -249,12 +281,13 @@ bool cln_options_parse(struct cln_option *options, const struct cln_command *com
             hint_option(options, word);
         fine = false;
     }
-    fine = fine && take_operands(options, context);
+    fine = fine && take_operands(options, context, count_operands(options, argc, argv));
     if (!fine) {
         cln_report_error("'clenet %s --help' lists the options", command->name);
         *exit_status = CLN_EXIT_USAGE;
     }
-    poptFreeContext(context);
+    if (context != NULL)
+        poptFreeContext(context);
     if (fine)
         *exit_status = cln_report_failure(cln_files_check(options));
     return *exit_status == CLN_EXIT_OK;

@@ -66,11 +66,16 @@ static void print_line(struct prediction *p, const char *file, size_t index, boo
 
 static enum cln_status print_json(struct prediction *p, const char *file, size_t index, const float *probabilities) {
     json_t *predictions = json_array();
+    int failed = 0;
     for (size_t k = 0; k < p->top; k++) {
         const int class = p->order[k];
         json_t *name = cln_json_text(p->model->class_names != NULL ? p->model->class_names[class] : NULL);
-        json_array_append_new(predictions, json_pack("{s:i, s:o, s:f}", "class", class, "name", name, "probability",
-                                                     (double)probabilities[class]));
+        failed |= json_array_append_new(predictions, json_pack("{s:i, s:o, s:f}", "class", class, "name", name,
+                                                               "probability", (double)probabilities[class]));
+    }
+    if (failed) { /* json_pack makes nothing without it */
+        json_decref(predictions);
+        predictions = NULL;
     }
     json_t *line = json_pack("{s:o, s:I, s:o}", "file", cln_json_text(file), "index", (json_int_t)index, "predictions",
                              predictions);
@@ -146,11 +151,13 @@ static enum cln_status prepare(struct prediction *p) {
                                                         : cln_fail(CLN_OUT_OF_MEMORY, "no memory for probabilities");
 }
 
-static int predict(const struct predict_options *o) {
+static int predict(struct predict_options *o) {
     struct prediction p = {.o = o};
     int exit_status = CLN_EXIT_OK;
     enum cln_status status = cln_model_read(&p.model, o->model, o->network);
     if (status == CLN_OK) {
+        if (o->batch_size == 0)
+            o->batch_size = cln_predictor_batch_size(p.model->network);
         const struct cln_predictor_params params = {
             .model = p.model,
             .device = o->device,
@@ -185,7 +192,7 @@ out:
 }
 
 int cln_command_predict(const struct cln_command *command, int argc, const char **argv) {
-    struct predict_options o = {.batch_size = 256, .top = 1};
+    struct predict_options o = {.top = 1};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
         {"MODEL",
@@ -222,7 +229,13 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
         {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
-        {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
+        {"batch-size",
+         "N",
+         "images per batch (default 256, or what a batch of some seconds holds)",
+         CLN_OPTION_INT,
+         {.integer = &o.batch_size},
+         1,
+         65536},
         {"profile-file",
          "FILE",
          "as for 'clenet train'",

@@ -2,6 +2,7 @@
 #include "src/cli/progress.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/cli/report.h"
@@ -28,25 +29,65 @@ static void draw_bar(char *text, int width, double done) {
     text[width] = '\0';
 }
 
+/* What the line says behind "epoch N", each with the two blanks before it. The lowest `rank`s go first where the
+ * terminal is narrow: whole parts, so that no number is cut. */
+struct part {
+    char text[40];
+    int rank;
+};
+enum { PART_COUNT = 5 };
+
+/* Bytes of the parts of at least this rank. */
+static int length_of(const struct part *parts, int rank) {
+    int length = 0;
+    for (int i = 0; i < PART_COUNT; i++)
+        length += parts[i].rank >= rank ? (int)strlen(parts[i].text) : 0;
+    return length;
+}
+
+static void write_parts(struct part *parts, const struct cln_progress *p, double done, double seconds_left) {
+    char left[32];
+    format_duration(left, sizeof left, seconds_left);
+    snprintf(parts[0].text, sizeof parts[0].text, " %3.0f %%", 100.0 * done);
+    snprintf(parts[1].text, sizeof parts[1].text, "  %.0f images/s", p->images_per_second);
+    snprintf(parts[2].text, sizeof parts[2].text, "  loss %.4f", p->loss);
+    snprintf(parts[3].text, sizeof parts[3].text, "  acc %.3f", p->accuracy);
+    snprintf(parts[4].text, sizeof parts[4].text, "  %s left", left);
+}
+
 void cln_progress_show(const struct cln_progress *p, size_t steps_left) {
-    int columns = cln_report_columns();
+    const int columns = cln_report_columns();
     if (columns == 0 || p->step == 0 || p->steps == 0 || !(p->images_per_second > 0))
         return;
-    double done = p->step < p->steps ? (double)p->step / (double)p->steps : 1.0;
-    char left[32], numbers[128], bar[BAR_MAX + 1], line[LINE_BYTES];
-    double steps_to_go = (double)(p->steps - p->step) + (double)steps_left;
+    struct part parts[PART_COUNT] = {{.rank = 5}, {.rank = 1}, {.rank = 3}, {.rank = 2}, {.rank = 4}};
+    const double done = p->step < p->steps ? (double)p->step / (double)p->steps : 1.0;
+    const double steps_to_go = (double)(p->steps - p->step) + (double)steps_left;
     const double images_per_step = (double)p->samples / (double)p->step;
-    format_duration(left, sizeof left, images_per_step * steps_to_go / p->images_per_second);
-    snprintf(numbers, sizeof numbers, " %3.0f %%  %.0f images/s  loss %.4f  acc %.3f  %s left", 100.0 * done,
-             p->images_per_second, p->loss, p->accuracy, left);
+    write_parts(parts, p, done, images_per_step * steps_to_go / p->images_per_second);
 
-    int head = snprintf(line, sizeof line, "epoch %d ", p->epoch);
-    int width = columns - 1 - head - 2 - (int)strlen(numbers);
+    char bar[BAR_MAX + 1], line[LINE_BYTES];
+    int head = snprintf(line, sizeof line, "epoch %d", p->epoch), rank = 1;
+    const int room = columns - CLN_REPORT_FREE_COLUMNS - head;
+    while (rank <= PART_COUNT && length_of(parts, rank) > room)
+        rank++;
+    const int width = room - length_of(parts, rank) - 3; /* a blank, and the brackets */
     if (width >= BAR_MIN) {
         draw_bar(bar, width < BAR_MAX ? width : BAR_MAX, done);
-        snprintf(line + head, sizeof line - (size_t)head, "[%s]%s", bar, numbers);
-    } else {
-        snprintf(line + head, sizeof line - (size_t)head, "%s", numbers);
+        head += snprintf(line + head, sizeof line - (size_t)head, " [%s]", bar);
     }
+    for (int i = 0; i < PART_COUNT; i++)
+        if (parts[i].rank >= rank)
+            head += snprintf(line + head, sizeof line - (size_t)head, "%s", parts[i].text);
     cln_report_live(line);
+}
+
+void cln_progress_tell(const struct cln_progress *p, size_t images) {
+    cln_report_note("epoch %d: %zu of %zu images, loss %.4f, train acc %.3f, %.0f images/s, %.0f sec", p->epoch,
+                    p->samples, images, p->loss, p->accuracy, p->images_per_second, p->seconds);
+}
+
+double cln_progress_interval(void) {
+    const char *value = getenv("CLENET_PROGRESS_SECONDS");
+    const double seconds = value != NULL ? strtod(value, NULL) : 0.0;
+    return seconds > 0 ? seconds : 30.0;
 }

@@ -14,8 +14,8 @@
 
 static const char *prefix = "clenet";
 static bool quiet;
-static bool failed; /* an error was told */
-static bool live;   /* the live line is on the screen */
+static bool failed;        /* an error was told */
+static volatile bool live; /* the live line is on the screen */
 
 static void clear_live(void) {
     if (live)
@@ -120,14 +120,19 @@ int cln_report_columns(void) {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+void cln_report_end_live(void) {
+    static const char clear[] = "\r\033[K";
+    if (live && write(STDERR_FILENO, clear, sizeof clear - 1) > 0)
+        live = false;
+}
+
 void cln_report_live(const char *text) {
     const int columns = cln_report_columns();
     char line[1024];
     if (columns == 0)
         return;
-    /* One column stays free, so that the terminal does not wrap. */
     size_t used = cln_text_format(line, sizeof line, "%s", text);
-    while (used > 0 && cln_text_columns(line) >= (size_t)columns)
+    while (used > 0 && cln_text_columns(line) > (size_t)(columns - CLN_REPORT_FREE_COLUMNS))
         line[--used] = '\0';
     cln_text_print(stderr, "\r%.*s\033[K", (int)used, line);
     live = true;

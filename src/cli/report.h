@@ -32,8 +32,14 @@ bool cln_report_has_failed(void);
 /* The error for a failed status, and the exit status that goes with it. */
 int cln_report_failure(enum cln_status status);
 
+/* Columns that stay free behind the live line: one, so that the terminal does not wrap, and two for the ^C that it
+ * shows of a Ctrl-C, which is then cleared with the line. */
+enum { CLN_REPORT_FREE_COLUMNS = 3 };
+
 /* Columns of the terminal for the live line; 0 where stdout or stderr is no terminal, or with quiet. */
 int cln_report_columns(void);
+/* Clears the live line where the program ends by a signal; async-signal-safe. */
+void cln_report_end_live(void);
 /* Shows `text` on the last line of the terminal until the next report; nothing where there are no columns. */
 void cln_report_live(const char *text);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "host/process.h"
+#include "src/cli/report.h"
 #include "src/data/replace.h"
 
 /* `repeats`: comes more than once for one request: shells and the kernel both send HUP when a terminal closes, XCPU
@@ -50,6 +51,7 @@ static void end_at_once(int number) {
     const struct rlimit no_dump = {0, 0};
     struct sigaction usual = {.sa_handler = SIG_DFL};
     sigset_t set;
+    cln_report_end_live();
     cln_spawned_kill();
     cln_replace_abandon();
     setrlimit(RLIMIT_CORE, &no_dump);

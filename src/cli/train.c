@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/clock.h"
 #include "src/cli/command.h"
 #include "src/cli/files.h"
 #include "src/cli/journal.h"
@@ -39,15 +40,37 @@ struct run {
     struct cln_trace *trace;
     struct cln_trainer *trainer;
     size_t steps_per_epoch;
-    int epochs;      /* to be trained in all, as far as max_steps lets them: for the time that is left */
-    bool log_lost;   /* the log could not be written to its end */
-    bool unsaved;    /* nor the last resume point */
-    char missed[96]; /* what --require-accuracy has to say; "": nothing */
+    int epochs;    /* to be trained in all, as far as max_steps lets them: for the time that is left */
+    double told;   /* when progress was told last, or the epoch began */
+    bool log_lost; /* the log could not be written to its end */
+    bool unsaved;  /* nor the last resume point */
+    char data_name[CLN_DATA_NAME_BYTES]; /* of a resumed training, where --data was not given */
+    char missed[96];                     /* what --require-accuracy has to say; "": nothing */
 };
 
+/* A log that cannot be written any more costs no training. */
+static void lose_log(struct run *run) {
+    cln_report_error("%-s: training goes on without it", cln_error_message());
+    cln_journal_destroy(&run->journal);
+    run->log_lost = true;
+}
+
+/* Within an epoch that takes long, for those who see no live line. */
+static void tell_progress(struct run *run, const struct cln_progress *progress) {
+    const double now = cln_clock_seconds();
+    if (now - run->told < cln_progress_interval())
+        return;
+    run->told = now;
+    if (cln_report_columns() == 0)
+        cln_progress_tell(progress, run->data->train.count);
+    if (cln_journal_progress(run->journal, progress) != CLN_OK)
+        lose_log(run);
+}
+
 static bool on_progress(void *user, const struct cln_progress *progress) {
-    const struct run *run = user;
+    struct run *run = user;
     cln_progress_show(progress, (size_t)(run->epochs - progress->epoch) * run->steps_per_epoch);
+    tell_progress(run, progress);
     return cln_signals_stop() == 0;
 }
 
@@ -68,8 +91,7 @@ static bool parse_save_every(struct cln_save_params *save, const char *text) {
 /* The network of a model comes with it; another one that the user names is for the trainer to compare. */
 static enum cln_status load_network(struct run *run) {
     const struct train_options *o = run->options;
-    const struct cln_network_params params = {
-        .height = o->resize, .width = o->resize, .biased_running_variance = o->variance == CLN_BIASED};
+    const struct cln_network_params params = cln_model_network_params(run->table, o->resize, o->variance);
     if (run->resumed == NULL || cln_options_given(run->table, "network"))
         return cln_network_load(&run->network, o->network, &params);
     char *text = NULL;
@@ -80,11 +102,19 @@ static enum cln_status load_network(struct run *run) {
     return status;
 }
 
-static bool is_biased(const struct cln_network *network) {
-    for (size_t i = 0; i < network->layer_count; i++)
-        if (network->layers[i].kind == CLN_LAYER_BATCHNORM)
-            return network->layers[i].batchnorm.biased_running_variance;
-    return false;
+/* A running variance is what it was when training began: --running-variance cannot change it. */
+static enum cln_status check_variance(const struct run *run) {
+    const struct cln_network *there = run->resumed->network;
+    const bool biased = run->options->variance == CLN_BIASED;
+    if (!cln_options_given(run->table, "running-variance") || cln_options_given(run->table, "network"))
+        return CLN_OK;
+    for (size_t i = 0; i < there->layer_count; i++)
+        if (there->layers[i].kind == CLN_LAYER_BATCHNORM &&
+            there->layers[i].batchnorm.biased_running_variance != biased)
+            return cln_fail(CLN_INVALID, "%s: the running variance of layer %zu is %s there, and cannot be made %s",
+                            run->options->resume, i, cln_variances[biased ? CLN_UNBIASED : CLN_BIASED],
+                            cln_variances[run->options->variance]);
+    return CLN_OK;
 }
 
 /* Reads the checkpoint to go on from; what the user did not say is as it was there. */
@@ -117,18 +147,15 @@ static enum cln_status take_up(struct run *run) {
         else
             *rows[i].integer = rows[i].integer_there;
     }
-    if (!cln_options_given(run->table, "seed"))
-        o->seed = t->seed;
+    status = cln_model_data(&o->data, &o->seed, run->data_name, c, run->table);
+    if (status == CLN_OK)
+        status = check_variance(run);
+    if (status != CLN_OK)
+        return status;
     if (!cln_options_given(run->table, "standardize"))
         o->standardize = c->mean != NULL;
     if (!cln_options_given(run->table, "network"))
         o->network = c->network->name;
-    const int variance = is_biased(c->network) ? CLN_BIASED : CLN_UNBIASED;
-    if (!cln_options_given(run->table, "running-variance"))
-        o->variance = variance;
-    else if (o->variance != variance && !cln_options_given(run->table, "network"))
-        return cln_fail(CLN_INVALID, "%s: the running variance is %s there, and cannot be made %s", o->resume,
-                        cln_variances[variance], cln_variances[o->variance]);
     if (o->momentum > 0 && o->optimizer != CLN_SGD)
         return cln_fail(CLN_INVALID, "%s: training is by adam there: --momentum is an option of sgd", o->resume);
     return CLN_OK;
@@ -215,10 +242,12 @@ static void introduce(struct run *run) {
     cln_report_note("%s", cln_trainer_device(run->trainer));
     cln_report_note("%s, %zu parameters; %s, %zu training and %zu test images", run->network->name,
                     run->network->parameter_count, data->name, data->train.count, data->test.count);
-    if (run->resumed != NULL)
+    const struct cln_training_point *there = run->resumed != NULL ? run->resumed->training : NULL;
+    if (there != NULL && there->position == 0 && there->epochs > 0)
+        cln_report_note("going on from %s, which had finished epoch %d", run->options->resume, there->epochs);
+    else if (there != NULL)
         cln_report_note("going on from %s, which had %zu of %zu images of epoch %d", run->options->resume,
-                        run->resumed->training->position, run->resumed->training->samples,
-                        run->resumed->training->epochs + 1);
+                        there->position, there->samples, there->epochs + 1);
 }
 
 static void report_epoch(const struct run *run, const struct cln_epoch *e) {
@@ -259,16 +288,14 @@ static enum cln_status train_epochs(struct run *run) {
     bool trained = false;
     while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->options->epochs && !epoch.stopped &&
            cln_signals_stop() == 0) {
+        run->told = cln_clock_seconds();
         status = cln_trainer_epoch(run->trainer, &epoch);
         if (status != CLN_OK || (epoch.stopped && epoch.train.samples == epoch.before))
             continue;
         trained = true;
         report_epoch(run, &epoch);
-        if (cln_journal_epoch(run->journal, &epoch) != CLN_OK) {
-            cln_report_error("%-s: training goes on without it", cln_error_message());
-            cln_journal_destroy(&run->journal);
-            run->log_lost = true;
-        }
+        if (cln_journal_epoch(run->journal, &epoch) != CLN_OK)
+            lose_log(run);
     }
     if (status == CLN_OK && !trained && cln_signals_stop() == 0)
         status = train_nothing(run, &epoch);
@@ -383,7 +410,7 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
          .file = CLN_FILE_NETWORK},
         {"data",
          "NAME",
-         "fashion-mnist, mnist, synthetic[:COUNT], or a folder",
+         "fashion-mnist, mnist, synthetic[:COUNT], or a folder of IDX files",
          CLN_OPTION_TEXT,
          {.text = &o.data},
          .file = CLN_FILE_DATA},

@@ -15,20 +15,34 @@
 
 enum { SYNTHETIC_COUNT = 6000, SYNTHETIC_LIMIT = 1 << 22 };
 
+/* Who comes with pictures of another kind learns here what a folder has to hold. */
+static enum cln_status fail_missing(const char *folder, enum cln_idx_part part) {
+    return cln_fail(
+        CLN_NOT_FOUND,
+        "%s: no file %s, plain or .gz: a data set is a folder of four IDX files of grey images and labels, %s, "
+        "%s, %s and %s; PNG files can be predicted, not trained on (docs/data.md has a script that converts "
+        "them)",
+        folder, cln_idx_part_name(part), cln_idx_part_name(CLN_TRAIN_IMAGES), cln_idx_part_name(CLN_TRAIN_LABELS),
+        cln_idx_part_name(CLN_TEST_IMAGES), cln_idx_part_name(CLN_TEST_LABELS));
+}
+
 static enum cln_status read_images(struct cln_images *images, const char *folder, enum cln_idx_part image_part,
                                    enum cln_idx_part label_part) {
     char path[CLN_PATH_BYTES];
     size_t label_count;
     struct cln_idx *file = NULL;
     if (!cln_idx_part_path(path, folder, image_part))
-        return cln_fail(CLN_NOT_FOUND, "%s: no file %s, plain or .gz", folder, cln_idx_part_name(image_part));
+        return fail_missing(folder, image_part);
     enum cln_status status = cln_idx_open_images(&file, path, &images->count, &images->shape);
     if (status == CLN_OK)
         status = cln_images_read(images, &file);
     if (status != CLN_OK)
         return status;
     if (!cln_idx_part_path(path, folder, label_part))
-        return cln_fail(CLN_NOT_FOUND, "%s: no file %s, plain or .gz", folder, cln_idx_part_name(label_part));
+        return fail_missing(folder, label_part);
+    images->labels_path = strdup(path);
+    if (!images->labels_path)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
     status = cln_idx_read_labels(path, &images->labels, &label_count);
     if (status == CLN_OK && label_count != images->count)
         status = cln_fail(CLN_INVALID, "%s: byte 4: %zu labels for %zu images", path, label_count, images->count);
@@ -42,19 +56,8 @@ static int largest_label(const struct cln_images *images) {
     return largest;
 }
 
-static enum cln_status check_labels(const struct cln_images *images, int class_count, const char *folder,
-                                    enum cln_idx_part part) {
-    const size_t header_bytes = 8;
-    for (size_t i = 0; i < images->count; i++) {
-        if (images->labels[i] >= class_count)
-            return cln_fail(CLN_INVALID, "%s/%s: byte %zu: label %d, but the labels of the %d classes end at %d",
-                            folder, cln_idx_part_name(part), header_bytes + i, images->labels[i], class_count,
-                            class_count - 1);
-    }
-    return CLN_OK;
-}
-
-/* `source` NULL: a folder of whatever the user has; its classes are those that the training labels name. */
+/* `source` NULL: a folder of the user's own, whose classes are those that its labels name. A network may know fewer, or
+ * more: the trainer judges. */
 static enum cln_status read_folder(struct cln_dataset *dataset, const char *folder, const struct cln_source *source) {
     struct cln_images *train = &dataset->train, *test = &dataset->test;
     enum cln_status status = read_images(train, folder, CLN_TRAIN_IMAGES, CLN_TRAIN_LABELS);
@@ -66,11 +69,12 @@ static enum cln_status read_folder(struct cln_dataset *dataset, const char *fold
         return cln_fail(CLN_INVALID, "%s/%s: byte 8: images of %d x %d, but those for training have %d x %d", folder,
                         cln_idx_part_name(CLN_TEST_IMAGES), test->shape.height, test->shape.width, train->shape.height,
                         train->shape.width);
-    dataset->class_count = source ? source->class_count : largest_label(train) + 1;
+    const int largest = largest_label(train) > largest_label(test) ? largest_label(train) : largest_label(test);
+    dataset->class_count = source ? source->class_count : largest + 1;
     dataset->class_names = source ? source->class_names : NULL;
-    status = check_labels(train, dataset->class_count, folder, CLN_TRAIN_LABELS);
+    status = cln_images_check_labels(train, "training", dataset->class_count, "data set", dataset->name);
     if (status == CLN_OK)
-        status = check_labels(test, dataset->class_count, folder, CLN_TEST_LABELS);
+        status = cln_images_check_labels(test, "test", dataset->class_count, "data set", dataset->name);
     return status;
 }
 

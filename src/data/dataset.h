@@ -18,13 +18,14 @@ struct cln_images {
     struct cln_shape shape;
     uint8_t *pixels;           /* [count][channels][height][width], 0 to 255 */
     uint8_t *labels;           /* [count], each below the data set's class_count */
+    char *labels_path;         /* the IDX file that the labels are from, for messages; NULL: no file */
     struct cln_reader *reader; /* NULL: the pixels are there */
 };
 
 struct cln_dataset {
     char name[64];
     struct cln_images train, test;
-    int class_count;
+    int class_count;                /* of a folder: the largest label of both halves + 1 */
     const char *const *class_names; /* class_count static strings, or NULL where unknown */
     char digest[65];                /* see cln_dataset_measure_digest; "" before */
 };

@@ -2,6 +2,7 @@
 #include "src/data/images.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,32 @@ enum cln_status cln_images_wait(struct cln_images *images) {
     return status;
 }
 
+enum cln_status cln_images_check_labels(const struct cln_images *images, const char *half, int classes,
+                                        const char *owner, const char *owner_name) {
+    enum { HEADER_BYTES = 8 };
+    size_t first = 0, odd = 0;
+    int largest = 0;
+    for (size_t i = 0; i < images->count; i++) {
+        if (images->labels[i] < classes)
+            continue;
+        if (odd++ == 0)
+            first = i;
+        largest = images->labels[i] > largest ? images->labels[i] : largest;
+    }
+    if (odd == 0)
+        return CLN_OK;
+    char place[64] = "", others[96] = "";
+    if (images->labels_path)
+        snprintf(place, sizeof place, ": byte %zu", HEADER_BYTES + first);
+    if (odd > 1)
+        snprintf(others, sizeof others, " (%zu of %zu labels are too large, the largest is %d)", odd, images->count,
+                 largest);
+    return cln_fail(CLN_INVALID,
+                    "%s%s: %s image %zu (counted from 0) has label %d, but %s %s has %d classes, 0 to %d%s",
+                    images->labels_path ? images->labels_path : "labels", place, half, first, images->labels[first],
+                    owner, owner_name, classes, classes - 1, others);
+}
+
 void cln_images_keep(struct cln_images *images, size_t count) {
     if (count == 0) {
         free(images->pixels);
@@ -78,4 +105,5 @@ void cln_images_free(struct cln_images *images) {
     }
     free(images->pixels);
     free(images->labels);
+    free(images->labels_path);
 }

@@ -9,6 +9,11 @@
 enum cln_status cln_images_read(struct cln_images *images, struct cln_idx **file) CLN_MUST_CHECK;
 /* Waits for the pixels, and fails as reading them failed; CLN_OK where nothing is being read. */
 enum cln_status cln_images_wait(struct cln_images *images) CLN_MUST_CHECK;
+/* CLN_INVALID where a label is none of `classes`, 0 to classes - 1. The message names the first such label's file and
+ * byte, or its half of the data ("training", "test"), and the image. `owner` has these classes: kind and name, such as
+ * "network" and "bn-lenet". */
+enum cln_status cln_images_check_labels(const struct cln_images *images, const char *half, int classes,
+                                        const char *owner, const char *owner_name) CLN_MUST_CHECK;
 /* Gives back the memory of all pixels but those of the first `count` images. */
 void cln_images_keep(struct cln_images *images, size_t count);
 /* Waits, and frees all of it. Sets no message. */

@@ -42,14 +42,15 @@ static void choose_forward_tile(struct tiles *t, const struct cln_plan *plan, co
         }
 }
 
-/* Products that column `w` of dx takes from a row of dz. */
+/* Products that column `w` of dx takes from a row of dz: as many as there are columns k of dz, 0 <= k < out.width, with
+ * w + padding - kernel < k * stride <= w + padding. */
 static int products_at(const struct cln_conv2d *g, int w) {
-    int count = 0;
-    for (int v = 0; v < g->kernel_w && w < g->in.width; v++) {
-        const int from = w + g->padding_w - v;
-        count += from >= 0 && from % g->stride_w == 0 && from / g->stride_w < g->out.width;
-    }
-    return count;
+    const int last = w + g->padding_w, first = last - g->kernel_w + 1;
+    if (w >= g->in.width)
+        return 0;
+    const int from = first > 0 ? cln_ceil_div(first, g->stride_w) : 0;
+    const int to = cln_min(last / g->stride_w, g->out.width - 1);
+    return cln_max(0, to - from + 1);
 }
 
 /* Beside its sums a tile of the data gradient wants a factor per channel in registers. And compilers keep there all of
@@ -62,24 +63,34 @@ static bool data_tile_fits(const struct cln_plan *plan, const struct cln_conv2d 
     return (channels + 1) * columns < registers_of(plan) && channels * columns + row <= registers_of(plan);
 }
 
-/* The tile of the data gradient, a multiple of the stride wide: columns at a border take fewer products. */
+/* Cost of a row of dx in tiles of `channels` and `columns`: columns at a border take fewer products. Of a row that is
+ * longer than any of a picture, tiles at even distances stand for all, so that planning takes no longer for it. */
+static double data_row_cycles(const struct cln_conv2d *g, int channels, int columns) {
+    enum { MOST_COLUMNS = 4096 };
+    const int tiles = cln_ceil_div(g->in.width, columns), most = cln_max(1, MOST_COLUMNS / columns);
+    const int apart = cln_ceil_div(tiles, most);
+    double cycles = 0;
+    for (int tile = 0; tile < tiles; tile += apart) {
+        int products = 0, longest = 0;
+        for (int c = 0; c < columns; c++) {
+            const int at = products_at(g, tile * columns + c);
+            products += at;
+            longest = cln_max(longest, at);
+        }
+        cycles += tile_cycles((double)products * channels, longest,
+                              channels * g->kernel_w + (double)(columns + g->kernel_w) / g->stride_w);
+    }
+    return cycles * tiles / cln_ceil_div(tiles, apart);
+}
+
+/* The tile of the data gradient, a multiple of the stride wide. */
 static void choose_data_tile(struct tiles *t, const struct cln_plan *plan, const struct cln_conv2d *g) {
     double best = INFINITY;
     for (int channels = 1; channels <= cln_min(MOST_CHANNELS, g->in.channels); channels++)
         for (int columns = g->stride_w; columns < g->in.width + g->stride_w; columns += g->stride_w) {
             if (!data_tile_fits(plan, g, channels, columns))
                 break;
-            double cost = 0;
-            for (int first = 0; first < g->in.width; first += columns) {
-                int products = 0, longest = 0;
-                for (int c = 0; c < columns; c++) {
-                    products += products_at(g, first + c);
-                    longest = cln_max(longest, products_at(g, first + c));
-                }
-                cost += tile_cycles(products * channels, longest,
-                                    channels * g->kernel_w + (double)(columns + g->kernel_w) / g->stride_w);
-            }
-            cost *= cln_ceil_div(g->in.channels, channels);
+            const double cost = data_row_cycles(g, channels, columns) * cln_ceil_div(g->in.channels, channels);
             if (cost < best) {
                 best = cost;
                 t->data_channels = channels;

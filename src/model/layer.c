@@ -37,7 +37,8 @@ static const struct cln_layer_option batchnorm_options[] = {
      .inferred = true},
     {"eps", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(batchnorm.eps), .least = 1e-12, .most = 1, .initial = 1e-5},
     {"momentum", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(batchnorm.momentum), .least = 0, .most = 1, .initial = 0.1},
-    {"biased_running_variance", CLN_LAYER_OPTION_FLAG, CLN_SHOW_CHANGED, AT(batchnorm.biased_running_variance)},
+    {"biased_running_variance", CLN_LAYER_OPTION_FLAG, CLN_SHOW_CHANGED, AT(batchnorm.biased_running_variance),
+     .only_here = true},
 };
 
 /* A stride of 0 stands for "as the kernel" until the layer is inferred. */
@@ -224,6 +225,22 @@ static enum cln_status (*const infer[])(struct cln_layer *) = {
     [CLN_LAYER_POOL2D] = infer_pool2d,       [CLN_LAYER_FLATTEN] = infer_flatten,
 };
 
+/* A small file can ask for endless work: see CLN_PLACES_LIMIT. */
+static enum cln_status check_places(const struct cln_layer *layer) {
+    const bool is_conv = layer->kind == CLN_LAYER_CONV2D;
+    const int kernel_h = is_conv ? layer->conv2d.kernel_h : layer->pool2d.kernel_h;
+    const int kernel_w = is_conv ? layer->conv2d.kernel_w : layer->pool2d.kernel_w;
+    if (!is_conv && layer->kind != CLN_LAYER_POOL2D)
+        return CLN_OK;
+    const double products = (double)kernel_h * kernel_w * layer->out.height * layer->out.width;
+    if (products <= CLN_PLACES_LIMIT)
+        return CLN_OK;
+    return cln_fail(
+        CLN_INVALID,
+        "a kernel_size of %d x %d at %d x %d places makes %.0f products per channel: clenet takes at most %d", kernel_h,
+        kernel_w, layer->out.height, layer->out.width, products, CLN_PLACES_LIMIT);
+}
+
 enum cln_status cln_layer_infer(struct cln_layer *layer, struct cln_shape in, bool flat) {
     enum cln_layer_needs needs = cln_layer_type_find(layer->type)->needs;
     if (needs == CLN_NEEDS_IMAGE && flat)
@@ -239,7 +256,7 @@ enum cln_status cln_layer_infer(struct cln_layer *layer, struct cln_shape in, bo
     if (status == CLN_OK && !cln_product_fits((int[]){layer->out.channels, layer->out.height, layer->out.width}, 3))
         status = cln_fail(CLN_INVALID, "an output of %d x %d x %d; clenet's limit is %d numbers per sample",
                           layer->out.channels, layer->out.height, layer->out.width, CLN_SIZE_LIMIT);
-    return status;
+    return status == CLN_OK ? check_places(layer) : status;
 }
 
 double cln_layer_multiply_adds(const struct cln_layer *layer) {
@@ -250,4 +267,10 @@ double cln_layer_multiply_adds(const struct cln_layer *layer) {
     if (layer->kind == CLN_LAYER_LINEAR)
         return (double)layer->linear.in_features * layer->linear.out_features;
     return 0;
+}
+
+double cln_layer_work(const struct cln_layer *layer) {
+    if (layer->kind == CLN_LAYER_POOL2D)
+        return (double)cln_shape_count(layer->out) * layer->pool2d.kernel_h * layer->pool2d.kernel_w;
+    return cln_layer_multiply_adds(layer);
 }

@@ -8,6 +8,12 @@
 /* Elements of one sample anywhere in the network, and parameters in all. */
 enum { CLN_SIZE_LIMIT = 1 << 28, CLN_WINDOW_LIMIT = 1 << 16 };
 
+/* A file of a few kilobytes can ask for any amount of work, so work has limits of its own. A window (kernel) times the
+ * places where it is put, per pair of channels: as many as one of 8 x 8 has on a picture of 4096 x 4096. Products of
+ * one image through all layers: VGG-16 has 15.5 thousand million. */
+enum { CLN_PLACES_LIMIT = 1 << 30 };
+#define CLN_WORK_LIMIT 17179869184.0 /* 2^34 */
+
 enum cln_layer_option_type {
     CLN_LAYER_OPTION_INTEGER,
     CLN_LAYER_OPTION_PAIR, /* two ints in a row, height and width; in text one number means both */
@@ -24,7 +30,8 @@ struct cln_layer_option {
     size_t offset;                   /* in struct cln_layer, of an int, two ints, a double or a bool */
     double least, most, initial;
     bool required;
-    bool inferred; /* follows from the input; where the text gives it, it is only checked */
+    bool inferred;  /* follows from the input; where the text gives it, it is only checked */
+    bool only_here; /* PyTorch's layer has no such option */
 };
 
 enum cln_layer_needs { CLN_NEEDS_ANY, CLN_NEEDS_IMAGE, CLN_NEEDS_FEATURES };
@@ -57,6 +64,8 @@ enum cln_status cln_layer_infer(struct cln_layer *layer, struct cln_shape in, bo
 
 /* Multiply-adds of one sample forward; 0 for all but Conv2d and Linear. */
 double cln_layer_multiply_adds(const struct cln_layer *layer);
+/* The same, with every cell of a pool's windows counted too. */
+double cln_layer_work(const struct cln_layer *layer);
 
 /* Whether the product of `count` factors ≥ 0 is at most CLN_SIZE_LIMIT; never overflows. */
 bool cln_product_fits(const int *factors, size_t count);

@@ -25,9 +25,10 @@ static enum cln_status apply_params(struct cln_network *network, bool flat, cons
             return cln_fail(CLN_INVALID, "an input of %d x %d x %d; sizes are from 1, and clenet's limit is %d numbers",
                             in.channels, in.height, in.width, CLN_SIZE_LIMIT);
     }
-    for (size_t i = 0; params->biased_running_variance && i < network->layer_count; i++) {
+    const bool forced = params->biased_running_variance || params->unbiased_running_variance;
+    for (size_t i = 0; forced && i < network->layer_count; i++) {
         if (network->layers[i].kind == CLN_LAYER_BATCHNORM)
-            network->layers[i].batchnorm.biased_running_variance = true;
+            network->layers[i].batchnorm.biased_running_variance = params->biased_running_variance;
     }
     return CLN_OK;
 }
@@ -52,6 +53,18 @@ static enum cln_status chain_shapes(struct cln_network *network, bool flat) {
         return cln_fail(CLN_INVALID, "layer %zu (%s): %d classes: from 2 to %d, clenet's limit", last,
                         network->layers[last].type, shape.channels, CLASS_LIMIT);
     network->classes = shape.channels;
+    return CLN_OK;
+}
+
+static enum cln_status check_work(const struct cln_network *network) {
+    double work = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        work += cln_layer_work(&network->layers[i]);
+        if (work > CLN_WORK_LIMIT)
+            return cln_fail(CLN_INVALID,
+                            "layer %zu (%s): %.0f products for one image up to here: clenet takes at most %.0f", i,
+                            network->layers[i].type, work, CLN_WORK_LIMIT);
+    }
     return CLN_OK;
 }
 
@@ -130,6 +143,8 @@ enum cln_status cln_network_build(struct cln_network *network, bool flat, const 
     if (status == CLN_OK)
         status = chain_shapes(network, flat);
     if (status == CLN_OK)
+        status = check_work(network);
+    if (status == CLN_OK)
         status = declare_tensors(network);
     return status;
 }
@@ -178,6 +193,13 @@ void cln_network_destroy(struct cln_network **network) {
     free((*network)->tensors);
     free(*network);
     *network = NULL;
+}
+
+double cln_network_work(const struct cln_network *network) {
+    double work = 0;
+    for (size_t i = 0; i < network->layer_count; i++)
+        work += cln_layer_work(&network->layers[i]);
+    return work;
 }
 
 void cln_network_multiply_adds(const struct cln_network *network, double *forward, double *training) {

@@ -79,7 +79,8 @@ struct cln_network {
 struct cln_network_params {
     /* Takes the place of the network's input height and width, for data of another size; 0: as written. */
     int height, width;
-    bool biased_running_variance; /* sets the listing's convention in every batch norm */
+    /* What running variances take in every batch norm, whatever the text says; neither: as the text says. */
+    bool biased_running_variance, unbiased_running_variance;
 };
 
 /* A built-in name ("bn-lenet", "lenet") or the path of a JSON file. `params` may be NULL.
@@ -97,8 +98,17 @@ CLN_API enum cln_status cln_network_text(char **out, const struct cln_network *n
 /* Names of the built-in networks, NULL-terminated. */
 CLN_API const char *const *cln_network_builtins(void);
 
-/* `print(net)`: layers, output shapes, parameters, stages, multiply-adds and bytes, for `batch_size` samples. */
-CLN_API void cln_network_print(const struct cln_network *network, int batch_size, FILE *stream);
+/* `print(net)`: layers, output shapes, parameters, stages, multiply-adds and bytes, for `batch_size` samples. Fails
+ * before anything is printed. */
+CLN_API enum cln_status cln_network_print(const struct cln_network *network, int batch_size, FILE *stream);
+
+/* The network as a line of Python per layer: `net = torch.nn.Sequential(…)`, which takes the tensors of a model under
+ * their names (load_state_dict with strict=True). Python cannot say everything: where a batch norm's running variance
+ * is biased, a comment says that PyTorch's is not. */
+CLN_API void cln_network_print_python(const struct cln_network *network, FILE *stream);
+
+/* Every layer type with its options: what each is, its range and its default. */
+CLN_API void cln_network_print_layers(FILE *stream);
 
 /* A size for people: "900 bytes", "1.50 KiB". */
 void cln_format_bytes(char text[32], double bytes);
@@ -106,6 +116,9 @@ void cln_format_bytes(char text[32], double bytes);
 /* Useful multiply-adds of one sample: forward, and a whole training step (forward, weight gradients,
  * and data gradients of all but the first affine layer). */
 CLN_API void cln_network_multiply_adds(const struct cln_network *network, double *forward, double *training);
+
+/* Products of one image through all layers, those of pools included. */
+double cln_network_work(const struct cln_network *network);
 
 /* One line of a layer as PyTorch prints it: "Conv2d(1, 6, kernel_size=5, stride=1)". */
 CLN_API void cln_layer_describe(const struct cln_layer *layer, char *text, size_t bytes);

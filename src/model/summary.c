@@ -167,19 +167,19 @@ static void print_totals(const struct cln_network *network, const struct cln_sta
                    batch_size);
 }
 
-void cln_network_print(const struct cln_network *network, int batch_size, FILE *stream) {
+enum cln_status cln_network_print(const struct cln_network *network, int batch_size, FILE *stream) {
     struct cln_stage *stages;
     size_t count;
     const struct cln_layer *first = &network->layers[0];
     char input[SHAPE_BYTES];
+    enum cln_status status = cln_stages_build(&stages, &count, network);
+    if (status != CLN_OK)
+        return status;
     format_shape(input, sizeof(input), batch_size, network->input, first->flat && first->kind != CLN_LAYER_FLATTEN);
     cln_text_print(stream, "%s: input %s, %d classes\n\n", network->name, input, network->classes);
     print_layers(network, batch_size, stream);
-    if (cln_stages_build(&stages, &count, network) != CLN_OK) {
-        cln_text_print(stream, "\n%-s\n", cln_error_message());
-        return;
-    }
     print_stages(network, stages, count, stream);
     print_totals(network, stages, count, batch_size, stream);
     free(stages);
+    return CLN_OK;
 }

@@ -7,6 +7,12 @@
 #include "src/train/trainer_private.h"
 
 enum { DEFAULT_BATCH = 256 };
+static const double work_of_a_batch = 17179869184.0; /* products, 2^34: some seconds on two cores */
+
+int cln_predictor_batch_size(const struct cln_network *network) {
+    const double most = work_of_a_batch / (cln_network_work(network) + 1);
+    return most >= DEFAULT_BATCH ? DEFAULT_BATCH : most >= 1 ? (int)most : 1;
+}
 
 struct cln_predictor {
     struct cln_trainer *trainer;
@@ -28,7 +34,7 @@ static struct cln_trainer_params trainer_params(const struct cln_predictor_param
         .no_cache = p->no_cache,
         .replay = p->replay,
         .builder = p->builder,
-        .batch_size = p->batch_size > 0 ? p->batch_size : DEFAULT_BATCH,
+        .batch_size = p->batch_size > 0 ? p->batch_size : cln_predictor_batch_size(p->model->network),
         .resize = p->model->resize,
         .standardize = p->model->mean != NULL,
         .evaluate_only = true,

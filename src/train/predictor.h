@@ -15,7 +15,7 @@ struct cln_predictor_params {
     bool no_cache;
     enum cln_replay replay;
     const char *const *builder;
-    int batch_size;         /* most images on the device at once; 0: 256 */
+    int batch_size;         /* most images on the device at once; 0: 256, fewer where an image is much work */
     struct cln_shape image; /* of the images that will come; zero: model->image, else the network's input */
 };
 
@@ -23,6 +23,9 @@ struct cln_predictor;
 
 /* The shape of the images that a predictor with these params takes. */
 CLN_API struct cln_shape cln_predictor_image(const struct cln_predictor_params *params);
+
+/* The batch size of a predictor that is asked for none: at most 256, and so few images that a batch takes seconds. */
+int cln_predictor_batch_size(const struct cln_network *network);
 
 /* Finds the device, builds the kernels, uploads the model. Images are resized and standardised on the device, as the
  * model says. */

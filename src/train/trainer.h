@@ -63,7 +63,7 @@ struct cln_trainer_params {
      * this process builds. */
     const char *const *builder;
     double builder_seconds; /* until builders are ended; 0: 60 */
-    int batch_size;         /* 0: 256 */
+    int batch_size;         /* 0: 256; see cln_trainer_create for 1 */
     int resize;             /* side length, or 0 */
     bool standardize;
     bool evaluate_only; /* nothing is built or uploaded for training; cln_trainer_load brings the model */
@@ -102,7 +102,9 @@ struct cln_trainer;
 
 /* Finds the device, builds the kernels, uploads the data, sets initial weights: uniform in ±1/√fan_in from
  * `seed`, γ = 1, β = 0. `network` and `data` must outlive the trainer, but for the
- * pixels: see cln_dataset_release_pixels. */
+ * pixels: see cln_dataset_release_pixels. CLN_INVALID names what does not go together, before a device is opened: images
+ * of another size, a label that the network has no class for (with its file and byte), or batches of one image where a
+ * batch norm then has one value per channel (a warning where only the last batch of an epoch is so). */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);

@@ -11,8 +11,10 @@
 #include "host/text.h"
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
+#include "src/model/batches.h"
 #include "src/train/builders.h"
 #include "src/train/guard.h"
+#include "src/train/params.h"
 #include "src/train/resume.h"
 #include "src/train/saver.h"
 #include "src/train/trainer_private.h"
@@ -176,32 +178,13 @@ static enum cln_status take_images(struct cln_trainer *t) {
     return status;
 }
 
-/* Of the optimizer's numbers 0 means the default; what is left must make sense. */
-static enum cln_status check_optimizer(const struct cln_optimizer_params *o) {
-    const struct {
-        const char *name;
-        double value, limit;
-    } values[] = {{"lr", o->lr, INFINITY},        {"beta1", o->beta1, 1},
-                  {"beta2", o->beta2, 1},         {"eps", o->eps, INFINITY},
-                  {"momentum", o->momentum, 1e3}, {"weight_decay", o->weight_decay, INFINITY}};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        if (!(values[i].value >= 0 && values[i].value < values[i].limit))
-            return cln_fail(CLN_INVALID, "optimizer: %s is %g: it must be at least 0 and below %g", values[i].name,
-                            values[i].value, values[i].limit);
-    return CLN_OK;
-}
-
-static enum cln_status check_params(const struct cln_trainer_params *p) {
-    const struct cln_shape input = p->network->input, image = p->data->train.shape;
-    const int height = p->resize > 0 ? p->resize : image.height, width = p->resize > 0 ? p->resize : image.width;
-    if (input.channels != image.channels || input.height != height || input.width != width)
-        return cln_fail(
-            CLN_INVALID, "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
-            p->network->name, input.channels, input.height, input.width, p->data->name, image.channels, height, width);
-    if (p->data->class_count > p->network->classes)
-        return cln_fail(CLN_INVALID, "network %s tells %d classes apart, %s has %d", p->network->name,
-                        p->network->classes, p->data->name, p->data->class_count);
-    return check_optimizer(&p->optimizer);
+/* Batches of one image, in this epoch or in later ones. */
+static enum cln_status check_batches(const struct cln_trainer_params *p) {
+    const size_t samples = p->data->train.count, at = p->resume ? (size_t)p->resume->training->position : 0;
+    if (p->evaluate_only)
+        return CLN_OK;
+    return cln_network_check_batches(p->network, p->batch_size > 0 ? p->batch_size : 256, samples,
+                                     at < samples ? samples - at : samples);
 }
 
 static enum cln_status create_engine(struct cln_trainer *t) {
@@ -225,9 +208,11 @@ static enum cln_status create(struct cln_trainer **out, const struct cln_trainer
                               const struct cln_errand *errand) {
     const bool builder = errand != NULL;
     *out = NULL;
-    enum cln_status status = check_params(params);
+    enum cln_status status = cln_params_check(params);
     if (status == CLN_OK && params->resume && !builder)
         status = cln_resume_check(params);
+    if (status == CLN_OK && !builder)
+        status = check_batches(params);
     if (status != CLN_OK)
         return status;
     struct cln_trainer *t = calloc(1, sizeof *t);

@@ -12,6 +12,7 @@
 #include "host/json_text.h"
 #include "host/profile.h"
 #include "host/text.h"
+#include "src/model/batches.h"
 #include "src/tune/search.h"
 
 /* Below this share of the incumbent's time a candidate takes its place; nearer than that is noise. */
@@ -253,7 +254,9 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
     struct outcome o;
     bool better = true;
     *out = (struct cln_tuned){.values = ""};
-    enum cln_status status = find_tuning(&s);
+    enum cln_status status = cln_network_check_batches(params->network, params->batch_size, 0, 0);
+    if (status == CLN_OK)
+        status = find_tuning(&s);
     tell(&s, "the profile as it is");
     if (status == CLN_OK)
         status = race(&o, &s, "", "", RACE_SECONDS);
@@ -289,21 +292,22 @@ enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, c
         return status;
     }
     json_t *table = json_object();
+    int failed = 0;
     for (size_t i = 0; i < cln_tuning_key_count; i++)
-        json_object_set_new(table, cln_tuning_keys[i].name,
-                            json_integer(ocl_profile_value(profile, cln_tuning_keys[i].name)));
+        failed |= json_object_set_new(table, cln_tuning_keys[i].name,
+                                      json_integer(ocl_profile_value(profile, cln_tuning_keys[i].name)));
     ocl_profile_destroy(&profile);
     json_t *match = json_object();
     if (is_pattern(device->name))
-        json_object_set_new(match, "name", cln_json_text(device->name));
+        failed |= json_object_set_new(match, "name", cln_json_text(device->name));
     if (is_pattern(device->platform))
-        json_object_set_new(match, "platform", cln_json_text(device->platform));
+        failed |= json_object_set_new(match, "platform", cln_json_text(device->platform));
     json_t *root = json_pack("{s:o, s:o, s:o, s:o}", "name", cln_json_text("tuned"), "match",
                              json_object_size(match) > 0 ? match : json_null(), "measured", cln_json_text(measured),
                              "values", table);
     if (json_object_size(match) == 0)
         json_decref(match);
-    *out = cln_json_dump(root, JSON_INDENT(4));
+    *out = failed ? NULL : cln_json_dump(root, JSON_INDENT(4));
     json_decref(root);
     return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
 }

@@ -64,13 +64,21 @@ static void halves_that_do_not_fit_are_refused(void **state) {
     snprintf(odd, sizeof(odd), "%s", temporary_path("odd"));
     write_labels("odd/t10k-labels-idx1-ubyte", 4, 3);
     assert_refused(odd, CLN_INVALID, "4 labels for 5 images");
-    write_labels("odd/t10k-labels-idx1-ubyte", 5, 4);
-    assert_refused(odd, CLN_INVALID,
-                   "t10k-labels-idx1-ubyte: byte 11: label 3, but the labels of the 3 classes end at 2");
-    write_labels("odd/t10k-labels-idx1-ubyte", 5, 2); /* not every class need be tested */
-    struct cln_dataset *dataset = load((struct cln_dataset_params){.name = odd});
-    assert_int_equal(dataset->class_count, 3);
-    cln_dataset_destroy(&dataset);
+    for (unsigned tested = 2; tested <= 4; tested++) { /* not every class need be tested, nor trained on */
+        write_labels("odd/t10k-labels-idx1-ubyte", 5, tested);
+        struct cln_dataset *dataset = load((struct cln_dataset_params){.name = odd});
+        assert_int_equal(dataset->class_count, tested < 3 ? 3 : tested);
+        assert_non_null(strstr(dataset->test.labels_path, "odd/t10k-labels-idx1-ubyte"));
+        assert_int_equal(cln_images_check_labels(&dataset->test, "test", (int)tested, "network", "n"), CLN_OK);
+        assert_int_equal(cln_images_check_labels(&dataset->test, "test", (int)tested - 1, "network", "n"), CLN_INVALID);
+        char expected[128];
+        snprintf(expected, sizeof expected,
+                 "odd/t10k-labels-idx1-ubyte: byte %u: test image %u (counted from 0) has label %u, but network n has",
+                 8 + tested - 1, tested - 1, tested - 1);
+        if (!strstr(cln_error_message(), expected))
+            fail_msg("no \"%s\" in: %s", expected, cln_error_message());
+        cln_dataset_destroy(&dataset);
+    }
     assert_int_equal(unlink(temporary_path("odd/t10k-images-idx3-ubyte.gz")), 0);
     assert_refused(odd, CLN_NOT_FOUND, "no file t10k-images-idx3-ubyte");
     temporary_write("odd/t10k-images-idx3-ubyte", bytes, idx_make(bytes, 3, (uint32_t[]){5, 4, 3}, 256));
@@ -169,7 +177,8 @@ static void names_are_searched_in_order(void **state) {
         cln_dataset_destroy(&dataset);
     }
     idx_write_folder("own/mnist", 20, 5, 2, 2, 11);
-    assert_refused("mnist", CLN_INVALID, "byte 18: label 10");
+    assert_refused("mnist", CLN_INVALID,
+                   "byte 18: training image 10 (counted from 0) has label 10, but data set mnist has");
     assert_int_equal(unlink(temporary_path("own/mnist/t10k-labels-idx1-ubyte")), 0);
     struct cln_dataset *dataset = load((struct cln_dataset_params){.name = "mnist", .offline = true});
     assert_int_equal(dataset->train.count, 23); /* an incomplete folder is passed over */

@@ -2,12 +2,14 @@
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/embedded.h"
 #include "host/gemm.h"
 #include "host/profile_private.h"
 #include "src/check/cases.h"
+#include "src/engine/conv2d.h"
 #include "tests/engine/support.h"
 
 static const struct ocl_profile_folders nowhere = {NULL};
@@ -220,6 +222,39 @@ static void test_quirks_make_operations_safe(void **state) {
     unlink(path);
 }
 
+/* Sides and kernels are numbers in a file: a plan for the largest ones takes no longer than one for a picture. */
+static void test_planning_takes_no_longer_for_large_numbers(void **state) {
+    (void)state;
+    static const struct {
+        int width, kernel, stride;
+    } cases[] = {{131072, 65535, 1}, {1 << 28, 1 << 16, 1 << 16}, {1 << 28, 4096, 1}, {1 << 28, 1, 1}};
+    struct ocl_context *context = context_under_test();
+    struct cln_plan plan = {.context = context, .batch_size = 256, .blocks = 16};
+    plan.tuning = (struct cln_tuning){.vector = 16,
+                                      .lanes = 16,
+                                      .team = 1,
+                                      .accumulators = 24,
+                                      .groups = 16,
+                                      .whole_channels = 6,
+                                      .iterations = INT_MAX,
+                                      .cache = 384};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int width = cases[i].width, kernel = cases[i].kernel, stride = cases[i].stride;
+        const struct cln_conv2d g = {.in = {4, 1, width},
+                                     .out = {4, 1, (width - kernel) / stride + 1},
+                                     .kernel_h = 1,
+                                     .kernel_w = kernel,
+                                     .stride_h = 1,
+                                     .stride_w = stride};
+        const clock_t start = clock();
+        assert_true(cln_conv2d_slices(&plan, &g) > 0);
+        const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+        if (!(seconds < 0.5))
+            fail_msg("%d wide, kernel %d, stride %d: %.1f s to plan", width, kernel, stride, seconds);
+    }
+    ocl_context_destroy(&context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_file_is_shipped_and_right),
@@ -228,6 +263,7 @@ int main(void) {
         cmocka_unit_test(test_operations_are_those_that_are_checked),
         cmocka_unit_test(test_groups_shrink_to_one_work_item),
         cmocka_unit_test(test_safe_narrows_blocks_and_leaves_the_rest),
+        cmocka_unit_test_teardown(test_planning_takes_no_longer_for_large_numbers, nothing_alive),
         cmocka_unit_test(test_quirks_make_operations_safe),
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);

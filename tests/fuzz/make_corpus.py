@@ -315,6 +315,8 @@ def network_corpus():
     yield "bad-input-zero", network(FLATTEN, LINEAR, input=[1, 0, 8])
     yield "bad-input-negative", network(FLATTEN, LINEAR, input=[-1, -8, 8])
     yield "bad-input-product", network(FLATTEN, LINEAR, input=[1 << 28, 1 << 28, 1 << 28])
+    yield "bad-endless-kernel", network(conv(1, [1, 65535]), FLATTEN, LINEAR, input=[1, 1, 131072])
+    yield "bad-endless-work", network(conv(256, 3), FLATTEN, LINEAR, input=[256, 256, 256])
     yield "bad-input-wraps", network(FLATTEN, LINEAR, input=[1 << 16, 1 << 16, 1])
     yield "bad-input-2-64", network(FLATTEN, LINEAR, input=[(1 << 64) + 1, 1, 1])
     yield "bad-kernel-too-large", network(conv(2, 9), FLATTEN, LINEAR)

@@ -288,7 +288,7 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"name\": \"x\", \"values\": {}}", "/bad.json:1: \"match\" is missing"},
         {"{\"name\": \"x\", \"match\": {}}", "/bad.json:1: \"values\" is missing"},
         {"{\"name\": \"x\",\n\"match\": {},\n\"values\": {},\n\"extra\": 1}",
-         "/bad.json:4: extra: is not known; a profile has name, match, measured, note, values, quirks"},
+         "/bad.json:4: extra: is not known; a profile has name, match, measured, note, no_device, values, quirks"},
         {"{\"name\": 1, \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
         {"{\"name\": \"\", \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
         {"{\"name\": \"x\",\n\"match\": [],\n\"values\": {}}", "/bad.json:2: match: has to be an object"},

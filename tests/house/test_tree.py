@@ -150,6 +150,15 @@ class Tree(unittest.TestCase):
         self.assertGreater(len(formats), 15)
         self.assertEqual([entry for entry in formats if re.search(r":\s*s|\[[^{\]]*s", entry[1])], [])
 
+    def test_no_member_of_json_is_lost(self):
+        """Where memory runs out these calls say so, and a record without the member would look whole."""
+        ignored = re.compile(r"[;{})]\s*(json_(?:object_set|object_update|array_append|array_insert)\w*)\s*\(")
+        self.assertTrue(ignored.search("{\n    json_object_set_new(a, b, c);"))
+        self.assertFalse(ignored.search(";\n    failed |= json_object_set_new(a, b, c);"))
+        wrong = [f"{path.relative_to(ROOT)}: {call}" for folder in MAY_INCLUDE for path in sources(folder, ".c")
+                 for call in ignored.findall(path.read_text(encoding="utf-8"))]
+        self.assertEqual(wrong, [])
+
     def test_files_are_written_by_few(self):
         """What writes files of the user goes through src/data/replace.c or src/cli/lines.c, and so cannot forget anything."""
         writes = re.compile(r'\bO_(?:WRONLY|RDWR|CREAT)\b|\b(?:creat|mkstemp|freopen)\s*\(|\bfopen\s*\([^)]*"[wa]')

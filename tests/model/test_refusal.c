@@ -84,6 +84,13 @@ static void wrong_text_is_refused_with_the_reason(void **state) {
         {NET("{'type': 'Conv2d', 'out_channels': 268435456, 'kernel_size': 3}"), {"weights"}},
         {NET("{'type': 'Conv2d', 'out_channels': 268435456, 'kernel_size': 1}"), {"numbers per sample"}},
         {NET("{'type': 'Conv2d', 'out_channels': 1, 'kernel_size': 1, 'padding': 65536}"), {"numbers per sample"}},
+        {"{'input': [1, 1, 131072], 'layers': [{'type': 'Conv2d', 'out_channels': 1, 'kernel_size': [1, 65535]}, " TAIL
+         "]}",
+         {"layer 0 (Conv2d): a kernel_size of 1 x 65535 at 1 x 65538 places", "clenet takes at most 1073741824"}},
+        {"{'input': [1, 16384, 16384], 'layers': [{'type': 'MaxPool2d', 'kernel_size': 256, 'stride': 1}, " TAIL "]}",
+         {"layer 0 (MaxPool2d): a kernel_size of 256 x 256", "clenet takes at most"}},
+        {"{'input': [256, 256, 256], 'layers': [{'type': 'Conv2d', 'out_channels': 256, 'kernel_size': 3}, " TAIL "]}",
+         {"layer 0 (Conv2d): ", "for one image up to here: clenet takes at most 17179869184"}},
         {NET("{'type': 'Linear', 'out_features': 2}"), {"layer 0 (Linear): needs a vector", "put Flatten before it"}},
         {NET("{'type': 'BatchNorm1d'}"), {"layer 0 (BatchNorm1d): needs a vector"}},
         {NET("{'type': 'Flatten'}, {'type': 'BatchNorm2d'}"), {"layer 1 (BatchNorm2d): needs images", "64 features"}},

@@ -1,0 +1,58 @@
+/* See params.h. */
+#include "src/train/params.h"
+
+#include <math.h>
+
+#include "src/data/images.h"
+
+/* Zero means the default; every other number must make sense. */
+static enum cln_status check_optimizer(const struct cln_optimizer_params *o) {
+    const struct {
+        const char *name;
+        double value, limit;
+    } values[] = {{"lr", o->lr, INFINITY},        {"beta1", o->beta1, 1},
+                  {"beta2", o->beta2, 1},         {"eps", o->eps, INFINITY},
+                  {"momentum", o->momentum, 1e3}, {"weight_decay", o->weight_decay, INFINITY}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (!(values[i].value >= 0 && values[i].value < values[i].limit))
+            return cln_fail(CLN_INVALID, "optimizer: %s is %g: it must be at least 0 and below %g", values[i].name,
+                            values[i].value, values[i].limit);
+    return CLN_OK;
+}
+
+static enum cln_status check_images(const struct cln_trainer_params *p) {
+    const struct cln_shape input = p->network->input, image = p->data->train.shape;
+    const int height = p->resize > 0 ? p->resize : image.height, width = p->resize > 0 ? p->resize : image.width;
+    if (input.channels != image.channels || input.height != height || input.width != width)
+        return cln_fail(
+            CLN_INVALID, "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
+            p->network->name, input.channels, input.height, input.width, p->data->name, image.channels, height, width);
+    const struct cln_shape test = p->data->test.shape;
+    if (p->data->test.count > 0 &&
+        (test.channels != image.channels || test.height != image.height || test.width != image.width))
+        return cln_fail(CLN_INVALID, "%s: test images of %d×%d×%d, but training images of %d×%d×%d", p->data->name,
+                        test.channels, test.height, test.width, image.channels, image.height, image.width);
+    if (!p->evaluate_only && p->data->train.count == 0)
+        return cln_fail(CLN_INVALID, "%s has no training images", p->data->name);
+    return CLN_OK;
+}
+
+static enum cln_status check_half(const struct cln_trainer_params *p, const struct cln_images *images,
+                                  const char *half) {
+    if (images->count > 0 && !images->labels)
+        return cln_fail(CLN_INVALID, "%s: the %s images have no labels", p->data->name, half);
+    enum cln_status status = cln_images_check_labels(images, half, p->network->classes, "network", p->network->name);
+    if (status != CLN_OK)
+        return cln_fail(status, "%-s: correct the label, or choose a network of more classes", cln_error_message());
+    /* A program may have made the data set up. */
+    return cln_images_check_labels(images, half, p->data->class_count, "data set", p->data->name);
+}
+
+enum cln_status cln_params_check(const struct cln_trainer_params *p) {
+    enum cln_status status = check_images(p);
+    if (status == CLN_OK && !p->evaluate_only)
+        status = check_half(p, &p->data->train, "training");
+    if (status == CLN_OK)
+        status = check_half(p, &p->data->test, "test");
+    return status == CLN_OK ? check_optimizer(&p->optimizer) : status;
+}
