@@ -32,8 +32,8 @@ unsigned char *ocl_program_cache_read(const struct ocl_program_cache *cache, con
 void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct ocl_program_key *key,
                              const unsigned char *binary, size_t bytes);
 
-/* Notes that a program was built and launched by this user on this machine: the driver's own cache has it, or the driver
- * hands out no binaries. Leaves a whole binary as it is and replaces a damaged one. Sets no message. */
+/* Notes that a program was built and launched by this user on this machine: the driver's own cache has it, or the
+ * driver hands out no binaries. Leaves a whole binary as it is and replaces a damaged one. Sets no message. */
 void ocl_program_cache_note(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
 /* Removes a binary that the driver does not take, or a note. */
 void ocl_program_cache_forget(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
