@@ -148,7 +148,8 @@ static void truncation_is_refused_at_every_byte(void **state) {
 }
 
 /* Every bit is under a CRC, or is the CRC, a length or the signature. Damage in a chunk beside the pixels is passed
- * over, as by other readers. */
+ * over, as by other readers. libpng 1.6.39 checks the CRC of IEND, 1.6.48 does not: no
+ * pixel hangs on it. */
 static void damage_of_pixels_is_refused_at_every_bit(void **state) {
     (void)state;
     uint8_t bytes[256];
@@ -157,18 +158,18 @@ static void damage_of_pixels_is_refused_at_every_bit(void **state) {
     for (size_t bit = 0; bit < 8 * size; bit++) {
         struct cln_picture picture;
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        const bool is_gamma = bit / 8 >= gamma && bit / 8 < gamma_end;
-        if (is_gamma && decode(&picture, bytes, size) == CLN_OK) {
+        const bool is_gamma = bit / 8 >= gamma && bit / 8 < gamma_end, is_end = bit / 8 >= size - 4;
+        if ((is_gamma || is_end) && decode(&picture, bytes, size) == CLN_OK) {
             assert_memory_equal(picture.pixels, ramp, 12);
             free(picture.pixels);
-            passed++;
+            passed += is_gamma;
         } else {
             assert_refused(bytes, size, "");
         }
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     assert_true(passed >= 8 * 8);
-    bytes[size - 1] ^= 1;
+    bytes[8 + 8 + 13] ^= 1; /* the CRC of IHDR */
     assert_refused(bytes, size, "CRC");
 }
 
