@@ -21,7 +21,11 @@
 #include "host/clock.h"
 #include "host/process.h"
 
-enum { SIGN_OF_LIFE_MS = 200, POLL_MS = 20, EXIT_HUNG = 124 /* as timeout(1) has it */ };
+enum {
+    SIGN_OF_LIFE_MS = 200,
+    POLL_MS = 20,
+    HUNG = SIGVTALRM /* the signal that ends a process which finds that it hangs */
+};
 
 #define BUSY_SHARE 0.005 /* of a processor, that a process which does something has at least */
 
@@ -132,7 +136,8 @@ void cln_child_stop(struct cln_child **stopped, double seconds, struct cln_child
     } else {
         const bool killed = WIFSIGNALED(child->ended);
         result.code = killed ? WTERMSIG(child->ended) : WEXITSTATUS(child->ended);
-        result.end = !killed                 ? result.code == EXIT_HUNG ? CLN_CHILD_STOPPED : CLN_CHILD_EXITED
+        result.end = !killed                 ? CLN_CHILD_EXITED
+                     : result.code == HUNG   ? CLN_CHILD_STOPPED
                      : is_fault(result.code) ? CLN_CHILD_CRASHED
                                              : CLN_CHILD_KILLED;
     }
@@ -210,6 +215,12 @@ static bool hangs(const struct moment *begin, const struct moment *at) {
     return wall >= 10 * patience || (wall >= patience && processor >= patience);
 }
 
+/* At once, whatever other threads are doing: a driver's calls cannot be interrupted. */
+static void end_with(int number) {
+    (void)signal(number, SIG_DFL);
+    (void)kill(getpid(), number);
+}
+
 static void *attend(void *unused) {
     size_t last = 0, number = 0;
     struct moment begin = now(), sign = begin; /* of the call under way; of the last sign of life */
@@ -217,12 +228,12 @@ static void *attend(void *unused) {
     for (;;) {
         struct pollfd input = {.fd = STDIN_FILENO}; /* no events but the end of the other side */
         if (poll(&input, 1, SIGN_OF_LIFE_MS) > 0)
-            _exit(EXIT_FAILURE);
+            end_with(SIGKILL);
         const struct moment at = now();
         if (!ocl_call_under_way(&number) || number != last)
             begin = at;
         else if (hangs(&begin, &at))
-            _exit(EXIT_HUNG);
+            end_with(HUNG);
         last = number;
         if (begin.wall == at.wall || at.processor - sign.processor >= BUSY_SHARE * (at.wall - sign.wall)) {
             cln_child_say("", 0);

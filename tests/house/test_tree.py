@@ -107,7 +107,8 @@ class Tree(unittest.TestCase):
         own = findings(["src/cli"], RAW_PRINTING)
         self.assertIn("src/cli/report.c: fputs(", own, "the pattern finds what it is for")
         library = findings(["src/model", "src/engine", "src/check", "src/train", "src/bench", "src/tune"], RAW_PRINTING)
-        allowed = {"src/cli/report.c", "src/train/guard.c"}  # the latter writes the key of a verdict
+        # guard.c writes the key of a verdict, crash.c fixed words in a signal's handler
+        allowed = {"src/cli/report.c", "src/train/guard.c", "src/cli/crash.c"}
         self.assertEqual([line for line in own + library if line.split(":")[0] not in allowed], [])
         streams = findings(["src/cli"], re.compile(r"(?<!fflush\()(?<!ferror\()\b(?:stdout|stderr)\b"))
         printed = {line for line in streams if not line.startswith("src/cli/report.c")}
