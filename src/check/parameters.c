@@ -100,8 +100,9 @@ static double *channel_means(struct cln_rig *b, const struct cln_batchnorm *g, c
     return mean;
 }
 
-/* A mean is off by a few roundings of mean |x|. That moves the deviation by as much at most, which counts where it is small
- * beside the mean; E[x²] − E[x]² would be off by that times mean |x|. Where all values are alike, nothing is rounded. */
+/* A mean is off by a few roundings of mean |x|. That moves the deviation by as much at most, which counts where it is
+ * small beside the mean; E[x²] − E[x]² would be off by that times mean |x|. Where all values are alike, nothing is
+ * rounded. */
 struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *b, const struct cln_batchnorm *g, const double *x) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
     const double roundings = 4;

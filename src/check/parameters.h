@@ -46,8 +46,8 @@ struct cln_channel_statistics {
     double inverse_error;           /* relative */
 };
 
-/* Of x [sample][element] as the device has it; channels results. A channel of equal values allows no error of the mean and
- * the variance. */
+/* Of x [sample][element] as the device has it; channels results. A channel of equal values allows no error of the mean
+ * and the variance. */
 struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *rig, const struct cln_batchnorm *options,
                                                   const double *x);
 

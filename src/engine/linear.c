@@ -45,8 +45,7 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) 
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
-    struct tiles t;
-    t.blocks = cln_even_tile(plan->blocks, budget >= 24 ? 4 : 2);
+    struct tiles t = {.blocks = cln_even_tile(plan->blocks, budget >= 24 ? 4 : 2)};
     const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.groups);
     t.features = cln_min(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
     const int tiles = cln_ceil_div(rows, t.features) * cln_ceil_div(plan->blocks, t.blocks);

@@ -94,7 +94,7 @@ enum cln_status cln_stages_build(struct cln_stage **out, size_t *count, const st
         enum part part = part_of(layer);
         if (part == PART_NONE && !stage)
             continue; /* joins the first stage */
-        if (part != PART_NONE && part <= filled) {
+        if (part != PART_NONE && (!stage || part <= filled)) {
             begin_stage(&stages[*count], layer, stage ? (int)i : 0);
             stage = &stages[(*count)++];
         }
