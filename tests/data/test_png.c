@@ -148,8 +148,7 @@ static void truncation_is_refused_at_every_byte(void **state) {
 }
 
 /* Every bit is under a CRC, or is the CRC, a length or the signature. Damage in a chunk beside the pixels is passed
- * over, as by other readers. libpng 1.6.39 checks the CRC of IEND, 1.6.48 does not: no
- * pixel hangs on it. */
+ * over, as by other readers. libpng 1.6.39 checks the CRC of IEND, 1.6.48 does not: no pixel hangs on it. */
 static void damage_of_pixels_is_refused_at_every_bit(void **state) {
     (void)state;
     uint8_t bytes[256];

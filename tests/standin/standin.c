@@ -13,6 +13,7 @@ static struct object *living;
 static size_t misuse_count;
 static struct {
     const char *function; /* NULL: any */
+    const char *failed;   /* the function of the first call that was made to fail */
     size_t at, counted, calls;
     int error;
     bool from_then_on;
@@ -85,6 +86,8 @@ cl_int fault_next(const char *function) {
     if (fault.at == 0 || (fault.function && strcmp(fault.function, function) != 0))
         return CL_SUCCESS;
     fault.counted++;
+    if (fault.counted == fault.at)
+        fault.failed = function;
     return fault.counted == fault.at || (fault.from_then_on && fault.counted > fault.at) ? fault.error : CL_SUCCESS;
 }
 
@@ -148,10 +151,15 @@ static void set_fault(const char *function, size_t n, int error, bool from_then_
     fault.error = error;
     fault.from_then_on = from_then_on;
     fault.counted = fault.calls = 0;
+    fault.failed = NULL;
 }
 
 static size_t calls(void) {
     return fault.calls;
+}
+
+static const char *failed(void) {
+    return fault.failed;
 }
 
 static size_t live(void) {
@@ -182,6 +190,7 @@ static void set_command_buffers(bool there) {
 EXPORT extern const struct standin_control standin_control;
 const struct standin_control standin_control = {.set_fault = set_fault,
                                                 .calls = calls,
+                                                .failed = failed,
                                                 .live = live,
                                                 .misuses = misuses,
                                                 .set_kernel = set_kernel,

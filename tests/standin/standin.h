@@ -24,6 +24,8 @@ struct standin_control {
     void (*set_fault)(const char *function, size_t n, int error, bool from_then_on);
     /* Calls of the functions that can fail since then. */
     size_t (*calls)(void);
+    /* The function whose call was the first to be made to fail since then; NULL: none was. */
+    const char *(*failed)(void);
     /* Objects that were created and not yet destroyed, also those that only another one refers to. */
     size_t (*live)(void);
     /* Calls since the start that no program may make: with an object that is not alive, or of another kind. */

@@ -117,14 +117,24 @@ static size_t calls_to_find_a_device(void) {
     return standin->calls();
 }
 
+/* Calls that a life can do without: a kept binary that is not taken is built from its source, and a program that cannot
+ * be kept is built again by the next life. A failing clFinish is noticed but where it comes before keeping. */
+static bool is_of_keeping(const char *function) {
+    static const char *const all[] = {"clCreateProgramWithBinary", "clBuildProgram", "clCreateKernel",
+                                      "clGetProgramInfo", "clFinish"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i], function) == 0)
+            return true;
+    return false;
+}
+
 static void fail_call(const struct way *way, size_t n, size_t calls, bool from_then_on, bool is_noticed) {
     const char *how = from_then_on ? "and all behind it" : "alone";
     cln_fail(CLN_INTERRUPTED, "untouched");
     standin->set_fault(NULL, n, OUT_OF_RESOURCES, from_then_on);
     const enum cln_status status = live(way);
-    /* A life that is longer than the others keeps a kernel again, which may fail. */
-    if (is_noticed && status == CLN_OK && standin->calls() <= calls)
-        fail_msg("call %zu of %zu failed %s, and nobody noticed", n, calls, how);
+    if (is_noticed && status == CLN_OK && standin->failed() && (way->no_cache || !is_of_keeping(standin->failed())))
+        fail_msg("call %zu of %zu, of %s, failed %s, and nobody noticed", n, calls, standin->failed(), how);
     if (status != CLN_OK)
         assert_string_not_equal(cln_error_message(), "untouched");
     if (ocl_live_handles() != 0 || standin->live() != 0)
@@ -151,18 +161,15 @@ static void test_any_call_of_a_training_may_fail(void **state) {
     fail_every_call(&(struct way){.no_cache = true});
 }
 
-/* Kept kernels that the driver does not take are no failure, as there is the source; the last calls come behind them.
- */
 static void test_any_call_of_a_training_with_kept_kernels_may_fail(void **state) {
     (void)state;
     const struct way way = {.no_cache = false};
-    enum { LAST = 30 };
     calls_of_life(&way);
-    const size_t calls = calls_of_life(&way);
+    const size_t finding = calls_to_find_a_device(), calls = calls_of_life(&way);
     assert_int_equal(calls_of_life(&way), calls);
-    assert_in_range(calls, calls_to_find_a_device() + 100, MOST_CALLS);
+    assert_in_range(calls, finding + 100, MOST_CALLS);
     for (size_t n = 1; n <= calls; n++) {
-        fail_call(&way, n, calls, false, n + LAST > calls);
+        fail_call(&way, n, calls, false, n > finding);
         if (n % SPREAD == 0)
             fail_call(&way, n, calls, true, true);
     }
