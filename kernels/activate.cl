@@ -10,6 +10,7 @@
 #define TEAM_ROWS 1
 #endif
 #define TEAM_BLOCKS (TEAM / TEAM_ROWS)
+#define ROW_ITEMS (GROUP * TEAM_ROWS) /* of a group that shares the rows of one plane */
 
 static inline int team_row(void) { return TEAM_ROWS == 1 ? 0 : team_rank() % TEAM_ROWS; }
 static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() / TEAM_ROWS; }
@@ -27,9 +28,9 @@ static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() /
 #define Z_PLANE(block, channel) (((size_t)(block)*channels + (channel)) * (Z_H * Z_W) * GROUP + lane_group())
 #define A_PLANE(block, channel) (((size_t)(block)*channels + (channel)) * (A_H * A_W) * GROUP + lane_group())
 
-/* a from z, of one plane; in training a maximum also leaves, per window, the z of its winner and where in the window that
- * was, or takes what z's producer left of it. In training with batch norm a single NaN has made the whole channel NaN
- * before. */
+/* a from z, of one plane; in training a maximum also leaves, per window, the z of its winner and where in the window
+ * that was, or takes what z's producer left of it. In training with batch norm a single NaN has made the whole channel
+ * NaN before. */
 static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
                                  __global floatv *chosen, __global ushortv *winner) {
     if (SELECTED && training) {
@@ -70,8 +71,8 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
 /* Adds dy and dy (z - mean) of one plane to `sum` and `product`. For a maximum or no pool da becomes da * act'(y) on
  * the way, at the resolution of a. */
 static inline void plane_backward(__global floatv *da, __global const floatv *a, __global const floatv *z,
-                                  __global const floatv *chosen, __global const ushortv *winner, float4 n,
-                                  floatv *sum, floatv *product) {
+                                  __global const floatv *chosen, __global const ushortv *winner, float4 n, floatv *sum,
+                                  floatv *product) {
 #if POOL == POOL_AVERAGE
     for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
         for (int c = 0; c < Z_W; c++) {
@@ -101,7 +102,7 @@ static inline void plane_spread(__global const floatv *da, __global floatv *z, _
 }
 
 /* Prediction: normalised by the running averages. Groups: (channel groups, blocks). */
-GROUP_OF(GROUP * TEAM_ROWS)
+GROUP_OF(ROW_ITEMS)
 __kernel void activate_predict(__global const floatv *restrict z, __global const float *restrict parameters,
                                const int gamma_offset, const int beta_offset, __global const float *restrict running,
                                const int mean_offset, const int variance_offset, __global floatv *restrict a,
@@ -111,15 +112,16 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
         return;
     const int end = END_CHANNEL(channels);
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
-        const float4 n = NORMALISE ? batchnorm_normal(running[mean_offset + channel], running[variance_offset + channel],
-                                                      parameters[gamma_offset + channel], parameters[beta_offset + channel])
-                                   : (float4)0.0f;
+        const float4 n = NORMALISE
+                             ? batchnorm_normal(running[mean_offset + channel], running[variance_offset + channel],
+                                                parameters[gamma_offset + channel], parameters[beta_offset + channel])
+                             : (float4)0.0f;
         plane_forward(z + Z_PLANE(block, channel), n, a + A_PLANE(block, channel), false, 0, 0);
     }
 }
 
 /* Groups: (channel groups, blocks). */
-GROUP_OF(GROUP * TEAM_ROWS)
+GROUP_OF(ROW_ITEMS)
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
                                __global floatv *restrict a, __global floatv *restrict chosen,
                                __global ushortv *restrict winner, const int channels,
@@ -137,7 +139,7 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
 
 /* Per channel the sums of dy and of dy x̂ over a block: sums[channel][block].
  * Groups: (channel groups, blocks). */
-GROUP_OF(GROUP * TEAM_ROWS)
+GROUP_OF(ROW_ITEMS)
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                 __global const floatv *restrict z, __global const floatv *restrict chosen,
                                 __global const ushortv *restrict winner, __global const float4 *restrict normal,
@@ -163,7 +165,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
 }
 
 /* Groups: (channel groups, blocks). */
-GROUP_OF(GROUP * TEAM_ROWS)
+GROUP_OF(ROW_ITEMS)
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
                               __global const ushortv *restrict winner, __global const float4 *restrict normal,
                               __global const float4 *restrict gradient, const int channels,
@@ -179,17 +181,18 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     }
 }
 
-/* Statistics, then a, of whole channels, without an early return (see batchnorm_statistics). The moments come from `splits`
- * partials per block where the producer of z left them, else (splits 0) from z: the mean, as a distance from the channel's
- * first value, and then what lies around it, which also tells how far off that mean is. Groups: (channel groups). */
-GROUP_OF(GROUP * TEAM)
+/* Statistics, then a, of whole channels, without an early return (see batchnorm_statistics). The moments come from
+ * `splits` partials per block where the producer of z left them, else (splits 0) from z: the mean, as a distance from
+ * the channel's first value, and then what lies around it, which also tells how far off that mean is. Groups: (channel
+ * groups). */
+GROUP_OF(TEAM_ITEMS)
 __kernel void channel_forward(__global const floatv *restrict z, __global const float4 *restrict partials,
-                              const int partial_blocks, const int splits,
-                              __global const float *restrict parameters, const int gamma_offset,
-                              const int beta_offset, __global float4 *restrict normal, __global float *restrict running,
-                              const int mean_offset, const int variance_offset, __global floatv *restrict a,
-                              __global floatv *restrict chosen, __global ushortv *restrict winner,
-                              const int channels, __global const struct cln_state *restrict state) {
+                              const int partial_blocks, const int splits, __global const float *restrict parameters,
+                              const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
+                              __global float *restrict running, const int mean_offset, const int variance_offset,
+                              __global floatv *restrict a, __global floatv *restrict chosen,
+                              __global ushortv *restrict winner, const int channels,
+                              __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
     const int end = END_CHANNEL(channels);
@@ -240,7 +243,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
 /* Sums, then dgamma and dbeta (without batch norm: the gradient of the bias, at beta_base), then dz, of whole
  * channels. The last block comes first, so that its dead lanes can be cleared from the sums. spread 0: da is dz, or its
  * consumer makes it from da and `coefficients`, which are those of batchnorm.clh. Groups: (channel groups). */
-GROUP_OF(GROUP * TEAM)
+GROUP_OF(TEAM_ITEMS)
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                __global floatv *restrict z, __global const floatv *restrict chosen,
                                __global const ushortv *restrict winner, __global const float4 *restrict normal,

@@ -6,8 +6,8 @@
 
 __kernel void adam(__global float *restrict parameters, __global float *restrict gradients,
                    __global const float *restrict partials, __global const int4 *restrict chunks,
-                   __global float *restrict first_moments, __global float *restrict second_moments,
-                   const int floats, __global const struct cln_state *restrict state) {
+                   __global float *restrict first_moments, __global float *restrict second_moments, const int floats,
+                   __global const struct cln_state *restrict state) {
     const int at = (int)get_global_id(0) * VECTOR;
     if (at >= floats || state->count == 0)
         return;
@@ -19,7 +19,8 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
 
     g = multiply_add(p, (floatv)state->weight_decay, g);
     const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
-    const floatv v = multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
+    const floatv v =
+        multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
     store_floatv(m, first_moments + at);
     store_floatv(v, second_moments + at);
     store_floatv(p - state->rate * (m / (sqrt(v) * state->correction + state->eps)), parameters + at);

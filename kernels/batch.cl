@@ -1,6 +1,6 @@
 /* A mini-batch's beginning and end. It begins with the samples, from the data set that lives on the device as bytes:
- * gathered in shuffled order, scaled to [0, 1], optionally resized and standardised, laid out in lanes. It ends, once its
- * loss is known, with what that makes of the state: the epoch's sums, where the next batch starts, the optimizer's
+ * gathered in shuffled order, scaled to [0, 1], optionally resized and standardised, laid out in lanes. It ends, once
+ * its loss is known, with what that makes of the state: the epoch's sums, where the next batch starts, the optimizer's
  * factors. */
 #include "lanes.clh"
 
@@ -92,8 +92,7 @@ static inline void load_stretch(__global const uchar *const *image, int f, float
 #elif VECTOR == 8
 #define TURNED(half, k) (float8)(QUARTER(0, half, k), QUARTER(1, half, k))
 #else
-#define TURNED(half, k)                                                                                                \
-    (float16)(QUARTER(0, half, k), QUARTER(1, half, k), QUARTER(2, half, k), QUARTER(3, half, k))
+#define TURNED(half, k) (float16)(QUARTER(0, half, k), QUARTER(1, half, k), QUARTER(2, half, k), QUARTER(3, half, k))
 #endif
     out[0] = TURNED(0, 0);
     out[1] = TURNED(0, 1);

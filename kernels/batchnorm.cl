@@ -9,9 +9,9 @@
 #define CHANNELS_PER_ITEM 1
 #endif
 
-/* Moments of every channel and block of x where the producer did not leave them: the mean as a distance from each lane's
- * first value, then what lies around it, which also tells how far off that mean is.
- * Groups: (channels / CHANNELS_PER_ITEM, blocks). */
+/* Moments of every channel and block of x where the producer did not leave them: the mean as a distance from each
+ * lane's first value, then what lies around it, which also tells how far off that mean is. Groups: (channels /
+ * CHANNELS_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void batchnorm_partials(__global const floatv *restrict x, __global float4 *restrict partials,
                                  __global const struct cln_state *restrict state) {
@@ -36,7 +36,8 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
         const floatv off = rest * (1.0f / POSITIONS);
         m2 = multiply_add(-off, rest, m2);
         lane_barrier(); /* the channel before has been read */
-        lane_put(0, moments_of_vector(POSITIONS, mean + off, m2, live_lanes(block, count), own_live_count(block, count)));
+        lane_put(0,
+                 moments_of_vector(POSITIONS, mean + off, m2, live_lanes(block, count), own_live_count(block, count)));
         lane_barrier();
         LANE_TOTALS(k, 1) {
             float4 total = lane_share(k, 0);
@@ -46,11 +47,12 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
     }
 }
 
-/* Partials -> normal, and the running averages move. Groups: (channels). No early return: after one, PoCL 3.1 lets every
- * work-item of a group of 32 move them. */
+/* Partials -> normal, and the running averages move. Groups: (channels). No early return: after one, PoCL 3.1 lets
+ * every work-item of a group of 32 move them. */
 GROUP_OF(GROUP)
-__kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits, __global const float *restrict parameters,
-                                   const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
+__kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits,
+                                   __global const float *restrict parameters, const int gamma_offset,
+                                   const int beta_offset, __global float4 *restrict normal,
                                    __global float *restrict running, const int mean_offset, const int variance_offset,
                                    __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
@@ -67,10 +69,10 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
 }
 
 /* Sums of (dy, dy x̂) -> dgamma, dbeta and the coefficients of dz. One work-item per channel. */
-__kernel void batchnorm_backward_statistics(__global const float2 *restrict sums, __global const float4 *restrict normal,
-                                            __global float4 *restrict gradient, __global float *restrict gradients,
-                                            const int gamma_base, const int beta_base,
-                                            __global const struct cln_state *restrict state) {
+__kernel void batchnorm_backward_statistics(__global const float2 *restrict sums,
+                                            __global const float4 *restrict normal, __global float4 *restrict gradient,
+                                            __global float *restrict gradients, const int gamma_base,
+                                            const int beta_base, __global const struct cln_state *restrict state) {
     const int c = (int)get_global_id(0);
     const int count = state->count;
     if (c >= CHANNELS || count == 0)

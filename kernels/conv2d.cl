@@ -3,9 +3,9 @@
  * No im2col: weights are broadcast scalars, inputs are aligned vectors. Every work-item keeps a tile of
  * accumulators in registers; the loops over a tile have constant bounds and are unrolled.
  *
- * z is the largest tensor of a network, and goes through the cache once more for every kernel that looks at it. So these
- * take over what the stage behind would want of it (pool.clh): with SELECT the forward pass picks the maxima of a max
- * pool out of the rows it has just written, with SPREAD the weight gradient makes dz a few rows at a time. */
+ * z is the largest tensor of a network, and goes through the cache once more for every kernel that looks at it. So
+ * these take over what the stage behind would want of it (pool.clh): with SELECT the forward pass picks the maxima of a
+ * max pool out of the rows it has just written, with SPREAD the weight gradient makes dz a few rows at a time. */
 #include "welford.clh"
 
 #ifndef IN_C /* a small geometry, so that this file compiles alone */
@@ -48,8 +48,8 @@
 #define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)
 
 #if SELECT
-/* The windows that a range of rows settles: those that begin in it. Windows do not reach into the next range, or there is
- * one range only (cln_conv2d_fuse). */
+/* The windows that a range of rows settles: those that begin in it. Windows do not reach into the next range, or there
+ * is one range only (cln_conv2d_fuse). */
 #define FIRST_WINDOW(first_row) ((first_row) / POOL_STRIDE_H)
 #define END_WINDOW(end_row) ((end_row) >= OUT_H ? A_H : (end_row) / POOL_STRIDE_H)
 #define LAST_ROW(window) min((window)*POOL_STRIDE_H - POOL_PADDING_H + POOL_H - 1, Z_H - 1)
@@ -65,19 +65,20 @@ static inline void select_row(__global const floatv *plane, int window, float ga
 }
 #endif
 
-/* Groups: (channel tiles, blocks, row ranges). In training, where `statistics` is set, also the moments of what it wrote,
- * per channel: partials[channel][block][row range]. */
-GROUP_OF(GROUP * TEAM)
+/* Groups: (channel tiles, blocks, row ranges). In training, where `statistics` is set, also the moments of what it
+ * wrote, per channel: partials[channel][block][row range]. */
+GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              const int statistics, __global float4 *restrict partials,
 #if SELECT
-                             const int gamma_offset, __global floatv *restrict chosen, __global ushortv *restrict winner,
+                             const int gamma_offset, __global floatv *restrict chosen,
+                             __global ushortv *restrict winner,
 #endif
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
-    TEAM_SCRATCH(FORWARD_CHANNELS *FORWARD_COLUMNS)
-    STAGED_WEIGHTS(1, FORWARD_CHANNELS *IN_C *KERNEL_H *KERNEL_W)
+    TEAM_SCRATCH(FORWARD_CHANNELS * FORWARD_COLUMNS)
+    STAGED_WEIGHTS(1, FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W)
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -158,9 +159,9 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 
             if (!statistics)
                 continue;
-            /* The tile from registers, as distances from the mean so far, which is the first value at first. What is taken
-             * from the squares is less than half of them, or in the first tile as large a part as the first value is
-             * of it: little cancels. Every lane has the same count. */
+            /* The tile from registers, as distances from the mean so far, which is the first value at first. What is
+             * taken from the squares is less than half of them, or in the first tile as large a part as the first value
+             * is of it: little cancels. Every lane has the same count. */
             const float share = 1.0f / (float)(seen + columns);
 #pragma unroll
             for (int o = 0; o < FORWARD_CHANNELS; o++) {
@@ -240,12 +241,12 @@ static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], WEIGHT
     }
 }
 
-GROUP_OF(GROUP * TEAM)
+GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
                                    const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
-    TEAM_SCRATCH(DATA_CHANNELS *DATA_COLUMNS)
-    STAGED_WEIGHTS(OUT_C, DATA_CHANNELS *KERNEL_H *KERNEL_W)
+    TEAM_SCRATCH(DATA_CHANNELS * DATA_COLUMNS)
+    STAGED_WEIGHTS(OUT_C, DATA_CHANNELS * KERNEL_H * KERNEL_W)
     const int block = (int)get_group_id(1), blocks = blocks_of(state->count);
     if (block >= blocks)
         return;
@@ -283,7 +284,8 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                     if (above < 0 || r * STRIDE_H != above || r >= OUT_H)
                         continue;
                     __global const floatv *line = dz + ((o * OUT_H + r) * OUT_W) * GROUP;
-                    WEIGHTS *taps = weight + o * STAGED_PITCH(IN_C * KERNEL_H * KERNEL_W, DATA_CHANNELS * KERNEL_H * KERNEL_W) +
+                    WEIGHTS *taps = weight +
+                                    o * STAGED_PITCH(IN_C * KERNEL_H * KERNEL_W, DATA_CHANNELS * KERNEL_H * KERNEL_W) +
                                     u * KERNEL_W;
                     if (DATA_TILES > 8 && j0 + DATA_FIRST >= 0 && j0 + DATA_LAST < OUT_W)
                         data_products(acc, taps, i0, line, j0, false);
@@ -316,7 +318,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
 #define TAP_ROWS (KERNEL_H * TAP_TILES)
 #define MOST_TAPS (TAP_ROWS < 16 ? TAP_ROWS : 16) /* at a time, so that a large kernel does not need a large stack */
-#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)         /* of those, a work-item's: a team shares them out */
+#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)        /* of those, a work-item's: a team shares them out */
 #define WEIGHT_SUMS (WEIGHT_CHANNELS * WEIGHT_TAPS)
 
 /* With SPREAD, dz comes into being a strip of rows at a time, in private memory that stays in the nearest cache; a
@@ -326,8 +328,8 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define STRIP_ROWS CEIL_DIV(SLICE_ROWS, CEIL_DIV(SLICE_ROWS *WEIGHT_CHANNELS *OUT_W, STRIP_VECTORS))
 #define STRIP const floatv
 
-/* dz of rows [row0, row1) of a tile of channels from o0 on: strip[o][row - row0][column]. `z`, `da` and `winner` are those
- * of a block. */
+/* dz of rows [row0, row1) of a tile of channels from o0 on: strip[o][row - row0][column]. `z`, `da` and `winner` are
+ * those of a block. */
 static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W], __global const floatv *z,
                                 __global const floatv *da, __global const ushortv *winner,
                                 __global const float4 *normal, __global const float4 *coefficients, int o0, int row0,
@@ -347,8 +349,8 @@ static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W
 #define STRIP __global const floatv
 #endif
 
-/* acc = sum of dz x over rows [row0, row1) of one block: for a tile of channels, whose dz at row0 `dz` points to, taps v0 to
- * v0 + WEIGHT_TAPS - 1 of kernel row u. */
+/* acc = sum of dz x over rows [row0, row1) of one block: for a tile of channels, whose dz at row0 `dz` points to, taps
+ * v0 to v0 + WEIGHT_TAPS - 1 of kernel row u. */
 static inline void weight_products(floatv *acc, __global const floatv *in, STRIP *dz[WEIGHT_CHANNELS], int u, int v0,
                                    int row0, int row1) {
 #pragma unroll
@@ -383,11 +385,12 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
 }
 
 /* `dz` is z where SPREAD. */
-GROUP_OF(GROUP * TEAM)
+GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
 #if SPREAD
                                       __global const floatv *restrict da, __global const ushortv *restrict winner,
-                                      __global const float4 *restrict normal, __global const float4 *restrict coefficients,
+                                      __global const float4 *restrict normal,
+                                      __global const float4 *restrict coefficients,
 #endif
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
@@ -420,8 +423,8 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
                 STRIP *gradient[WEIGHT_CHANNELS];
 #if SPREAD
                 floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W];
-                spread_strip(strip, out, da + (size_t)block * (OUT_C * A_H * A_W), winner + (size_t)block * (OUT_C * A_H * A_W),
-                             normal, coefficients, o0, row0, row1);
+                spread_strip(strip, out, da + (size_t)block * (OUT_C * A_H * A_W),
+                             winner + (size_t)block * (OUT_C * A_H * A_W), normal, coefficients, o0, row0, row1);
 #pragma unroll
                 for (int o = 0; o < WEIGHT_CHANNELS; o++)
                     gradient[o] = strip[o];

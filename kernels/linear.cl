@@ -16,9 +16,9 @@
 #define OUT_FEATURES 1
 #endif
 
-/* acc[f][b] += sum_k matrix[f*row + k*column] x[block0 + b][k], for a tile of features and blocks; the work-items of a team
- * share out the k. Of the tile there are `features`; one that reaches past the last feature or block reads the last one
- * again; the caller does not write those. */
+/* acc[f][b] += sum_k matrix[f*row + k*column] x[block0 + b][k], for a tile of features and blocks; the work-items of a
+ * team share out the k. Of the tile there are `features`; one that reaches past the last feature or block reads the
+ * last one again; the caller does not write those. */
 static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *matrix, int row, int column, int features,
                             __global const floatv *x, int depth, int block0, int blocks) {
     WEIGHTS *weight[TILE_FEATURES];
@@ -48,15 +48,14 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *mat
 
 /* Groups: (feature tiles, block tiles). Where `statistics` is set also the moments over each block's samples:
  * partials[feature][block]. */
-GROUP_OF(GROUP * TEAM)
+GROUP_OF(TEAM_ITEMS)
 __kernel void linear_forward(__global const floatv *restrict x, const int in_features, const int out_features,
                              __global const float *restrict parameters, const int weight_offset, const int bias_offset,
-                             __global floatv *restrict z,
-                             const int statistics, __global float4 *restrict partials, const int partial_blocks,
-                             __global const struct cln_state *restrict state) {
-    LANE_SCRATCH(float4, TILE_FEATURES *TILE_BLOCKS)
-    TEAM_SCRATCH(TILE_FEATURES *TILE_BLOCKS)
-    STAGED_WEIGHTS(1, TILE_FEATURES *IN_FEATURES)
+                             __global floatv *restrict z, const int statistics, __global float4 *restrict partials,
+                             const int partial_blocks, __global const struct cln_state *restrict state) {
+    LANE_SCRATCH(float4, TILE_FEATURES * TILE_BLOCKS)
+    TEAM_SCRATCH(TILE_FEATURES * TILE_BLOCKS)
+    STAGED_WEIGHTS(1, TILE_FEATURES * IN_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
     const int count = state->count, blocks = blocks_of(count);
@@ -68,7 +67,8 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
     for (int f = 0; f < TILE_FEATURES; f++)
 #pragma unroll
         for (int b = 0; b < TILE_BLOCKS; b++)
-            acc[f][b] = bias_offset >= 0 && team_rank() == 0 ? parameters[bias_offset + min(f0 + f, out_features - 1)] : 0.0f;
+            acc[f][b] =
+                bias_offset >= 0 && team_rank() == 0 ? parameters[bias_offset + min(f0 + f, out_features - 1)] : 0.0f;
 
     stage_weights(tile, parameters + weight_offset + f0 * in_features, 1, TILE_FEATURES * in_features, 0,
                   (out_features - f0) * in_features);
@@ -106,11 +106,11 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
 }
 
 /* dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */
-GROUP_OF(GROUP * TEAM)
+GROUP_OF(TEAM_ITEMS)
 __kernel void linear_backward_data(__global const floatv *restrict dz, const int in_features, const int out_features,
-                                   __global const float *restrict parameters, const int weight_offset, __global floatv *restrict dx,
-                                   __global const struct cln_state *restrict state) {
-    TEAM_SCRATCH(TILE_FEATURES *TILE_BLOCKS)
+                                   __global const float *restrict parameters, const int weight_offset,
+                                   __global floatv *restrict dx, __global const struct cln_state *restrict state) {
+    TEAM_SCRATCH(TILE_FEATURES * TILE_BLOCKS)
     STAGED_WEIGHTS(OUT_FEATURES, TILE_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
@@ -127,7 +127,8 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, const int
 
     stage_weights(tile, parameters + weight_offset + f0, out_features, TILE_FEATURES, in_features,
                   out_features * in_features - f0);
-    multiply(acc, tile, 1, STAGED_PITCH(in_features, TILE_FEATURES), in_features - f0, dz, out_features, block0, blocks);
+    multiply(acc, tile, 1, STAGED_PITCH(in_features, TILE_FEATURES), in_features - f0, dz, out_features, block0,
+             blocks);
     team_sums(&acc[0][0], TILE_FEATURES * TILE_BLOCKS, 1);
 
 #pragma unroll
@@ -225,8 +226,8 @@ __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
 
 /* Every lane of z[o] = b[o]: what the product is then added to. Groups: (1, blocks). */
 GROUP_OF(GROUP)
-__kernel void linear_fill_bias(__global const float *restrict parameters, const int bias_offset,
-                               const int out_features, __global floatv *restrict z) {
+__kernel void linear_fill_bias(__global const float *restrict parameters, const int bias_offset, const int out_features,
+                               __global floatv *restrict z) {
     const size_t block = get_group_id(1);
     for (int o = 0; o < out_features; o++)
         z[(block * out_features + o) * GROUP + lane_group()] = bias_offset >= 0 ? parameters[bias_offset + o] : 0.0f;

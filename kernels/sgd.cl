@@ -5,7 +5,8 @@
 
 __kernel void sgd(__global float *restrict parameters, __global float *restrict gradients,
                   __global const float *restrict partials, __global const int4 *restrict chunks,
-                  __global float *restrict momentum_buffers, const int floats, __global const struct cln_state *restrict state) {
+                  __global float *restrict momentum_buffers, const int floats,
+                  __global const struct cln_state *restrict state) {
     const int at = (int)get_global_id(0) * VECTOR;
     if (at >= floats || state->count == 0)
         return;
