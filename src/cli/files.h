@@ -1,6 +1,6 @@
-/* The files that a command is told to read and to write. Every row of its options says which files it stands for (struct
- * cln_option.file); before a command does anything, no file that it writes is one that it reads or writes as well, by
- * whatever name, and each can be written. */
+/* The files that a command is told to read and to write. Every row of its options says which files it stands for
+ * (struct cln_option.file); before a command does anything, no file that it writes is one that it reads or writes as
+ * well, by whatever name, and each can be written. */
 #ifndef SRC_CLI_FILES_H
 #define SRC_CLI_FILES_H
 

@@ -39,13 +39,13 @@ struct cln_option {
     const char *const *choices; /* NULL-terminated */
     const char *preset;
     enum cln_file_role file; /* which files the row stands for */
-    bool given;  /* set by the parser: the row was among the arguments */
-    char *owned; /* memory of *text or *list; kept by the parser */
+    bool given;              /* set by the parser: the row was among the arguments */
+    char *owned;             /* memory of *text or *list; kept by the parser */
 };
 
 /* Reads argv[1 …] into a table that ends with a row without a name, and looks at the files that it names
- * (cln_files_check). True where the command should go on; otherwise *exit_status says how to end: after --help, or after
- * an error that has been printed. */
+ * (cln_files_check). True where the command should go on; otherwise *exit_status says how to end: after --help, or
+ * after an error that has been printed. */
 bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status);
 /* Whether the option of this name was given. */

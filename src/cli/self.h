@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /* Before anything else. Opens what is not open of standard input, output and error, so that no file of the user gets
- * their numbers: on /dev/null, in a way that reading from such an input and writing to such an output fails. In a helper:
- * ends it as soon as the program that started it has ended. */
+ * their numbers: on /dev/null, in a way that reading from such an input and writing to such an output fails. In a
+ * helper: ends it as soon as the program that started it has ended. */
 void cln_self_begin(int argc, char **argv);
 /* Whether this process helps another one of this program: it builds kernels, or runs a candidate. */
 bool cln_self_helps(void);

@@ -1,14 +1,15 @@
 /* Files on their way: content that has no name yet, or a temporary one in the folder where it will get its own,
- * ".clenet-PROCESS-NUMBER.tmp". As long as a process needs such a file it holds a lock on it: a file without one was left
- * behind. Private to src/data. */
+ * ".clenet-PROCESS-NUMBER.tmp". As long as a process needs such a file it holds a lock on it: a file without one was
+ * left behind. Private to src/data. */
 #ifndef SRC_DATA_ASIDE_H
 #define SRC_DATA_ASIDE_H
 
-/* An empty file for `path`, open for reading and writing; mode 0644 less the umask. The descriptor and its copies hold the
- * lock. *name is its temporary name, or NULL where it has none; the caller's: cln_aside_forget or cln_aside_remove.
+/* An empty file for `path`, open for reading and writing; mode 0644 less the umask. The descriptor and its copies hold
+ * the lock. *name is its temporary name, or NULL where it has none; the caller's: cln_aside_forget or cln_aside_remove.
  * -1: errno says why. */
 int cln_aside_create(char **name, const char *path);
-/* A file without any name, in memory or where temporary files are, for content that goes elsewhere. -1: errno says why. */
+/* A file without any name, in memory or where temporary files are, for content that goes elsewhere. -1: errno says why.
+ */
 int cln_aside_nowhere(void);
 /* Gives a file of cln_aside_create that has no name a temporary one beside `path`. 0, or -1 with errno. */
 int cln_aside_name(char **name, const char *path, int file);

@@ -9,8 +9,8 @@
 #include "host/status.h"
 
 struct cln_place {
-    char *path;         /* symbolic links followed; the caller's: free() */
-    mode_t mode;        /* of the file that is there, or of a new one before the umask */
+    char *path;  /* symbolic links followed; the caller's: free() */
+    mode_t mode; /* of the file that is there, or of a new one before the umask */
     bool exists;
     const char *reason; /* why it can only be written in place; NULL: it can be replaced */
 };
@@ -18,8 +18,8 @@ struct cln_place {
 /* CLN_INVALID for what is not a regular file; CLN_IO where it can be neither replaced nor written in place. */
 enum cln_status cln_place_find(struct cln_place *out, const char *path) CLN_MUST_CHECK;
 
-/* The path with all symbolic links followed, also the last one where it leads to a file that is not there yet; of a pipe
- * or a device the path as it is. The caller's: free(). NULL where memory ran out. */
+/* The path with all symbolic links followed, also the last one where it leads to a file that is not there yet; of a
+ * pipe or a device the path as it is. The caller's: free(). NULL where memory ran out. */
 char *cln_place_resolve(const char *path);
 
 /* The folder's part of a path, with the slash, or "./"; the caller's: free(). NULL where memory ran out. */

@@ -1,5 +1,5 @@
-/* A file written as a whole or not at all: aside in the same folder, synced, then renamed into place. A file that cannot
- * be replaced that way, such as one that is mounted, is written in place when all of its content is there. */
+/* A file written as a whole or not at all: aside in the same folder, synced, then renamed into place. A file that
+ * cannot be replaced that way, such as one that is mounted, is written in place when all of its content is there. */
 #ifndef SRC_DATA_REPLACE_H
 #define SRC_DATA_REPLACE_H
 
@@ -25,8 +25,8 @@ enum cln_status cln_replace_commit(struct cln_replacement *replacement) CLN_MUST
 /* Removes what was written aside and was not committed; cleans up in both cases. */
 void cln_replace_end(struct cln_replacement *replacement);
 
-/* Whether all of this would succeed for `path`, as far as that can be known; nothing is changed. Where the file would be
- * written in place a warning goes to the log, or it is CLN_IO (`as_a_whole`). */
+/* Whether all of this would succeed for `path`, as far as that can be known; nothing is changed. Where the file would
+ * be written in place a warning goes to the log, or it is CLN_IO (`as_a_whole`). */
 enum cln_status cln_replace_check(const char *path, bool as_a_whole) CLN_MUST_CHECK;
 
 /* Gives the file `path` a second name, `name`, in the place of what had that name. Where the file system has no second

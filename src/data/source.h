@@ -31,8 +31,8 @@ enum cln_status cln_source_locate(char folder[CLN_PATH_BYTES], const struct cln_
 
 /* Path of one of the four IDX files in `folder`, plain or gzipped; false where there is none. */
 bool cln_idx_part_path(char path[CLN_PATH_BYTES], const char *folder, enum cln_idx_part part);
-/* Tells every path that a file of the data set may be read from, be there one or not: `name` is a folder, or a name as for
- * struct cln_dataset_params, of which the whole search is told. */
+/* Tells every path that a file of the data set may be read from, be there one or not: `name` is a folder, or a name as
+ * for struct cln_dataset_params, of which the whole search is told. */
 void cln_source_each_file(void (*tell)(void *user, const char *path), void *user, const char *name);
 /* Its usual name, without .gz: "train-images-idx3-ubyte". */
 const char *cln_idx_part_name(enum cln_idx_part part);

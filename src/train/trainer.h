@@ -102,9 +102,9 @@ struct cln_trainer;
 
 /* Finds the device, builds the kernels, uploads the data, sets initial weights: uniform in ±1/√fan_in from
  * `seed`, γ = 1, β = 0. `network` and `data` must outlive the trainer, but for the
- * pixels: see cln_dataset_release_pixels. CLN_INVALID names what does not go together, before a device is opened: images
- * of another size, a label that the network has no class for (with its file and byte), or batches of one image where a
- * batch norm then has one value per channel (a warning where only the last batch of an epoch is so). */
+ * pixels: see cln_dataset_release_pixels. CLN_INVALID names what does not go together, before a device is opened:
+ * images of another size, a label that the network has no class for (with its file and byte), or batches of one image
+ * where a batch norm then has one value per channel (a warning where only the last batch of an epoch is so). */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
