@@ -18,8 +18,8 @@ void ocl_habit_remember(const struct ocl_habit *habit, const struct ocl_context 
 /* Builds a small program that no cache can have, then once more. Both times stay 0 where that fails. */
 void ocl_habit_measure(struct ocl_habit *habit, const struct ocl_context *context);
 
-/* Whether the driver finds programs that it has compiled in a cache of its own, so that a note serves as well as a
- * binary. False where it was not measured. */
+/* Whether the driver finds programs that it has compiled in a cache of its own, so that a start from a note compiles
+ * nothing. False where it was not measured. */
 bool ocl_habit_has_cache(const struct ocl_habit *habit);
 /* Whether building a noted program, which took that long, meant compiling: the driver's cache has lost it. */
 bool ocl_habit_has_lost(const struct ocl_habit *habit, double build_cpu);

@@ -14,7 +14,7 @@
  * the language. */
 static const char base_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info -cl-mad-enable -w";
 
-enum { LOG_BYTES = 3500 };
+enum { LOG_BYTES = 3500, DEAR_BINARIES = 2 };
 
 struct ocl_program {
     struct ocl_program *next;
@@ -23,7 +23,7 @@ struct ocl_program {
     struct ocl_program_key key; /* where the context has a cache */
     bool from_cache;            /* and not from source */
     bool launched;
-    bool kept;      /* as a binary or as a note */
+    bool asked;     /* the driver, for its binary */
     bool elsewhere; /* another process builds it, or did: there is no program */
 };
 
@@ -257,15 +257,18 @@ static void keep_binary(const struct ocl_program *p, const struct ocl_context *c
     habit->dear = habit->dear || cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID) - start > OCL_QUICK_CPU;
 }
 
-/* Whether the driver is to be asked for binaries. In a process that only builds, somebody waits for it: there nothing
- * is found out, and a driver that compiles at the first launch may compile when it is asked, too. */
-static bool asks(struct ocl_habit *habit, const struct ocl_context *context) {
+/* Whether the driver is to be asked for one more binary, after `asked`. In a process that only builds, somebody waits
+ * for it: there nothing is found out, and a driver that compiles at the first launch may compile when it is asked, too.
+ * A dear driver with a cache of its own is asked for a few at a time: the others come with later starts. */
+static bool asks(struct ocl_habit *habit, const struct ocl_context *context, size_t asked) {
     if (context->brief)
         return false;
-    if (habit->dear && habit->first_cpu <= 0 && !context->builds)
+    if (habit->dear && habit->first_cpu <= 0 && !context->builds && ocl_program_cache_has_room(context->cache))
         ocl_habit_measure(habit, context);
     const bool cheap = !habit->dear && !(context->builds && context->lazy);
-    return cheap || (habit->first_cpu > 0 && !ocl_habit_has_cache(habit));
+    const bool has_no_cache = habit->first_cpu > 0 && !ocl_habit_has_cache(habit);
+    return cheap || has_no_cache ||
+           (asked < DEAR_BINARIES && !context->builds && ocl_program_cache_has_room(context->cache));
 }
 
 void ocl_programs_keep(struct ocl_context *context) {
@@ -277,11 +280,14 @@ void ocl_programs_keep(struct ocl_context *context) {
     struct ocl_habit before, habit;
     ocl_habit_recall(&before, context);
     habit = before;
+    size_t asked = 0;
     for (struct ocl_program *p = context->programs; p; p = p->next) {
-        if (p->from_cache || p->kept || !p->launched)
+        if (p->from_cache || p->asked || !p->launched)
             continue;
-        p->kept = context->kept = true;
-        if (asks(&habit, context))
+        context->kept = true;
+        p->asked = asks(&habit, context, asked);
+        asked += p->asked;
+        if (p->asked)
             keep_binary(p, context, &habit);
         ocl_program_cache_note(context->cache, &p->key);
     }

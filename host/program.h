@@ -18,9 +18,9 @@ enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, 
 void ocl_program_launched(struct ocl_program *program, struct ocl_context *context);
 
 /* Puts what was built from source and launched since the last call into the cache on disk, after waiting for the
- * device: as a binary, or as a note where the driver compiles to hand out a binary and keeps programs itself (see
- * habit.h). To be called after the first launches, not at the end: a program ends when its work does. Sets no
- * message. */
+ * device: as a binary; or as a note where the driver compiles to hand out a binary and keeps programs itself (see
+ * habit.h), but for two, so that binaries are complete after some starts. To be called after the first launches, not at
+ * the end: a program ends when its work does. Sets no message. */
 void ocl_programs_keep(struct ocl_context *context);
 
 void ocl_programs_destroy(struct ocl_program **programs);

@@ -8,11 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { KEY_DIGITS = 2 * sizeof(struct ocl_program_key), MAX_BINARY_BYTES = 64 << 20, STALE_SECONDS = 3600 };
+enum {
+    KEY_DIGITS = 2 * sizeof(struct ocl_program_key),
+    MAX_BINARY_BYTES = 64 << 20,
+    ROOM_BYTES = 64 << 20,
+    STALE_SECONDS = 3600
+};
 
 static const char suffix[] = ".program"; /* of a file; one that is being written has ".PID-N" behind it */
 
@@ -183,6 +190,13 @@ void ocl_program_cache_write(const struct ocl_program_cache *cache, const struct
 
 bool ocl_program_cache_writable(const struct ocl_program_cache *cache) {
     return faccessat(cache->folder, ".", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+bool ocl_program_cache_has_room(const struct ocl_program_cache *cache) {
+    struct statvfs room;
+    struct rlimit largest;
+    return fstatvfs(cache->folder, &room) == 0 && (double)room.f_bavail * (double)room.f_frsize >= ROOM_BYTES &&
+           getrlimit(RLIMIT_FSIZE, &largest) == 0 && largest.rlim_cur >= ROOM_BYTES;
 }
 
 bool ocl_program_cache_knows(const struct ocl_program_cache *cache, const struct ocl_program_key *key) {

@@ -41,6 +41,9 @@ void ocl_program_cache_forget(const struct ocl_program_cache *cache, const struc
 void ocl_program_cache_forget_notes(const struct ocl_program_cache *cache);
 /* Whether anything can be kept there. */
 bool ocl_program_cache_writable(const struct ocl_program_cache *cache);
+/* Whether the disk has room for what a driver writes beside a binary when it compiles: PoCL ends the process where it
+ * cannot write. */
+bool ocl_program_cache_has_room(const struct ocl_program_cache *cache);
 /* Whether there is a binary or a note under `key`. */
 bool ocl_program_cache_knows(const struct ocl_program_cache *cache, const struct ocl_program_key *key);
 

@@ -774,8 +774,11 @@ class Builders(Case):
                 self.assertEqual([builder for builder in builders if is_alive(builder)], [])
 
 
+HEADER_BYTES = 88  # of a kept program: a note is nothing else
+
+
 class Starts(Case):
-    """A command ends with its last line; and the first start has everything kept that later ones need."""
+    """A command ends with its last line; everything is kept by the first start, and as binaries after a few."""
 
     NETWORK = {"name": "tiny", "input": [1, 28, 28],
                "layers": [{"type": "AvgPool2d", "kernel_size": 4}, {"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}
@@ -819,25 +822,27 @@ class Starts(Case):
                         ("check", "--quick", "--only", "sgd")):
             with self.subTest(command=command[0]):
                 self.start(*command)
-                first = self.kept(), self.compiled()
-                for _ in range(2):
+                names, state = set(self.kept()), None
+                for _ in range(len(names) + 1):
                     self.start(*command)
-                    self.assertEqual((self.kept(), self.compiled()), first)
+                    self.assertEqual(set(self.kept()), names)
+                    before, state = state, (self.kept(), self.compiled())
+                    if state == before:
+                        break
+                self.assertEqual(state, before)
+                self.assertNotIn(HEADER_BYTES, {size for size, _ in self.kept().values()}, "a note is left")
 
     def test_a_driver_whose_cache_was_cleared(self):
-        """Nothing is compiled that was not, everything is noted anew, and the next start compiles nothing."""
+        """Results are the same, and everything is kept anew."""
         def results(lines):
             return [re.sub(r", time .*", "", line) for line in lines]
         first = results(self.start(*self.train))
-        kept, compiled = set(self.kept()), self.compiled()
+        kept = set(self.kept())
         shutil.rmtree(self.driver)
         self.driver.mkdir()
-        self.assertEqual(results(self.start(*self.train)), first)
-        self.assertEqual(set(self.kept()), kept)
-        again = self.compiled()
-        self.assertLessEqual(again, compiled)
-        self.assertEqual(results(self.start(*self.train)), first)
-        self.assertEqual((set(self.kept()), self.compiled()), (kept, again))
+        for _ in range(3):
+            self.assertEqual(results(self.start(*self.train)), first)
+            self.assertEqual(set(self.kept()), kept)
 
 
 def children_of(process):
@@ -1062,17 +1067,25 @@ class Resuming(Case):
         self.assertEqual(metadata(self.folder / "t.safetensors")["training"]["epochs"], 3)
 
     def test_a_full_disk_costs_neither_the_old_file_nor_the_training(self):
-        self.expect(0, *self.TRAIN, "--save", str(self.model), "--max-steps", "5")
+        network = self.folder.parent / (self.folder.name + ".json")
+        self.addCleanup(network.unlink)
+        network.write_text(json.dumps({"name": "tiny", "input": [1, 28, 28],
+                                       "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}))
+        train = [*self.TRAIN, "--network", str(network)]
+        self.expect(0, *train, "--save", str(self.model), "--max-steps", "5")
+        # PoCL ends where it cannot write, and it writes what it builds from source: all has to be kept as binaries before.
+        for _ in range(4):
+            self.expect(0, *train, "--resume", str(self.model))
         before = self.model.read_bytes()
 
-        def no_room():  # a file may not grow beyond this
+        def no_room():  # a file may not become as large as the model
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) - 1, len(before) - 1))
 
-        result = subprocess.run([PROGRAM, *self.TRAIN, "--resume", str(self.model), "--save", str(self.model)],
+        result = subprocess.run([PROGRAM, *train, "--resume", str(self.model), "--save", str(self.model)],
                                 capture_output=True, text=True, check=False, timeout=300, preexec_fn=no_room)
         self.assertEqual(result.returncode, 1, result.stderr)
-        self.assertEqual(result.stdout.count("\n"), 3)
+        self.assertEqual(result.stdout.count("\n"), 3, result.stderr)
         self.assertIn("training goes on without that resume point", result.stderr)
         self.assertRegex(result.stderr, r"(?m)^clenet train: writing .*m\.safetensors: File too large$")
         self.assertNotIn("model kept", result.stderr)
@@ -1548,7 +1561,7 @@ class Tune(Case):
         result = self.search(both, "--kernels", str(kernels), "--output", str(output))
         self.assertRegex(result.stderr, both)
         self.assertIn("updated parameter", result.stderr)
-        self.assertRegex(result.stderr, "crashed with signal|ended with exit status")  # a sanitizer ends it by itself
+        self.assertRegex(result.stderr, r"crashed \(|ended with exit status")  # a sanitizer ends it by itself
         self.assertNotIn(json.loads(output.read_text())["values"]["vector"], (2, 4, 16))
 
     def test_a_profile_that_does_not_work_is_told(self):
