@@ -192,14 +192,33 @@ static enum cln_status fail_wrong(const struct guard *g, const struct cln_trial 
                     trial->why, g->t->params.evaluate_only ? "" : ", --no-guard trains all the same");
 }
 
+/* No quick case has shown which operation crashes in a step, that does not where all are safe: what is left of all when
+ * those are taken out one by one without which it does not crash, either. Takes them among the findings. */
+static unsigned narrow(struct findings *found, struct guard *g, const struct cln_trial *crash) {
+    unsigned set = cln_all_operations();
+    for (size_t o = 0; cln_check_operation(o); o++) {
+        const unsigned operation = cln_operation(cln_check_operation(o));
+        struct cln_tuning tuning = g->t->tuning;
+        struct cln_trial trial;
+        if (tuning.safe & operation)
+            continue;
+        cln_tuning_make_safe(&tuning, set & ~operation);
+        if (cln_trial_step(&trial, &g->trials, &tuning, false) == CLN_OK && trial.end == CLN_TRIAL_RIGHT)
+            set &= ~operation;
+        else
+            found->trials[o] = *crash;
+    }
+    return set;
+}
+
 /* A step did not come out right: operations become safe until one does. */
 static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
     struct cln_tuning *tuning = &g->t->tuning;
     const unsigned all = cln_all_operations();
     if (tuning->safe == all)
         return trial->end == CLN_TRIAL_REFUSED ? cln_fail(CLN_DEVICE, "%-s", trial->why) : fail_wrong(g, trial);
-    if (trial->end !=
-        CLN_TRIAL_WRONG) { /* by every variant: then it is not one of them, but a mistake in a kernel, say */
+    /* By every variant: then it is not one of them, but a mistake in a kernel, say. */
+    if (trial->end != CLN_TRIAL_WRONG) {
         struct cln_tuning safe = *tuning;
         struct cln_trial again;
         cln_tuning_make_safe(&safe, all);
@@ -217,18 +236,21 @@ static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
     enum cln_status status = find_wrong(&found, g);
     if (status != CLN_OK)
         return status;
-    const unsigned sets[] = {found->alone, found->wrong, all};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
-        const unsigned more = sets[i] & ~tuning->safe;
+    const unsigned first[] = {found->alone, found->wrong};
+    for (size_t i = 0; i < 4; i++) { /* the last two: what is left of all, and all */
+        const unsigned set = i < 2                                       ? first[i]
+                             : i == 2 && trial->end == CLN_TRIAL_CRASHED ? narrow(found, g, trial)
+                                                                         : all;
+        const unsigned more = set & ~tuning->safe;
         if (more == 0)
             continue;
-        if (sets[i] != all)
+        if (set != all)
             warn_of(found, more);
         else
             cln_log(CLN_LOG_WARNING, "%s %s %s %s: all operations run in their safe variants: %-s", subject_name(g),
                     found->wrong ? "still" : "nevertheless", ends[trial->end].does, ends[trial->end].to_whom,
                     trial->why);
-        cln_tuning_make_safe(tuning, sets[i]);
+        cln_tuning_make_safe(tuning, set);
         status = cln_trial_step(trial, &g->trials, tuning, false);
         if (status == CLN_OK && trial->end == CLN_TRIAL_RIGHT && g->certain)
             remember(g, &g->of_device, 0);
