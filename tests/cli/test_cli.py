@@ -907,6 +907,18 @@ class Resuming(Case):
         super().setUp()
         self.model = self.folder / "m.safetensors"
 
+    def train_tiny(self):
+        """A training whose kernels are all kept as binaries: PoCL ends where it cannot write, and it writes what it builds."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        network = Path(folder.name) / "tiny.json"
+        network.write_text(json.dumps({"name": "tiny", "input": [1, 28, 28],
+                                       "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}))
+        train = [*self.TRAIN, "--network", str(network)]
+        for _ in range(4):
+            self.expect(0, *train)
+        return train
+
     def test_goes_on_to_the_bit_and_in_the_log(self):
         whole, log = self.folder / "whole.safetensors", self.folder / "log.jsonl"
         options = (*self.TRAIN, "--standardize", "--seed", "7", "--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.05")
@@ -984,14 +996,14 @@ class Resuming(Case):
 
     def test_a_log_that_fills_up_costs_neither_training_nor_model(self):
         log = self.folder / "log"
-        train = ("train", "--data", "synthetic:600", "--batch-size", "32", "--offline")
+        train = self.train_tiny()
 
         def little_room():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (600000, 600000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (120000, 120000))
 
         self.expect(0, *train, "--epochs", "1", "--save", str(self.model))
-        log.write_bytes(b"x" * 598400)
+        log.write_bytes(b"x" * 118400)
         result = subprocess.run([PROGRAM, *train, "--epochs", "9", "--resume", str(self.model), "--save", str(self.model),
                                  "--log", str(log)], capture_output=True, text=True, check=False, timeout=300,
                                 preexec_fn=little_room)
@@ -1067,15 +1079,9 @@ class Resuming(Case):
         self.assertEqual(metadata(self.folder / "t.safetensors")["training"]["epochs"], 3)
 
     def test_a_full_disk_costs_neither_the_old_file_nor_the_training(self):
-        network = self.folder.parent / (self.folder.name + ".json")
-        self.addCleanup(network.unlink)
-        network.write_text(json.dumps({"name": "tiny", "input": [1, 28, 28],
-                                       "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}))
-        train = [*self.TRAIN, "--network", str(network)]
+        train = self.train_tiny()
         self.expect(0, *train, "--save", str(self.model), "--max-steps", "5")
-        # PoCL ends where it cannot write, and it writes what it builds from source: all has to be kept as binaries before.
-        for _ in range(4):
-            self.expect(0, *train, "--resume", str(self.model))
+        self.expect(0, *train, "--resume", str(self.model))
         before = self.model.read_bytes()
 
         def no_room():  # a file may not become as large as the model
