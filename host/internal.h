@@ -30,8 +30,9 @@ struct ocl_context {
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
-    bool lazy; /* of a context that only builds: its driver compiles at the first launch */
-    bool lost; /* the driver's own cache does not have what is noted */
+    bool lazy;  /* of a context that only builds: its driver compiles at the first launch */
+    bool first; /* builders were called: it takes long enough as it is */
+    bool lost;  /* the driver's own cache does not have what is noted */
 };
 
 /* Processor seconds that launching a kernel on nothing, or handing out a binary, take no more than; compiling does. */

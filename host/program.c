@@ -139,6 +139,7 @@ static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *c
         return CLN_OK;
     enum cln_status (*before_building)(void *user) = context->before_building;
     context->before_building = NULL;
+    context->first = true;
     enum cln_status status = before_building(context->building_user);
     if (!status)
         build_cached(p, context);
@@ -257,11 +258,12 @@ static void keep_binary(const struct ocl_program *p, const struct ocl_context *c
     habit->dear = habit->dear || cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID) - start > OCL_QUICK_CPU;
 }
 
-/* Whether the driver is to be asked for one more binary, after `asked`. In a process that only builds, somebody waits
- * for it: there nothing is found out, and a driver that compiles at the first launch may compile when it is asked, too.
- * A dear driver with a cache of its own is asked for a few at a time: the others come with later starts. */
+/* Whether the driver is to be asked for one more binary, after `asked`. A start that called builders is long enough. In
+ * a process that only builds, somebody waits for it: there nothing is found out, and a driver that compiles at the
+ * first launch may compile when it is asked, too. A dear driver with a cache of its own is asked for a few at a time:
+ * the others come with later starts. */
 static bool asks(struct ocl_habit *habit, const struct ocl_context *context, size_t asked) {
-    if (context->brief)
+    if (context->brief || context->first)
         return false;
     if (habit->dear && habit->first_cpu <= 0 && !context->builds && ocl_program_cache_has_room(context->cache))
         ocl_habit_measure(habit, context);

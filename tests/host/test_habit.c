@@ -137,32 +137,28 @@ static void test_the_end_asks_the_driver_for_nothing(void **state) {
     }
 }
 
-/* Everything is kept by the first start. Binaries are complete at once where they are cheap, and else after as many
- * starts as there are programs. */
+/* A first start, which calls builders, notes everything; from then on binaries become complete, at once where they are
+ * cheap, else a few a start. */
 static void test_binaries_become_complete(void **state) {
     (void)state;
-    struct life life;
-    live_as(&life, "first", (int)getpid()); /* which no cache of the driver has */
-    end(&life);
-    const struct ocl_habit habit = recall("first");
-    const struct kept first = kept_in("first");
-    assert_int_equal(first.binaries + first.notes, PROGRAMS);
-    if (!habit.dear || !ocl_habit_has_cache(&habit))
-        assert_true(first.binaries == PROGRAMS || first.binaries == 0); /* some drivers have none */
-    else
-        assert_true(habit.first_cpu > 0);
-    for (int start = 1; start < 4; start++) {
-        live_as(&life, "first", (int)getpid());
+    size_t binaries[5];
+    for (size_t start = 0; start < 5; start++) {
+        struct life life;
+        live_as(&life, "first", (int)getpid()); /* which no cache of the driver has */
         end(&life);
         const struct kept kept = kept_in("first");
         assert_int_equal(kept.binaries + kept.notes, PROGRAMS);
-        if (habit.dear && ocl_habit_has_cache(&habit))
-            assert_int_equal(kept.binaries, start == 1 ? 2 * AT_A_TIME : PROGRAMS);
-        else
-            assert_memory_equal(&first, &kept, sizeof first);
+        binaries[start] = kept.binaries;
     }
+    assert_int_equal(binaries[0], 0);
+    const struct ocl_habit habit = recall("first");
+    const bool few = habit.dear && ocl_habit_has_cache(&habit);
     if (strstr(device.platform, "Portable")) /* what PoCL is known to be like */
-        assert_true(habit.dear && ocl_habit_has_cache(&habit) && first.binaries == AT_A_TIME);
+        assert_true(few && habit.first_cpu > 0);
+    if (binaries[4] == 0)
+        return; /* some drivers have none */
+    for (size_t start = 1; start < 5; start++)
+        assert_int_equal(binaries[start], few && start * AT_A_TIME < PROGRAMS ? start * AT_A_TIME : PROGRAMS);
 }
 
 static void test_a_driver_that_keeps_nothing_is_asked_at_any_price(void **state) {
@@ -171,6 +167,7 @@ static void test_a_driver_that_keeps_nothing_is_asked_at_any_price(void **state)
     const struct ocl_habit keeping = {.dear = true, .first_cpu = 1e6, .again_cpu = 0.1};
     remember("keeping", &keeping);
     const bool has_binaries = kept_in("first").binaries > 0;
+    live_and_end("keeping"); /* which calls builders */
     live_and_end("keeping");
     assert_int_equal(kept_in("keeping").binaries, has_binaries ? AT_A_TIME : 0);
     assert_int_equal(kept_in("keeping").notes, has_binaries ? PROGRAMS - AT_A_TIME : PROGRAMS);
