@@ -192,8 +192,8 @@ static enum cln_status fail_on_use(const struct use *use, const char *failure, i
 /* A file that is opened as it is: what is not there yet needs a folder that takes it. */
 static enum cln_status check_stream(const struct use *use, const char *failure) {
     const int way = use->is_regular ? O_WRONLY | O_APPEND : O_WRONLY;
-    if (!use->is_there) {
-        const enum cln_status status = cln_replace_check(use->place, false);
+    if (!use->is_there || !use->path[0]) { /* the place of an empty name is the folder */
+        const enum cln_status status = cln_replace_check(use->path[0] ? use->place : "", false);
         return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%s '%s'", failure, use->path);
     }
     if (S_ISDIR(use->file.st_mode))
@@ -303,10 +303,24 @@ static void describe(char *out, size_t bytes, const struct use *use) {
                  use->path);
 }
 
+/* A message on standard error would be written into the very file that is to stay as it is: then the exit status alone
+ * tells. */
+static void spare(const struct use *use) {
+    struct stat error;
+    if (use->role == CLN_FILE_STANDARD || !use->is_there || fstat(STDERR_FILENO, &error) != 0 ||
+        !is_same_inode(&use->file, &error))
+        return;
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0)
+        close(nowhere);
+}
+
 static enum cln_status fail_same(const struct use *written, const struct use *other) {
     char a[1024], b[1024];
     describe(a, sizeof a, written);
     describe(b, sizeof b, other);
+    spare(written);
+    spare(other);
     return cln_fail(CLN_INVALID, "%s is the same file as %s: choose another name", a, b);
 }
 

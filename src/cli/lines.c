@@ -43,8 +43,9 @@ static bool is_cut(const char *path) {
 
 FILE *cln_lines_open(const char *path, bool append) {
     int file = share_standard(path);
-    const bool own = file < 0, cut = own && append && is_cut(path);
-    if (own)
+    fflush(stdout); /* which may be that file */
+    const bool cut = append && is_cut(path);
+    if (file < 0)
         file = open_file(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC));
     FILE *stream = file >= 0 ? fdopen(file, append ? "a" : "w") : NULL;
     if (file >= 0 && !stream)

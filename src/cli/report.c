@@ -23,10 +23,20 @@ static void clear_live(void) {
     live = false;
 }
 
+/* A warning is printed with --quiet, too: a result may not be as it should be. */
+static void warn(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    clear_live();
+    cln_text_vprint(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
 static void on_log(void *user, enum cln_log_level level, const char *message) {
     (void)user;
     if (level == CLN_LOG_WARNING)
-        cln_report_note("%s: warning: %-s", prefix, message);
+        warn("%s: warning: %-s", prefix, message);
     else if (level == CLN_LOG_INFO)
         cln_report_note("%-s", message);
 }

@@ -12,7 +12,7 @@
 /* Before anything else: the words before every error ("clenet train"), which must stay valid, and the
  * library's notices sent to stderr. */
 void cln_report_begin(const char *prefix);
-/* From now on nothing but errors. */
+/* From now on nothing but warnings and errors. */
 void cln_report_quiet(void);
 
 /* A line of the result, on stdout at once. */

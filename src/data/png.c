@@ -45,7 +45,7 @@ static void check_size(struct decoder *d) {
     char message[sizeof d->reason];
     if (width <= CLN_PNG_SIDE_LIMIT && height <= CLN_PNG_SIDE_LIMIT)
         return;
-    snprintf(message, sizeof message, "a picture of %lu×%lu pixels; clenet's limit is %d a side", height, width,
+    snprintf(message, sizeof message, "a picture of %lu×%lu pixels; clenet's limit is %d a side", width, height,
              CLN_PNG_SIDE_LIMIT);
     png_error(d->png, message);
 }
