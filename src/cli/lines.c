@@ -33,6 +33,8 @@ static int open_file(const char *path, int way) {
 static bool is_cut(const char *path) {
     struct stat info;
     char last = '\n';
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) /* a pipe is not opened to look into it */
+        return false;
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0)
         (void)!pread(file, &last, 1, info.st_size - 1);

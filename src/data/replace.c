@@ -38,7 +38,7 @@ enum cln_status cln_replace_begin(struct cln_replacement *r, const char *path) {
     const int file = r->in_place ? cln_aside_nowhere() : cln_aside_create(&r->aside, r->path);
     if (file < 0)
         return fail_to_create(path, r->path, errno);
-    if (!r->in_place && place.mode != 0644)
+    if (!r->in_place && place.exists)
         (void)fchmod(file, place.mode); /* else the umask has its say, as for any new file */
     r->stream = fdopen(file, "wb");
     if (r->stream)

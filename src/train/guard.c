@@ -168,6 +168,7 @@ static enum cln_status find_cause(struct findings *found, struct guard *g) {
 /* *out is the caller's, also where it fails, which means that not all have been checked: free(). */
 static enum cln_status find_wrong(struct findings **out, struct guard *g) {
     struct findings *found = *out = calloc(1, sizeof *found);
+    g->certain = false;
     if (!found)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for checking operations");
     enum cln_status status = cln_trial_operations(&g->trials, on_operation, found);

@@ -183,7 +183,7 @@ static enum cln_status check_batches(const struct cln_trainer_params *p) {
     const size_t samples = p->data->train.count, at = p->resume ? (size_t)p->resume->training->position : 0;
     if (p->evaluate_only)
         return CLN_OK;
-    return cln_network_check_batches(p->network, p->batch_size > 0 ? p->batch_size : 256, samples,
+    return cln_network_check_batches(p->network, p->batch_size > 0 ? p->batch_size : DEFAULT_BATCH, samples,
                                      at < samples ? samples - at : samples);
 }
 

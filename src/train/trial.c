@@ -239,6 +239,8 @@ enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, cons
         } else
             crashed = heard == END;
     }
+    if (crashed) /* not once more in this process */
+        return CLN_OK;
     /* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as
      * these are not to be among those. */
     const struct ocl_context_params params = params_here(s);
@@ -324,6 +326,8 @@ enum cln_status cln_trial_alone(struct cln_trial *out, struct cln_trials *s, siz
         cln_child_stop(&w.child, FAREWELL_SECONDS, NULL);
         if (status != CLN_OK)
             return status;
+        if (heard == LOST)
+            return cln_fail(CLN_DEVICE, "checking %s alone: the process %-s", cln_check_operation(operation), out->why);
     }
     return heard == UNSTARTED ? operation_here(out, s, operation, &tuning) : CLN_OK;
 }

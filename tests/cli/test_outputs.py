@@ -146,6 +146,14 @@ class Pairs(Files):
                 with self.subTest(command=command, input=str(path), output=option, name=name):
                     self.assert_refused(*command, *arguments, option, name, **environment)
 
+    def test_no_message_is_written_into_an_input(self):
+        for arguments in (("summary", str(self.network)), (*self.train, "--network", str(self.network))):
+            before = self.network.read_bytes()
+            with self.subTest(arguments=arguments), open(self.network, "ab") as errors:
+                self.assertEqual(self.run_in([PROGRAM, *arguments], capture_output=False, stdout=subprocess.DEVNULL,
+                                             stderr=errors).returncode, 1)
+                self.assertEqual(self.network.read_bytes(), before)
+
     def settings(self):
         kernels = self.folder / "kernels"
         kernels.mkdir(exist_ok=True)
@@ -642,6 +650,21 @@ class Appending(Files):
                 self.assertEqual(parsed[:2] + parsed[-2:], ["start", "epoch", "start", "end"] if len(parsed) == 4 or parsed[-2] == "start"
                                  else ["start", "epoch", "epoch", "end"])
                 self.expect(0, *one, "--epochs", "1")
+
+
+    def test_a_log_that_standard_output_goes_to(self):
+        log, saved = self.folder / "log", str(self.folder / "s.safetensors")
+        self.expect(0, *self.train, "--epochs", "1", "--quiet", "--save", saved)
+        for name in (str(log), "/dev/stdout"):
+            with self.subTest(name=name), open(log, "wb") as torn:
+                torn.write(b'{"x')
+                torn.flush()
+                result = self.run_in([PROGRAM, *self.train, "--epochs", "2", "--quiet", "--resume", saved, "--log", name],
+                                     stdout=torn, capture_output=False)
+                self.assertEqual(result.returncode, 0)
+                first, *rest = log.read_text().splitlines()
+                self.assertEqual(first, '{"x')
+                self.assertEqual([json.loads(line)["event"] for line in rest], ["start", "epoch", "end"])
 
 
 class ExitStatus(Files):

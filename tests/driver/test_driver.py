@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-PROGRAM, DRIVER = sys.argv.pop(1), sys.argv.pop(1)
+PROGRAM, DRIVER = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
 SHARED = tempfile.TemporaryDirectory()  # what the driver keeps, so that each kernel is compiled once
 NETWORK = {"name": "tiny", "input": [1, 28, 28], "layers": [
     {"type": "AvgPool2d", "kernel_size": 4}, {"type": "Conv2d", "out_channels": 4, "kernel_size": 3},
@@ -44,7 +44,7 @@ class Case(unittest.TestCase):
             check=False, timeout=900, stdin=subprocess.DEVNULL, cwd=self.folder,
             env=dict(os.environ, LD_PRELOAD=DRIVER, CLENET_TEST_DRIVER=fault, ASAN_OPTIONS=options,
                      CLENET_TEST_PROCESSES=str(self.processes), CLENET_TEST_ONCE=str(self.folder / "once"),
-                     CLENET_CACHE_DIR=str(self.folder / cache), POCL_CACHE_DIR=SHARED.name, **environment))
+                     CLENET_CACHE_DIR=str(self.folder / cache), POCL_CACHE_DIR=os.environ.get("POCL_CACHE_DIR", SHARED.name), **environment))
         self.started = len(list(self.processes.iterdir()))
         return result
 
