@@ -495,7 +495,7 @@ class Limits(Text):
         for width, height in ((9000, 2), (1, 8193)):
             self.write("p.png", png(width, height, [bytes(width)] * height))
             error = self.told("predict", "m.safetensors", "p.png")
-            self.assertIn(f"a picture of {height}×{width} pixels; clenet's limit is 8192 a side", error)
+            self.assertIn(f"a picture of {width}×{height} pixels; clenet's limit is 8192 a side", error)
         self.write("p.png", png(8192, 1, [bytes(8192)]))
         self.run_raw("predict", "m.safetensors", "p.png")
 
