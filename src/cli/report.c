@@ -23,13 +23,17 @@ static void clear_live(void) {
     live = false;
 }
 
+static void print_line(const char *format, va_list args) {
+    clear_live();
+    cln_text_vprint(stderr, format, args);
+    fputc('\n', stderr);
+}
+
 /* A warning is printed with --quiet, too: a result may not be as it should be. */
 static void warn(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    clear_live();
-    cln_text_vprint(stderr, format, args);
-    fputc('\n', stderr);
+    print_line(format, args);
     va_end(args);
 }
 
@@ -94,9 +98,7 @@ void cln_report_note(const char *format, ...) {
         return;
     va_list args;
     va_start(args, format);
-    clear_live();
-    cln_text_vprint(stderr, format, args);
-    fputc('\n', stderr);
+    print_line(format, args);
     va_end(args);
 }
 

@@ -1,9 +1,12 @@
-/* A driver that is broken on purpose: loaded in front of the OpenCL loader (LD_PRELOAD), it ends or hangs the process
- * as $CLENET_TEST_DRIVER says, "HOW WHEN WHAT [groups]": HOW   crash, abort, hang, exit, or kill, which is done once
- * alone: it makes the file $CLENET_TEST_ONCE WHEN  launch: a kernel is launched whose name has WHAT in it; build: a
- * program is built from a source that defines such a kernel; binary: a program is made of any binary; open: a context
- * is made groups  only in work-groups of several work-items Every process that it is loaded into leaves a file of its
- * own in $CLENET_TEST_PROCESSES. */
+/* A driver that is broken on purpose, loaded in front of the OpenCL loader (LD_PRELOAD). $CLENET_TEST_DRIVER is
+ * "HOW WHEN WHAT [groups]".
+ *
+ * - HOW is crash, abort, hang, exit or kill. kill strikes once: it makes the file $CLENET_TEST_ONCE first.
+ * - WHEN is launch (of a kernel with WHAT in its name), build (of a source that defines such a kernel), binary (a
+ * program is made of any) or open (a context is made).
+ * - groups: only in work-groups of several work-items.
+ *
+ * Every process that makes a context leaves a file named by its number in $CLENET_TEST_PROCESSES. */
 #pragma GCC visibility push(default) /* of the functions that stand in front of the real ones */
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
