@@ -58,13 +58,24 @@ enum cln_status cln_child_start(struct cln_child **out, const char *const *argv,
     return CLN_OK;
 }
 
+/* Whether it has ended. If so, all that it has started ends too, while its number still names its group.
+ * `flags`: WNOHANG, or 0 to wait for its end. */
 static bool has_ended(struct cln_child *child, int flags) {
-    pid_t found = 0;
-    while (child->process && (found = waitpid(child->process, &child->ended, flags)) < 0 && errno == EINTR)
+    siginfo_t info = {.si_pid = 0};
+    int found = 0;
+    if (child->process == 0)
+        return true;
+    while ((found = waitid(P_PID, (id_t)child->process, &info, WEXITED | WNOWAIT | flags)) < 0 && errno == EINTR)
         continue;
-    if (found != 0) /* an error means that somebody else has waited for it */
-        child->process = 0;
-    return child->process == 0;
+    if (found == 0 && info.si_pid == 0)
+        return false;
+    if (found == 0) { /* an error means that somebody else has waited for it */
+        (void)kill(-child->process, SIGKILL);
+        while (waitpid(child->process, &child->ended, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    child->process = 0;
+    return true;
 }
 
 /* Of what comes next: true once it is there, whole. False where nothing comes any more. */
@@ -128,10 +139,9 @@ void cln_child_stop(struct cln_child **stopped, double seconds, struct cln_child
     *stopped = NULL;
     while (!has_ended(child, WNOHANG) && cln_clock_seconds() < until)
         nanosleep(&moment, NULL);
-    const pid_t group = child->process;
     if (!has_ended(child, WNOHANG)) {
-        if (kill(-group, SIGKILL) != 0) /* the group may not be there yet */
-            (void)kill(group, SIGKILL);
+        if (kill(-child->process, SIGKILL) != 0) /* the group may not be there yet */
+            (void)kill(child->process, SIGKILL);
         (void)has_ended(child, 0);
     } else {
         const bool killed = WIFSIGNALED(child->ended);
@@ -202,9 +212,7 @@ struct moment {
 };
 
 static struct moment now(void) {
-    struct timespec used = {0};
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (struct moment){cln_clock_seconds(), (double)used.tv_sec + 1e-9 * (double)used.tv_nsec};
+    return (struct moment){cln_clock_seconds(), cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID)};
 }
 
 static double patience;
@@ -248,6 +256,7 @@ void cln_child_attend(double seconds) {
     const struct rlimit none = {0, 0}; /* its crash is an answer: no core file of it is wanted */
     (void)setrlimit(RLIMIT_CORE, &none);
     patience = seconds;
-    if (pthread_create(&thread, NULL, attend, NULL) == 0)
-        pthread_detach(thread);
+    if (pthread_create(&thread, NULL, attend, NULL) != 0)
+        end_with(SIGKILL); /* for want of memory or processes: nothing is known of the driver */
+    pthread_detach(thread);
 }

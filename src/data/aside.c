@@ -70,9 +70,10 @@ void cln_aside_remove(char **name) {
 /* ---- Files ---- */
 
 /* Until the descriptor and its copies are closed. Some file systems have no locks; then nobody takes the file for one
- * that was left, either. */
-static void lock(int file) {
-    while (flock(file, LOCK_EX) != 0 && errno == EINTR)
+ * that was left, either. `or_not` does not wait for another program that has locked the file: its lock keeps the file
+ * from being taken for one that was left, as ours would. */
+static void lock(int file, int or_not) {
+    while (flock(file, LOCK_EX | or_not) != 0 && errno == EINTR)
         continue;
 }
 
@@ -114,7 +115,7 @@ static int create_named(const char *name, const void *unused) {
     const int file = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (file < 0)
         return -1;
-    lock(file);
+    lock(file, 0);
     if (fstat(file, &info) == 0 && info.st_nlink > 0)
         return file;
     close(file); /* removed before it had its lock */
@@ -140,7 +141,7 @@ static int create_nameless(const char *path) {
     if (folder && access("/proc/self/fd", X_OK) == 0) /* where it gets its name from in the end */
         file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
     if (file >= 0)
-        lock(file);
+        lock(file, 0);
     free(folder);
 #else
     (void)path;
@@ -177,7 +178,7 @@ int cln_aside_link(char **name, const char *path) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return -1;
-    lock(file);
+    lock(file, LOCK_NB);
     if (find_name(name, path, link_name, path) == 0)
         return file;
     const int error = errno;

@@ -79,10 +79,11 @@ static int copy_content(int to, int from) {
             return 0;
         if (got < 0 && errno == EINTR)
             continue;
-        for (ssize_t written = 0, n; written<got; written += n> 0 ? n : 0) {
-            n = write(to, piece + written, (size_t)(got - written));
+        for (ssize_t written = 0; written < got;) {
+            const ssize_t n = write(to, piece + written, (size_t)(got - written));
             if (n < 0 && errno != EINTR)
                 return errno;
+            written += n > 0 ? n : 0;
         }
         if (got < 0)
             return errno;

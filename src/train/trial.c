@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/child.h"
+#include "host/log.h"
 #include "src/check/step.h"
 
 #define PATIENCE_SECONDS 60 /* that one OpenCL call may take */
@@ -180,7 +181,14 @@ static enum cln_status listen(enum heard *heard, struct cln_trial *out, struct a
     return a->status == CLN_OK ? CLN_OK : cln_fail(a->status, "%-s", a->trial.why);
 }
 
-/* Starts a process and waits until it comes to its trial: what ends it before has nothing to do with the driver. */
+/* No trial can be made in another process: this is told once, since a crash would end this one. */
+static void give_up_on_processes(struct cln_trials *s) {
+    s->apart = false;
+    cln_log(CLN_LOG_INFO, "the check of the driver runs in this process: it could not be started in one of its own");
+}
+
+/* Starts a process and waits until it comes to its trial: what ends it before has nothing to do with the driver, nor
+ * has the time it takes to that point. */
 static enum cln_status summon(enum heard *heard, struct witness *w, const struct cln_trials *s,
                               const struct cln_errand *errand, bool first) {
     const struct cln_trainer_params *p = &s->t->params;
@@ -193,8 +201,7 @@ static enum cln_status summon(enum heard *heard, struct witness *w, const struct
         return status;
     if (first)
         status = cln_dataset_wait(p->data); /* told before seconds go by */
-    const double seconds =
-        p->builder_seconds > 0 && p->builder_seconds < w->patience ? p->builder_seconds : w->patience;
+    const double seconds = p->builder_seconds > 0 ? p->builder_seconds : PATIENCE_SECONDS;
     if (status == CLN_OK && cln_child_listen(w->child, &hello, sizeof hello, seconds) == CLN_CHILD_SAID &&
         hello.kind == HELLO)
         *heard = ANSWER;
@@ -232,7 +239,7 @@ enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, cons
         if (status != CLN_OK)
             return status;
         if (heard == UNSTARTED)
-            s->apart = false;
+            give_up_on_processes(s);
         else if (heard == ANSWER || out->end == CLN_TRIAL_HUNG || (heard == END && attempt + 1 == ATTEMPTS)) {
             s->kept_crash = s->kept_crash || (crashed && out->end == CLN_TRIAL_RIGHT && s->folder);
             return CLN_OK;
@@ -293,7 +300,7 @@ enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *tol
         if (status != CLN_OK)
             return status;
         if (heard == UNSTARTED)
-            s->apart = false;
+            give_up_on_processes(s);
         if (heard == ANSWER || heard == UNSTARTED || !cln_check_operation(next)) /* all are told of, but for an end */
             continue;
         const bool again = tried == next;

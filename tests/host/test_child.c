@@ -42,7 +42,9 @@ static int act(const char *kind) {
     }
     if (strcmp(kind, "says otherwise") == 0)
         cln_child_say("short", 5);
-    if (strcmp(kind, "crashes") == 0) {
+    if (strcmp(kind, "crashes") == 0 || strcmp(kind, "crashes with another") == 0) {
+        if (kind[7] && system("sleep 1000 &") != 0)
+            return 9;
         say("before");
         signal(SIGSEGV, SIG_DFL); /* not a sanitizer's */
         raise(SIGSEGV);
@@ -138,6 +140,22 @@ static void test_a_crash_is_told_from_a_signal_of_others(void **state) {
     assert_described(&r, "was killed (Killed)");
 }
 
+static void assert_nobody_is_in(pid_t group) {
+    for (int i = 0; i < 500 && kill(-group, 0) == 0; i++) /* until whoever takes orphans has taken them */
+        usleep(10000);
+    assert_int_not_equal(kill(-group, 0), 0);
+}
+
+static void test_what_one_that_crashed_has_started_ends_too(void **state) {
+    (void)state;
+    struct cln_child *child = start("crashes with another");
+    assert_int_equal(listen(child, 60), CLN_CHILD_SAID);
+    const pid_t group = message.group;
+    assert_int_equal(listen(child, 60), CLN_CHILD_ENDED);
+    assert_int_equal(stop(child, 0).end, CLN_CHILD_CRASHED);
+    assert_nobody_is_in(group);
+}
+
 static void test_one_that_hangs_is_ended_with_what_it_started(void **state) {
     (void)state;
     struct cln_child *child = start("hangs with another");
@@ -147,9 +165,7 @@ static void test_one_that_hangs_is_ended_with_what_it_started(void **state) {
     const struct cln_child_result r = stop(child, 0);
     assert_int_equal(r.end, CLN_CHILD_STOPPED);
     assert_described(&r, "did not answer for 2.5 s");
-    for (int i = 0; i < 500 && kill(-group, 0) == 0; i++) /* until whoever takes orphans has taken them */
-        usleep(10000);
-    assert_int_not_equal(kill(-group, 0), 0);
+    assert_nobody_is_in(group);
 }
 
 static void test_one_that_hangs_up_may_still_hang(void **state) {
@@ -208,6 +224,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_messages_and_exit_status),
         cmocka_unit_test(test_a_message_of_another_size_is_none),
         cmocka_unit_test(test_a_crash_is_told_from_a_signal_of_others),
+        cmocka_unit_test(test_what_one_that_crashed_has_started_ends_too),
         cmocka_unit_test(test_one_that_hangs_is_ended_with_what_it_started),
         cmocka_unit_test(test_one_that_hangs_up_may_still_hang),
         cmocka_unit_test(test_only_opencl_calls_are_waited_for_in_vain),
