@@ -133,6 +133,7 @@ static enum cln_status open_context(struct run *r) {
     return ocl_context_create(&r->context, r->params->device,
                               &(struct ocl_context_params){.kernel_folder = r->params->kernel_folder,
                                                            .cache_folder = r->params->cache_folder,
+                                                           .brief = true,
                                                            .replay = r->settings[0].tuning.replay});
 }
 

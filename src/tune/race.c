@@ -58,6 +58,7 @@ static enum cln_status prepare(struct runner *r, const struct cln_race_params *p
         status = ocl_context_create(&r->context, p->device,
                                     &(struct ocl_context_params){.kernel_folder = p->kernel_folder,
                                                                  .cache_folder = p->cache_folder,
+                                                                 .brief = true,
                                                                  .replay = r->tuning.replay});
     return status;
 }

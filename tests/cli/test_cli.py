@@ -1122,9 +1122,10 @@ class Resuming(Case):
         whole, random = self.folder / "whole.safetensors", Random(1)
         train = [PROGRAM, "train", "--data", "synthetic:6000", "--batch-size", "64", "--offline", "--quiet", "--epochs", "4"]
         save = ["--save", str(self.model), "--save-every", "0.02s", "--keep", "2"]
-        begin = time.monotonic()
-        self.assertEqual(subprocess.run([*train, "--save", str(whole)], check=False).returncode, 0)
-        longest = time.monotonic() - begin
+        for _ in range(2):  # the first one may have to compile
+            begin = time.monotonic()
+            self.assertEqual(subprocess.run([*train, "--save", str(whole)], check=False).returncode, 0)
+            longest = time.monotonic() - begin
         killed, points, least = 0, set(), 0  # of steps: none that were kept are lost
         while killed < int(os.environ.get("CLENET_TEST_KILLS", "50")):
             resume = ["--resume", str(self.model)] if self.model.exists() else []
