@@ -20,9 +20,9 @@ struct cln_trace {
     FILE *events; /* since the last flush, in memory */
     char *text;
     size_t bytes;
-    off_t end;       /* of what stays in the file: where the closing of the JSON stands */
-    bool is_kept;    /* the file still has what an earlier run has written */
-    bool has_slices; /* something ran */
+    off_t end;    /* of what stays in the file: where the closing of the JSON stands */
+    bool is_kept; /* the file still has what an earlier run has written */
+    bool begun;   /* and is this run's from now on */
     uint64_t start_ns;
     int groups;
     int error; /* errno of the first failure, or 0 */
@@ -107,7 +107,6 @@ int cln_trace_group(struct cln_trace *trace, const char *name) {
 
 void cln_trace_slice(struct cln_trace *trace, int group, enum cln_trace_track track, const char *name,
                      uint64_t begin_ns, uint64_t end_ns) {
-    trace->has_slices = true;
     const double begin = 1e-3 * ((double)begin_ns - (double)trace->start_ns);
     const double duration = end_ns > begin_ns ? 1e-3 * (double)(end_ns - begin_ns) : 0.0;
     fprintf(trace->events,
@@ -117,9 +116,12 @@ void cln_trace_slice(struct cln_trace *trace, int group, enum cln_trace_track tr
     fputc('}', trace->events);
 }
 
-/* Before the first slice the file stays as it was, so that a run whose start fails costs nothing. */
+void cln_trace_begin(struct cln_trace *trace) {
+    trace->begun = true;
+}
+
 void cln_trace_flush(struct cln_trace *trace) {
-    if (trace->error || (trace->is_kept && !trace->has_slices))
+    if (trace->error || (trace->is_kept && !trace->begun))
         return;
     if (trace->is_kept && ftruncate(trace->file, 0) != 0) {
         trace->error = errno;

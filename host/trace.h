@@ -14,13 +14,17 @@ extern "C" {
 
 struct cln_trace;
 
-/* Creates or opens the file, which has to be one that can be written again at an earlier place. What it has stays until
- * there is something to trace. */
+/* Creates or opens the file, which has to be one that can be written again at an earlier place. What an earlier run has
+ * written there stays until cln_trace_begin. */
 CLN_API enum cln_status cln_trace_create(struct cln_trace **out, const char *path) CLN_MUST_CHECK;
 /* Ends the file. CLN_IO where any of it could not be written. Accepts NULL inside, and empties. */
 CLN_API enum cln_status cln_trace_close(struct cln_trace **trace) CLN_MUST_CHECK;
 
 enum cln_trace_track { CLN_TRACE_DEVICE = 1, CLN_TRACE_HOST };
+
+/* The start has succeeded: what was traced so far, and what will be, takes the place of an earlier run's at the next
+ * flush. Without it a file that was not empty stays as it was. */
+void cln_trace_begin(struct cln_trace *trace);
 
 /* A pair of tracks under a heading of its own; returns its number. */
 int cln_trace_group(struct cln_trace *trace, const char *name);

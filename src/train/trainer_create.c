@@ -247,6 +247,8 @@ static enum cln_status create(struct cln_trainer **out, const struct cln_trainer
     t->params.resume = NULL; /* the caller's, until here */
     if (status != CLN_OK)
         cln_trainer_destroy(&t);
+    else if (params->trace)
+        cln_trace_begin(params->trace);
     *out = t;
     return status;
 }

@@ -1,6 +1,7 @@
 """What the tests of the program share. Arguments of each: the program, its version, and "png" where it reads these."""
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -26,10 +27,10 @@ def settled(run):
     return process
 
 
-def clenet(*arguments, **environment):
-    """What the program did."""
+def clenet(*arguments, cwd=None, **environment):
+    """What the program did, in the folder `cwd` where that is given."""
     return settled(lambda leaks: subprocess.run(
-        [PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+        [PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL, cwd=cwd,
         env={**os.environ, "ASAN_OPTIONS": leaks, **environment}))
 
 
@@ -57,6 +58,10 @@ class Case(unittest.TestCase):
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
         self.folder = Path(holder.name)
+
+    def copy_kernels(self):
+        """A copy of the kernels, as `--kernels kernels` in that folder: the driver knows what is not changed of them."""
+        return Path(shutil.copytree(ROOT / "kernels", self.folder / "kernels"))
 
     def expect(self, exit_status, *arguments, **environment):
         result = clenet(*arguments, **environment)

@@ -68,11 +68,31 @@ static void test_is_whole_at_every_flush(void **state) {
     assert_int_equal(cln_trace_close(&trace), CLN_OK);
 }
 
+static void test_what_was_there_stays_until_the_start_has_succeeded(void **state) {
+    (void)state;
+    struct cln_trace *trace = NULL;
+    assert_int_equal(cln_trace_create(&trace, path), CLN_OK);
+    cln_trace_group(trace, "first run");
+    cln_trace_group(trace, "more of it");
+    assert_int_equal(cln_trace_close(&trace), CLN_OK);
+    const size_t before = count_on_disk();
+    assert_int_equal(before, 6);
+    assert_int_equal(cln_trace_create(&trace, path), CLN_OK);
+    const int group = cln_trace_group(trace, "second run");
+    cln_trace_slice(trace, group, CLN_TRACE_HOST, "upload", cln_clock_ns(), cln_clock_ns());
+    cln_trace_flush(trace);
+    assert_int_equal(count_on_disk(), before);
+    cln_trace_begin(trace);
+    assert_int_equal(cln_trace_close(&trace), CLN_OK);
+    assert_int_equal(count_on_disk(), 4); /* three names, and what came before the beginning */
+}
+
 static void test_slices_are_microseconds_on_named_tracks(void **state) {
     (void)state;
     struct cln_trace *trace = NULL;
     const char *names[] = {"plain", "quote \" backslash \\ line\nend", ""};
     assert_int_equal(cln_trace_create(&trace, path), CLN_OK);
+    cln_trace_begin(trace);
     const int group = cln_trace_group(trace, "a \"group\"");
     const uint64_t begin = cln_clock_ns();
     cln_trace_slice(trace, group, CLN_TRACE_DEVICE, names[0], begin, begin + 1500);
@@ -123,6 +143,7 @@ static void test_files_that_cannot_be_written(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_is_whole_at_every_flush, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_there_stays_until_the_start_has_succeeded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_slices_are_microseconds_on_named_tracks, set_up, tear_down),
         cmocka_unit_test(test_files_that_cannot_be_written),
     };
