@@ -327,8 +327,7 @@ static bool is_due(const struct guard *g, bool step_known, bool device_known) {
     return !g->t->params.evaluate_only || (g->trials.apart && !device_known && !cln_tuning_is_plain(&g->t->tuning));
 }
 
-enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device, const char *folder, bool replay,
-                          bool only_recall) {
+enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device, const char *folder, bool replay) {
     struct guard g = {.t = t,
                       .trials = {.t = t,
                                  .device = device,
@@ -346,7 +345,7 @@ enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device
         const bool recalled = recall(&g.device, &g, &g.of_device), known = is_known(&g, recalled);
         const bool checked = recall(&step, &g, &g.of_step);
         cln_tuning_make_safe(&t->tuning, g.device.safe | step.safe);
-        if (!only_recall && is_due(&g, checked, recalled))
+        if (!t->params.no_check && is_due(&g, checked, recalled))
             status = check(&g, known);
     }
     ocl_program_cache_close(&g.cache);

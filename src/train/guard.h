@@ -18,9 +18,10 @@
  * other trainer calls it when it has one: then a crash ends the program, once or twice.
  *
  * What came of it is remembered in `cache`, the folder of built kernels (NULL: nowhere), and operations that were wrong
- * are so for everything that runs on this device, driver and profile with these kernels. `only_recall`: nothing is
- * checked. `replay`: steps will be enqueued as command buffers. CLN_DEVICE where the safe variants are wrong, too. */
-enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device, const char *cache, bool replay,
-                          bool only_recall) CLN_MUST_CHECK;
+ * are so for everything that runs on this device, driver and profile with these kernels. With params.no_check
+ * nothing else is done than to recall it. `replay`: steps will be enqueued as command buffers. CLN_DEVICE where the
+ * safe variants are wrong, too. */
+enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device, const char *cache,
+                          bool replay) CLN_MUST_CHECK;
 
 #endif

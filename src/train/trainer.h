@@ -55,6 +55,7 @@ struct cln_trainer_params {
     const char *kernel_folder;         /* NULL: embedded kernels */
     bool no_guard;                     /* train without the check that comes before the first time (docs/porting.md) */
     bool no_cache;                     /* build every kernel, and keep none on disk for the next start */
+    bool no_check;                     /* go by what earlier checks have found, and make none: for measuring */
     enum cln_replay replay;            /* 0: as the device's profile says */
     /* A command line that starts this program anew, path first and NULL last; NULL: kernels are built in this process.
      * Where some are not known to be built on this machine, a few such processes ("builders") build them side by side,

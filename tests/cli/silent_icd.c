@@ -126,7 +126,7 @@ static const cl_icd_dispatch dispatch = {
 /* ISO C knows no conversion from a function to a void *; both have the same size wherever OpenCL is. */
 EXPORT void *CL_API_CALL clGetExtensionFunctionAddress(const char *name) {
     cl_int(CL_API_CALL * ids)(cl_uint, cl_platform_id *, cl_uint *) = clIcdGetPlatformIDsKHR;
-    cl_api_clGetPlatformInfo info = get_platform_info;
+    cl_int(CL_API_CALL * info)(cl_platform_id, cl_platform_info, size_t, void *, size_t *) = get_platform_info;
     void *address = NULL;
     if (strcmp(name, "clIcdGetPlatformIDsKHR") == 0)
         memcpy(&address, &ids, sizeof address);

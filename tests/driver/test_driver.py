@@ -77,6 +77,8 @@ class Training(Case):
         self.assertGreater(self.started, 3)
         again = self.train(0, fault)
         self.assertEqual((self.warnings(again), self.safe(again), self.started), ([], "batchnorm", 1))
+        bench = self.clenet(fault, "bench", "--network", "tiny.json", "--batch-size", "16", "--seconds", "0.1")
+        self.assertEqual((bench.returncode, self.started), (0, 1), bench.stderr)  # by what is known, and checks nothing
         other = self.train(0, fault, "--optimizer", "sgd")  # another step, whose check has its own process
         self.assertEqual((self.warnings(other), self.safe(other)), ([], "batchnorm"))
 
