@@ -58,8 +58,8 @@ enum cln_status cln_child_start(struct cln_child **out, const char *const *argv,
     return CLN_OK;
 }
 
-/* Whether it has ended. If so, all that it has started ends too, while its number still names its group.
- * `flags`: WNOHANG, or 0 to wait for its end. */
+/* Whether it has ended. What is left of its group is killed before it is waited for: until then its number is nobody
+ * else's. `flags`: WNOHANG, or 0 to wait for its end. */
 static bool has_ended(struct cln_child *child, int flags) {
     siginfo_t info = {.si_pid = 0};
     int found = 0;

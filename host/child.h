@@ -35,8 +35,8 @@ struct cln_child_result {
     int code;
 };
 
-/* Gives it so many seconds to end by itself; then ends it, with all that it has started. Says how it ended in *out,
- * which may be NULL. */
+/* Gives it so many seconds to end by itself; then ends it. What is left of its process group ends with it, however it
+ * ended, and already when cln_child_listen sees that it has. Says how it ended in *out, which may be NULL. */
 void cln_child_stop(struct cln_child **child, double seconds, struct cln_child_result *out);
 
 /* "crashed (Segmentation fault)", "was killed (Killed)", "ended with exit status 3", "did not answer for 60 s", where
@@ -49,7 +49,8 @@ enum cln_status cln_child_patience(double *seconds, double usual) CLN_MUST_CHECK
 
 /* In such a process: from now on it shows signs of life, and ends as soon as the process that started it has ended. It
  * shows none while an OpenCL call does not come back and this process does nothing; and it ends where one has taken
- * `seconds` both of time and of processor time, or ten times as long, which is an end of CLN_CHILD_STOPPED. So a
+ * `seconds` both of time and of processor time, or ten times as long, which is an end of CLN_CHILD_STOPPED. Where no
+ * thread can be had for this, it ends by SIGKILL. So a
  * compiler on a busy machine is not taken for a driver that hangs. */
 void cln_child_attend(double seconds);
 /* In such a process: says a message, whole. */

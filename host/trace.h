@@ -15,7 +15,8 @@ extern "C" {
 struct cln_trace;
 
 /* Creates or opens the file, which has to be one that can be written again at an earlier place. What an earlier run has
- * written there stays until cln_trace_begin. */
+ * written there stays until the first flush after cln_trace_begin, which cln_trainer_create calls when it has
+ * succeeded. */
 CLN_API enum cln_status cln_trace_create(struct cln_trace **out, const char *path) CLN_MUST_CHECK;
 /* Ends the file. CLN_IO where any of it could not be written. Accepts NULL inside, and empties. */
 CLN_API enum cln_status cln_trace_close(struct cln_trace **trace) CLN_MUST_CHECK;

@@ -94,7 +94,7 @@ static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench
                                       bool timings, enum cln_replay replay) {
     const struct cln_benchmark_params *p = b->params;
     const struct cln_trainer_params params = {
-        .no_check = true, /* wrong is as fast as right; but what crashes the driver has no speed */
+        .no_check = true, /* a wrong result takes as long as a right one; what is known to crash is avoided */
         .network = p->network,
         .data = &b->data,
         .device = p->device,

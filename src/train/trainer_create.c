@@ -105,7 +105,7 @@ static enum cln_status create_context(struct cln_trainer *t, const struct ocl_de
 /* A driver that crashes may do so from the first call on: where the guard can look from outside, it comes before. */
 static enum cln_status open_device(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
-    const bool guarded = !p->no_guard && !t->builder, apart = p->builder || p->no_check;
+    const bool guarded = !p->no_guard && !t->builder, apart = p->builder != NULL;
     struct ocl_device device;
     enum cln_status status = find_device(t, &device);
     char *cache = p->no_cache ? NULL : ocl_program_cache_folder();

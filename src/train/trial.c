@@ -181,10 +181,10 @@ static enum cln_status listen(enum heard *heard, struct cln_trial *out, struct a
     return a->status == CLN_OK ? CLN_OK : cln_fail(a->status, "%-s", a->trial.why);
 }
 
-/* No trial can be made in another process: this is told once, since a crash would end this one. */
+/* Told, since from now on a crash of the driver ends the training. */
 static void give_up_on_processes(struct cln_trials *s) {
     s->apart = false;
-    cln_log(CLN_LOG_INFO, "the check of the driver runs in this process: it could not be started in one of its own");
+    cln_log(CLN_LOG_INFO, "from here on the driver is checked in this process: none of its own could be started");
 }
 
 /* Starts a process and waits until it comes to its trial: what ends it before has nothing to do with the driver, nor
@@ -336,5 +336,7 @@ enum cln_status cln_trial_alone(struct cln_trial *out, struct cln_trials *s, siz
         if (heard == LOST)
             return cln_fail(CLN_DEVICE, "checking %s alone: the process %-s", cln_check_operation(operation), out->why);
     }
+    if (heard == UNSTARTED && s->apart)
+        give_up_on_processes(s);
     return heard == UNSTARTED ? operation_here(out, s, operation, &tuning) : CLN_OK;
 }

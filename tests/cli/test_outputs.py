@@ -500,9 +500,9 @@ class Places(Files):
                          ["s.1.safetensors", "s.best.safetensors", "s.safetensors"])
 
     def test_an_earlier_trace_outlives_a_start_that_fails(self):
-        (self.folder / "kernels").mkdir()  # without a file: the context is there when this shows
+        (self.folder / "kernels").mkdir()  # without a file: a training has its context when this shows
         late = ("--kernels", str(self.folder / "kernels"))
-        for command in (("train", "--data", "nowhere"), (*self.train, *late), ("bench", "--device", "nowhere"), ("bench", *late)):
+        for command in (("train", "--data", "nowhere"), (*self.train, *late), ("bench", "--device", "nowhere")):
             self.write("old", b"an earlier run's")
             self.expect(1, *command, "--trace", str(self.folder / "old"))
             self.assertEqual((self.folder / "old").read_bytes(), b"an earlier run's")
@@ -554,7 +554,11 @@ class Places(Files):
         def as_nobody():
             os.setgid(NOBODY)
             os.setuid(NOBODY)
-        if self.run_in([PROGRAM, "--version"], prepare=as_nobody).returncode != 0:
+        try:
+            runs = self.run_in([PROGRAM, "--version"], prepare=as_nobody).returncode == 0
+        except PermissionError:
+            runs = False
+        if not runs:
             self.skipTest("the program is where other users cannot run it")
         self.refused("sticky/theirs", "Permission denied", prepare=as_nobody)
         theirs.chmod(0o666)
@@ -565,7 +569,7 @@ class Places(Files):
         self.expect(0, "export", str(theirs), "--safetensors", str(self.folder / "again"))
         self.assertEqual((theirs.stat().st_uid, [path.name for path in sticky.iterdir()]), (0, ["theirs"]))
 
-    @unittest.skipUnless(IS_ROOT, "needs root, to mark files")
+    @unittest.skipUnless(IS_ROOT and shutil.which("chattr"), "needs root and chattr, to mark files")
     def test_files_that_are_marked(self):
         for mark in "ia":
             path = self.write(mark, b"old")

@@ -178,7 +178,9 @@ static void test_reference(void **state) {
     assert_ok(cln_reference_network_step(network, count, x, golden_labels(images), parameters, NULL, &expected));
     assert_near("loss", &loss, &expected.loss, 1, 1e-6 * fabs(expected.loss));
 
-    /* Through ten layers float32 keeps five digits of a tensor's largest gradient. */
+    /* Through ten layers float32 keeps five digits of a tensor's largest gradient; half of the last one less where a
+     * single work-item sums a whole slice, as conv2d's safe variant does for a batch norm behind it. */
+    const double tolerance = tuning.safe == 0 ? 1e-5 : 2e-5;
     float *gradients = allocate(network->parameter_floats, sizeof *gradients);
     assert_ok(cln_engine_read(engine, CLN_GRADIENTS, gradients));
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
@@ -187,7 +189,7 @@ static void test_reference(void **state) {
         double largest = fmax(1e-3, 1e-3 * c->magnified);
         for (size_t i = 0; i < t->count; i++)
             largest = fmax(largest, fabs(expected.gradients[t->offset + i]));
-        assert_near(t->name, gradients + t->offset, expected.gradients + t->offset, t->count, 1e-5 * largest);
+        assert_near(t->name, gradients + t->offset, expected.gradients + t->offset, t->count, tolerance * largest);
     }
     free(gradients);
     free(expected.gradients);
