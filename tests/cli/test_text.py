@@ -268,7 +268,7 @@ class Files(Text):
         for arguments in (("devices",), ("devices", "--verbose")):
             self.assertIn("\\x1b[2J | `x`", self.run_raw(*arguments, "--profile-file", "p.json")[0])
         devices = json.loads(self.run_raw("devices", "--json", "--profile-file", "p.json")[0])
-        self.assertEqual({(d["profile"], d["note"], d["measured"], d["quirks"][0]["reason"]) for d in devices}, {(nasty, TITLE, REVERSED, CLEAR)})
+        self.assertEqual({(d["profile"], d["note"], d["measured"], d["quirks"][-1]["reason"]) for d in devices}, {(nasty, TITLE, REVERSED, CLEAR)})
         check = ("check", "--quick", "--only", "sgd", "--profile-file", "p.json")
         self.assertIn("\\x1b[2J | `x`", self.run_raw(*check)[0])
         self.assertEqual(json.loads(self.run_raw(*check, "--json")[0])[0]["profile"], nasty)

@@ -25,7 +25,8 @@ static const struct ocl_profile_key keys[] = {
     {"command_buffer", 0, 1, 1, "launch by launch or replayed"},
     {"unnamed", -5, 5, -3, "in no shipped file"},
 };
-static const char *const operations[] = {"conv2d", "linear"};
+static const char *const operations[] = {"conv2d", "linear", "activate",
+                                         "batchnorm"}; /* at least the shipped quirks' */
 
 static const struct ocl_device cpu = {.name = "cpu-haswell-Big Iron",
                                       .vendor = "GenuineMade",
@@ -34,8 +35,10 @@ static const struct ocl_device cpu = {.name = "cpu-haswell-Big Iron",
                                       .type = OCL_DEVICE_CPU,
                                       .native_float_vector = 8};
 
-static struct ocl_profile_params params = {
-    .keys = keys, .key_count = sizeof keys / sizeof keys[0], .operations = operations, .operation_count = 2};
+static struct ocl_profile_params params = {.keys = keys,
+                                           .key_count = sizeof keys / sizeof keys[0],
+                                           .operations = operations,
+                                           .operation_count = sizeof operations / sizeof operations[0]};
 enum { INSTALLED, SITE, USER, FOLDERS };
 static char folders[FOLDERS][64];
 
