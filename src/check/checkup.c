@@ -23,6 +23,7 @@ struct setting {
 enum { MOST_SETTINGS = 3, MOST_ENTRIES = 128 };
 
 #define PATIENCE_SECONDS 300 /* that one OpenCL call may take */
+#define START_SECONDS 60     /* for a process to load the drivers, at least: it shows no sign of life before that */
 #define FAREWELL_SECONDS 2   /* for a process to end, once it has said all */
 
 /* What a row is to be about. */
@@ -245,7 +246,8 @@ static enum cln_status check_some(struct run *r, size_t *next, struct cln_child 
     struct answer a;
     struct cln_child_result end;
     enum cln_status status = CLN_OK;
-    bool said = cln_child_listen(child, &a, sizeof a, patience) == CLN_CHILD_SAID;
+    const double start_patience = patience > START_SECONDS ? patience : START_SECONDS;
+    bool said = cln_child_listen(child, &a, sizeof a, start_patience) == CLN_CHILD_SAID;
     const bool began = said && !a.content.error[0];
     while (began && said && *next < r->entry_count && status == CLN_OK) {
         const double start = cln_clock_seconds();
@@ -261,7 +263,7 @@ static enum cln_status check_some(struct run *r, size_t *next, struct cln_child 
     if (began)
         return status;
     if (!said)
-        cln_child_describe(a.content.error, sizeof a.content.error, &end, patience);
+        cln_child_describe(a.content.error, sizeof a.content.error, &end, start_patience);
     return cln_fail(CLN_DEVICE, "nothing could be checked: %s%-s", said ? "" : "the process for it ", a.content.error);
 }
 

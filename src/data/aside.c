@@ -70,10 +70,10 @@ void cln_aside_remove(char **name) {
 /* ---- Files ---- */
 
 /* Until the descriptor and its copies are closed. Some file systems have no locks; then nobody takes the file for one
- * that was left, either. `or_not` does not wait for another program that has locked the file: its lock keeps the file
- * from being taken for one that was left, as ours would. */
-static void lock(int file, int or_not) {
-    while (flock(file, LOCK_EX | or_not) != 0 && errno == EINTR)
+ * that was left, either. With `more` as LOCK_NB it does not wait where another program has locked the file: that lock
+ * protects the name while it lasts. */
+static void lock(int file, int more) {
+    while (flock(file, LOCK_EX | more) != 0 && errno == EINTR)
         continue;
 }
 

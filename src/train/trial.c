@@ -10,6 +10,7 @@
 #include "src/check/step.h"
 
 #define PATIENCE_SECONDS 60 /* that one OpenCL call may take */
+#define START_SECONDS 60    /* until a process comes to its trial, unless params.builder_seconds says otherwise */
 #define FAREWELL_SECONDS 10 /* for ending, once all is said */
 
 /* ---- Here ---- */
@@ -201,7 +202,7 @@ static enum cln_status summon(enum heard *heard, struct witness *w, const struct
         return status;
     if (first)
         status = cln_dataset_wait(p->data); /* told before seconds go by */
-    const double seconds = p->builder_seconds > 0 ? p->builder_seconds : PATIENCE_SECONDS;
+    const double seconds = p->builder_seconds > 0 ? p->builder_seconds : START_SECONDS;
     if (status == CLN_OK && cln_child_listen(w->child, &hello, sizeof hello, seconds) == CLN_CHILD_SAID &&
         hello.kind == HELLO)
         *heard = ANSWER;
