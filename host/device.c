@@ -152,7 +152,7 @@ enum cln_status ocl_device_describe(struct ocl_device *out, void *device) {
     enum cln_status status = query_usable(out, device);
     for (size_t i = 0; !status && i < sizeof fields / sizeof fields[0]; i++) {
         status = query_field(out, device, &fields[i]);
-        if (status && !fields[i].needed)
+        if (status == CLN_DEVICE && !fields[i].needed)
             status = CLN_OK;
     }
     if (!status)

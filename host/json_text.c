@@ -8,6 +8,35 @@
 
 #include "host/text.h"
 
+/* ---- Memory that runs out ---- */
+
+/* jansson's reader leaves out characters of a string or number where its buffer cannot grow, and does not say so. So
+ * its allocations pass through here, to the functions that it had before; no allocation is made or freed elsewhere. */
+static json_malloc_t allocate_before;
+static json_free_t free_before;
+static _Thread_local bool ran_out;
+
+static void *allocate(size_t bytes) {
+    void *memory = allocate_before(bytes);
+    ran_out |= !memory;
+    return memory;
+}
+
+__attribute__((constructor)) static void watch_allocations(void) {
+    json_get_alloc_funcs(&allocate_before, &free_before);
+    json_set_alloc_funcs(allocate, free_before);
+}
+
+/* The library may be unloaded before jansson is. */
+__attribute__((destructor)) static void watch_no_more(void) {
+    json_malloc_t now;
+    json_get_alloc_funcs(&now, &free_before);
+    if (now == allocate)
+        json_set_alloc_funcs(allocate_before, free_before);
+}
+
+/* ---- Reading ---- */
+
 static const char mark[] = "\xef\xbb\xbf";
 enum { MARK_BYTES = sizeof mark - 1 };
 
@@ -44,17 +73,25 @@ static void make_whole(json_t *value) {
 
 json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_t *error) {
     const size_t before = bytes >= MARK_BYTES && memcmp(text, mark, MARK_BYTES) == 0 ? MARK_BYTES : 0;
+    ran_out = false;
     json_t *value = json_loadb(text + before, bytes - before, flags | JSON_REJECT_DUPLICATES, error);
     if (!value && json_error_code(error) == json_error_stack_overflow)
         snprintf(error->text, sizeof error->text, "more than 2048 levels of brackets, clenet's limit");
     json_t *whole = whole_of(value); /* a number by itself */
     if (whole) {
         json_decref(value);
-        return whole;
+        value = whole;
     }
     make_whole(value);
+    if (ran_out) {
+        json_decref(value);
+        *error = (json_error_t){.text = "out of memory"};
+        return NULL;
+    }
     return value;
 }
+
+/* ---- Writing ---- */
 
 json_t *cln_json_text(const char *words) {
     if (!words)

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 /* Reads a text of `bytes`, with jansson's flags and JSON_REJECT_DUPLICATES. A UTF-8 byte-order mark before it is passed
- * over. JSON has one kind of number: 6.0 and 6e0 come out as the integer 6, up to 2^53. NULL: *error says why. */
+ * over. JSON has one kind of number: 6.0 and 6e0 come out as the integer 6, up to 2^53. NULL: *error says why,
+ * also that memory ran out; a text is never read in part. */
 json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_t *error);
 /* Where a text begins behind its byte-order mark, if it has one. */
 const char *cln_json_begin(const char *text);

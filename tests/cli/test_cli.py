@@ -1119,7 +1119,9 @@ class Resuming(Case):
         self.assertEqual(whole.read_bytes(), self.model.read_bytes())
 
     def test_kills_lose_nothing(self):
-        """At random moments, from before the first step to within a writing: what is left is whole, and the end the same."""
+        """At random moments, from before the first step to within a writing: what is left is whole, and the end the same.
+
+        Every other kill waits until the training has gone on: a start may take longer than all of the steps."""
         whole, random = self.folder / "whole.safetensors", Random(1)
         # Every start is to take as long as the one that is measured: none keeps kernels for the next.
         train = [PROGRAM, "train", "--data", "synthetic:6000", "--batch-size", "64", "--offline", "--quiet", "--epochs", "4",
@@ -1129,12 +1131,18 @@ class Resuming(Case):
             begin = time.monotonic()
             self.assertEqual(subprocess.run([*train, "--save", str(whole)], check=False).returncode, 0)
             longest = time.monotonic() - begin
+
+        def stamp():
+            return self.model.stat().st_mtime_ns if self.model.exists() else None
+
         killed, points, least = 0, set(), 0  # of steps: none that were kept are lost
-        while killed < int(os.environ.get("CLENET_TEST_KILLS", "50")):
-            resume = ["--resume", str(self.model)] if self.model.exists() else []
+        while killed < int(os.environ.get("CLENET_TEST_KILLS", "30")):
+            resume, before = ["--resume", str(self.model)] if self.model.exists() else [], stamp()
             with subprocess.Popen([*train, *save, *resume], stderr=subprocess.PIPE) as process:
                 try:
-                    _, errors = process.communicate(timeout=random.uniform(0, longest))
+                    while killed % 2 and stamp() == before and process.poll() is None:
+                        time.sleep(0.001)
+                    _, errors = process.communicate(timeout=random.uniform(0, 0.1 if killed % 2 else longest))
                     self.assertEqual(process.returncode, 0, errors)
                     points.add(metadata(self.model)["training"]["steps"])
                     self.assertEqual(whole.read_bytes(), self.model.read_bytes())

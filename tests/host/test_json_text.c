@@ -46,6 +46,39 @@ static void test_a_byte_order_mark_is_passed_over(void **state) {
     assert_string_equal(cln_json_begin(""), "");
 }
 
+static long allocations, failing; /* of jansson; 0: none fails */
+
+static void *allocate_or_fail(size_t bytes) {
+    return ++allocations == failing ? NULL : malloc(bytes);
+}
+
+/* Before clenet takes jansson's functions over. */
+__attribute__((constructor(101))) static void let_allocations_fail(void) {
+    json_set_alloc_funcs(allocate_or_fail, free);
+}
+
+/* jansson alone reads on without a character where the buffer of a long string or number cannot grow. */
+static void test_memory_that_runs_out_leaves_nothing_out(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"a name of more than sixteen bytes\": [\"a value that is as long as two such names or so\", "
+        "1234567890.1234567890, 6.0]}";
+    json_error_t error;
+    allocations = 0;
+    json_t *whole = parse(text);
+    const long count = allocations;
+    assert_true(count > 10);
+    for (long i = 1; i <= count; i++) {
+        allocations = 0;
+        failing = i;
+        json_t *value = cln_json_parse(text, strlen(text), 0, &error);
+        failing = 0;
+        assert_null(value);
+        assert_string_equal(error.text, "out of memory");
+    }
+    json_decref(whole);
+}
+
 static void test_what_is_no_json_is_refused(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -98,6 +131,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_is_one_kind_of_number),
         cmocka_unit_test(test_a_byte_order_mark_is_passed_over),
+        cmocka_unit_test(test_memory_that_runs_out_leaves_nothing_out),
         cmocka_unit_test(test_what_is_no_json_is_refused),
         cmocka_unit_test(test_any_bytes_become_a_string),
         cmocka_unit_test(test_layout_stays),
