@@ -183,9 +183,9 @@ static enum cln_status listen(enum heard *heard, struct cln_trial *out, struct a
 }
 
 /* Told, since from now on a crash of the driver ends the training. */
-static void give_up_on_processes(struct cln_trials *s) {
+static void give_up_on_processes(struct cln_trials *s, const char *which, const char *why) {
     s->apart = false;
-    cln_log(CLN_LOG_INFO, "from here on the driver is checked in this process: none of its own could be started");
+    cln_log(CLN_LOG_INFO, "from here on the driver is checked in this process: %s %-s", which, why);
 }
 
 /* Starts a process and waits until it comes to its trial: what ends it before has nothing to do with the driver, nor
@@ -240,7 +240,9 @@ enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, cons
         if (status != CLN_OK)
             return status;
         if (heard == UNSTARTED)
-            give_up_on_processes(s);
+            give_up_on_processes(s, "none of its own", "could be started");
+        else if (heard == LOST && attempt + 1 == ATTEMPTS && !crashed)
+            give_up_on_processes(s, "one of its own", out->why);
         else if (heard == ANSWER || out->end == CLN_TRIAL_HUNG || (heard == END && attempt + 1 == ATTEMPTS)) {
             s->kept_crash = s->kept_crash || (crashed && out->end == CLN_TRIAL_RIGHT && s->folder);
             return CLN_OK;
@@ -294,18 +296,22 @@ static enum cln_status operations_apart(enum heard *heard, bool *more, size_t *n
 enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *told, void *user) {
     struct cln_trial trial;
     size_t next = 0, tried = SIZE_MAX; /* the operation that ended the last process */
-    bool more = true;
+    bool more = true, crashed = false; /* crashed: that end was a crash */
     while (s->apart && more && cln_check_operation(next)) {
         enum heard heard = UNSTARTED;
         const enum cln_status status = operations_apart(&heard, &more, &next, &trial, s, told, user);
         if (status != CLN_OK)
             return status;
-        if (heard == UNSTARTED)
-            give_up_on_processes(s);
+        if (heard == UNSTARTED) {
+            give_up_on_processes(s, "none of its own", "could be started");
+            if (crashed && tried == next) /* not once more in this process */
+                told(user, next++, &trial);
+        }
         if (heard == ANSWER || heard == UNSTARTED || !cln_check_operation(next)) /* all are told of, but for an end */
             continue;
         const bool again = tried == next;
         tried = next;
+        crashed = heard == END;
         if (heard == LOST && again)
             return cln_fail(CLN_DEVICE, "checking %s %-s", cln_check_operation(next), trial.why);
         if (heard == END && (again || trial.end == CLN_TRIAL_HUNG)) {
@@ -338,6 +344,6 @@ enum cln_status cln_trial_alone(struct cln_trial *out, struct cln_trials *s, siz
             return cln_fail(CLN_DEVICE, "checking %s alone: the process %-s", cln_check_operation(operation), out->why);
     }
     if (heard == UNSTARTED && s->apart)
-        give_up_on_processes(s);
+        give_up_on_processes(s, "none of its own", "could be started");
     return heard == UNSTARTED ? operation_here(out, s, operation, &tuning) : CLN_OK;
 }

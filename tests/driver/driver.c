@@ -1,7 +1,8 @@
 /* A driver that is broken on purpose, loaded in front of the OpenCL loader (LD_PRELOAD). $CLENET_TEST_DRIVER is
  * "HOW WHEN WHAT [groups]".
  *
- * - HOW is crash, abort, hang, exit or kill. kill strikes once: it makes the file $CLENET_TEST_ONCE first.
+ * - HOW is crash, abort, hang, exit or kill. kill strikes once, or $CLENET_TEST_KILLS_OF_ALL times in all processes
+ *   together, builders apart: it makes the file $CLENET_TEST_ONCE, the second time with a 1 behind its name, and so on.
  * - WHEN is launch (of a kernel with WHAT in its name), build (of a source that defines such a kernel), binary (a
  * program is made of any) or open (a context is made).
  * - groups: only in work-groups of several work-items.
@@ -51,7 +52,9 @@ static void find(void *function, const char *name) {
 }
 
 static void strike(void) {
-    const char *once = getenv("CLENET_TEST_ONCE");
+    const char *once = getenv("CLENET_TEST_ONCE"), *kills = getenv("CLENET_TEST_KILLS_OF_ALL");
+    const char *errand = getenv("CLENET_BUILDER"); /* what clenet tells a process that it starts */
+    char path[4096];
     switch (fault.how[0]) {
     case 'c':
         *(volatile int *)nowhere = 0; /* not raise: a real driver's handler may let that pass */
@@ -64,8 +67,11 @@ static void strike(void) {
         for (;;)
             pause();
     case 'k':
-        if (once && open(once, O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0)
-            raise(SIGKILL);
+        for (int i = 0; once && !(errand && strstr(errand, ",build,")) && i < (kills ? atoi(kills) : 1); i++) {
+            snprintf(path, sizeof path, "%s%.0d", once, i);
+            if (open(path, O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0)
+                raise(SIGKILL);
+        }
     }
 }
 

@@ -121,6 +121,12 @@ class Training(Case):
         self.assertTrue((self.folder / "once").exists())
         self.assertEqual((self.warnings(result), self.safe(result)), ([], None))
 
+    def test_a_check_that_is_killed_from_outside_again_is_made_in_this_process(self):
+        result = self.train(0, "kill launch batchnorm_ groups", CLENET_TEST_KILLS_OF_ALL="2")
+        self.assertTrue((self.folder / "once1").exists())
+        self.assertEqual((self.warnings(result), self.safe(result)), ([], None))
+        self.assertIn("checked in this process: one of its own was killed (Killed)\n", result.stderr)
+
     def test_kept_kernels_that_crash_are_removed(self):
         keeps = {"POCL_KERNEL_CACHE": "0"}  # a driver without a cache of its own has its binaries kept
         # This profile is safe as it is, so that no quick checks come, which would compile everything each time.
