@@ -10,16 +10,41 @@
 
 /* ---- Memory that runs out ---- */
 
-/* jansson's reader leaves out characters of a string or number where its buffer cannot grow, and does not say so. So
- * its allocations pass through here, to the functions that it had before; no allocation is made or freed elsewhere. */
+/* Where the buffer of jansson's reader cannot grow, it goes on without the character, to an assertion or behind the
+ * buffer's end. So its allocations pass through here, to the functions that it had before. The first one that fails
+ * while a text is read gets a reserve that was kept for it, and the text then ends. */
 static json_malloc_t allocate_before;
 static json_free_t free_before;
-static _Thread_local bool ran_out;
+static _Thread_local struct {
+    bool ran_out;
+    size_t bytes;
+    void *reserve; /* NULL: none, or used */
+} memory;
 
 static void *allocate(size_t bytes) {
-    void *memory = allocate_before(bytes);
-    ran_out |= !memory;
-    return memory;
+    void *result = allocate_before(bytes);
+    memory.ran_out |= !result;
+    if (!result && bytes <= memory.bytes) {
+        result = memory.reserve;
+        memory.reserve = NULL;
+    }
+    return result;
+}
+
+/* Before a text of `bytes` is read. The buffer of its longest string doubles from 16 bytes on. False where memory runs
+ * out. */
+static bool take_reserve(size_t bytes) {
+    memory.bytes = 2 * bytes + 64;
+    memory.reserve = allocate_before(memory.bytes);
+    memory.ran_out = !memory.reserve;
+    return !memory.ran_out;
+}
+
+/* False where memory ran out since. */
+static bool leave_reserve(void) {
+    free_before(memory.reserve);
+    memory.reserve = NULL;
+    return !memory.ran_out;
 }
 
 __attribute__((constructor)) static void watch_allocations(void) {
@@ -71,11 +96,28 @@ static void make_whole(json_t *value) {
     }
 }
 
+struct text {
+    const char *at;
+    size_t bytes;
+};
+
+/* One at a time, so that none comes after memory ran out. */
+static size_t give_byte(void *buffer, size_t room, void *user) {
+    struct text *rest = user;
+    if (room == 0 || rest->bytes == 0 || memory.ran_out)
+        return 0;
+    *(char *)buffer = *rest->at++;
+    rest->bytes--;
+    return 1;
+}
+
 json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_t *error) {
     const size_t before = bytes >= MARK_BYTES && memcmp(text, mark, MARK_BYTES) == 0 ? MARK_BYTES : 0;
-    ran_out = false;
-    json_t *value = json_loadb(text + before, bytes - before, flags | JSON_REJECT_DUPLICATES, error);
-    if (!value && json_error_code(error) == json_error_stack_overflow)
+    struct text rest = {.at = text + before, .bytes = bytes - before};
+    json_t *value = NULL;
+    if (take_reserve(rest.bytes))
+        value = json_load_callback(give_byte, &rest, flags | JSON_REJECT_DUPLICATES, error);
+    if (!value && !memory.ran_out && json_error_code(error) == json_error_stack_overflow)
         snprintf(error->text, sizeof error->text, "more than 2048 levels of brackets, clenet's limit");
     json_t *whole = whole_of(value); /* a number by itself */
     if (whole) {
@@ -83,7 +125,7 @@ json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_
         value = whole;
     }
     make_whole(value);
-    if (ran_out) {
+    if (!leave_reserve()) {
         json_decref(value);
         *error = (json_error_t){.text = "out of memory"};
         return NULL;

@@ -46,10 +46,14 @@ static void test_a_byte_order_mark_is_passed_over(void **state) {
     assert_string_equal(cln_json_begin(""), "");
 }
 
+static const char filling[] = "..............................................................................";
 static long allocations, failing; /* of jansson; 0: none fails */
+static bool from_then_on;
 
 static void *allocate_or_fail(size_t bytes) {
-    return ++allocations == failing ? NULL : malloc(bytes);
+    allocations++;
+    const bool fails = from_then_on ? allocations >= failing : allocations == failing;
+    return failing > 0 && fails ? NULL : malloc(bytes);
 }
 
 /* Before clenet takes jansson's functions over. */
@@ -57,26 +61,29 @@ __attribute__((constructor(101))) static void let_allocations_fail(void) {
     json_set_alloc_funcs(allocate_or_fail, free);
 }
 
-/* jansson alone reads on without a character where the buffer of a long string or number cannot grow. */
+/* jansson alone reads on without a character where the buffer of a string cannot grow: without an escaped one, which it
+ * asserts, or the quotation mark at the end, behind which it reads on. */
 static void test_memory_that_runs_out_leaves_nothing_out(void **state) {
     (void)state;
-    static const char text[] =
-        "{\"a name of more than sixteen bytes\": [\"a value that is as long as two such names or so\", "
-        "1234567890.1234567890, 6.0]}";
-    json_error_t error;
-    allocations = 0;
-    json_t *whole = parse(text);
-    const long count = allocations;
-    assert_true(count > 10);
-    for (long i = 1; i <= count; i++) {
+    for (int length = 0; length < 70; length++) {
+        char text[256];
+        json_error_t error;
+        snprintf(text, sizeof text, "{\"%.*s\": [\"\\\"%.*s\", 6.0, 1234567890.1234567890]}", 70 - length, filling,
+                 length, filling);
         allocations = 0;
-        failing = i;
-        json_t *value = cln_json_parse(text, strlen(text), 0, &error);
-        failing = 0;
-        assert_null(value);
-        assert_string_equal(error.text, "out of memory");
+        json_decref(parse(text));
+        const long count = allocations;
+        assert_true(count > 10);
+        for (long i = 1; i <= 2 * count; i++) { /* the i-th one alone, or all from there on */
+            allocations = 0;
+            failing = i <= count ? i : i - count;
+            from_then_on = i > count;
+            json_t *value = cln_json_parse(text, strlen(text), 0, &error);
+            failing = 0;
+            assert_null(value);
+            assert_string_equal(error.text, "out of memory");
+        }
     }
-    json_decref(whole);
 }
 
 static void test_what_is_no_json_is_refused(void **state) {
