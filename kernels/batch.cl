@@ -203,9 +203,7 @@ __kernel void batch_end(__global const float2 *restrict sums, __global struct cl
     state->hits += (int)total.y;
     state->seen += state->count;
     state->next = state->position + state->count;
-    if (state->log_beta1 != 0.0f) {
-        const float t = (float)state->step;
-        state->rate = state->lr / -expm1(t * state->log_beta1);
-        state->correction = 1.0f / sqrt(-expm1(t * state->log_beta2));
-    }
+    const float t = (float)state->step;
+    state->rate = state->lr / -expm1(t * state->log_beta1);
+    state->correction = 1.0f / sqrt(-expm1(t * state->log_beta2));
 }

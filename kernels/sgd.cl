@@ -17,7 +17,7 @@ __kernel void sgd(__global float *restrict parameters, __global float *restrict 
         return;
 
     g = multiply_add(p, (floatv)state->weight_decay, g);
-    const floatv buffer = multiply_add(load_floatv(momentum_buffers + at), (floatv)state->beta1, g);
+    const floatv buffer = multiply_add(load_floatv(momentum_buffers + at), (floatv)state->momentum, g);
     store_floatv(buffer, momentum_buffers + at);
     store_floatv(p - state->lr * buffer, parameters + at);
 }

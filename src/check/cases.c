@@ -9,7 +9,7 @@
 #include "host/profile.h"
 #include "src/check/rig.h"
 
-static const struct cln_operation *const operations[] = {
+static const struct cln_operation *const without_optimizers[] = {
     &cln_device_batch,
     &cln_device_copy,
     &cln_device_conv2d,
@@ -17,14 +17,20 @@ static const struct cln_operation *const operations[] = {
     &cln_device_batchnorm,
     &cln_device_activate,
     &cln_device_softmax_cross_entropy,
-    &cln_device_adam,
-    &cln_device_sgd,
 };
 
-enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
+enum {
+    OPTIMIZERS_AT = sizeof without_optimizers / sizeof *without_optimizers,
+    OPERATION_COUNT = OPTIMIZERS_AT + CLN_OPTIMIZER_COUNT
+};
+
+static const struct cln_operation *operation_at(size_t operation) {
+    return operation < OPTIMIZERS_AT ? without_optimizers[operation]
+                                     : &cln_device_optimizers[operation - OPTIMIZERS_AT];
+}
 
 const char *cln_check_operation(size_t operation) {
-    return operation < OPERATION_COUNT ? operations[operation]->name : NULL;
+    return operation < OPERATION_COUNT ? operation_at(operation)->name : NULL;
 }
 
 enum { NEVER = 1 << 20, LARGE = 1 << 20 };
@@ -60,7 +66,7 @@ const char *cln_check_tuning_name(size_t tuning) {
 bool cln_check_tuning_covers(size_t tuning, size_t operation, const struct ocl_device *device, bool quick) {
     const long widest = device->native_float_vector > 4 ? (long)device->native_float_vector : 4;
     return (!quick || tunings[tuning].quick) && tunings[tuning].vector <= widest &&
-           (!tunings[tuning].only || tunings[tuning].only == operations[operation]);
+           (!tunings[tuning].only || tunings[tuning].only == operation_at(operation));
 }
 
 bool cln_check_tuning_is_thorough(size_t tuning) {
@@ -130,6 +136,7 @@ static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *o
                                 int count) {
     b->plan.batch_size = c->batch_size;
     b->plan.blocks = cln_ceil_div(c->batch_size, b->plan.tuning.lanes);
+    b->operation = operation;
     b->count = count;
     b->state = (struct cln_state){.batch_size = c->batch_size, .samples = count, .count = count, .step = 1};
     b->arena_used = b->probe_count = b->launches_used = 0;
@@ -188,7 +195,7 @@ enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, co
     *out = (struct cln_check_result){0};
     if (!b || !(b->arena = malloc(CLN_RIG_ARENA))) {
         free(b);
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for checking %s", operations[operation]->name);
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for checking %s", operation_at(operation)->name);
     }
     b->result = out;
     b->plan.context = params->context;
@@ -196,11 +203,11 @@ enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, co
     b->plan.observe = note_launch;
     b->plan.observer = b;
     if (params->safe)
-        cln_tuning_make_safe(&b->plan.tuning, cln_operation(operations[operation]->name));
+        cln_tuning_make_safe(&b->plan.tuning, cln_operation(operation_at(operation)->name));
     const double start = cln_clock_seconds();
     enum cln_status status = ocl_buffer_create(&b->plan.state, params->context, sizeof b->state);
     if (status == CLN_OK)
-        status = run_cases(b, operations[operation], params);
+        status = run_cases(b, operation_at(operation), params);
     ocl_buffer_destroy(&b->plan.state);
     out->seconds = cln_clock_seconds() - start;
     free(b->arena);

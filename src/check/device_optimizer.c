@@ -1,6 +1,7 @@
-/* Cases of kernels/adam.cl and sgd.cl: several tensors whose gradients come in different numbers of slices, at steps
+/* Cases of every optimizer's kernel: several tensors whose gradients come in different numbers of slices, at steps
  * early and late. */
 #include <math.h>
+#include <string.h>
 
 #include "src/check/reference.h"
 #include "src/check/rig.h"
@@ -35,8 +36,8 @@ enum { TENSORS = sizeof tensors / sizeof *tensors, ALIGN = CLN_TENSOR_ALIGN };
 
 struct values {
     size_t floats;
-    double *p, *g, *g_terms, *first, *second;
-    struct cln_probe *pp, *pg, *pfirst, *psecond, *partials, *chunks;
+    double *p, *g, *g_terms, *moments[CLN_MOMENT_COUNT];
+    struct cln_probe *parameters, *gradients, *of_moments[CLN_MOMENT_COUNT], *partials, *chunks;
 };
 
 static size_t padded(size_t count) {
@@ -65,7 +66,8 @@ static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
     }
 }
 
-static struct values make(struct cln_rig *b, double scale, bool zero_second) {
+static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, double scale, bool begins) {
+    static const char *const names[CLN_MOMENT_COUNT] = {"first moments", "second moments"};
     size_t partials = ALIGN;
     struct values v = {0};
     for (size_t t = 0; t < TENSORS; t++) {
@@ -75,124 +77,120 @@ static struct values make(struct cln_rig *b, double scale, bool zero_second) {
     v.p = cln_rig_random(b, v.floats, 0, 1);
     v.g = cln_rig_random(b, v.floats, 0, 0);
     v.g_terms = cln_rig_random(b, v.floats, 0, 0);
-    v.first = cln_rig_random(b, v.floats, 0, zero_second ? 0 : scale);
-    v.second = cln_rig_random(b, v.floats, zero_second ? 0 : scale * scale, zero_second ? 0 : scale * scale / 2);
-    v.pp = cln_rig_cells(b, "parameters", v.floats);
-    v.pg = cln_rig_cells(b, "gradients", v.floats);
-    v.pfirst = cln_rig_cells(b, "first moments", v.floats);
-    v.psecond = cln_rig_cells(b, "second moments", v.floats);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++) {
+        const double square = begins ? 0 : scale * scale;
+        v.moments[i] = cln_optimizers[kind].moments[i].is_square ? cln_rig_random(b, v.floats, square, square / 2)
+                                                                 : cln_rig_random(b, v.floats, 0, begins ? 0 : scale);
+    }
+    v.parameters = cln_rig_cells(b, "parameters", v.floats);
+    v.gradients = cln_rig_cells(b, "gradients", v.floats);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        v.of_moments[i] = cln_rig_cells(b, names[i], v.floats);
     v.partials = cln_rig_cells(b, "partial gradients", partials);
     v.chunks = cln_rig_cells(b, "chunks", 4 * v.floats / ALIGN);
     v.chunks->integer = true;
-    cln_probe_put(v.pp, 0, v.p, v.floats);
-    cln_probe_put(v.pfirst, 0, v.first, v.floats);
-    cln_probe_put(v.psecond, 0, v.second, v.floats);
+    cln_probe_put(v.parameters, 0, v.p, v.floats);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        cln_probe_put(v.of_moments[i], 0, v.moments[i], v.floats);
     put_gradients(b, &v, scale);
     return v;
 }
 
-static enum cln_status run_device(struct cln_rig *b, const struct values *v,
-                                  enum cln_status (*add)(struct cln_plan *, const struct cln_optimizer *)) {
+static enum cln_status run_device(struct cln_rig *b, const struct values *v, enum cln_optimizer_kind kind) {
     struct cln_probe *sums = cln_rig_cells(b, "loss sums", 2);
+    struct ocl_buffer *moments[CLN_MOMENT_COUNT];
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        moments[i] = v->of_moments[i]->buffer;
     cln_probe_put(sums, 0, (double[]){0, 0}, 2);
     enum cln_status status = b->status;
-    if (status == CLN_OK) /* which leaves Adam's factors */
+    if (status == CLN_OK) /* which leaves the step's factors */
         status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
     if (status == CLN_OK)
-        status = add(&b->plan, &(struct cln_optimizer){.floats = v->floats,
-                                                       .parameters = v->pp->buffer,
-                                                       .gradients = v->pg->buffer,
-                                                       .partials = v->partials->buffer,
-                                                       .chunks = v->chunks->buffer,
-                                                       .first_moments = v->pfirst->buffer,
-                                                       .second_moments = v->psecond->buffer});
+        status = cln_optimizer_update(&b->plan, &(struct cln_optimizer){.kind = kind,
+                                                                        .floats = v->floats,
+                                                                        .parameters = v->parameters->buffer,
+                                                                        .gradients = v->gradients->buffer,
+                                                                        .partials = v->partials->buffer,
+                                                                        .chunks = v->chunks->buffer,
+                                                                        .moments = moments});
     return status == CLN_OK ? cln_rig_run(b) : status;
 }
 
+/* What came of a step: the values before it, and behind it as the reference has them. */
+struct update {
+    const struct cln_optimizer_params *params;
+    int step;
+    const struct values *before;
+    double *p, *moments[CLN_MOMENT_COUNT];
+};
+
 /* Error of the gradient with its decay: a rounding per slice, and one of each term. */
-static double gradient_error(const struct values *v, size_t i, double weight_decay) {
-    return 4 * CLN_EPS32 * (v->g_terms[i] + weight_decay * fabs(v->p[i]));
+static double gradient_error(const struct update *u, size_t i) {
+    return 4 * CLN_EPS32 * (u->before->g_terms[i] + u->params->weight_decay * fabs(u->before->p[i]));
 }
 
-static enum cln_status run_adam(struct cln_rig *b, const void *entry) {
+static void expect_adam(const struct update *u, size_t i) {
+    const struct cln_optimizer_params *o = u->params;
+    const struct values *v = u->before;
+    const double g = v->g[i] + o->weight_decay * v->p[i], g_error = gradient_error(u, i);
+    const double first = u->moments[0][i], second = u->moments[1][i];
+    const double m_error = (1 - o->beta1) * g_error + 4 * CLN_EPS32 * (fabs(v->moments[0][i]) + fabs(g));
+    const double v_error = (1 - o->beta2) * 2 * fabs(g) * g_error + 4 * CLN_EPS32 * second;
+    /* p moves by rate·m/(√v̂ + ε): errors of m and v, the roundings of rate, root and quotients. */
+    const double rate = o->lr / (1 - pow(o->beta1, u->step));
+    const double root = sqrt(second / (1 - pow(o->beta2, u->step))) + o->eps;
+    const double v_part = second > 0 ? v_error / (2 * second) : 0;
+    const double moved = rate / root * (m_error + fabs(first) * (v_part + 16 * CLN_EPS32));
+    cln_probe_expect(v->of_moments[0], i, first, m_error);
+    cln_probe_expect(v->of_moments[1], i, second, v_error);
+    cln_probe_expect(v->parameters, i, u->p[i], moved + CLN_EPS32 * fabs(u->p[i]));
+}
+
+static void expect_sgd(const struct update *u, size_t i) {
+    const struct cln_optimizer_params *o = u->params;
+    const struct values *v = u->before;
+    const double error = gradient_error(u, i) + 2 * CLN_EPS32 * o->momentum * fabs(v->moments[0][i]);
+    cln_probe_expect(v->of_moments[0], i, u->moments[0][i], error);
+    cln_probe_expect(v->parameters, i, u->p[i],
+                     o->lr * (error + 2 * CLN_EPS32 * fabs(u->moments[0][i])) + CLN_EPS32 * fabs(u->p[i]));
+}
+
+/* What to expect of one parameter and its moments. */
+static void (*const expectations[])(const struct update *u,
+                                    size_t i) = {[CLN_ADAM] = expect_adam, [CLN_SGD] = expect_sgd};
+
+static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
-    const struct cln_reference_adam o = {
-        .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = c->weight_decay};
-    b->state = (struct cln_state){.count = 1,
-                                  .step = c->step,
-                                  .lr = (float)o.lr,
-                                  .beta1 = (float)o.beta1,
-                                  .beta2 = (float)o.beta2,
-                                  .one_minus_beta1 = (float)(1 - o.beta1),
-                                  .one_minus_beta2 = (float)(1 - o.beta2),
-                                  .log_beta1 = (float)log(o.beta1),
-                                  .log_beta2 = (float)log(o.beta2),
-                                  .eps = (float)o.eps,
-                                  .weight_decay = (float)o.weight_decay,
-                                  .frozen = c->frozen};
-    const struct values v = make(b, c->scale, c->step == 1);
-    enum cln_status status = run_device(b, &v, cln_adam);
+    const enum cln_optimizer_kind kind = cln_optimizer_find(b->operation->name);
+    const struct cln_optimizer_params params = cln_optimizer_resolve(
+        (struct cln_optimizer_params){.kind = kind, .momentum = c->momentum, .weight_decay = c->weight_decay});
+    b->state = (struct cln_state){.count = 1, .step = c->step, .frozen = c->frozen};
+    cln_optimizer_begin(&b->state, &params);
+    const struct values v = make(b, kind, c->scale, c->step == 1);
+    enum cln_status status = run_device(b, &v, kind);
     if (status != CLN_OK)
         return status;
 
-    double *p = cln_rig_alloc(b, v.floats), *first = cln_rig_alloc(b, v.floats), *second = cln_rig_alloc(b, v.floats);
-    for (size_t i = 0; i < v.floats; i++) {
-        p[i] = v.p[i];
-        first[i] = v.first[i];
-        second[i] = v.second[i];
+    struct update update = {&params, c->step, &v, cln_rig_alloc(b, v.floats), {NULL}};
+    memcpy(update.p, v.p, v.floats * sizeof *v.p);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++) {
+        update.moments[i] = cln_rig_alloc(b, v.floats);
+        memcpy(update.moments[i], v.moments[i], v.floats * sizeof *v.moments[i]);
     }
-    cln_reference_adam_step(&o, (size_t)c->step, v.floats, v.g, p, first, second);
+    cln_reference_optimizer_step(&params, (size_t)c->step, v.floats, v.g, update.p, update.moments);
     for (size_t i = 0; i < v.floats; i++) {
-        cln_probe_expect(v.pg, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
-        if (c->frozen)
-            continue;
-        const double g = v.g[i] + o.weight_decay * v.p[i], g_error = gradient_error(&v, i, o.weight_decay);
-        const double m_error = (1 - o.beta1) * g_error + 4 * CLN_EPS32 * (fabs(v.first[i]) + fabs(g));
-        const double v_error = (1 - o.beta2) * 2 * fabs(g) * g_error + 4 * CLN_EPS32 * second[i];
-        /* p moves by rate·m/(√v̂ + ε): errors of m and v, the roundings of rate, root and quotients. */
-        const double rate = o.lr / (1 - pow(o.beta1, c->step));
-        const double root = sqrt(second[i] / (1 - pow(o.beta2, c->step))) + o.eps;
-        const double v_part = second[i] > 0 ? v_error / (2 * second[i]) : 0;
-        const double moved = rate / root * (m_error + fabs(first[i]) * (v_part + 16 * CLN_EPS32));
-        cln_probe_expect(v.pfirst, i, first[i], m_error);
-        cln_probe_expect(v.psecond, i, second[i], v_error);
-        cln_probe_expect(v.pp, i, p[i], moved + CLN_EPS32 * fabs(p[i]));
+        cln_probe_expect(v.gradients, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
+        if (!c->frozen)
+            expectations[kind](&update, i);
     }
     cln_rig_compare(b);
     return CLN_OK;
 }
 
-static enum cln_status run_sgd(struct cln_rig *b, const void *entry) {
-    const struct optimizer_case *c = entry;
-    const struct cln_reference_sgd o = {.lr = 0.01, .momentum = c->momentum, .weight_decay = c->weight_decay};
-    b->state = (struct cln_state){.count = 1,
-                                  .step = c->step,
-                                  .lr = (float)o.lr,
-                                  .beta1 = (float)o.momentum,
-                                  .weight_decay = (float)o.weight_decay,
-                                  .frozen = c->frozen};
-    const struct values v = make(b, c->scale, c->step == 1);
-    enum cln_status status = run_device(b, &v, cln_sgd);
-    if (status != CLN_OK)
-        return status;
+#define OPTIMIZER(name) CLN_OPERATION(name, cases, run)
 
-    double *p = cln_rig_alloc(b, v.floats), *buffer = cln_rig_alloc(b, v.floats);
-    for (size_t i = 0; i < v.floats; i++) {
-        p[i] = v.p[i];
-        buffer[i] = v.first[i];
-    }
-    cln_reference_sgd_step(&o, (size_t)c->step, v.floats, v.g, p, buffer);
-    for (size_t i = 0; i < v.floats; i++) {
-        cln_probe_expect(v.pg, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
-        if (c->frozen)
-            continue;
-        const double error = gradient_error(&v, i, o.weight_decay) + 2 * CLN_EPS32 * o.momentum * fabs(v.first[i]);
-        cln_probe_expect(v.pfirst, i, buffer[i], error);
-        cln_probe_expect(v.pp, i, p[i], o.lr * (error + 2 * CLN_EPS32 * fabs(buffer[i])) + CLN_EPS32 * fabs(p[i]));
-    }
-    cln_rig_compare(b);
-    return CLN_OK;
-}
+const struct cln_operation cln_device_optimizers[] = {[CLN_ADAM] = OPTIMIZER("adam"), [CLN_SGD] = OPTIMIZER("sgd")};
 
-const struct cln_operation cln_device_adam = CLN_OPERATION("adam", cases, run_adam);
-const struct cln_operation cln_device_sgd = CLN_OPERATION("sgd", cases, run_sgd);
+_Static_assert(sizeof expectations / sizeof *expectations == CLN_OPTIMIZER_COUNT &&
+                   sizeof cln_device_optimizers / sizeof *cln_device_optimizers == CLN_OPTIMIZER_COUNT,
+               "an optimizer is not checked");

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "src/model/network.h"
+#include "src/model/optimizer_table.h"
 
 /* z = W∗x + b; `bias` may be NULL. */
 void cln_reference_conv2d_forward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
@@ -48,20 +49,10 @@ void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, con
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
                                            size_t *hits, double *dlogits);
 
-/* torch.optim.Adam, step t counted from 1 (Kingma and Ba, 2015, with PyTorch's place of ε):
- * g += weight_decay·p; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p −= lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε) */
-struct cln_reference_adam {
-    double lr, beta1, beta2, eps, weight_decay;
-};
-void cln_reference_adam_step(const struct cln_reference_adam *o, size_t t, size_t count, const double *gradient,
-                             double *parameter, double *m, double *v);
-
-/* torch.optim.SGD: g += weight_decay·p; buf ← g at t = 1, else momentum·buf + g; p −= lr·buf. */
-struct cln_reference_sgd {
-    double lr, momentum, weight_decay;
-};
-void cln_reference_sgd_step(const struct cln_reference_sgd *o, size_t t, size_t count, const double *gradient,
-                            double *parameter, double *momentum_buffer);
+/* Step t, counted from 1, of an optimizer whose numbers are all spelled out. `moments` are CLN_MOMENT_COUNT, of which it
+ * uses those of its row. */
+void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,
+                                  const double *gradient, double *parameter, double *const *moments);
 
 /* What one training step gives, before the optimizer. */
 struct cln_reference_step {

@@ -10,6 +10,7 @@
 #include "src/check/cases.h"
 #include "src/data/random.h"
 #include "src/engine/plan.h"
+#include "src/model/optimizer_table.h"
 
 /* Relative distance of neighbouring float32 numbers: every tolerance is a multiple of it. */
 #define CLN_EPS32 0x1p-23
@@ -35,6 +36,7 @@ struct cln_rig {
     struct cln_plan plan;
     struct cln_state state; /* as the device's is before the run, then as it is after */
     struct cln_random random;
+    const struct cln_operation *operation;
     int count;  /* samples in the batch */
     bool loose; /* a matrix product may write lanes and blocks without a sample */
     struct cln_probe probes[CLN_RIG_PROBES];
@@ -76,8 +78,8 @@ struct cln_operation {
         .stride = sizeof(*(table)), .run = (function)                                                                  \
     }
 
-extern const struct cln_operation cln_device_activate, cln_device_adam, cln_device_batch, cln_device_batchnorm,
-    cln_device_conv2d, cln_device_copy, cln_device_linear, cln_device_sgd, cln_device_softmax_cross_entropy;
+extern const struct cln_operation cln_device_activate, cln_device_batch, cln_device_batchnorm, cln_device_conv2d,
+    cln_device_copy, cln_device_linear, cln_device_softmax_cross_entropy, cln_device_optimizers[CLN_OPTIMIZER_COUNT];
 
 /* Memory until the case ends; never NULL. */
 double *cln_rig_alloc(struct cln_rig *rig, size_t count);

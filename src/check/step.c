@@ -129,19 +129,12 @@ static void reference_update(struct step *s, const struct cln_optimizer_params *
     const size_t count = network->parameter_floats;
     for (size_t i = 0; i < count; i++)
         s->gradients[i] = (double)gradients[i];
-    memset(s->moments, 0, 2 * count * sizeof *s->moments);
-    if (o->kind == CLN_ADAM) {
-        const struct cln_reference_adam adam = {.lr = o->lr > 0 ? o->lr : 1e-3,
-                                                .beta1 = o->beta1 > 0 ? o->beta1 : 0.9,
-                                                .beta2 = o->beta2 > 0 ? o->beta2 : 0.999,
-                                                .eps = o->eps > 0 ? o->eps : 1e-8,
-                                                .weight_decay = o->weight_decay};
-        cln_reference_adam_step(&adam, 1, count, s->gradients, s->parameters, s->moments, s->moments + count);
-    } else {
-        const struct cln_reference_sgd sgd = {
-            .lr = o->lr > 0 ? o->lr : 1e-3, .momentum = o->momentum, .weight_decay = o->weight_decay};
-        cln_reference_sgd_step(&sgd, 1, count, s->gradients, s->parameters, s->moments);
-    }
+    memset(s->moments, 0, CLN_MOMENT_COUNT * count * sizeof *s->moments);
+    double *moments[CLN_MOMENT_COUNT];
+    for (size_t i = 0; i < CLN_MOMENT_COUNT; i++)
+        moments[i] = s->moments + i * count;
+    const struct cln_optimizer_params params = cln_optimizer_resolve(*o);
+    cln_reference_optimizer_step(&params, 1, count, s->gradients, s->parameters, moments);
 }
 
 /* The last batch norm that has one value per channel, -1 where none has: x̂ is what rounding left of 0, times up to
@@ -221,7 +214,7 @@ static enum cln_status allocate(struct step *s) {
     s->parameters = calloc(network->parameter_floats + 1, sizeof *s->parameters);
     s->running = calloc(network->running_floats + 1, sizeof *s->running);
     s->gradients = calloc(network->parameter_floats + 1, sizeof *s->gradients);
-    s->moments = calloc(2 * network->parameter_floats + 1, sizeof *s->moments);
+    s->moments = calloc(CLN_MOMENT_COUNT * network->parameter_floats + 1, sizeof *s->moments);
     s->logits = calloc(logits, sizeof *s->logits);
     s->values = calloc(floats + logits, sizeof *s->values);
     if (s->pixels && s->labels && s->x && s->mean && s->inverse_deviation && s->resized && s->parameters &&

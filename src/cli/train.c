@@ -13,25 +13,15 @@
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/cli/signals.h"
+#include "src/cli/train_options.h"
 #include "src/data/dataset.h"
 #include "src/format/checkpoint.h"
 #include "src/model/network.h"
 #include "src/train/trainer.h"
 
-static const char *const optimizers[] = {[CLN_ADAM] = "adam", [CLN_SGD] = "sgd", NULL};
-
-struct train_options {
-    const char *network, *data, *device, *resume, *save, *save_every, *log, *trace, *profile_file, *kernels;
-    int epochs, batch_size, resize, optimizer, variance, keep;
-    uint64_t seed, max_steps;
-    double lr, momentum, weight_decay, require_accuracy;
-    bool standardize, timings, quiet, offline, no_guard, no_cache, no_command_buffer, override, save_best;
-};
-
 /* What a run needs while it lasts. */
 struct run {
-    struct train_options *options;
-    const struct cln_option *table;
+    struct cln_train_options *options;
     struct cln_checkpoint *resumed; /* NULL: training begins */
     struct cln_save_params save;
     struct cln_network *network;
@@ -74,25 +64,11 @@ static bool on_progress(void *user, const struct cln_progress *progress) {
     return cln_signals_stop() == 0;
 }
 
-/* "3": epochs; "90s", "0.5m": seconds and minutes. */
-static bool parse_save_every(struct cln_save_params *save, const char *text) {
-    char *end = NULL;
-    const double value = strtod(text, &end);
-    const bool is_time = end != text && (strcmp(end, "s") == 0 || strcmp(end, "m") == 0);
-    if (is_time && value >= 0.001 && value <= 1e6)
-        save->every_seconds = *end == 'm' ? 60.0 * value : value;
-    else if (end != text && *end == '\0' && value >= 1.0 && value <= 1e6 && value == (double)(int)value)
-        save->every_epochs = (int)value;
-    else
-        return false;
-    return true;
-}
-
 /* The network of a model comes with it; another one that the user names is for the trainer to compare. */
 static enum cln_status load_network(struct run *run) {
-    const struct train_options *o = run->options;
-    const struct cln_network_params params = cln_model_network_params(run->table, o->resize, o->variance);
-    if (run->resumed == NULL || cln_options_given(run->table, "network"))
+    const struct cln_train_options *o = run->options;
+    const struct cln_network_params params = cln_model_network_params(run->options->rows, o->resize, o->variance);
+    if (run->resumed == NULL || cln_options_given(run->options->rows, "network"))
         return cln_network_load(&run->network, o->network, &params);
     char *text = NULL;
     enum cln_status status = cln_network_text(&text, run->resumed->network);
@@ -106,7 +82,7 @@ static enum cln_status load_network(struct run *run) {
 static enum cln_status check_variance(const struct run *run) {
     const struct cln_network *there = run->resumed->network;
     const bool biased = run->options->variance == CLN_BIASED;
-    if (!cln_options_given(run->table, "running-variance") || cln_options_given(run->table, "network"))
+    if (!cln_options_given(run->options->rows, "running-variance") || cln_options_given(run->options->rows, "network"))
         return CLN_OK;
     for (size_t i = 0; i < there->layer_count; i++)
         if (there->layers[i].kind == CLN_LAYER_BATCHNORM &&
@@ -119,7 +95,7 @@ static enum cln_status check_variance(const struct run *run) {
 
 /* Reads the checkpoint to go on from; what the user did not say is as it was there. */
 static enum cln_status take_up(struct run *run) {
-    struct train_options *o = run->options;
+    struct cln_train_options *o = run->options;
     if (o->resume == NULL)
         return CLN_OK;
     enum cln_status status = cln_checkpoint_read(&run->resumed, o->resume, NULL);
@@ -131,38 +107,33 @@ static enum cln_status take_up(struct run *run) {
         return cln_fail(CLN_INVALID, "%s is a model only: it does not say where its training stood", o->resume);
     const struct {
         const char *name;
-        double *real, real_there;
         int *integer, integer_there;
     } rows[] = {{"batch-size", .integer = &o->batch_size, .integer_there = t->batch_size},
                 {"resize", .integer = &o->resize, .integer_there = c->resize},
-                {"optimizer", .integer = &o->optimizer, .integer_there = (int)t->optimizer.kind},
-                {"lr", .real = &o->lr, .real_there = t->optimizer.lr},
-                {"momentum", .real = &o->momentum, .real_there = t->optimizer.momentum},
-                {"weight-decay", .real = &o->weight_decay, .real_there = t->optimizer.weight_decay}};
+                {"optimizer", .integer = &o->kind, .integer_there = (int)t->optimizer.kind}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (cln_options_given(run->table, rows[i].name))
-            continue;
-        if (rows[i].real != NULL)
-            *rows[i].real = rows[i].real_there;
-        else
+        if (!cln_options_given(run->options->rows, rows[i].name))
             *rows[i].integer = rows[i].integer_there;
     }
-    status = cln_model_data(&o->data, &o->seed, run->data_name, c, run->table);
+    cln_train_options_take_optimizer(o, &t->optimizer);
+    status = cln_model_data(&o->data, &o->seed, run->data_name, c, run->options->rows);
     if (status == CLN_OK)
         status = check_variance(run);
     if (status != CLN_OK)
         return status;
-    if (!cln_options_given(run->table, "standardize"))
+    if (!cln_options_given(run->options->rows, "standardize"))
         o->standardize = c->mean != NULL;
-    if (!cln_options_given(run->table, "network"))
+    if (!cln_options_given(run->options->rows, "network"))
         o->network = c->network->name;
-    if (o->momentum > 0 && o->optimizer != CLN_SGD)
-        return cln_fail(CLN_INVALID, "%s: training is by adam there: --momentum is an option of sgd", o->resume);
+    const struct cln_hyperparameter *stray = cln_train_options_stray(o);
+    if (stray != NULL)
+        return cln_fail(CLN_INVALID, "%s: training is by %s there: --%s is an option of %s", o->resume,
+                        cln_optimizers[o->kind].name, stray->name, cln_train_options_taker(stray));
     return CLN_OK;
 }
 
 static struct cln_trainer_params trainer_params(struct run *run) {
-    const struct train_options *o = run->options;
+    const struct cln_train_options *o = run->options;
     return (struct cln_trainer_params){
         .network = run->network,
         .data = run->data,
@@ -178,13 +149,7 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .resize = o->resize,
         .standardize = o->standardize,
         .seed = o->seed,
-        .optimizer = {.kind = (enum cln_optimizer_kind)o->optimizer,
-                      .lr = o->lr,
-                      .beta1 = run->resumed != NULL ? run->resumed->training->optimizer.beta1 : 0.0,
-                      .beta2 = run->resumed != NULL ? run->resumed->training->optimizer.beta2 : 0.0,
-                      .eps = run->resumed != NULL ? run->resumed->training->optimizer.eps : 0.0,
-                      .momentum = o->momentum,
-                      .weight_decay = o->weight_decay},
+        .optimizer = o->optimizer,
         .save = run->save,
         .resume = run->resumed,
         .override = o->override,
@@ -197,7 +162,7 @@ static struct cln_trainer_params trainer_params(struct run *run) {
 }
 
 static enum cln_status prepare(struct run *run) {
-    const struct train_options *o = run->options;
+    const struct cln_train_options *o = run->options;
     enum cln_status status = take_up(run);
     if (status == CLN_OK)
         status = load_network(run);
@@ -273,7 +238,7 @@ static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
     epoch->epoch = cln_trainer_epochs(run->trainer);
     cln_report_note("nothing to do: %d epochs and %llu steps are trained already", epoch->epoch,
                     (unsigned long long)(run->resumed != NULL ? run->resumed->training->steps : 0));
-    const struct train_options *o = run->options;
+    const struct cln_train_options *o = run->options;
     enum cln_status status = CLN_OK;
     if (o->require_accuracy > 0)
         status = cln_trainer_evaluate(run->trainer, &epoch->test, NULL);
@@ -326,7 +291,8 @@ static enum cln_status train(struct run *run) {
     if (status != CLN_OK)
         return status;
     introduce(run);
-    status = cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->table);
+    status =
+        cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->options->rows);
     if (status != CLN_OK)
         return status;
     status = train_epochs(run);
@@ -342,37 +308,8 @@ static enum cln_status train(struct run *run) {
     return status == CLN_OK ? logged : status;
 }
 
-/* What single rows of the table cannot say. */
-static bool options_agree(const struct train_options *o, struct cln_save_params *save) {
-    if (o->save == NULL && (o->save_every != NULL || o->keep > 1 || o->save_best)) {
-        cln_report_error("--save-every, --keep and --save-best need --save FILE");
-        return false;
-    }
-    if (o->override && o->resume == NULL) {
-        cln_report_error("--override is an option of --resume");
-        return false;
-    }
-    if (o->save_every != NULL && !parse_save_every(save, o->save_every)) {
-        cln_report_error("--save-every '%s': a number of epochs (2), seconds (30s) or minutes (5m)", o->save_every);
-        return false;
-    }
-    save->path = o->save;
-    save->keep = o->keep;
-    save->best = o->save_best;
-    if (o->resume == NULL && o->momentum > 0 && o->optimizer != CLN_SGD) {
-        cln_report_error("--momentum is an option of --optimizer sgd");
-        return false;
-    }
-    if (o->require_accuracy > 0 && o->max_steps > 0) {
-        cln_report_error("--require-accuracy is asked after the last epoch, and --max-steps may end within one: choose "
-                         "one of them");
-        return false;
-    }
-    return true;
-}
-
-static int run_training(struct train_options *o, const struct cln_option *table, const struct cln_save_params *save) {
-    struct run run = {.options = o, .table = table, .save = *save};
+static int run_training(struct cln_train_options *o, const struct cln_save_params *save) {
+    struct run run = {.options = o, .save = *save};
     if (o->quiet)
         cln_report_quiet();
     enum cln_status status = cln_trainer_builds() ? build(&run) : train(&run);
@@ -396,130 +333,12 @@ static int run_training(struct train_options *o, const struct cln_option *table,
 }
 
 int cln_command_train(const struct cln_command *command, int argc, const char **argv) {
-    const double max_seed = 9007199254740992.0; /* 2^53: exact in the log's numbers */
-    struct train_options o = {
-        .network = "bn-lenet", .data = "fashion-mnist", .epochs = 5, .batch_size = 256, .lr = 0.001, .keep = 1};
+    struct cln_train_options o;
     struct cln_save_params save = {.path = NULL};
     int exit_status = CLN_EXIT_OK;
-    struct cln_option options[] = {
-        {"network",
-         "NETWORK",
-         "bn-lenet, lenet, or a JSON file",
-         CLN_OPTION_TEXT,
-         {.text = &o.network},
-         .file = CLN_FILE_NETWORK},
-        {"data",
-         "NAME",
-         "fashion-mnist, mnist, synthetic[:COUNT], or a folder of IDX files",
-         CLN_OPTION_TEXT,
-         {.text = &o.data},
-         .file = CLN_FILE_DATA},
-        {"device", "DEVICE", "gpu, cpu, accelerator, P:D, or part of a name", CLN_OPTION_TEXT, {.text = &o.device}},
-        {"epochs", "N", "times through the data", CLN_OPTION_INT, {.integer = &o.epochs}, 1, 1000000},
-        {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
-        {"optimizer", "NAME", "adam or sgd", CLN_OPTION_CHOICE, {.integer = &o.optimizer}, .choices = optimizers},
-        {"lr", "RATE", "learning rate", CLN_OPTION_REAL, {.real = &o.lr}, 1e-10, 1000},
-        {"momentum", "M", "of sgd", CLN_OPTION_REAL, {.real = &o.momentum}, 0, 1},
-        {"weight-decay", "W", "L2 penalty", CLN_OPTION_REAL, {.real = &o.weight_decay}, 0, 1000},
-        {"seed",
-         "N",
-         "of initial weights, shuffling and synthetic data",
-         CLN_OPTION_NATURAL,
-         {.natural = &o.seed},
-         0,
-         max_seed},
-        {"standardize", NULL, "every pixel to mean 0, deviation 1", CLN_OPTION_FLAG, {.flag = &o.standardize}},
-        {"resize", "N", "images to N x N, bilinear", CLN_OPTION_INT, {.integer = &o.resize}, 1, 4096},
-        {"running-variance",
-         "KIND",
-         "unbiased or biased",
-         CLN_OPTION_CHOICE,
-         {.integer = &o.variance},
-         .choices = cln_variances},
-        {"save",
-         "FILE",
-         "keep the model and where training stands here",
-         CLN_OPTION_TEXT,
-         {.text = &o.save},
-         .file = CLN_FILE_MODEL},
-        {"save-every",
-         "WHEN",
-         "N epochs, Ns (seconds) or Nm (minutes); without: 1",
-         CLN_OPTION_TEXT,
-         {.text = &o.save_every}},
-        {"keep",
-         "K",
-         "files in all: FILE, and the ones before it as .1, .2, ...",
-         CLN_OPTION_INT,
-         {.integer = &o.keep},
-         1,
-         1000,
-         .file = CLN_FILE_KEPT},
-        {"save-best",
-         NULL,
-         "the highest test accuracy also as .best",
-         CLN_OPTION_FLAG,
-         {.flag = &o.save_best},
-         .file = CLN_FILE_BEST},
-        {"resume",
-         "FILE",
-         "go on with the training that saved this",
-         CLN_OPTION_TEXT,
-         {.text = &o.resume},
-         .file = CLN_FILE_RESUME},
-        {"override", NULL, "with --resume: take what is set otherwise now", CLN_OPTION_FLAG, {.flag = &o.override}},
-        {"require-accuracy",
-         "X",
-         "exit status 1 where the last test accuracy is below X",
-         CLN_OPTION_REAL,
-         {.real = &o.require_accuracy},
-         0,
-         1},
-        {"log",
-         "FILE",
-         "write one JSON object per line and epoch",
-         CLN_OPTION_TEXT,
-         {.text = &o.log},
-         .file = CLN_FILE_LOG},
-        {"timings", NULL, "print device time per kernel at the end", CLN_OPTION_FLAG, {.flag = &o.timings}},
-        {"trace",
-         "FILE",
-         "write when each kernel ran, for ui.perfetto.dev",
-         CLN_OPTION_TEXT,
-         {.text = &o.trace},
-         .file = CLN_FILE_TRACE},
-        {"max-steps", "N", "stop after N steps in all", CLN_OPTION_NATURAL, {.natural = &o.max_steps}, 1, 1e15},
-        {"quiet",
-         NULL,
-         "print nothing but warnings, errors and what --timings asks for",
-         CLN_OPTION_FLAG,
-         {.flag = &o.quiet}},
-        {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
-        {"profile-file",
-         "FILE",
-         "tuning values that win over all others",
-         CLN_OPTION_TEXT,
-         {.text = &o.profile_file},
-         .file = CLN_FILE_PROFILE},
-        {"safe",
-         NULL,
-         "keep to what every driver gets right: short for --profile-file safe",
-         CLN_OPTION_PRESET,
-         {.text = &o.profile_file},
-         .preset = "safe"},
-        {"kernels",
-         "FOLDER",
-         "read kernels from here, not the built-in ones",
-         CLN_OPTION_TEXT,
-         {.text = &o.kernels},
-         .file = CLN_FILE_KERNELS},
-        {"no-guard", NULL, "train without checking the device first", CLN_OPTION_FLAG, {.flag = &o.no_guard}},
-        {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
-        {"no-command-buffer", NULL, "launch one by one", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
-        {0},
-    };
-    if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = options_agree(&o, &save) ? run_training(&o, options, &save) : CLN_EXIT_USAGE;
-    cln_options_release(options);
+    cln_train_options_begin(&o);
+    if (cln_options_parse(o.rows, command, argc, argv, &exit_status))
+        exit_status = cln_train_options_agree(&o, &save) ? run_training(&o, &save) : CLN_EXIT_USAGE;
+    cln_options_release(o.rows);
     return exit_status;
 }

@@ -8,7 +8,7 @@
 #include "kernels/state.clh"
 #include "src/engine/tuning.h"
 #include "src/model/network.h"
-#include "src/model/optimizer.h"
+#include "src/model/optimizer_table.h"
 
 /* Labelled images for the device. All pointers are read while the engine is created and not kept. */
 struct cln_engine_images {
@@ -35,10 +35,9 @@ enum cln_engine_set { CLN_TRAIN, CLN_TEST, CLN_SET_COUNT };
 enum cln_engine_values {
     CLN_PARAMETERS,
     CLN_GRADIENTS, /* of the last training step, before weight decay */
-    CLN_FIRST_MOMENTS,
-    CLN_SECOND_MOMENTS,
-    CLN_RUNNING, /* running_floats */
-    CLN_VALUES_COUNT
+    CLN_RUNNING,   /* running_floats */
+    CLN_MOMENTS,   /* the first of CLN_MOMENT_COUNT: the optimizer's, see struct cln_moment */
+    CLN_VALUES_COUNT = CLN_MOMENTS + CLN_MOMENT_COUNT
 };
 
 struct cln_engine;

@@ -1,13 +1,16 @@
 /* The engine's buffers and what is in them at first. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/engine/engine_private.h"
+#include "src/engine/optimizer.h"
 
 size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values which) {
-    return which == CLN_RUNNING ? e->network->running_floats : e->network->parameter_floats;
+    if (which == CLN_RUNNING)
+        return e->network->running_floats;
+    const bool is_kept = which < CLN_MOMENTS || cln_optimizers[e->optimizer.kind].moments[which - CLN_MOMENTS].name;
+    return is_kept ? e->network->parameter_floats : 0;
 }
 
 enum cln_status cln_engine_upload(struct cln_engine *e, enum cln_engine_set set, size_t first, size_t count,
@@ -166,25 +169,6 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
     return status;
 }
 
-/* The state as a fresh optimizer has it. */
-static struct cln_state initial_state(const struct cln_optimizer_params *params, int batch_size) {
-    const struct cln_optimizer_params p = cln_optimizer_resolve(*params);
-    const bool adam = p.kind == CLN_ADAM;
-    const double beta1 = adam ? p.beta1 : p.momentum, beta2 = p.beta2;
-    return (struct cln_state){
-        .batch_size = batch_size,
-        .lr = (float)p.lr,
-        .beta1 = (float)beta1,
-        .beta2 = (float)beta2,
-        .one_minus_beta1 = (float)(1.0 - beta1),
-        .one_minus_beta2 = (float)(1.0 - beta2),
-        .log_beta1 = (float)(adam ? log(beta1) : 0.0),
-        .log_beta2 = (float)log(beta2),
-        .eps = (float)p.eps,
-        .weight_decay = (float)p.weight_decay,
-    };
-}
-
 static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *set,
                                 const struct cln_engine_params *params, const struct cln_engine_images *images) {
     if (set->count == 0)
@@ -194,7 +178,8 @@ static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *se
         status = cln_pixels_write(&set->pixels, 0, set->count, images->pixels);
     if (status != CLN_OK)
         return cln_fail_within(status, "%zu images on the device", set->count);
-    const struct cln_state state = initial_state(&params->optimizer, params->batch_size);
+    struct cln_state state = {.batch_size = params->batch_size};
+    cln_optimizer_begin(&state, &params->optimizer);
     status = ocl_buffer_write(set->labels, 0, set->count, images->labels);
     return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof state, &state) : status;
 }

@@ -92,16 +92,16 @@ static enum cln_status add_loss(struct cln_engine *e, const struct cln_engine_da
 
 static enum cln_status add_update(struct cln_engine *e) {
     const struct cln_optimizer optimizer = {
+        .kind = e->optimizer.kind,
         .floats = e->network->parameter_floats,
         .parameters = e->values[CLN_PARAMETERS],
         .gradients = e->values[CLN_GRADIENTS],
         .partials = e->gradient_partials,
         .chunks = e->chunks,
-        .first_moments = e->values[CLN_FIRST_MOMENTS],
-        .second_moments = e->values[CLN_SECOND_MOMENTS],
+        .moments = &e->values[CLN_MOMENTS],
     };
     e->plan.scope = NULL;
-    return e->optimizer.kind == CLN_ADAM ? cln_adam(&e->plan, &optimizer) : cln_sgd(&e->plan, &optimizer);
+    return cln_optimizer_update(&e->plan, &optimizer);
 }
 
 static enum cln_status start_sequence(struct cln_engine *e, struct ocl_sequence **out,

@@ -3,21 +3,24 @@
 #define SRC_ENGINE_OPTIMIZER_H
 
 #include "src/engine/plan.h"
+#include "src/model/optimizer_table.h"
 
 struct cln_state;
 
 struct cln_optimizer {
+    enum cln_optimizer_kind kind;
     size_t floats; /* of each buffer below, a multiple of CLN_TENSOR_ALIGN */
     struct ocl_buffer *parameters, *gradients;
     struct ocl_buffer *partials;       /* slices of the gradients */
     struct ocl_buffer *chunks;         /* int4 per CLN_TENSOR_ALIGN parameters, see kernels/optimizer.clh */
-    struct ocl_buffer *first_moments;  /* Adam's m, SGD's momentum buffer */
-    struct ocl_buffer *second_moments; /* Adam's v */
+    struct ocl_buffer *const *moments; /* CLN_MOMENT_COUNT of them, those that this kind has */
 };
 
-/* p, m, v from the gradient: kernels/adam.cl. Takes the step's factors from the state, as cln_batch_end left them. */
-enum cln_status cln_adam(struct cln_plan *plan, const struct cln_optimizer *g) CLN_MUST_CHECK;
-/* p and the momentum buffer: kernels/sgd.cl. */
-enum cln_status cln_sgd(struct cln_plan *plan, const struct cln_optimizer *g) CLN_MUST_CHECK;
+/* Launches the kernel of that name, in the file of that name: kernels/adam.cl. It takes the step's numbers from the
+ * state, as cln_batch_end left them. */
+enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_optimizer *g) CLN_MUST_CHECK;
+
+/* Writes the optimizer's numbers to the state, as before the first step. */
+void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_params *params);
 
 #endif

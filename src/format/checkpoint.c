@@ -11,6 +11,7 @@
 #include "host/log.h"
 #include "host/text.h"
 #include "src/format/metadata.h"
+#include "src/model/optimizer_table.h"
 
 /* One tensor that a file of a checkpoint has: float32 values of the checkpoint, or PyTorch's count of batches, which
  * follows the running variance of every batch norm and may be missing. */
@@ -21,6 +22,9 @@ struct slot {
     bool is_square;       /* never negative */
     const struct cln_safetensor *tensor; /* that was found in a file */
 };
+
+_Static_assert(sizeof((struct cln_training_point *)0)->moments == CLN_MOMENT_COUNT * sizeof(float *),
+               "a training point has other moments than optimizers have");
 
 struct slots {
     struct slot *items;
@@ -33,31 +37,28 @@ static struct slot *next_slot(struct slots *slots, const struct cln_tensor_info 
     return slot;
 }
 
-static void add_moments(struct slots *slots, const struct cln_network *network, const char *name, float *const *moments,
-                        bool are_squares) {
+static void add_moments(struct slots *slots, const struct cln_network *network, const struct cln_moment *moment,
+                        float *const *values) {
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
         if (!t->trainable)
             continue;
         struct slot *slot = next_slot(slots, t);
-        snprintf(slot->name, sizeof slot->name, "optimizer.%s.%s", name, t->name);
-        slot->buffer = moments;
-        slot->is_square = are_squares;
+        snprintf(slot->name, sizeof slot->name, "optimizer.%s.%s", moment->name, t->name);
+        slot->buffer = values;
+        slot->is_square = moment->is_square;
     }
 }
 
-static bool has_first_moments(const struct cln_training_point *t) {
-    return t && (t->optimizer.kind == CLN_ADAM || t->optimizer.momentum > 0);
-}
-
-static bool has_second_moments(const struct cln_training_point *t) {
-    return t && t->optimizer.kind == CLN_ADAM;
+/* NULL: none. */
+static const struct cln_moment *moment_of(const struct cln_training_point *t, int which) {
+    return t ? cln_optimizer_moment(&t->optimizer, which) : NULL;
 }
 
 /* Every tensor of a file of this checkpoint, in the file's order; looks at no values. The moments go by their names in
  * torch.optim. */
 static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoint *c) {
     const struct cln_network *network = c->network;
-    *slots = (struct slots){calloc(4 * network->tensor_count + 1, sizeof *slots->items), 0};
+    *slots = (struct slots){calloc((2 + CLN_MOMENT_COUNT) * network->tensor_count + 1, sizeof *slots->items), 0};
     if (!slots->items)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a list of tensors");
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
@@ -68,11 +69,9 @@ static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoi
         if (t->role == CLN_RUNNING_VAR)
             snprintf(next_slot(slots, t)->name, sizeof slot->name, "%d.num_batches_tracked", t->layer);
     }
-    if (has_first_moments(c->training))
-        add_moments(slots, network, has_second_moments(c->training) ? "exp_avg" : "momentum_buffer",
-                    &c->training->first_moments, false);
-    if (has_second_moments(c->training))
-        add_moments(slots, network, "exp_avg_sq", &c->training->second_moments, true);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        if (moment_of(c->training, i))
+            add_moments(slots, network, moment_of(c->training, i), &c->training->moments[i]);
     return CLN_OK;
 }
 
@@ -258,10 +257,9 @@ static enum cln_status allocate(struct cln_checkpoint *c) {
     c->parameters = calloc(network->parameter_floats + 1, sizeof(float));
     c->running = calloc(network->running_floats + 1, sizeof(float));
     bool enough = c->parameters && c->running;
-    if (has_first_moments(c->training))
-        enough &= (c->training->first_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
-    if (has_second_moments(c->training))
-        enough &= (c->training->second_moments = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        if (moment_of(c->training, i))
+            enough &= (c->training->moments[i] = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
     return enough ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu numbers", network->parameter_floats);
 }
 
@@ -331,8 +329,8 @@ void cln_checkpoint_destroy(struct cln_checkpoint **checkpoint) {
         free(c->class_names[i]);
     free(c->class_names);
     if (c->training) {
-        free(c->training->first_moments);
-        free(c->training->second_moments);
+        for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+            free(c->training->moments[i]);
     }
     free(c->training);
     free(c->origin);

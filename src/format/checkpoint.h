@@ -39,7 +39,7 @@ struct cln_training_point {
 
     /* Laid out as the parameters; NULL where the optimizer has none. Adam: averages of the gradient and of its square.
      * SGD: the momentum buffer, and NULL. */
-    float *first_moments, *second_moments;
+    float *moments[2];
 };
 
 /* A model in host memory, laid out by network->tensors: `parameters` has parameter_floats values, `running`

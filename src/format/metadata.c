@@ -10,11 +10,11 @@
 
 #include "host/json_text.h"
 #include "host/log.h"
+#include "src/model/optimizer_table.h"
 
 static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", image_key[] = "image",
                   mean_key[] = "mean", deviation_key[] = "inverse_deviation", classes_key[] = "classes",
                   training_key[] = "training";
-static const char *const optimizer_names[] = {[CLN_ADAM] = "adam", [CLN_SGD] = "sgd"};
 
 /* ---- Writing ---- */
 
@@ -65,18 +65,28 @@ static json_t *natural(uint64_t value) {
     return cln_json_text(text);
 }
 
+static json_t *optimizer(const struct cln_optimizer_params *params) {
+    json_t *object = json_pack("{s:o}", "name", cln_json_text(cln_optimizers[params->kind].name));
+    int failed = !object;
+    for (size_t i = 0; !failed && i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        failed = json_object_set_new(object, row->name, json_real(cln_hyperparameter_get(params, row)));
+    }
+    if (failed) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}
+
 static json_t *training(const struct cln_training_point *t) {
-    const struct cln_optimizer_params *o = &t->optimizer;
-    return json_pack(
-        "{s:{s:o, s:f, s:f, s:f, s:f, s:f, s:f}, s:i, s:o, s:{s:o, s:o, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, "
-        "s:[o, o], s:[o, o], s:f}",
-        "optimizer", "name", cln_json_text(optimizer_names[o->kind]), "lr", o->lr, "beta1", o->beta1, "beta2", o->beta2,
-        "eps", o->eps, "momentum", o->momentum, "weight_decay", o->weight_decay, "batch_size", t->batch_size, "seed",
-        natural(t->seed), "data", "name", cln_json_text(t->data), "digest", cln_json_text(t->digest), "images",
-        (json_int_t)t->samples, "epochs", t->epochs, "steps", natural(t->steps), "position", (json_int_t)t->position,
-        "batches", t->batches, "hits", t->hits, "loss_sum", (double)t->loss_sum, "loss_carry", (double)t->loss_carry,
-        "shuffle", natural(t->shuffle[0]), natural(t->shuffle[1]), "init", natural(t->init[0]), natural(t->init[1]),
-        "best_accuracy", t->best_accuracy);
+    return json_pack("{s:o, s:i, s:o, s:{s:o, s:o, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, s:[o, o], s:[o, o], s:f}",
+                     "optimizer", optimizer(&t->optimizer), "batch_size", t->batch_size, "seed", natural(t->seed),
+                     "data", "name", cln_json_text(t->data), "digest", cln_json_text(t->digest), "images",
+                     (json_int_t)t->samples, "epochs", t->epochs, "steps", natural(t->steps), "position",
+                     (json_int_t)t->position, "batches", t->batches, "hits", t->hits, "loss_sum", (double)t->loss_sum,
+                     "loss_carry", (double)t->loss_carry, "shuffle", natural(t->shuffle[0]), natural(t->shuffle[1]),
+                     "init", natural(t->init[0]), natural(t->init[1]), "best_accuracy", t->best_accuracy);
 }
 
 enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_checkpoint *c) {
@@ -186,11 +196,11 @@ enum { EPOCHS_LIMIT = 1000000, STEPS_LIMIT = 1 << 30 }; /* counted as int while 
 
 /* Within what the trainer takes, so that a file cannot ask for what a user could not. */
 static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
-    const struct cln_optimizer_params *o = &t->optimizer;
-    const double reals[] = {o->lr, o->beta1, o->beta2, o->eps, o->momentum, o->weight_decay};
-    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        if (!(reals[i] >= 0 && reals[i] <= 1e6))
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const double value = cln_hyperparameter_get(&t->optimizer, &cln_hyperparameters[i]);
+        if (!(value >= 0 && value <= 1e6))
             return "a number of \"optimizer\" is out of range";
+    }
     if (!naturals)
         return "\"seed\", \"steps\", \"shuffle\" or \"init\" is not a number in quotes";
     if (t->batch_size < 1 || t->batch_size > 65536)
@@ -209,28 +219,44 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     return NULL;
 }
 
+/* A number that this optimizer does not take may be missing: files of older versions do not have every one. */
+static enum cln_status read_optimizer(struct cln_optimizer_params *out, const json_t *object) {
+    const char *name = json_string_value(json_object_get(object, "name"));
+    if (!name)
+        return cln_fail(CLN_INVALID, "metadata \"training\": \"optimizer\" has no \"name\"");
+    out->kind = cln_optimizer_find(name);
+    if (out->kind == CLN_OPTIMIZER_COUNT)
+        return cln_fail(CLN_INVALID, "metadata \"training\": there is no optimizer \"%.16s\"", name);
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        const json_t *number = json_object_get(object, row->name);
+        if (number ? !json_is_number(number) : cln_hyperparameter_is_taken(row, out->kind))
+            return cln_fail(CLN_INVALID, "metadata \"training\": \"optimizer\" has no number \"%s\"", row->name);
+        *cln_hyperparameter_value(out, row) = number ? json_number_value(number) : row->preset;
+    }
+    return CLN_OK;
+}
+
 static enum cln_status read_training(struct cln_checkpoint *c, const json_t *value) {
     struct cln_training_point *t = c->training = calloc(1, sizeof *t);
     if (!t)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a training point");
-    struct cln_optimizer_params *o = &t->optimizer;
-    const char *optimizer, *seed, *data, *digest, *steps, *shuffle[2], *init[2];
+    json_t *optimizer;
+    const char *seed, *data, *digest, *steps, *shuffle[2], *init[2];
     json_int_t batch_size, samples, epochs, position, batches, hits;
     double loss_sum, loss_carry;
     json_error_t error;
     if (json_unpack_ex((json_t *)value, &error, 0,
-                       "{s:{s:s, s:F, s:F, s:F, s:F, s:F, s:F}, s:I, s:s, s:{s:s, s:s, s:I}, s:I, s:s, s:I, s:I, s:I, "
+                       "{s:o, s:I, s:s, s:{s:s, s:s, s:I}, s:I, s:s, s:I, s:I, s:I, "
                        "s:F, s:F, s:[s, s!], s:[s, s!], s:F}",
-                       "optimizer", "name", &optimizer, "lr", &o->lr, "beta1", &o->beta1, "beta2", &o->beta2, "eps",
-                       &o->eps, "momentum", &o->momentum, "weight_decay", &o->weight_decay, "batch_size", &batch_size,
-                       "seed", &seed, "data", "name", &data, "digest", &digest, "images", &samples, "epochs", &epochs,
-                       "steps", &steps, "position", &position, "batches", &batches, "hits", &hits, "loss_sum",
-                       &loss_sum, "loss_carry", &loss_carry, "shuffle", &shuffle[0], &shuffle[1], "init", &init[0],
-                       &init[1], "best_accuracy", &t->best_accuracy))
+                       "optimizer", &optimizer, "batch_size", &batch_size, "seed", &seed, "data", "name", &data,
+                       "digest", &digest, "images", &samples, "epochs", &epochs, "steps", &steps, "position", &position,
+                       "batches", &batches, "hits", &hits, "loss_sum", &loss_sum, "loss_carry", &loss_carry, "shuffle",
+                       &shuffle[0], &shuffle[1], "init", &init[0], &init[1], "best_accuracy", &t->best_accuracy))
         return cln_fail(CLN_INVALID, "metadata \"training\": %s", error.text);
-    if (strcmp(optimizer, optimizer_names[CLN_ADAM]) != 0 && strcmp(optimizer, optimizer_names[CLN_SGD]) != 0)
-        return cln_fail(CLN_INVALID, "metadata \"training\": optimizer \"%.16s\" is neither adam nor sgd", optimizer);
-    o->kind = strcmp(optimizer, optimizer_names[CLN_SGD]) == 0 ? CLN_SGD : CLN_ADAM;
+    const enum cln_status status = read_optimizer(&t->optimizer, optimizer);
+    if (status != CLN_OK)
+        return status;
     const json_int_t integers[] = {batch_size, samples, epochs, position, batches, hits};
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
         if (integers[i] < 0 || integers[i] > INT32_MAX)

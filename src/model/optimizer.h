@@ -2,7 +2,7 @@
 #ifndef SRC_MODEL_OPTIMIZER_H
 #define SRC_MODEL_OPTIMIZER_H
 
-enum cln_optimizer_kind { CLN_ADAM, CLN_SGD };
+enum cln_optimizer_kind { CLN_ADAM, CLN_SGD, CLN_OPTIMIZER_COUNT };
 
 /* torch.optim.Adam or SGD. Zero means PyTorch's default: lr 0.001, betas 0.9 and 0.999, eps 1e-8;
  * momentum and weight_decay 0. */
@@ -10,14 +10,5 @@ struct cln_optimizer_params {
     enum cln_optimizer_kind kind;
     double lr, beta1, beta2, eps, momentum, weight_decay;
 };
-
-/* The same with every default spelled out. */
-static inline struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params p) {
-    p.lr = p.lr > 0.0 ? p.lr : 0.001;
-    p.beta1 = p.beta1 > 0.0 ? p.beta1 : 0.9;
-    p.beta2 = p.beta2 > 0.0 ? p.beta2 : 0.999;
-    p.eps = p.eps > 0.0 ? p.eps : 1e-8;
-    return p;
-}
 
 #endif

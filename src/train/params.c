@@ -1,24 +1,8 @@
 /* See params.h. */
 #include "src/train/params.h"
 
-#include <math.h>
-
 #include "src/data/images.h"
-
-/* Zero means the default; every other number must make sense. */
-static enum cln_status check_optimizer(const struct cln_optimizer_params *o) {
-    const struct {
-        const char *name;
-        double value, limit;
-    } values[] = {{"lr", o->lr, INFINITY},        {"beta1", o->beta1, 1},
-                  {"beta2", o->beta2, 1},         {"eps", o->eps, INFINITY},
-                  {"momentum", o->momentum, 1e3}, {"weight_decay", o->weight_decay, INFINITY}};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        if (!(values[i].value >= 0 && values[i].value < values[i].limit))
-            return cln_fail(CLN_INVALID, "optimizer: %s is %g: it must be at least 0 and below %g", values[i].name,
-                            values[i].value, values[i].limit);
-    return CLN_OK;
-}
+#include "src/model/optimizer_table.h"
 
 static enum cln_status check_images(const struct cln_trainer_params *p) {
     const struct cln_shape input = p->network->input, image = p->data->train.shape;
@@ -54,5 +38,5 @@ enum cln_status cln_params_check(const struct cln_trainer_params *p) {
         status = check_half(p, &p->data->train, "training");
     if (status == CLN_OK)
         status = check_half(p, &p->data->test, "test");
-    return status == CLN_OK ? check_optimizer(&p->optimizer) : status;
+    return status == CLN_OK ? cln_optimizer_check(&p->optimizer) : status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/text.h"
+#include "src/model/optimizer_table.h"
 #include "src/train/saver.h"
 
 /* What does not agree, a line each. */
@@ -60,22 +61,20 @@ static bool is_same_data(const struct cln_training_point *there, const struct cl
     return strcmp(there->data, here->name) == 0 && there->samples == here->train.count;
 }
 
+static void compare_number(struct differences *d, const char *name, double here, double there) {
+    if (here != there)
+        differ(d, false, "%s: %.10g here, %.10g there", name, here, there);
+}
+
 static void compare_numbers(struct differences *d, const struct cln_trainer_params *p,
                             const struct cln_training_point *there) {
-    const struct cln_optimizer_params a = cln_optimizer_resolve(p->optimizer), b = there->optimizer;
-    const struct {
-        const char *name;
-        double here, there;
-    } numbers[] = {{"batch size", p->batch_size > 0 ? p->batch_size : 256, there->batch_size},
-                   {"learning rate", a.lr, b.lr},
-                   {"beta1", a.beta1, b.beta1},
-                   {"beta2", a.beta2, b.beta2},
-                   {"eps", a.eps, b.eps},
-                   {"momentum", a.momentum, b.momentum},
-                   {"weight decay", a.weight_decay, b.weight_decay}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i].here != numbers[i].there)
-            differ(d, false, "%s: %.10g here, %.10g there", numbers[i].name, numbers[i].here, numbers[i].there);
+    const struct cln_optimizer_params optimizer = cln_optimizer_resolve(p->optimizer);
+    compare_number(d, "batch size", p->batch_size > 0 ? p->batch_size : 256, there->batch_size);
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        compare_number(d, row->title, cln_hyperparameter_get(&optimizer, row),
+                       cln_hyperparameter_get(&there->optimizer, row));
+    }
     if (p->seed != there->seed)
         differ(d, false, "seed: %llu here, %llu there", (unsigned long long)p->seed, (unsigned long long)there->seed);
 }
@@ -95,8 +94,8 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
     if (status != CLN_OK)
         return status;
     if (p->optimizer.kind != there->optimizer.kind)
-        differ(&d, true, "optimizer: %s here, %s there", p->optimizer.kind == CLN_SGD ? "SGD" : "Adam",
-               there->optimizer.kind == CLN_SGD ? "SGD" : "Adam");
+        differ(&d, true, "optimizer: %s here, %s there", cln_optimizers[p->optimizer.kind].title,
+               cln_optimizers[there->optimizer.kind].title);
     if (p->standardize != (c->mean != NULL))
         differ(&d, true, "pixels: %sstandardised here, %sstandardised there", p->standardize ? "" : "not ",
                c->mean ? "" : "not ");
@@ -119,10 +118,9 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
 static enum cln_status write_values(struct cln_trainer *t) {
     const struct cln_checkpoint *c = t->params.resume;
     enum cln_status status = cln_trainer_set_model(t, c);
-    if (status == CLN_OK && c->training->first_moments)
-        status = cln_engine_write(t->engine, CLN_FIRST_MOMENTS, c->training->first_moments);
-    if (status == CLN_OK && c->training->second_moments)
-        status = cln_engine_write(t->engine, CLN_SECOND_MOMENTS, c->training->second_moments);
+    for (int i = 0; i < CLN_MOMENT_COUNT && status == CLN_OK; i++)
+        if (c->training->moments[i])
+            status = cln_engine_write(t->engine, CLN_MOMENTS + i, c->training->moments[i]);
     return status;
 }
 

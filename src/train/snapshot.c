@@ -5,24 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/model/optimizer_table.h"
+
 enum cln_status cln_snapshot_create(struct cln_snapshot **out, const struct cln_trainer *t) {
     const struct cln_network *network = t->params.network;
     const struct cln_optimizer_params *o = &t->params.optimizer;
-    const size_t floats = network->parameter_floats, features = t->mean ? cln_shape_count(network->input) : 0;
+    const size_t floats = network->parameter_floats, moments = CLN_MOMENT_COUNT * floats;
+    const size_t features = t->mean ? cln_shape_count(network->input) : 0;
     struct cln_snapshot *s = *out = calloc(1, sizeof *s);
     if (s)
-        s->values = calloc(3 * floats + network->running_floats + 2 * features + 1, sizeof *s->values);
+        s->values = calloc(floats + moments + network->running_floats + 2 * features + 1, sizeof *s->values);
     if (!s || !s->values)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a checkpoint of %zu parameters", floats);
-    const bool trains = !t->params.evaluate_only, adam = o->kind == CLN_ADAM;
+    const bool trains = !t->params.evaluate_only;
+    float *const running = s->values + floats + moments, *const mean = running + network->running_floats;
     s->checkpoint = (struct cln_checkpoint){
         .network = (struct cln_network *)network,
         .parameters = s->values,
-        .running = s->values + 3 * floats,
+        .running = running,
         .resize = t->params.resize,
         .image = t->params.data->train.shape,
-        .mean = features ? s->values + 3 * floats + network->running_floats : NULL,
-        .inverse_deviation = features ? s->values + 3 * floats + network->running_floats + features : NULL,
+        .mean = features ? mean : NULL,
+        .inverse_deviation = features ? mean + features : NULL,
         .class_names = t->params.data->class_count == network->classes ? (char **)t->params.data->class_names : NULL,
         .training = trains ? &s->training : NULL,
     };
@@ -32,9 +36,10 @@ enum cln_status cln_snapshot_create(struct cln_snapshot **out, const struct cln_
         .seed = t->params.seed,
         .samples = t->params.data->train.count,
         .init = {t->init.state, t->init.increment},
-        .first_moments = adam || o->momentum > 0 ? s->values + floats : NULL,
-        .second_moments = adam ? s->values + 2 * floats : NULL,
     };
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        if (cln_optimizer_moment(o, i))
+            s->training.moments[i] = s->values + (size_t)(1 + i) * floats;
     snprintf(s->training.data, sizeof s->training.data, "%s", t->params.data->name);
     cln_dataset_measure_digest(t->params.data);
     memcpy(s->training.digest, t->params.data->digest, sizeof s->training.digest);
@@ -66,17 +71,12 @@ static void note_place(struct cln_training_point *p, const struct cln_trainer *t
 enum cln_status cln_snapshot_take(struct cln_snapshot *s, struct cln_trainer *t) {
     struct cln_checkpoint *c = &s->checkpoint;
     struct cln_state state = {0};
-    const struct {
-        enum cln_engine_values which;
-        float *values;
-    } reads[] = {{CLN_PARAMETERS, c->parameters},
-                 {CLN_RUNNING, c->running},
-                 {CLN_FIRST_MOMENTS, c->training ? c->training->first_moments : NULL},
-                 {CLN_SECOND_MOMENTS, c->training ? c->training->second_moments : NULL}};
-    enum cln_status status = CLN_OK;
-    for (size_t i = 0; i < sizeof reads / sizeof *reads && status == CLN_OK; i++)
-        if (reads[i].values)
-            status = cln_engine_read(t->engine, reads[i].which, reads[i].values);
+    enum cln_status status = cln_engine_read(t->engine, CLN_PARAMETERS, c->parameters);
+    if (status == CLN_OK)
+        status = cln_engine_read(t->engine, CLN_RUNNING, c->running);
+    for (int i = 0; c->training && i < CLN_MOMENT_COUNT && status == CLN_OK; i++)
+        if (c->training->moments[i])
+            status = cln_engine_read(t->engine, CLN_MOMENTS + i, c->training->moments[i]);
     if (status == CLN_OK && c->training)
         status = cln_trainer_state(t, CLN_TRAIN, &state);
     if (status != CLN_OK)

@@ -83,7 +83,7 @@ static void check_adam(enum cln_golden_set set, bool has_final) {
     double losses[GOLDEN_STEPS], hits[GOLDEN_STEPS];
     golden_values(t.golden, "", "loss", GOLDEN_STEPS, losses);
     golden_values(t.golden, "", "hits", GOLDEN_STEPS, hits);
-    const struct cln_reference_adam adam = {.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    const struct cln_optimizer_params adam = {.kind = CLN_ADAM, .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
     for (size_t step = 0; step < GOLDEN_STEPS; step++) {
         run_step(&t, step);
         assert_near("loss", &t.step.loss, &losses[step], 1, double_tolerance, 0);
@@ -92,8 +92,8 @@ static void check_adam(enum cln_golden_set set, bool has_final) {
             golden_state(t.golden, "gradient", t.network, t.expected, NULL);
             assert_near("gradient", t.step.gradients, t.expected, t.network->parameter_floats, single_tolerance, 1e-15);
         }
-        cln_reference_adam_step(&adam, step + 1, t.network->parameter_floats, t.step.gradients, t.parameters,
-                                t.moments[0], t.moments[1]);
+        cln_reference_optimizer_step(&adam, step + 1, t.network->parameter_floats, t.step.gradients, t.parameters,
+                                     t.moments);
     }
     if (has_final) {
         golden_state(t.golden, "final", t.network, t.expected, t.expected_running);
@@ -132,12 +132,12 @@ static void test_bn_lenet_with_sgd(void **state) {
     training_begin(&t, CLN_GOLDEN_BN_LENET);
     double losses[GOLDEN_STEPS];
     golden_values(t.golden, "sgd", "loss", GOLDEN_STEPS, losses);
-    const struct cln_reference_sgd sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4};
+    const struct cln_optimizer_params sgd = {.kind = CLN_SGD, .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4};
     for (size_t step = 0; step < GOLDEN_STEPS; step++) {
         run_step(&t, step);
         assert_near("loss", &t.step.loss, &losses[step], 1, double_tolerance, 0);
-        cln_reference_sgd_step(&sgd, step + 1, t.network->parameter_floats, t.step.gradients, t.parameters,
-                               t.moments[0]);
+        cln_reference_optimizer_step(&sgd, step + 1, t.network->parameter_floats, t.step.gradients, t.parameters,
+                                     t.moments);
     }
     golden_state(t.golden, "sgd.final", t.network, t.expected, t.expected_running);
     assert_near("weights after SGD", t.parameters, t.expected, t.network->parameter_floats, single_tolerance,

@@ -168,30 +168,31 @@ static void test_softmax_cross_entropy(void **state) {
 static void test_adam(void **state) {
     (void)state;
     /* Under a constant gradient both corrected moments are g and g² at every step. */
-    const struct cln_reference_adam o = {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .eps = 0.5};
+    const struct cln_optimizer_params o = {.kind = CLN_ADAM, .lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .eps = 0.5};
     double parameter[] = {1, 1, 1}, m[3] = {0}, v[3] = {0};
     const double gradient[] = {2, -0.5, 0};
     for (size_t t = 1; t <= 3; t++) {
-        cln_reference_adam_step(&o, t, 3, gradient, parameter, m, v);
+        cln_reference_optimizer_step(&o, t, 3, gradient, parameter, (double *[]){m, v});
         double steps = (double)t * 0.1;
         assert_near(parameter, (double[]){1 - steps * 2 / 2.5, 1 + steps * 0.5 / 1, 1}, 3, 1e-14);
     }
     assert_near(m, (double[]){2 * (1 - 0.9 * 0.9 * 0.9), -0.5 * (1 - 0.9 * 0.9 * 0.9), 0}, 3, 1e-15);
 
     /* weight_decay 0.5 at p = 4: the gradient becomes 1 + 2. */
-    const struct cln_reference_adam decayed = {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = 0.5};
+    const struct cln_optimizer_params decayed = {
+        .kind = CLN_ADAM, .lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = 0.5};
     double p = 4, m1 = 0, v1 = 0;
-    cln_reference_adam_step(&decayed, 1, 1, (double[]){1}, &p, &m1, &v1);
+    cln_reference_optimizer_step(&decayed, 1, 1, (double[]){1}, &p, (double *[]){&m1, &v1});
     assert_near((double[]){p, m1, v1}, (double[]){3.9, 0.3, 0.009}, 3, 1e-15);
 }
 
 static void test_sgd(void **state) {
     (void)state;
-    const struct cln_reference_sgd o = {.lr = 0.1, .momentum = 0.5, .weight_decay = 0.25};
+    const struct cln_optimizer_params o = {.kind = CLN_SGD, .lr = 0.1, .momentum = 0.5, .weight_decay = 0.25};
     double p = 4, buffer = NAN; /* what the buffer holds before the first step does not count */
-    cln_reference_sgd_step(&o, 1, 1, (double[]){1}, &p, &buffer);
+    cln_reference_optimizer_step(&o, 1, 1, (double[]){1}, &p, (double *[]){&buffer, NULL});
     assert_near((double[]){p, buffer}, (double[]){3.8, 2}, 2, 1e-15);
-    cln_reference_sgd_step(&o, 2, 1, (double[]){0}, &p, &buffer);
+    cln_reference_optimizer_step(&o, 2, 1, (double[]){0}, &p, (double *[]){&buffer, NULL});
     assert_near((double[]){p, buffer}, (double[]){3.8 - 0.195, 1.95}, 2, 1e-15);
 }
 

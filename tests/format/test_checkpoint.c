@@ -120,8 +120,7 @@ static struct cln_training_point sample_point(void) {
         .shuffle = {UINT64_MAX - 1, 3},
         .init = {5, UINT64_MAX},
         .best_accuracy = 2.0 / 3,
-        .first_moments = first_moments,
-        .second_moments = second_moments,
+        .moments = {first_moments, second_moments},
     };
 }
 
@@ -153,8 +152,8 @@ static void test_a_training_point_comes_back_to_the_bit(void **state) {
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
         if (!t->trainable)
             continue;
-        assert_memory_equal(read->first_moments + t->offset, first_moments + t->offset, t->count * sizeof(float));
-        assert_memory_equal(read->second_moments + t->offset, second_moments + t->offset, t->count * sizeof(float));
+        assert_memory_equal(read->moments[0] + t->offset, first_moments + t->offset, t->count * sizeof(float));
+        assert_memory_equal(read->moments[1] + t->offset, second_moments + t->offset, t->count * sizeof(float));
     }
     /* All else at once: the file of what was read is the file it was read from. */
     char again[520];
@@ -189,8 +188,8 @@ static void test_optimizers_have_the_moments_they_need(void **state) {
         struct cln_training_point point = sample_point();
         point.optimizer.kind = cases[i].kind;
         point.optimizer.momentum = cases[i].momentum;
-        point.first_moments = cases[i].moments > 0 ? first_moments : NULL;
-        point.second_moments = cases[i].moments > 1 ? second_moments : NULL;
+        point.moments[0] = cases[i].moments > 0 ? first_moments : NULL;
+        point.moments[1] = cases[i].moments > 1 ? second_moments : NULL;
         write_point(&point);
         struct cln_safetensors *file;
         assert_int_equal(cln_safetensors_read(&file, path), CLN_OK);
@@ -200,8 +199,8 @@ static void test_optimizers_have_the_moments_they_need(void **state) {
         cln_safetensors_destroy(&file);
         struct cln_checkpoint *checkpoint;
         assert_int_equal(cln_checkpoint_read(&checkpoint, path, NULL), CLN_OK);
-        assert_int_equal(checkpoint->training->first_moments != NULL, cases[i].moments > 0);
-        assert_int_equal(checkpoint->training->second_moments != NULL, cases[i].moments > 1);
+        assert_int_equal(checkpoint->training->moments[0] != NULL, cases[i].moments > 0);
+        assert_int_equal(checkpoint->training->moments[1] != NULL, cases[i].moments > 1);
         cln_checkpoint_destroy(&checkpoint);
     }
 }
@@ -255,7 +254,7 @@ static void test_training_points_that_lie_are_refused(void **state) {
     checkpoint.training = &point;
     assert_int_equal(cln_checkpoint_write(path, &checkpoint), CLN_NUMERIC);
     assert_non_null(strstr(cln_error_message(), "optimizer.exp_avg_sq.0.weight"));
-    point.first_moments = NULL;
+    point.moments[0] = NULL;
     assert_int_equal(cln_checkpoint_write(path, &checkpoint), CLN_INVALID);
     assert_non_null(strstr(cln_error_message(), "optimizer.exp_avg.0.weight"));
     cln_network_destroy(&checkpoint.network);

@@ -1,0 +1,251 @@
+/* The options of clenet train, and what single rows of them cannot say. */
+#include "src/cli/train_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/cli/model.h"
+#include "src/cli/report.h"
+
+/* ---- The rows ---- */
+
+static void add(struct cln_train_options *o, const struct cln_option *rows, size_t count) {
+    memcpy(o->rows + o->row_count, rows, count * sizeof *rows);
+    o->row_count += count;
+}
+
+#define ADD(o, ...)                                                                                                    \
+    add(o, (const struct cln_option[]){__VA_ARGS__},                                                                   \
+        sizeof((const struct cln_option[]){__VA_ARGS__}) / sizeof(struct cln_option))
+
+/* "adam or sgd", and a list for the parser. */
+static void list_optimizers(struct cln_train_options *o) {
+    size_t used = 0;
+    for (int kind = 0; kind < CLN_OPTIMIZER_COUNT; kind++) {
+        const char *between = kind == 0 ? "" : kind + 1 < CLN_OPTIMIZER_COUNT ? ", " : " or ";
+        o->kinds[kind] = cln_optimizers[kind].name;
+        used += (size_t)snprintf(o->kinds_help + used, sizeof o->kinds_help - used, "%s%s", between, o->kinds[kind]);
+    }
+}
+
+/* weight_decay is --weight-decay. */
+static void add_hyperparameters(struct cln_train_options *o) {
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        char *name = o->hyperparameters[i];
+        snprintf(name, sizeof o->hyperparameters[i], "%s", row->name);
+        for (char *at = name; (at = strchr(at, '_')) != NULL;)
+            *at = '-';
+        *cln_hyperparameter_value(&o->optimizer, row) = row->help ? row->preset : 0;
+        if (row->help != NULL)
+            ADD(o, {name,
+                    row->argument,
+                    row->help,
+                    CLN_OPTION_REAL,
+                    {.real = cln_hyperparameter_value(&o->optimizer, row)},
+                    row->least,
+                    row->most});
+    }
+}
+
+void cln_train_options_begin(struct cln_train_options *o) {
+    const double max_seed = 9007199254740992.0; /* 2^53: exact in the log's numbers */
+    *o = (struct cln_train_options){
+        .network = "bn-lenet", .data = "fashion-mnist", .epochs = 5, .batch_size = 256, .keep = 1};
+    list_optimizers(o);
+    const struct cln_option before[] = {
+        {"network",
+         "NETWORK",
+         "bn-lenet, lenet, or a JSON file",
+         CLN_OPTION_TEXT,
+         {.text = &o->network},
+         .file = CLN_FILE_NETWORK},
+        {"data",
+         "NAME",
+         "fashion-mnist, mnist, synthetic[:COUNT], or a folder of IDX files",
+         CLN_OPTION_TEXT,
+         {.text = &o->data},
+         .file = CLN_FILE_DATA},
+        {"device", "DEVICE", "gpu, cpu, accelerator, P:D, or part of a name", CLN_OPTION_TEXT, {.text = &o->device}},
+        {"epochs", "N", "times through the data", CLN_OPTION_INT, {.integer = &o->epochs}, 1, 1000000},
+        {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o->batch_size}, 1, 65536},
+        {"optimizer", "NAME", o->kinds_help, CLN_OPTION_CHOICE, {.integer = &o->kind}, .choices = o->kinds},
+    };
+    const struct cln_option behind[] = {
+        {"seed",
+         "N",
+         "of initial weights, shuffling and synthetic data",
+         CLN_OPTION_NATURAL,
+         {.natural = &o->seed},
+         0,
+         max_seed},
+        {"standardize", NULL, "every pixel to mean 0, deviation 1", CLN_OPTION_FLAG, {.flag = &o->standardize}},
+        {"resize", "N", "images to N x N, bilinear", CLN_OPTION_INT, {.integer = &o->resize}, 1, 4096},
+        {"running-variance",
+         "KIND",
+         "unbiased or biased",
+         CLN_OPTION_CHOICE,
+         {.integer = &o->variance},
+         .choices = cln_variances},
+        {"save",
+         "FILE",
+         "keep the model and where training stands here",
+         CLN_OPTION_TEXT,
+         {.text = &o->save},
+         .file = CLN_FILE_MODEL},
+        {"save-every",
+         "WHEN",
+         "N epochs, Ns (seconds) or Nm (minutes); without: 1",
+         CLN_OPTION_TEXT,
+         {.text = &o->save_every}},
+        {"keep",
+         "K",
+         "files in all: FILE, and the ones before it as .1, .2, ...",
+         CLN_OPTION_INT,
+         {.integer = &o->keep},
+         1,
+         1000,
+         .file = CLN_FILE_KEPT},
+        {"save-best",
+         NULL,
+         "the highest test accuracy also as .best",
+         CLN_OPTION_FLAG,
+         {.flag = &o->save_best},
+         .file = CLN_FILE_BEST},
+        {"resume",
+         "FILE",
+         "go on with the training that saved this",
+         CLN_OPTION_TEXT,
+         {.text = &o->resume},
+         .file = CLN_FILE_RESUME},
+        {"override", NULL, "with --resume: take what is set otherwise now", CLN_OPTION_FLAG, {.flag = &o->override}},
+        {"require-accuracy",
+         "X",
+         "exit status 1 where the last test accuracy is below X",
+         CLN_OPTION_REAL,
+         {.real = &o->require_accuracy},
+         0,
+         1},
+        {"log",
+         "FILE",
+         "write one JSON object per line and epoch",
+         CLN_OPTION_TEXT,
+         {.text = &o->log},
+         .file = CLN_FILE_LOG},
+        {"timings", NULL, "print device time per kernel at the end", CLN_OPTION_FLAG, {.flag = &o->timings}},
+        {"trace",
+         "FILE",
+         "write when each kernel ran, for ui.perfetto.dev",
+         CLN_OPTION_TEXT,
+         {.text = &o->trace},
+         .file = CLN_FILE_TRACE},
+        {"max-steps", "N", "stop after N steps in all", CLN_OPTION_NATURAL, {.natural = &o->max_steps}, 1, 1e15},
+        {"quiet",
+         NULL,
+         "print nothing but warnings, errors and what --timings asks for",
+         CLN_OPTION_FLAG,
+         {.flag = &o->quiet}},
+        {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o->offline}},
+        {"profile-file",
+         "FILE",
+         "tuning values that win over all others",
+         CLN_OPTION_TEXT,
+         {.text = &o->profile_file},
+         .file = CLN_FILE_PROFILE},
+        {"safe",
+         NULL,
+         "keep to what every driver gets right: short for --profile-file safe",
+         CLN_OPTION_PRESET,
+         {.text = &o->profile_file},
+         .preset = "safe"},
+        {"kernels",
+         "FOLDER",
+         "read kernels from here, not the built-in ones",
+         CLN_OPTION_TEXT,
+         {.text = &o->kernels},
+         .file = CLN_FILE_KERNELS},
+        {"no-guard", NULL, "train without checking the device first", CLN_OPTION_FLAG, {.flag = &o->no_guard}},
+        {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &o->no_cache}},
+        {"no-command-buffer", NULL, "launch one by one", CLN_OPTION_FLAG, {.flag = &o->no_command_buffer}},
+        {0},
+    };
+    _Static_assert(sizeof before / sizeof *before + CLN_HYPERPARAMETER_COUNT + sizeof behind / sizeof *behind <=
+                       sizeof o->rows / sizeof *o->rows,
+                   "no room for all options");
+    add(o, before, sizeof before / sizeof *before);
+    add_hyperparameters(o);
+    add(o, behind, sizeof behind / sizeof *behind);
+}
+
+/* ---- What they say together ---- */
+
+const struct cln_hyperparameter *cln_train_options_stray(const struct cln_train_options *o) {
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        if (row->help != NULL && !cln_hyperparameter_is_taken(row, o->optimizer.kind) &&
+            cln_hyperparameter_get(&o->optimizer, row) != row->preset)
+            return row;
+    }
+    return NULL;
+}
+
+const char *cln_train_options_taker(const struct cln_hyperparameter *row) {
+    int kind = 0;
+    while (!cln_hyperparameter_is_taken(row, (enum cln_optimizer_kind)kind))
+        kind++;
+    return cln_optimizers[kind].name;
+}
+
+void cln_train_options_take_optimizer(struct cln_train_options *o, const struct cln_optimizer_params *there) {
+    o->optimizer.kind = (enum cln_optimizer_kind)o->kind;
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        if (!cln_options_given(o->rows, o->hyperparameters[i]))
+            *cln_hyperparameter_value(&o->optimizer, row) = cln_hyperparameter_get(there, row);
+    }
+}
+
+/* "3": epochs; "90s", "0.5m": seconds and minutes. */
+static bool parse_save_every(struct cln_save_params *save, const char *text) {
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    const bool is_time = end != text && (strcmp(end, "s") == 0 || strcmp(end, "m") == 0);
+    if (is_time && value >= 0.001 && value <= 1e6)
+        save->every_seconds = *end == 'm' ? 60.0 * value : value;
+    else if (end != text && *end == '\0' && value >= 1.0 && value <= 1e6 && value == (double)(int)value)
+        save->every_epochs = (int)value;
+    else
+        return false;
+    return true;
+}
+
+bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params *save) {
+    if (o->save == NULL && (o->save_every != NULL || o->keep > 1 || o->save_best)) {
+        cln_report_error("--save-every, --keep and --save-best need --save FILE");
+        return false;
+    }
+    if (o->override && o->resume == NULL) {
+        cln_report_error("--override is an option of --resume");
+        return false;
+    }
+    if (o->save_every != NULL && !parse_save_every(save, o->save_every)) {
+        cln_report_error("--save-every '%s': a number of epochs (2), seconds (30s) or minutes (5m)", o->save_every);
+        return false;
+    }
+    save->path = o->save;
+    save->keep = o->keep;
+    save->best = o->save_best;
+    o->optimizer.kind = (enum cln_optimizer_kind)o->kind;
+    const struct cln_hyperparameter *stray = o->resume == NULL ? cln_train_options_stray(o) : NULL;
+    if (stray != NULL) {
+        cln_report_error("--%s is an option of --optimizer %s", stray->name, cln_train_options_taker(stray));
+        return false;
+    }
+    if (o->require_accuracy > 0 && o->max_steps > 0) {
+        cln_report_error("--require-accuracy is asked after the last epoch, and --max-steps may end within one: choose "
+                         "one of them");
+        return false;
+    }
+    return true;
+}

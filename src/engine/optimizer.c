@@ -1,0 +1,48 @@
+/* Any optimizer: one launch over all parameters. */
+#include "src/engine/optimizer.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "kernels/state.clh"
+#include "src/model/network.h"
+
+enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_optimizer *g) {
+    const struct cln_optimizer_row *row = &cln_optimizers[g->kind];
+    struct ocl_constants constants;
+    char source[32];
+    snprintf(source, sizeof source, "%s.cl", row->name);
+    cln_plan_constants(plan, &constants);
+    ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
+    struct ocl_launch launch = {
+        .source = source,
+        .kernel = row->name,
+        .constants = &constants,
+        .args = {OCL_BUFFER(g->parameters), OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->chunks)},
+        .arg_count = 4,
+    };
+    double passes = 3; /* reads or writes of all parameters: these, their gradients, and their new values */
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        if (row->moments[i].name) {
+            launch.args[launch.arg_count++] = OCL_BUFFER(g->moments[i]);
+            passes += 2;
+        }
+    launch.args[launch.arg_count++] = OCL_INT(g->floats);
+    launch.args[launch.arg_count++] = OCL_BUFFER(plan->state);
+    launch.bytes = passes * (double)g->floats * sizeof(float);
+    return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, row->name));
+}
+
+void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_params *params) {
+    const struct cln_optimizer_params p = cln_optimizer_resolve(*params);
+    state->lr = (float)p.lr;
+    state->beta1 = (float)p.beta1;
+    state->beta2 = (float)p.beta2;
+    state->one_minus_beta1 = (float)(1.0 - p.beta1);
+    state->one_minus_beta2 = (float)(1.0 - p.beta2);
+    state->log_beta1 = (float)log(p.beta1);
+    state->log_beta2 = (float)log(p.beta2);
+    state->eps = (float)p.eps;
+    state->momentum = (float)p.momentum;
+    state->weight_decay = (float)p.weight_decay;
+}
