@@ -49,8 +49,8 @@ void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, con
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
                                            size_t *hits, double *dlogits);
 
-/* Step t, counted from 1, of an optimizer whose numbers are all spelled out. `moments` are CLN_MOMENT_COUNT, of which it
- * uses those of its row. */
+/* Step t, counted from 1, of an optimizer whose numbers are all spelled out. It uses those of the CLN_MOMENT_COUNT
+ * `moments` that its row has. */
 void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,
                                   const double *gradient, double *parameter, double *const *moments);
 

@@ -79,7 +79,7 @@ struct cln_operation {
     }
 
 extern const struct cln_operation cln_device_activate, cln_device_batch, cln_device_batchnorm, cln_device_conv2d,
-    cln_device_copy, cln_device_linear, cln_device_softmax_cross_entropy, cln_device_optimizers[CLN_OPTIMIZER_COUNT];
+    cln_device_copy, cln_device_linear, cln_device_softmax_cross_entropy, cln_device_optimizers[];
 
 /* Memory until the case ends; never NULL. */
 double *cln_rig_alloc(struct cln_rig *rig, size_t count);

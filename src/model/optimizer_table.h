@@ -37,8 +37,8 @@ struct cln_optimizer_row {
     struct cln_moment moments[CLN_MOMENT_COUNT];
 };
 
-extern const struct cln_optimizer_row cln_optimizers[CLN_OPTIMIZER_COUNT];
-extern const struct cln_hyperparameter cln_hyperparameters[CLN_HYPERPARAMETER_COUNT];
+extern const struct cln_optimizer_row cln_optimizers[];       /* by kind */
+extern const struct cln_hyperparameter cln_hyperparameters[]; /* CLN_HYPERPARAMETER_COUNT of them */
 
 double *cln_hyperparameter_value(struct cln_optimizer_params *params, const struct cln_hyperparameter *row);
 double cln_hyperparameter_get(const struct cln_optimizer_params *params, const struct cln_hyperparameter *row);
