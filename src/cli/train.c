@@ -128,7 +128,7 @@ static enum cln_status take_up(struct run *run) {
     const struct cln_hyperparameter *stray = cln_train_options_stray(o);
     if (stray != NULL)
         return cln_fail(CLN_INVALID, "%s: training is by %s there: --%s is an option of %s", o->resume,
-                        cln_optimizers[o->kind].name, stray->name, cln_train_options_taker(stray));
+                        cln_optimizer_name(o->optimizer.kind), stray->name, cln_train_options_taker(stray));
     return CLN_OK;
 }
 

@@ -24,7 +24,7 @@ static void list_optimizers(struct cln_train_options *o) {
     size_t used = 0;
     for (int kind = 0; kind < CLN_OPTIMIZER_COUNT; kind++) {
         const char *between = kind == 0 ? "" : kind + 1 < CLN_OPTIMIZER_COUNT ? ", " : " or ";
-        o->kinds[kind] = cln_optimizers[kind].name;
+        o->kinds[kind] = cln_optimizer_name((enum cln_optimizer_kind)kind);
         used += (size_t)snprintf(o->kinds_help + used, sizeof o->kinds_help - used, "%s%s", between, o->kinds[kind]);
     }
 }
@@ -194,7 +194,7 @@ const char *cln_train_options_taker(const struct cln_hyperparameter *row) {
     int kind = 0;
     while (!cln_hyperparameter_is_taken(row, (enum cln_optimizer_kind)kind))
         kind++;
-    return cln_optimizers[kind].name;
+    return cln_optimizer_name((enum cln_optimizer_kind)kind);
 }
 
 void cln_train_options_take_optimizer(struct cln_train_options *o, const struct cln_optimizer_params *there) {

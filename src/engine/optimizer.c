@@ -9,14 +9,15 @@
 
 enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_optimizer *g) {
     const struct cln_optimizer_row *row = &cln_optimizers[g->kind];
+    const char *name = cln_optimizer_name(g->kind);
     struct ocl_constants constants;
     char source[32];
-    snprintf(source, sizeof source, "%s.cl", row->name);
+    snprintf(source, sizeof source, "%s.cl", name);
     cln_plan_constants(plan, &constants);
     ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
     struct ocl_launch launch = {
         .source = source,
-        .kernel = row->name,
+        .kernel = name,
         .constants = &constants,
         .args = {OCL_BUFFER(g->parameters), OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->chunks)},
         .arg_count = 4,
@@ -30,7 +31,7 @@ enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_opt
     launch.args[launch.arg_count++] = OCL_INT(g->floats);
     launch.args[launch.arg_count++] = OCL_BUFFER(plan->state);
     launch.bytes = passes * (double)g->floats * sizeof(float);
-    return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, row->name));
+    return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
 }
 
 void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_params *params) {

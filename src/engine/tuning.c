@@ -7,6 +7,7 @@
 
 #include "host/gemm.h"
 #include "host/log.h"
+#include "src/model/optimizer.h"
 
 const struct ocl_profile_key cln_tuning_keys[] = {
     {"vector", 0, 16, 0, "lanes that a work-item owns: 1, 2, 4, 8 or 16; 0: the device's native width for float"},
@@ -31,7 +32,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
 
 const char *const cln_operations[] = {
-    "activate", "adam", "batch", "batchnorm", "conv2d", "copy", "linear", "sgd", "softmax_cross_entropy"};
+    "activate", "batch", "batchnorm", "conv2d", "copy", "linear", "softmax_cross_entropy", CLN_OPTIMIZER_NAMES};
 const size_t cln_operation_count = sizeof cln_operations / sizeof *cln_operations;
 
 unsigned cln_operation(const char *name) {

@@ -66,7 +66,7 @@ static json_t *natural(uint64_t value) {
 }
 
 static json_t *optimizer(const struct cln_optimizer_params *params) {
-    json_t *object = json_pack("{s:o}", "name", cln_json_text(cln_optimizers[params->kind].name));
+    json_t *object = json_pack("{s:o}", "name", cln_json_text(cln_optimizer_name(params->kind)));
     int failed = !object;
     for (size_t i = 0; !failed && i < CLN_HYPERPARAMETER_COUNT; i++) {
         const struct cln_hyperparameter *row = &cln_hyperparameters[i];

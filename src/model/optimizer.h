@@ -3,6 +3,7 @@
 #define SRC_MODEL_OPTIMIZER_H
 
 enum cln_optimizer_kind { CLN_ADAM, CLN_SGD, CLN_OPTIMIZER_COUNT };
+#define CLN_OPTIMIZER_NAMES "adam", "sgd" /* by kind: of options, operations and kernel files */
 
 /* torch.optim.Adam or SGD. Zero means PyTorch's default: lr 0.001, betas 0.9 and 0.999, eps 1e-8;
  * momentum and weight_decay 0. */

@@ -6,9 +6,11 @@
 
 enum { ALL = (1u << CLN_OPTIMIZER_COUNT) - 1, ADAM = 1u << CLN_ADAM, SGD = 1u << CLN_SGD };
 
+static const char *const names[] = {CLN_OPTIMIZER_NAMES};
+
 const struct cln_optimizer_row cln_optimizers[] = {
-    [CLN_ADAM] = {"adam", "Adam", {{"exp_avg"}, {"exp_avg_sq", .is_square = true}}},
-    [CLN_SGD] = {"sgd", "SGD", {{"momentum_buffer", .of_momentum = true}}},
+    [CLN_ADAM] = {"Adam", {{"exp_avg"}, {"exp_avg_sq", .is_square = true}}},
+    [CLN_SGD] = {"SGD", {{"momentum_buffer", .of_momentum = true}}},
 };
 
 #define ROW(member, title, ...)                                                                                        \
@@ -23,6 +25,7 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
     ROW(weight_decay, "weight decay", 0, INFINITY, ALL, "W", "L2 penalty", 0, 1000),
 };
 
+_Static_assert(sizeof names / sizeof *names == CLN_OPTIMIZER_COUNT, "an optimizer has no name");
 _Static_assert(sizeof cln_optimizers / sizeof *cln_optimizers == CLN_OPTIMIZER_COUNT, "an optimizer has no row");
 _Static_assert(sizeof cln_hyperparameters / sizeof *cln_hyperparameters == CLN_HYPERPARAMETER_COUNT,
                "CLN_HYPERPARAMETER_COUNT does not count the rows");
@@ -61,9 +64,13 @@ enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) {
     return CLN_OK;
 }
 
+const char *cln_optimizer_name(enum cln_optimizer_kind kind) {
+    return names[kind];
+}
+
 enum cln_optimizer_kind cln_optimizer_find(const char *name) {
     int kind = 0;
-    while (kind < CLN_OPTIMIZER_COUNT && strcmp(name, cln_optimizers[kind].name) != 0)
+    while (kind < CLN_OPTIMIZER_COUNT && strcmp(name, names[kind]) != 0)
         kind++;
     return (enum cln_optimizer_kind)kind;
 }

@@ -32,8 +32,7 @@ struct cln_moment {
 };
 
 struct cln_optimizer_row {
-    const char *name;  /* of the kernel, the operation and the option: "adam" */
-    const char *title; /* "Adam" */
+    const char *title; /* in messages: "Adam" */
     struct cln_moment moments[CLN_MOMENT_COUNT];
 };
 
@@ -48,6 +47,7 @@ bool cln_hyperparameter_is_taken(const struct cln_hyperparameter *row, enum cln_
 struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params params);
 /* Whether every number is within its range; else CLN_INVALID, which names it. */
 enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
+const char *cln_optimizer_name(enum cln_optimizer_kind kind);
 /* CLN_OPTIMIZER_COUNT: no optimizer has this name. */
 enum cln_optimizer_kind cln_optimizer_find(const char *name);
 /* The moment that a checkpoint of such a training has in place `which`; NULL: none. */
