@@ -7,6 +7,7 @@
 
 #include "host/command_buffer.h"
 #include "host/program.h"
+#include "host/table.h"
 
 struct ocl_kernel {
     struct ocl_context *context;
@@ -24,6 +25,7 @@ struct check {
 
 static const char *const kind_names[] = {
     [OCL_ARG_BUFFER] = "a buffer", [OCL_ARG_INT] = "an int", [OCL_ARG_FLOAT] = "a float"};
+CLN_EVERY(kind_names, OCL_ARG_KIND_COUNT);
 
 static enum cln_status within(enum cln_status status, const struct ocl_launch *launch) {
     return status ? cln_fail_within(status, "%s, kernel %s", launch->source, launch->kernel) : CLN_OK;
@@ -60,6 +62,8 @@ static bool kind_fits(const struct declared *declared, enum ocl_arg_kind kind) {
         return strcmp(declared->type, "int") == 0 || strcmp(declared->type, "uint") == 0;
     case OCL_ARG_FLOAT:
         return strcmp(declared->type, "float") == 0;
+    case OCL_ARG_KIND_COUNT:
+        break;
     }
     return false;
 }
@@ -105,6 +109,7 @@ static enum cln_status set_argument(cl_kernel kernel, cl_uint index, const struc
     case OCL_ARG_FLOAT:
         return OCL_CALL(clSetKernelArg, kernel, index, sizeof arg->float_value, &arg->float_value);
     case OCL_ARG_BUFFER:
+    case OCL_ARG_KIND_COUNT:
         break;
     }
     return OCL_CALL(clSetKernelArg, kernel, index, sizeof arg->buffer->memory, &arg->buffer->memory);

@@ -22,7 +22,7 @@ void ocl_constants_float(struct ocl_constants *constants, const char *name, doub
 /* An identifier, such as the name of a function to call. */
 void ocl_constants_word(struct ocl_constants *constants, const char *name, const char *word);
 
-enum ocl_arg_kind { OCL_ARG_BUFFER, OCL_ARG_INT, OCL_ARG_FLOAT };
+enum ocl_arg_kind { OCL_ARG_BUFFER, OCL_ARG_INT, OCL_ARG_FLOAT, OCL_ARG_KIND_COUNT };
 
 struct ocl_arg {
     enum ocl_arg_kind kind;

@@ -1,5 +1,6 @@
 /* One message per thread, in a fixed buffer, so that reporting a failure cannot itself fail. */
 #include "host/status.h"
+#include "host/table.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static const char *const names[] = {
     [CLN_NUMERIC] = "numeric",
     [CLN_INTERRUPTED] = "interrupted",
 };
+CLN_EVERY(names, CLN_STATUS_COUNT);
 
 const char *cln_error_message(void) {
     return message;

@@ -27,7 +27,8 @@ enum cln_status {
     CLN_DEVICE,        /* an OpenCL call failed on this device */
     CLN_BUILD,         /* a kernel did not compile; the message holds the build log */
     CLN_NUMERIC,       /* a result is not finite */
-    CLN_INTERRUPTED    /* stopped on request */
+    CLN_INTERRUPTED,   /* stopped on request */
+    CLN_STATUS_COUNT
 };
 
 /* The message of this thread's last failure; "" before the first. Valid until the next failure. It is UTF-8 and fit for

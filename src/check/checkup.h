@@ -23,7 +23,8 @@ struct cln_checkup_params {
 enum cln_checkup_end {
     CLN_CHECKUP_ENDED,
     CLN_CHECKUP_CRASHED, /* the driver ended the process */
-    CLN_CHECKUP_HUNG     /* an OpenCL call did not come back: see cln_child_patience; usually 300 s */
+    CLN_CHECKUP_HUNG,    /* an OpenCL call did not come back: see cln_child_patience; usually 300 s */
+    CLN_CHECKUP_END_COUNT
 };
 
 /* One operation, or one thing checked of a whole network, under one setting. */

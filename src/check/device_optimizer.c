@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "host/table.h"
+
 #include "src/check/reference.h"
 #include "src/check/rig.h"
 #include "src/engine/batch.h"
@@ -158,6 +160,7 @@ static void expect_sgd(const struct update *u, size_t i) {
 /* What to expect of one parameter and its moments. */
 static void (*const expectations[])(const struct update *u,
                                     size_t i) = {[CLN_ADAM] = expect_adam, [CLN_SGD] = expect_sgd};
+CLN_EVERY(expectations, CLN_OPTIMIZER_COUNT);
 
 static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
@@ -191,6 +194,4 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
 
 const struct cln_operation cln_device_optimizers[] = {[CLN_ADAM] = OPTIMIZER("adam"), [CLN_SGD] = OPTIMIZER("sgd")};
 
-_Static_assert(sizeof expectations / sizeof *expectations == CLN_OPTIMIZER_COUNT &&
-                   sizeof cln_device_optimizers / sizeof *cln_device_optimizers == CLN_OPTIMIZER_COUNT,
-               "an optimizer is not checked");
+CLN_EVERY(cln_device_optimizers, CLN_OPTIMIZER_COUNT);

@@ -72,6 +72,8 @@ static void forward_layer(const struct pass *p, size_t index, const double *x, d
     case CLN_LAYER_FLATTEN:
         memcpy(y, x, count * sizeof(*y));
         break;
+    case CLN_LAYER_KIND_COUNT:
+        break;
     }
 }
 
@@ -102,6 +104,8 @@ static void backward_layer(const struct pass *p, size_t index, const double *x, 
         break;
     case CLN_LAYER_FLATTEN:
         memcpy(dx, dy, count * sizeof(*dx));
+        break;
+    case CLN_LAYER_KIND_COUNT:
         break;
     }
 

@@ -1,6 +1,8 @@
 /* One step of every optimizer of torch.optim that there is here. */
 #include <math.h>
 
+#include "host/table.h"
+
 #include "src/check/reference.h"
 
 /* torch.optim.Adam (Kingma and Ba, 2015, with PyTorch's place of ε):
@@ -33,7 +35,7 @@ typedef void reference(const struct cln_optimizer_params *o, size_t t, size_t co
 
 static reference *const references[] = {[CLN_ADAM] = adam, [CLN_SGD] = sgd};
 
-_Static_assert(sizeof references / sizeof *references == CLN_OPTIMIZER_COUNT, "an optimizer has no reference");
+CLN_EVERY(references, CLN_OPTIMIZER_COUNT);
 
 void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,
                                   const double *gradient, double *parameter, double *const *moments) {

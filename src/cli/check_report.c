@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "host/json_text.h"
+#include "host/table.h"
 #include "src/cli/report.h"
 
 /* A driver that refuses is another thing than one that computes wrongly, or one that ends the process. */
 static const char *verdict_of(const struct cln_checkup_row *row) {
     static const char *const ends[] = {
         [CLN_CHECKUP_CRASHED] = "crashes the driver", [CLN_CHECKUP_HUNG] = "hangs the driver"};
+    CLN_EVERY(ends, CLN_CHECKUP_END_COUNT);
     if (row->end != CLN_CHECKUP_ENDED)
         return ends[row->end];
     return row->passed ? "ok" : row->error[0] ? "ERROR" : "WRONG";

@@ -6,7 +6,7 @@
 
 #include "src/data/source.h"
 
-const char *const cln_variances[] = {[CLN_UNBIASED] = "unbiased", [CLN_BIASED] = "biased", NULL};
+const char *const cln_variances[CLN_VARIANCE_COUNT + 1] = {[CLN_UNBIASED] = "unbiased", [CLN_BIASED] = "biased", NULL};
 
 enum cln_status cln_model_read(struct cln_checkpoint **model, const char *path, const char *network) {
     struct cln_network *named = NULL;

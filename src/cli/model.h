@@ -10,7 +10,7 @@
 enum cln_status cln_model_read(struct cln_checkpoint **model, const char *path, const char *network) CLN_MUST_CHECK;
 
 /* Words of --running-variance, NULL-terminated: which of struct cln_batchnorm.biased_running_variance. */
-enum { CLN_UNBIASED, CLN_BIASED };
+enum { CLN_UNBIASED, CLN_BIASED, CLN_VARIANCE_COUNT };
 extern const char *const cln_variances[];
 
 /* What --resize and --running-variance change in a network; an option that was not given changes nothing. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/table.h"
+
 static const char *const fashion_mnist_classes[] = {
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 };
@@ -78,6 +80,7 @@ const char *cln_idx_part_name(enum cln_idx_part part) {
         [CLN_TEST_IMAGES] = "t10k-images-idx3-ubyte",
         [CLN_TEST_LABELS] = "t10k-labels-idx1-ubyte",
     };
+    CLN_EVERY(names, CLN_IDX_PART_COUNT);
     return names[part];
 }
 

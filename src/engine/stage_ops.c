@@ -2,10 +2,8 @@
 #include "src/engine/stage_ops.h"
 
 #include "src/engine/activate.h"
+#include "src/engine/affine.h"
 #include "src/engine/batchnorm.h"
-#include "src/engine/conv2d.h"
-#include "src/engine/copy.h"
-#include "src/engine/linear.h"
 
 /* True where the stage is an affine part alone. */
 static bool is_plain(const struct cln_stage *stage) {
@@ -13,18 +11,12 @@ static bool is_plain(const struct cln_stage *stage) {
 }
 
 int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage, int tensor) {
-    if (tensor != stage->weight)
-        return 1;
-    return stage->affine == CLN_AFFINE_CONV2D ? cln_conv2d_slices(plan, &stage->conv2d)
-                                              : cln_linear_slices(plan, &stage->linear);
-}
-
-static int splits_of(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return stage->affine == CLN_AFFINE_CONV2D ? cln_conv2d_splits(plan, &stage->conv2d) : 1;
+    return tensor == stage->weight ? cln_affine_of(stage)->slices(plan, stage) : 1;
 }
 
 size_t cln_stage_partial_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return (size_t)stage->z.channels * (size_t)plan->blocks * (size_t)splits_of(plan, stage) * 4 * sizeof(float);
+    const int splits = cln_affine_of(stage)->splits(plan, stage);
+    return (size_t)stage->z.channels * (size_t)plan->blocks * (size_t)splits * 4 * sizeof(float);
 }
 
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
@@ -107,25 +99,9 @@ static struct cln_activate activate_of(const struct cln_plan *plan, const struct
     if (stage->pool.kind == CLN_POOL_NONE)
         g.pool = (struct cln_pool2d){
             .in = stage->z, .out = stage->z, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1};
-    if (stage->affine == CLN_AFFINE_CONV2D && !b->shares_output)
-        cln_conv2d_fuse(plan, &stage->conv2d, stage->first_layer == 0, &g);
+    if (cln_affine_of(stage)->fuse && !b->shares_output)
+        cln_affine_of(stage)->fuse(plan, stage, &g);
     return g;
-}
-
-/* z, and where `partials` has a buffer the moments that the affine part can leave. */
-static enum cln_status affine_forward(struct cln_plan *plan, const struct cln_stage *stage,
-                                      const struct cln_activate *behind, struct cln_weights weights,
-                                      struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
-    switch (stage->affine) {
-    case CLN_AFFINE_CONV2D:
-        return cln_conv2d_forward(plan, &stage->conv2d, behind, x, weights, z, partials);
-    case CLN_AFFINE_LINEAR:
-        return cln_linear_forward(plan, &stage->linear, x, weights, z, partials);
-    case CLN_AFFINE_NONE:
-        break;
-    }
-    const enum cln_status status = cln_copy(plan, stage->z, x, z);
-    return status == CLN_OK && partials.buffer ? cln_batchnorm_partials(plan, stage->z, z, partials) : status;
 }
 
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
@@ -133,8 +109,8 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
                                   struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
-    enum cln_status status =
-        affine_forward(plan, stage, &activate, weights_of(stage, context), x, b->z, (struct cln_partials){NULL});
+    enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context), x, b->z,
+                                                           (struct cln_partials){NULL});
     if (status == CLN_OK && !b->shares_output)
         status = cln_activate_predict(plan, &activate);
     return status;
@@ -146,11 +122,12 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const bool whole = stage->normalise && cln_channel_forward_pays(plan, &activate);
-    /* Only a convolution has its z in registers long enough to be worth it where whole channels come next. */
-    const bool partials_wanted = stage->normalise && (!whole || stage->affine == CLN_AFFINE_CONV2D);
+    const struct cln_affine *affine = cln_affine_of(stage);
+    /* Whole channels are gone through for their moments anyway. */
+    const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
     const struct cln_partials partials = {.buffer = partials_wanted ? context->partials : NULL,
-                                          .splits = splits_of(plan, stage)};
-    enum cln_status status = affine_forward(plan, stage, &activate, weights_of(stage, context), x, b->z, partials);
+                                          .splits = affine->splits(plan, stage)};
+    enum cln_status status = affine->forward(plan, stage, &activate, weights_of(stage, context), x, b->z, partials);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
     if (status == CLN_OK && stage->normalise)
@@ -195,24 +172,11 @@ enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     struct ocl_buffer *dz = b->shares_output ? b->da : b->z;
+    const struct cln_affine *affine = cln_affine_of(stage);
     enum cln_status status = backward_to_z(plan, stage, context, b, &activate);
-    if (status != CLN_OK)
-        return status;
-    switch (stage->affine) {
-    case CLN_AFFINE_CONV2D:
-        status = cln_conv2d_backward_weights(plan, &stage->conv2d, &activate, x, dz, context->slices[stage->weight]);
-        if (status == CLN_OK && dx)
-            status = cln_conv2d_backward_data(plan, &stage->conv2d, &activate, dz, weights, dx);
-        break;
-    case CLN_AFFINE_LINEAR:
-        status = cln_linear_backward_weights(plan, &stage->linear, x, dz, context->slices[stage->weight]);
-        if (status == CLN_OK && dx)
-            status = cln_linear_backward_data(plan, &stage->linear, dz, weights, dx);
-        break;
-    case CLN_AFFINE_NONE:
-        if (dx)
-            status = cln_copy(plan, stage->z, dz, dx);
-        break;
-    }
+    if (status == CLN_OK && affine->backward_weights)
+        status = affine->backward_weights(plan, stage, &activate, x, dz, context->slices[stage->weight]);
+    if (status == CLN_OK && dx)
+        status = affine->backward_data(plan, stage, &activate, dz, weights, dx);
     return status;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/table.h"
+
 #include "src/data/replace.h"
 #include "src/format/metadata.h"
 #include "src/format/onnx.pb-c.h"
@@ -128,6 +130,7 @@ static void add_options(struct node *node, const struct cln_layer *layer) {
         add_float(node, "momentum", 1 - layer->batchnorm.momentum); /* of the old value here */
         break;
     case CLN_LAYER_ACTIVATION:
+    case CLN_LAYER_KIND_COUNT:
         break;
     case CLN_LAYER_POOL2D:
         ADD_WINDOW(node, &layer->pool2d);
@@ -141,7 +144,8 @@ static void add_options(struct node *node, const struct cln_layer *layer) {
 }
 
 static const char *operator_of(const struct cln_layer *layer) {
-    static const char *const operators[] = {
+    static const char *const operators[CLN_LAYER_KIND_COUNT] = {
+        /* the others follow from a variant */
         [CLN_LAYER_CONV2D] = "Conv",
         [CLN_LAYER_LINEAR] = "Gemm",
         [CLN_LAYER_BATCHNORM] = "BatchNormalization",
@@ -153,6 +157,7 @@ static const char *operator_of(const struct cln_layer *layer) {
         [CLN_RELU] = "Relu",
         [CLN_TANH] = "Tanh",
     };
+    CLN_EVERY(activations, CLN_ACTIVATION_COUNT);
     if (layer->kind == CLN_LAYER_ACTIVATION)
         return activations[layer->activation];
     if (layer->kind == CLN_LAYER_POOL2D)

@@ -42,7 +42,7 @@ struct cln_batchnorm {
 
 enum cln_activation { CLN_IDENTITY, CLN_SIGMOID, CLN_RELU, CLN_TANH, CLN_ACTIVATION_COUNT };
 
-enum cln_pool_kind { CLN_POOL_NONE, CLN_POOL_MAX, CLN_POOL_AVERAGE };
+enum cln_pool_kind { CLN_POOL_NONE, CLN_POOL_MAX, CLN_POOL_AVERAGE, CLN_POOL_KIND_COUNT };
 
 /* torch.nn.MaxPool2d / AvgPool2d with ceil_mode off: out = floor((in + 2·padding − kernel) / stride) + 1.
  * Padding counts as −∞ for the maximum, and as zeros that are counted for the average

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "host/table.h"
+
 #define AT(member) offsetof(struct cln_layer, member)
 #define CHECK_PAIR(pair)                                                                                               \
     _Static_assert(AT(pair##_w) == AT(pair##_h) + sizeof(int), "the two numbers of a pair stand side by side")
@@ -224,6 +226,7 @@ static enum cln_status (*const infer[])(struct cln_layer *) = {
     [CLN_LAYER_BATCHNORM] = infer_batchnorm, [CLN_LAYER_ACTIVATION] = infer_activation,
     [CLN_LAYER_POOL2D] = infer_pool2d,       [CLN_LAYER_FLATTEN] = infer_flatten,
 };
+CLN_EVERY(infer, CLN_LAYER_KIND_COUNT);
 
 /* A small file can ask for endless work: see CLN_PLACES_LIMIT. */
 static enum cln_status check_places(const struct cln_layer *layer) {

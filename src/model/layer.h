@@ -34,7 +34,7 @@ struct cln_layer_option {
     bool only_here; /* PyTorch's layer has no such option */
 };
 
-enum cln_layer_needs { CLN_NEEDS_ANY, CLN_NEEDS_IMAGE, CLN_NEEDS_FEATURES };
+enum cln_layer_needs { CLN_NEEDS_ANY, CLN_NEEDS_IMAGE, CLN_NEEDS_FEATURES, CLN_NEEDS_COUNT };
 
 struct cln_layer_type {
     const char *name;

@@ -1,6 +1,7 @@
 /* Layers as text: a network as PyTorch's Python, and the table of layer types. */
 #include <stdio.h>
 
+#include "host/table.h"
 #include "host/text.h"
 #include "src/model/layer.h"
 
@@ -65,6 +66,7 @@ void cln_network_print_layers(FILE *stream) {
     static const char *const inputs[] = {[CLN_NEEDS_ANY] = "any input",
                                          [CLN_NEEDS_IMAGE] = "images",
                                          [CLN_NEEDS_FEATURES] = "vectors of features (behind Flatten)"};
+    CLN_EVERY(inputs, CLN_NEEDS_COUNT);
     const struct cln_layer_type *type;
     for (size_t i = 0; (type = cln_layer_type_at(i)); i++) {
         cln_text_print(stream, "%s: takes %s\n", type->name, inputs[type->needs]);

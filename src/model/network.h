@@ -21,6 +21,7 @@ enum cln_layer_kind {
     CLN_LAYER_ACTIVATION,
     CLN_LAYER_POOL2D,
     CLN_LAYER_FLATTEN,
+    CLN_LAYER_KIND_COUNT
 };
 
 struct cln_layer {

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "host/table.h"
+
 enum { ALL = (1u << CLN_OPTIMIZER_COUNT) - 1, ADAM = 1u << CLN_ADAM, SGD = 1u << CLN_SGD };
 
 static const char *const names[] = {CLN_OPTIMIZER_NAMES};
@@ -25,10 +27,9 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
     ROW(weight_decay, "weight decay", 0, INFINITY, ALL, "W", "L2 penalty", 0, 1000),
 };
 
-_Static_assert(sizeof names / sizeof *names == CLN_OPTIMIZER_COUNT, "an optimizer has no name");
-_Static_assert(sizeof cln_optimizers / sizeof *cln_optimizers == CLN_OPTIMIZER_COUNT, "an optimizer has no row");
-_Static_assert(sizeof cln_hyperparameters / sizeof *cln_hyperparameters == CLN_HYPERPARAMETER_COUNT,
-               "CLN_HYPERPARAMETER_COUNT does not count the rows");
+CLN_EVERY(names, CLN_OPTIMIZER_COUNT);
+CLN_EVERY(cln_optimizers, CLN_OPTIMIZER_COUNT);
+CLN_EVERY(cln_hyperparameters, CLN_HYPERPARAMETER_COUNT);
 _Static_assert(sizeof(struct cln_optimizer_params) == sizeof(double) * (1 + CLN_HYPERPARAMETER_COUNT),
                "a hyperparameter has no row");
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "host/table.h"
+
 /* How far a stage is filled. */
 enum part { PART_NONE, PART_AFFINE, PART_NORMALISE, PART_ACTIVATE, PART_POOL, PART_CLOSED };
 
@@ -13,6 +15,7 @@ static enum part part_of(const struct cln_layer *layer) {
         [CLN_LAYER_BATCHNORM] = PART_NORMALISE, [CLN_LAYER_POOL2D] = PART_POOL,
         [CLN_LAYER_ACTIVATION] = PART_ACTIVATE, [CLN_LAYER_FLATTEN] = PART_NONE,
     };
+    CLN_EVERY(parts, CLN_LAYER_KIND_COUNT);
     if (layer->kind == CLN_LAYER_ACTIVATION && layer->activation == CLN_IDENTITY)
         return PART_NONE;
     return parts[layer->kind];

@@ -5,7 +5,7 @@
 
 #include "src/model/network.h"
 
-enum cln_affine_kind { CLN_AFFINE_NONE, CLN_AFFINE_CONV2D, CLN_AFFINE_LINEAR };
+enum cln_affine_kind { CLN_AFFINE_NONE, CLN_AFFINE_CONV2D, CLN_AFFINE_LINEAR, CLN_AFFINE_COUNT };
 
 struct cln_stage {
     enum cln_affine_kind affine;

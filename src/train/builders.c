@@ -7,6 +7,7 @@
 
 #include "host/helpers.h"
 #include "host/log.h"
+#include "host/table.h"
 
 /* PoCL's compiler brings a builder to 270 MB, of which it shares 100 with the others; more than four builders would
  * find little left to do. */
@@ -18,6 +19,7 @@ static const char *const kinds[] = {[CLN_ERRAND_BUILD] = "build",
                                     [CLN_ERRAND_STEP] = "step",
                                     [CLN_ERRAND_OPERATIONS] = "operations",
                                     [CLN_ERRAND_OPERATION] = "operation"};
+CLN_EVERY(kinds, CLN_ERRAND_COUNT);
 
 /* A builder's engine has the buffers of a batch: about four floats for every output of a layer. */
 static size_t builder_bytes(const struct cln_trainer_params *p) {

@@ -15,6 +15,7 @@ enum cln_errand_kind {
     CLN_ERRAND_STEP,       /* it checks a step for the guard: see trial.h */
     CLN_ERRAND_OPERATIONS, /* it checks operations one by one */
     CLN_ERRAND_OPERATION,  /* it checks one operation */
+    CLN_ERRAND_COUNT
 };
 
 struct cln_errand {

@@ -12,6 +12,7 @@
 #include "host/log.h"
 #include "host/program_cache.h"
 #include "host/source.h"
+#include "host/table.h"
 #include "src/check/cases.h"
 #include "src/train/trial.h"
 
@@ -120,6 +121,7 @@ static const struct {
     [CLN_TRIAL_CRASHED] = {"crashes", "this driver", false},
     [CLN_TRIAL_HUNG] = {"hangs", "this driver", true},
 };
+CLN_EVERY(ends, CLN_TRIAL_END_COUNT);
 
 /* Operations that do not come out right. */
 struct findings {

@@ -11,7 +11,8 @@ enum cln_trial_end {
     CLN_TRIAL_WRONG,
     CLN_TRIAL_REFUSED, /* by the driver, with an error */
     CLN_TRIAL_CRASHED, /* the driver ended the process, twice; only apart, as the next */
-    CLN_TRIAL_HUNG     /* an OpenCL call did not come back */
+    CLN_TRIAL_HUNG,    /* an OpenCL call did not come back */
+    CLN_TRIAL_END_COUNT
 };
 
 struct cln_trial {

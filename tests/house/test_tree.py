@@ -194,6 +194,22 @@ class Tree(unittest.TestCase):
         self.assertEqual([key for key in keys if f"| `{key}` | " not in readme], [])
         self.assertEqual([name for name in names if f"`{name}`" not in readme], [])
 
+    def test_tables_have_a_row_for_every_value_of_their_enum(self):
+        """So that a value that is added does not compile until it is handled: see host/table.h."""
+        unbounded, seen = [], 0
+        for folder in MAY_INCLUDE:
+            for path in sources(folder, ".c"):
+                code = code_of(path)
+                for table in re.finditer(r"(\w+)((?:\[\w*\])+)\)?(?:\([^()]*\))? = \{([^;]*)\}", code):
+                    name, sizes, rows = table.groups()
+                    if not re.search(r"\[(?:CLN|OCL)_[A-Z0-9_]+\] =", rows):
+                        continue
+                    seen += 1
+                    if sizes.startswith("[]") and not re.search(rf"\bCLN_EVERY\({name}, \w+\)", code):
+                        unbounded.append(f"{path.relative_to(ROOT)}: {name}")
+        self.assertGreater(seen, 12)
+        self.assertEqual(unbounded, [])
+
     def test_comments_and_strings_are_not_code(self):
         self.assertTrue(OPENCL_NAME.search("cl_mem x;"))
         self.assertTrue(OPENCL_NAME.search("#include <CL/cl.h>"))

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "host/table.h"
+
 #include "src/model/stage.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -22,8 +24,11 @@ static struct cln_network *parsed(const char *text) {
 /* One line of a stage: "layers parts x>z>a", such as "0-3 conv+norm+sigmoid+max 1x8x8>2x6x6>2x3x3". */
 static void render(const struct cln_stage *s, char *text, size_t bytes) {
     static const char *const affine[] = {"none", "conv", "linear"};
+    CLN_EVERY(affine, CLN_AFFINE_COUNT);
     static const char *const activation[] = {"", "+sigmoid", "+relu", "+tanh"};
+    CLN_EVERY(activation, CLN_ACTIVATION_COUNT);
     static const char *const pool[] = {"", "+max", "+avg"};
+    CLN_EVERY(pool, CLN_POOL_KIND_COUNT);
     snprintf(text, bytes, "%d-%d %s%s%s%s %dx%dx%d>%dx%dx%d>%dx%dx%d", s->first_layer, s->last_layer, affine[s->affine],
              s->normalise ? "+norm" : "", activation[s->activation], pool[s->pool.kind], s->x.channels, s->x.height,
              s->x.width, s->z.channels, s->z.height, s->z.width, s->a.channels, s->a.height, s->a.width);

@@ -1,0 +1,104 @@
+/* The kinds of affine parts. */
+#include "src/engine/affine.h"
+
+#include "host/table.h"
+#include "src/engine/batchnorm.h"
+#include "src/engine/conv2d.h"
+#include "src/engine/copy.h"
+#include "src/engine/linear.h"
+
+static int one(const struct cln_plan *plan, const struct cln_stage *stage) {
+    (void)plan, (void)stage;
+    return 1;
+}
+
+/* ---- None: z is x ---- */
+
+static enum cln_status copy_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                    const struct cln_activate *activate, struct cln_weights weights,
+                                    struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
+    (void)activate, (void)weights;
+    const enum cln_status status = cln_copy(plan, stage->z, x, z);
+    return status == CLN_OK && partials.buffer ? cln_batchnorm_partials(plan, stage->z, z, partials) : status;
+}
+
+static enum cln_status copy_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
+                                          const struct cln_activate *activate, struct ocl_buffer *dz,
+                                          struct cln_weights weights, struct ocl_buffer *dx) {
+    (void)activate, (void)weights;
+    return cln_copy(plan, stage->z, dz, dx);
+}
+
+/* ---- Convolutions ---- */
+
+static int conv2d_slices(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return cln_conv2d_slices(plan, &stage->conv2d);
+}
+
+static int conv2d_splits(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return cln_conv2d_splits(plan, &stage->conv2d);
+}
+
+static void conv2d_fuse(const struct cln_plan *plan, const struct cln_stage *stage, struct cln_activate *activate) {
+    cln_conv2d_fuse(plan, &stage->conv2d, stage->first_layer == 0, activate);
+}
+
+static enum cln_status conv2d_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                      const struct cln_activate *activate, struct cln_weights weights,
+                                      struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
+    return cln_conv2d_forward(plan, &stage->conv2d, activate, x, weights, z, partials);
+}
+
+static enum cln_status conv2d_backward_weights(struct cln_plan *plan, const struct cln_stage *stage,
+                                               const struct cln_activate *activate, struct ocl_buffer *x,
+                                               struct ocl_buffer *dz, struct cln_slices slices) {
+    return cln_conv2d_backward_weights(plan, &stage->conv2d, activate, x, dz, slices);
+}
+
+static enum cln_status conv2d_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
+                                            const struct cln_activate *activate, struct ocl_buffer *dz,
+                                            struct cln_weights weights, struct ocl_buffer *dx) {
+    return cln_conv2d_backward_data(plan, &stage->conv2d, activate, dz, weights, dx);
+}
+
+/* ---- Linear layers ---- */
+
+static int linear_slices(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return cln_linear_slices(plan, &stage->linear);
+}
+
+static enum cln_status linear_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                      const struct cln_activate *activate, struct cln_weights weights,
+                                      struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
+    (void)activate;
+    return cln_linear_forward(plan, &stage->linear, x, weights, z, partials);
+}
+
+static enum cln_status linear_backward_weights(struct cln_plan *plan, const struct cln_stage *stage,
+                                               const struct cln_activate *activate, struct ocl_buffer *x,
+                                               struct ocl_buffer *dz, struct cln_slices slices) {
+    (void)activate;
+    return cln_linear_backward_weights(plan, &stage->linear, x, dz, slices);
+}
+
+static enum cln_status linear_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
+                                            const struct cln_activate *activate, struct ocl_buffer *dz,
+                                            struct cln_weights weights, struct ocl_buffer *dx) {
+    (void)activate;
+    return cln_linear_backward_data(plan, &stage->linear, dz, weights, dx);
+}
+
+/* ---- The table ---- */
+
+static const struct cln_affine kinds[] = {
+    [CLN_AFFINE_NONE] = {.slices = one, .splits = one, .forward = copy_forward, .backward_data = copy_backward_data},
+    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_fuse, true, conv2d_forward, conv2d_backward_weights,
+                           conv2d_backward_data},
+    [CLN_AFFINE_LINEAR] = {linear_slices, one, NULL, false, linear_forward, linear_backward_weights,
+                           linear_backward_data},
+};
+CLN_EVERY(kinds, CLN_AFFINE_COUNT);
+
+const struct cln_affine *cln_affine_of(const struct cln_stage *stage) {
+    return &kinds[stage->affine];
+}
