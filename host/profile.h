@@ -14,6 +14,9 @@ struct ocl_profile_key {
     long min, max;
     long value; /* where no profile says otherwise */
     const char *help;
+    /* The caller's own: a member that the value goes to, and how it is worked out from what the profiles say. */
+    size_t offset;
+    enum cln_status (*settle)(long *value, void *user);
 };
 
 struct ocl_profile_params {

@@ -135,7 +135,7 @@ static enum cln_status open_context(struct run *r) {
                               &(struct ocl_context_params){.kernel_folder = r->params->kernel_folder,
                                                            .cache_folder = r->params->cache_folder,
                                                            .brief = true,
-                                                           .replay = r->settings[0].tuning.replay});
+                                                           .replay = r->settings[0].tuning.command_buffer});
 }
 
 static void check_row(struct cln_checkup_row *row, const struct run *r, const struct entry *e) {

@@ -32,11 +32,11 @@ struct cln_tuning {
     int iterations;     /* most loop iterations of a work-item */
     int cache;          /* KiB that a slice of the batch should fit in */
     int shared_cache;   /* KiB that a launch over whole channels may touch */
-    bool stage_weights; /* work-groups copy weights to local memory */
-    bool fma;           /* multiply-adds are fused */
+    int stage_weights;  /* work-groups copy weights to local memory (1) or not (0) */
+    int fma;            /* multiply-adds are fused (1) or not (0) */
     int linear_gemm;    /* weights from which on a linear layer goes through CLBlast; 0: never */
     int gemm_tile;      /* CLBlast's parameters, see ocl_gemm */
-    bool replay;        /* a step is enqueued as one command buffer */
+    int command_buffer; /* a step is enqueued as one command buffer (1) or not (0) */
     unsigned safe;      /* set of operations that run in their safe variant */
 };
 

@@ -53,7 +53,7 @@ static bool builds(void *trainer, size_t number) {
 }
 
 static bool replays(const struct cln_trainer *t) {
-    return t->params.replay == CLN_REPLAY_PROFILE ? t->tuning.replay : t->params.replay == CLN_REPLAY_ON;
+    return t->params.replay == CLN_REPLAY_PROFILE ? t->tuning.command_buffer : t->params.replay == CLN_REPLAY_ON;
 }
 
 /* For people: what it runs on, and which operations in their safe variant. */

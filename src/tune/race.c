@@ -59,7 +59,7 @@ static enum cln_status prepare(struct runner *r, const struct cln_race_params *p
                                     &(struct ocl_context_params){.kernel_folder = p->kernel_folder,
                                                                  .cache_folder = p->cache_folder,
                                                                  .brief = true,
-                                                                 .replay = r->tuning.replay});
+                                                                 .replay = r->tuning.command_buffer});
     return status;
 }
 
