@@ -12,7 +12,8 @@
 
 /* Where the buffer of jansson's reader cannot grow, it goes on without the character, to an assertion or behind the
  * buffer's end. So its allocations pass through here, to the functions that it had before. The first one that fails
- * while a text is read gets a reserve that was kept for it, and the text then ends. */
+ * while a text is read gets a reserve that was kept for it, and the text then ends. A program that sets functions of
+ * its own later is without that. */
 static json_malloc_t allocate_before;
 static json_free_t free_before;
 static _Thread_local struct {
@@ -54,9 +55,10 @@ __attribute__((constructor)) static void watch_allocations(void) {
 
 /* The library may be unloaded before jansson is. */
 __attribute__((destructor)) static void watch_no_more(void) {
-    json_malloc_t now;
-    json_get_alloc_funcs(&now, &free_before);
-    if (now == allocate)
+    json_malloc_t allocate_now;
+    json_free_t free_now;
+    json_get_alloc_funcs(&allocate_now, &free_now);
+    if (allocate_now == allocate)
         json_set_alloc_funcs(allocate_before, free_before);
 }
 

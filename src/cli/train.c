@@ -125,10 +125,10 @@ static enum cln_status take_up(struct run *run) {
         o->standardize = c->mean != NULL;
     if (!cln_options_given(run->options->rows, "network"))
         o->network = c->network->name;
-    const struct cln_hyperparameter *stray = cln_train_options_stray(o);
+    const char *taker, *stray = cln_train_options_stray(&taker, o);
     if (stray != NULL)
-        return cln_fail(CLN_INVALID, "%s: training is by %s there: --%s is an option of %s", o->resume,
-                        cln_optimizer_name(o->optimizer.kind), stray->name, cln_train_options_taker(stray));
+        return cln_fail(CLN_INVALID, "%s: --%s is an option of %s, and training is by %s", o->resume, stray, taker,
+                        cln_optimizer_name(o->optimizer.kind));
     return CLN_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/text.h"
 #include "src/cli/model.h"
 #include "src/cli/report.h"
 
@@ -25,7 +26,7 @@ static void list_optimizers(struct cln_train_options *o) {
     for (int kind = 0; kind < CLN_OPTIMIZER_COUNT; kind++) {
         const char *between = kind == 0 ? "" : kind + 1 < CLN_OPTIMIZER_COUNT ? ", " : " or ";
         o->kinds[kind] = cln_optimizer_name((enum cln_optimizer_kind)kind);
-        used += (size_t)snprintf(o->kinds_help + used, sizeof o->kinds_help - used, "%s%s", between, o->kinds[kind]);
+        used += cln_text_format(o->kinds_help + used, sizeof o->kinds_help - used, "%s%s", between, o->kinds[kind]);
     }
 }
 
@@ -180,28 +181,31 @@ void cln_train_options_begin(struct cln_train_options *o) {
 
 /* ---- What they say together ---- */
 
-const struct cln_hyperparameter *cln_train_options_stray(const struct cln_train_options *o) {
-    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        if (row->help != NULL && !cln_hyperparameter_is_taken(row, o->optimizer.kind) &&
-            cln_hyperparameter_get(&o->optimizer, row) != row->preset)
-            return row;
-    }
-    return NULL;
-}
-
-const char *cln_train_options_taker(const struct cln_hyperparameter *row) {
+static const char *taker_of(const struct cln_hyperparameter *row) {
     int kind = 0;
     while (!cln_hyperparameter_is_taken(row, (enum cln_optimizer_kind)kind))
         kind++;
     return cln_optimizer_name((enum cln_optimizer_kind)kind);
 }
 
+const char *cln_train_options_stray(const char **taker, const struct cln_train_options *o) {
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        if (row->help != NULL && !cln_hyperparameter_is_taken(row, o->optimizer.kind) &&
+            cln_hyperparameter_get(&o->optimizer, row) != row->preset) {
+            *taker = taker_of(row);
+            return o->hyperparameters[i];
+        }
+    }
+    return NULL;
+}
+
 void cln_train_options_take_optimizer(struct cln_train_options *o, const struct cln_optimizer_params *there) {
     o->optimizer.kind = (enum cln_optimizer_kind)o->kind;
     for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
         const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        if (!cln_options_given(o->rows, o->hyperparameters[i]))
+        const bool is_taken = cln_hyperparameter_is_taken(row, o->optimizer.kind);
+        if (is_taken && !cln_options_given(o->rows, o->hyperparameters[i]))
             *cln_hyperparameter_value(&o->optimizer, row) = cln_hyperparameter_get(there, row);
     }
 }
@@ -237,9 +241,9 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
     save->keep = o->keep;
     save->best = o->save_best;
     o->optimizer.kind = (enum cln_optimizer_kind)o->kind;
-    const struct cln_hyperparameter *stray = o->resume == NULL ? cln_train_options_stray(o) : NULL;
+    const char *taker, *stray = o->resume == NULL ? cln_train_options_stray(&taker, o) : NULL;
     if (stray != NULL) {
-        cln_report_error("--%s is an option of --optimizer %s", stray->name, cln_train_options_taker(stray));
+        cln_report_error("--%s is an option of --optimizer %s", stray, taker);
         return false;
     }
     if (o->require_accuracy > 0 && o->max_steps > 0) {

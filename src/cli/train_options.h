@@ -11,7 +11,7 @@ struct cln_train_options {
     int epochs, batch_size, resize, kind, variance, keep; /* kind: of the optimizer, as the option has it */
     uint64_t seed, max_steps;
     double require_accuracy;
-    struct cln_optimizer_params optimizer; /* without an option: 0, the default */
+    struct cln_optimizer_params optimizer; /* 0 where there is no option, which is the default */
     bool standardize, timings, quiet, offline, no_guard, no_cache, no_command_buffer, override, save_best;
 
     struct cln_option rows[48]; /* up to one without a name */
@@ -28,9 +28,8 @@ bool cln_train_options_agree(struct cln_train_options *options, struct cln_save_
 
 /* The optimizer's numbers as they are in a checkpoint, where the user did not say others. */
 void cln_train_options_take_optimizer(struct cln_train_options *options, const struct cln_optimizer_params *there);
-/* A number that this optimizer does not take and that is not as by default; NULL: none. */
-const struct cln_hyperparameter *cln_train_options_stray(const struct cln_train_options *options);
-/* The first optimizer that takes it. */
-const char *cln_train_options_taker(const struct cln_hyperparameter *row);
+/* The option of the first number that this optimizer does not take and that is not as by default, and in *taker an
+ * optimizer that takes it; NULL: none. */
+const char *cln_train_options_stray(const char **taker, const struct cln_train_options *options);
 
 #endif

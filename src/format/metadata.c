@@ -94,6 +94,8 @@ enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_check
     const size_t features = cln_shape_count(c->network->input);
     const struct cln_shape image = c->image;
     char *network = NULL;
+    if (c->training && (unsigned)c->training->optimizer.kind >= CLN_OPTIMIZER_COUNT)
+        return cln_fail(CLN_INVALID, "optimizer: there is no kind %d", (int)c->training->optimizer.kind);
     enum cln_status status = cln_network_text(&network, c->network);
     if (status == CLN_OK)
         status = add(m, network_key, network);
@@ -197,8 +199,9 @@ enum { EPOCHS_LIMIT = 1000000, STEPS_LIMIT = 1 << 30 }; /* counted as int while 
 /* Within what the trainer takes, so that a file cannot ask for what a user could not. */
 static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const double value = cln_hyperparameter_get(&t->optimizer, &cln_hyperparameters[i]);
-        if (!(value >= 0 && value <= 1e6))
+        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        const double value = cln_hyperparameter_get(&t->optimizer, row);
+        if (!(value >= 0 && value <= 1e6 && value < row->limit))
             return "a number of \"optimizer\" is out of range";
     }
     if (!naturals)
@@ -219,7 +222,7 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     return NULL;
 }
 
-/* A number that this optimizer does not take may be missing: files of older versions do not have every one. */
+/* A number that this optimizer does not take may be missing: a file need not have those of all others. */
 static enum cln_status read_optimizer(struct cln_optimizer_params *out, const json_t *object) {
     const char *name = json_string_value(json_object_get(object, "name"));
     if (!name)

@@ -55,6 +55,8 @@ struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params pa
 }
 
 enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) {
+    if ((unsigned)params->kind >= CLN_OPTIMIZER_COUNT)
+        return cln_fail(CLN_INVALID, "optimizer: there is no kind %d", (int)params->kind);
     for (const struct cln_hyperparameter *row = cln_hyperparameters;
          row < cln_hyperparameters + CLN_HYPERPARAMETER_COUNT; row++) {
         const double value = cln_hyperparameter_get(params, row);

@@ -45,7 +45,7 @@ bool cln_hyperparameter_is_taken(const struct cln_hyperparameter *row, enum cln_
 
 /* The same with every default spelled out. */
 struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params params);
-/* Whether every number is within its range; else CLN_INVALID, which names it. */
+/* Whether the kind is one and every number within its range; else CLN_INVALID, which names it. */
 enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
 const char *cln_optimizer_name(enum cln_optimizer_kind kind);
 /* CLN_OPTIMIZER_COUNT: no optimizer has this name. */

@@ -7,7 +7,6 @@
 
 #include "host/text.h"
 #include "src/model/layer.h"
-#include "src/model/optimizer_table.h"
 #include "src/model/stage.h"
 
 /* printf behind what `text` already holds; cuts what does not fit. */
@@ -147,7 +146,7 @@ static double activation_floats(const struct cln_network *network, const struct 
 
 static void print_totals(const struct cln_network *network, const struct cln_stage *stages, size_t count,
                          int batch_size, FILE *stream) {
-    enum { ADAM_COPIES = 2 + CLN_MOMENT_COUNT }; /* values, gradients and two moments */
+    enum { ADAM_COPIES = 4 }; /* values, gradients and two moments */
     char a[32], b[32];
     double forward, training;
     cln_network_multiply_adds(network, &forward, &training);

@@ -72,6 +72,8 @@ static void compare_numbers(struct differences *d, const struct cln_trainer_para
     compare_number(d, "batch size", p->batch_size > 0 ? p->batch_size : 256, there->batch_size);
     for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
         const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+        if (!cln_hyperparameter_is_taken(row, optimizer.kind))
+            continue;
         compare_number(d, row->title, cln_hyperparameter_get(&optimizer, row),
                        cln_hyperparameter_get(&there->optimizer, row));
     }

@@ -233,23 +233,28 @@ static struct ocl_context_params params_here(const struct cln_trials *s) {
 enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, const struct cln_tuning *tuning,
                                bool first) {
     const struct cln_trainer_params *p = &s->t->params;
-    bool crashed = false;
-    for (int attempt = 0; attempt < ATTEMPTS && s->apart; attempt++) {
+    struct cln_trial trial;
+    int crashes = 0, losses = 0;
+    while (s->apart && crashes < ATTEMPTS) {
         enum heard heard = UNSTARTED;
-        const enum cln_status status = step_apart(&heard, out, s, tuning, first && attempt == 0, crashed);
+        const enum cln_status status =
+            step_apart(&heard, &trial, s, tuning, first && crashes + losses == 0, crashes > 0);
         if (status != CLN_OK)
             return status;
+        losses += heard == LOST;
         if (heard == UNSTARTED)
             give_up_on_processes(s, "none of its own", "could be started");
-        else if (heard == LOST && attempt + 1 == ATTEMPTS && !crashed)
-            give_up_on_processes(s, "one of its own", out->why);
-        else if (heard == ANSWER || out->end == CLN_TRIAL_HUNG || (heard == END && attempt + 1 == ATTEMPTS)) {
-            s->kept_crash = s->kept_crash || (crashed && out->end == CLN_TRIAL_RIGHT && s->folder);
+        else if (losses == ATTEMPTS)
+            give_up_on_processes(s, "one of its own", trial.why);
+        if (heard == ANSWER || heard == END)
+            *out = trial;
+        if (heard == ANSWER || (heard == END && trial.end == CLN_TRIAL_HUNG)) {
+            s->kept_crash = s->kept_crash || (crashes > 0 && trial.end == CLN_TRIAL_RIGHT && s->folder);
             return CLN_OK;
-        } else
-            crashed = heard == END;
+        }
+        crashes += heard == END;
     }
-    if (crashed) /* not once more in this process */
+    if (crashes > 0) /* not once more in this process */
         return CLN_OK;
     /* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as
      * these are not to be among those. */
@@ -294,9 +299,10 @@ static enum cln_status operations_apart(enum heard *heard, bool *more, size_t *n
 }
 
 enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *told, void *user) {
-    struct cln_trial trial;
+    struct cln_trial trial, crash;     /* crash: of the operation `tried` */
     size_t next = 0, tried = SIZE_MAX; /* the operation that ended the last process */
-    bool more = true, crashed = false; /* crashed: that end was a crash */
+    int crashes = 0, losses = 0;       /* of that one */
+    bool more = true;
     while (s->apart && more && cln_check_operation(next)) {
         enum heard heard = UNSTARTED;
         const enum cln_status status = operations_apart(&heard, &more, &next, &trial, s, told, user);
@@ -304,20 +310,23 @@ enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *tol
             return status;
         if (heard == UNSTARTED) {
             give_up_on_processes(s, "none of its own", "could be started");
-            if (crashed && tried == next) /* not once more in this process */
-                told(user, next++, &trial);
+            if (crashes > 0 && tried == next) /* not once more in this process */
+                told(user, next++, &crash);
         }
         if (heard == ANSWER || heard == UNSTARTED || !cln_check_operation(next)) /* all are told of, but for an end */
             continue;
-        const bool again = tried == next;
+        if (tried != next)
+            crashes = losses = 0;
         tried = next;
-        crashed = heard == END;
-        if (heard == LOST && again)
+        losses += heard == LOST;
+        if (losses == ATTEMPTS)
             return cln_fail(CLN_DEVICE, "checking %s %-s", cln_check_operation(next), trial.why);
-        if (heard == END && (again || trial.end == CLN_TRIAL_HUNG)) {
-            told(user, next, &trial);
-            next++;
-        }
+        if (heard == LOST)
+            continue;
+        crash = trial;
+        crashes++;
+        if (crashes == ATTEMPTS || trial.end == CLN_TRIAL_HUNG)
+            told(user, next++, &trial);
     }
     return more ? operations_here(s, next, told, user) : CLN_OK;
 }

@@ -1044,6 +1044,10 @@ class Resuming(Case):
                 self.assertIn(str(self.model), result.stderr)
                 self.assertEqual(result.stdout, "")
                 self.assertEqual(self.model.read_bytes(), before)
+        other = str(self.folder / "sgd.safetensors")
+        self.expect(0, *self.TRAIN, "--max-steps", "5", "--optimizer", "sgd", "--momentum", "0.5", "--save", other)
+        result = self.expect(1, "train", "--offline", "--resume", other, "--optimizer", "adam")
+        self.assertIn("optimizer: Adam here, SGD there", result.stderr)
         result = self.expect(0, *resume, "--batch-size", "16", "--epochs", "1", "--override")
         self.assertRegex(result.stdout, f"^{EPOCH.format(1)}\n$")
         training = metadata(self.model)["training"]

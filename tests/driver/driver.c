@@ -1,8 +1,9 @@
 /* A driver that is broken on purpose, loaded in front of the OpenCL loader (LD_PRELOAD). $CLENET_TEST_DRIVER is
  * "HOW WHEN WHAT [groups]".
  *
- * - HOW is crash, abort, hang, exit or kill. kill strikes once, or $CLENET_TEST_KILLS_OF_ALL times in all processes
- *   together, builders apart: it makes the file $CLENET_TEST_ONCE, the second time with a 1 behind its name, and so on.
+ * - HOW is crash, abort, hang, exit, kill or mixed. kill strikes once, or $CLENET_TEST_KILLS_OF_ALL times in all
+ *   processes together, builders apart: it makes the file $CLENET_TEST_ONCE, the second time with a 1 behind its name,
+ *   and so on. mixed crashes, but kills where it strikes for the second time, counted in the same way.
  * - WHEN is launch (of a kernel with WHAT in its name), build (of a source that defines such a kernel), binary (a
  * program is made of any) or open (a context is made).
  * - groups: only in work-groups of several work-items.
@@ -51,14 +52,24 @@ static void find(void *function, const char *name) {
     memcpy(function, &found, sizeof found);
 }
 
-static void strike(void) {
-    const char *once = getenv("CLENET_TEST_ONCE"), *kills = getenv("CLENET_TEST_KILLS_OF_ALL");
-    const char *errand = getenv("CLENET_BUILDER"); /* what clenet tells a process that it starts */
+/* Which strike this is of at most `most`, over all processes; `most` where all have been. */
+static int count_strike(int most) {
+    const char *once = getenv("CLENET_TEST_ONCE");
     char path[4096];
+    for (int i = 0; once && i < most; i++) {
+        snprintf(path, sizeof path, "%s%.0d", once, i);
+        if (open(path, O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0)
+            return i;
+    }
+    return most;
+}
+
+static void strike(void) {
+    const char *errand = getenv("CLENET_BUILDER"); /* what clenet tells a process that it starts */
+    const char *kills = getenv("CLENET_TEST_KILLS_OF_ALL");
+    const bool builds = errand && strstr(errand, ",build,");
+    const int most = kills ? atoi(kills) : 1;
     switch (fault.how[0]) {
-    case 'c':
-        *(volatile int *)nowhere = 0; /* not raise: a real driver's handler may let that pass */
-        break;
     case 'a':
         abort();
     case 'e':
@@ -67,11 +78,15 @@ static void strike(void) {
         for (;;)
             pause();
     case 'k':
-        for (int i = 0; once && !(errand && strstr(errand, ",build,")) && i < (kills ? atoi(kills) : 1); i++) {
-            snprintf(path, sizeof path, "%s%.0d", once, i);
-            if (open(path, O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0)
-                raise(SIGKILL);
-        }
+        if (!builds && count_strike(most) < most)
+            raise(SIGKILL);
+        break;
+    case 'm':
+        if (!builds && count_strike(2) == 1)
+            raise(SIGKILL);
+        /* fall through */
+    default:
+        *(volatile int *)nowhere = 0; /* not raise: a real driver's handler may let that pass */
     }
 }
 

@@ -127,6 +127,10 @@ class Training(Case):
         self.assertEqual((self.warnings(result), self.safe(result)), ([], None))
         self.assertIn("checked in this process: one of its own was killed (Killed)\n", result.stderr)
 
+    def test_a_crash_and_a_kill_are_counted_apart(self):
+        self.expect_found("crashes this driver, and runs in its safe variant", "mixed launch batchnorm_ groups")
+        self.assertTrue((self.folder / "once1").exists())
+
     def test_kept_kernels_that_crash_are_removed(self):
         keeps = {"POCL_KERNEL_CACHE": "0"}  # a driver without a cache of its own has its binaries kept
         # This profile is safe as it is, so that no quick checks come, which would compile everything each time.

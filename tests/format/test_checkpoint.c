@@ -515,6 +515,52 @@ static void test_metadata_that_does_not_fit_is_named(void **state) {
     }
 }
 
+/* A training point whose metadata has `to` in place of `from`. */
+static enum cln_status read_point_with(struct cln_checkpoint **checkpoint, const char *from, const char *to) {
+    const struct cln_training_point point = sample_point();
+    struct cln_safetensors *file;
+    char text[2048];
+    write_point(&point);
+    assert_int_equal(cln_safetensors_read(&file, path), CLN_OK);
+    const char *training = cln_safetensors_metadata(file, "training"), *at = strstr(training, from);
+    assert_non_null(at);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - training), training, to, at + strlen(from));
+    const struct cln_safetensors_metadata metadata[] = {
+        {"clenet", "0.1.0"}, {"network", network_text}, {"training", text}};
+    assert_int_equal(cln_safetensors_write(path, file->tensors, file->tensor_count, metadata, 3), CLN_OK);
+    cln_safetensors_destroy(&file);
+    return cln_checkpoint_read(checkpoint, path, NULL);
+}
+
+static void test_an_optimizer_has_its_numbers(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *to, *message; /* NULL: it is read */
+    } cases[] = {
+        {"\"name\":\"adam\"", "\"name\":\"nix\"", "there is no optimizer \"nix\""},
+        {"\"name\":\"adam\",", "", "\"optimizer\" has no \"name\""},
+        {"\"beta1\":", "\"beta3\":", "\"optimizer\" has no number \"beta1\""},
+        {"\"eps\":", "\"eps\":\"x\",\"other\":", "\"optimizer\" has no number \"eps\""},
+        {"\"beta1\":", "\"beta1\":5,\"other\":", "out of range"},
+        {"\"momentum\":", "\"other\":", NULL}, /* Adam has none */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cln_checkpoint *checkpoint;
+        const enum cln_status status = read_point_with(&checkpoint, cases[i].from, cases[i].to);
+        assert_int_equal(status, cases[i].message ? CLN_INVALID : CLN_OK);
+        if (cases[i].message && !strstr(cln_error_message(), cases[i].message))
+            fail_msg("message \"%s\" lacks \"%s\"", cln_error_message(), cases[i].message);
+        cln_checkpoint_destroy(&checkpoint);
+    }
+    struct cln_checkpoint checkpoint = sample();
+    struct cln_training_point point = sample_point();
+    checkpoint.training = &point;
+    point.optimizer.kind = CLN_OPTIMIZER_COUNT;
+    assert_int_equal(cln_checkpoint_write(path, &checkpoint), CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "optimizer: there is no kind"));
+    cln_network_destroy(&checkpoint.network);
+}
+
 /* A sample with other metadata, of which `version` is clenet's, or NULL. */
 static enum cln_status read_with(struct cln_checkpoint **checkpoint, const char *version, const char *key,
                                  const char *value, const struct cln_network *network) {
@@ -678,6 +724,7 @@ int main(void) {
         cmocka_unit_test(test_comes_back_to_the_bit),
         cmocka_unit_test(test_a_training_point_comes_back_to_the_bit),
         cmocka_unit_test(test_optimizers_have_the_moments_they_need),
+        cmocka_unit_test(test_an_optimizer_has_its_numbers),
         cmocka_unit_test(test_training_points_that_lie_are_refused),
         cmocka_unit_test(test_resize_comes_back),
         cmocka_unit_test(test_names_are_those_of_pytorch),
