@@ -1,4 +1,4 @@
-"""The 30 cases of CI: first those that once were wrong, then others of every kind."""
+"""The 31 cases of CI: first those that once were wrong, then others of every kind."""
 from named import named_cases
 from random_cases import random_case
 
@@ -6,7 +6,7 @@ from random_cases import random_case
 FOUND_RANDOM = ((33, 10143), (43, 10273), (59, 10481))
 FOUND = ("all 0", "all 0, batch norm behind batch norm", "one biased, one not", "batch norm after batch norm",
          "Adam, eps among the gradients", "Adam, eps above the gradients", "tanh, weights x 200")
-OTHERS = ("3x32x32, LeNet-like", "1 x 40 strip", "padding beyond the kernel", "stride 3",
+OTHERS = ("3x32x32, LeNet-like", "3x1x1", "1 x 40 strip", "padding beyond the kernel", "stride 3",
           "max, padding [3,5]/[1,2]/[1,2]", "average, padding 3/2/1 (count_include_pad)",
           "batch norm, activation, pool before any affine", "labels all the same", "3",
           "last batch of one sample", "< 0, ReLU, max pool", "a bias of 10000 before batch norm", "momentum 1",
