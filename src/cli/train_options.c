@@ -16,11 +16,7 @@ static void add(struct cln_train_options *o, const struct cln_option *rows, size
     o->row_count += count;
 }
 
-#define ADD(o, ...)                                                                                                    \
-    add(o, (const struct cln_option[]){__VA_ARGS__},                                                                   \
-        sizeof((const struct cln_option[]){__VA_ARGS__}) / sizeof(struct cln_option))
-
-/* "adam or sgd", and a list for the parser. */
+/* The words of --optimizer: "adam or sgd" for --help, and a list for the parser. */
 static void list_optimizers(struct cln_train_options *o) {
     size_t used = 0;
     for (int kind = 0; kind < CLN_OPTIMIZER_COUNT; kind++) {
@@ -30,7 +26,7 @@ static void list_optimizers(struct cln_train_options *o) {
     }
 }
 
-/* weight_decay is --weight-decay. */
+/* The option of weight_decay is --weight-decay. */
 static void add_hyperparameters(struct cln_train_options *o) {
     for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
         const struct cln_hyperparameter *row = &cln_hyperparameters[i];
@@ -40,13 +36,15 @@ static void add_hyperparameters(struct cln_train_options *o) {
             *at = '-';
         *cln_hyperparameter_value(&o->optimizer, row) = row->help ? row->preset : 0;
         if (row->help != NULL)
-            ADD(o, {name,
-                    row->argument,
-                    row->help,
-                    CLN_OPTION_REAL,
-                    {.real = cln_hyperparameter_value(&o->optimizer, row)},
-                    row->least,
-                    row->most});
+            add(o,
+                &(struct cln_option){.name = name,
+                                     .argument = row->argument,
+                                     .help = row->help,
+                                     .kind = CLN_OPTION_REAL,
+                                     .real = cln_hyperparameter_value(&o->optimizer, row),
+                                     .min = row->least,
+                                     .max = row->most},
+                1);
     }
 }
 
