@@ -13,7 +13,8 @@ PROGRAM, VERSION, READS_PNG = os.path.abspath(sys.argv.pop(1)), sys.argv.pop(1),
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
 os.environ["CLENET_CACHE_DIR"] = CACHE.name
-# LeakSanitizer itself crashes now and then where a driver's threads end beside it: it looks where settled() can repeat.
+# LeakSanitizer itself crashes now and then where a driver's threads end beside it: it looks where settled() can repeat,
+# which is where the same command does the same again.
 LEAKS_TOLD = os.environ.get("ASAN_OPTIONS", "")
 os.environ["ASAN_OPTIONS"] = LEAKS_TOLD + ":detect_leaks=0"
 
@@ -29,9 +30,12 @@ def settled(run):
 
 def clenet(*arguments, cwd=None, **environment):
     """What the program did, in the folder `cwd` where that is given."""
-    return settled(lambda leaks: subprocess.run(
-        [PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL, cwd=cwd,
-        env={**os.environ, "ASAN_OPTIONS": leaks, **environment}))
+    def run(leaks):
+        return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=300,
+                              stdin=subprocess.DEVNULL, cwd=cwd, env={**os.environ, "ASAN_OPTIONS": leaks, **environment})
+    if "--resume" in arguments or "CLENET_CACHE_DIR" in environment:  # what it finds is what the last run left
+        return run(os.environ["ASAN_OPTIONS"])
+    return settled(run)
 
 
 def idx(images, height, width):
