@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "host/clock.h"
 #include "host/internal.h"
+#include "src/base/clock.h"
 
 struct ocl_ticket {
     struct ocl_context *context;

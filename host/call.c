@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "clenet/log.h"
 #include "host/calls.h"
-#include "host/log.h"
 #include "host/testing.h"
 
 /* What each error means to a caller. A code that is in no row is CLN_DEVICE. */

@@ -9,7 +9,7 @@
 #include <CL/cl.h>
 #include <stdbool.h>
 
-#include "host/status.h"
+#include "clenet/status.h"
 
 /* Status of a call that returns its error code; the message is "clFinish: CL_OUT_OF_RESOURCES (-5)". */
 #define OCL_CALL(function, ...) ocl_check(OCL_RESULT(function, __VA_ARGS__), #function)

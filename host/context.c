@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/file.h"
+#include "clenet/log.h"
 #include "host/internal.h"
-#include "host/log.h"
 #include "host/program.h"
 #include "host/program_cache.h"
+#include "src/base/file.h"
 
 static enum cln_status open_device(struct ocl_context *c, const struct ocl_context_params *params) {
     const bool timings = params->timings || params->trace;
@@ -25,7 +25,7 @@ static enum cln_status open_device(struct ocl_context *c, const struct ocl_conte
 
 /* Without it everything works, only slower at the start; so its failures are notices at most. */
 static void open_cache(struct ocl_context *c, const char *folder) {
-    enum cln_status status = ocl_folder_make(folder);
+    enum cln_status status = cln_folder_make(folder);
     if (!status)
         status = ocl_program_cache_open(&c->cache, folder);
     if (status)
@@ -79,7 +79,8 @@ void ocl_context_destroy(struct ocl_context **context) {
         ocl_program_cache_trim(c->cache, OCL_PROGRAM_CACHE_BYTES);
     ocl_programs_destroy(&c->programs);
     ocl_program_cache_close(&c->cache);
-    ocl_gemm_forget(c);
+    if (c->forget_products)
+        c->forget_products();
     if (c->queue)
         OCL_RELEASE(clReleaseCommandQueue, c->queue);
     if (c->context)
@@ -94,12 +95,4 @@ const struct ocl_device *ocl_context_device(const struct ocl_context *context) {
 
 bool ocl_context_group_refused(const struct ocl_context *context) {
     return context->group_refused;
-}
-
-enum cln_status ocl_context_flush(struct ocl_context *context) {
-    return OCL_CALL(clFlush, context->queue);
-}
-
-enum cln_status ocl_context_finish(struct ocl_context *context) {
-    return OCL_CALL(clFinish, context->queue);
 }

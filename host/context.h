@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
+#include "clenet/trace.h"
 #include "host/device.h"
-#include "host/trace.h"
 
 struct ocl_context;
 

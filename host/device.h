@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/status.h"
+#include "clenet/status.h"
 
 enum ocl_device_type {
     OCL_DEVICE_GPU = 1 << 0,

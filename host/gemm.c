@@ -95,6 +95,12 @@ static enum cln_status mark(cl_command_queue queue, cl_event *event) {
     return status;
 }
 
+/* CLBlast's programs hold on to their context, and its cache lives as long as the process. It can only be
+ * emptied as a whole: other contexts build again what they need. */
+static void forget_products(void) {
+    ocl_check_released(CLBlastClearCache(), "CLBlastClearCache");
+}
+
 /* CLBlast launches helpers beside the product and hands out an event of the last one only: markers on
  * both sides see them all. */
 static enum cln_status enqueue(void *state, struct ocl_span *span) {
@@ -102,9 +108,9 @@ static enum cln_status enqueue(void *state, struct ocl_span *span) {
     cl_command_queue queue = gemm->context->queue;
     enum cln_status status = span ? mark(queue, &span->begin) : CLN_OK;
     if (!status) {
-        if (!gemm->context->uses_clblast)
+        if (!gemm->context->forget_products)
             ocl_count_handle();
-        gemm->context->uses_clblast = true;
+        gemm->context->forget_products = forget_products;
         status = multiply(&gemm->g, &queue);
     }
     if (!status && span)
@@ -139,14 +145,6 @@ enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struc
                                sizeof(float) * (m * k + k * n + m * n) * batch);
 }
 
-/* CLBlast's programs hold on to their context, and its cache lives as long as the process. It can only be
- * emptied as a whole: other contexts build again what they need. */
-void ocl_gemm_forget(struct ocl_context *context) {
-    if (context->uses_clblast)
-        ocl_check_released(CLBlastClearCache(), "CLBlastClearCache");
-    context->uses_clblast = false;
-}
-
 #else
 
 bool ocl_gemm_available(void) {
@@ -161,10 +159,6 @@ bool ocl_gemm_suits(const struct ocl_device *device) {
 enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struct ocl_gemm *gemm) {
     (void)sequence;
     return cln_fail(CLN_INVALID, "%s: this library was built without CLBlast", gemm->label ? gemm->label : "gemm");
-}
-
-void ocl_gemm_forget(struct ocl_context *context) {
-    (void)context;
 }
 
 #endif

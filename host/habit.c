@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/clock.h"
 #include "host/program_cache.h"
+#include "src/base/clock.h"
 
 static const char format[] = "clenet driver, dear %d, first %lg, again %lg\n";
 

@@ -21,7 +21,7 @@ struct ocl_context {
     bool group_refused;              /* see ocl_context_group_refused */
     bool brief;                      /* as in the params */
     bool replay;                     /* asked for, and the device has command buffers */
-    bool uses_clblast;               /* CLBlast keeps programs for this context */
+    void (*forget_products)(void);   /* drops what CLBlast keeps for this context; NULL: nothing */
     int gemm_tile;                   /* that CLBlast was given for it; 0: none */
     uint64_t buffer_bytes;           /* of all its buffers */
     bool unkept;                     /* a program was launched since ocl_programs_keep */
@@ -85,8 +85,5 @@ void ocl_timeline_waited(struct ocl_timeline *timeline, uint64_t begin_ns);
 void ocl_span_release(struct ocl_span *span);
 /* Whether a filled buffer of megabytes can have taken that long. */
 bool ocl_event_times_credible(uint64_t begin_ns, uint64_t end_ns);
-
-/* Drops what CLBlast keeps for a context that used it. */
-void ocl_gemm_forget(struct ocl_context *context);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "host/command_buffer.h"
 #include "host/program.h"
-#include "host/table.h"
+#include "src/base/table.h"
 
 struct ocl_kernel {
     struct ocl_context *context;

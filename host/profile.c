@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
 #include "host/embedded.h"
-#include "host/file.h"
-#include "host/log.h"
 #include "host/profile_private.h"
+#include "src/base/file.h"
 
 enum { LAYER_SHIPPED, LAYER_INSTALLED, LAYER_SITE, LAYER_USER, LAYER_ASKED };
 
@@ -57,7 +57,7 @@ static enum cln_status add_text(struct ocl_profile *p, const char *text, const c
 
 static enum cln_status add_file(struct ocl_profile *p, const char *path, int layer) {
     char *text = NULL;
-    enum cln_status status = ocl_file_read(&text, path);
+    enum cln_status status = cln_file_read(&text, path);
     if (!status)
         status = add_text(p, text, path, layer);
     free(text);

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "host/json_place.h"
-#include "host/json_text.h"
-#include "host/version.h"
+#include "src/base/json_place.h"
+#include "src/base/json_text.h"
+#include "src/base/version_number.h"
 
 /* An object of the text, for messages about its members. */
 struct place {
@@ -31,13 +31,13 @@ static void add_name(struct names *names, const char *name) {
 
 /* Of a member; of the object where it has none of that name. */
 static int line_of(const struct place *place, const char *key) {
-    const char *at = key ? ocl_json_key(place->object, key) : NULL;
-    return ocl_json_line(place->text, at ? at : place->object);
+    const char *at = key ? cln_json_key(place->object, key) : NULL;
+    return cln_json_line(place->text, at ? at : place->object);
 }
 
 static struct place member_of(const struct place *place, const char *key) {
-    const char *at = ocl_json_key(place->object, key);
-    return (struct place){place->path, place->text, at ? ocl_json_value(at) : place->object};
+    const char *at = cln_json_key(place->object, key);
+    return (struct place){place->path, place->text, at ? cln_json_value(at) : place->object};
 }
 
 static enum cln_status fail_at(const struct place *place, const char *key, const char *problem) {
@@ -236,7 +236,7 @@ static enum cln_status take_quirks(struct ocl_profile_file *file, const struct p
     }
     enum cln_status status = CLN_OK;
     for (size_t i = 0; i < file->quirk_count && !status; i++) {
-        const char *element = ocl_json_element(array.object, i);
+        const char *element = cln_json_element(array.object, i);
         const struct place place = {top->path, top->text, element ? element : top->object};
         status = take_quirk(&file->quirks[i], &place, json_array_get(quirks, i), params);
     }
@@ -356,7 +356,7 @@ int ocl_profile_file_score(const struct ocl_profile_file *file, const struct ocl
 }
 
 bool ocl_profile_quirk_applies(const struct ocl_profile_file_quirk *quirk, const char *driver_version) {
-    const char *version = ocl_version_find(driver_version);
-    return (!quirk->from || (version && ocl_version_compare(version, quirk->from) >= 0)) &&
-           (!quirk->below || (version && ocl_version_compare(version, quirk->below) < 0));
+    const char *version = cln_version_find(driver_version);
+    return (!quirk->from || (version && cln_version_compare(version, quirk->from) >= 0)) &&
+           (!quirk->below || (version && cln_version_compare(version, quirk->below) < 0));
 }

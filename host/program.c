@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
 #include "host/habit.h"
 #include "host/program_cache.h"
 #include "host/source.h"
+#include "src/base/clock.h"
 
 /* No fast-math: not-a-number has to stay visible. What a device can do reaches the source as constants. No warnings
  * (-w): some drivers print how many there were, such as of loops that were not unrolled; tests/house looks for those of

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host/clock.h"
+#include "clenet/log.h"
 #include "host/command_buffer.h"
 #include "host/kernel.h"
-#include "host/log.h"
 #include "host/program.h"
+#include "src/base/clock.h"
 
 struct step {
     char label[96];

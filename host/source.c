@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "host/embedded.h"
-#include "host/file.h"
+#include "src/base/file.h"
 
 enum { MAX_DEPTH = 16, PATH_BYTES = 1024 };
 
@@ -14,7 +14,7 @@ enum { MAX_DEPTH = 16, PATH_BYTES = 1024 };
 static enum cln_status read_text(char **out, char path[PATH_BYTES], const char *folder, const char *name) {
     snprintf(path, PATH_BYTES, "%s/%s", folder ? folder : "kernels", name);
     if (folder)
-        return ocl_file_read(out, path);
+        return cln_file_read(out, path);
     const struct ocl_embedded *file = ocl_embedded_kernels;
     while (file->name && strcmp(file->name, name) != 0)
         file++;

@@ -2,7 +2,7 @@
 #ifndef HOST_SOURCE_H
 #define HOST_SOURCE_H
 
-#include "host/status.h"
+#include "clenet/status.h"
 
 /* The text of `name` ("conv2d.cl") in `folder`, or of the embedded file where that is NULL. Each line
  * `#include "other.clh"` is replaced by that file, and `#line` says where a line came from, so that a

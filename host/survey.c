@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
+#include "clenet/text.h"
 #include "host/call.h"
 #include "host/device_limits.h"
 #include "host/driver_files.h"
 #include "host/embedded.h"
-#include "host/json_text.h"
-#include "host/log.h"
-#include "host/text.h"
+#include "src/base/json_text.h"
 
 static const char install[] = "install a driver (on Debian and Ubuntu, apt-get install pocl-opencl-icd for the CPU, or "
                               "your GPU vendor's driver)";

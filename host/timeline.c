@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
+#include "clenet/log.h"
 #include "host/internal.h"
-#include "host/log.h"
+#include "src/base/clock.h"
 
 enum { MAX_PENDING = 4096 };
 

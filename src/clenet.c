@@ -1,5 +1,5 @@
-#include "src/clenet.h"
+#include "clenet.h"
 
 const char *cln_version(void) {
-    return CLN_VERSION;
+    return CLENET_VERSION;
 }

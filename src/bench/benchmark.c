@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
+#include "clenet/predictor.h"
+#include "clenet/trainer.h"
 #include "host/select.h"
+#include "src/base/clock.h"
 #include "src/bench/bottleneck.h"
 #include "src/data/random.h"
-#include "src/train/predictor.h"
-#include "src/train/trainer.h"
 #include "src/train/trainer_private.h"
 
 #define MEASUREMENT_SECONDS 0.25

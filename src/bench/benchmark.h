@@ -2,10 +2,10 @@
 #ifndef SRC_BENCH_BENCHMARK_H
 #define SRC_BENCH_BENCHMARK_H
 
+#include "clenet/network.h"
+#include "clenet/trace.h"
 #include "host/timeline.h"
-#include "host/trace.h"
 #include "src/bench/peak.h"
-#include "src/model/network.h"
 
 /* Images of an epoch, as in Fashion-MNIST: random bytes of the network's input shape. */
 enum { CLN_BENCHMARK_IMAGES = 60000 };

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "host/buffer.h"
-#include "host/clock.h"
 #include "host/sequence.h"
+#include "src/base/clock.h"
 
 enum {
     CHAINS = 12, /* as in the kernel */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
 #include "host/profile.h"
+#include "src/base/clock.h"
 #include "src/check/rig.h"
 
 static const struct cln_operation *const without_optimizers[] = {

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/child.h"
-#include "host/clock.h"
+#include "host/calls.h"
 #include "host/gemm.h"
 #include "host/profile.h"
+#include "src/base/child.h"
+#include "src/base/clock.h"
 #include "src/check/networks.h"
 
 /* One setting that everything is checked under. */
@@ -212,7 +213,7 @@ enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
     enum cln_status status = cln_child_patience(&patience, PATIENCE_SECONDS);
     if (status != CLN_OK)
         return status;
-    cln_child_attend(patience);
+    cln_child_attend(patience, ocl_call_under_way);
     status = prepare(&r, params);
     if (status == CLN_OK)
         status = open_context(&r);

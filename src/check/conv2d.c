@@ -1,98 +1,290 @@
-/* Convolution as torch.nn.Conv2d defines it, and its gradients, one sum per number. */
-#include <stdbool.h>
-#include <string.h>
+/* Cases of kernels/conv2d.cl: forward with the moments it leaves, gradients by the data and by the weights; and what it
+ * takes over of the stage behind: the maxima of a pool, and dz. */
+#include <math.h>
 
-#include "src/check/index.h"
-#include "src/check/reference.h"
+#include "src/check/lanes.h"
+#include "src/engine/conv2d.h"
+#include "src/reference/index.h"
+#include "src/check/parameters.h"
+#include "src/reference/reference.h"
 
-/* W[o,i,u,v] */
-static size_t weight_index(const struct cln_conv2d *g, int o, int i, int u, int v) {
-    struct cln_shape filter = {g->in.channels, g->kernel_h, g->kernel_w};
-    return cln_index(filter, (size_t)o, i, u, v);
+struct conv2d_case {
+    struct cln_case base;
+    struct cln_conv2d g;  /* `out` but for its channels follows */
+    double centre, scale; /* of x */
+    bool stage;           /* with what is behind: */
+    enum cln_activation activation;
+    struct cln_pool2d pool; /* `in` and `out` follow */
+};
+
+#define IN(c, h, w) .in = {c, h, w}
+#define OUT(c) .out = {c, 0, 0}
+#define KERNEL(h, w) .kernel_h = h, .kernel_w = w
+#define STRIDE(h, w) .stride_h = h, .stride_w = w
+#define PADDING(h, w) .padding_h = h, .padding_w = w
+#define POOL(pool_kind, ...) .stage = true, .pool = {.kind = CLN_POOL_##pool_kind, __VA_ARGS__}
+
+static const struct conv2d_case cases[] = {
+    {{"every batch", 257, EVERY_BATCH, .quick = true},
+     {IN(1, 4, 5), OUT(2), KERNEL(3, 2), STRIDE(1, 1), .bias = true},
+     0,
+     1},
+    {{"one number", 1, .quick = true}, {IN(1, 1, 1), OUT(1), KERNEL(1, 1), STRIDE(1, 1), .bias = true}, 0, 1},
+    {{"LeNet's second", 7, {7}, .quick = true},
+     {IN(6, 12, 12), OUT(16), KERNEL(5, 5), STRIDE(1, 1), .bias = true},
+     0,
+     1},
+    {{"not square, no bias", 17, {17, 3}}, {IN(3, 7, 4), OUT(5), KERNEL(2, 3), STRIDE(1, 1)}, 0, 1},
+    {{"padding", 7, {7}}, {IN(2, 5, 6), OUT(7), KERNEL(3, 3), STRIDE(1, 1), PADDING(1, 1), .bias = true}, 0, 1},
+    {{"padding wider than the image", 2, {2}, .quick = true},
+     {IN(2, 1, 2), OUT(3), KERNEL(3, 7), STRIDE(1, 1), PADDING(2, 4), .bias = true},
+     0,
+     1},
+    {{"stride, a row and a column unused", 9, {9, 4}, .quick = true},
+     {IN(2, 8, 6), OUT(3), KERNEL(3, 3), STRIDE(2, 2), .bias = true},
+     0,
+     1},
+    {{"stride not square, padded", 17, {17}, .quick = true},
+     {IN(2, 7, 9), OUT(5), KERNEL(3, 4), STRIDE(2, 3), PADDING(1, 2), .bias = true},
+     0,
+     1},
+    {{"stride beyond the kernel", 3, {3}}, {IN(2, 7, 8), OUT(2), KERNEL(2, 1), STRIDE(3, 3), .bias = true}, 0, 1},
+    {{"kernel of 17 columns", 2, {2}}, {IN(1, 2, 33), OUT(13), KERNEL(1, 17), STRIDE(1, 1), .bias = true}, 0, 1},
+    {{"large mean, small deviation", 33, {33, 20}},
+     {IN(2, 5, 5), OUT(3), KERNEL(1, 1), STRIDE(1, 1), .bias = true},
+     1e4,
+     1e-2},
+    {{"all zero", 5, {5}}, {IN(2, 4, 4), OUT(3), KERNEL(3, 3), STRIDE(1, 1)}, 0, 0},
+    {{"all values alike", 13, {13, 5, 1}, .quick = true},
+     {IN(2, 9, 11), OUT(7), KERNEL(3, 3), STRIDE(1, 1), .bias = true},
+     0.3,
+     0},
+    {{"large values alike, a kernel of one", 11, {11}},
+     {IN(1, 7, 13), OUT(9), KERNEL(1, 1), STRIDE(1, 1), .bias = true},
+     3e4,
+     0},
+    {{"maximum behind", 33, {33, 5}, .quick = true},
+     {IN(1, 12, 12), OUT(5), KERNEL(5, 5), STRIDE(1, 1), .bias = true},
+     0,
+     1,
+     POOL(MAX, KERNEL(2, 2), STRIDE(2, 2))},
+    {{"maximum behind, rows and columns left over", 9, {9}},
+     {IN(1, 9, 10), OUT(3), KERNEL(3, 3), STRIDE(1, 1), .bias = true},
+     0,
+     1,
+     POOL(MAX, KERNEL(2, 3), STRIDE(3, 3))},
+    {{"maximum behind, overlapping and padded", 7, {7}, .quick = true},
+     {IN(1, 9, 7), OUT(2), KERNEL(3, 2), STRIDE(1, 1), PADDING(1, 0), .bias = true},
+     0,
+     1,
+     POOL(MAX, KERNEL(3, 3), STRIDE(2, 1), PADDING(1, 1))},
+    {{"maximum behind many channels", 5, {5}},
+     {IN(3, 8, 8), OUT(7), KERNEL(3, 3), STRIDE(1, 1), .bias = true},
+     0,
+     1,
+     POOL(MAX, KERNEL(2, 2), STRIDE(2, 2))},
+    {{"maximum behind, all equal", 3, {3}},
+     {IN(1, 6, 6), OUT(2), KERNEL(3, 3), STRIDE(1, 1)},
+     0,
+     0,
+     POOL(MAX, KERNEL(2, 2), STRIDE(2, 2))},
+    {{"average behind", 9, {9, 4}, .quick = true},
+     {IN(1, 8, 6), OUT(3), KERNEL(3, 3), STRIDE(1, 1), .bias = true},
+     0,
+     1,
+     .activation = CLN_SIGMOID,
+     POOL(AVERAGE, KERNEL(2, 2), STRIDE(2, 2))},
+    {{"no pool behind", 7, {7}},
+     {IN(1, 5, 6), OUT(3), KERNEL(2, 2), STRIDE(1, 1)},
+     0,
+     1,
+     .activation = CLN_TANH,
+     POOL(NONE, KERNEL(1, 1), STRIDE(1, 1))},
+};
+
+static int windows(int in, int kernel, int stride, int padding) {
+    return (in + 2 * padding - kernel) / stride + 1;
 }
 
-/* Index of the x that W[·,i,u,v] meets at z[n,·,r,c]; false where that place lies in the padding. */
-static bool input_index(const struct cln_conv2d *g, size_t n, int i, int r, int c, int u, int v, size_t *index) {
-    int row = r * g->stride_h - g->padding_h + u;
-    int column = c * g->stride_w - g->padding_w + v;
-    *index = cln_index(g->in, n, i, row, column);
-    return row >= 0 && row < g->in.height && column >= 0 && column < g->in.width;
+/* The buffers of what is behind, and what is in them. */
+struct behind {
+    struct cln_activate activate; /* norm NULL: there is nothing behind */
+    struct cln_probe *chosen, *winner, *da, *gradient;
+    const double *da_values, *gradient_values;
+};
+
+static struct behind make_behind(struct cln_rig *b, const struct conv2d_case *c, struct cln_shape z,
+                                 const struct cln_norm *norm, const struct cln_norm_probes *norm_probes) {
+    struct cln_pool2d pool = c->pool;
+    pool.in = z;
+    pool.out = (struct cln_shape){z.channels, windows(z.height, pool.kernel_h, pool.stride_h, pool.padding_h),
+                                  windows(z.width, pool.kernel_w, pool.stride_w, pool.padding_w)};
+    const size_t cells = (cln_plan_elements(&b->plan, pool.out) + 1) / 2, channels = (size_t)z.channels;
+    struct behind s = {.chosen = cln_rig_tensor(b, "chosen", pool.out, NULL),
+                       .winner = cln_rig_cells(b, "winner", cells)};
+    s.da_values = cln_rig_random(b, (size_t)b->count * cln_shape_count(pool.out), 0, 1);
+    s.da = cln_rig_tensor(b, "da", pool.out, s.da_values);
+    s.gradient = norm_probes->gradient;
+    s.gradient_values = cln_rig_random(b, 4 * channels, 0, 1);
+    cln_probe_put(s.gradient, 0, s.gradient_values, 4 * channels);
+    s.activate = (struct cln_activate){
+        .activation = c->activation,
+        .pool = pool,
+        .norm = norm,
+        .chosen = s.chosen->buffer,
+        .winner = s.winner->buffer,
+        .da = s.da->buffer,
+    };
+    return s;
 }
 
-/* Σ_{i,u,v} W[o,i,u,v] · x[n, i, r·stride_h − padding_h + u, c·stride_w − padding_w + v] */
-static double output(const struct cln_conv2d *g, const double *x, const double *weight, size_t n, int o, int r, int c) {
-    double sum = 0;
-    size_t at;
-    for (int i = 0; i < g->in.channels; i++)
-        for (int u = 0; u < g->kernel_h; u++)
-            for (int v = 0; v < g->kernel_w; v++)
-                if (input_index(g, n, i, r, c, u, v, &at))
-                    sum += weight[weight_index(g, o, i, u, v)] * x[at];
-    return sum;
+/* What a winner's place in its window comes out as; where nobody was to pick one, the first. */
+static int place_of(const struct cln_rig *b, const struct behind *s, size_t sample, size_t window) {
+    const size_t at =
+        cln_lanes_index((size_t)b->plan.tuning.lanes, cln_shape_count(s->activate.pool.out), sample, window);
+    return (int)(s->winner->after[at / 2] >> 16 * (at % 2) & 0xffff);
 }
 
-/* dW[o,i,u,v] = Σ_{n,r,c} dz[n,o,r,c] · x[n, i, r·stride_h − padding_h + u, c·stride_w − padding_w + v] */
-static double weight_gradient(const struct cln_conv2d *g, size_t batch, const double *x, const double *dz, int o, int i,
-                              int u, int v) {
-    double sum = 0;
-    size_t at;
-    for (size_t n = 0; n < batch; n++)
-        for (int r = 0; r < g->out.height; r++)
-            for (int c = 0; c < g->out.width; c++)
-                if (input_index(g, n, i, r, c, u, v, &at))
-                    sum += dz[cln_index(g->out, n, o, r, c)] * x[at];
-    return sum;
+static bool is_inside(int row, int column, struct cln_shape s) {
+    return row >= 0 && row < s.height && column >= 0 && column < s.width;
 }
 
-/* What z[n,o,r,c] passes on: dx[…] += W[o,i,u,v] · dz[n,o,r,c] at every place that it was made of. */
-static void scatter(const struct cln_conv2d *g, const double *weight, double dz, size_t n, int o, int r, int c,
-                    double *dx) {
-    size_t at;
-    for (int i = 0; i < g->in.channels; i++)
-        for (int u = 0; u < g->kernel_h; u++)
-            for (int v = 0; v < g->kernel_w; v++)
-                if (input_index(g, n, i, r, c, u, v, &at))
-                    dx[at] += weight[weight_index(g, o, i, u, v)] * dz;
+/* The maxima, of either sign as γ has it, of the z that the device has; of equal ones the first. */
+static void expect_selected(struct cln_rig *b, const struct behind *s, const struct cln_probe *z, const double *gamma) {
+    const struct cln_pool2d *p = &s->activate.pool;
+    const size_t lanes = (size_t)b->plan.tuning.lanes, outs = cln_shape_count(p->out);
+    for (size_t n = 0; n < (size_t)b->count; n++)
+        for (size_t e = 0; e < outs; e++) {
+            const int c = (int)e / (p->out.height * p->out.width), r = (int)e / p->out.width % p->out.height;
+            double best = 0;
+            int place = -1;
+            for (int k = 0; k < p->kernel_h * p->kernel_w; k++) {
+                const int row = r * p->stride_h - p->padding_h + k / p->kernel_w;
+                const int column = (int)e % p->out.width * p->stride_w - p->padding_w + k % p->kernel_w;
+                if (!is_inside(row, column, p->in))
+                    continue;
+                const double value =
+                    z->values[cln_lanes_index(lanes, cln_shape_count(p->in), n, cln_index(p->in, 0, c, row, column))];
+                if (place < 0 || (gamma[c] > 0 ? value > best : value < best)) {
+                    best = value;
+                    place = k;
+                }
+            }
+            cln_probe_expect(s->chosen, cln_lanes_index(lanes, outs, n, e), best, 0);
+            if (place_of(b, s, n, e) != place)
+                cln_rig_compare_value(b, "place of a winner", place_of(b, s, n, e), place, 0);
+        }
+    for (size_t n = (size_t)b->count; n < cln_rig_blocks(b) * lanes; n++)
+        for (size_t e = 0; e < outs; e++)
+            cln_probe_free(s->chosen, cln_lanes_index(lanes, outs, n, e), 1);
+    cln_probe_free(s->winner, 0, (cln_rig_blocks(b) * lanes * outs + 1) / 2);
 }
 
-void cln_reference_conv2d_forward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
-                                  const double *bias, double *z) {
-    for (size_t n = 0; n < batch; n++)
-        for (int o = 0; o < g->out.channels; o++)
-            for (int r = 0; r < g->out.height; r++)
-                for (int c = 0; c < g->out.width; c++)
-                    z[cln_index(g->out, n, o, r, c)] = (bias ? bias[o] : 0) + output(g, x, weight, n, o, r, c);
-}
-
-static void data_gradient(const struct cln_conv2d *g, size_t batch, const double *weight, const double *dz,
-                          double *dx) {
-    memset(dx, 0, batch * cln_shape_count(g->in) * sizeof(*dx));
-    for (size_t n = 0; n < batch; n++)
-        for (int o = 0; o < g->out.channels; o++)
-            for (int r = 0; r < g->out.height; r++)
-                for (int c = 0; c < g->out.width; c++)
-                    scatter(g, weight, dz[cln_index(g->out, n, o, r, c)], n, o, r, c, dx);
-}
-
-static double bias_gradient(const struct cln_conv2d *g, size_t batch, const double *dz, int o) {
-    double sum = 0;
-    for (size_t n = 0; n < batch; n++)
-        for (int r = 0; r < g->out.height; r++)
-            for (int c = 0; c < g->out.width; c++)
-                sum += dz[cln_index(g->out, n, o, r, c)];
-    return sum;
-}
-
-void cln_reference_conv2d_backward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
-                                   const double *dz, double *dx, double *dweight, double *dbias) {
-    if (dx)
-        data_gradient(g, batch, weight, dz, dx);
-    for (int o = 0; o < g->out.channels; o++) {
-        if (dbias)
-            dbias[o] = bias_gradient(g, batch, dz, o);
-        for (int i = 0; dweight && i < g->in.channels; i++)
-            for (int u = 0; u < g->kernel_h; u++)
-                for (int v = 0; v < g->kernel_w; v++)
-                    dweight[weight_index(g, o, i, u, v)] = weight_gradient(g, batch, x, dz, o, i, u, v);
+/* dz of z as kernels/batchnorm.clh has it, and the magnitude of its terms. */
+static void spread(struct cln_rig *b, const struct behind *s, const double *z, const struct cln_probe *normal,
+                   double *dz, double *terms) {
+    const struct cln_pool2d *p = &s->activate.pool;
+    const size_t count = (size_t)b->count * cln_shape_count(p->in), outs = cln_shape_count(p->out);
+    const bool average = p->kind == CLN_POOL_AVERAGE;
+    for (size_t i = 0; i < count; i++)
+        dz[i] = terms[i] = 0;
+    for (size_t n = 0; n < (size_t)b->count; n++)
+        for (size_t e = 0; e < outs; e++)
+            for (int k = 0; k < p->kernel_h * p->kernel_w; k++) {
+                const int c = (int)e / (p->out.height * p->out.width), r = (int)e / p->out.width % p->out.height;
+                const int row = r * p->stride_h - p->padding_h + k / p->kernel_w;
+                const int column = (int)e % p->out.width * p->stride_w - p->padding_w + k % p->kernel_w;
+                if (!is_inside(row, column, p->in) || (p->kind == CLN_POOL_MAX && place_of(b, s, n, e) != k))
+                    continue;
+                const double share = s->da_values[n * outs + e] / (average ? p->kernel_h * p->kernel_w : 1);
+                dz[cln_index(p->in, n, c, row, column)] += share;
+                terms[cln_index(p->in, n, c, row, column)] += fabs(share);
+            }
+    for (size_t i = 0; i < count; i++) {
+        const size_t c = i / (size_t)(p->in.height * p->in.width) % (size_t)p->in.channels;
+        const double *g = &s->gradient_values[4 * c], *m = &normal->values[4 * c];
+        const double scaled = (z[i] - m[0]) * m[2];
+        if (average) {
+            dz[i] *= cln_reference_activation_derivative(s->activate.activation, scaled + m[3]);
+            terms[i] *= 2 * (1 + fabs(scaled) + fabs(m[3]));
+        }
+        dz[i] = g[3] * (dz[i] - g[2]) + g[1] * (z[i] - g[0]);
+        terms[i] = fabs(g[3]) * (terms[i] + fabs(g[2])) + fabs(g[1]) * (fabs(z[i]) + fabs(g[0]));
     }
 }
+
+/* A sum of products in any order is off by less than a few roundings of the sum of their magnitudes. */
+static const double factor = 8;
+
+static enum cln_status run(struct cln_rig *b, const void *entry) {
+    const struct conv2d_case *c = entry;
+    struct cln_conv2d g = c->g;
+    g.out.height = windows(g.in.height, g.kernel_h, g.stride_h, g.padding_h);
+    g.out.width = windows(g.in.width, g.kernel_w, g.stride_w, g.padding_w);
+    const size_t n = (size_t)b->count, in = n * cln_shape_count(g.in), out = n * cln_shape_count(g.out);
+    const size_t channels = (size_t)g.out.channels;
+    const size_t weights = channels * (size_t)(g.in.channels * g.kernel_h * g.kernel_w);
+    const struct cln_batchnorm options = {.shape = g.out, .momentum = 0.1, .eps = 1e-5};
+    const int splits = cln_conv2d_splits(&b->plan, &g), slices = cln_conv2d_slices(&b->plan, &g);
+
+    const double *x = cln_rig_random(b, in, c->centre, c->scale), *dz = cln_rig_random(b, out, 0, 1);
+    const struct cln_parameters parameters = cln_rig_parameters(b, weights, g.bias ? channels : 0, channels);
+    struct cln_probe *px = cln_rig_tensor(b, "x", g.in, x), *pz = cln_rig_tensor(b, "z", g.out, NULL);
+    struct cln_probe *pdz = cln_rig_tensor(b, "dz", g.out, dz), *pdx = cln_rig_tensor(b, "dx", g.in, NULL);
+    struct cln_probe *moments = cln_rig_partials(b, "moments", g.out.channels, splits, 4);
+    const struct cln_norm_probes norm_probes = cln_rig_norm(b, &options, &parameters);
+    struct cln_slices at;
+    struct cln_probe *pdw = cln_rig_slices(b, "dW", weights, slices, &at);
+
+    const struct cln_norm norm = cln_norm_of(&norm_probes, &parameters);
+    struct behind behind = {.activate = {.norm = NULL}};
+    if (c->stage) {
+        behind = make_behind(b, c, g.out, &norm, &norm_probes);
+        cln_conv2d_fuse(&b->plan, &g, true, &behind.activate);
+        if (!behind.activate.selected)
+            for (size_t i = 0; i < behind.winner->count; i++)
+                behind.winner->before[i] = 0;
+    }
+    const struct cln_activate *activate = c->stage ? &behind.activate : NULL;
+    const struct cln_weights place = cln_parameters_weights(&parameters);
+    const struct cln_partials partials = {.buffer = moments->buffer, .splits = splits};
+    enum cln_status status = b->status;
+    if (status == CLN_OK)
+        status = cln_conv2d_forward(&b->plan, &g, activate, px->buffer, place, pz->buffer, partials);
+    if (status == CLN_OK)
+        status = cln_batchnorm_statistics(&b->plan, &norm, partials);
+    if (status == CLN_OK)
+        status = cln_conv2d_backward_data(&b->plan, &g, activate, pdz->buffer, place, pdx->buffer);
+    if (status == CLN_OK)
+        status = cln_conv2d_backward_weights(&b->plan, &g, activate, px->buffer, pdz->buffer, at);
+    if (status == CLN_OK)
+        status = cln_rig_run(b);
+    if (status != CLN_OK)
+        return status;
+
+    double *z = cln_rig_alloc(b, out), *dx = cln_rig_alloc(b, in), *dw = cln_rig_alloc(b, weights);
+    double *z_terms = cln_rig_alloc(b, out), *dx_terms = cln_rig_alloc(b, in), *dw_terms = cln_rig_alloc(b, weights);
+    const double *x_size = cln_rig_magnitudes(b, x, in), *dz_size = cln_rig_magnitudes(b, dz, out);
+    const double *w_size = cln_rig_magnitudes(b, parameters.weight, weights);
+    const double *bias_size = cln_rig_magnitudes(b, parameters.bias, g.bias ? channels : 0);
+    cln_reference_conv2d_forward(&g, n, x, parameters.weight, g.bias ? parameters.bias : NULL, z);
+    cln_reference_conv2d_forward(&g, n, x_size, w_size, g.bias ? bias_size : NULL, z_terms);
+    cln_reference_conv2d_backward(&g, n, x, parameters.weight, dz, dx, dw, NULL);
+    cln_reference_conv2d_backward(&g, n, x_size, w_size, dz_size, dx_terms, dw_terms, NULL);
+    if (behind.activate.selected)
+        expect_selected(b, &behind, pz, parameters.gamma);
+    if (behind.activate.spread) { /* dW from dz as it is spread over what was dz above */
+        double *spread_dz = cln_rig_alloc(b, out), *spread_terms = cln_rig_alloc(b, out);
+        spread(b, &behind, dz, norm_probes.normal, spread_dz, spread_terms);
+        cln_reference_conv2d_backward(&g, n, x, parameters.weight, spread_dz, cln_rig_alloc(b, in), dw, NULL);
+        cln_reference_conv2d_backward(&g, n, x_size, w_size, spread_terms, cln_rig_alloc(b, in), dw_terms, NULL);
+    }
+    cln_rig_expect_tensor(b, pz, g.out, z, z_terms, factor);
+    cln_rig_expect_tensor(b, pdx, g.in, dx, dx_terms, factor);
+    cln_rig_expect_slices(pdw, &at, slices, dw, dw_terms, weights, behind.activate.spread ? 2 * factor : factor);
+    cln_rig_expect_norm(b, &norm_probes, cln_rig_statistics(b, &options, cln_rig_values(b, pz, g.out)));
+    cln_rig_compare(b);
+    return CLN_OK;
+}
+
+const struct cln_operation cln_device_conv2d = CLN_OPERATION("conv2d", cases, run);

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "src/data/safetensors.h"
-#include "src/model/network.h"
+#include "clenet/network.h"
+#include "src/format/safetensors.h"
 
 enum { CLN_GOLDEN_STEPS = 10, CLN_GOLDEN_BATCH = 20 };
 

@@ -1,43 +1,197 @@
-/* One step of every optimizer of torch.optim that there is here. */
+/* Cases of every optimizer's kernel: several tensors whose gradients come in different numbers of slices, at steps
+ * early and late. */
 #include <math.h>
+#include <string.h>
 
-#include "host/table.h"
+#include "src/base/table.h"
 
-#include "src/check/reference.h"
+#include "clenet/network.h"
+#include "src/check/rig.h"
+#include "src/engine/batch.h"
+#include "src/engine/optimizer.h"
+#include "src/reference/reference.h"
 
-/* torch.optim.Adam (Kingma and Ba, 2015, with PyTorch's place of ε):
- * g += weight_decay·p; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p −= lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε) */
-static void adam(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
-                 double *parameter, double *const *moments) {
-    double *m = moments[0], *v = moments[1];
-    const double correction1 = 1 - pow(o->beta1, (double)t), correction2 = 1 - pow(o->beta2, (double)t);
-    for (size_t i = 0; i < count; i++) {
-        const double g = gradient[i] + o->weight_decay * parameter[i];
-        m[i] = o->beta1 * m[i] + (1 - o->beta1) * g;
-        v[i] = o->beta2 * v[i] + (1 - o->beta2) * g * g;
-        parameter[i] -= o->lr / correction1 * m[i] / (sqrt(v[i]) / sqrt(correction2) + o->eps);
+struct optimizer_case {
+    struct cln_case base;
+    int step;
+    double weight_decay, momentum;
+    double scale; /* of the gradients */
+    bool frozen;
+};
+
+static const struct optimizer_case cases[] = {
+    {{"first step", 1, .quick = true}, 1, 0, 0, 1},
+    {{"second step, weight decay", 1}, 2, 0.01, 0.9, 1},
+    {{"step 1000, small gradients", 1}, 1000, 0, 0.5, 1e-6},
+    {{"step 100000, large gradients", 1}, 100000, 5e-4, 0.9, 1e4},
+    {{"no gradient", 1}, 3, 0, 0, 0},
+    {{"frozen", 1, .quick = true}, 3, 0.1, 0.9, 1, true},
+};
+
+/* Tensors as in a network: padded parameters, each with its own number of slices. */
+static const struct {
+    size_t count;
+    int slices;
+} tensors[] = {{150, 3}, {6, 1}, {64, 5}, {1, 2}};
+
+enum { TENSORS = sizeof tensors / sizeof *tensors, ALIGN = CLN_TENSOR_ALIGN };
+
+struct values {
+    size_t floats;
+    double *p, *g, *g_terms, *moments[CLN_MOMENT_COUNT];
+    struct cln_probe *parameters, *gradients, *of_moments[CLN_MOMENT_COUNT], *partials, *chunks;
+};
+
+static size_t padded(size_t count) {
+    return (count + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* Slices' padding is zero, as in the engine, for the padding of the parameters takes its gradient from it. */
+static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
+    size_t partial = ALIGN, parameter = 0;
+    for (size_t t = 0; t < TENSORS; t++) {
+        const size_t stride = padded(tensors[t].count);
+        for (size_t i = 0; i < stride / ALIGN; i++)
+            cln_probe_put(v->chunks, 4 * (parameter / ALIGN + i),
+                          (double[]){(double)(partial + i * ALIGN), tensors[t].slices, (double)stride, 0}, 4);
+        for (int s = 0; s < tensors[t].slices; s++) {
+            double *slice = cln_rig_random(b, stride, 0, scale);
+            for (size_t i = 0; i < stride; i++) {
+                slice[i] = i < tensors[t].count ? slice[i] : 0;
+                v->g[parameter + i] += slice[i];
+                v->g_terms[parameter + i] += fabs(slice[i]);
+            }
+            cln_probe_put(v->partials, partial, slice, stride);
+            partial += stride;
+        }
+        parameter += stride;
     }
 }
 
-/* torch.optim.SGD: g += weight_decay·p; buf ← g at t = 1, else momentum·buf + g; p −= lr·buf. */
-static void sgd(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient, double *parameter,
-                double *const *moments) {
-    double *buffer = moments[0];
-    for (size_t i = 0; i < count; i++) {
-        const double g = gradient[i] + o->weight_decay * parameter[i];
-        buffer[i] = t == 1 ? g : o->momentum * buffer[i] + g;
-        parameter[i] -= o->lr * buffer[i];
+static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, double scale, bool begins) {
+    static const char *const names[CLN_MOMENT_COUNT] = {"first moments", "second moments"};
+    size_t partials = ALIGN;
+    struct values v = {0};
+    for (size_t t = 0; t < TENSORS; t++) {
+        v.floats += padded(tensors[t].count);
+        partials += padded(tensors[t].count) * (size_t)tensors[t].slices;
     }
+    v.p = cln_rig_random(b, v.floats, 0, 1);
+    v.g = cln_rig_random(b, v.floats, 0, 0);
+    v.g_terms = cln_rig_random(b, v.floats, 0, 0);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++) {
+        const double square = begins ? 0 : scale * scale;
+        v.moments[i] = cln_optimizers[kind].moments[i].is_square ? cln_rig_random(b, v.floats, square, square / 2)
+                                                                 : cln_rig_random(b, v.floats, 0, begins ? 0 : scale);
+    }
+    v.parameters = cln_rig_cells(b, "parameters", v.floats);
+    v.gradients = cln_rig_cells(b, "gradients", v.floats);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        v.of_moments[i] = cln_rig_cells(b, names[i], v.floats);
+    v.partials = cln_rig_cells(b, "partial gradients", partials);
+    v.chunks = cln_rig_cells(b, "chunks", 4 * v.floats / ALIGN);
+    v.chunks->integer = true;
+    cln_probe_put(v.parameters, 0, v.p, v.floats);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        cln_probe_put(v.of_moments[i], 0, v.moments[i], v.floats);
+    put_gradients(b, &v, scale);
+    return v;
 }
 
-typedef void reference(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
-                       double *parameter, double *const *moments);
-
-static reference *const references[] = {[CLN_ADAM] = adam, [CLN_SGD] = sgd};
-
-CLN_EVERY(references, CLN_OPTIMIZER_COUNT);
-
-void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,
-                                  const double *gradient, double *parameter, double *const *moments) {
-    references[params->kind](params, t, count, gradient, parameter, moments);
+static enum cln_status run_device(struct cln_rig *b, const struct values *v, enum cln_optimizer_kind kind) {
+    struct cln_probe *sums = cln_rig_cells(b, "loss sums", 2);
+    struct ocl_buffer *moments[CLN_MOMENT_COUNT];
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+        moments[i] = v->of_moments[i]->buffer;
+    cln_probe_put(sums, 0, (double[]){0, 0}, 2);
+    enum cln_status status = b->status;
+    if (status == CLN_OK) /* which leaves the step's factors */
+        status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
+    if (status == CLN_OK)
+        status = cln_optimizer_update(&b->plan, &(struct cln_optimizer){.kind = kind,
+                                                                        .floats = v->floats,
+                                                                        .parameters = v->parameters->buffer,
+                                                                        .gradients = v->gradients->buffer,
+                                                                        .partials = v->partials->buffer,
+                                                                        .chunks = v->chunks->buffer,
+                                                                        .moments = moments});
+    return status == CLN_OK ? cln_rig_run(b) : status;
 }
+
+/* What came of a step: the values before it, and behind it as the reference has them. */
+struct update {
+    const struct cln_optimizer_params *params;
+    int step;
+    const struct values *before;
+    double *p, *moments[CLN_MOMENT_COUNT];
+};
+
+/* Error of the gradient with its decay: a rounding per slice, and one of each term. */
+static double gradient_error(const struct update *u, size_t i) {
+    return 4 * CLN_EPS32 * (u->before->g_terms[i] + u->params->weight_decay * fabs(u->before->p[i]));
+}
+
+static void expect_adam(const struct update *u, size_t i) {
+    const struct cln_optimizer_params *o = u->params;
+    const struct values *v = u->before;
+    const double g = v->g[i] + o->weight_decay * v->p[i], g_error = gradient_error(u, i);
+    const double first = u->moments[0][i], second = u->moments[1][i];
+    const double m_error = (1 - o->beta1) * g_error + 4 * CLN_EPS32 * (fabs(v->moments[0][i]) + fabs(g));
+    const double v_error = (1 - o->beta2) * 2 * fabs(g) * g_error + 4 * CLN_EPS32 * second;
+    /* p moves by rate·m/(√v̂ + ε): errors of m and v, the roundings of rate, root and quotients. */
+    const double rate = o->lr / (1 - pow(o->beta1, u->step));
+    const double root = sqrt(second / (1 - pow(o->beta2, u->step))) + o->eps;
+    const double v_part = second > 0 ? v_error / (2 * second) : 0;
+    const double moved = rate / root * (m_error + fabs(first) * (v_part + 16 * CLN_EPS32));
+    cln_probe_expect(v->of_moments[0], i, first, m_error);
+    cln_probe_expect(v->of_moments[1], i, second, v_error);
+    cln_probe_expect(v->parameters, i, u->p[i], moved + CLN_EPS32 * fabs(u->p[i]));
+}
+
+static void expect_sgd(const struct update *u, size_t i) {
+    const struct cln_optimizer_params *o = u->params;
+    const struct values *v = u->before;
+    const double error = gradient_error(u, i) + 2 * CLN_EPS32 * o->momentum * fabs(v->moments[0][i]);
+    cln_probe_expect(v->of_moments[0], i, u->moments[0][i], error);
+    cln_probe_expect(v->parameters, i, u->p[i],
+                     o->lr * (error + 2 * CLN_EPS32 * fabs(u->moments[0][i])) + CLN_EPS32 * fabs(u->p[i]));
+}
+
+/* What to expect of one parameter and its moments. */
+static void (*const expectations[])(const struct update *u,
+                                    size_t i) = {[CLN_ADAM] = expect_adam, [CLN_SGD] = expect_sgd};
+CLN_EVERY(expectations, CLN_OPTIMIZER_COUNT);
+
+static enum cln_status run(struct cln_rig *b, const void *entry) {
+    const struct optimizer_case *c = entry;
+    const enum cln_optimizer_kind kind = cln_optimizer_find(b->operation->name);
+    const struct cln_optimizer_params params = cln_optimizer_resolve(
+        (struct cln_optimizer_params){.kind = kind, .momentum = c->momentum, .weight_decay = c->weight_decay});
+    b->state = (struct cln_state){.count = 1, .step = c->step, .frozen = c->frozen};
+    cln_optimizer_begin(&b->state, &params);
+    const struct values v = make(b, kind, c->scale, c->step == 1);
+    enum cln_status status = run_device(b, &v, kind);
+    if (status != CLN_OK)
+        return status;
+
+    struct update update = {&params, c->step, &v, cln_rig_alloc(b, v.floats), {NULL}};
+    memcpy(update.p, v.p, v.floats * sizeof *v.p);
+    for (int i = 0; i < CLN_MOMENT_COUNT; i++) {
+        update.moments[i] = cln_rig_alloc(b, v.floats);
+        memcpy(update.moments[i], v.moments[i], v.floats * sizeof *v.moments[i]);
+    }
+    cln_reference_optimizer_step(&params, (size_t)c->step, v.floats, v.g, update.p, update.moments);
+    for (size_t i = 0; i < v.floats; i++) {
+        cln_probe_expect(v.gradients, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
+        if (!c->frozen)
+            expectations[kind](&update, i);
+    }
+    cln_rig_compare(b);
+    return CLN_OK;
+}
+
+#define OPTIMIZER(name) CLN_OPERATION(name, cases, run)
+
+const struct cln_operation cln_device_optimizers[] = {[CLN_ADAM] = OPTIMIZER("adam"), [CLN_SGD] = OPTIMIZER("sgd")};
+
+CLN_EVERY(cln_device_optimizers, CLN_OPTIMIZER_COUNT);

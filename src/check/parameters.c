@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "src/check/reference.h"
-#include "src/model/network.h"
+#include "clenet/network.h"
+#include "src/reference/reference.h"
 
 static size_t padded(size_t count) {
     return (count + CLN_TENSOR_ALIGN - 1) / CLN_TENSOR_ALIGN * CLN_TENSOR_ALIGN;

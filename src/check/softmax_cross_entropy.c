@@ -1,34 +1,146 @@
-/* Softmax cross-entropy with the largest logit taken out of the exponentials. */
+/* Cases of kernels/softmax_cross_entropy.cl: loss and hits, the gradient or the predicted classes, and the state. */
 #include <math.h>
 
-#include "src/check/reference.h"
+#include "src/check/lanes.h"
+#include "src/check/rig.h"
+#include "src/engine/batch.h"
+#include "src/engine/softmax_cross_entropy.h"
+#include "src/reference/reference.h"
 
-static size_t first_largest(const double *values, size_t count) {
-    size_t best = 0;
-    for (size_t k = 1; k < count; k++) {
-        if (values[k] > values[best])
-            best = k;
-    }
-    return best;
+struct loss_case {
+    struct cln_case base;
+    int classes;
+    double scale; /* of the logits */
+    bool training;
+    bool bad; /* one logit is NaN: the state has to freeze */
+};
+
+static const struct loss_case cases[] = {
+    {{"every batch", 257, EVERY_BATCH, .quick = true}, 10, 2, true},
+    {{"every batch, prediction", 257, EVERY_BATCH, .quick = true}, 10, 2, false},
+    {{"one class", 3, {3}, .quick = true}, 1, 1, true},
+    {{"far apart", 17, {17}, .quick = true}, 3, 1000, true},
+    {{"all equal", 17, {17}}, 7, 0, true},
+    {{"all equal, prediction", 17, {17}, .quick = true}, 7, 0, false},
+    {{"255 classes", 5, {5}}, 255, 5, true},
+    {{"not a number", 17, {17}, .quick = true}, 4, 1, true, true},
+    {{"not a number, prediction", 5, {5}}, 4, 1, false, true},
+};
+
+enum { POSITION = 3 }; /* samples of the epoch before this batch */
+
+static struct cln_probe *put_labels(struct cln_rig *b, const uint8_t *labels) {
+    struct cln_probe *p = cln_rig_cells(b, "labels", (size_t)b->plan.blocks * (size_t)b->plan.tuning.lanes);
+    p->integer = true;
+    for (size_t n = 0; n < cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes; n++)
+        cln_probe_put(p, n, &(double){n < (size_t)b->count ? labels[n] : -1}, 1);
+    return p;
 }
 
-double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
-                                           size_t *hits, double *dlogits) {
-    size_t count = (size_t)classes, hit_count = 0;
-    double loss = 0;
-    for (size_t n = 0; n < batch; n++) {
-        const double *z = logits + n * count;
-        size_t best = first_largest(z, count), label = labels[n];
-        double sum = 0;
-        for (size_t k = 0; k < count; k++)
-            sum += exp(z[k] - z[best]);
-        double log_sum = z[best] + log(sum);
-        loss += log_sum - z[label];
-        hit_count += best == label;
-        for (size_t k = 0; dlogits && k < count; k++)
-            dlogits[n * count + k] = (exp(z[k] - log_sum) - (k == label)) / (double)batch;
+/* Loss and hits of the samples of every block; returns their totals. */
+static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, const double *logits,
+                        const uint8_t *labels, double *loss, size_t *hits, double *tolerance) {
+    const size_t lanes = (size_t)b->plan.tuning.lanes;
+    *loss = *tolerance = 0;
+    *hits = 0;
+    for (size_t block = 0; block < cln_rig_blocks(b); block++) {
+        const size_t first = block * lanes, left = (size_t)b->count - first, samples = left < lanes ? left : lanes;
+        const double *own = logits + first * (size_t)classes;
+        size_t block_hits;
+        const double block_loss = (double)samples * cln_reference_softmax_cross_entropy(
+                                                        samples, classes, own, labels + first, &block_hits, NULL);
+        double size = (double)samples; /* the exponentials' own roundings: a few of 1 per sample */
+        for (size_t i = 0; i < samples * (size_t)classes; i++)
+            size = fmax(size, (double)samples * (1 + 2 * fabs(own[i])));
+        cln_probe_expect(sums, 2 * block, block_loss, 8 * CLN_EPS32 * size);
+        cln_probe_expect(sums, 2 * block + 1, (double)block_hits, 0);
+        *loss += block_loss;
+        *hits += block_hits;
+        *tolerance += 8 * CLN_EPS32 * size;
     }
-    if (hits)
-        *hits = hit_count;
-    return loss / (double)batch;
 }
+
+static void expect_outputs(struct cln_rig *b, const struct loss_case *c, const double *logits, const uint8_t *labels,
+                           struct cln_probe *gradient, struct cln_probe *predicted) {
+    const size_t n = (size_t)b->count, classes = (size_t)c->classes, lanes = (size_t)b->plan.tuning.lanes;
+    if (!c->training) {
+        for (size_t i = 0; i < n; i++) {
+            size_t best = 0;
+            for (size_t k = 1; k < classes; k++)
+                best = logits[i * classes + k] > logits[i * classes + best] ? k : best;
+            cln_probe_expect(predicted, POSITION + i, (double)best, 0);
+        }
+        return;
+    }
+    double *expected = cln_rig_alloc(b, n * classes), *size = cln_rig_alloc(b, n * classes);
+    cln_reference_softmax_cross_entropy(n, c->classes, logits, labels, NULL, expected);
+    /* exp(x) of a difference that was rounded: relative to the probability, the roundings of the logits; and the
+     * subtraction from one. */
+    for (size_t i = 0; i < n * classes; i++)
+        size[i] = (1 + 2 * c->scale * fabs(expected[i]) * (double)n) / (double)n;
+    cln_rig_expect_tensor(b, gradient, (struct cln_shape){c->classes, 1, 1}, expected, size, 8);
+    for (size_t i = n; i < cln_rig_blocks(b) * lanes; i++)
+        for (size_t k = 0; k < classes; k++)
+            cln_probe_expect(gradient, cln_lanes_index(lanes, classes, i, k), 0, 0);
+}
+
+static enum cln_status run(struct cln_rig *b, const void *entry) {
+    const struct loss_case *c = entry;
+    const struct cln_shape shape = {c->classes, 1, 1};
+    const size_t n = (size_t)b->count, count = n * (size_t)c->classes;
+    const struct cln_state before = {.batch_size = b->plan.batch_size,
+                                     .samples = 10000,
+                                     .position = POSITION,
+                                     .count = b->count,
+                                     .seen = POSITION,
+                                     .hits = 2,
+                                     .loss_sum = 7.5F};
+    b->state = before;
+    double *logits = cln_rig_random(b, count, 0, c->scale);
+    uint8_t *labels = (void *)cln_rig_alloc(b, n);
+    for (size_t i = 0; i < n; i++)
+        labels[i] = (uint8_t)cln_random_below(&b->random, (uint32_t)c->classes);
+    if (c->bad)
+        logits[count / 2] = NAN;
+
+    struct cln_probe *plogits = cln_rig_tensor(b, "logits", shape, logits), *plabels = put_labels(b, labels);
+    struct cln_probe *gradient = cln_rig_tensor(b, "gradient", shape, NULL);
+    struct cln_probe *predicted = cln_rig_cells(b, "predicted", POSITION + (size_t)b->plan.batch_size);
+    struct cln_probe *sums = cln_rig_partials(b, "sums", 1, 1, 2);
+    predicted->integer = true;
+    enum cln_status status = b->status;
+    if (status == CLN_OK)
+        status = cln_softmax_cross_entropy(
+            &b->plan, &(struct cln_softmax_cross_entropy){.classes = c->classes,
+                                                          .logits = plogits->buffer,
+                                                          .labels = plabels->buffer,
+                                                          .gradient = c->training ? gradient->buffer : NULL,
+                                                          .predicted = c->training ? NULL : predicted->buffer,
+                                                          .sums = sums->buffer});
+    if (status == CLN_OK)
+        status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
+    if (status == CLN_OK)
+        status = cln_rig_run(b);
+    if (status != CLN_OK)
+        return status;
+
+    double loss = 0, tolerance = 0;
+    size_t hits = 0;
+    if (c->bad) {
+        cln_probe_free(gradient, 0, cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * (size_t)c->classes);
+        cln_probe_free(predicted, POSITION, n);
+    } else {
+        expect_sums(b, sums, c->classes, logits, labels, &loss, &hits, &tolerance);
+        expect_outputs(b, c, logits, labels, gradient, predicted);
+    }
+    cln_rig_compare(b);
+    cln_rig_compare_value(b, "state.frozen", b->state.frozen, c->bad, 0);
+    cln_rig_compare_value(b, "state.seen", b->state.seen, before.seen + (c->bad ? 0 : b->count), 0);
+    cln_rig_compare_value(b, "state.next", b->state.next, c->bad ? 0 : POSITION + b->count, 0);
+    cln_rig_compare_value(b, "state.hits", b->state.hits, before.hits + (double)hits, 0);
+    cln_rig_compare_value(b, "state.loss_sum", b->state.loss_sum - (double)b->state.loss_carry,
+                          (double)before.loss_sum + loss, tolerance + 2 * CLN_EPS32 * fabs(loss));
+    return CLN_OK;
+}
+
+const struct cln_operation cln_device_softmax_cross_entropy = CLN_OPERATION("softmax_cross_entropy", cases, run);

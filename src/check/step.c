@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
-#include "src/check/reference.h"
+#include "src/base/clock.h"
 #include "src/data/preprocess.h"
 #include "src/data/random.h"
+#include "src/reference/reference.h"
 
 static const double tolerance = 1e-3; /* of the largest number of its kind */
 

@@ -1,11 +1,11 @@
 /* clenet bench: how fast this device trains, how fast it could, and what lies in between. */
 #include <stdio.h>
 
-#include "src/bench/report.h"
+#include "clenet/network.h"
+#include "src/bench/benchmark_text.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/model/network.h"
 
 struct bench_options {
     const char *network, *device, *trace, *profile_file, *kernels;

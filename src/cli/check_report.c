@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-#include "host/json_text.h"
-#include "host/table.h"
+#include "clenet/version.h"
+#include "src/base/json_text.h"
+#include "src/base/table.h"
 #include "src/cli/report.h"
 
 /* A driver that refuses is another thing than one that computes wrongly, or one that ends the process. */
@@ -103,7 +104,7 @@ static void print_fence(const struct cln_checkup_row *row) {
 
 void cln_check_print_markdown(const struct cln_checkup *c) {
     cln_report_markdown("## %s: %s\n\n| | |\n| --- | --- |\n| clenet | %s |\n", c->device.name,
-                        c->passed ? "everything holds" : "something does not hold", CLN_VERSION);
+                        c->passed ? "everything holds" : "something does not hold", CLENET_VERSION);
     print_limits(&c->device);
     cln_report_markdown("| profile | %s:", c->profile);
     for (size_t i = 0; i < c->value_count; i++)
@@ -162,7 +163,7 @@ json_t *cln_check_json(const struct cln_checkup *c) {
         (json_int_t)d->max_alloc_bytes, "memory_bytes", (json_int_t)d->global_memory_bytes, "cache_bytes",
         (json_int_t)d->cache_bytes, "fp64", (int)d->has_fp64, "command_buffer", (int)d->has_command_buffer);
     json_t *report =
-        json_pack("{s:o, s:b, s:f, s:o, s:o, s:b, s:o, s:o}", "version", cln_json_text(CLN_VERSION), "passed",
+        json_pack("{s:o, s:b, s:f, s:o, s:o, s:b, s:o, s:o}", "version", cln_json_text(CLENET_VERSION), "passed",
                   (int)c->passed, "seconds", c->seconds, "device", device, "profile", cln_json_text(c->profile),
                   "profile_is_safe", (int)c->profile_is_safe, "values", values, "operations", rows);
     if (failed) {

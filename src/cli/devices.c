@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/text.h"
 #include "host/device.h"
-#include "host/json_text.h"
 #include "host/select.h"
-#include "host/text.h"
+#include "src/base/json_text.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"

@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/text.h"
+#include "clenet/dataset.h"
+#include "clenet/text.h"
+#include "clenet/trainer.h"
+#include "src/base/replace.h"
 #include "src/cli/command.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/predictions.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
-#include "src/data/dataset.h"
-#include "src/data/replace.h"
-#include "src/train/trainer.h"
 
 struct evaluate_options {
     const char *model, *network, *data, *predictions, *device, *profile_file, *kernels;

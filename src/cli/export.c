@@ -1,11 +1,11 @@
 /* clenet export: a trained model for other programs, as ONNX and as plain safetensors. */
 #include <stddef.h>
 
+#include "clenet/checkpoint.h"
 #include "src/cli/command.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/format/checkpoint.h"
 #include "src/format/fold.h"
 #include "src/format/onnx.h"
 

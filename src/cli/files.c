@@ -9,13 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clenet/network.h"
 #include "host/profile.h"
+#include "src/base/place.h"
+#include "src/base/replace.h"
 #include "src/cli/options.h"
 #include "src/cli/self.h"
-#include "src/data/place.h"
-#include "src/data/replace.h"
 #include "src/data/source.h"
-#include "src/model/network.h"
 #include "src/train/saver.h"
 
 /* ---- Uses: one name of a file, and what for ---- */

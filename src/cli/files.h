@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "host/status.h"
+#include "clenet/status.h"
 
 struct cln_option;
 

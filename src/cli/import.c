@@ -1,11 +1,11 @@
 /* clenet import: another program's safetensors file as a model that says which network it is of. */
 #include <stddef.h>
 
+#include "clenet/checkpoint.h"
 #include "src/cli/command.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/format/checkpoint.h"
 
 struct import_options {
     const char *file, *network, *save;

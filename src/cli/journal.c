@@ -7,8 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "host/json_text.h"
-#include "host/text.h"
+#include "clenet/text.h"
+#include "clenet/version.h"
+#include "src/base/json_text.h"
 #include "src/cli/lines.h"
 
 struct cln_journal {
@@ -98,7 +99,7 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
     }
     return write_record(journal,
                         json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "event", cln_json_text("start"),
-                                  "version", cln_json_text(CLN_VERSION), "time", cln_json_text(now), "device",
+                                  "version", cln_json_text(CLENET_VERSION), "time", cln_json_text(now), "device",
                                   cln_json_text(device), "network", cln_json_text(network->name), "parameters",
                                   (json_int_t)network->parameter_count, "data", cln_json_text(data->name),
                                   "train_images", (json_int_t)data->train.count, "test_images",

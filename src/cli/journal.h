@@ -3,8 +3,8 @@
 #ifndef SRC_CLI_JOURNAL_H
 #define SRC_CLI_JOURNAL_H
 
+#include "clenet/trainer.h"
 #include "src/cli/options.h"
-#include "src/train/trainer.h"
 
 struct cln_journal;
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 
 /* A copy of standard output or standard error where that is the same file and can be written: a descriptor of its own
  * would write over what goes there. -1: neither is. */

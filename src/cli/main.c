@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clenet/version.h"
 #include "host/device_limits.h"
 #include "src/cli/command.h"
 #include "src/cli/crash.h"
@@ -91,7 +92,7 @@ int main(int argc, char **argv) {
     } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(cln_report_result);
     } else if (strcmp(argv[1], "--version") == 0) {
-        cln_report_result("clenet " CLN_VERSION);
+        cln_report_result("clenet " CLENET_VERSION);
     } else {
         exit_status = run(argc, (const char **)argv);
     }

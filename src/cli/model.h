@@ -2,8 +2,8 @@
 #ifndef SRC_CLI_MODEL_H
 #define SRC_CLI_MODEL_H
 
+#include "clenet/checkpoint.h"
 #include "src/cli/options.h"
-#include "src/format/checkpoint.h"
 
 /* With the network that the file speaks of; of a file that has the tensors only: that of `network`, a name or a file as
  * for cln_network_load. NULL: none. */

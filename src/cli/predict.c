@@ -5,15 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/json_text.h"
-#include "host/text.h"
+#include "clenet/picture.h"
+#include "clenet/predictor.h"
+#include "clenet/text.h"
+#include "src/base/json_text.h"
 #include "src/cli/command.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
-#include "src/data/picture.h"
-#include "src/train/predictor.h"
 
 struct predict_options {
     const char *model, *network, *device, *profile_file, *kernels;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 #include "src/train/logits.h"
 
 /* A cell of any text, in UTF-8 and on one line. A cell that spreadsheets would take for a formula has a ' before it, as

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "src/train/trainer.h"
+#include "clenet/trainer.h"
 
 /* Writes CSV: a line of titles, then one line per test image of the trainer, `test`: index, label, label_name,
  * predicted, predicted_name, probability of the predicted class, label_probability. `names` are those of the network's

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "src/train/trainer.h"
+#include "clenet/trainer.h"
 
 /* Shows where training is, on a terminal only. `steps_left` counts the steps after this epoch that are still to
  * come: the time left is that of the whole run. */

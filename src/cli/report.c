@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "host/json_text.h"
-#include "host/text.h"
+#include "clenet/text.h"
+#include "src/base/json_text.h"
 #include "src/cli/command.h"
 
 static const char *prefix = "clenet";

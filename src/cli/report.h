@@ -1,13 +1,14 @@
 /* What the program says: results on stdout; notes, errors and the live line on stderr. Nothing else in src/cli prints,
- * so that no text of a file, a driver or a user reaches a terminal as it is: formats are those of host/text.h. */
+ * so that no text of a file, a driver or a user reaches a terminal as it is: formats are those of
+ * include/clenet/text.h. */
 #ifndef SRC_CLI_REPORT_H
 #define SRC_CLI_REPORT_H
 
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "host/log.h"
-#include "host/status.h"
+#include "clenet/log.h"
+#include "clenet/status.h"
 
 /* Before anything else: the words before every error ("clenet train"), which must stay valid, and the
  * library's notices sent to stderr. */

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/helpers.h"
+#include "clenet/trainer.h"
+#include "src/base/helpers.h"
 #include "src/cli/command.h"
-#include "src/train/trainer.h"
 #include "src/tune/tune.h"
 
 static const char **command;

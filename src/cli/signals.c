@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host/process.h"
+#include "src/base/process.h"
+#include "src/base/replace.h"
 #include "src/cli/report.h"
-#include "src/data/replace.h"
 
 /* `repeats`: comes more than once for one request: shells and the kernel both send HUP when a terminal closes, XCPU
  * comes every second. */

@@ -1,10 +1,10 @@
 /* clenet summary: what a network is, without a device. */
 #include <stdio.h>
 
+#include "clenet/network.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/model/network.h"
 
 int cln_command_summary(const struct cln_command *command, int argc, const char **argv) {
     const char *name = "bn-lenet";

@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
+#include "clenet/checkpoint.h"
+#include "clenet/dataset.h"
+#include "clenet/network.h"
+#include "clenet/trainer.h"
+#include "src/base/clock.h"
 #include "src/cli/command.h"
 #include "src/cli/files.h"
 #include "src/cli/journal.h"
@@ -14,10 +18,6 @@
 #include "src/cli/self.h"
 #include "src/cli/signals.h"
 #include "src/cli/train_options.h"
-#include "src/data/dataset.h"
-#include "src/format/checkpoint.h"
-#include "src/model/network.h"
-#include "src/train/trainer.h"
 
 /* What a run needs while it lasts. */
 struct run {

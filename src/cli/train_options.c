@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 #include "src/cli/model.h"
 #include "src/cli/report.h"
 

@@ -2,9 +2,9 @@
 #ifndef SRC_CLI_TRAIN_OPTIONS_H
 #define SRC_CLI_TRAIN_OPTIONS_H
 
+#include "clenet/trainer.h"
 #include "src/cli/options.h"
 #include "src/model/optimizer_table.h"
-#include "src/train/trainer.h"
 
 struct cln_train_options {
     const char *network, *data, *device, *resume, *save, *save_every, *log, *trace, *profile_file, *kernels;

@@ -4,18 +4,18 @@
 #include <string.h>
 #include <time.h>
 
-#include "host/file.h"
+#include "clenet/text.h"
 #include "host/profile.h"
 #include "host/program_cache.h"
 #include "host/select.h"
-#include "host/text.h"
+#include "src/base/file.h"
+#include "src/base/replace.h"
 #include "src/cli/command.h"
 #include "src/cli/files.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/cli/signals.h"
-#include "src/data/replace.h"
 #include "src/tune/tune.h"
 
 struct tune_options {
@@ -70,7 +70,7 @@ static enum cln_status write_profile(const char *path, const char *text, bool ow
     char folder[PATH_BYTES];
     enum cln_status status = CLN_OK;
     if (own && ocl_profile_user_folder(folder, sizeof folder))
-        status = ocl_folder_make(folder);
+        status = cln_folder_make(folder);
     if (status == CLN_OK)
         status = cln_replace_begin(&file, path);
     if (status == CLN_OK) {

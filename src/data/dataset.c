@@ -1,5 +1,5 @@
 /* A data set's two halves, read from four IDX files or generated, and checked against each other. */
-#include "src/data/dataset.h"
+#include "clenet/dataset.h"
 
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 #include "src/data/images.h"
 #include "src/data/source.h"
 #include "src/data/synthetic.h"

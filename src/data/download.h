@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "host/status.h"
+#include "clenet/status.h"
 
 struct cln_download_file {
     const char *name;

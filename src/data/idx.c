@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "host/log.h"
+#include "clenet/log.h"
 
 enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, FIRST_CHUNK = 1 << 20, INPUT_BYTES = 1 << 17 };
 static const uint64_t total_limit = (uint64_t)1 << 32;

@@ -2,7 +2,7 @@
 #ifndef SRC_DATA_IDX_H
 #define SRC_DATA_IDX_H
 
-#include "src/data/dataset.h"
+#include "clenet/dataset.h"
 
 /* A file whose header was read. What is truncated, empty or oversized is refused, with byte offset and
  * reason. Bytes behind what the header announces are left out, with a warning. */

@@ -2,7 +2,7 @@
 #ifndef SRC_DATA_IMAGES_H
 #define SRC_DATA_IMAGES_H
 
-#include "src/data/dataset.h"
+#include "clenet/dataset.h"
 #include "src/data/idx.h"
 
 /* Reads the pixels of the file in a thread of its own, and closes it. Until cln_images_wait they are NULL. */

@@ -1,6 +1,6 @@
 /* zlib reads plain files as they are, so that one stream serves PNG and IDX files, gzipped or not. Their first byte
  * tells them apart. */
-#include "src/data/picture.h"
+#include "clenet/picture.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/status.h"
-#include "src/model/geometry.h"
+#include "clenet/geometry.h"
+#include "clenet/status.h"
 
 struct cln_picture {
     struct cln_shape shape; /* 1 channel: grey; 3: red, green, blue */

@@ -4,7 +4,7 @@
 #ifndef SRC_DATA_PREPROCESS_H
 #define SRC_DATA_PREPROCESS_H
 
-#include "src/data/dataset.h"
+#include "clenet/dataset.h"
 
 /* One image, byte / 255, resized to out_height×out_width by bilinear interpolation with half-pixel centres
  * and without antialiasing: torchvision.transforms.Resize(BILINEAR) on a float tensor before antialiasing

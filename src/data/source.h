@@ -3,7 +3,7 @@
 #ifndef SRC_DATA_SOURCE_H
 #define SRC_DATA_SOURCE_H
 
-#include "src/data/dataset.h"
+#include "clenet/dataset.h"
 #include "src/data/download.h"
 
 enum { CLN_PATH_BYTES = 4096 };

@@ -2,7 +2,7 @@
 #ifndef SRC_DATA_SYNTHETIC_H
 #define SRC_DATA_SYNTHETIC_H
 
-#include "src/data/dataset.h"
+#include "clenet/dataset.h"
 
 /* Fills train (`count` images), test (a sixth of them, at least one) and class_count; the same bytes for a seed on
  * every machine. What was allocated before a failure is left to cln_dataset_destroy. */

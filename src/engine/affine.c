@@ -1,7 +1,7 @@
 /* The kinds of affine parts. */
 #include "src/engine/affine.h"
 
-#include "host/table.h"
+#include "src/base/table.h"
 #include "src/engine/batchnorm.h"
 #include "src/engine/conv2d.h"
 #include "src/engine/copy.h"

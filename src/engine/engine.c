@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/log.h"
+#include "clenet/log.h"
 #include "src/engine/engine_private.h"
 
 static enum cln_status check_params(const struct cln_engine_params *params) {
@@ -34,7 +34,11 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
         .batch_size = params->batch_size,
         .blocks = cln_ceil_div(params->batch_size, tuning->lanes),
     };
-    enum cln_status status = cln_engine_create_memory(e, params);
+    enum cln_status status = cln_engine_plan_memory(e, params);
+    if (status == CLN_OK)
+        status = cln_engine_check_fit(e);
+    if (status == CLN_OK)
+        status = cln_engine_create_memory(e, params);
     if (status == CLN_OK && params->train.count > 0)
         status = cln_engine_create_training(e);
     if (status == CLN_OK && params->test.count > 0)

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
+#include "clenet/network.h"
 #include "host/buffer.h"
 #include "kernels/state.clh"
 #include "src/engine/tuning.h"
-#include "src/model/network.h"
 #include "src/model/optimizer_table.h"
 
 /* Labelled images for the device. All pointers are read while the engine is created and not kept. */

@@ -184,18 +184,19 @@ static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *se
     return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof state, &state) : status;
 }
 
-enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) {
+enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_engine_params *params) {
     const struct cln_engine_images *images[CLN_SET_COUNT] = {&params->train, &params->test};
     const uint64_t limit = ocl_context_device(e->context)->max_alloc_bytes;
     for (int s = 0; s < CLN_SET_COUNT; s++) {
         e->sets[s].count = images[s]->count;
         e->sets[s].pixels = cln_pixels_divide(images[s]->count, cln_shape_count(e->image), limit);
     }
-    enum cln_status status = find_stages(e);
-    if (status == CLN_OK)
-        status = cln_engine_check_fit(e);
-    if (status == CLN_OK)
-        status = cln_engine_buffers(e, &e->plan);
+    return find_stages(e);
+}
+
+enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) {
+    const struct cln_engine_images *images[CLN_SET_COUNT] = {&params->train, &params->test};
+    enum cln_status status = cln_engine_buffers(e, &e->plan);
     for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)
         status = fill_set(e, &e->sets[s], params, images[s]);
     if (status == CLN_OK && e->standardized)

@@ -47,6 +47,9 @@ struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage);
  * it is e->plan then but for its batch size. The stages must be known. */
 enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) CLN_MUST_CHECK;
 
+/* Finds the stages, and how the images divide into buffers; creates nothing on the device. */
+enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_engine_params *params) CLN_MUST_CHECK;
+
 /* CLN_OUT_OF_MEMORY where the buffers to come do not fit the device: says what is needed, what there is, and which
  * batch size would fit. */
 enum cln_status cln_engine_check_fit(struct cln_engine *e) CLN_MUST_CHECK;

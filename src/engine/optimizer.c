@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "clenet/network.h"
 #include "kernels/state.clh"
-#include "src/model/network.h"
 
 enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_optimizer *g) {
     const struct cln_optimizer_row *row = &cln_optimizers[g->kind];

@@ -2,9 +2,9 @@
 #ifndef SRC_ENGINE_PLAN_H
 #define SRC_ENGINE_PLAN_H
 
+#include "clenet/geometry.h"
 #include "host/sequence.h"
 #include "src/engine/tuning.h"
-#include "src/model/geometry.h"
 
 /* What buffers would take, in bytes. */
 struct cln_tally {

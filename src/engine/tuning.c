@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "clenet/log.h"
+#include "clenet/optimizer.h"
 #include "host/gemm.h"
-#include "host/log.h"
-#include "src/model/optimizer.h"
 
 /* ---- Working values out ---- */
 

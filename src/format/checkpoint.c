@@ -1,6 +1,6 @@
 /* Models as safetensors files: which tensors they have, and whether those of a file are the right ones. The strings
  * beside them are metadata.c, the format itself is safetensors.c. */
-#include "src/format/checkpoint.h"
+#include "clenet/checkpoint.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/log.h"
-#include "host/text.h"
+#include "clenet/log.h"
+#include "clenet/text.h"
+#include "clenet/version.h"
 #include "src/format/metadata.h"
 #include "src/model/optimizer_table.h"
 
@@ -281,11 +282,11 @@ static enum cln_status tell_of_newer(enum cln_status status, const char *path, c
         return status;
     if (status != CLN_OK)
         return cln_fail_within(status, "written by clenet %.32s, which is newer than this one (%s)", version,
-                               CLN_VERSION);
+                               CLENET_VERSION);
     cln_log(CLN_LOG_WARNING,
             "%s: written by clenet %.32s, which is newer than this one (%s): what it says that is new "
             "is not understood",
-            path, version, CLN_VERSION);
+            path, version, CLENET_VERSION);
     return CLN_OK;
 }
 

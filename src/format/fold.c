@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/json_text.h"
+#include "src/base/json_text.h"
 
 /* Whether a layer is a batch norm with nothing but batch norms between it and an affine layer. */
 static bool is_folded(const struct cln_network *network, size_t layer) {

@@ -2,7 +2,7 @@
 #ifndef SRC_FORMAT_FOLD_H
 #define SRC_FORMAT_FOLD_H
 
-#include "src/format/checkpoint.h"
+#include "clenet/checkpoint.h"
 
 /* A model that predicts the same with fewer layers: every batch norm right behind a Conv2d or Linear goes into it,
  *     W' = W · γ / √(running_var + eps),    b' = (b − running_mean) · γ / √(running_var + eps) + β

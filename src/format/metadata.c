@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/json_text.h"
-#include "host/log.h"
+#include "clenet/log.h"
+#include "clenet/version.h"
+#include "src/base/json_text.h"
 #include "src/model/optimizer_table.h"
 
 static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", image_key[] = "image",
@@ -90,7 +91,7 @@ static json_t *training(const struct cln_training_point *t) {
 }
 
 enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_checkpoint *c) {
-    *m = (struct cln_metadata){.items = {{version_key, CLN_VERSION}}, .count = 1};
+    *m = (struct cln_metadata){.items = {{version_key, CLENET_VERSION}}, .count = 1};
     const size_t features = cln_shape_count(c->network->input);
     const struct cln_shape image = c->image;
     char *network = NULL;
@@ -306,7 +307,7 @@ const char *cln_metadata_version(const struct cln_safetensors *file) {
 
 bool cln_metadata_is_newer(const char *version) {
     int there[3], here[3];
-    if (!version || !read_version(there, version) || !read_version(here, CLN_VERSION))
+    if (!version || !read_version(there, version) || !read_version(here, CLENET_VERSION))
         return false;
     for (int i = 0; i < 2; i++)
         if (there[i] != here[i])

@@ -3,8 +3,8 @@
 #ifndef SRC_FORMAT_METADATA_H
 #define SRC_FORMAT_METADATA_H
 
-#include "src/data/safetensors.h"
-#include "src/format/checkpoint.h"
+#include "clenet/checkpoint.h"
+#include "src/format/safetensors.h"
 
 enum { CLN_METADATA_MAX = 8 };
 

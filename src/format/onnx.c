@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/table.h"
+#include "clenet/version.h"
+#include "src/base/table.h"
 
-#include "src/data/replace.h"
+#include "src/base/replace.h"
 #include "src/format/metadata.h"
 #include "src/format/onnx.pb-c.h"
 
@@ -308,7 +309,7 @@ static void begin_model(struct graph *g) {
     g->proto.ir_version = CLN_ONNX_IR_VERSION;
     g->proto.has_ir_version = true;
     g->proto.producer_name = (char *)"clenet";
-    g->proto.producer_version = (char *)CLN_VERSION;
+    g->proto.producer_version = (char *)CLENET_VERSION;
     g->proto.graph = &g->graph;
     g->opset.domain = (char *)"";
     g->opset.version = CLN_ONNX_OPSET;

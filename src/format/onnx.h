@@ -2,7 +2,7 @@
 #ifndef SRC_FORMAT_ONNX_H
 #define SRC_FORMAT_ONNX_H
 
-#include "src/format/checkpoint.h"
+#include "clenet/checkpoint.h"
 
 /* Both came with ONNX 1.8 of 2020, and what is written here means the same in all later versions: old runtimes read the
  * file as well as new ones. */

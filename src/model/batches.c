@@ -1,7 +1,7 @@
 /* See batches.h. */
 #include "src/model/batches.h"
 
-#include "host/log.h"
+#include "clenet/log.h"
 
 /* The first batch norm that has one value per channel where a batch has one image; NULL: none. */
 static const struct cln_layer *find_single_value(const struct cln_network *network) {

@@ -2,7 +2,7 @@
 #ifndef SRC_MODEL_BATCHES_H
 #define SRC_MODEL_BATCHES_H
 
-#include "src/model/network.h"
+#include "clenet/network.h"
 
 /* CLN_INVALID where a batch norm has one value per channel in every batch: with one image per batch, behind Flatten or
  * on a plane of 1 x 1. PyTorch refuses such a batch. A warning where only the last batch of an epoch is so. `samples`

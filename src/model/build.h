@@ -2,7 +2,7 @@
 #ifndef SRC_MODEL_BUILD_H
 #define SRC_MODEL_BUILD_H
 
-#include "src/model/network.h"
+#include "clenet/network.h"
 
 /* Takes `input` and `layers` with their options; infers and checks every shape and declares the tensors.
  * `flat`: the input is a vector of features. `params` may be NULL. */

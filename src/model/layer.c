@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "host/table.h"
+#include "src/base/table.h"
 
 #define AT(member) offsetof(struct cln_layer, member)
 #define CHECK_PAIR(pair)                                                                                               \

@@ -3,7 +3,7 @@
 #ifndef SRC_MODEL_LAYER_H
 #define SRC_MODEL_LAYER_H
 
-#include "src/model/network.h"
+#include "clenet/network.h"
 
 /* Elements of one sample anywhere in the network, and parameters in all. */
 enum { CLN_SIZE_LIMIT = 1 << 28, CLN_WINDOW_LIMIT = 1 << 16 };

@@ -1,8 +1,8 @@
 /* Layers as text: a network as PyTorch's Python, and the table of layer types. */
 #include <stdio.h>
 
-#include "host/table.h"
-#include "host/text.h"
+#include "clenet/text.h"
+#include "src/base/table.h"
 #include "src/model/layer.h"
 
 static void print_python_value(FILE *stream, const struct cln_layer *layer, const struct cln_layer_option *option) {

@@ -1,7 +1,6 @@
-/* Networks: found by name or path, shapes chained, tensors declared. The text format is network_text.c's. */
-#include "src/model/network.h"
+/* Networks: shapes chained, tensors declared. network_text.c reads them. */
+#include "clenet/network.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 #include "src/model/builtin.h"
 #include "src/model/layer.h"
 
-enum { FILE_LIMIT = 1 << 20, CLASS_LIMIT = 256 };
+enum { CLASS_LIMIT = 256 };
 
 static enum cln_status apply_params(struct cln_network *network, bool flat, const struct cln_network_params *params) {
     if (params->height || params->width) {
@@ -146,39 +145,6 @@ enum cln_status cln_network_build(struct cln_network *network, bool flat, const 
         status = check_work(network);
     if (status == CLN_OK)
         status = declare_tensors(network);
-    return status;
-}
-
-static enum cln_status load_file(struct cln_network **out, FILE *file, const char *path,
-                                 const struct cln_network_params *params) {
-    char *text = malloc(FILE_LIMIT + 1);
-    if (!text)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory to read %s", path);
-    size_t bytes = fread(text, 1, FILE_LIMIT + 1, file);
-    enum cln_status status = ferror(file) ? cln_fail(CLN_IO, "reading %s: %s", path, strerror(errno))
-                                          : cln_network_parse(out, text, bytes, path, params);
-    free(text);
-    return status;
-}
-
-enum cln_status cln_network_load(struct cln_network **out, const char *name_or_path,
-                                 const struct cln_network_params *params) {
-    *out = NULL;
-    char names[256] = "";
-    for (size_t i = 0; cln_builtin_names[i]; i++) {
-        const char *name = cln_builtin_names[i];
-        if (strcmp(name, name_or_path) == 0)
-            return cln_network_parse(out, cln_builtin_texts[i], strlen(cln_builtin_texts[i]), name, params);
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", name);
-    }
-    FILE *file = fopen(name_or_path, "rb");
-    if (!file)
-        return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO,
-                        "network \"%s\": %s; give a JSON file or a built-in network: %s", name_or_path, strerror(errno),
-                        names);
-    enum cln_status status = load_file(out, file, name_or_path, params);
-    fclose(file);
     return status;
 }
 

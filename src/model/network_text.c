@@ -1,9 +1,12 @@
-/* A network as JSON text, both ways. What a layer's options are is layer.c's table. */
+/* A network as JSON text, both ways; the text comes from memory, a file or the program itself. What a layer's options
+ * are is layer.c's table. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/json_text.h"
+#include "src/base/json_text.h"
 #include "src/model/build.h"
+#include "src/model/builtin.h"
 #include "src/model/layer.h"
 
 enum { TEXT_LIMIT = 1 << 20, LAYER_LIMIT = 1000 };
@@ -207,6 +210,39 @@ enum cln_status cln_network_parse(struct cln_network **out, const char *text, si
     }
     *out = network;
     return CLN_OK;
+}
+
+static enum cln_status load_file(struct cln_network **out, FILE *file, const char *path,
+                                 const struct cln_network_params *params) {
+    char *text = malloc(TEXT_LIMIT + 1);
+    if (!text)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory to read %s", path);
+    size_t bytes = fread(text, 1, TEXT_LIMIT + 1, file);
+    enum cln_status status = ferror(file) ? cln_fail(CLN_IO, "reading %s: %s", path, strerror(errno))
+                                          : cln_network_parse(out, text, bytes, path, params);
+    free(text);
+    return status;
+}
+
+enum cln_status cln_network_load(struct cln_network **out, const char *name_or_path,
+                                 const struct cln_network_params *params) {
+    *out = NULL;
+    char names[256] = "";
+    for (size_t i = 0; cln_builtin_names[i]; i++) {
+        const char *name = cln_builtin_names[i];
+        if (strcmp(name, name_or_path) == 0)
+            return cln_network_parse(out, cln_builtin_texts[i], strlen(cln_builtin_texts[i]), name, params);
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", name);
+    }
+    FILE *file = fopen(name_or_path, "rb");
+    if (!file)
+        return cln_fail(errno == ENOENT ? CLN_NOT_FOUND : CLN_IO,
+                        "network \"%s\": %s; give a JSON file or a built-in network: %s", name_or_path, strerror(errno),
+                        names);
+    enum cln_status status = load_file(out, file, name_or_path, params);
+    fclose(file);
+    return status;
 }
 
 static json_t *number_text(const struct cln_layer_option *option, double value) {

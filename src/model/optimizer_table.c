@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "host/table.h"
+#include "src/base/table.h"
 
 enum { ALL = (1u << CLN_OPTIMIZER_COUNT) - 1, ADAM = 1u << CLN_ADAM, SGD = 1u << CLN_SGD };
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "host/status.h"
-#include "src/model/optimizer.h"
+#include "clenet/optimizer.h"
+#include "clenet/status.h"
 
 /* A member of struct cln_optimizer_params other than `kind`. */
 struct cln_hyperparameter {

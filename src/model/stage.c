@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "host/table.h"
+#include "src/base/table.h"
 
 /* How far a stage is filled. */
 enum part { PART_NONE, PART_AFFINE, PART_NORMALISE, PART_ACTIVATE, PART_POOL, PART_CLOSED };

@@ -3,7 +3,7 @@
 #ifndef SRC_MODEL_STAGE_H
 #define SRC_MODEL_STAGE_H
 
-#include "src/model/network.h"
+#include "clenet/network.h"
 
 enum cln_affine_kind { CLN_AFFINE_NONE, CLN_AFFINE_CONV2D, CLN_AFFINE_LINEAR, CLN_AFFINE_COUNT };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 #include "src/model/layer.h"
 #include "src/model/stage.h"
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/helpers.h"
-#include "host/log.h"
-#include "host/table.h"
+#include "clenet/log.h"
+#include "src/base/helpers.h"
+#include "src/base/table.h"
 
 /* PoCL's compiler brings a builder to 270 MB, of which it shares 100 with the others; more than four builders would
  * find little left to do. */

@@ -2,7 +2,7 @@
 #ifndef SRC_TRAIN_BUILDERS_H
 #define SRC_TRAIN_BUILDERS_H
 
-#include "src/train/trainer.h"
+#include "clenet/trainer.h"
 
 /* Starts params->builder as often as there is room and waits for all of them; a set of operations is built in its safe
  * variants. What they leave undone, this process builds itself, so nothing about them is a failure; but pixels that

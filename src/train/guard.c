@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
+#include "clenet/version.h"
 #include "host/device_limits.h"
 #include "host/embedded.h"
-#include "host/file.h"
-#include "host/log.h"
 #include "host/program_cache.h"
 #include "host/source.h"
-#include "host/table.h"
+#include "src/base/file.h"
+#include "src/base/table.h"
 #include "src/check/cases.h"
 #include "src/train/trial.h"
 
@@ -48,7 +49,7 @@ static enum cln_status subject_of(char **out, const struct guard *g, bool of_ste
     if (status == CLN_OK && !stream)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the start-up guard");
     if (status == CLN_OK) {
-        fprintf(stream, "guard of clenet " CLN_VERSION "\n");
+        fprintf(stream, "guard of clenet " CLENET_VERSION "\n");
         if (of_step)
             fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, predict only %d, replay %d, ",
                     network, image.height, image.width, (int)t->params.standardize, t->params.batch_size,
@@ -338,7 +339,7 @@ enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device
                                  .apart = t->context == NULL && t->params.builder},
                       .certain = true};
     struct verdict step;
-    if (folder && (ocl_folder_make(folder) != CLN_OK || ocl_program_cache_open(&g.cache, folder) != CLN_OK))
+    if (folder && (cln_folder_make(folder) != CLN_OK || ocl_program_cache_open(&g.cache, folder) != CLN_OK))
         g.cache = NULL;
     enum cln_status status = make_key(&g.of_device, &g, false);
     if (status == CLN_OK)

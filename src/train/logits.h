@@ -3,7 +3,7 @@
 #ifndef SRC_TRAIN_LOGITS_H
 #define SRC_TRAIN_LOGITS_H
 
-#include "src/train/trainer.h"
+#include "clenet/trainer.h"
 
 /* Of the first `count` test images, in prediction mode, as [count][classes of the network]; read batch by batch. */
 enum cln_status cln_trainer_logits(struct cln_trainer *trainer, size_t count, float *logits) CLN_MUST_CHECK;

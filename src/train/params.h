@@ -2,7 +2,7 @@
 #ifndef SRC_TRAIN_PARAMS_H
 #define SRC_TRAIN_PARAMS_H
 
-#include "src/train/trainer.h"
+#include "clenet/trainer.h"
 
 /* CLN_INVALID where network, data, optimizer or labels do not go together. Labels are judged against the network: those
  * of the test images, and those of the training images unless the trainer only evaluates. */

@@ -1,5 +1,5 @@
 /* A predictor is a trainer that only evaluates, whose test images are one batch that is overwritten again and again. */
-#include "src/train/predictor.h"
+#include "clenet/predictor.h"
 
 #include <stdlib.h>
 

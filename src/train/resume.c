@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 #include "src/model/optimizer_table.h"
 #include "src/train/saver.h"
 

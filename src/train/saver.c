@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/clock.h"
-#include "host/log.h"
-#include "src/data/place.h"
-#include "src/data/replace.h"
+#include "clenet/log.h"
+#include "src/base/clock.h"
+#include "src/base/place.h"
+#include "src/base/replace.h"
 #include "src/train/snapshot.h"
 
 struct cln_saver {

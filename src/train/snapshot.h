@@ -2,7 +2,7 @@
 #ifndef SRC_TRAIN_SNAPSHOT_H
 #define SRC_TRAIN_SNAPSHOT_H
 
-#include "src/format/checkpoint.h"
+#include "clenet/checkpoint.h"
 #include "src/train/trainer_private.h"
 
 struct cln_snapshot {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 
 static int by_seconds(const void *a, const void *b) {
     const double x = ((const struct ocl_timing *)a)->seconds, y = ((const struct ocl_timing *)b)->seconds;

@@ -1,10 +1,11 @@
 /* The loop a newcomer reads first: an epoch is a shuffled order, then steps that only feed the device's queue,
- * then an evaluation. The host reads loss and accuracy a few times a second and waits only to throttle.
- * trainer_create.c sets it up. */
+ * then an evaluation. pace.c keeps the host close behind the device and reports, saver.c keeps resume points,
+ * trainer_create.c sets the trainer up. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
+#include "src/base/clock.h"
+#include "src/train/pace.h"
 #include "src/train/saver.h"
 #include "src/train/snapshot.h"
 #include "src/train/timings.h"
@@ -14,88 +15,12 @@ const char *cln_trainer_device(const struct cln_trainer *trainer) {
     return trainer->device;
 }
 
-static struct cln_metrics metrics_of(const struct cln_state *state) {
-    const double n = state->seen > 0 ? state->seen : 1;
-    return (struct cln_metrics){
-        .samples = (size_t)state->seen, .loss = state->loss_sum / n, .accuracy = state->hits / n};
-}
-
-enum cln_status cln_trainer_state(struct cln_trainer *t, enum cln_engine_set set, struct cln_state *state) {
-    struct ocl_ticket *ticket = NULL;
-    enum cln_status status = cln_engine_state(t->engine, set, state, &ticket);
-    return status == CLN_OK ? ocl_ticket_wait(&ticket) : status;
-}
-
-static enum cln_status fail_nonfinite(struct cln_trainer *t, const struct cln_state *state) {
-    char where[192];
-    enum cln_status status = cln_engine_find_nonfinite(t->engine, where, sizeof where);
-    if (status != CLN_OK)
-        return status;
-    return cln_fail(CLN_NUMERIC,
-                    "epoch %d, step %d: the loss is not finite; it began at %s. Try a smaller learning rate (--lr)",
-                    t->epoch, state->batches, where);
-}
-
-/* The loop's pace. The host reads the state every `ahead` steps and waits for the read before, so that at most twice
- * as many are in flight: enough to keep the device busy, few enough to stop and report within a fraction of a second,
- * and for a host that shares its cores with the device to hand them over in small pieces.
- */
-struct pace {
-    struct cln_state state; /* target of the read under way; valid once it was waited for */
-    struct ocl_ticket *ticket;
-    size_t ahead, since;
-    double start, last, reported;
-    size_t steps;  /* of the epoch */
-    size_t before; /* samples that had been trained on when it was gone on with */
-    bool stopped;
-};
-
-static void report(struct cln_trainer *t, struct pace *pace, double time) {
-    const struct cln_metrics metrics = metrics_of(&pace->state);
-    const struct cln_progress progress = {.epoch = t->epoch,
-                                          .step = (size_t)pace->state.batches,
-                                          .steps = pace->steps,
-                                          .samples = metrics.samples,
-                                          .before = pace->before,
-                                          .loss = metrics.loss,
-                                          .accuracy = metrics.accuracy,
-                                          .seconds = time - pace->start,
-                                          .images_per_second =
-                                              (double)(metrics.samples - pace->before) / (time - pace->start)};
-    pace->stopped = !t->params.progress(t->params.user, &progress);
-    pace->reported = time;
-}
-
-static enum cln_status keep_pace(struct cln_trainer *t, struct pace *pace) {
-    enum { MOST_AHEAD = 4 };
-    enum cln_status status = CLN_OK;
-    if (pace->ticket) {
-        status = ocl_ticket_wait(&pace->ticket);
-        if (status == CLN_OK && pace->state.frozen)
-            status = fail_nonfinite(t, &pace->state);
-        const double time = cln_clock_seconds();
-        if (time - pace->last < 0.05 && pace->ahead < MOST_AHEAD)
-            pace->ahead *= 2;
-        else if (time - pace->last > 0.2 && pace->ahead > 1)
-            pace->ahead /= 2;
-        pace->last = time;
-        if (status == CLN_OK && t->params.progress && time - pace->reported > 0.2)
-            report(t, pace, time);
-    }
-    pace->since = 0;
-    if (status == CLN_OK && cln_saver_due(t->saver))
-        status = cln_saver_save(t->saver, t, false);
-    if (status == CLN_OK)
-        status = cln_engine_state(t->engine, CLN_TRAIN, &pace->state, &pace->ticket);
-    return status == CLN_OK ? ocl_context_flush(t->context) : status;
-}
-
 static bool is_at_limit(const struct cln_trainer *t) {
     return t->params.max_steps > 0 && t->steps >= t->params.max_steps;
 }
 
 /* An order of its own, or that of the epoch which was left and is gone on with. */
-static enum cln_status begin_epoch(struct cln_trainer *t, struct pace *pace) {
+static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace) {
     const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
     enum cln_status status = CLN_OK;
     if (t->continues) {
@@ -108,34 +33,33 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct pace *pace) {
     }
     t->continues = false;
     t->within = true;
-    pace->before = (size_t)pace->state.seen;
-    pace->steps = (size_t)pace->state.batches + (count - pace->before + batch - 1) / batch;
+    pace->resumed_samples = (size_t)pace->state.seen;
+    pace->steps = (size_t)pace->state.batches + (count - pace->resumed_samples + batch - 1) / batch;
+    return status;
+}
+
+static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) {
+    enum cln_status status = cln_engine_step(t->engine, CLN_TRAIN);
+    t->steps++;
+    if (status == CLN_OK)
+        status = cln_pace_step(pace);
+    if (status == CLN_OK && cln_saver_due(t->saver))
+        status = cln_saver_save(t->saver, t, false);
     return status;
 }
 
 static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
-    struct pace pace = {.ahead = 1, .start = cln_clock_seconds()};
-    pace.last = pace.reported = pace.start;
+    struct cln_pace pace = cln_pace_begin(t);
     enum cln_status status = begin_epoch(t, &pace);
     epoch->epoch = t->epoch;
-    pace.stopped = is_at_limit(t);
-    for (size_t step = (size_t)pace.state.batches; step < pace.steps && status == CLN_OK && !pace.stopped; step++) {
-        status = cln_engine_step(t->engine, CLN_TRAIN);
-        t->steps++;
-        if (status == CLN_OK && ++pace.since == pace.ahead)
-            status = keep_pace(t, &pace);
-        pace.stopped |= is_at_limit(t);
-    }
-    enum cln_status read = ocl_ticket_wait(&pace.ticket);
-    status = status == CLN_OK ? read : status;
-    if (status == CLN_OK)
-        status = cln_trainer_state(t, CLN_TRAIN, &pace.state);
-    if (status == CLN_OK && pace.state.frozen)
-        status = fail_nonfinite(t, &pace.state);
-    epoch->train = metrics_of(&pace.state);
-    epoch->before = pace.before;
+    for (size_t step = (size_t)pace.state.batches;
+         step < pace.steps && status == CLN_OK && !pace.stopped && !is_at_limit(t); step++)
+        status = train_step(t, &pace);
+    status = cln_pace_end(&pace, status);
+    epoch->train = cln_trainer_metrics(&pace.state);
+    epoch->before = pace.resumed_samples;
     epoch->train_seconds = cln_clock_seconds() - pace.start;
-    epoch->stopped = pace.stopped && epoch->train.samples < t->params.data->train.count;
+    epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->params.data->train.count;
     t->continues = epoch->stopped;
     return status;
 }
@@ -156,10 +80,6 @@ static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epo
     if (best)
         t->best_accuracy = epoch->test.accuracy;
     return cln_saver_epoch(t->saver, t, best);
-}
-
-int cln_trainer_epochs(const struct cln_trainer *t) {
-    return t->within ? t->epoch - 1 : t->epoch;
 }
 
 enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
@@ -205,7 +125,7 @@ enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *
     if (status == CLN_OK && state.frozen)
         status =
             cln_fail(CLN_NUMERIC, "evaluation: the loss is not finite at sample %d of the test set", state.position);
-    *metrics = metrics_of(&state);
+    *metrics = cln_trainer_metrics(&state);
     return status == CLN_OK && confusion ? count_confusion(t, confusion) : status;
 }
 

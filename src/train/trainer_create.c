@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host/helpers.h"
-#include "host/log.h"
+#include "clenet/log.h"
+#include "clenet/text.h"
 #include "host/profile.h"
 #include "host/program_cache.h"
 #include "host/select.h"
-#include "host/text.h"
+#include "src/base/helpers.h"
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
 #include "src/model/batches.h"

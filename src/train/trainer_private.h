@@ -2,12 +2,12 @@
 #ifndef SRC_TRAIN_TRAINER_PRIVATE_H
 #define SRC_TRAIN_TRAINER_PRIVATE_H
 
+#include "clenet/trainer.h"
 #include "host/context.h"
 #include "host/profile.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
 #include "src/train/builders.h"
-#include "src/train/trainer.h"
 
 struct cln_saver;
 
@@ -38,6 +38,11 @@ struct cln_trainer {
 /* The state as of the last step queued, waited for. */
 enum cln_status cln_trainer_state(struct cln_trainer *trainer, enum cln_engine_set set,
                                   struct cln_state *state) CLN_MUST_CHECK;
+/* Loss and accuracy of the epoch that the state is in. */
+struct cln_metrics cln_trainer_metrics(const struct cln_state *state);
+/* Fails with CLN_NUMERIC where the device has frozen its state, and names the stage where the loss began not to be
+ * finite. */
+enum cln_status cln_trainer_check_finite(struct cln_trainer *trainer, const struct cln_state *state) CLN_MUST_CHECK;
 
 /* Where it runs; for its timeline. */
 struct ocl_context *cln_trainer_context(const struct cln_trainer *trainer);

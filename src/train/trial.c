@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/child.h"
-#include "host/log.h"
+#include "clenet/log.h"
+#include "host/calls.h"
+#include "src/base/child.h"
 #include "src/check/step.h"
 
 #define PATIENCE_SECONDS 60 /* that one OpenCL call may take */
@@ -118,7 +119,7 @@ enum cln_status cln_trial_answer(struct cln_trials *s, const struct cln_errand *
     const enum cln_status patient = cln_child_patience(&patience, PATIENCE_SECONDS);
     if (patient != CLN_OK)
         return patient;
-    cln_child_attend(patience);
+    cln_child_attend(patience, ocl_call_under_way);
     say(&a, HELLO, 0, CLN_OK);
     cln_tuning_make_safe(&s->t->tuning, errand->safe);
     if (errand->kind == CLN_ERRAND_STEP) {

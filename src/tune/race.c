@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/clock.h"
+#include "src/base/clock.h"
 #include "src/check/step.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"

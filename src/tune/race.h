@@ -2,8 +2,8 @@
 #ifndef SRC_TUNE_RACE_H
 #define SRC_TUNE_RACE_H
 
+#include "clenet/network.h"
 #include "src/engine/tuning.h"
-#include "src/model/network.h"
 
 struct cln_race_params {
     const struct cln_network *network;

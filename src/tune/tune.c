@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/child.h"
-#include "host/clock.h"
+#include "clenet/text.h"
 #include "host/gemm.h"
-#include "host/json_text.h"
 #include "host/profile.h"
-#include "host/text.h"
+#include "src/base/child.h"
+#include "src/base/clock.h"
+#include "src/base/json_text.h"
 #include "src/model/batches.h"
 #include "src/tune/search.h"
 

@@ -2,8 +2,8 @@
 #ifndef SRC_TUNE_TUNE_H
 #define SRC_TUNE_TUNE_H
 
+#include "clenet/network.h"
 #include "src/engine/tuning.h"
-#include "src/model/network.h"
 #include "src/tune/race.h"
 
 enum { CLN_TUNE_VALUES = 512 };

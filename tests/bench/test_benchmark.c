@@ -13,13 +13,8 @@
 
 #include "host/select.h"
 #include "host/testing.h"
-#include "src/bench/report.h"
-
-#define assert_ok(expression)                                                                                          \
-    do {                                                                                                               \
-        if ((expression) != CLN_OK)                                                                                    \
-            fail_msg("%s: %s", #expression, cln_error_message());                                                      \
-    } while (0)
+#include "src/bench/benchmark_text.h"
+#include "tests/assert.h"
 
 static struct cln_network *network;
 static struct cln_benchmark *benchmark;

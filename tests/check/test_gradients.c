@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "src/check/reference.h"
+#include "src/reference/reference.h"
 #include "tests/check/gradient.h"
 
 /* Steps and tolerances: with values near 1 the differences carry rounding of about 1e-10 and, where the function is

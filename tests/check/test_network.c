@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "src/check/reference.h"
+#include "src/reference/reference.h"
 #include "tests/check/gradient.h"
 #include "tests/golden/golden.h"
 

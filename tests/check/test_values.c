@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "src/check/reference.h"
+#include "src/reference/reference.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "src/data/images.h"
-#include "tests/data/temporary.h"
+#include "tests/temporary.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

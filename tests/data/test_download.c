@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "src/data/dataset.h"
+#include "clenet/dataset.h"
 #include "src/data/download.h"
-#include "tests/data/temporary.h"
+#include "tests/temporary.h"
 
 static const struct cln_download_file files[] = {
     {"hello", "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "host/log.h"
+#include "clenet/log.h"
 #include "src/data/idx.h"
-#include "tests/data/temporary.h"
+#include "tests/temporary.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

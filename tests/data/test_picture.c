@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "src/data/picture.h"
+#include "clenet/picture.h"
 #include "tests/data/png_make.h"
-#include "tests/data/temporary.h"
+#include "tests/temporary.h"
 
 /* Red, green, blue; white, nearly black, and brown. */
 static const uint8_t colours[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 1, 2, 3, 200, 100, 50};

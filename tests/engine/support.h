@@ -17,13 +17,7 @@
 #include "host/select.h"
 #include "src/engine/tuning.h"
 #include "tests/alive.h"
-
-#define assert_ok(expression)                                                                                          \
-    do {                                                                                                               \
-        enum cln_status status_ = (expression);                                                                        \
-        if (status_ != CLN_OK)                                                                                         \
-            fail_msg("%s: %s: %s", #expression, cln_status_name(status_), cln_error_message());                        \
-    } while (0)
+#include "tests/assert.h"
 
 /* $CLENET_CHECK=quick: every operation still, but fewer cases and settings, for devices that are slow to build for. */
 static inline bool quick_check(void) {

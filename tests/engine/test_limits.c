@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "host/log.h"
+#include "clenet/log.h"
 #include "host/profile.h"
 #include "src/engine/engine.h"
 #include "src/engine/pixels.h"

@@ -6,9 +6,9 @@
 
 #include "src/check/cases.h"
 #include "src/check/networks.h"
-#include "src/check/reference.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
+#include "src/reference/reference.h"
 #include "tests/engine/support.h"
 #include "tests/golden/golden.h"
 

@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "host/log.h"
-#include "src/data/safetensors.h"
-#include "src/format/checkpoint.h"
-#include "tests/data/temporary.h"
+#include "clenet/checkpoint.h"
+#include "clenet/log.h"
+#include "src/format/safetensors.h"
+#include "tests/temporary.h"
 
 static const char network_text[] =
     "{\"name\": \"tiny\", \"input\": [1, 2, 3], \"layers\": [{\"type\": \"Conv2d\", \"out_channels\": 2, "

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "src/check/reference.h"
 #include "src/data/random.h"
 #include "src/format/fold.h"
+#include "src/reference/reference.h"
 
 /* A batch norm that comes first, one and two in a row behind a convolution, one behind an activation, one behind a
  * Flatten, and one behind a linear layer. */

@@ -11,7 +11,7 @@
 
 #include "src/format/onnx.h"
 #include "src/format/onnx.pb-c.h"
-#include "tests/data/temporary.h"
+#include "tests/temporary.h"
 
 /* Every type of layer, and every option that an operator can be told. */
 static const char every_layer[] =

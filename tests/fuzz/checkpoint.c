@@ -1,6 +1,6 @@
 /* Reading models: of a network that the file names, and of one that is given. What is accepted can be used, and read
  * and written again it comes out as the same bytes. */
-#include "src/format/checkpoint.h"
+#include "clenet/checkpoint.h"
 
 #include <math.h>
 #include <stdlib.h>

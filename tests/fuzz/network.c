@@ -1,6 +1,6 @@
 /* Reading networks: what is accepted keeps its limits, can be printed, and written as text and read again it is the
  * same network. */
-#include "src/model/network.h"
+#include "clenet/network.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Reading safetensors files: what is accepted holds only what lies in the file, and is the same when written and read
  * again. */
-#include "src/data/safetensors.h"
+#include "src/format/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>

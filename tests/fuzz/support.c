@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/text.h"
+#include "clenet/text.h"
 
 enum { PATH_BYTES = 512, LENGTH_BYTES = 8 };
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/status.h"
+#include "clenet/status.h"
 
 /* A target: reads one input, says whether it was accepted, aborts where a property does not hold, returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/data/temporary.h"
+#include "tests/temporary.h"
 
 /* As binaries or notes, below the temporary folder; what is known of the driver is left out. */
 static inline size_t programs_in(const char *folder) {

@@ -2,38 +2,10 @@
 #ifndef TESTS_HOST_SUPPORT_H
 #define TESTS_HOST_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "host/context.h"
 #include "host/select.h"
 #include "tests/alive.h"
-
-/* Fails the test with the library's own words. */
-#define assert_ok(expression)                                                                                          \
-    do {                                                                                                               \
-        enum cln_status status_ = (expression);                                                                        \
-        if (status_)                                                                                                   \
-            fail_msg("%s: %s: %s", #expression, cln_status_name(status_), cln_error_message());                        \
-    } while (0)
-
-/* The call has to fail with `expected`, and the message has to hold `part`. */
-#define assert_fails(expression, expected, part)                                                                       \
-    do {                                                                                                               \
-        enum cln_status status_ = (expression);                                                                        \
-        assert_string_equal(cln_status_name(status_), cln_status_name(expected));                                      \
-        assert_message(part);                                                                                          \
-    } while (0)
-
-#define assert_message(part)                                                                                           \
-    do {                                                                                                               \
-        if (!strstr(cln_error_message(), (part)))                                                                      \
-            fail_msg("\"%s\" is not in: %s", (part), cln_error_message());                                             \
-    } while (0)
+#include "tests/assert.h"
 
 /* $CLENET_DEVICE or the best device; a machine without one fails the test, as CI has to have one. */
 static inline struct ocl_device device_under_test(void) {

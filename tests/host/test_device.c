@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
 #include "host/device_limits.h"
-#include "host/log.h"
 #include "tests/host/support.h"
 
 static void assert_trimmed(const char *text) {

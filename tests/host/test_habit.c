@@ -10,8 +10,8 @@
 #include "host/habit.h"
 #include "host/program_cache.h"
 #include "host/sequence.h"
-#include "tests/data/temporary.h"
 #include "tests/host/support.h"
+#include "tests/temporary.h"
 
 enum { PROGRAMS = 5, AT_A_TIME = 2, HEADER_BYTES = 88 };
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "host/program_cache.h"
-#include "tests/data/temporary.h"
 #include "tests/host/support.h"
+#include "tests/temporary.h"
 
 enum { BYTES = 300, HEADER_BYTES = 88, FAKE_KEYS = 8 };
 

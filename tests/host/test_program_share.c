@@ -4,9 +4,9 @@
 
 #include "host/buffer.h"
 #include "host/sequence.h"
-#include "tests/data/temporary.h"
 #include "tests/host/programs.h"
 #include "tests/host/support.h"
+#include "tests/temporary.h"
 
 enum { PROGRAMS = 3 };
 

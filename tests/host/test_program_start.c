@@ -6,14 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clenet/log.h"
 #include "host/buffer.h"
-#include "host/log.h"
 #include "host/program_cache.h"
 #include "host/sequence.h"
-#include "tests/data/temporary.h"
 #include "tests/host/programs.h"
 #include "tests/host/support.h"
 #include "tests/standin/standin.h"
+#include "tests/temporary.h"
 
 enum { HEADER_BYTES = 88, MOST_BYTES = 1 << 24 };
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/json_place.h"
 #include "host/profile_file.h"
-#include "host/version.h"
+#include "src/base/json_place.h"
+#include "src/base/version_number.h"
 #include "tests/host/support.h"
 
 static const char *const operations[] = {"conv2d", "linear"};
@@ -35,7 +35,7 @@ static void test_versions_are_found(void **state) {
         {"", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const char *found = ocl_version_find(cases[i].text);
+        const char *found = cln_version_find(cases[i].text);
         if (!cases[i].version)
             assert_null(found);
         else
@@ -50,10 +50,10 @@ static void test_versions_are_compared_number_by_number(void **state) {
     enum { COUNT = sizeof rising / sizeof rising[0] };
     for (int a = 0; a < COUNT; a++)
         for (int b = 0; b < COUNT; b++)
-            if (ocl_version_compare(rising[a], rising[b]) != (a > b) - (a < b))
+            if (cln_version_compare(rising[a], rising[b]) != (a > b) - (a < b))
                 fail_msg("%s and %s", rising[a], rising[b]);
-    assert_int_equal(ocl_version_compare("3.1", "3.1.0.0"), 0);
-    assert_int_equal(ocl_version_compare("535.183.01", "535.183.1"), 0);
+    assert_int_equal(cln_version_compare("3.1", "3.1.0.0"), 0);
+    assert_int_equal(cln_version_compare("535.183.01", "535.183.1"), 0);
 }
 
 static void test_ranges(void **state) {
@@ -135,17 +135,17 @@ static void test_a_key_with_escapes_has_a_line_all_the_same(void **state) {
 static void test_places_in_json(void **state) {
     (void)state;
     const char *text = "{ \"a\" : [1, {\"b\": \"}]\\\"{\"} , \"c\",[ ] ,-2e3],\n\"b\":\n{\"a\":{}}, \"empty\": []}";
-    const char *array = ocl_json_value(ocl_json_key(text, "a"));
+    const char *array = cln_json_value(cln_json_key(text, "a"));
     static const char *const elements[] = {"1,", "{\"b\"", "\"c\"", "[ ]", "-2e3]"};
     for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
-        assert_memory_equal(ocl_json_element(array, i), elements[i], strlen(elements[i]));
-    assert_null(ocl_json_element(array, 5));
-    assert_null(ocl_json_element(ocl_json_value(ocl_json_key(text, "empty")), 0));
-    assert_int_equal(ocl_json_line(text, ocl_json_key(text, "a")), 1);
-    assert_int_equal(ocl_json_line(text, ocl_json_key(text, "b")), 2);
-    assert_int_equal(ocl_json_line(text, ocl_json_key(ocl_json_value(ocl_json_key(text, "b")), "a")), 3);
-    assert_null(ocl_json_key(text, "c"));
-    assert_null(ocl_json_key(text, "emp"));
+        assert_memory_equal(cln_json_element(array, i), elements[i], strlen(elements[i]));
+    assert_null(cln_json_element(array, 5));
+    assert_null(cln_json_element(cln_json_value(cln_json_key(text, "empty")), 0));
+    assert_int_equal(cln_json_line(text, cln_json_key(text, "a")), 1);
+    assert_int_equal(cln_json_line(text, cln_json_key(text, "b")), 2);
+    assert_int_equal(cln_json_line(text, cln_json_key(cln_json_value(cln_json_key(text, "b")), "a")), 3);
+    assert_null(cln_json_key(text, "c"));
+    assert_null(cln_json_key(text, "emp"));
 }
 
 int main(void) {

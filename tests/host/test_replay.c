@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
 #include "host/buffer.h"
 #include "host/internal.h"
-#include "host/log.h"
 #include "tests/host/support.h"
 
 enum { COUNT = 37, RUNS = 100 };

@@ -16,9 +16,7 @@ ADVICE = ("{}\nWhere {} has not been released yet: python3 tests/house/test_abi.
 
 
 def public_headers():
-    """Those that src/meson.build installs, and clenet.h's own."""
-    table = re.search(r"public_headers = \{(.*?)\n\}", (ROOT / "src" / "meson.build").read_text(), re.DOTALL).group(1)
-    return [ROOT / "src" / name for name in re.findall(r"'([^']+\.h)'", table)]
+    return sorted((ROOT / "include").rglob("*.h"))
 
 
 def code_of(path):
@@ -65,7 +63,7 @@ def describe():
     """The interface, a line each thing."""
     texts = [code_of(path) for path in public_headers()]
     lines = sorted({line for text in texts for line in declarations(text)})
-    program = ["#include <stdio.h>", "#include <stddef.h>", '#include "src/clenet.h"', "int main(void) {"]
+    program = ["#include <stdio.h>", "#include <stddef.h>", '#include <clenet.h>', "int main(void) {"]
     for text in texts:
         for name, item in enumerators(text):
             program.append(f'printf("{name}: {item} = %d\\n", (int){item});')
@@ -79,7 +77,7 @@ def describe():
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "abi.c", Path(folder) / "abi"
         source.write_text("\n".join(program))
-        subprocess.run(["cc", "-std=c11", f"-I{ROOT}", f"-I{BUILD}", f"-I{BUILD / 'src'}", source, "-o", output], check=True)
+        subprocess.run(["cc", "-std=c11", f"-I{ROOT / 'include'}", f"-I{BUILD / 'include'}", source, "-o", output], check=True)
         layout = subprocess.run([output], capture_output=True, text=True, check=True).stdout.splitlines()
     return [f"library: {soname()}", *lines, *layout]
 

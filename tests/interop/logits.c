@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/checkpoint.h"
+#include "clenet/dataset.h"
 #include "host/context.h"
 #include "host/program_cache.h"
 #include "host/select.h"
-#include "src/data/dataset.h"
 #include "src/engine/engine.h"
-#include "src/format/checkpoint.h"
 
 enum { BATCH = 128 }; /* so that 1,000 images end with a short batch */
 

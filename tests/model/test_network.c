@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "src/model/network.h"
+#include "clenet/network.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "host/table.h"
+#include "src/base/table.h"
 
 #include "src/model/stage.h"
 

@@ -9,9 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "src/train/trainer.h"
-#include "tests/data/temporary.h"
+#include "clenet/trainer.h"
+#include "tests/assert.h"
 #include "tests/engine/support.h"
+#include "tests/temporary.h"
 
 static const char tiny_text[] =
     "{\"name\": \"tiny\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
@@ -21,13 +22,6 @@ static const char tiny_text[] =
 static const char *self;
 static struct cln_network *network;
 static struct cln_dataset *data;
-#define assert_fails(expression, expected, part)                                                                       \
-    do {                                                                                                               \
-        assert_int_equal(expression, expected);                                                                        \
-        if (!strstr(cln_error_message(), part))                                                                        \
-            fail_msg("\"%s\" is not in: %s", part, cln_error_message());                                               \
-    } while (0)
-
 static char *reference; /* the model's file, built without builders */
 static size_t reference_bytes;
 

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clenet/predictor.h"
+#include "clenet/trainer.h"
 #include "kernels/state.clh"
-#include "src/train/predictor.h"
-#include "src/train/trainer.h"
-#include "tests/data/temporary.h"
 #include "tests/engine/support.h"
 #include "tests/standin/standin.h"
+#include "tests/temporary.h"
 
 /* Every kind of kernel that training has. */
 static const char tiny_text[] =

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "host/log.h"
+#include "clenet/log.h"
 #include "src/train/trainer_private.h"
-#include "tests/data/temporary.h"
 #include "tests/engine/support.h"
+#include "tests/temporary.h"
 
 static void assert_contains(const char *text, const char *part) {
     if (!strstr(text, part))

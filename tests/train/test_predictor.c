@@ -3,10 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "clenet/predictor.h"
 #include "src/train/logits.h"
-#include "src/train/predictor.h"
-#include "tests/data/temporary.h"
 #include "tests/engine/support.h"
+#include "tests/temporary.h"
 
 enum { CLASSES = 10, IMAGES = 64, PIXELS = 28 * 28 };
 

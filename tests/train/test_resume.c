@@ -7,8 +7,8 @@
 
 #include "src/train/saver.h"
 #include "src/train/snapshot.h"
-#include "tests/data/temporary.h"
 #include "tests/engine/support.h"
+#include "tests/temporary.h"
 
 static const char tiny_text[] =
     "{\"name\": \"tiny\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "host/log.h"
-#include "src/format/checkpoint.h"
+#include "clenet/checkpoint.h"
+#include "clenet/log.h"
 #include "src/train/trainer_private.h"
-#include "tests/data/temporary.h"
 #include "tests/engine/support.h"
 #include "tests/limits.h"
+#include "tests/temporary.h"
 
 /* Small enough to build its kernels over and over, with a batch norm of each kind. */
 static const char tiny_text[] =

@@ -1,0 +1,230 @@
+/* Cases of kernels/activate.cl: every activation with every pool, with and without batch norm; a, and the way back
+ * from da to dz. The sums that bias_gradient of kernels/batchnorm.cl adds up are checked with them. */
+#include <math.h>
+
+#include "src/engine/activate.h"
+#include "src/check/parameters.h"
+#include "src/reference/reference.h"
+
+struct activate_case {
+    struct cln_case base;
+    enum cln_activation activation;
+    bool normalise;
+    struct cln_pool2d pool; /* `out` follows */
+    bool flat;              /* all z equal: every window is a tie */
+    bool no_scale;          /* γ is 0, so that all y are equal where z is not */
+    bool saturates; /* z is six times as large, and a near ±1 off by an ulp at most: so is 1 − a², which is small */
+};
+
+#define NONE(c, h, w)                                                                                                  \
+    { .kind = CLN_POOL_NONE, .in = {c, h, w}, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1 }
+#define POOL(pool_kind, c, h, w, kh, kw, sh, sw, ph, pw)                                                               \
+    {                                                                                                                  \
+        .kind = (pool_kind), .in = {c, h, w}, .kernel_h = kh, .kernel_w = kw, .stride_h = sh, .stride_w = sw,          \
+        .padding_h = ph, .padding_w = pw                                                                               \
+    }
+#define MAX CLN_POOL_MAX
+#define AVERAGE CLN_POOL_AVERAGE
+
+static const struct activate_case cases[] = {
+    {{"every batch", 257, EVERY_BATCH, .quick = true}, CLN_SIGMOID, true, POOL(MAX, 2, 2, 3, 2, 2, 2, 2, 0, 0)},
+    {{"identity", 17, {17, 3}}, CLN_IDENTITY, false, NONE(3, 2, 2)},
+    {{"sigmoid", 17, {17, 3}, .quick = true}, CLN_SIGMOID, true, NONE(5, 1, 1)},
+    {{"relu", 5, {5}}, CLN_RELU, false, NONE(2, 3, 3)},
+    {{"tanh", 5, {5}}, CLN_TANH, true, NONE(67, 1, 1)},
+    {{"identity, max, rows left over", 9, {9, 4}}, CLN_IDENTITY, true, POOL(MAX, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"sigmoid, max, overlapping and padded", 7, {7}}, CLN_SIGMOID, false, POOL(MAX, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
+    {{"relu, max, not square", 7, {7}, .quick = true}, CLN_RELU, true, POOL(MAX, 3, 4, 6, 3, 2, 1, 2, 0, 1)},
+    {{"tanh, max, stride beyond the kernel", 3, {3}}, CLN_TANH, false, POOL(MAX, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
+    {{"identity, average, whole image", 9, {9, 4}}, CLN_IDENTITY, false, POOL(AVERAGE, 3, 3, 4, 3, 4, 1, 1, 0, 0)},
+    {{"sigmoid, average, rows left over", 7, {7}}, CLN_SIGMOID, true, POOL(AVERAGE, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"relu, average, stride beyond the kernel", 3, {3}}, CLN_RELU, false, POOL(AVERAGE, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
+    {{"tanh, average, overlapping and padded", 7, {7}, .quick = true},
+     CLN_TANH,
+     true,
+     POOL(AVERAGE, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
+    {{"all equal", 3, {3}}, CLN_SIGMOID, true, POOL(MAX, 1, 5, 5, 3, 3, 1, 1, 1, 1), true},
+    {{"scale 0", 3, {3}, .quick = true}, CLN_SIGMOID, true, POOL(MAX, 2, 5, 4, 3, 2, 2, 1, 1, 0), .no_scale = true},
+    {{"tanh, saturating", 17, {17}, .quick = true}, CLN_TANH, false, NONE(67, 1, 1), .saturates = true},
+};
+
+struct probes {
+    struct cln_probe *z, *a, *predicted, *chosen, *winner, *da, *normal, *gradient, *sums, *dbias;
+};
+
+/* Quarters: windows have ties, and a maximum that is none is not decided by rounding. */
+static double *quarters(struct cln_rig *b, size_t count, const struct activate_case *c) {
+    double *z = cln_rig_random(b, count, 0, c->saturates ? 12 : 2);
+    for (size_t i = 0; i < count; i++)
+        z[i] = c->flat ? 0.75 : round(4 * z[i]) / 4;
+    return z;
+}
+
+/* Whole channels are reduced and applied in one launch with batch norm, which device_batchnorm.c checks; without it
+ * there is the way back. */
+static enum cln_status add_launches(struct cln_plan *plan, const struct cln_activate *g, const struct probes *p,
+                                    struct cln_slices dbias) {
+    const struct cln_partials sums = {p->sums->buffer, 1};
+    struct cln_activate prediction = *g;
+    prediction.a = p->predicted->buffer;
+    prediction.selected = g->norm && g->pool.kind == MAX; /* once more, from what the first time has left */
+    enum cln_status status = cln_activate_forward(plan, g);
+    if (status == CLN_OK) /* with batch norm it would want running averages instead */
+        status = g->norm ? cln_activate_forward(plan, &prediction) : cln_activate_predict(plan, &prediction);
+    if (!g->norm && cln_channel_backward_pays(plan, g))
+        return status == CLN_OK ? cln_channel_backward(plan, g, (struct cln_slices){NULL}, dbias) : status;
+    if (status == CLN_OK)
+        status = cln_activate_backward(plan, g, sums);
+    if (status == CLN_OK)
+        status = cln_bias_gradient(plan, g->pool.in, sums, dbias);
+    if (status == CLN_OK)
+        status = cln_activate_spread(plan, g);
+    return status;
+}
+
+/* What a case computes with. normal and gradient per channel are as in kernels/batchnorm.clh. */
+struct inputs {
+    const struct activate_case *c;
+    struct cln_pool2d pool;
+    const double *z, *da, *normal, *gradient;
+};
+
+/* An activation is off by a few roundings of y's terms, of which `size` bounds all (its own error and 1 included);
+ * a derivative by as much times da; sums and dz by the sum of those. */
+static const double factor = 16;
+
+/* `by_channels`: there are no sums per block. */
+static void expect(struct cln_rig *b, const struct inputs *in, const struct probes *p, struct cln_slices dbias,
+                   bool by_channels) {
+    const struct cln_pool2d *g = &in->pool;
+    const bool pools = g->kind != CLN_POOL_NONE, normalise = in->c->normalise;
+    const enum cln_activation activation = in->c->activation;
+    const size_t n = (size_t)b->count, count = n * cln_shape_count(g->in), out = n * cln_shape_count(g->out);
+    const size_t channels = (size_t)g->in.channels, run = (size_t)(g->in.height * g->in.width);
+    const size_t blocks = (size_t)b->plan.blocks, lanes = (size_t)b->plan.tuning.lanes;
+    double *y = cln_rig_alloc(b, count), *whole = cln_rig_alloc(b, count), *size = cln_rig_alloc(b, count);
+    double *a = cln_rig_alloc(b, out), *y_out = cln_rig_alloc(b, out), *da = cln_rig_alloc(b, out);
+    double *back = cln_rig_alloc(b, count), *back_terms = cln_rig_alloc(b, count);
+
+    double largest = 1;
+    for (size_t i = 0; i < count; i++) {
+        const double *normal = &in->normal[4 * (i / run % channels)];
+        const double scaled = normalise ? (in->z[i] - normal[0]) * normal[2] : in->z[i];
+        y[i] = normalise ? scaled + normal[3] : scaled;
+        whole[i] = cln_reference_activation(activation, y[i]);
+        largest = fmax(largest, 1 + fabs(scaled) + (normalise ? fabs(normal[3]) : 0));
+    }
+    for (size_t i = 0; i < count; i++)
+        size[i] = largest;
+    if (pools) {
+        cln_reference_pool2d_forward(g, n, whole, a);
+        cln_reference_pool2d_forward(g, n, y, y_out);
+        cln_reference_pool2d_backward(g, n, whole, in->da, back);
+        cln_reference_pool2d_backward(g, n, whole, cln_rig_magnitudes(b, in->da, out), back_terms);
+    }
+    double *allowed = cln_rig_alloc(b, count);
+    for (size_t i = 0; i < count; i++)
+        allowed[i] = in->c->saturates ? 0.5 + 2 * (1 - fabs(whole[i])) : factor * size[i];
+    cln_rig_expect_tensor(b, p->a, g->out, pools ? a : whole, allowed, 1);
+    cln_rig_expect_tensor(b, p->predicted, g->out, pools ? a : whole, allowed, 1);
+
+    double *da_terms = cln_rig_magnitudes(b, in->da, out);
+    for (size_t i = 0; i < out; i++) {
+        da[i] = in->da[i] * cln_reference_activation_derivative(activation, pools ? y_out[i] : y[i]);
+        da_terms[i] *= largest;
+    }
+    if (g->kind != CLN_POOL_AVERAGE)
+        cln_rig_expect_tensor(b, p->da, g->out, da, da_terms, 2 * factor);
+
+    double *dz = cln_rig_alloc(b, count), *dz_terms = cln_rig_alloc(b, count);
+    double *sums = cln_rig_alloc(b, channels * blocks * 4);
+    for (size_t i = 0; i < channels * blocks * 4; i++)
+        sums[i] = 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t c = i / run % channels, block = i / (run * channels) / lanes;
+        const double *normal = &in->normal[4 * c], *gradient = &in->gradient[4 * c];
+        const double dy = (pools ? back[i] : in->da[i]) * cln_reference_activation_derivative(activation, y[i]);
+        const double dy_terms = 2 * largest * (pools ? back_terms[i] : fabs(in->da[i]));
+        const double normalised = normalise ? (in->z[i] - normal[0]) * normal[1] : 0;
+        double *sum = &sums[(c * blocks + block) * 4];
+        sum[0] += dy;
+        sum[1] += dy * normalised;
+        sum[2] += dy_terms;
+        sum[3] += dy_terms * fabs(normalised);
+        const double straight = gradient[1] * (in->z[i] - gradient[0]);
+        dz[i] = normalise ? gradient[3] * (dy - gradient[2]) + straight : dy;
+        dz_terms[i] = normalise ? fabs(gradient[3]) * (dy_terms + fabs(gradient[2])) + fabs(straight) : dy_terms;
+    }
+    cln_rig_expect_tensor(b, p->z, g->in, dz, dz_terms, factor);
+    for (size_t c = 0; c < channels; c++) {
+        double total = 0, terms = 0;
+        for (size_t block = 0; block < cln_rig_blocks(b); block++) {
+            const double *sum = &sums[(c * blocks + block) * 4];
+            for (size_t k = 0; k < 2 && !by_channels; k++)
+                cln_probe_expect(p->sums, (c * blocks + block) * 2 + k, sum[k], factor * CLN_EPS32 * sum[2 + k]);
+            total += sum[0];
+            terms += sum[2];
+        }
+        cln_probe_expect(p->dbias, (size_t)dbias.base + c, total, factor * CLN_EPS32 * terms);
+    }
+}
+
+static enum cln_status run(struct cln_rig *b, const void *entry) {
+    const struct activate_case *c = entry;
+    struct cln_pool2d g = c->pool;
+    g.out = (struct cln_shape){g.in.channels, (g.in.height + 2 * g.padding_h - g.kernel_h) / g.stride_h + 1,
+                               (g.in.width + 2 * g.padding_w - g.kernel_w) / g.stride_w + 1};
+    const size_t n = (size_t)b->count, channels = (size_t)g.in.channels, out = n * cln_shape_count(g.out);
+    const double *z = quarters(b, n * cln_shape_count(g.in), c), *da = cln_rig_random(b, out, 0, 1);
+    double *normal = cln_rig_random(b, 4 * channels, 0.5, 1.5); /* of either sign */
+    for (size_t i = 0; i < channels && c->no_scale; i++)
+        normal[4 * i + 2] = 0;
+    const struct inputs inputs = {c, g, z, da, normal, cln_rig_random(b, 4 * channels, 0, 1)};
+
+    const struct probes p = {
+        .z = cln_rig_tensor(b, "dz over z", g.in, z),
+        .a = cln_rig_tensor(b, "a", g.out, NULL),
+        .predicted = cln_rig_tensor(b, "a in prediction", g.out, NULL),
+        .chosen = cln_rig_tensor(b, "chosen", g.out, NULL),
+        .winner = cln_rig_cells(b, "winner", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
+        .da = cln_rig_tensor(b, "da", g.out, da),
+        .normal = cln_rig_cells(b, "normal", 4 * channels),
+        .gradient = cln_rig_cells(b, "gradient", 4 * channels),
+        .sums = cln_rig_partials(b, "sums", g.in.channels, 1, 2),
+    };
+    const size_t written = cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * cln_shape_count(g.out);
+    if (g.kind == MAX) {
+        cln_probe_free(p.chosen, 0, written);
+        cln_probe_free(p.winner, 0, (written + 1) / 2);
+    }
+    cln_probe_put(p.normal, 0, normal, 4 * channels);
+    cln_probe_put(p.gradient, 0, inputs.gradient, 4 * channels);
+    struct cln_slices dbias;
+    struct probes all = p;
+    all.dbias = cln_rig_slices(b, "bias gradient", channels, 1, &dbias);
+
+    const struct cln_norm norm = {
+        .options = {.eps = 1e-5, .momentum = 0.1}, .normal = p.normal->buffer, .gradient = p.gradient->buffer};
+    const struct cln_activate activate = {
+        .activation = c->activation,
+        .pool = g,
+        .norm = c->normalise ? &norm : NULL,
+        .z = p.z->buffer,
+        .a = p.a->buffer,
+        .chosen = p.chosen->buffer,
+        .winner = p.winner->buffer,
+        .da = p.da->buffer,
+    };
+    enum cln_status status = b->status;
+    if (status == CLN_OK)
+        status = add_launches(&b->plan, &activate, &all, dbias);
+    if (status == CLN_OK)
+        status = cln_rig_run(b);
+    if (status != CLN_OK)
+        return status;
+    expect(b, &inputs, &all, dbias, !c->normalise && cln_channel_backward_pays(&b->plan, &activate));
+    cln_rig_compare(b);
+    return CLN_OK;
+}
+
+const struct cln_operation cln_device_activate = CLN_OPERATION("activate", cases, run);

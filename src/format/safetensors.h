@@ -1,0 +1,65 @@
+/* The safetensors format, reading and writing: named tensors of plain numbers behind a JSON header.
+ * https://github.com/huggingface/safetensors#format. Knows nothing of networks. */
+#ifndef SRC_FORMAT_SAFETENSORS_H
+#define SRC_FORMAT_SAFETENSORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clenet/status.h"
+
+enum cln_dtype { CLN_F32, CLN_F64, CLN_F16, CLN_BF16, CLN_I64, CLN_U8, CLN_DTYPE_COUNT };
+
+/* The format's name of a type ("F32"), and the size of one number. */
+const char *cln_dtype_name(enum cln_dtype dtype);
+size_t cln_dtype_bytes(enum cln_dtype dtype);
+
+enum { CLN_SAFETENSOR_RANK_MAX = 8 };
+
+struct cln_safetensor {
+    const char *name;
+    enum cln_dtype dtype;
+    int rank;
+    size_t dims[CLN_SAFETENSOR_RANK_MAX];
+    size_t count;     /* product of dims; 1 where rank is 0 */
+    const void *data; /* `count` numbers of this machine's byte order, aligned */
+};
+
+struct cln_safetensors_metadata {
+    const char *key, *value;
+};
+
+/* A file in memory; owns every name and number in it. */
+struct cln_safetensors {
+    struct cln_safetensor *tensors; /* in the header's order */
+    size_t tensor_count;
+    struct cln_safetensors_metadata *metadata;
+    size_t metadata_count;
+    struct json_t *header; /* holds the names */
+    void *numbers;
+};
+
+/* CLN_NOT_FOUND where there is no such file. CLN_INVALID says what in the file is wrong: a header longer than the
+ * file or not JSON, a name twice, a type not listed above, a shape that does not match its bytes, bytes that lie
+ * outside the file, overlap or belong to no tensor. */
+enum cln_status cln_safetensors_read(struct cln_safetensors **out, const char *path) CLN_MUST_CHECK;
+/* The same of a file's `size` bytes in memory, which are not kept. */
+enum cln_status cln_safetensors_parse(struct cln_safetensors **out, const void *bytes, size_t size) CLN_MUST_CHECK;
+void cln_safetensors_destroy(struct cln_safetensors **file);
+
+/* NULL where there is none. */
+const struct cln_safetensor *cln_safetensors_find(const struct cln_safetensors *file, const char *name);
+const char *cln_safetensors_metadata(const struct cln_safetensors *file, const char *key);
+
+/* Whether a tensor is of real numbers: F32, F64, F16 or BF16. */
+bool cln_safetensor_has_floats(const struct cln_safetensor *tensor);
+/* Those as float32, each the nearest one there is; of another type zeros. */
+void cln_safetensor_floats(float *out, const struct cln_safetensor *tensor);
+
+/* Written aside, synced and renamed over `path` (replace.h). */
+enum cln_status cln_safetensors_write(const char *path, const struct cln_safetensor *tensors, size_t tensor_count,
+                                      const struct cln_safetensors_metadata *metadata,
+                                      size_t metadata_count) CLN_MUST_CHECK;
+
+#endif

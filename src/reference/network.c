@@ -1,0 +1,186 @@
+/* A whole network in float64, layer by layer through the references of this folder. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/reference/reference.h"
+
+struct pass {
+    const struct cln_network *network;
+    size_t batch;
+    const double *parameters;
+    double *gradients;
+    double *running;        /* training mode: moved; may be NULL */
+    const double *averages; /* prediction mode: stand in for the batch's statistics. NULL: training mode */
+};
+
+/* Where a layer's tensor starts in its buffer; −1 where the layer has none. */
+static ptrdiff_t offset_of(const struct pass *p, size_t layer, enum cln_tensor_role role) {
+    for (size_t i = 0; i < p->network->tensor_count; i++) {
+        const struct cln_tensor_info *t = &p->network->tensors[i];
+        if ((size_t)t->layer == layer && t->role == role)
+            return (ptrdiff_t)t->offset;
+    }
+    return -1;
+}
+
+static const double *value_of(const struct pass *p, const double *buffer, size_t layer, enum cln_tensor_role role) {
+    ptrdiff_t offset = offset_of(p, layer, role);
+    return buffer && offset >= 0 ? buffer + offset : NULL;
+}
+
+static double *result_of(const struct pass *p, double *buffer, size_t layer, enum cln_tensor_role role) {
+    ptrdiff_t offset = offset_of(p, layer, role);
+    return buffer && offset >= 0 ? buffer + offset : NULL;
+}
+
+static void forward_batchnorm(const struct pass *p, size_t index, const double *x, double *y) {
+    const struct cln_batchnorm *g = &p->network->layers[index].batchnorm;
+    const double *gamma = value_of(p, p->parameters, index, CLN_GAMMA);
+    const double *beta = value_of(p, p->parameters, index, CLN_BETA);
+    if (p->averages)
+        cln_reference_batchnorm_predict(g, p->batch, x, gamma, beta, value_of(p, p->averages, index, CLN_RUNNING_MEAN),
+                                        value_of(p, p->averages, index, CLN_RUNNING_VAR), y);
+    else
+        cln_reference_batchnorm_forward(g, p->batch, x, gamma, beta, y, NULL, NULL,
+                                        result_of(p, p->running, index, CLN_RUNNING_MEAN),
+                                        result_of(p, p->running, index, CLN_RUNNING_VAR));
+}
+
+static void forward_layer(const struct pass *p, size_t index, const double *x, double *y) {
+    const struct cln_layer *layer = &p->network->layers[index];
+    const double *weight = value_of(p, p->parameters, index, CLN_WEIGHT);
+    const double *bias = value_of(p, p->parameters, index, CLN_BIAS);
+    size_t count = p->batch * cln_shape_count(layer->out);
+    switch (layer->kind) {
+    case CLN_LAYER_CONV2D:
+        cln_reference_conv2d_forward(&layer->conv2d, p->batch, x, weight, bias, y);
+        break;
+    case CLN_LAYER_LINEAR:
+        cln_reference_linear_forward(&layer->linear, p->batch, x, weight, bias, y);
+        break;
+    case CLN_LAYER_BATCHNORM:
+        forward_batchnorm(p, index, x, y);
+        break;
+    case CLN_LAYER_ACTIVATION:
+        for (size_t i = 0; i < count; i++)
+            y[i] = cln_reference_activation(layer->activation, x[i]);
+        break;
+    case CLN_LAYER_POOL2D:
+        cln_reference_pool2d_forward(&layer->pool2d, p->batch, x, y);
+        break;
+    case CLN_LAYER_FLATTEN:
+        memcpy(y, x, count * sizeof(*y));
+        break;
+    case CLN_LAYER_KIND_COUNT:
+        break;
+    }
+}
+
+static void backward_layer(const struct pass *p, size_t index, const double *x, const double *dy, double *dx) {
+    const struct cln_layer *layer = &p->network->layers[index];
+    const double *weight = value_of(p, p->parameters, index, CLN_WEIGHT);
+    double *dweight = result_of(p, p->gradients, index, CLN_WEIGHT);
+    double *dbias = result_of(p, p->gradients, index, CLN_BIAS);
+    size_t count = p->batch * cln_shape_count(layer->in);
+    switch (layer->kind) {
+    case CLN_LAYER_CONV2D:
+        cln_reference_conv2d_backward(&layer->conv2d, p->batch, x, weight, dy, dx, dweight, dbias);
+        break;
+    case CLN_LAYER_LINEAR:
+        cln_reference_linear_backward(&layer->linear, p->batch, x, weight, dy, dx, dweight, dbias);
+        break;
+    case CLN_LAYER_BATCHNORM:
+        cln_reference_batchnorm_backward(&layer->batchnorm, p->batch, x, value_of(p, p->parameters, index, CLN_GAMMA),
+                                         dy, dx, result_of(p, p->gradients, index, CLN_GAMMA),
+                                         result_of(p, p->gradients, index, CLN_BETA));
+        break;
+    case CLN_LAYER_ACTIVATION:
+        for (size_t i = 0; i < count; i++)
+            dx[i] = dy[i] * cln_reference_activation_derivative(layer->activation, x[i]);
+        break;
+    case CLN_LAYER_POOL2D:
+        cln_reference_pool2d_backward(&layer->pool2d, p->batch, x, dy, dx);
+        break;
+    case CLN_LAYER_FLATTEN:
+        memcpy(dx, dy, count * sizeof(*dx));
+        break;
+    case CLN_LAYER_KIND_COUNT:
+        break;
+    }
+
+    /* Zero by mathematics, for the batch norm takes every constant out again: here also free of rounding. */
+    bool normalised = index + 1 < p->network->layer_count && layer[1].kind == CLN_LAYER_BATCHNORM;
+    if (dbias && normalised)
+        memset(dbias, 0, (size_t)layer->out.channels * sizeof(*dbias));
+}
+
+/* One tensor before every layer and one after the last, in one block. NULL where memory ran out. */
+static double **tensors_create(const struct cln_network *network, size_t batch) {
+    size_t total = cln_shape_count(network->input);
+    for (size_t i = 0; i < network->layer_count; i++)
+        total += cln_shape_count(network->layers[i].out);
+    double **tensors = malloc((network->layer_count + 1) * sizeof(*tensors));
+    double *block = malloc(batch * total * sizeof(*block));
+    if (!tensors || !block) {
+        free(tensors);
+        free(block);
+        return NULL;
+    }
+    tensors[0] = block;
+    for (size_t i = 0; i < network->layer_count; i++)
+        tensors[i + 1] = tensors[i] + batch * cln_shape_count(network->layers[i].in);
+    return tensors;
+}
+
+static void tensors_destroy(double **tensors) {
+    if (tensors)
+        free(tensors[0]);
+    free(tensors);
+}
+
+static enum cln_status no_memory(size_t batch) {
+    return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the reference's tensors of %zu samples", batch);
+}
+
+/* values[i] becomes the input of layer i, the last one the logits. */
+static void forward(const struct pass *p, const double *x, double **values, double *logits) {
+    size_t last = p->network->layer_count;
+    memcpy(values[0], x, p->batch * cln_shape_count(p->network->input) * sizeof(*x));
+    for (size_t i = 0; i < last; i++)
+        forward_layer(p, i, values[i], values[i + 1]);
+    if (logits)
+        memcpy(logits, values[last], p->batch * (size_t)p->network->classes * sizeof(*logits));
+}
+
+enum cln_status cln_reference_network_step(const struct cln_network *network, size_t batch, const double *x,
+                                           const uint8_t *labels, const double *parameters, double *running,
+                                           struct cln_reference_step *step) {
+    struct pass p = {network, batch, .parameters = parameters, .gradients = step->gradients, .running = running};
+    size_t last = network->layer_count;
+    double **values = tensors_create(network, batch), **gradients = tensors_create(network, batch);
+    if (values && gradients) {
+        forward(&p, x, values, step->logits);
+        step->loss = cln_reference_softmax_cross_entropy(batch, network->classes, values[last], labels, &step->hits,
+                                                         gradients[last]);
+        if (step->gradients)
+            memset(step->gradients, 0, network->parameter_floats * sizeof(*step->gradients));
+        for (size_t i = last; step->gradients && i-- > 0;)
+            backward_layer(&p, i, values[i], gradients[i + 1], gradients[i]);
+    }
+    enum cln_status status = values && gradients ? CLN_OK : no_memory(batch);
+    tensors_destroy(values);
+    tensors_destroy(gradients);
+    return status;
+}
+
+enum cln_status cln_reference_network_predict(const struct cln_network *network, size_t batch, const double *x,
+                                              const double *parameters, const double *running, double *logits) {
+    struct pass p = {network, batch, .parameters = parameters, .averages = running};
+    double **values = tensors_create(network, batch);
+    if (!values)
+        return no_memory(batch);
+    forward(&p, x, values, logits);
+    tensors_destroy(values);
+    return CLN_OK;
+}

@@ -1,0 +1,43 @@
+/* One step of every optimizer of torch.optim that there is here. */
+#include <math.h>
+
+#include "src/base/table.h"
+
+#include "src/reference/reference.h"
+
+/* torch.optim.Adam (Kingma and Ba, 2015, with PyTorch's place of ε):
+ * g += weight_decay·p; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p −= lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε) */
+static void adam(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
+                 double *parameter, double *const *moments) {
+    double *m = moments[0], *v = moments[1];
+    const double correction1 = 1 - pow(o->beta1, (double)t), correction2 = 1 - pow(o->beta2, (double)t);
+    for (size_t i = 0; i < count; i++) {
+        const double g = gradient[i] + o->weight_decay * parameter[i];
+        m[i] = o->beta1 * m[i] + (1 - o->beta1) * g;
+        v[i] = o->beta2 * v[i] + (1 - o->beta2) * g * g;
+        parameter[i] -= o->lr / correction1 * m[i] / (sqrt(v[i]) / sqrt(correction2) + o->eps);
+    }
+}
+
+/* torch.optim.SGD: g += weight_decay·p; buf ← g at t = 1, else momentum·buf + g; p −= lr·buf. */
+static void sgd(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient, double *parameter,
+                double *const *moments) {
+    double *buffer = moments[0];
+    for (size_t i = 0; i < count; i++) {
+        const double g = gradient[i] + o->weight_decay * parameter[i];
+        buffer[i] = t == 1 ? g : o->momentum * buffer[i] + g;
+        parameter[i] -= o->lr * buffer[i];
+    }
+}
+
+typedef void reference(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
+                       double *parameter, double *const *moments);
+
+static reference *const references[] = {[CLN_ADAM] = adam, [CLN_SGD] = sgd};
+
+CLN_EVERY(references, CLN_OPTIMIZER_COUNT);
+
+void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,
+                                  const double *gradient, double *parameter, double *const *moments) {
+    references[params->kind](params, t, count, gradient, parameter, moments);
+}

@@ -1,0 +1,76 @@
+/* Plain C float64 references, written from the formulas and for reading, not for speed.
+ * Tensors are [sample][channel][row][column]; every gradient is of a scalar loss L.
+ * Nothing here knows lanes, kernels or devices. */
+#ifndef SRC_REFERENCE_REFERENCE_H
+#define SRC_REFERENCE_REFERENCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clenet/network.h"
+#include "src/model/optimizer_table.h"
+
+/* z = W∗x + b; `bias` may be NULL. */
+void cln_reference_conv2d_forward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
+                                  const double *bias, double *z);
+/* Given dz = ∂L/∂z: dx, dweight, dbias; each may be NULL. */
+void cln_reference_conv2d_backward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
+                                   const double *dz, double *dx, double *dweight, double *dbias);
+
+void cln_reference_linear_forward(const struct cln_linear *g, size_t batch, const double *x, const double *weight,
+                                  const double *bias, double *z);
+void cln_reference_linear_backward(const struct cln_linear *g, size_t batch, const double *x, const double *weight,
+                                   const double *dz, double *dx, double *dweight, double *dbias);
+
+/* Training mode. y = γ·x̂ + β with batch statistics; writes mean and biased variance per channel (either may
+ * be NULL), and moves running_mean and running_var by g->momentum (both NULL: not moved). A channel of one number
+ * has no unbiased variance: there the running variance takes the biased one, 0. */
+void cln_reference_batchnorm_forward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
+                                     const double *beta, double *y, double *mean, double *variance,
+                                     double *running_mean, double *running_var);
+/* Prediction mode: running averages in the place of batch statistics. */
+void cln_reference_batchnorm_predict(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
+                                     const double *beta, const double *running_mean, const double *running_var,
+                                     double *y);
+/* Through the batch statistics (Ioffe and Szegedy, 2015). dx, dgamma, dbeta may be NULL. */
+void cln_reference_batchnorm_backward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
+                                      const double *dy, double *dx, double *dgamma, double *dbeta);
+
+double cln_reference_activation(enum cln_activation activation, double y);
+/* Derivative at y; of ReLU at 0: 0, as in PyTorch. */
+double cln_reference_activation_derivative(enum cln_activation activation, double y);
+
+void cln_reference_pool2d_forward(const struct cln_pool2d *g, size_t batch, const double *x, double *a);
+void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, const double *x, const double *da,
+                                   double *dx);
+
+/* Mean softmax cross-entropy over the batch, by log-sum-exp; hits counts samples whose first largest logit is
+ * the label; dlogits = (softmax − onehot) / batch. hits and dlogits may be NULL. */
+double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
+                                           size_t *hits, double *dlogits);
+
+/* Step t, counted from 1, of an optimizer whose numbers are all spelled out. It uses those of the CLN_MOMENT_COUNT
+ * `moments` that its row has. */
+void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,
+                                  const double *gradient, double *parameter, double *const *moments);
+
+/* What one training step gives, before the optimizer. */
+struct cln_reference_step {
+    double loss;
+    size_t hits;
+    double *logits;    /* NULL, or room for [batch][classes] */
+    double *gradients; /* NULL, or room for parameter_floats */
+};
+
+/* The whole network in training mode: loss and ∂loss/∂parameters, padding 0. x is [batch][channels][height][width];
+ * parameters, gradients and running are laid out by network->tensors. `running` is moved (NULL: not). The bias of an
+ * affine layer right before a batch norm has gradient 0 exactly. Fails with CLN_OUT_OF_MEMORY only. */
+enum cln_status cln_reference_network_step(const struct cln_network *network, size_t batch, const double *x,
+                                           const uint8_t *labels, const double *parameters, double *running,
+                                           struct cln_reference_step *step) CLN_MUST_CHECK;
+/* The logits in prediction mode. */
+enum cln_status cln_reference_network_predict(const struct cln_network *network, size_t batch, const double *x,
+                                              const double *parameters, const double *running,
+                                              double *logits) CLN_MUST_CHECK;
+
+#endif
