@@ -1,5 +1,5 @@
-/* The library's public face: networks, data sets, training, prediction. docs/api.md shows the way through, examples/
- * how it is used. */
+/* All public headers of the library: networks, data sets, training, prediction. docs/api.md is the guide; examples/ has
+ * programs that use it. */
 #ifndef CLENET_H
 #define CLENET_H
 
@@ -15,8 +15,8 @@
 #include "clenet/trainer.h"
 #include "clenet/version.h"
 
-/* Of this header, for the compiler: #if CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(1, 0, 0). CLENET_VERSION is the
- * same as text, CLENET_VERSION_MAJOR, _MINOR and _PATCH are its numbers. */
+/* The version of these headers, for the preprocessor: #if CLENET_VERSION_NUMBER >= CLENET_MAKE_VERSION(1, 0, 0).
+ * CLENET_VERSION is the same version as text; CLENET_VERSION_MAJOR, _MINOR and _PATCH are its numbers. */
 #define CLENET_MAKE_VERSION(major, minor, patch) ((major)*1000000 + (minor)*1000 + (patch))
 #define CLENET_VERSION_NUMBER CLENET_MAKE_VERSION(CLENET_VERSION_MAJOR, CLENET_VERSION_MINOR, CLENET_VERSION_PATCH)
 
@@ -24,7 +24,8 @@
 extern "C" {
 #endif
 
-/* CLENET_VERSION of the library that runs. */
+/* The version of the library that the program runs with, such as "1.0.0". It may differ from CLENET_VERSION, the
+ * version of the headers that the program was compiled with. Static storage. */
 CLN_API const char *cln_version(void);
 
 #ifdef __cplusplus

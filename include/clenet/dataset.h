@@ -1,4 +1,4 @@
-/* Labelled images in host memory as bytes, and where they come from. */
+/* Data sets: labelled images as bytes in host memory, and how they are found, downloaded and loaded. */
 #ifndef CLENET_DATASET_H
 #define CLENET_DATASET_H
 
@@ -17,46 +17,48 @@ struct cln_images {
     size_t count;
     struct cln_shape shape;
     uint8_t *pixels;           /* [count][channels][height][width], 0 to 255 */
-    uint8_t *labels;           /* [count], each below the data set's class_count */
-    char *labels_path;         /* the IDX file that the labels are from, for messages; NULL: no file */
-    struct cln_reader *reader; /* NULL: the pixels are there */
+    uint8_t *labels;           /* [count], each label below the data set's class_count */
+    char *labels_path;         /* path of the file that holds the labels, for messages; NULL: no file */
+    struct cln_reader *reader; /* reads the pixels in the background; NULL: `pixels` is complete */
 };
 
 struct cln_dataset {
     char name[64];
     struct cln_images train, test;
-    int class_count;                /* of a folder: the largest label of both halves + 1 */
-    const char *const *class_names; /* class_count static strings, or NULL where unknown */
-    char digest[65];                /* see cln_dataset_measure_digest; "" before */
+    int class_count;                /* number of classes; for a folder of IDX files: largest label of both sets + 1 */
+    const char *const *class_names; /* class_count strings in static storage; NULL: unknown */
+    char digest[65];                /* set by cln_dataset_measure_digest; "" until then */
 };
 
 struct cln_dataset_params {
-    /* "fashion-mnist", "mnist", "synthetic" or "synthetic:COUNT" (training images; a sixth of it for
-     * tests), or a folder with the four IDX files (plain or .gz). NULL: "fashion-mnist". */
+    /* "fashion-mnist", "mnist", "synthetic", "synthetic:COUNT" (COUNT training images and a sixth as many test images),
+     * or the path of a folder with the four IDX files (plain or .gz). NULL: "fashion-mnist". */
     const char *name;
     bool offline;  /* never download */
-    uint64_t seed; /* of the synthetic set */
+    uint64_t seed; /* seed of the synthetic images */
 };
 
-/* The named sets are looked for in /usr/share/datasets/NAME, $CLENET_DATA/NAME, $CLENET_DATA, ./data/NAME and
- * clenet/NAME in the user's cache ($XDG_CACHE_HOME or ~/.cache), and at last downloaded into that cache, checked by
- * SHA-256. $CLENET_MIRROR, URLs of folders with blanks between them, takes the place of the built-in mirrors.
- * CLN_NOT_FOUND says where it looked and what to install or pass; CLN_INVALID names the file, the byte
- * offset and the reason. */
+/* Loads a data set. A named set is searched in /usr/share/datasets/NAME, $CLENET_DATA/NAME, $CLENET_DATA, ./data/NAME
+ * and clenet/NAME in the user's cache ($XDG_CACHE_HOME or ~/.cache). A set that is in none of them is downloaded into
+ * that cache and checked by SHA-256. $CLENET_MIRROR, a list of folder URLs separated by blanks, replaces the built-in
+ * mirrors. CLN_NOT_FOUND lists the places searched and says what to install or pass. CLN_INVALID names the file, the
+ * byte offset and the reason. *out is the caller's. */
 CLN_API enum cln_status cln_dataset_load(struct cln_dataset **out,
                                          const struct cln_dataset_params *params) CLN_MUST_CHECK;
-/* The same, but the pixels are NULL at first and read in the background: the rest of a program can start meanwhile. */
+/* Like cln_dataset_load, but returns before the pixels are read: `pixels` is NULL, and a thread reads them while the
+ * program prepares other things. Call cln_dataset_wait before using them. */
 CLN_API enum cln_status cln_dataset_open(struct cln_dataset **out,
                                          const struct cln_dataset_params *params) CLN_MUST_CHECK;
-/* Waits until the pixels are there; what cln_dataset_load had said about their file, this does. */
+/* Waits until the pixels are read. Returns the errors that cln_dataset_load would have returned for the files of
+ * pixels. */
 CLN_API enum cln_status cln_dataset_wait(struct cln_dataset *dataset) CLN_MUST_CHECK;
 
-/* Writes dataset->digest: SHA-256 of the training images' pixels followed by their labels, in hexadecimal. Does nothing
- * where it is known, or the pixels are not there. */
+/* Sets dataset->digest to the SHA-256 of the training pixels followed by the training labels, in hexadecimal. Does
+ * nothing if the digest is known or the pixels are not in memory. */
 CLN_API void cln_dataset_measure_digest(struct cln_dataset *dataset);
 
-/* Frees the pixels (they become NULL), which nobody needs any more once a trainer has them on the device; labels,
- * counts and names stay. */
+/* Frees the pixels of both sets and sets them to NULL, for a program whose trainer has copied them to the device.
+ * Labels, counts and names stay. */
 CLN_API void cln_dataset_release_pixels(struct cln_dataset *dataset);
 
 CLN_API void cln_dataset_destroy(struct cln_dataset **dataset);

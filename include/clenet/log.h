@@ -1,4 +1,5 @@
-/* Notices for the user that are not failures. The library prints nothing: a program sets a handler. */
+/* Notices: messages for the user that are not failures. The library prints nothing; the program sets a handler that
+ * does. */
 #ifndef CLENET_LOG_H
 #define CLENET_LOG_H
 
@@ -12,10 +13,11 @@ enum cln_log_level { CLN_LOG_WARNING, CLN_LOG_INFO, CLN_LOG_DEBUG };
 
 typedef void cln_log_handler(void *user, enum cln_log_level level, const char *message);
 
-/* Sets the handler of the whole process; NULL (the state at start) drops every message. */
+/* Sets the handler of the whole process. `user` is handed to every call. NULL, the initial state, discards all notices.
+ * Threads of the library may call the handler, too. */
 CLN_API void cln_log_set_handler(cln_log_handler *handler, void *user);
 
-/* A notice; the format is that of include/clenet/text.h, as for cln_fail. */
+/* Sends a notice to the handler. The format is described in include/clenet/text.h. */
 void cln_log(enum cln_log_level level, const char *format, ...) CLN_PRINTF(2, 3);
 
 #ifdef __cplusplus

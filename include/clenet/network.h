@@ -1,5 +1,5 @@
-/* What a network is: a chain of layers in PyTorch's vocabulary, read from JSON text or built in,
- * with every shape inferred and checked, and every parameter declared once. No device here. */
+/* Networks: a chain of layers in PyTorch's vocabulary, read from JSON text or built in. Loading infers and checks every
+ * shape and declares every parameter once. No device is involved. */
 #ifndef CLENET_NETWORK_H
 #define CLENET_NETWORK_H
 
@@ -26,9 +26,9 @@ enum cln_layer_kind {
 
 struct cln_layer {
     enum cln_layer_kind kind;
-    const char *type; /* PyTorch's name, "Conv2d"; static storage */
+    const char *type; /* PyTorch's name of the layer, "Conv2d"; static storage */
     struct cln_shape in, out;
-    bool flat; /* the output is a vector of features, not an image */
+    bool flat; /* the output is a vector of features instead of an image */
     union {
         struct cln_conv2d conv2d;
         struct cln_linear linear;
@@ -38,9 +38,9 @@ struct cln_layer {
     };
 };
 
-/* One tensor that a checkpoint holds. Trainable ones live in one flat buffer of float32, each starting
- * at `offset`, a multiple of CLN_TENSOR_ALIGN; running statistics in another one with offsets of its own.
- * Values are stored in PyTorch's order (row-major over dims). */
+/* One tensor of a checkpoint, its values in PyTorch's order (row-major over dims). Trainable tensors share one flat
+ * float32 buffer, running statistics share another. In its buffer each tensor starts at `offset`, a multiple of
+ * CLN_TENSOR_ALIGN. */
 enum cln_tensor_role {
     CLN_WEIGHT, /* of Conv2d [out, in, kernel_h, kernel_w] or Linear [out, in] */
     CLN_BIAS,
@@ -59,8 +59,8 @@ struct cln_tensor_info {
     int layer; /* index into layers */
     int rank, dims[4];
     size_t count;  /* product of dims */
-    size_t offset; /* in floats, into the trainable or the running-statistics buffer */
-    int fan_in;    /* inputs of one output, for initial weights; 0 for batch norm */
+    size_t offset; /* in floats, from the start of the trainable or the running-statistics buffer */
+    int fan_in;    /* number of inputs of one output, for initial weights; 0 for batch norm */
 };
 
 struct cln_network {
@@ -71,57 +71,59 @@ struct cln_network {
     size_t layer_count;
     struct cln_tensor_info *tensors; /* in state-dict order */
     size_t tensor_count;
-    size_t parameter_count;  /* trainable numbers, without padding */
-    size_t running_count;    /* running statistics, without padding */
-    size_t parameter_floats; /* size of the trainable buffer, with padding; a multiple of the alignment */
-    size_t running_floats;   /* size of the running-statistics buffer, with padding */
+    size_t parameter_count;  /* number of trainable values, without padding */
+    size_t running_count;    /* number of running statistics, without padding */
+    size_t parameter_floats; /* size of the trainable buffer in floats, with padding; a multiple of CLN_TENSOR_ALIGN */
+    size_t running_floats;   /* size of the running-statistics buffer in floats, with padding */
 };
 
 struct cln_network_params {
-    /* Takes the place of the network's input height and width, for data of another size; 0: as written. */
+    /* Replaces the height and width of the network's input, for images of another size; 0: as in the text. */
     int height, width;
-    /* What running variances take in every batch norm, whatever the text says; neither: as the text says. */
+    /* Sets biased_running_variance of every batch norm to true or false, whatever the text says; neither: as in the
+     * text. */
     bool biased_running_variance, unbiased_running_variance;
 };
 
-/* A built-in name ("bn-lenet", "lenet") or the path of a JSON file. `params` may be NULL.
- * CLN_NOT_FOUND names the built-ins; CLN_INVALID names the layer, the option and what is allowed. */
+/* Loads a built-in network ("bn-lenet", "lenet") or a JSON file. `params` NULL: no changes. CLN_NOT_FOUND lists the
+ * built-in names; CLN_INVALID names the layer, the option and what is allowed. *out is the caller's. */
 CLN_API enum cln_status cln_network_load(struct cln_network **out, const char *name_or_path,
                                          const struct cln_network_params *params) CLN_MUST_CHECK;
-/* The same from text; `origin` is the name in messages. */
+/* Like cln_network_load, from JSON text of `bytes`. `origin` names the text in messages. */
 CLN_API enum cln_status cln_network_parse(struct cln_network **out, const char *text, size_t bytes, const char *origin,
                                           const struct cln_network_params *params) CLN_MUST_CHECK;
 CLN_API void cln_network_destroy(struct cln_network **network);
 
-/* The network as JSON text, complete enough to be parsed back to an equal one. *out is the caller's: free(). */
+/* Writes the network as JSON text; cln_network_parse makes an equal network of it. *out is the caller's: free(). */
 CLN_API enum cln_status cln_network_text(char **out, const struct cln_network *network) CLN_MUST_CHECK;
 
 /* Names of the built-in networks, NULL-terminated. */
 CLN_API const char *const *cln_network_builtins(void);
 
-/* `print(net)`: layers, output shapes, parameters, stages, multiply-adds and bytes, for `batch_size` samples. Fails
- * before anything is printed. */
+/* Prints a table of layers, output shapes, parameters, stages, multiply-adds and bytes, for batches of `batch_size`
+ * samples. After a failure nothing has been printed. */
 CLN_API enum cln_status cln_network_print(const struct cln_network *network, int batch_size, FILE *stream);
 
-/* The network as a line of Python per layer: `net = torch.nn.Sequential(…)`, which takes the tensors of a model under
- * their names (load_state_dict with strict=True). Python cannot say everything: where a batch norm's running variance
- * is biased, a comment says that PyTorch's is not. */
+/* Prints the network as Python, `net = torch.nn.Sequential(…)`, one line per layer. That module loads a model's tensors
+ * (load_state_dict with strict=True). PyTorch has no biased running variance: such a batch norm gets a comment that
+ * says so. */
 CLN_API void cln_network_print_python(const struct cln_network *network, FILE *stream);
 
-/* Every layer type with its options: what each is, its range and its default. */
+/* Prints every layer type and its options: meaning, range and default. */
 CLN_API void cln_network_print_layers(FILE *stream);
 
-/* A size for people: "900 bytes", "1.50 KiB". */
+/* Formats a number of bytes for people: "900 bytes", "1.50 KiB". */
 void cln_format_bytes(char text[32], double bytes);
 
-/* Useful multiply-adds of one sample: forward, and a whole training step (forward, weight gradients,
- * and data gradients of all but the first affine layer). */
+/* Multiply-adds that the mathematics needs for one sample. `forward`: the forward pass. `training`: the forward pass,
+ * the weight gradients, and the data gradients of all but the first affine layer. */
 CLN_API void cln_network_multiply_adds(const struct cln_network *network, double *forward, double *training);
 
-/* Products of one image through all layers, those of pools included. */
+/* Multiply-adds of one sample's forward pass, with every cell of a pool's windows counted as one. */
 double cln_network_work(const struct cln_network *network);
 
-/* One line of a layer as PyTorch prints it: "Conv2d(1, 6, kernel_size=5, stride=1)". */
+/* Describes a layer in one line as PyTorch prints it: "Conv2d(1, 6, kernel_size=5, stride=1)". A longer text is cut to
+ * `bytes`. */
 CLN_API void cln_layer_describe(const struct cln_layer *layer, char *text, size_t bytes);
 
 #ifdef __cplusplus

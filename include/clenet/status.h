@@ -1,5 +1,5 @@
-/* What can go wrong, for every layer: a short list of codes that say what the caller can do,
- * and beside it one message per thread that says which call, file or value failed. */
+/* Errors. A function that can fail returns a code, which says what the caller can do. One message per thread says which
+ * call, file or value failed, and why. */
 #ifndef CLENET_STATUS_H
 #define CLENET_STATUS_H
 
@@ -31,20 +31,21 @@ enum cln_status {
     CLN_STATUS_COUNT
 };
 
-/* The message of this thread's last failure; "" before the first. Valid until the next failure. It is UTF-8 and fit for
- * a terminal: what it quotes of files, drivers and users is written as include/clenet/text.h says. Only a compiler's
- * log and messages of several lines have line feeds. */
+/* The message of this thread's last failure; "" before the first. It is valid until the next failure. It is UTF-8 and
+ * safe to print on a terminal: quoted text of files, drivers and users is escaped as include/clenet/text.h describes.
+ * Only compiler logs and messages of several lines contain line feeds. */
 CLN_API const char *cln_error_message(void);
 
-/* Short name of a code, for logs: "invalid", "device", … Never NULL. */
+/* The short name of a code, for logs: "invalid", "device", … Never NULL. */
 CLN_API const char *cln_status_name(enum cln_status status);
 
-/* Sets this thread's message and returns `status`, so that a caller writes `return cln_fail(…)`. The format is that of
- * include/clenet/text.h: an argument with lines of its own is a %-s. No allocation; a longer message is cut. */
+/* Sets this thread's message and returns `status`, so that a caller writes `return cln_fail(…)`. The format is
+ * described in include/clenet/text.h; an argument that has several lines is a %-s. Allocates nothing; a message that is
+ * too long is cut. */
 enum cln_status cln_fail(enum cln_status status, const char *format, ...) CLN_PRINTF(2, 3);
 
-/* Puts "prefix: " before the present message and returns `status`: where a caller knows more,
- * such as the file's name or the layer. */
+/* Puts "prefix: " before this thread's message and returns `status`. A caller adds what it knows, such as the file or
+ * the layer. */
 enum cln_status cln_fail_within(enum cln_status status, const char *format, ...) CLN_PRINTF(2, 3);
 
 #ifdef __cplusplus

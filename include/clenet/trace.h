@@ -1,6 +1,6 @@
-/* What happened when, as a file that Perfetto (ui.perfetto.dev) and chrome://tracing show: slices of time on the tracks
- * of the device and of the host. The file is whole JSON after every flush, however the program ends, and memory holds
- * only what came since. */
+/* A trace: a timeline file for Perfetto (ui.perfetto.dev) and chrome://tracing, with slices of time on tracks of the
+ * device and of the host. The file is complete JSON after every flush, however the program ends. Memory holds only the
+ * slices since the last flush. */
 #ifndef CLENET_TRACE_H
 #define CLENET_TRACE_H
 
@@ -14,22 +14,22 @@ extern "C" {
 
 struct cln_trace;
 
-/* Creates or opens the file, which has to be one that can be written again at an earlier place. What an earlier run has
- * written there stays until the first flush after cln_trace_begin, which cln_trainer_create calls when it has
- * succeeded. */
+/* Creates or opens the file, which must be seekable. An earlier trace in it stays until the first flush after
+ * cln_trace_begin; cln_trainer_create calls that when it has succeeded. */
 CLN_API enum cln_status cln_trace_create(struct cln_trace **out, const char *path) CLN_MUST_CHECK;
-/* Ends the file. CLN_IO where any of it could not be written. Accepts NULL inside, and empties. */
+/* Writes the rest, closes the file and sets *trace to NULL. CLN_IO if any write failed since cln_trace_create. *trace
+ * may be NULL. */
 CLN_API enum cln_status cln_trace_close(struct cln_trace **trace) CLN_MUST_CHECK;
 
 enum cln_trace_track { CLN_TRACE_DEVICE = 1, CLN_TRACE_HOST };
 
-/* The start has succeeded: what was traced so far, and what will be, takes the place of an earlier run's at the next
- * flush. Without it a file that was not empty stays as it was. */
+/* Lets the next flush replace the earlier content of the file by this trace, slices before this call included. Without
+ * this call a file that was not empty stays unchanged. */
 void cln_trace_begin(struct cln_trace *trace);
 
-/* A pair of tracks under a heading of its own; returns its number. */
+/* Adds a pair of tracks (device and host) under the heading `name`. Returns their group number. */
 int cln_trace_group(struct cln_trace *trace, const char *name);
-/* Nanoseconds of CLOCK_MONOTONIC. A failure to write is told by cln_trace_close. */
+/* Adds a slice. Times are nanoseconds of CLOCK_MONOTONIC. cln_trace_close reports a failure to write. */
 void cln_trace_slice(struct cln_trace *trace, int group, enum cln_trace_track track, const char *name,
                      uint64_t begin_ns, uint64_t end_ns);
 void cln_trace_flush(struct cln_trace *trace);

@@ -1,4 +1,4 @@
-/* Training and evaluating a network on a device: the loop of the mission, one epoch at a time. */
+/* Training and evaluating a network on a device, one epoch at a time. */
 #ifndef CLENET_TRAINER_H
 #define CLENET_TRAINER_H
 
@@ -19,134 +19,135 @@ extern "C" {
 
 struct cln_progress {
     int epoch;             /* from 1 */
-    size_t step, steps;    /* done in this epoch, and of it in all */
-    size_t samples;        /* trained on in this epoch so far */
-    size_t before;         /* of those, before it was gone on with; `seconds` are of the others */
-    double loss, accuracy; /* running means over those samples */
-    double seconds;        /* since the epoch began, or was gone on with */
+    size_t step, steps;    /* steps done in this epoch; steps of a whole epoch */
+    size_t samples;        /* samples trained on in this epoch so far */
+    size_t before;         /* samples of these that were trained on before resuming; not in `seconds` */
+    double loss, accuracy; /* means over `samples` */
+    double seconds;        /* training time since the epoch began or was resumed */
     double images_per_second;
 };
 
-/* Called a few times a second while training, and so not at all in epochs that are shorter. Returning false stops
- * training after the step; the next cln_trainer_epoch goes on with the epoch. */
+/* Called a few times a second during training; an epoch shorter than that may pass without a call. If it returns false,
+ * training stops after the current step, and the next cln_trainer_epoch continues the epoch. */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
-/* Whether a step is recorded once and then enqueued as one command buffer, where the device has them. The results are
- * the same. With timings it never is. */
+/* Whether a training step is recorded once as a command buffer and then enqueued as a whole, on devices that have
+ * command buffers. The results are the same bits. A trainer with `timings` never records. */
 enum cln_replay { CLN_REPLAY_PROFILE, CLN_REPLAY_OFF, CLN_REPLAY_ON };
 
-/* Where and when a trainer keeps resume points: checkpoints that it can go on from. They are written beside the
- * training, which stands still only while the numbers are read from the device; where one cannot be written, a warning
- * says so, training goes on, and the next one is tried. */
+/* Where and when a trainer writes resume points, checkpoints that training can resume from. Training pauses only to
+ * read the values from the device; another thread writes the file. If a file cannot be written, a warning says so and
+ * training continues; the next resume point is tried again. */
 struct cln_save_params {
-    const char *path;     /* of the newest one; NULL: nowhere */
-    int every_epochs;     /* 0: every epoch where there is no every_seconds, else only by time */
-    double every_seconds; /* also within an epoch; 0: not by time */
-    int keep;             /* files in all; those before the newest have .1, .2, … before their extension. 0: 1 */
-    bool best;            /* the one after the epoch of the highest test accuracy also as .best */
+    const char *path;     /* the newest resume point; NULL: none is written */
+    int every_epochs;     /* epochs between resume points; 0: 1 if every_seconds is 0, else only by time */
+    double every_seconds; /* seconds between resume points, also within an epoch; 0: not by time */
+    int keep;             /* number of files; older ones have .1, .2, … before their extension. 0: 1 */
+    bool best;            /* also keep the model of the epoch with the highest test accuracy, as .best */
 };
 
 struct cln_trainer_params {
-    const struct cln_network *network; /* its input must fit the data (after `resize`) */
-    struct cln_dataset *data;          /* may still be on the way: see cln_dataset_open */
-    bool release_pixels;               /* of `data`, as the device gets them: see cln_dataset_release_pixels */
-    const char *device;                /* as for ocl_device_find; NULL: $CLENET_DEVICE or the best */
-    const char *profile_file;          /* NULL: what matches the device */
-    const char *kernel_folder;         /* NULL: embedded kernels */
-    bool no_guard;                     /* train without the check that comes before the first time (docs/porting.md) */
-    bool no_cache;                     /* build every kernel, and keep none on disk for the next start */
-    bool no_check;                     /* go by what earlier checks have found, and make none: for measuring */
+    const struct cln_network *network; /* must fit the images (after `resize`) */
+    struct cln_dataset *data;          /* may still be loading: see cln_dataset_open */
+    bool release_pixels;               /* free the pixels of `data` once the device has them */
+    const char *device;                /* "gpu", "0:1", a name: as --device; NULL: $CLENET_DEVICE or the best */
+    const char *profile_file;          /* path or name, as --profile-file; NULL: what matches the device */
+    const char *kernel_folder;         /* read kernels from this folder; NULL: the embedded kernels */
+    bool no_guard;                     /* skip the check of the device before the first training (docs/porting.md) */
+    bool no_cache;                     /* build every kernel, and store none on disk for the next start */
+    bool no_check;                     /* use the results of earlier checks of the device, and run no new one */
     enum cln_replay replay;            /* 0: as the device's profile says */
-    /* A command line that starts this program anew, path first and NULL last; NULL: kernels are built in this process.
-     * Where some are not known to be built on this machine, a few such processes ("builders") build them side by side,
-     * so that this one neither waits as long nor keeps the compiler's memory. In each cln_trainer_builds() is true, and
-     * it has to call cln_trainer_build with the same params, but for `data`, and end. What a builder leaves undone,
-     * this process builds. */
+    /* The command line that starts this program again, path first, NULL at the end; NULL: this process builds all
+     * kernels. If kernels are needed that were never built on this machine, the trainer starts a few such processes
+     * ("builders") that build them in parallel. This saves time, and the compilers' memory is returned when the
+     * builders end. In a builder cln_trainer_builds() is true; it must call cln_trainer_build with the same params
+     * (`data` may be NULL) and exit. Kernels that the builders do not finish are built by this process. */
     const char *const *builder;
-    double builder_seconds; /* until builders are ended; 0: 60 */
-    int batch_size;         /* 0: 256; see cln_trainer_create for 1 */
-    int resize;             /* side length, or 0 */
+    double builder_seconds; /* time limit, after which builders are ended; 0: 60 */
+    int batch_size;         /* 0: 256; for 1 see cln_trainer_create */
+    int resize;             /* side length to resize images to; 0: as stored */
     bool standardize;
-    bool evaluate_only; /* nothing is built or uploaded for training; cln_trainer_load brings the model */
-    uint64_t seed;      /* initial weights and shuffling */
+    bool evaluate_only; /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
+    uint64_t seed;      /* seed of initial weights and shuffling */
     struct cln_optimizer_params optimizer;
     struct cln_save_params save;
-    /* Training goes on from this checkpoint, which must have a training point: bit by bit as if it had never been left
-     * on the same device and profile, within rounding on another. What was set otherwise than there (network, batch
-     * size, optimizer, seed, preprocessing, data) is CLN_INVALID, all of it in one message, before a kernel is built.
-     * Looked at while the trainer is created. */
+    /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device and profile
+     * the results are the same bits as without the interruption, on others equal within rounding. Network, batch size,
+     * optimizer, seed, preprocessing and data must be as in the checkpoint, else CLN_INVALID lists all that differ
+     * before a kernel is built. Used only while the trainer is created. */
     const struct cln_checkpoint *resume;
-    bool override; /* takes batch size, seed, the optimizer's numbers and data as they are set here. With another seed
-                      or other data the epoch that was begun there begins anew */
-    bool timings;
-    struct cln_trace *trace; /* every launch is also written there; NULL: nowhere. Must outlive the trainer */
-    size_t max_steps;        /* stop after so many steps in all, those before `resume` included; 0: no limit */
-    cln_progress_handler *progress;
+    bool override; /* with `resume`: batch size, seed, hyperparameters and data are taken from here where they differ.
+                      With another seed or other data an unfinished epoch starts over */
+    bool timings;  /* measure the device time of every kernel, for cln_trainer_timings */
+    struct cln_trace *trace;        /* every launch is written to this trace; NULL: none. Must outlive the trainer */
+    size_t max_steps;               /* stop after this many steps, those before `resume` included; 0: no limit */
+    cln_progress_handler *progress; /* NULL: none; gets `user` */
     void *user;
 };
 
 struct cln_metrics {
     size_t samples;
-    double loss, accuracy; /* means over those samples */
+    double loss, accuracy; /* means over `samples` */
 };
 
 struct cln_epoch {
     int epoch;                /* from 1 */
-    struct cln_metrics train; /* gathered while training, in training mode */
-    size_t before;            /* of train.samples, before it was gone on with; train_seconds are of the others */
-    struct cln_metrics test;  /* afterwards, in prediction mode; samples 0 where it was stopped or there are none */
+    struct cln_metrics train; /* accumulated over the training steps, in training mode */
+    size_t before;            /* samples of `train` from before resuming; not in train_seconds */
+    struct cln_metrics test;  /* after the epoch, in prediction mode; samples 0: not done */
     double train_seconds, test_seconds;
-    bool stopped; /* by the handler or max_steps, before the epoch's end */
+    bool stopped; /* ended early, by the progress handler or max_steps */
 };
 
 struct cln_trainer;
 
-/* Finds the device, builds the kernels, uploads the data, sets initial weights: uniform in ±1/√fan_in from
- * `seed`, γ = 1, β = 0. `network` and `data` must outlive the trainer, but for the
- * pixels: see cln_dataset_release_pixels. CLN_INVALID names what does not go together, before a device is opened:
- * images of another size, a label that the network has no class for (with its file and byte), or batches of one image
- * where a batch norm then has one value per channel (a warning where only the last batch of an epoch is so). */
+/* Finds the device, builds the kernels, uploads the data, and draws initial weights: uniform in ±1/√fan_in from `seed`,
+ * γ = 1, β = 0. `network` and `data` must outlive the trainer; the pixels may be released (cln_dataset_release_pixels).
+ * CLN_INVALID is returned before a device is opened and says what does not fit together: images of another size, a
+ * label beyond the network's classes (with its file and byte offset), or batch_size 1 with a batch norm that then has
+ * one value per channel. If only the last batch of an epoch has one image, that is a warning. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
 
-/* Whether this process is a builder (it has $CLENET_BUILDER set). */
+/* Whether this process is a builder ($CLENET_BUILDER is set). */
 CLN_API bool cln_trainer_builds(void);
-/* In a builder: builds its share of what a trainer with these params needs, and launches it once on nothing, because
- * drivers compile to the end only then. `data` is not looked at. */
+/* In a builder: builds its share of the kernels of a trainer with these params, and launches each once on an empty
+ * batch, because some drivers compile only at the first launch. `data` is not used. */
 CLN_API enum cln_status cln_trainer_build(const struct cln_trainer_params *params) CLN_MUST_CHECK;
 
-/* One line for people: device, platform and profile, and operations in their safe variants. Lives as long as the
- * trainer. */
+/* One line for people: device, platform, profile, and the operations that run in their safe variants. It lives as long
+ * as the trainer. */
 CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
 
-/* Epochs that are finished, those before `resume` included. */
+/* Number of finished epochs, those before `resume` included. */
 CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
 
-/* Trains one epoch, or the rest of one that was left, and evaluates. CLN_NUMERIC names epoch, step and stage where a
- * value became non-finite. */
+/* Trains one epoch, or the rest of an unfinished one, then evaluates it on the test images; fills *epoch. CLN_NUMERIC
+ * names the epoch, step and stage where a value became non-finite. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
-/* Prediction mode over the test images. `confusion` is NULL or class_count² counters [label][predicted], set here. */
+/* Evaluates the test images in prediction mode. `confusion` is NULL or gets class_count² counters
+ * [label][predicted]. */
 CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct cln_metrics *metrics,
                                              size_t *confusion) CLN_MUST_CHECK;
 
-/* A resume point where training stands now, at once; of a trainer that only evaluates: a model. The data's digest is in
- * it where it is known (cln_dataset_measure_digest) or the pixels are still there. */
+/* Writes a resume point of the present state to `path` and waits for it; a trainer with evaluate_only writes a model.
+ * The file has the data's digest if it is known (cln_dataset_measure_digest) or the pixels are still in memory. */
 CLN_API enum cln_status cln_trainer_save(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
-/* After the last epoch: keeps what was trained since the last resume point, as params.save says, and waits until it is
- * written. Does nothing where there is nothing to keep. */
+/* Call after the last epoch: writes the resume point that params.save asks for if training went on since the last one,
+ * and waits until it is written. Does nothing without params.save.path. */
 CLN_API enum cln_status cln_trainer_finish(struct cln_trainer *trainer) CLN_MUST_CHECK;
-/* Whether params.save.path was written by this trainer; waits for what is being written. */
+/* Whether this trainer has written params.save.path. Waits for a write that is under way. */
 CLN_API bool cln_trainer_saved(struct cln_trainer *trainer);
-/* Takes weights, running statistics and the values to standardise with from a checkpoint of the same network, or from a
- * file of one. `standardize` and `resize` must be as they were when the model was trained. */
+/* Set the weights, running statistics and standardization from a checkpoint of the same network, or from its file.
+ * `standardize` and `resize` must be as when the model was trained, else CLN_INVALID. */
 CLN_API enum cln_status cln_trainer_set_model(struct cln_trainer *trainer,
                                               const struct cln_checkpoint *model) CLN_MUST_CHECK;
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
 
-/* Device time per kernel as a table of text, one line each, largest first. *out is the caller's: free().
- * "" where params.timings was off. */
+/* Writes a table of device time per kernel as text, one line each, largest first; "" if params.timings is off. *out is
+ * the caller's: free(). */
 CLN_API enum cln_status cln_trainer_timings(struct cln_trainer *trainer, char **out) CLN_MUST_CHECK;
 
 #ifdef __cplusplus
