@@ -1,19 +1,19 @@
-/* Where the members of a JSON text stand, for messages: readers of JSON keep no lines for what is well-formed. */
+/* Finds members of a JSON text, so that messages can name the line: the JSON reader keeps no positions. */
 #ifndef SRC_BASE_JSON_PLACE_H
 #define SRC_BASE_JSON_PLACE_H
 
 #include <stddef.h>
 
-/* A container is the text from its bracket on, of text that is well-formed; results are places in the same text. */
+/* `object` and `array` point to the opening bracket in well-formed JSON text; results point into the same text. */
 
-/* The key of an object's member; NULL where it has none of that name (spelled without escapes). */
+/* Finds the key `key` of an object, spelled without escapes; NULL: the object has none. */
 const char *cln_json_key(const char *object, const char *key);
-/* The value that belongs to such a place. */
+/* The value behind a key that cln_json_key found. */
 const char *cln_json_value(const char *key);
-/* An array's element; NULL where it has fewer. */
+/* Element `index` of an array; NULL: the array is shorter. */
 const char *cln_json_element(const char *array, size_t index);
 
-/* Line of a place in its text, from 1. */
+/* The number, from 1, of the line in `text` that `place` is on. */
 int cln_json_line(const char *text, const char *place);
 
 #endif

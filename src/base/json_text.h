@@ -1,24 +1,24 @@
-/* JSON, read and written: the one way in and out for all of clenet. */
+/* Reads and writes JSON. All JSON of clenet passes through here. */
 #ifndef SRC_BASE_JSON_TEXT_H
 #define SRC_BASE_JSON_TEXT_H
 
 #include <jansson.h>
 #include <stdbool.h>
 
-/* Reads a text of `bytes`, with jansson's flags and JSON_REJECT_DUPLICATES. A UTF-8 byte-order mark before it is passed
- * over. JSON has one kind of number: 6.0 and 6e0 come out as the integer 6, up to 2^53. NULL: *error says why,
- * also that memory ran out; a text is never read in part. */
+/* Parses JSON text of `bytes`, with jansson's `flags` and JSON_REJECT_DUPLICATES. A UTF-8 byte-order mark is skipped.
+ * 6.0 and 6e0 become the integer 6 (up to 2^53), as JSON has one kind of number. On any failure, out of memory
+ * included, returns NULL and *error says why. */
 json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_t *error);
-/* Where a text begins behind its byte-order mark, if it has one. */
+/* The start of a text, after its byte-order mark if it has one. */
 const char *cln_json_begin(const char *text);
 
-/* A new string of any bytes; JSON's null of NULL. Bytes that are not UTF-8 become \xff, four characters for each, so
- * that two names which differ still do. NULL where memory ran out. */
+/* A new JSON string from any bytes, or null from NULL. Each byte that is not valid UTF-8 becomes the four characters
+ * \xff, so that different names stay different. NULL: out of memory. */
 json_t *cln_json_text(const char *words);
 
-/* The text of a value, in UTF-8, with jansson's flags. Control characters are escaped (\u001B), also those that JSON
- * would allow as they are, and what cln_text_is_plain refuses: it may go to a terminal. NULL where memory ran out or
- * `value` is NULL; else free(). */
+/* Writes a value as UTF-8 text, with jansson's `flags`. Control characters and characters that cln_text_is_plain
+ * refuses are escaped (\u001B), so that the text is safe on a terminal. The caller's: free(). NULL: out of memory, or
+ * `value` is NULL. */
 char *cln_json_dump(const json_t *value, size_t flags);
 
 #endif

@@ -1,4 +1,4 @@
-/* Starting a process: by posix_spawn, as drivers have threads that would not survive a fork. */
+/* Starts processes, by posix_spawn: drivers have threads, which do not survive a fork. */
 #ifndef SRC_BASE_PROCESS_H
 #define SRC_BASE_PROCESS_H
 
@@ -6,15 +6,14 @@
 
 #include "clenet/status.h"
 
-/* `argv` begins with the program's path and ends with NULL; the environment is this process's with `variable`
- * (NAME=value) on top. Standard input and output are the descriptors given, of which -1 means nothing; what it writes
- * to standard error goes nowhere. It leads a process group of its own, so that it can be ended with the linkers and the
- * like that it starts, and has no signal blocked, ignored or handled. CLN_IO where it did not start. */
+/* Starts a process. `argv` begins with the program's path and ends with NULL. The environment is this process's, with
+ * `variable` (NAME=value) added. `input` and `output` are the descriptors of its standard input and output; -1:
+ * /dev/null. Its standard error is discarded. The process leads a group of its own, so that it can be killed together
+ * with the linkers it starts. No signal is blocked, ignored or handled in it. CLN_IO if it did not start. */
 enum cln_status cln_spawn(pid_t *out, const char *const *argv, const char *variable, int input,
                           int output) CLN_MUST_CHECK;
 
-/* For handlers of signals that end this process, or what it is doing: kills the processes that were started last and
- * have not been waited for, with all that they have started. */
+/* For signal handlers: kills the processes that were started last and not yet waited for, with their process groups. */
 void cln_spawned_kill(void);
 
 #endif

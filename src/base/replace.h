@@ -1,5 +1,6 @@
-/* A file written as a whole or not at all: aside in the same folder, synced, then renamed into place. A file that
- * cannot be replaced that way, such as one that is mounted, is written in place when all of its content is there. */
+/* Replaces a file as a whole or not at all: the new content is written to a temporary file in the same folder, synced,
+ * and renamed over the old file. A file that cannot be replaced by a rename, such as a mount point, is written in place
+ * once all of its content is known. */
 #ifndef SRC_BASE_REPLACE_H
 #define SRC_BASE_REPLACE_H
 
@@ -8,32 +9,34 @@
 
 #include "clenet/status.h"
 
-/* Zero before cln_replace_begin. */
+/* All zero before cln_replace_begin. */
 struct cln_replacement {
-    FILE *stream; /* write here */
-    char *path;   /* what will be replaced, symbolic links followed, also one to a file that is not there yet */
-    char *aside;  /* NULL: the new content has no name so far */
-    bool in_place;
+    FILE *stream;  /* write here */
+    char *path;    /* path of the target, symbolic links followed; the target may not exist yet */
+    char *aside;   /* name of the temporary file; NULL: it is nameless */
+    bool in_place; /* the content will be copied into the target */
 };
 
-/* A new file gets mode 0644 less the umask, one that replaces another that one's mode. `path` must be free or a regular
- * file: a device or folder is CLN_INVALID, for a rename would take its place. Removes files that killed processes have
- * left aside in the folder. */
+/* Opens replacement->stream for the new content of `path`. The file keeps the mode of the old one; a new file gets 0644
+ * less the umask. CLN_INVALID if `path` exists and is not a regular file: a rename would replace a device or folder.
+ * Also deletes temporary files that died processes have left in the folder. */
 enum cln_status cln_replace_begin(struct cln_replacement *replacement, const char *path) CLN_MUST_CHECK;
-/* Reports also what failed while writing to the stream. */
+/* Syncs the content and moves it to `path`. Also returns errors of earlier writes to the stream. On failure the old
+ * file is unchanged, unless it had to be written in place. */
 enum cln_status cln_replace_commit(struct cln_replacement *replacement) CLN_MUST_CHECK;
-/* Removes what was written aside and was not committed; cleans up in both cases. */
+/* Frees the replacement, committed or not; deletes the temporary file if it was not committed. Call it in every
+ * case. */
 void cln_replace_end(struct cln_replacement *replacement);
 
-/* Whether all of this would succeed for `path`, as far as that can be known; nothing is changed. Where the file would
- * be written in place a warning goes to the log, or it is CLN_IO (`as_a_whole`). */
+/* Checks, without changing anything, whether `path` can be replaced, as far as that can be known beforehand. If the
+ * file could only be written in place, that is a warning in the log, or CLN_IO if `as_a_whole`. */
 enum cln_status cln_replace_check(const char *path, bool as_a_whole) CLN_MUST_CHECK;
 
-/* Gives the file `path` a second name, `name`, in the place of what had that name. Where the file system has no second
- * names, `path` is renamed. Both are in one folder. */
+/* Hard-links `path` as `name`, in the same folder, and replaces an existing `name`. On file systems without hard links,
+ * renames `path` to `name`. */
 enum cln_status cln_replace_link(const char *path, const char *name) CLN_MUST_CHECK;
 
-/* For handlers of signals that end the process: removes what this process has aside under a name. */
+/* For signal handlers that end the process: deletes this process's named temporary files. */
 void cln_replace_abandon(void);
 
 #endif
