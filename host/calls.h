@@ -1,16 +1,16 @@
-/* Which OpenCL call is under way, and when drivers have been loaded: for the last words of a program that crashes. */
+/* Tells which OpenCL call is under way, for the report of a crash or a hang; and tells when drivers have been
+ * loaded. */
 #ifndef HOST_CALLS_H
 #define HOST_CALLS_H
 
 #include <stddef.h>
 
-/* The name of the OpenCL call that this process has made and that has not come back; NULL where there is none. Where
- * several threads make calls, it is that of the last one. *number, which may be NULL, is how many calls were made so
- * far. Safe in a signal handler. */
+/* The name of the OpenCL call that this process is in, NULL for none; with calls in several threads, the one made last.
+ * Sets *number, unless NULL, to the number of calls made so far. Async-signal-safe. */
 const char *ocl_call_under_way(size_t *number);
 
-/* From now on `function` is called whenever the drivers have been loaded, which may have put handlers of their own in
- * the place of the program's. NULL, the state at start: nothing is. */
+/* Sets a function that is called each time after drivers were loaded: drivers may have replaced the program's signal
+ * handlers. NULL, the initial state: none. */
 void ocl_set_drivers_loaded_handler(void (*function)(void));
 
 #endif

@@ -1,4 +1,4 @@
-/* One device at work: its OpenCL context, one in-order queue, and the programs built so far. */
+/* A context: one device in use, with its OpenCL context, one in-order queue, and the programs built so far. */
 #ifndef HOST_CONTEXT_H
 #define HOST_CONTEXT_H
 
@@ -10,38 +10,41 @@
 struct ocl_context;
 
 struct ocl_context_params {
-    bool timings;              /* measure every launch with events (see timeline.h) */
-    struct cln_trace *trace;   /* also write every launch there, which means timings; must outlive the context */
-    const char *trace_name;    /* heading of this context's tracks; NULL: the device's name */
-    bool replay;               /* sequences as command buffers where the device has them (see sequence.h) */
-    const char *kernel_folder; /* read kernels from here instead of the embedded ones; NULL: embedded */
-    const char *cache_folder;  /* keep built programs here (see program_cache.h); NULL: do not */
-    bool brief;                /* at the end it notes what it built, and does not ask the driver for binaries */
-    /* Where building is shared between processes, which needs a cache. `before_building` is called once, before the
-     * first program is built that no process has built on this machine, and may have others build it and all that
-     * follow; its failure is that of the launch. `builds` makes this context one of theirs: asked for every program,
-     * numbered from 0 in the order of need, whether it falls to this process. Each launch of such a program is run as
-     * it is added; launches of others, and of what was built before, are left out. Either may be NULL. */
+    bool timings;            /* time every launch with events (timeline.h) */
+    struct cln_trace *trace; /* write every launch there, which implies timings; NULL: none. Must outlive the context */
+    const char *trace_name;  /* heading of this context's tracks in the trace; NULL: the device's name */
+    bool replay;             /* run sequences as command buffers if the device has them (sequence.h) */
+    const char *kernel_folder; /* read kernels from this folder; NULL: the embedded kernels */
+    const char *cache_folder;  /* store built programs in this folder (program_cache.h); NULL: nowhere */
+    bool brief;                /* note built programs in the cache, and ask the driver for no binaries (program.h) */
+    /* Several processes can share the building of programs. This needs cache_folder. Each function may be NULL; both
+     * get building_user.
+     * - before_building: called once, before the first program is built that the cache does not know. It may let other
+     *   processes build that program and all later ones, and returns when they are done. If it fails, the launch fails
+     *   with its status.
+     * - builds: makes this process one of those builders. It is called for every program, numbered from 0 in order of
+     *   first use, and says whether this process builds program `number`. Launches of a program that this process
+     *   builds run at once when they are added; launches of all other programs are skipped. */
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
 };
 
-/* `params` may be NULL for the defaults. Everything made from a context must be destroyed before it. */
+/* Creates a context. `params` NULL: all defaults. Everything made from a context must be destroyed before it. */
 enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_device *device,
                                    const struct ocl_context_params *params) CLN_MUST_CHECK;
 void ocl_context_destroy(struct ocl_context **context);
 
-/* The device it was made for; lives as long as the context. */
+/* The device of the context. It lives as long as the context. */
 const struct ocl_device *ocl_context_device(const struct ocl_context *context);
 
-/* Whether the last launch that was to be added was refused since its work-group is larger, or takes more local memory,
- * than the device has for that kernel as it was built: a smaller group may do. */
+/* Whether the last launch that could not be added was refused because its work-group has too many work-items or too
+ * much local memory for the built kernel. A smaller work-group may succeed. */
 bool ocl_context_group_refused(const struct ocl_context *context);
 
-/* Hands queued work to the device without waiting. */
+/* Submits queued work to the device, without waiting. */
 enum cln_status ocl_context_flush(struct ocl_context *context) CLN_MUST_CHECK;
-/* Waits until all queued work is done. */
+/* Waits until all queued work has finished. */
 enum cln_status ocl_context_finish(struct ocl_context *context) CLN_MUST_CHECK;
 
 #endif

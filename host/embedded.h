@@ -1,4 +1,4 @@
-/* The files of kernels/ and devices/ inside the library; the tables are made by embed.py. */
+/* The files of kernels/ and devices/ as text in the library. embed.py generates the tables. */
 #ifndef HOST_EMBEDDED_H
 #define HOST_EMBEDDED_H
 

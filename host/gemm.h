@@ -1,5 +1,5 @@
-/* Single-precision general matrix multiply through CLBlast, as one more entry of a sequence.
- * A build without CLBlast works; ocl_gemm_available() is false in it. */
+/* Matrix products (single precision, general) by CLBlast, as entries of a sequence. A build without CLBlast works; in
+ * it ocl_gemm_available() is false. */
 #ifndef HOST_GEMM_H
 #define HOST_GEMM_H
 
@@ -18,8 +18,9 @@ struct ocl_gemm {
     size_t a_ld, b_ld, c_ld;
     size_t a_stride, b_stride, c_stride;
     size_t batch_count;
-    /* Which parameters CLBlast builds its kernels for small products with: 0: its own for the device; else a set of
-     * gemm.c, from then on for all contexts of the device, as CLBlast has them per process. */
+    /* The parameters that CLBlast builds its kernels for small products with. 0: CLBlast's own for the device; n > 0:
+     * set n of the table in gemm.c. CLBlast has one set per process: it holds from then on for all contexts of the
+     * device. */
     int tile;
 };
 
@@ -27,11 +28,11 @@ enum { OCL_GEMM_TILES = 7 };
 
 bool ocl_gemm_available(void);
 
-/* Whether it also suits a device: CLBlast's kernels take work-groups of 64 items at least and local memory. It asks the
- * driver what it may use, not us, so that it cannot keep to limits that are only pretended (device_limits.h). */
+/* Whether CLBlast can run on a device: its kernels need local memory and work-groups of at least 64 work-items. It asks
+ * the driver for limits, so it cannot keep to those that $CLENET_LIMITS lowered; such a device does not suit. */
 bool ocl_gemm_suits(const struct ocl_device *device);
 
-/* Adds it to the end of `sequence`. CLN_INVALID where the library was built without CLBlast, it does not suit the
+/* Appends the product to `sequence`. CLN_INVALID if the library was built without CLBlast, CLBlast does not suit the
  * device, or a matrix reaches outside its buffer. */
 enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struct ocl_gemm *gemm) CLN_MUST_CHECK;
 

@@ -1,5 +1,5 @@
-/* What the files of this folder share: the objects behind the opaque handles, and how a launch meets
- * the timeline. */
+/* Shared by the files of host/: the structs behind the opaque handles, and the interface between sequences and the
+ * timeline. */
 #ifndef HOST_INTERNAL_H
 #define HOST_INTERNAL_H
 
@@ -15,75 +15,77 @@ struct ocl_context {
     cl_context context;
     cl_command_queue queue;
     char *kernel_folder;             /* NULL: embedded kernels */
-    struct ocl_program *programs;    /* built so far, a list */
-    struct ocl_program_cache *cache; /* NULL: programs are not kept on disk */
+    struct ocl_program *programs;    /* built so far, as a list */
+    struct ocl_program_cache *cache; /* NULL: programs are not stored on disk */
     struct ocl_timeline *timeline;   /* NULL where timings are off */
     bool group_refused;              /* see ocl_context_group_refused */
-    bool brief;                      /* as in the params */
-    bool replay;                     /* asked for, and the device has command buffers */
-    void (*forget_products)(void);   /* drops what CLBlast keeps for this context; NULL: nothing */
-    int gemm_tile;                   /* that CLBlast was given for it; 0: none */
-    uint64_t buffer_bytes;           /* of all its buffers */
-    bool unkept;                     /* a program was launched since ocl_programs_keep */
-    bool kept;                       /* something was put into the cache */
-    /* As in the params; before_building is NULL once it was called. */
+    bool brief;                      /* as in struct ocl_context_params */
+    bool replay;                     /* requested, and the device has command buffers */
+    void (*forget_products)(void);   /* frees CLBlast's cache of this context; NULL: nothing to free */
+    int gemm_tile;                   /* the set of parameters given to CLBlast (struct ocl_gemm); 0: none */
+    uint64_t buffer_bytes;           /* of all its buffers together */
+    bool unkept;                     /* a program was launched for the first time since ocl_programs_keep */
+    bool kept;                       /* something was stored in the cache */
+    /* As in struct ocl_context_params; before_building becomes NULL when it has been called. */
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
-    bool lazy;  /* of a context that only builds: its driver compiles at the first launch */
-    bool first; /* builders were called: it takes long enough as it is */
-    bool lost;  /* the driver's own cache does not have what is noted */
+    bool lazy;  /* in a builder: the driver compiles at the first launch */
+    bool first; /* before_building was called: this start spends no more time on binaries */
+    bool lost;  /* the driver's own cache has lost a noted program */
 };
 
-/* Processor seconds that launching a kernel on nothing, or handing out a binary, take no more than; compiling does. */
+/* Upper limit of the processor seconds of launching a kernel on no data, or of handing out a binary, if the driver does
+ * not compile for it. */
 #define OCL_QUICK_CPU 0.03
 
 struct ocl_buffer {
     struct ocl_context *context;
     cl_mem memory;
-    size_t bytes; /* as asked for; the memory is rounded up to whole 32-bit words */
+    size_t bytes; /* size requested; the memory is rounded up to whole 32-bit words */
 };
 
-/* The events around one launch. `begin` is NULL where `end` belongs to the launch itself and so knows
- * its start. */
+/* The events of one launch. `begin` NULL: `end` is the launch's own event, which also has its start time. */
 struct ocl_span {
     cl_event begin, end;
-    uint64_t enqueued_ns; /* host's clock before the launch */
+    uint64_t enqueued_ns; /* time on the host's clock before the launch */
 };
 
 struct ocl_recording;
 
-/* One thing that a sequence enqueues; without functions: nothing. */
+/* One entry of a sequence; if all functions are NULL it does nothing. */
 struct ocl_action {
-    /* `span` is NULL where timings are off, else without events, and to be filled with counted ones even on failure. */
+    /* Enqueues the entry. `span` is NULL if timings are off; else it is empty, and this stores counted events in it,
+     * even on failure. */
     enum cln_status (*enqueue)(void *state, struct ocl_span *span);
-    /* Into a command buffer (command_buffer.h); NULL where that cannot be. */
+    /* Appends the entry to a recording (command_buffer.h). NULL: it cannot be recorded. */
     enum cln_status (*record)(void *state, struct ocl_recording *recording);
-    /* Tells that it has been enqueued as recorded; there where `record` is. */
+    /* Is told that the recorded entry has been enqueued. Set if `record` is. */
     void (*replayed)(void *state);
     void (*destroy)(void *state);
     void *state;
 };
 
-/* Appends an action, whose state then belongs to the sequence (on failure too). */
+/* Appends an action. The sequence owns its state from then on, even if this fails. */
 enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *label, struct ocl_action action,
                                     double flops, double bytes) CLN_MUST_CHECK;
 struct ocl_context *ocl_sequence_context(const struct ocl_sequence *sequence);
 
-/* `trace`: NULL, or where every launch and wait is also written, in a group called `trace_name` (NULL: the device).
- * On failure *out is to be destroyed all the same. */
+/* Creates a timeline. `trace`: every launch and wait is also written there, under the heading `trace_name` (NULL: the
+ * device's name); NULL: none. On failure *out must be destroyed all the same. */
 enum cln_status ocl_timeline_create(struct ocl_timeline **out, const struct ocl_context *context,
                                     struct cln_trace *trace, const char *trace_name) CLN_MUST_CHECK;
 void ocl_timeline_destroy(struct ocl_timeline **timeline);
-/* The number of the row that gathers `label`, a new one where there is none yet. */
+/* Sets *row to the row that gathers `label`; adds the row if there is none. */
 enum cln_status ocl_timeline_row(size_t *row, struct ocl_timeline *timeline, const char *label) CLN_MUST_CHECK;
-/* Takes over the span's events. Waits for the device once in a few thousand spans, to keep memory bounded. */
+/* Adds a launch to a row and takes over the span's events. To bound memory, waits for the device once in a few thousand
+ * spans. */
 enum cln_status ocl_timeline_add(struct ocl_timeline *timeline, size_t row, const struct ocl_span *span, double flops,
                                  double bytes) CLN_MUST_CHECK;
-/* A call ends that waited for the device since `begin_ns` of the host's clock. NULL: timings are off. */
+/* Adds the time from `begin_ns` on the host's clock until now to the host's waiting. `timeline` NULL: nothing. */
 void ocl_timeline_waited(struct ocl_timeline *timeline, uint64_t begin_ns);
 void ocl_span_release(struct ocl_span *span);
-/* Whether a filled buffer of megabytes can have taken that long. */
+/* Whether these event times are plausible for filling a buffer of megabytes. */
 bool ocl_event_times_credible(uint64_t begin_ns, uint64_t end_ns);
 
 #endif

@@ -1,6 +1,7 @@
-/* Tuning values by name for a device, and operations that its driver gets wrong, read from JSON text: shipped (embedded
- * from devices/), installed, the site's, the user's, and one file named by the user. The narrowest match wins: name
- * over vendor and platform over type over default; among equals the later folder. No device's name is in the code. */
+/* Profiles: tuning values by name for a device, and quirks, the operations that its driver gets wrong. Profiles are
+ * JSON texts: those shipped (embedded from devices/), the installed folder, the site's, the user's, and one file that
+ * the user names. The narrowest match wins (name, then vendor and platform, then type, then default); among equals the
+ * later folder. The code names no device. */
 #ifndef HOST_PROFILE_H
 #define HOST_PROFILE_H
 
@@ -8,13 +9,14 @@
 
 #include "host/device.h"
 
-/* What may stand in a profile's "values". The caller owns the table; names are checked against it. */
+/* A key that a profile's "values" may have. The caller owns the table. */
 struct ocl_profile_key {
     const char *name;
     long min, max;
-    long value; /* where no profile says otherwise */
+    long value; /* default */
     const char *help;
-    /* The caller's own: a member that the value goes to, and how it is worked out from what the profiles say. */
+    /* Used by the caller alone: the offset of the member that gets the value, and a function that computes the final
+     * value from what the profiles say. */
     size_t offset;
     enum cln_status (*settle)(long *value, void *user);
 };
@@ -22,14 +24,14 @@ struct ocl_profile_key {
 struct ocl_profile_params {
     const struct ocl_profile_key *keys;
     size_t key_count;
-    const char *const *operations; /* what a quirk may name */
+    const char *const *operations; /* names that a quirk may have */
     size_t operation_count;
-    /* One profile whose values win over all others whatever it matches: a path, or the name of a known one
-     * (without slash and dot, such as "safe"); or NULL. */
+    /* A profile whose values override all others, even if it does not match the device: a path, or the name of a known
+     * profile (without slash and dot, such as "safe"). NULL: none. */
     const char *file;
 };
 
-/* An operation that the device's driver, of this version, gets wrong: to be run in its safe variant. */
+/* An operation that this version of the device's driver gets wrong; it must run in its safe variant. */
 struct ocl_profile_quirk {
     size_t operation; /* index into params->operations */
     const char *reason;
@@ -39,37 +41,37 @@ struct ocl_profile_quirk {
 
 struct ocl_profile;
 
-/* Reads every layer, checks it, merges what matches `device`. A wrong key, type or value is
- * CLN_INVALID with file and line. What `params` points to must outlive the profile. */
+/* Reads and checks the profiles of all layers, and merges those that match `device`. CLN_INVALID names the file and
+ * line of a wrong key, type or value. All that `params` points to must outlive the profile. */
 enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_device *device,
                                  const struct ocl_profile_params *params) CLN_MUST_CHECK;
 void ocl_profile_destroy(struct ocl_profile **profile);
 
-/* The folder of the user's profiles: clenet/devices in $XDG_CONFIG_HOME or ~/.config. It need not exist. False where
- * there is no home. */
+/* Writes the folder of the user's profiles: clenet/devices in $XDG_CONFIG_HOME or ~/.config. It may not exist. False:
+ * there is no home folder. */
 bool ocl_profile_user_folder(char *out, size_t bytes);
 
-/* Tells the path of every profile that ocl_profile_load would read from a file: those of the folders. */
+/* Calls `tell` with the path of every file in the folders that ocl_profile_load would read. */
 void ocl_profile_each_file(void (*tell)(void *user, const char *path), void *user);
-/* Whether `asked`, as in struct ocl_profile_params, is a path and not a name. */
+/* Whether `asked` (ocl_profile_params.file) is a path; else it is a name. */
 bool ocl_profile_is_path(const char *asked);
 
-/* Value of a key of the table (asserts that it is one). */
+/* The value of a key; asserts that the table has it. */
 long ocl_profile_value(const struct ocl_profile *profile, const char *key);
 
-/* Overrides a value, for tests and tuning: CLN_INVALID outside [min, max]. */
+/* Sets a value, for tests and tuning. CLN_INVALID outside [min, max]. */
 enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, long value) CLN_MUST_CHECK;
 
-/* Of the narrowest profile that matched: its name ("cpu"; "built-in" where none did), on what and with which result it
- * was measured (NULL: it was not), and what else it says of its values (NULL: nothing). */
+/* Of the narrowest profile that matched: its name ("cpu"; "built-in" if none matched); the device and result that its
+ * values were measured with (NULL: not measured); its note on the values (NULL: none). */
 const char *ocl_profile_name(const struct ocl_profile *profile);
 const char *ocl_profile_measured(const struct ocl_profile *profile);
 const char *ocl_profile_note(const struct ocl_profile *profile);
 
-/* Where a key's value comes from: "FILE:LINE", "built-in" where no profile names it, "set" after ocl_profile_set. */
+/* The origin of a key's value: "FILE:LINE", "built-in" if no profile sets it, "set" after ocl_profile_set. */
 const char *ocl_profile_origin(const struct ocl_profile *profile, const char *key);
 
-/* What applies to the device, of all profiles that match; they live as long as the profile. */
+/* The quirks of all matching profiles that apply to the device's driver version. They live as long as the profile. */
 const struct ocl_profile_quirk *ocl_profile_quirks(const struct ocl_profile *profile, size_t *count);
 
 #endif

@@ -1,4 +1,4 @@
-/* One profile: JSON text to a checked struct, and how narrowly it fits a device. */
+/* One profile file: from JSON text to a checked struct, and how narrowly it matches a device. */
 #ifndef HOST_PROFILE_FILE_H
 #define HOST_PROFILE_FILE_H
 
@@ -6,10 +6,10 @@
 
 #include "host/profile.h"
 
-/* Stands for a key that the file does not name. */
+/* The value of a key that the file does not set. */
 #define OCL_PROFILE_UNSET LONG_MIN
 
-/* An operation to be run in its safe variant, under the drivers from one version to below another. */
+/* An operation that must run in its safe variant under driver versions from `from` up to but not including `below`. */
 struct ocl_profile_file_quirk {
     size_t operation;   /* index into params->operations */
     char *from, *below; /* NULL: no limit */
@@ -17,33 +17,34 @@ struct ocl_profile_file_quirk {
 };
 
 struct ocl_profile_file {
-    char *path; /* as in messages; "devices/cpu.json" for an embedded one */
+    char *path; /* path for messages; "devices/cpu.json" for an embedded one */
     char *name;
-    char *measured, *note; /* NULL: nothing is said */
-    int layer;             /* the larger wins among equals */
+    char *measured, *note; /* NULL: not given */
+    int layer;             /* among equal matches the larger layer wins */
     bool matches_nothing;
     enum ocl_device_type type;             /* 0: any */
     char *device_name, *vendor, *platform; /* "PART" or "PART|PART"; NULL: any */
     unsigned min_native_float_vector;      /* 0: any */
-    long *values;                          /* one for each key of the table, or OCL_PROFILE_UNSET */
-    char **origins;                        /* "FILE:LINE" of each that is set */
-    size_t key_count;                      /* of the two */
+    long *values;                          /* one per key of the table; OCL_PROFILE_UNSET: not set */
+    char **origins;                        /* "FILE:LINE" of each value that is set */
+    size_t key_count;                      /* length of `values` and of `origins` */
     struct ocl_profile_file_quirk *quirks;
     size_t quirk_count;
 };
 
-/* Any fault is CLN_INVALID with path and line. */
+/* Parses a profile. CLN_INVALID names the path and line of any error. */
 enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char *text, const char *path, int layer,
                                        const struct ocl_profile_params *params) CLN_MUST_CHECK;
-/* Frees what the struct holds and empties it. */
+/* Frees the contents of the struct and sets it to zero. */
 void ocl_profile_file_clear(struct ocl_profile_file *file);
 
-/* 0 matches everything, more is narrower; −1 where it does not match. */
+/* How narrowly a profile matches a device: 0 for a profile that matches every device, larger for narrower ones, up to
+ * OCL_PROFILE_MAX_SCORE; −1: it does not match. */
 enum { OCL_PROFILE_MAX_SCORE = 27 };
 
 int ocl_profile_file_score(const struct ocl_profile_file *file, const struct ocl_device *device);
 
-/* Whether a driver is of the versions that a quirk is for; one that says no version is of none with a limit. */
+/* Whether a quirk applies to a driver version. A driver without a version matches no quirk with a limit. */
 bool ocl_profile_quirk_applies(const struct ocl_profile_file_quirk *quirk, const char *driver_version);
 
 #endif

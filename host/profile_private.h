@@ -1,14 +1,14 @@
-/* The seam under ocl_profile_load: the same with folders that a test can name. */
+/* ocl_profile_load with folders as parameters, for tests. */
 #ifndef HOST_PROFILE_PRIVATE_H
 #define HOST_PROFILE_PRIVATE_H
 
 #include "host/profile_file.h"
 
-/* Any may be NULL, or not be there. */
+/* Each may be NULL or a folder that does not exist. */
 struct ocl_profile_folders {
-    const char *installed; /* with the program: files replace shipped ones of the same name */
-    const char *site;      /* what the machine's administrator added */
-    const char *user;
+    const char *installed; /* installed with the program; replaces shipped files of the same name */
+    const char *site;      /* of the machine's administrator */
+    const char *user;      /* of the user */
 };
 
 enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl_device *device,

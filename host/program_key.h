@@ -1,4 +1,4 @@
-/* The name of a built program among all others: a digest of everything that can change its binary. */
+/* The key of a built program in the cache: a digest of everything that can change its binary. */
 #ifndef HOST_PROGRAM_KEY_H
 #define HOST_PROGRAM_KEY_H
 
@@ -10,8 +10,8 @@ struct ocl_program_key {
     uint8_t bytes[32]; /* SHA-256 */
 };
 
-/* `source` is the text with its includes put in, `options` what clBuildProgram is given. Device, driver and the
- * environment variables that steer drivers' compilers go in too. */
+/* Computes the key from the source text (includes already inserted), the options for clBuildProgram, the device, the
+ * driver, and the environment variables that control drivers' compilers. */
 void ocl_program_key_make(struct ocl_program_key *out, const struct ocl_device *device, const char *source,
                           const char *options);
 

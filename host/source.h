@@ -1,12 +1,12 @@
-/* Kernel source text, from the library or from a folder, with its includes put in. */
+/* Loads kernel source text, embedded or from a folder, and inserts its includes. */
 #ifndef HOST_SOURCE_H
 #define HOST_SOURCE_H
 
 #include "clenet/status.h"
 
-/* The text of `name` ("conv2d.cl") in `folder`, or of the embedded file where that is NULL. Each line
- * `#include "other.clh"` is replaced by that file, and `#line` says where a line came from, so that a
- * compiler's message names the original. *out is the caller's: free() it. */
+/* Loads the kernel file `name` ("conv2d.cl") from `folder`; `folder` NULL: the embedded file. Each line `#include
+ * "other.clh"` is replaced by that file's text, with `#line` directives, so that a compiler's messages name the
+ * original file and line. *out is the caller's: free(). */
 enum cln_status ocl_source_load(char **out, const char *folder, const char *name) CLN_MUST_CHECK;
 
 #endif
