@@ -1,5 +1,5 @@
-/* What of a checkpoint is not a tensor, as the strings in a safetensors header: see docs/formats.md. Private to
- * src/format. */
+/* The metadata of a checkpoint: everything that is not a tensor, as strings in the header of a safetensors file; see
+ * docs/formats.md. For src/format alone. */
 #ifndef SRC_FORMAT_METADATA_H
 #define SRC_FORMAT_METADATA_H
 
@@ -10,24 +10,24 @@ enum { CLN_METADATA_MAX = 8 };
 
 struct cln_metadata {
     struct cln_safetensors_metadata items[CLN_METADATA_MAX];
-    char *texts[CLN_METADATA_MAX]; /* the values that are owned */
+    char *texts[CLN_METADATA_MAX]; /* values that this struct owns */
     size_t count;
 };
 
-/* All strings for a file of this checkpoint; cln_metadata_free also after a failure. */
+/* Makes all strings for a file of this checkpoint. Call cln_metadata_free even after a failure. */
 enum cln_status cln_metadata_make(struct cln_metadata *metadata,
                                   const struct cln_checkpoint *checkpoint) CLN_MUST_CHECK;
 void cln_metadata_free(struct cln_metadata *metadata);
 
-/* The version of clenet that wrote a file's strings, in the file's memory; NULL where they are not clenet's, whatever
- * names they go by: their "clenet" is missing or is no version. */
+/* The version of clenet that wrote a file, in the file's memory. NULL: the strings are not clenet's, because "clenet"
+ * is missing or is no version. */
 const char *cln_metadata_version(const struct cln_safetensors *file);
-/* Whether that is later than this one. False of NULL. */
+/* Whether `version` is later than this program's. False for NULL. */
 bool cln_metadata_is_newer(const char *version);
 
-/* Fills in what a file's strings say: the network (that of the caller where it is not NULL), pixels, classes and the
- * numbers of a training point. Of strings that are not clenet's nothing is filled in; "network" is read from them only
- * where the caller names none. CLN_INVALID names the string and what is wrong with it. */
+/* Reads a file's strings into *checkpoint: the network, preprocessing, classes, and the scalars of a training point.
+ * `network`, unless NULL, replaces the file's. From a file that clenet did not write nothing is read, except "network"
+ * if `network` is NULL. CLN_INVALID names the string and what is wrong with it. */
 enum cln_status cln_metadata_read(struct cln_checkpoint *checkpoint, const struct cln_safetensors *file,
                                   const struct cln_network *network) CLN_MUST_CHECK;
 
