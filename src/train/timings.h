@@ -4,7 +4,7 @@
 
 #include "host/timeline.h"
 
-/* One line per label, largest share first, and a total. *out is the caller's: free(); "" without timings. */
+/* Writes one line per label, largest share first, and a total; "" without timings. *out is the caller's: free(). */
 enum cln_status cln_timings_text(char **out, struct ocl_context *context) CLN_MUST_CHECK;
 
 #endif

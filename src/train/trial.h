@@ -1,5 +1,5 @@
-/* Trials: a step or single operations of a trainer checked against float64, for the guard; in a process that may crash
- * or hang in this one's place, where there is a command that starts one. */
+/* Trials: a trainer's step, or single operations, compared with float64 for the guard. With params.builder a trial runs
+ * in another process, so that a crash or hang of the driver does not end this one. */
 #ifndef SRC_TRAIN_TRIAL_H
 #define SRC_TRAIN_TRIAL_H
 
@@ -9,42 +9,42 @@
 enum cln_trial_end {
     CLN_TRIAL_RIGHT,
     CLN_TRIAL_WRONG,
-    CLN_TRIAL_REFUSED, /* by the driver, with an error */
-    CLN_TRIAL_CRASHED, /* the driver ended the process, twice; only apart, as the next */
-    CLN_TRIAL_HUNG,    /* an OpenCL call did not come back */
+    CLN_TRIAL_REFUSED, /* the driver returned an error */
+    CLN_TRIAL_CRASHED, /* the driver crashed the other process, twice; only with `apart` */
+    CLN_TRIAL_HUNG,    /* an OpenCL call did not return; only with `apart` */
     CLN_TRIAL_END_COUNT
 };
 
 struct cln_trial {
     enum cln_trial_end end;
-    char why[8192]; /* what was wrong, what the driver refused (with a compiler's log), how the process ended */
+    char why[8192]; /* the wrong value, the driver's error (with a compiler's log), or how the process ended */
 };
 
 struct cln_trials {
-    struct cln_trainer *t; /* with its params and tuning; its context may be NULL where trials are apart */
+    struct cln_trainer *t; /* has params and tuning; its context may be NULL if `apart` */
     const struct ocl_device *device;
-    const char *folder; /* of kept kernels; NULL: none */
-    bool replay;        /* steps are enqueued as command buffers */
-    bool apart;         /* in processes of their own; false from when that turns out not to work */
-    bool kept_crash;    /* set where a step crashed with kept kernels, and did not without them */
+    const char *folder; /* folder of kept kernels; NULL: none */
+    bool replay;        /* training enqueues steps as command buffers */
+    bool apart;         /* trials run in other processes; becomes false if that turns out not to work */
+    bool kept_crash;    /* set when a step crashed with kept kernels, but not without */
 };
 
-/* A training step, or where the trainer only evaluates a prediction, with this tuning. `first`: it is the first one of
- * this start, which other processes may build kernels for; where the pixels of the data cannot be read, it is ended.
- * Fails where the trial could not be made, which is not the kernels' fault. */
+/* Tries a training step with this tuning; if the trainer only evaluates, a prediction. `first`: this is the first trial
+ * of the start; builders may then build kernels for it, and it ends if the data's pixels cannot be read. Fails only if
+ * the trial could not be made, which is no fault of the kernels. */
 enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *trials, const struct cln_tuning *tuning,
                                bool first) CLN_MUST_CHECK;
 
-/* The quick cases of every operation that the trainer's tuning does not run in its safe variant; `told` gets each
- * result. Where it fails not all have been checked. */
+/* Tries the quick cases of every operation that t->tuning does not run in its safe variant; calls `told` with each
+ * result. After a failure some operations were not tried. */
 typedef void cln_trial_teller(void *user, size_t operation, const struct cln_trial *trial);
 enum cln_status cln_trial_operations(struct cln_trials *trials, cln_trial_teller *told, void *user) CLN_MUST_CHECK;
 
-/* The quick cases of one operation, where all others run in their safe variants: those of one may launch kernels of
- * another. */
+/* Tries the quick cases of one operation while all others run in their safe variants: its cases may launch kernels of
+ * other operations. */
 enum cln_status cln_trial_alone(struct cln_trial *out, struct cln_trials *trials, size_t operation) CLN_MUST_CHECK;
 
-/* In a process that was started for a trial: makes it, and says what came of it. */
+/* In a process that was started for a trial: makes the trial and reports its result to the parent. */
 enum cln_status cln_trial_answer(struct cln_trials *trials, const struct cln_errand *errand) CLN_MUST_CHECK;
 
 #endif
