@@ -1,4 +1,4 @@
-/* Golden values: ten training steps of three networks as PyTorch computed them in float64 (tests/golden), embedded. */
+/* Golden values, embedded: ten training steps of three networks as PyTorch computed them in float64 (tests/golden). */
 #ifndef SRC_CHECK_GOLDEN_H
 #define SRC_CHECK_GOLDEN_H
 
@@ -11,23 +11,24 @@ enum { CLN_GOLDEN_STEPS = 10, CLN_GOLDEN_BATCH = 20 };
 
 enum cln_golden_set { CLN_GOLDEN_BN_LENET, CLN_GOLDEN_LENET, CLN_GOLDEN_MIXED, CLN_GOLDEN_COUNT };
 
-/* "bn-lenet", "lenet", "mixed". */
+/* The name of a set: "bn-lenet", "lenet", "mixed". */
 const char *cln_golden_name(enum cln_golden_set set);
 
-/* The values, and the network that they are of; either may be NULL: not wanted. Both are the caller's. */
+/* Opens a set: its values and its network, each the caller's. Either pointer may be NULL: not wanted. */
 enum cln_status cln_golden_open(struct cln_safetensors **values, struct cln_network **network,
                                 enum cln_golden_set set) CLN_MUST_CHECK;
 
-/* Tensor "PREFIX.NAME" (prefix "": just NAME) of exactly `count` numbers. */
+/* Reads the tensor "PREFIX.NAME" (prefix "": "NAME"), which must have exactly `count` numbers. */
 enum cln_status cln_golden_read(const struct cln_safetensors *golden, const char *prefix, const char *name,
                                 size_t count, double *values) CLN_MUST_CHECK;
 
-/* All tensors "PREFIX.*" laid out by network->tensors: parameter_floats and running_floats numbers, padding 0.
- * `running` may be NULL. */
+/* Reads all tensors "PREFIX.*" into `parameters` (parameter_floats) and `running` (running_floats), laid out by
+ * network->tensors, padding 0. `running` may be NULL. */
 enum cln_status cln_golden_state(const struct cln_safetensors *golden, const char *prefix,
                                  const struct cln_network *network, double *parameters, double *running) CLN_MUST_CHECK;
 
-/* Of CLN_GOLDEN_BN_LENET's values, for all sets: bytes [CLN_GOLDEN_STEPS·CLN_GOLDEN_BATCH, 28, 28] and their labels. */
+/* Points to the images, bytes [CLN_GOLDEN_STEPS·CLN_GOLDEN_BATCH][28][28], and their labels, in the values of
+ * CLN_GOLDEN_BN_LENET. All sets use these images. */
 enum cln_status cln_golden_images(const uint8_t **images, const uint8_t **labels,
                                   const struct cln_safetensors *golden) CLN_MUST_CHECK;
 

@@ -1,5 +1,5 @@
-/* One training step of any network on a device against float64: the kernels that a training will use, as they are built
- * for it, but for images in chunks: these lie in one. */
+/* Compares one training step of any network on a device with float64. It uses the kernels that training will use, with
+ * one difference: the images are in one buffer, never in chunks. */
 #ifndef SRC_CHECK_STEP_H
 #define SRC_CHECK_STEP_H
 
@@ -9,17 +9,18 @@
 struct cln_step_check {
     const struct cln_network *network;
     struct cln_optimizer_params optimizer;
-    int batch_size;         /* that the kernels are built for; a few samples of it are used */
-    struct cln_shape image; /* of the stored images; all zero: as the network takes them */
-    bool standardize;       /* pixels, by random values */
-    bool predict_only;      /* a prediction alone, by the kernels of one */
+    int batch_size;         /* batch size that the kernels are built for; only a few samples are used */
+    struct cln_shape image; /* shape of the stored images; all zero: the network's input */
+    bool standardize;       /* standardise pixels, with random values */
+    bool predict_only;      /* check only a prediction, with its kernels */
 };
 
-/* A maximum of a pool can fall to its neighbour by rounding, which looks wrong, but not with other numbers again: what
- * fails is tried with others, three times in all. Loss, every gradient, the update, the running statistics, and a
- * prediction; but where a batch norm has a single value per channel, the gradients of it and of what is in front of it
- * are nothing but rounding, magnified, and not compared. Wrong results are counted in *out; the status is of the device
- * alone. `params` without quick and only. */
+/* Compares the loss, every gradient, the update, the running statistics, and a prediction.
+ * - Rounding can move a max pool's argmax. A failure is therefore retried twice with new random inputs.
+ * - If a batch norm has one value per channel, its gradients and those of earlier layers are only magnified rounding
+ *   errors: they are not compared.
+ * Wrong results are counted in *out and are no error; only the device's errors are returned. `params` is used without
+ * `quick` and `only`. */
 enum cln_status cln_check_step(struct cln_check_result *out, const struct cln_step_check *check,
                                const struct cln_check_params *params) CLN_MUST_CHECK;
 

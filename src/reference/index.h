@@ -1,4 +1,4 @@
-/* Where a number stands in a [sample][channel][row][column] tensor. */
+/* The index of a number in a [sample][channel][row][column] tensor. */
 #ifndef SRC_REFERENCE_INDEX_H
 #define SRC_REFERENCE_INDEX_H
 

@@ -1,6 +1,6 @@
-/* Plain C float64 references, written from the formulas and for reading, not for speed.
- * Tensors are [sample][channel][row][column]; every gradient is of a scalar loss L.
- * Nothing here knows lanes, kernels or devices. */
+/* Plain C float64 references, written from the formulas and for reading, not for speed. Tensors are
+ * [sample][channel][row][column]; every gradient is that of a scalar loss L. This room knows nothing of lanes, kernels
+ * and devices. */
 #ifndef SRC_REFERENCE_REFERENCE_H
 #define SRC_REFERENCE_REFERENCE_H
 
@@ -13,48 +13,51 @@
 /* z = W∗x + b; `bias` may be NULL. */
 void cln_reference_conv2d_forward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
                                   const double *bias, double *z);
-/* Given dz = ∂L/∂z: dx, dweight, dbias; each may be NULL. */
+/* From dz = ∂L/∂z: dx, dweight, dbias; each may be NULL. */
 void cln_reference_conv2d_backward(const struct cln_conv2d *g, size_t batch, const double *x, const double *weight,
                                    const double *dz, double *dx, double *dweight, double *dbias);
 
+/* z = W·x + b, and its gradients; the same arguments may be NULL. */
 void cln_reference_linear_forward(const struct cln_linear *g, size_t batch, const double *x, const double *weight,
                                   const double *bias, double *z);
 void cln_reference_linear_backward(const struct cln_linear *g, size_t batch, const double *x, const double *weight,
                                    const double *dz, double *dx, double *dweight, double *dbias);
 
-/* Training mode. y = γ·x̂ + β with batch statistics; writes mean and biased variance per channel (either may
- * be NULL), and moves running_mean and running_var by g->momentum (both NULL: not moved). A channel of one number
- * has no unbiased variance: there the running variance takes the biased one, 0. */
+/* Training mode: y = γ·x̂ + β with the batch's statistics. Writes mean and biased variance per channel (each may be
+ * NULL). Moves running_mean and running_var by g->momentum (both NULL: not moved). A channel with a single number has
+ * no unbiased variance; its running variance then takes the biased one, 0. */
 void cln_reference_batchnorm_forward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
                                      const double *beta, double *y, double *mean, double *variance,
                                      double *running_mean, double *running_var);
-/* Prediction mode: running averages in the place of batch statistics. */
+/* Prediction mode: y = γ·x̂ + β with the running statistics. */
 void cln_reference_batchnorm_predict(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
                                      const double *beta, const double *running_mean, const double *running_var,
                                      double *y);
-/* Through the batch statistics (Ioffe and Szegedy, 2015). dx, dgamma, dbeta may be NULL. */
+/* Gradients, through the batch's statistics (Ioffe and Szegedy, 2015). dx, dgamma, dbeta may be NULL. */
 void cln_reference_batchnorm_backward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
                                       const double *dy, double *dx, double *dgamma, double *dbeta);
 
+/* The activation's value at y. */
 double cln_reference_activation(enum cln_activation activation, double y);
-/* Derivative at y; of ReLU at 0: 0, as in PyTorch. */
+/* The activation's derivative at y. ReLU has 0 at 0, as in PyTorch. */
 double cln_reference_activation_derivative(enum cln_activation activation, double y);
 
+/* a = pool(x), and dx from da = ∂L/∂a: see struct cln_pool2d. */
 void cln_reference_pool2d_forward(const struct cln_pool2d *g, size_t batch, const double *x, double *a);
 void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, const double *x, const double *da,
                                    double *dx);
 
-/* Mean softmax cross-entropy over the batch, by log-sum-exp; hits counts samples whose first largest logit is
- * the label; dlogits = (softmax − onehot) / batch. hits and dlogits may be NULL. */
+/* The mean softmax cross-entropy over the batch, by log-sum-exp. *hits: number of samples whose first largest logit is
+ * the label. dlogits = (softmax − onehot) / batch. hits and dlogits may be NULL. */
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
                                            size_t *hits, double *dlogits);
 
-/* Step t, counted from 1, of an optimizer whose numbers are all spelled out. It uses those of the CLN_MOMENT_COUNT
- * `moments` that its row has. */
+/* Step t (from 1) of an optimizer. `params` has no defaults left (cln_optimizer_resolve). Uses those of the
+ * CLN_MOMENT_COUNT `moments` that the optimizer's row has. */
 void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,
                                   const double *gradient, double *parameter, double *const *moments);
 
-/* What one training step gives, before the optimizer. */
+/* The results of one training step, before the optimizer. */
 struct cln_reference_step {
     double loss;
     size_t hits;
@@ -62,13 +65,13 @@ struct cln_reference_step {
     double *gradients; /* NULL, or room for parameter_floats */
 };
 
-/* The whole network in training mode: loss and ∂loss/∂parameters, padding 0. x is [batch][channels][height][width];
- * parameters, gradients and running are laid out by network->tensors. `running` is moved (NULL: not). The bias of an
- * affine layer right before a batch norm has gradient 0 exactly. Fails with CLN_OUT_OF_MEMORY only. */
+/* The whole network in training mode: the loss and ∂loss/∂parameters, padding 0. x is [batch][channels][height][width];
+ * parameters, gradients and running are laid out by network->tensors. Moves `running` (NULL: not moved). The bias of an
+ * affine layer directly before a batch norm has gradient exactly 0. The only error is CLN_OUT_OF_MEMORY. */
 enum cln_status cln_reference_network_step(const struct cln_network *network, size_t batch, const double *x,
                                            const uint8_t *labels, const double *parameters, double *running,
                                            struct cln_reference_step *step) CLN_MUST_CHECK;
-/* The logits in prediction mode. */
+/* The whole network in prediction mode: its logits. */
 enum cln_status cln_reference_network_predict(const struct cln_network *network, size_t batch, const double *x,
                                               const double *parameters, const double *running,
                                               double *logits) CLN_MUST_CHECK;
