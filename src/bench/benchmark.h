@@ -1,4 +1,4 @@
-/* How fast a network trains on a device, against what the device can do, and where the time goes. */
+/* Measures how fast a network trains on a device, relative to the device's peak, and which kernels take the time. */
 #ifndef SRC_BENCH_BENCHMARK_H
 #define SRC_BENCH_BENCHMARK_H
 
@@ -7,7 +7,7 @@
 #include "host/timeline.h"
 #include "src/bench/peak.h"
 
-/* Images of an epoch, as in Fashion-MNIST: random bytes of the network's input shape. */
+/* Images of an epoch, as many as in Fashion-MNIST. They are random bytes of the network's input shape. */
 enum { CLN_BENCHMARK_IMAGES = 60000 };
 
 struct cln_benchmark_params {
@@ -15,29 +15,30 @@ struct cln_benchmark_params {
     const char *device, *profile_file, *kernel_folder; /* as in struct cln_trainer_params */
     const int *batch_sizes;
     size_t batch_size_count;
-    double seconds;          /* of training per batch size, without the pass that times kernels */
-    bool no_command_buffer;  /* launch one by one, and do not compare */
-    struct cln_trace *trace; /* of that pass; NULL: none */
-    void (*progress)(void *user, const char *doing); /* NULL: nobody is told */
+    double seconds;          /* seconds of training per batch size, not counting the pass that times kernels */
+    bool no_command_buffer;  /* launch kernels one by one, and do not compare with command buffers */
+    struct cln_trace *trace; /* trace of the pass that times kernels; NULL: none */
+    void (*progress)(void *user, const char *doing); /* NULL: none; gets `user` */
     void *user;
 };
 
-/* Training with the step as one command buffer and launch by launch, in turn; the best of each. */
+/* Training with the step as one command buffer, and with single launches, measured in turn; the best of each. */
 struct cln_benchmark_replay {
-    bool compared;        /* else all is 0: the device has none, or the step cannot be recorded, or nobody asked */
-    bool used;            /* by the training that the other numbers are of */
+    bool compared; /* false: all else is 0, because the device has no command buffers, the step cannot be recorded, or
+                      no_command_buffer is set */
+    bool used;     /* whether the run's other numbers are with a command buffer */
     double with, without; /* images per second */
-    double gained;        /* seconds per step; below 0: lost */
+    double gained;        /* seconds saved per step by the command buffer; below 0: lost */
 };
 
-/* Predicting one image, from bytes on the host to probabilities on the host, without an image before or behind it. */
+/* Latency of predicting a single image, from bytes on the host to probabilities on the host. */
 struct cln_benchmark_latency {
     size_t measurements;
     double best, median; /* seconds */
 };
 
-/* One batch size. The first pass has no timings on, so that measuring costs nothing; it is cut into measurements of
- * a quarter second. The second pass is shorter and tells kernels apart. */
+/* The results for one batch size. The first pass has no timings, so that measuring costs nothing; it is divided into
+ * measurements of a quarter second. The second, shorter pass times each kernel. */
 struct cln_benchmark_run {
     int batch_size;
     size_t launches_per_step;
@@ -54,15 +55,15 @@ struct cln_benchmark_run {
 struct cln_benchmark {
     const struct cln_network *network;
     char device[320];
-    struct cln_peak peak; /* best of measurements before, between and after the training */
-    size_t copy_bytes;
-    double flops_per_image; /* useful operations, two per multiply-add */
+    struct cln_peak peak;   /* best of the measurements before, between and after the runs */
+    size_t copy_bytes;      /* see cln_peak_buffer_bytes */
+    double flops_per_image; /* arithmetic operations that training needs, two per multiply-add */
     struct cln_benchmark_latency latency;
     struct cln_benchmark_run *runs;
     size_t run_count;
 };
 
-/* On failure *out is NULL. */
+/* Runs a benchmark. *out is the caller's; on failure it is NULL. */
 enum cln_status cln_benchmark_create(struct cln_benchmark **out,
                                      const struct cln_benchmark_params *params) CLN_MUST_CHECK;
 void cln_benchmark_destroy(struct cln_benchmark **benchmark);

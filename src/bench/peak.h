@@ -1,25 +1,25 @@
-/* What a device can do at all (kernels/peak.cl): the limits that training is compared with. */
+/* Measures a device's peak (kernels/peak.cl), which training is compared with. */
 #ifndef SRC_BENCH_PEAK_H
 #define SRC_BENCH_PEAK_H
 
 #include "host/context.h"
 
 struct cln_peak {
-    double flops; /* multiply-adds at the native vector width, two operations each, per second */
-    double bytes; /* a copy between buffers beyond any cache: read and written bytes together, per second */
+    double flops; /* arithmetic operations per second: multiply-adds at the native vector width, two each */
+    double bytes; /* bytes per second: read plus written, of a copy between buffers larger than any cache */
 };
 
 struct cln_peak_meter;
 
-/* Builds the kernels and finds how many launches, in which shape of work-group, make a measurement. `context` must
- * have timings off and outlive the meter. */
+/* Builds the kernels and chooses the work-group and the number of launches of a measurement. `context` must have
+ * timings off and outlive the meter. */
 enum cln_status cln_peak_meter_create(struct cln_peak_meter **out, struct ocl_context *context) CLN_MUST_CHECK;
 void cln_peak_meter_destroy(struct cln_peak_meter **meter);
 
-/* Measures once more, in some hundredths of a second, and raises what is higher than in *best. */
+/* Measures once, which takes some hundredths of a second, and raises the members of *best that are exceeded. */
 enum cln_status cln_peak_measure(struct cln_peak_meter *meter, struct cln_peak *best) CLN_MUST_CHECK;
 
-/* Bytes of each of the two buffers of the copy. */
+/* The size in bytes of each of the copy's two buffers. */
 size_t cln_peak_buffer_bytes(const struct cln_peak_meter *meter);
 
 #endif

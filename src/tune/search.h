@@ -1,4 +1,4 @@
-/* Which tuning values are worth trying on a device, and in which order. Pure: no device is touched. */
+/* Chooses the tuning values worth trying on a device, and their order. Pure functions; no device is used. */
 #ifndef SRC_TUNE_SEARCH_H
 #define SRC_TUNE_SEARCH_H
 
@@ -6,20 +6,21 @@
 
 enum { CLN_SEARCH_KEYS = 2, CLN_SEARCH_VALUES = 24 };
 
-/* Values of one key, or of two that go together, to be tried one after the other with all others as they are. */
+/* A dimension of the search: the values to try for one key, or for two keys that belong together, while all others
+ * stay. */
 struct cln_search_dimension {
     const char *keys[CLN_SEARCH_KEYS]; /* the second may be NULL */
     long values[CLN_SEARCH_VALUES][CLN_SEARCH_KEYS];
     size_t count;
-    const char *base; /* the key that is 0 in what these race against; NULL: they race against what there is */
+    const char *base; /* the incumbent is the current tuning with this key set to 0; NULL: the current tuning */
 };
 
-/* Dimensions there are. */
+/* The number of dimensions. */
 size_t cln_search_dimensions(void);
 
-/* One of them, in the order of what they are likely to bring. What makes no difference on this device has no values,
- * nor has what it does not allow: work-groups larger than its limit, CLBlast in a build without it. `now` is what the
- * search stands at: its own values are not tried again, but where there is a base. */
+/* Makes dimension `number`; those likely to gain most come first. It has no values if they make no difference on this
+ * device or are not allowed, such as work-groups above its limit, or CLBlast in a build without it. `now` is the
+ * current tuning; its own values are left out unless there is a base. */
 void cln_search_dimension(struct cln_search_dimension *out, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm);
 
