@@ -1,13 +1,13 @@
-/* Which sizes of batches a network can be trained with. Private to the library. */
+/* Checks whether a network can be trained with a batch size. For the library alone. */
 #ifndef SRC_MODEL_BATCHES_H
 #define SRC_MODEL_BATCHES_H
 
 #include "clenet/network.h"
 
-/* CLN_INVALID where a batch norm has one value per channel in every batch: with one image per batch, behind Flatten or
- * on a plane of 1 x 1. PyTorch refuses such a batch. A warning where only the last batch of an epoch is so. `samples`
- * are those of an epoch, `left` those of an epoch that is gone on with (else as `samples`); 0: as many as fill batches.
- */
+/* CLN_INVALID if every batch leaves some batch norm one value per channel: with batch_size 1, after Flatten or on a 1 x
+ * 1 plane. (PyTorch refuses such a batch.) If only the last batch of an epoch is so, that is a warning. `samples`:
+ * samples of an epoch. `left`: samples left of an epoch that is resumed, else equal to `samples`. 0: a multiple of the
+ * batch size. */
 enum cln_status cln_network_check_batches(const struct cln_network *network, int batch_size, size_t samples,
                                           size_t left) CLN_MUST_CHECK;
 

@@ -1,11 +1,11 @@
-/* From a list of layers with options to a whole network. Private to src/model. */
+/* Builds a network from its list of layers. For src/model alone. */
 #ifndef SRC_MODEL_BUILD_H
 #define SRC_MODEL_BUILD_H
 
 #include "clenet/network.h"
 
-/* Takes `input` and `layers` with their options; infers and checks every shape and declares the tensors.
- * `flat`: the input is a vector of features. `params` may be NULL. */
+/* Completes a network that has `input` and `layers` with their options: infers and checks every shape, and declares the
+ * tensors. `flat`: the input is a vector of features. `params` may be NULL. */
 enum cln_status cln_network_build(struct cln_network *network, bool flat,
                                   const struct cln_network_params *params) CLN_MUST_CHECK;
 

@@ -1,22 +1,23 @@
-/* Layer types as a table: name, options and where they are kept in struct cln_layer. Reading, writing, checking and
- * printing a layer all walk this table. Private to src/model. */
+/* The table of layer types: each type's name, and its options with their places in struct cln_layer. Reading, writing,
+ * checking and printing of layers follow from this table. For src/model alone. */
 #ifndef SRC_MODEL_LAYER_H
 #define SRC_MODEL_LAYER_H
 
 #include "clenet/network.h"
 
-/* Elements of one sample anywhere in the network, and parameters in all. */
+/* Upper limits: of the elements of one sample in any layer, and of the parameters in all (CLN_SIZE_LIMIT); of the
+ * height or width of a window (CLN_WINDOW_LIMIT). */
 enum { CLN_SIZE_LIMIT = 1 << 28, CLN_WINDOW_LIMIT = 1 << 16 };
 
-/* A file of a few kilobytes can ask for any amount of work, so work has limits of its own. A window (kernel) times the
- * places where it is put, per pair of channels: as many as one of 8 x 8 has on a picture of 4096 x 4096. Products of
- * one image through all layers: VGG-16 has 15.5 thousand million. */
+/* Upper limits of the work for one image, since a file of a few kilobytes could ask for any amount. CLN_PLACES_LIMIT:
+ * cells of a window times the places where it is applied, per pair of channels; an 8 x 8 window on a 4096 x 4096 image
+ * reaches it. CLN_WORK_LIMIT: multiply-adds of one image through all layers; VGG-16 has 15.5e9. */
 enum { CLN_PLACES_LIMIT = 1 << 30 };
 #define CLN_WORK_LIMIT 17179869184.0 /* 2^34 */
 
 enum cln_layer_option_type {
     CLN_LAYER_OPTION_INTEGER,
-    CLN_LAYER_OPTION_PAIR, /* two ints in a row, height and width; in text one number means both */
+    CLN_LAYER_OPTION_PAIR, /* two adjacent ints, height and width; in text one number sets both */
     CLN_LAYER_OPTION_REAL,
     CLN_LAYER_OPTION_FLAG,
 };
@@ -26,11 +27,11 @@ enum cln_layer_option_show { CLN_SHOW_NAMED, CLN_SHOW_VALUE, CLN_SHOW_CHANGED };
 struct cln_layer_option {
     const char *name;
     enum cln_layer_option_type type;
-    enum cln_layer_option_show show; /* in cln_layer_describe: "name=value", "value", or named where not the default */
-    size_t offset;                   /* in struct cln_layer, of an int, two ints, a double or a bool */
+    enum cln_layer_option_show show; /* in cln_layer_describe: "name=value"; "value"; or named if not the default */
+    size_t offset;                   /* offset in struct cln_layer of an int, two ints, a double or a bool */
     double least, most, initial;
     bool required;
-    bool inferred;  /* follows from the input; where the text gives it, it is only checked */
+    bool inferred;  /* follows from the input; a value in the text is only checked */
     bool only_here; /* PyTorch's layer has no such option */
 };
 
@@ -39,35 +40,37 @@ enum cln_layer_needs { CLN_NEEDS_ANY, CLN_NEEDS_IMAGE, CLN_NEEDS_FEATURES, CLN_N
 struct cln_layer_type {
     const char *name;
     enum cln_layer_kind kind;
-    int variant; /* enum cln_activation or enum cln_pool_kind */
+    int variant; /* an enum cln_activation or enum cln_pool_kind; 0 for other kinds */
     enum cln_layer_needs needs;
     const struct cln_layer_option *options;
     size_t option_count;
 };
 
-/* NULL for an unknown name. */
+/* The type of this name; NULL: unknown. */
 const struct cln_layer_type *cln_layer_type_find(const char *name);
-/* Type number `index` in the table's order, NULL behind the last. */
+/* The type number `index` in the table's order; NULL after the last. */
 const struct cln_layer_type *cln_layer_type_at(size_t index);
 
-/* An option's value as a number; `axis` is 1 for the second one of a pair, else 0. */
+/* Reads or sets an option's value as a number. `axis` is 1 for the second value of a pair, else 0. */
 double cln_layer_option_get(const struct cln_layer *layer, const struct cln_layer_option *option, int axis);
 void cln_layer_option_set(struct cln_layer *layer, const struct cln_layer_option *option, int axis, double value);
 
+/* Whether the option has its default value. */
 bool cln_layer_option_is_initial(const struct cln_layer *layer, const struct cln_layer_option *option);
 
-/* A layer of this type with every option at its default. */
+/* Initialises a layer of this type with every option at its default. */
 void cln_layer_init(struct cln_layer *layer, const struct cln_layer_type *type);
 
-/* From the input and the options: the output's shape and all of the geometry, checked. */
+/* Infers and checks the layer's output shape and geometry from its input and options. `flat`: the input is a vector of
+ * features. */
 enum cln_status cln_layer_infer(struct cln_layer *layer, struct cln_shape in, bool flat) CLN_MUST_CHECK;
 
-/* Multiply-adds of one sample forward; 0 for all but Conv2d and Linear. */
+/* Multiply-adds of one sample's forward pass; 0 for all layers but Conv2d and Linear. */
 double cln_layer_multiply_adds(const struct cln_layer *layer);
-/* The same, with every cell of a pool's windows counted too. */
+/* Like cln_layer_multiply_adds, and every cell of a pool's windows counts as one. */
 double cln_layer_work(const struct cln_layer *layer);
 
-/* Whether the product of `count` factors ≥ 0 is at most CLN_SIZE_LIMIT; never overflows. */
+/* Whether the product of `count` factors ≥ 0 is at most CLN_SIZE_LIMIT. Never overflows. */
 bool cln_product_fits(const int *factors, size_t count);
 
 #endif
