@@ -1,13 +1,13 @@
-/* The program's commands: one file each, listed in main.c. */
+/* The program's commands. Each has a file of its own; main.c lists them. */
 #ifndef SRC_CLI_COMMAND_H
 #define SRC_CLI_COMMAND_H
 
-/* Exit status of the program. A command stopped by a signal exits with 128 + its number, as in a shell. */
+/* Exit statuses of the program. A command that a signal stopped exits with 128 + the signal's number, as in a shell. */
 enum { CLN_EXIT_OK = 0, CLN_EXIT_FAILURE = 1, CLN_EXIT_USAGE = 2 };
 
 struct cln_command {
     const char *name;
-    const char *summary; /* one line of --help */
+    const char *summary; /* one line for --help */
     /* argv[0] is the command's name. Returns the exit status. */
     int (*run)(const struct cln_command *command, int argc, const char **argv);
 };

@@ -1,4 +1,4 @@
-/* Where training is within an epoch: the live line of a terminal, and lines for people without one. */
+/* Shows the progress within an epoch: on a terminal as a live line, else as lines at intervals. */
 #ifndef SRC_CLI_PROGRESS_H
 #define SRC_CLI_PROGRESS_H
 
@@ -6,13 +6,13 @@
 
 #include "clenet/trainer.h"
 
-/* Shows where training is, on a terminal only. `steps_left` counts the steps after this epoch that are still to
- * come: the time left is that of the whole run. */
+/* Updates the live line; does nothing without a terminal. `steps_left` is the number of steps after this epoch, for the
+ * remaining time of the whole run. */
 void cln_progress_show(const struct cln_progress *progress, size_t steps_left);
 
-/* The same as a note of its own, for those who have no terminal, of `images` in an epoch. */
+/* Prints a line of progress, for runs without a terminal. `images` is the number of images in an epoch. */
 void cln_progress_tell(const struct cln_progress *progress, size_t images);
-/* Seconds between two such lines, and between two "progress" records of the log: $CLENET_PROGRESS_SECONDS, or 30. */
+/* The seconds between such lines, and between "progress" records of the log: $CLENET_PROGRESS_SECONDS, or 30. */
 double cln_progress_interval(void);
 
 #endif

@@ -1,19 +1,19 @@
-/* Signals by which a user, a terminal or a scheduler asks the program to end: INT, TERM, HUP, QUIT, XCPU, USR1 and
- * USR2. A reader that goes away and a file that may not grow are failures of writing, and not signals. */
+/* Handles the signals that ask the program to end: INT, TERM, HUP, QUIT, XCPU, USR1 and USR2. A closed pipe and a
+ * file-size limit are write errors instead. */
 #ifndef SRC_CLI_SIGNALS_H
 #define SRC_CLI_SIGNALS_H
 
-/* At the start of the program. From then on each of them ends it at once, for a shell with the exit status 128 + its
- * number, and without leaving a temporary file. HUP and others that were ignored at the start stay so (nohup); INT and
- * TERM do not, since shells start what runs in the background without INT. */
+/* Call at the start. Each of these signals then ends the program at once, with exit status 128 + its number for a
+ * shell, and temporary files are deleted. HUP and others that were ignored at the start stay ignored (nohup), except
+ * INT and TERM: shells start background jobs with INT ignored. */
 void cln_signals_begin(void);
-/* From now on the first one only ends the processes that help this one and is kept, for a command that has something to
- * end in order. A second INT, TERM or QUIT ends the program at once. */
+/* For a command that has to end in order: from now on the first signal only kills helper processes and is recorded. A
+ * second INT, TERM or QUIT ends the program at once. */
 void cln_signals_keep(void);
-/* The one that was kept, or 0. */
+/* The recorded signal, or 0. */
 int cln_signals_stop(void);
 
-/* Exit status of a command that was ended by a signal. */
+/* The exit status of a command that a signal ended. */
 int cln_signals_exit_status(int number);
 
 #endif
