@@ -1,55 +1,58 @@
-/* Normalise, activate and pool on the device (kernels/activate.cl), and the way back to the pre-activation. */
+/* The part of a stage after the affine part, on the device (kernels/activate.cl): normalise, activate, pool, and the
+ * gradient back to the pre-activation z. */
 #ifndef SRC_ENGINE_ACTIVATE_H
 #define SRC_ENGINE_ACTIVATE_H
 
 #include "src/engine/batchnorm.h"
 
-/* One stage's activate part. `pool.kind` CLN_POOL_NONE: pool.in = pool.out = the shape of z. */
+/* The normalise, activate and pool part of one stage. pool.kind CLN_POOL_NONE: pool.in = pool.out = the shape of z. */
 struct cln_activate {
     enum cln_activation activation;
     struct cln_pool2d pool;
-    const struct cln_norm *norm; /* NULL without batch norm */
+    const struct cln_norm *norm; /* NULL: no batch norm */
     struct ocl_buffer *z, *a;
-    /* Of a maximum, per window: z of the winner (float) and its place in the window (ushort). */
+    /* For a max pool, per window: z at the maximum (float), and its place in the window (ushort). */
     struct ocl_buffer *chosen, *winner;
-    struct ocl_buffer *da; /* gradient of a; NULL in prediction */
-    /* What the affine part does of this one's work, while z is at hand (see conv2d.h): in training it leaves `chosen`
-     * and `winner`; it makes dz itself, as it needs it, from da and norm->gradient. */
+    struct ocl_buffer *da; /* gradient of a; NULL: prediction */
+    /* Work that the affine part takes over in training (cln_conv2d_fuse). selected: its
+     * forward pass writes `chosen` and `winner`. spread: its weight gradient computes dz itself, from z, da and
+     * norm->gradient. */
     bool selected, spread;
 };
 
-/* Adds what kernels/pool.clh wants to know of it. */
+/* Adds the constants of kernels/pool.clh. */
 void cln_pool_constants(struct ocl_constants *constants, const struct cln_activate *g);
 
-/* Prediction: a = pool(act(normalise(z))), normalised by the running averages. */
+/* Prediction: a = pool(act(normalise(z))), normalised by the running statistics. */
 enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* a = pool(act(normalise(z))) with norm->normal as it is; with a maximum also `chosen` and `winner`, unless selected:
- * then a = act(normalise(chosen)). */
+/* Training: a = pool(act(normalise(z))), normalised by norm->normal. A max pool also writes `chosen` and `winner`; if
+ * `selected`, these are already written, and a = act(normalise(chosen)). */
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* The sums of (dy, dy·x̂) per channel and block → sums (float2, splits 1); da becomes da·act′ on the way
- * (but for an average). */
+/* Writes the sums of (dy, dy·x̂) per channel and block to `sums` (float2, splits 1). Replaces da by da·act′, except for
+ * an average pool. */
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g,
                                       struct cln_partials sums) CLN_MUST_CHECK;
 
-/* dz over z, from da as cln_activate_backward left it and norm->gradient. */
+/* Overwrites z by dz, computed from da as cln_activate_backward left it and from norm->gradient. */
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* Whether a work-group takes whole channels forward, or back, so that one launch reduces them and goes on: the next
- * two. There have to be channels for every compute unit (tuning.whole_channels), and what the launch touches has to
- * stay in the cache (tuning.shared_cache), as a group goes from block to block. */
+/* Whether the launches over whole channels (the next two functions) are faster, forward and backward. In them a
+ * work-group takes a channel over all blocks, so that one launch can reduce the channel and then apply the result.
+ * There must be enough channels for the compute units, and the data must stay in the cache while a group goes from
+ * block to block (tuning). */
 bool cln_channel_forward_pays(const struct cln_plan *plan, const struct cln_activate *g);
 bool cln_channel_backward_pays(const struct cln_plan *plan, const struct cln_activate *g);
 
-/* Training, with batch norm: moments, from `partials` or (NULL buffer) from z → norm->normal; the running averages
- * move; then as cln_activate_forward. */
+/* Training, with batch norm, in one launch: reduces the moments from `partials` (NULL buffer: from z), writes
+ * norm->normal, moves the running statistics, and then does the work of cln_activate_forward. */
 enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_activate *g,
                                     struct cln_partials partials) CLN_MUST_CHECK;
 
-/* As cln_activate_backward; then ∂γ → `gamma`, ∂β → `beta` (without batch norm: the bias's gradient; NULL buffer: not
- * wanted), each a whole gradient in one slice of the same buffer, and norm->gradient; then, unless g->spread, dz over
- * z. */
+/* In one launch: the work of cln_activate_backward; then writes norm->gradient and the gradients ∂γ to `gamma` and ∂β
+ * to `beta`, each as one slice of the same buffer; then, unless g->spread, overwrites z by dz. Without batch norm
+ * `beta` gets the bias's gradient; NULL buffer: not wanted. */
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
                                      struct cln_slices beta) CLN_MUST_CHECK;
 

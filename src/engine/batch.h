@@ -1,4 +1,4 @@
-/* Mini-batches on the device (kernels/batch.cl): the data set lives there as bytes. */
+/* Mini-batches on the device (kernels/batch.cl). The data set is kept there as bytes. */
 #ifndef SRC_ENGINE_BATCH_H
 #define SRC_ENGINE_BATCH_H
 
@@ -6,23 +6,23 @@
 #include "src/engine/plan.h"
 
 struct cln_batch {
-    struct cln_shape in;  /* of the stored images */
-    struct cln_shape out; /* of the network's input: the same channels, another size resizes */
+    struct cln_shape in;  /* shape of the stored images */
+    struct cln_shape out; /* shape of the network's input, with the same channels; images are resized to it */
     const struct cln_pixels *pixels;
     struct ocl_buffer *labels;      /* [sample] bytes */
-    struct ocl_buffer *order;       /* [samples of the epoch] int: which sample comes when */
-    struct ocl_buffer *standard;    /* per feature of `out` float2 (mean, 1/deviation), or NULL */
-    struct ocl_buffer *x;           /* in lanes */
+    struct ocl_buffer *order;       /* [samples of the epoch] int: indices of the samples in the epoch's order */
+    struct ocl_buffer *standard;    /* float2 (mean, 1/deviation) per feature of `out`; NULL: not standardised */
+    struct ocl_buffer *x;           /* the batch, in lanes */
     struct ocl_buffer *lane_labels; /* int per lane, −1 in dead lanes */
 };
 
-/* Moves the state on to the next batch of its epoch and gathers it, with a launch per chunk of the pixels. Dead lanes
- * of x become zero. */
+/* Advances the state to the epoch's next batch and writes that batch to x and lane_labels, with one launch per chunk of
+ * the pixels. Dead lanes of x become 0. */
 enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g) CLN_MUST_CHECK;
 
-/* Adds sums = blocks × float2 (loss, hits) of cln_softmax_cross_entropy to the epoch's, where they are finite, says
- * where the next batch starts, and works out Adam's factors of this step; a loss that is not finite freezes the state.
- * Of g only the shapes matter, and whether there is `standard` and more than one chunk of pixels. */
+/* Ends a batch: adds the loss and hits in `sums` (of cln_softmax_cross_entropy) to the epoch's, sets the place of the
+ * next batch, and computes the optimizer's factors for this step. A loss that is not finite freezes the state instead.
+ * Of `g` only the shapes matter, and whether it has `standard` and several chunks of pixels. */
 enum cln_status cln_batch_end(struct cln_plan *plan, const struct cln_batch *g, struct ocl_buffer *sums) CLN_MUST_CHECK;
 
 #endif

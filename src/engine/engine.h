@@ -1,4 +1,4 @@
-/* A network on a device: its buffers, and the sequences that train, evaluate and diagnose it. */
+/* The engine: a network on a device, with its buffers and the sequences that train, evaluate and diagnose it. */
 #ifndef SRC_ENGINE_ENGINE_H
 #define SRC_ENGINE_ENGINE_H
 
@@ -10,9 +10,9 @@
 #include "src/engine/tuning.h"
 #include "src/model/optimizer_table.h"
 
-/* Labelled images for the device. All pointers are read while the engine is created and not kept. */
+/* Labelled images for the device. The pointers are used only while the engine is created. */
 struct cln_engine_images {
-    const uint8_t *pixels; /* [count][channels][height][width]; NULL: they come by cln_engine_upload */
+    const uint8_t *pixels; /* [count][channels][height][width]; NULL: cln_engine_upload brings them */
     const uint8_t *labels;
     size_t count;
 };
@@ -20,80 +20,80 @@ struct cln_engine_images {
 struct cln_engine_params {
     const struct cln_network *network; /* must outlive the engine */
     const struct cln_tuning *tuning;
-    struct cln_optimizer_params optimizer; /* zero: PyTorch's defaults */
+    struct cln_optimizer_params optimizer; /* members that are 0: PyTorch's defaults */
     int batch_size;
-    struct cln_shape image;               /* of the stored images; resized to the network's input where they differ */
+    struct cln_shape image;               /* shape of the stored images; they are resized to the network's input */
     struct cln_engine_images train, test; /* count 0: none */
-    /* Per feature of the network's input, or both NULL: not standardised. */
+    /* Standardization, one value per feature of the network's input; both NULL: none. */
     const float *mean, *inverse_deviation;
 };
 
-/* Which images: the training set with updates, or the test set in prediction mode. */
+/* The two sets of images: the training set, whose steps update parameters, and the test set, in prediction mode. */
 enum cln_engine_set { CLN_TRAIN, CLN_TEST, CLN_SET_COUNT };
 
-/* The buffers that hold numbers per parameter (parameter_floats each) and the running statistics. */
+/* The buffers of values per parameter (parameter_floats each), and the running statistics. */
 enum cln_engine_values {
     CLN_PARAMETERS,
-    CLN_GRADIENTS, /* of the last training step, before weight decay */
+    CLN_GRADIENTS, /* gradients of the last training step, before weight decay */
     CLN_RUNNING,   /* running_floats */
-    CLN_MOMENTS,   /* the first of CLN_MOMENT_COUNT: the optimizer's, see struct cln_moment */
+    CLN_MOMENTS,   /* the first of CLN_MOMENT_COUNT moments of the optimizer, see struct cln_moment */
     CLN_VALUES_COUNT = CLN_MOMENTS + CLN_MOMENT_COUNT
 };
 
 struct cln_engine;
 
-/* Builds every kernel, uploads the images that are given. Parameters and moments are zero, running statistics as a
- * fresh network has them. Images that are more than the device gives at once lie there in chunks; where all the rest
- * does not fit, CLN_OUT_OF_MEMORY says what is needed, what there is, and the batch size that would fit. Where a kernel
- * once built takes smaller work-groups than the tuning has, there are fewer lanes. `context` must outlive the engine.
- */
+/* Builds every kernel and uploads the given images. Parameters and moments are 0; running statistics are those of a
+ * fresh network. Images that exceed the device's largest allocation are divided into chunks. CLN_OUT_OF_MEMORY, if all
+ * buffers together do not fit, says what is needed, what there is, and which batch size would fit. If a built kernel
+ * allows only smaller work-groups than the tuning wants, the engine uses fewer lanes. `context` must outlive the
+ * engine. */
 enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *context,
                                   const struct cln_engine_params *params) CLN_MUST_CHECK;
 void cln_engine_destroy(struct cln_engine **engine);
 
-/* Copies the pixels of `count` images to the device, from number `first` of the set on. */
+/* Copies the pixels of `count` images to the device, to the places from `first` on in the set. */
 enum cln_status cln_engine_upload(struct cln_engine *engine, enum cln_engine_set set, size_t first, size_t count,
                                   const uint8_t *pixels) CLN_MUST_CHECK;
 
-/* Starts an epoch over `count` samples of a set in the given order (indices into it; NULL: as stored). */
+/* Starts an epoch over `count` samples of a set. `order` gives their indices in the set; NULL: as stored. */
 enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set set, const uint32_t *order,
                                  size_t count) CLN_MUST_CHECK;
 
-/* The same for an epoch of training that was left where `at` stands: `seen` samples in `batches` batches, with these
- * sums, after `step` updates of the parameters in all. */
+/* Like cln_engine_begin, for a training epoch that is resumed at `at`: `seen` samples in `batches` batches were trained
+ * on, with these sums, and `step` updates were made in all epochs. */
 enum cln_status cln_engine_continue(struct cln_engine *engine, const uint32_t *order, size_t count,
                                     const struct cln_state *at) CLN_MUST_CHECK;
 
-/* Queues one batch: forward, loss, backward and update in training; forward and loss in prediction. Past the
- * epoch's end it does nothing. */
+/* Queues one batch: for training forward, loss, backward and update; for prediction forward and loss. After the epoch's
+ * last batch it changes nothing. */
 enum cln_status cln_engine_step(struct cln_engine *engine, enum cln_engine_set set) CLN_MUST_CHECK;
 
-/* Queues a read of the set's state as it is after the steps queued so far; see ocl_buffer_read_begin. */
+/* Queues a read of the set's state after the steps queued so far, into `state`; see ocl_buffer_read_begin. */
 enum cln_status cln_engine_state(struct cln_engine *engine, enum cln_engine_set set, struct cln_state *state,
                                  struct ocl_ticket **ticket) CLN_MUST_CHECK;
 
-/* Classes predicted in the last evaluation, by place in its order. */
+/* Reads the classes predicted in the last evaluation, in the order of its epoch. */
 enum cln_status cln_engine_predicted(struct cln_engine *engine, int *predicted, size_t count) CLN_MUST_CHECK;
 
-/* Copies from or to the host, in the layout of network->tensors. */
+/* Copy values between device and host, laid out by network->tensors. */
 enum cln_status cln_engine_read(struct cln_engine *engine, enum cln_engine_values which, float *values) CLN_MUST_CHECK;
 enum cln_status cln_engine_write(struct cln_engine *engine, enum cln_engine_values which,
                                  const float *values) CLN_MUST_CHECK;
 
-/* Replaces the values that pixels are standardised with; CLN_INVALID where the engine was made without any. */
+/* Replaces the values of the standardization. CLN_INVALID if the engine was created without it. */
 enum cln_status cln_engine_standardize(struct cln_engine *engine, const float *mean,
                                        const float *inverse_deviation) CLN_MUST_CHECK;
 
-/* Logits of the last batch of a set as [sample][class], `count` samples. */
+/* Reads the logits of the last batch, [sample][class], for the first `count` samples. */
 enum cln_status cln_engine_logits(struct cln_engine *engine, float *logits, size_t count) CLN_MUST_CHECK;
 
-/* After the training state froze: repeats that batch's forward pass and says in a phrase where the first value that
- * is not finite came about: "parameter 6.weight", "stage 3 (Linear(256, 120)), pre-activation". */
+/* Call after the training state froze: repeats that batch's forward pass, and writes to `where` a phrase about the
+ * first value that is not finite: "parameter 6.weight", "stage 3 (Linear(256, 120)), pre-activation". */
 enum cln_status cln_engine_find_nonfinite(struct cln_engine *engine, char *where, size_t bytes) CLN_MUST_CHECK;
 
-/* Launches of one training step. */
+/* The number of launches of one training step. */
 size_t cln_engine_launches(const struct cln_engine *engine);
-/* Whether training steps are enqueued as one command buffer; known after the first. */
+/* Whether training steps are enqueued as command buffers; known after the first step. */
 bool cln_engine_replays(const struct cln_engine *engine);
 
 #endif

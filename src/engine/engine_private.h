@@ -1,5 +1,5 @@
-/* What the engine's own files share: engine.c (use), engine_memory.c (buffers), engine_fit.c (whether they
- * fit), engine_sequence.c (launches), engine_diagnose.c (where a value went wrong). */
+/* Shared by the engine's own files: engine.c (use), engine_memory.c (buffers), engine_fit.c (whether they fit the
+ * device), engine_sequence.c (launches), engine_diagnose.c (finding a value that is not finite). */
 #ifndef SRC_ENGINE_ENGINE_PRIVATE_H
 #define SRC_ENGINE_ENGINE_PRIVATE_H
 
@@ -7,7 +7,7 @@
 #include "src/engine/pixels.h"
 #include "src/engine/stage_ops.h"
 
-/* One set of images on the device, where its epoch stands, and what runs per batch. */
+/* One set of images on the device, the state of its epoch, and the sequence for one batch. */
 struct cln_engine_data {
     size_t count;
     struct cln_pixels pixels;
@@ -18,7 +18,7 @@ struct cln_engine_data {
 struct cln_engine {
     struct ocl_context *context;
     const struct cln_network *network;
-    struct cln_plan plan; /* its state and sequence are set anew for every sequence */
+    struct cln_plan plan; /* state and sequence are replaced for every sequence */
     struct cln_optimizer_params optimizer;
     struct cln_stage *stages;
     size_t stage_count;
@@ -28,42 +28,43 @@ struct cln_engine {
     struct cln_shape image;
     bool standardized;
     struct cln_engine_data sets[CLN_SET_COUNT];
-    struct ocl_buffer *standard; /* NULL where not standardised */
+    struct ocl_buffer *standard; /* standardization; NULL: none */
     struct ocl_buffer *x, *lane_labels;
     struct ocl_buffer *predicted, *loss_sums;
     struct ocl_buffer *values[CLN_VALUES_COUNT];
     struct ocl_buffer *gradient_partials, *chunks, *partials;
 
-    struct ocl_sequence *repeat; /* the training batch's forward pass once more, to diagnose */
+    struct ocl_sequence *repeat; /* forward pass of the last training batch, for diagnosis */
 };
 
-/* Floats of one of the buffers of values. */
+/* The number of floats in a buffer of values. */
 size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values which);
 
-/* Output of a stage. */
+/* The output buffer of a stage. */
 struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage);
 
-/* All buffers that depend on the plan's batch size or are not of images: created, or added up where `plan` has a tally;
- * it is e->plan then but for its batch size. The stages must be known. */
+/* Creates the buffers that depend on the plan's batch size, and all others except those of images. If `plan` has a
+ * tally, only adds them up there; `plan` is then a copy of e->plan that may have another batch size. The stages must be
+ * known. */
 enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) CLN_MUST_CHECK;
 
-/* Finds the stages, and how the images divide into buffers; creates nothing on the device. */
+/* Finds the stages, and divides the images into chunks. Creates nothing on the device. */
 enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_engine_params *params) CLN_MUST_CHECK;
 
-/* CLN_OUT_OF_MEMORY where the buffers to come do not fit the device: says what is needed, what there is, and which
- * batch size would fit. */
+/* Checks that all buffers fit the device before they are created. CLN_OUT_OF_MEMORY says what is needed, what there is,
+ * and which batch size would fit. */
 enum cln_status cln_engine_check_fit(struct cln_engine *e) CLN_MUST_CHECK;
 
-/* Creates every buffer, with its initial content. On failure what exists stays for cln_engine_destroy. */
+/* Creates every buffer, with its initial content. After a failure cln_engine_destroy frees those created. */
 enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) CLN_MUST_CHECK;
 
-/* The training step, and that of prediction. */
+/* Make the sequences of a training step and of a prediction step. */
 enum cln_status cln_engine_create_training(struct cln_engine *e) CLN_MUST_CHECK;
 enum cln_status cln_engine_create_prediction(struct cln_engine *e) CLN_MUST_CHECK;
-/* The training batch's forward pass alone. */
+/* Makes the sequence of the training batch's forward pass alone. */
 enum cln_status cln_engine_create_repeat(struct cln_engine *e) CLN_MUST_CHECK;
 
-/* Reads a tensor in lanes as [sample][element], the first `count` samples. *out is the caller's: free(). */
+/* Reads the first `count` samples of a tensor in lanes, as [sample][element]. *out is the caller's: free(). */
 enum cln_status cln_engine_read_samples(float **out, const struct cln_engine *e, struct ocl_buffer *buffer,
                                         size_t elements, size_t count) CLN_MUST_CHECK;
 

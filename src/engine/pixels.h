@@ -1,5 +1,5 @@
-/* A set's images on the device as bytes: in one buffer, or in chunks where they are more than the device gives at once.
- */
+/* The pixels of a set on the device, as bytes: in one buffer, or in several chunks if they exceed the device's largest
+ * allocation. */
 #ifndef SRC_ENGINE_PIXELS_H
 #define SRC_ENGINE_PIXELS_H
 
@@ -8,24 +8,24 @@
 #include "host/buffer.h"
 
 struct cln_pixels {
-    size_t count, bytes;        /* images, and bytes of one */
-    size_t per_chunk;           /* images of every chunk but the last, which may have fewer */
-    size_t chunk_count;         /* 1 where all fit into one */
+    size_t count, bytes;        /* number of images, and bytes of one image */
+    size_t per_chunk;           /* images per chunk; the last chunk may have fewer */
+    size_t chunk_count;         /* 1: all images are in one buffer */
     struct ocl_buffer **chunks; /* [image][channel][row][column] */
 };
 
-/* How `count` images of `bytes` each are divided, where a buffer has at most `limit` bytes: as few chunks as can be.
- * There are no buffers yet. An image above the limit is a chunk by itself, which creating it then refuses. */
+/* Divides `count` images of `bytes` each into as few chunks as possible, of at most `limit` bytes. Creates no buffers.
+ * An image above the limit gets a chunk of its own, which cln_pixels_create then cannot create. */
 struct cln_pixels cln_pixels_divide(size_t count, size_t bytes, uint64_t limit);
-/* Images of a chunk. */
+/* The number of images in a chunk. */
 size_t cln_pixels_in_chunk(const struct cln_pixels *pixels, size_t chunk);
 
-/* Room for them, with nothing in it. Destroying takes what a failure left, too. */
+/* Creates the buffers, their content undefined. cln_pixels_destroy also frees what a failure left. */
 enum cln_status cln_pixels_create(struct cln_pixels *pixels, struct ocl_context *context) CLN_MUST_CHECK;
 void cln_pixels_destroy(struct cln_pixels *pixels);
 
-/* Copies `count` images to the device, from number `first` on, whatever chunks they fall into. CLN_INVALID where there
- * are not that many. */
+/* Copies `count` images to the device, to the places from `first` on, across chunks. CLN_INVALID: the set has fewer
+ * images. */
 enum cln_status cln_pixels_write(struct cln_pixels *pixels, size_t first, size_t count,
                                  const uint8_t *source) CLN_MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* What every operation adds its launches to: the sequence being made, and what is the same for all of them. */
+/* The plan: the sequence that operations add their launches to, and the settings that all of them share. */
 #ifndef SRC_ENGINE_PLAN_H
 #define SRC_ENGINE_PLAN_H
 
@@ -6,7 +6,7 @@
 #include "host/sequence.h"
 #include "src/engine/tuning.h"
 
-/* What buffers would take, in bytes. */
+/* The bytes that buffers would take. */
 struct cln_tally {
     double total, largest;
     char largest_name[64];
@@ -14,72 +14,73 @@ struct cln_tally {
 
 struct cln_plan {
     struct ocl_context *context;
-    struct cln_tally *tally; /* NULL: buffers are created; else they are only added up there */
+    struct cln_tally *tally; /* NULL: buffers are created; else they are only added up here */
     struct cln_tuning tuning;
     int batch_size;           /* largest batch */
     int blocks;               /* ceil(batch_size / lanes) */
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
-    const char *scope;                                                /* what labels begin with, such as "stage 1" */
-    void (*observe)(void *observer, const struct ocl_launch *launch); /* told of every launch; NULL: nobody is */
+    const char *scope;                                                /* prefix of labels, such as "stage 1" */
+    void (*observe)(void *observer, const struct ocl_launch *launch); /* called with every launch; NULL: none */
     void *observer;
 };
 
-/* Tensors in lanes: [block][channel][row][column][lane] float32. */
+/* The number of elements and of bytes of a tensor in lanes, [block][channel][row][column][lane] float32. */
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
-/* A buffer of zeros; "scope name" says what it is for where it is too large. With a tally *out stays as it is. */
+/* Creates a buffer of zeros. If it is too large, the message names it "scope name". With a tally *out stays
+ * unchanged. */
 enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name,
                                 size_t bytes) CLN_MUST_CHECK;
 
-/* Lanes that a work-item of an operation owns, named as its kernel file is: tuning.vector, or in its safe variant all
- * lanes of a block. */
+/* The number of lanes that a work-item of an operation owns: tuning.vector, or in the operation's safe variant all
+ * lanes of a block. `operation` is the name of its kernel file. */
 int cln_plan_vector(const struct cln_plan *plan, const char *operation);
 
-/* Starts a set of constants with LANES and FMA; a launch's VECTOR is added when it is, as its source's operation has
+/* Starts a set of constants with LANES and FMA. VECTOR is added when a launch is added, as its source's operation needs
  * it. */
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
-/* Adds a launch whose work-groups cover the lanes of a block along dimension 0; the label becomes
- * "scope kernel". groups[1] = 0 means one per block. */
+/* Adds a launch whose work-groups each cover the lanes of a block, along dimension 0. Its label becomes "scope kernel".
+ * groups[1] = 0: one group per block. */
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
 
-/* The same with so many work-items for the same lanes (cln_plan_team). */
+/* Like cln_plan_lanes, with `team` work-items for the same lanes (cln_plan_team). */
 enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch, int team) CLN_MUST_CHECK;
 
-/* Adds a launch of `items` independent work-items along dimension 0, in small groups (of one in the operation's safe
- * variant); the kernel ignores those past the last. */
+/* Adds a launch of `items` independent work-items along dimension 0, in small work-groups (of one work-item in the
+ * operation's safe variant). The kernel must ignore the work-items after the last. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
-/* How many parts `total` units of work (rows, say) should be split into, where `others` work-groups come about for
- * every part and a unit costs `iterations` loop iterations: tuning.groups and tuning.iterations are kept. */
+/* The number of parts to split `total` units of work (such as rows) into: enough that `others` work-groups per part
+ * keep the device busy, and that no work-item makes more loop iterations than tuning.iterations, at `iterations` per
+ * unit. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
-/* How many slices of the batch a weight gradient should be summed in, one after the other, where every work-group reads
- * its slice's share of `bytes` again: so many that a share stays in tuning.cache, but no more than that the slices'
- * sums, of `weights` floats each, take as much memory as what they are made from. */
+/* The number of batch slices of a weight gradient: enough that a slice's share of `bytes`, which every work-group reads
+ * again, fits the cache (tuning.cache), but few enough that the partial sums, `weights` floats per slice, take no more
+ * memory than `bytes`. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
-/* Whether an operation's tiles of weights are copied to local memory: tuning.stage_weights, groups of several
- * work-items, and `floats` of them fit into half of it beside what `scratch` float4 of every work-item of a group take.
- */
+/* Whether an operation copies its tiles of weights to local memory. That needs tuning.stage_weights and work-groups of
+ * several work-items, and `floats` weights plus `scratch` float4 per work-item must fit half of the local memory. */
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
-/* Work-items of a team, where `wanted` would do some good: no more than tuning.team, nor than half of the device's
- * local memory holds where each puts `floats` of every vector element there; 1 where an operation's groups are of one
- * work-item. */
+/* The number of work-items in a team: at most `wanted`, the number that is useful, and at most tuning.team. Their
+ * scratch, `floats` per lane and work-item, must fit half of the local memory. 1 if the operation's work-groups have a
+ * single work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
 
-/* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
+/* CLN_DEVICE if a work-item of `what` would make more loop iterations than tuning.iterations allows. */
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
                                           double iterations) CLN_MUST_CHECK;
 
-/* How many consecutive channels one work-item takes, where a channel is `positions` vectors of work: enough to
- * be worth a work-group, few enough for tuning.groups of them. */
+/* The number of consecutive channels per work-item, with `positions` vectors per channel: enough work for a work-group,
+ * few enough channels that the launch still has tuning.groups work-groups. */
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);
 
-/* Largest tile not above `limit` that splits `total` most evenly: ceil(total / ceil(total / limit)). */
+/* The tile size, at most `limit`, that splits `total` most evenly: ceil(total / ceil(total / limit)). */
 int cln_even_tile(int total, int limit);
 
 static inline int cln_ceil_div(int a, int b) {
@@ -92,21 +93,22 @@ static inline int cln_max(int a, int b) {
     return a > b ? a : b;
 }
 
-/* Where an operation finds its parameters: offsets in floats into one buffer; bias −1: none. */
+/* The place of an operation's parameters: offsets in floats in one buffer; bias −1: none. */
 struct cln_weights {
     struct ocl_buffer *buffer;
     int weight, bias;
 };
 
-/* Where it leaves partial sums of a tensor's gradient: slice s begins at base + s·stride. The number of slices is
- * the operation's to say, before the buffer exists (cln_conv2d_slices, cln_linear_slices). */
+/* The place of a tensor's gradient in slices, partial sums over parts of the batch: slice s starts at base + s·stride,
+ * in floats. Each operation says how many slices it makes, before the buffer exists (cln_conv2d_slices,
+ * cln_linear_slices). */
 struct cln_slices {
     struct ocl_buffer *buffer;
     int base, stride;
 };
 
-/* Moments (float4) or sums (float2) per channel, block and split, to be combined by the next launch. NULL buffer: not
- * wanted. */
+/* Partials: moments (float4) or sums (float2) per channel, block and split of an image, which the next launch combines.
+ * NULL buffer: not wanted. */
 struct cln_partials {
     struct ocl_buffer *buffer;
     int splits;

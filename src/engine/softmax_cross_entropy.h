@@ -1,4 +1,4 @@
-/* The loss on the device (kernels/softmax_cross_entropy.cl). */
+/* Softmax cross-entropy, the loss, on the device (kernels/softmax_cross_entropy.cl). */
 #ifndef SRC_ENGINE_SOFTMAX_CROSS_ENTROPY_H
 #define SRC_ENGINE_SOFTMAX_CROSS_ENTROPY_H
 
@@ -8,13 +8,13 @@ struct cln_softmax_cross_entropy {
     int classes;
     struct ocl_buffer *logits;    /* in lanes */
     struct ocl_buffer *labels;    /* int per lane: [block][lane] */
-    struct ocl_buffer *gradient;  /* of the logits, in lanes, zero in dead lanes; NULL: prediction */
+    struct ocl_buffer *gradient;  /* gradient of the logits, in lanes, 0 in dead lanes; NULL: prediction */
     struct ocl_buffer *predicted; /* int per sample of the epoch's order; NULL: training */
-    struct ocl_buffer *sums;      /* blocks × float2 */
+    struct ocl_buffer *sums;      /* blocks × float2 (loss, hits) */
 };
 
-/* Loss and hits per block → sums, for cln_batch_end; and either the gradient of the mean loss or the predicted classes.
- */
+/* Writes the loss and hits per block to `sums`, for cln_batch_end; in training the gradient of the mean loss, in
+ * prediction the predicted classes. */
 enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan,
                                           const struct cln_softmax_cross_entropy *g) CLN_MUST_CHECK;
 
