@@ -9,6 +9,7 @@
 #include "clenet/network.h"
 #include "clenet/picture.h"
 #include "clenet/predictor.h"
+#include "clenet/session.h"
 #include "clenet/status.h"
 #include "clenet/text.h"
 #include "clenet/trace.h"

@@ -3,20 +3,17 @@
 #define CLENET_PREDICTOR_H
 
 #include "clenet/checkpoint.h"
-#include "clenet/trainer.h"
+#include "clenet/session.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 struct cln_predictor_params {
+    struct cln_session_params session;  /* where and how it runs */
     const struct cln_checkpoint *model; /* model->network must outlive the predictor; the rest is copied */
-    const char *device, *profile_file, *kernel_folder; /* these and the next three: as in struct cln_trainer_params */
-    bool no_cache;
-    enum cln_replay replay;
-    const char *const *builder;
-    int batch_size;         /* images per batch on the device; 0: cln_predictor_batch_size */
-    struct cln_shape image; /* shape of the images to predict; zero: see cln_predictor_image */
+    int batch_size;                     /* images per batch on the device; 0: cln_predictor_batch_size */
+    struct cln_shape image;             /* shape of the images to predict; zero: see cln_predictor_image */
 };
 
 struct cln_predictor;

@@ -10,8 +10,8 @@
 #include "clenet/dataset.h"
 #include "clenet/network.h"
 #include "clenet/optimizer.h"
+#include "clenet/session.h"
 #include "clenet/status.h"
-#include "clenet/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,10 +31,6 @@ struct cln_progress {
  * training stops after the current step, and the next cln_trainer_epoch continues the epoch. */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
-/* Whether a training step is recorded once as a command buffer and then enqueued as a whole, on devices that have
- * command buffers. The results are the same bits. A trainer with `timings` never records. */
-enum cln_replay { CLN_REPLAY_PROFILE, CLN_REPLAY_OFF, CLN_REPLAY_ON };
-
 /* Where and when a trainer writes resume points, checkpoints that training can resume from. Training pauses only to
  * read the values from the device; another thread writes the file. If a file cannot be written, a warning says so and
  * training continues; the next resume point is tried again. */
@@ -47,25 +43,12 @@ struct cln_save_params {
 };
 
 struct cln_trainer_params {
+    struct cln_session_params session; /* where and how it runs */
     const struct cln_network *network; /* must fit the images (after `resize`) */
     struct cln_dataset *data;          /* may still be loading: see cln_dataset_open */
     bool release_pixels;               /* free the pixels of `data` once the device has them */
-    const char *device;                /* "gpu", "0:1", a name: as --device; NULL: $CLENET_DEVICE or the best */
-    const char *profile_file;          /* path or name, as --profile-file; NULL: what matches the device */
-    const char *kernel_folder;         /* read kernels from this folder; NULL: the embedded kernels */
-    bool no_guard;                     /* skip the check of the device before the first training (docs/porting.md) */
-    bool no_cache;                     /* build every kernel, and store none on disk for the next start */
-    bool no_check;                     /* use the results of earlier checks of the device, and run no new one */
-    enum cln_replay replay;            /* 0: as the device's profile says */
-    /* The command line that starts this program again, path first, NULL at the end; NULL: this process builds all
-     * kernels. If kernels are needed that were never built on this machine, the trainer starts a few such processes
-     * ("builders") that build them in parallel. This saves time, and the compilers' memory is returned when the
-     * builders end. In a builder cln_trainer_builds() is true; it must call cln_trainer_build with the same params
-     * (`data` may be NULL) and exit. Kernels that the builders do not finish are built by this process. */
-    const char *const *builder;
-    double builder_seconds; /* time limit, after which builders are ended; 0: 60 */
-    int batch_size;         /* 0: 256; for 1 see cln_trainer_create */
-    int resize;             /* side length to resize images to; 0: as stored */
+    int batch_size;                    /* 0: 256; for 1 see cln_trainer_create */
+    int resize;                        /* side length to resize images to; 0: as stored */
     bool standardize;
     bool evaluate_only; /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
     uint64_t seed;      /* seed of initial weights and shuffling */
@@ -78,8 +61,6 @@ struct cln_trainer_params {
     const struct cln_checkpoint *resume;
     bool override; /* with `resume`: batch size, seed, hyperparameters and data are taken from here where they differ.
                       With another seed or other data an unfinished epoch starts over */
-    bool timings;  /* measure the device time of every kernel, for cln_trainer_timings */
-    struct cln_trace *trace;        /* every launch is written to this trace; NULL: none. Must outlive the trainer */
     size_t max_steps;               /* stop after this many steps, those before `resume` included; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */
     void *user;
@@ -146,8 +127,8 @@ CLN_API enum cln_status cln_trainer_set_model(struct cln_trainer *trainer,
                                               const struct cln_checkpoint *model) CLN_MUST_CHECK;
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
 
-/* Writes a table of device time per kernel as text, one line each, largest first; "" if params.timings is off. *out is
- * the caller's: free(). */
+/* Writes a table of device time per kernel as text, one line each, largest first; "" if params.session.timings is off.
+ * *out is the caller's: free(). */
 CLN_API enum cln_status cln_trainer_timings(struct cln_trainer *trainer, char **out) CLN_MUST_CHECK;
 
 #ifdef __cplusplus

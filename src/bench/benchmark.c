@@ -9,17 +9,17 @@
 
 #include "clenet/predictor.h"
 #include "clenet/trainer.h"
-#include "host/select.h"
 #include "src/base/clock.h"
 #include "src/bench/bottleneck.h"
 #include "src/data/random.h"
-#include "src/train/trainer_private.h"
+#include "src/session/session.h"
+#include "src/train/measure.h"
 
 #define MEASUREMENT_SECONDS 0.25
 #define ROUND_SECONDS 0.5 /* between two measurements of the peak */
 
 /* Training for a while: every quarter second one measurement. */
-struct session {
+struct stretch {
     double until;                        /* of the host's clock */
     double samples, seconds;             /* of the measurement under way */
     double epoch_samples, epoch_seconds; /* of the epoch, in measurements so far */
@@ -27,7 +27,7 @@ struct session {
     size_t count, capacity;
 };
 
-static void end_measurement(struct session *s) {
+static void end_measurement(struct stretch *s) {
     if (s->count < s->capacity && s->seconds > 0)
         s->rates[s->count++] = s->samples / s->seconds;
     s->samples = s->seconds = 0;
@@ -35,7 +35,7 @@ static void end_measurement(struct session *s) {
 
 /* Takes in what came since the last time; both numbers count from where the trainer began, or went on with, the epoch.
  */
-static void measure(struct session *s, size_t samples, double seconds) {
+static void measure(struct stretch *s, size_t samples, double seconds) {
     s->samples += (double)samples - s->epoch_samples;
     s->seconds += seconds - s->epoch_seconds;
     s->epoch_samples = (double)samples;
@@ -45,12 +45,12 @@ static void measure(struct session *s, size_t samples, double seconds) {
 }
 
 static bool on_progress(void *user, const struct cln_progress *progress) {
-    struct session *s = user;
+    struct stretch *s = user;
     measure(s, progress->samples - progress->before, progress->seconds);
     return cln_clock_seconds() < s->until;
 }
 
-static enum cln_status train_for(struct cln_trainer *trainer, struct session *s, double seconds) {
+static enum cln_status train_for(struct cln_trainer *trainer, struct stretch *s, double seconds) {
     enum cln_status status = CLN_OK;
     s->until = cln_clock_seconds() + seconds;
     do {
@@ -64,7 +64,7 @@ static enum cln_status train_for(struct cln_trainer *trainer, struct session *s,
 }
 
 /* The first launches build and allocate: they are not measured. */
-static enum cln_status warm_up(struct cln_trainer *trainer, struct session *s) {
+static enum cln_status warm_up(struct cln_trainer *trainer, struct stretch *s) {
     enum cln_status status = train_for(trainer, s, 0);
     s->count = 0;
     s->samples = s->seconds = 0;
@@ -78,9 +78,9 @@ struct bench {
     struct cln_benchmark *result;
     const struct cln_benchmark_params *params;
     struct cln_dataset data;
-    struct ocl_context *context; /* of the peak */
+    struct cln_session *session; /* of the peak */
     struct cln_peak_meter *meter;
-    struct session sessions[WAYS];
+    struct stretch stretches[WAYS];
 };
 
 static void tell(const struct bench *b, const char *what, int batch_size) {
@@ -93,25 +93,23 @@ static void tell(const struct bench *b, const char *what, int batch_size) {
 static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench *b, int way, int batch_size,
                                       bool timings, enum cln_replay replay) {
     const struct cln_benchmark_params *p = b->params;
-    const struct cln_trainer_params params = {
-        .no_check = true, /* a wrong result takes as long as a right one; what is known to crash is avoided */
+    struct cln_trainer_params params = {
+        .session = p->session,
         .network = p->network,
         .data = &b->data,
-        .device = p->device,
-        .profile_file = p->profile_file,
-        .kernel_folder = p->kernel_folder,
-        .replay = replay,
         .batch_size = batch_size,
-        .timings = timings,
-        .trace = timings ? p->trace : NULL,
         .progress = on_progress,
-        .user = &b->sessions[way],
+        .user = &b->stretches[way],
     };
+    params.session.no_check = true; /* a wrong result takes as long as a right one; what is known to crash is avoided */
+    params.session.replay = replay;
+    params.session.timings = timings;
+    params.session.trace = timings ? p->session.trace : NULL;
     tell(b, "building kernels", batch_size);
     enum cln_status status = cln_trainer_create(trainer, &params);
     if (status == CLN_OK) {
         tell(b, timings ? "timing kernels" : "training", batch_size);
-        status = warm_up(*trainer, &b->sessions[way]);
+        status = warm_up(*trainer, &b->stretches[way]);
     }
     return status;
 }
@@ -120,7 +118,7 @@ static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench
 static enum cln_status create_other(struct cln_trainer **other, struct bench *b, const struct cln_trainer *usual,
                                     int batch_size) {
     const bool used = cln_trainer_replays(usual);
-    if (b->params->no_command_buffer || !ocl_context_device(b->context)->has_command_buffer)
+    if (b->params->session.replay == CLN_REPLAY_OFF || !b->session->device.has_command_buffer)
         return CLN_OK;
     enum cln_status status = create_trainer(other, b, OTHER, batch_size, false, used ? CLN_REPLAY_OFF : CLN_REPLAY_ON);
     if (status == CLN_OK && cln_trainer_replays(*other) == used)
@@ -134,7 +132,7 @@ static int compare_numbers(const void *a, const void *b) {
 }
 
 /* Sorts the rates; the best comes last. */
-static double best_of(struct session *s) {
+static double best_of(struct stretch *s) {
     if (s->count == 0)
         end_measurement(s);
     qsort(s->rates, s->count, sizeof *s->rates, compare_numbers);
@@ -142,15 +140,15 @@ static double best_of(struct session *s) {
 }
 
 static void sum_up(struct bench *b, struct cln_benchmark_run *run, struct cln_trainer *const trainers[WAYS]) {
-    const struct session *s = &b->sessions[USUAL];
-    run->best = best_of(&b->sessions[USUAL]);
+    const struct stretch *s = &b->stretches[USUAL];
+    run->best = best_of(&b->stretches[USUAL]);
     run->launches_per_step = cln_trainer_launches(trainers[USUAL]);
     run->measurements = s->count;
     run->median = 0.5 * (s->rates[(s->count - 1) / 2] + s->rates[s->count / 2]);
     snprintf(b->result->device, sizeof b->result->device, "%s", cln_trainer_device(trainers[USUAL]));
     if (!trainers[OTHER])
         return;
-    const double other = best_of(&b->sessions[OTHER]);
+    const double other = best_of(&b->stretches[OTHER]);
     const bool used = cln_trainer_replays(trainers[USUAL]);
     const double with = used ? run->best : other, without = used ? other : run->best;
     run->replay = (struct cln_benchmark_replay){.compared = true,
@@ -162,8 +160,8 @@ static void sum_up(struct bench *b, struct cln_benchmark_run *run, struct cln_tr
 
 static enum cln_status measure_rate(struct bench *b, struct cln_benchmark_run *run) {
     struct cln_trainer *trainers[WAYS] = {NULL};
-    enum cln_status status = create_trainer(&trainers[USUAL], b, USUAL, run->batch_size, false,
-                                            b->params->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE);
+    enum cln_status status =
+        create_trainer(&trainers[USUAL], b, USUAL, run->batch_size, false, b->params->session.replay);
     if (status == CLN_OK)
         status = create_other(&trainers[OTHER], b, trainers[USUAL], run->batch_size);
     for (double done = 0; done < b->params->seconds && status == CLN_OK; done += ROUND_SECONDS) {
@@ -171,7 +169,7 @@ static enum cln_status measure_rate(struct bench *b, struct cln_benchmark_run *r
         status = cln_peak_measure(b->meter, &b->result->peak);
         for (int way = 0; way < WAYS && status == CLN_OK; way++)
             if (trainers[way])
-                status = train_for(trainers[way], &b->sessions[way], left < ROUND_SECONDS ? left : ROUND_SECONDS);
+                status = train_for(trainers[way], &b->stretches[way], left < ROUND_SECONDS ? left : ROUND_SECONDS);
     }
     if (status == CLN_OK)
         status = cln_peak_measure(b->meter, &b->result->peak);
@@ -194,7 +192,7 @@ static enum cln_status time_kernels(struct bench *b, struct cln_benchmark_run *r
         status = ocl_timeline_reset(cln_trainer_context(trainer));
     const double start = cln_clock_seconds();
     if (status == CLN_OK)
-        status = train_for(trainer, &b->sessions[USUAL], b->params->seconds / 4);
+        status = train_for(trainer, &b->stretches[USUAL], b->params->seconds / 4);
     run->timed_seconds = cln_clock_seconds() - start;
     if (status == CLN_OK)
         status = ocl_timeline_totals(cln_trainer_context(trainer), &run->totals);
@@ -242,18 +240,13 @@ static enum cln_status measure_latency(struct bench *b) {
                                    .parameters = calloc(network.parameter_floats + 1, sizeof(float)),
                                    .running = calloc(network.running_floats + 1, sizeof(float))};
     struct cln_predictor *predictor = NULL;
+    struct cln_session_params session = p->session;
+    session.trace = NULL;
     tell(b, "predicting", 1);
     enum cln_status status =
         model.parameters && model.running
             ? cln_predictor_create(&predictor,
-                                   &(struct cln_predictor_params){
-                                       .model = &model,
-                                       .device = p->device,
-                                       .profile_file = p->profile_file,
-                                       .kernel_folder = p->kernel_folder,
-                                       .replay = p->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
-                                       .batch_size = 1,
-                                   })
+                                   &(struct cln_predictor_params){.session = session, .model = &model, .batch_size = 1})
             : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a model");
     if (status == CLN_OK)
         status = time_images(b, predictor);
@@ -294,7 +287,7 @@ static enum cln_status prepare(struct bench *b) {
     result->run_count = p->batch_size_count;
     result->runs = calloc(p->batch_size_count, sizeof *result->runs);
     for (int way = 0; way < WAYS; way++) {
-        struct session *s = &b->sessions[way];
+        struct stretch *s = &b->stretches[way];
         s->capacity = (size_t)ceil(p->seconds / MEASUREMENT_SECONDS) + 1;
         s->rates = calloc(s->capacity, sizeof *s->rates);
         if (!s->rates)
@@ -302,15 +295,15 @@ static enum cln_status prepare(struct bench *b) {
     }
     if (!result->runs)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for measurements");
-    struct ocl_device device;
+    struct cln_session_params session = p->session;
+    session.no_cache = true;
     enum cln_status status = create_data(&b->data, p->network);
     if (status == CLN_OK)
-        status = ocl_device_find(&device, p->device);
+        status = cln_session_create(&b->session, &session);
     if (status == CLN_OK)
-        status =
-            ocl_context_create(&b->context, &device, &(struct ocl_context_params){.kernel_folder = p->kernel_folder});
+        status = cln_session_open_plain(b->session);
     if (status == CLN_OK)
-        status = cln_peak_meter_create(&b->meter, b->context);
+        status = cln_peak_meter_create(&b->meter, b->session->context);
     if (status == CLN_OK)
         result->copy_bytes = cln_peak_buffer_bytes(b->meter);
     return status;
@@ -336,11 +329,11 @@ enum cln_status cln_benchmark_create(struct cln_benchmark **out, const struct cl
                        &run->totals);
     }
     cln_peak_meter_destroy(&b.meter);
-    ocl_context_destroy(&b.context);
+    cln_session_destroy(&b.session);
     free(b.data.train.pixels);
     free(b.data.train.labels);
     for (int way = 0; way < WAYS; way++)
-        free(b.sessions[way].rates);
+        free(b.stretches[way].rates);
     if (status != CLN_OK)
         cln_benchmark_destroy(out);
     return status;

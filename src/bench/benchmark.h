@@ -3,7 +3,7 @@
 #define SRC_BENCH_BENCHMARK_H
 
 #include "clenet/network.h"
-#include "clenet/trace.h"
+#include "clenet/session.h"
 #include "host/timeline.h"
 #include "src/bench/peak.h"
 
@@ -11,13 +11,12 @@
 enum { CLN_BENCHMARK_IMAGES = 60000 };
 
 struct cln_benchmark_params {
-    const struct cln_network *network;                 /* must outlive the benchmark */
-    const char *device, *profile_file, *kernel_folder; /* as in struct cln_trainer_params */
+    const struct cln_network *network; /* must outlive the benchmark */
+    struct cln_session_params session; /* with CLN_REPLAY_OFF steps with command buffers are not compared; its
+                                                 trace is of the pass that times kernels */
     const int *batch_sizes;
     size_t batch_size_count;
-    double seconds;          /* seconds of training per batch size, not counting the pass that times kernels */
-    bool no_command_buffer;  /* launch kernels one by one, and do not compare with command buffers */
-    struct cln_trace *trace; /* trace of the pass that times kernels; NULL: none */
+    double seconds; /* seconds of training per batch size, not counting the pass that times kernels */
     void (*progress)(void *user, const char *doing); /* NULL: none; gets `user` */
     void *user;
 };

@@ -2,8 +2,8 @@
  * from da to dz. The sums that bias_gradient of kernels/batchnorm.cl adds up are checked with them. */
 #include <math.h>
 
-#include "src/engine/activate.h"
 #include "src/check/parameters.h"
+#include "src/engine/activate.h"
 #include "src/reference/reference.h"
 
 struct activate_case {

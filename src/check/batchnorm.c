@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "src/engine/activate.h"
 #include "src/check/parameters.h"
+#include "src/engine/activate.h"
 #include "src/reference/reference.h"
 
 struct batchnorm_case {

@@ -3,9 +3,9 @@
 #include <math.h>
 
 #include "src/check/lanes.h"
+#include "src/check/parameters.h"
 #include "src/engine/conv2d.h"
 #include "src/reference/index.h"
-#include "src/check/parameters.h"
 #include "src/reference/reference.h"
 
 struct conv2d_case {

@@ -6,12 +6,14 @@
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
+#include "src/cli/session_options.h"
 
 struct bench_options {
-    const char *network, *device, *trace, *profile_file, *kernels;
+    struct cln_session_options session;
+    const char *network, *trace;
     int batch_size; /* 0: the two of the table */
     double seconds;
-    bool json, no_command_buffer;
+    bool json;
 };
 
 static void on_progress(void *user, const char *doing) {
@@ -27,17 +29,16 @@ static enum cln_status bench(const struct bench_options *o) {
     enum cln_status status = cln_network_load(&network, o->network, NULL);
     if (status == CLN_OK && o->trace != NULL)
         status = cln_trace_create(&trace, o->trace);
+    struct cln_session_params session = cln_session_options_params(&o->session);
+    session.builder = NULL; /* the kernels of a benchmark are built once each */
+    session.trace = trace;
     if (status == CLN_OK)
         status = cln_benchmark_create(&benchmark, &(struct cln_benchmark_params){
                                                       .network = network,
-                                                      .device = o->device,
-                                                      .profile_file = o->profile_file,
-                                                      .kernel_folder = o->kernels,
+                                                      .session = session,
                                                       .batch_sizes = o->batch_size > 0 ? &o->batch_size : usual,
                                                       .batch_size_count = o->batch_size > 0 ? 1 : 2,
                                                       .seconds = o->seconds,
-                                                      .no_command_buffer = o->no_command_buffer,
-                                                      .trace = trace,
                                                       .progress = on_progress,
                                                   });
     if (status == CLN_OK) {
@@ -58,14 +59,13 @@ static enum cln_status bench(const struct bench_options *o) {
 int cln_command_bench(const struct cln_command *command, int argc, const char **argv) {
     struct bench_options o = {.network = "bn-lenet", .seconds = 5};
     int exit_status = CLN_EXIT_OK;
-    struct cln_option options[] = {
+    struct cln_option options[CLN_MOST_OPTIONS] = {
         {"network",
          "NETWORK",
          "as for 'clenet train'",
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
-        {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size",
          "N",
          "images per step (default 256, then 16)",
@@ -76,21 +76,10 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
         {"seconds", "S", "of training per batch size", CLN_OPTION_REAL, {.real = &o.seconds}, 0.1, 3600},
         {"json", NULL, "print one JSON object", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"trace", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.trace}, .file = CLN_FILE_TRACE},
-        {"profile-file",
-         "FILE",
-         "as for 'clenet train'",
-         CLN_OPTION_TEXT,
-         {.text = &o.profile_file},
-         .file = CLN_FILE_PROFILE},
-        {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
-        {"no-command-buffer",
-         NULL,
-         "as for 'clenet train', and do not compare",
-         CLN_OPTION_FLAG,
-         {.flag = &o.no_command_buffer}},
         {0},
     };
+    cln_session_options_add(options, &o.session,
+                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_KERNELS | CLN_ROW_COMMAND_BUFFER);
     if (cln_options_parse(options, command, argc, argv, &exit_status))
         exit_status = bench(&o);
     cln_options_release(options);

@@ -3,20 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/program_cache.h"
 #include "host/select.h"
-#include "src/check/checkup.h"
+#include "src/checkup/checkup.h"
 #include "src/cli/check_report.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/cli/self.h"
+#include "src/cli/session_options.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
 
 struct check_options {
-    const char *device, *profile_file, *kernels, *only;
-    bool quick, json, markdown, no_cache;
+    struct cln_session_options session;
+    const char *device, *only;
+    bool quick, json, markdown;
 };
 
 static void on_progress(void *user, const char *doing) {
@@ -56,19 +56,18 @@ static bool print(const struct cln_checkup *checkup, enum form form, json_t *rep
 /* A device of which nothing can be said is told of, and does not hold up the others. */
 static int check_all(const struct check_options *o, const struct ocl_device *devices, size_t count) {
     const enum form form = o->json ? FORM_JSON : o->markdown ? FORM_MARKDOWN : FORM_TEXT;
-    char *cache = o->no_cache ? NULL : ocl_program_cache_folder();
     json_t *reports = json_array();
     int exit_status = CLN_EXIT_OK;
     for (size_t i = 0; i < count && !ferror(stdout); i++) {
         struct cln_checkup *checkup = NULL;
+        struct cln_session_params session = cln_session_options_params(&o->session);
+        char number[32];
+        snprintf(number, sizeof number, "%u:%u", devices[i].platform_index, devices[i].device_index);
+        session.device = number;
         const struct cln_checkup_params params = {
-            .device = &devices[i],
-            .profile_file = o->profile_file,
-            .kernel_folder = o->kernels,
-            .cache_folder = cache,
+            .session = session,
             .quick = o->quick,
             .only = o->only,
-            .again = cln_self_command(),
             .progress = on_progress,
         };
         const enum cln_status status = cln_checkup_run(&checkup, &params);
@@ -87,30 +86,20 @@ static int check_all(const struct check_options *o, const struct ocl_device *dev
     if (form == FORM_JSON && cln_report_json(reports, JSON_INDENT(2)) != CLN_OK)
         exit_status = cln_report_failure(CLN_OUT_OF_MEMORY);
     json_decref(reports);
-    free(cache);
     return exit_status;
 }
 
 /* In a process that checks in place of the one that has started it, and may crash in its place. */
 static enum cln_status answer(const struct check_options *o) {
-    struct ocl_device device;
-    char *cache = o->no_cache ? NULL : ocl_program_cache_folder();
-    enum cln_status status = ocl_device_find(&device, cln_checkup_device());
-    if (status == CLN_OK)
-        status = cln_checkup_answer(&(struct cln_checkup_params){.device = &device,
-                                                                 .profile_file = o->profile_file,
-                                                                 .kernel_folder = o->kernels,
-                                                                 .cache_folder = cache,
-                                                                 .quick = o->quick,
-                                                                 .only = o->only});
-    free(cache);
-    return status;
+    struct cln_session_params session = o->session.params;
+    session.device = cln_checkup_device();
+    return cln_checkup_answer(&(struct cln_checkup_params){.session = session, .quick = o->quick, .only = o->only});
 }
 
 int cln_command_check(const struct cln_command *command, int argc, const char **argv) {
     struct check_options o = {0};
     int exit_status = CLN_EXIT_OK;
-    struct cln_option options[] = {
+    struct cln_option options[CLN_MOST_OPTIONS] = {
         {"device",
          "DEVICE",
          "as for 'clenet train', or 'all': one after the other",
@@ -120,16 +109,9 @@ int cln_command_check(const struct cln_command *command, int argc, const char **
         {"only", "TEXT", "what has this in its name, such as \"conv2d, padding\"", CLN_OPTION_TEXT, {.text = &o.only}},
         {"json", NULL, "print a JSON array with an object per device", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"markdown", NULL, "print a report to paste into an issue", CLN_OPTION_FLAG, {.flag = &o.markdown}},
-        {"profile-file",
-         "FILE",
-         "as for 'clenet train'",
-         CLN_OPTION_TEXT,
-         {.text = &o.profile_file},
-         .file = CLN_FILE_PROFILE},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
-        {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
         {0},
     };
+    cln_session_options_add(options, &o.session, CLN_ROW_PROFILE | CLN_ROW_KERNELS | CLN_ROW_CACHE);
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
         struct ocl_device *devices = NULL;
         size_t count = 0;

@@ -25,7 +25,7 @@ static const char *reason_of(const struct cln_checkup_row *row) {
 
 /* How to run just that again. */
 static void print_rerun(const struct cln_checkup *c, const struct cln_checkup_row *row) {
-    const struct cln_checkup_params *p = c->params;
+    const struct cln_session_params *p = &c->params->session;
     cln_report_text("clenet check --device %u:%u --only \"%s\"", c->device.platform_index, c->device.device_index,
                     row->result.failed_case[0] ? row->result.failed_case : row->what);
     if (p->profile_file)

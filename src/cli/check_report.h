@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "src/check/checkup.h"
+#include "src/checkup/checkup.h"
 
 void cln_check_print(const struct cln_checkup *checkup);
 void cln_check_print_markdown(const struct cln_checkup *checkup);

@@ -12,13 +12,14 @@
 #include "src/cli/options.h"
 #include "src/cli/predictions.h"
 #include "src/cli/report.h"
-#include "src/cli/self.h"
+#include "src/cli/session_options.h"
 
 struct evaluate_options {
-    const char *model, *network, *data, *predictions, *device, *profile_file, *kernels;
+    struct cln_session_options session;
+    const char *model, *network, *data, *predictions;
     int batch_size;
     uint64_t seed;
-    bool confusion, offline, no_cache, no_command_buffer;
+    bool confusion, offline;
 };
 
 /* Of every class of the network: as the data set calls it, else as the model does, else "". free(). */
@@ -122,12 +123,7 @@ static enum cln_status evaluate(struct evaluate_options *o, const struct cln_opt
     struct cln_trainer_params params = {
         .network = model->network,
         .release_pixels = true,
-        .device = o->device,
-        .profile_file = o->profile_file,
-        .kernel_folder = o->kernels,
-        .no_cache = o->no_cache,
-        .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
-        .builder = cln_self_command(),
+        .session = cln_session_options_params(&o->session),
         .batch_size = o->batch_size,
         .resize = model->resize,
         .standardize = model->mean != NULL,
@@ -186,7 +182,7 @@ out:
 int cln_command_evaluate(const struct cln_command *command, int argc, const char **argv) {
     struct evaluate_options o = {.data = "fashion-mnist", .batch_size = 256};
     int exit_status = CLN_EXIT_OK;
-    struct cln_option options[] = {
+    struct cln_option options[CLN_MOST_OPTIONS] = {
         {"MODEL",
          NULL,
          "model.safetensors as 'clenet train --save' writes it",
@@ -200,7 +196,6 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
-        {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
         {"seed", "N", "of the synthetic data", CLN_OPTION_NATURAL, {.natural = &o.seed}, 0, 9007199254740992.0},
         {"confusion", NULL, "print how often which class is taken for which", CLN_OPTION_FLAG, {.flag = &o.confusion}},
@@ -211,18 +206,11 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
          {.text = &o.predictions},
          .file = CLN_FILE_OUTPUT},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
-        {"profile-file",
-         "FILE",
-         "as for 'clenet train'",
-         CLN_OPTION_TEXT,
-         {.text = &o.profile_file},
-         .file = CLN_FILE_PROFILE},
-        {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
-        {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
-        {"no-command-buffer", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
         {0},
     };
+    cln_session_options_add(options, &o.session,
+                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_KERNELS | CLN_ROW_CACHE |
+                                CLN_ROW_COMMAND_BUFFER);
     if (cln_options_parse(options, command, argc, argv, &exit_status))
         exit_status = cln_report_failure(evaluate(&o, options));
     cln_options_release(options);

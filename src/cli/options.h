@@ -45,6 +45,9 @@ struct cln_option {
 /* Parses argv[1 …] into a table that ends with a row without a name, and checks the files that it names
  * (cln_files_check). True: the command goes on. False: it ends with *exit_status, after --help or after an error, which
  * has been printed. */
+/* Room for the rows of any command. */
+enum { CLN_MOST_OPTIONS = 48 };
+
 bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status);
 /* Whether the option of this name was given. */

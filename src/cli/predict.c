@@ -8,19 +8,21 @@
 #include "clenet/picture.h"
 #include "clenet/predictor.h"
 #include "clenet/text.h"
+#include "clenet/trainer.h"
 #include "src/base/json_text.h"
 #include "src/cli/command.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/cli/self.h"
+#include "src/cli/session_options.h"
 
 struct predict_options {
-    const char *model, *network, *device, *profile_file, *kernels;
+    struct cln_session_options session;
+    const char *model, *network;
     const char *const *images;
     int batch_size, top;
     uint64_t first, count;
-    bool json, invert, no_cache, no_command_buffer;
+    bool json, invert;
 };
 
 struct prediction {
@@ -159,15 +161,7 @@ static int predict(struct predict_options *o) {
         if (o->batch_size == 0)
             o->batch_size = cln_predictor_batch_size(p.model->network);
         const struct cln_predictor_params params = {
-            .model = p.model,
-            .device = o->device,
-            .profile_file = o->profile_file,
-            .kernel_folder = o->kernels,
-            .no_cache = o->no_cache,
-            .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
-            .builder = cln_self_command(),
-            .batch_size = o->batch_size,
-        };
+            .session = cln_session_options_params(&o->session), .model = p.model, .batch_size = o->batch_size};
         p.image = cln_predictor_image(&params);
         if (cln_trainer_builds()) {
             status = cln_predictor_build(&params);
@@ -194,7 +188,7 @@ out:
 int cln_command_predict(const struct cln_command *command, int argc, const char **argv) {
     struct predict_options o = {.top = 1};
     int exit_status = CLN_EXIT_OK;
-    struct cln_option options[] = {
+    struct cln_option options[CLN_MOST_OPTIONS] = {
         {"MODEL",
          NULL,
          "model.safetensors as 'clenet train --save' writes it",
@@ -228,7 +222,6 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
-        {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size",
          "N",
          "images per batch (default 256, or what a batch of some seconds holds)",
@@ -236,18 +229,11 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
          {.integer = &o.batch_size},
          1,
          65536},
-        {"profile-file",
-         "FILE",
-         "as for 'clenet train'",
-         CLN_OPTION_TEXT,
-         {.text = &o.profile_file},
-         .file = CLN_FILE_PROFILE},
-        {"safe", NULL, "as for 'clenet train'", CLN_OPTION_PRESET, {.text = &o.profile_file}, .preset = "safe"},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
-        {"no-cache", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_cache}},
-        {"no-command-buffer", NULL, "as for 'clenet train'", CLN_OPTION_FLAG, {.flag = &o.no_command_buffer}},
         {0},
     };
+    cln_session_options_add(options, &o.session,
+                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_KERNELS | CLN_ROW_CACHE |
+                                CLN_ROW_COMMAND_BUFFER);
     if (cln_options_parse(options, command, argc, argv, &exit_status))
         exit_status = predict(&o);
     cln_options_release(options);

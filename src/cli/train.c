@@ -15,7 +15,6 @@
 #include "src/cli/options.h"
 #include "src/cli/progress.h"
 #include "src/cli/report.h"
-#include "src/cli/self.h"
 #include "src/cli/signals.h"
 #include "src/cli/train_options.h"
 
@@ -134,17 +133,13 @@ static enum cln_status take_up(struct run *run) {
 
 static struct cln_trainer_params trainer_params(struct run *run) {
     const struct cln_train_options *o = run->options;
+    struct cln_session_params session = cln_session_options_params(&o->session);
+    session.trace = run->trace;
     return (struct cln_trainer_params){
+        .session = session,
         .network = run->network,
         .data = run->data,
         .release_pixels = true,
-        .device = o->device,
-        .profile_file = o->profile_file,
-        .kernel_folder = o->kernels,
-        .no_guard = o->no_guard,
-        .no_cache = o->no_cache,
-        .replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE,
-        .builder = cln_self_command(),
         .batch_size = o->batch_size,
         .resize = o->resize,
         .standardize = o->standardize,
@@ -153,8 +148,6 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .save = run->save,
         .resume = run->resumed,
         .override = o->override,
-        .timings = o->timings,
-        .trace = run->trace,
         .max_steps = (size_t)o->max_steps,
         .progress = on_progress,
         .user = run,
@@ -301,7 +294,7 @@ static enum cln_status train(struct run *run) {
     if (saved && !run->unsaved)
         cln_report_note(status == CLN_INTERRUPTED ? "model kept in %s; --resume goes on with it" : "model kept in %s",
                         save);
-    if (run->options->timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
+    if (run->options->session.params.timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
         enum cln_status printed = print_timings(run);
         status = status == CLN_OK ? printed : status;
     }

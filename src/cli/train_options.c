@@ -66,7 +66,6 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_TEXT,
          {.text = &o->data},
          .file = CLN_FILE_DATA},
-        {"device", "DEVICE", "gpu, cpu, accelerator, P:D, or part of a name", CLN_OPTION_TEXT, {.text = &o->device}},
         {"epochs", "N", "times through the data", CLN_OPTION_INT, {.integer = &o->epochs}, 1, 1000000},
         {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o->batch_size}, 1, 65536},
         {"optimizer", "NAME", o->kinds_help, CLN_OPTION_CHOICE, {.integer = &o->kind}, .choices = o->kinds},
@@ -132,7 +131,11 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_TEXT,
          {.text = &o->log},
          .file = CLN_FILE_LOG},
-        {"timings", NULL, "print device time per kernel at the end", CLN_OPTION_FLAG, {.flag = &o->timings}},
+        {"timings",
+         NULL,
+         "print device time per kernel at the end",
+         CLN_OPTION_FLAG,
+         {.flag = &o->session.params.timings}},
         {"trace",
          "FILE",
          "write when each kernel ran, for ui.perfetto.dev",
@@ -146,35 +149,16 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_FLAG,
          {.flag = &o->quiet}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o->offline}},
-        {"profile-file",
-         "FILE",
-         "tuning values that win over all others",
-         CLN_OPTION_TEXT,
-         {.text = &o->profile_file},
-         .file = CLN_FILE_PROFILE},
-        {"safe",
-         NULL,
-         "keep to what every driver gets right: short for --profile-file safe",
-         CLN_OPTION_PRESET,
-         {.text = &o->profile_file},
-         .preset = "safe"},
-        {"kernels",
-         "FOLDER",
-         "read kernels from here, not the built-in ones",
-         CLN_OPTION_TEXT,
-         {.text = &o->kernels},
-         .file = CLN_FILE_KERNELS},
-        {"no-guard", NULL, "train without checking the device first", CLN_OPTION_FLAG, {.flag = &o->no_guard}},
-        {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &o->no_cache}},
-        {"no-command-buffer", NULL, "launch one by one", CLN_OPTION_FLAG, {.flag = &o->no_command_buffer}},
         {0},
     };
-    _Static_assert(sizeof before / sizeof *before + CLN_HYPERPARAMETER_COUNT + sizeof behind / sizeof *behind <=
+    _Static_assert(sizeof before / sizeof *before + CLN_HYPERPARAMETER_COUNT + sizeof behind / sizeof *behind +
+                           CLN_SESSION_ROW_COUNT <=
                        sizeof o->rows / sizeof *o->rows,
                    "no room for all options");
     add(o, before, sizeof before / sizeof *before);
     add_hyperparameters(o);
     add(o, behind, sizeof behind / sizeof *behind);
+    cln_session_options_add(o->rows, &o->session, ~0u);
 }
 
 /* ---- What they say together ---- */

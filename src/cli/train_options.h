@@ -4,17 +4,19 @@
 
 #include "clenet/trainer.h"
 #include "src/cli/options.h"
+#include "src/cli/session_options.h"
 #include "src/model/optimizer_table.h"
 
 struct cln_train_options {
-    const char *network, *data, *device, *resume, *save, *save_every, *log, *trace, *profile_file, *kernels;
+    struct cln_session_options session;
+    const char *network, *data, *resume, *save, *save_every, *log, *trace;
     int epochs, batch_size, resize, kind, variance, keep; /* kind: of the optimizer, as the option has it */
     uint64_t seed, max_steps;
     double require_accuracy;
     struct cln_optimizer_params optimizer; /* members without an option stay 0, their default */
-    bool standardize, timings, quiet, offline, no_guard, no_cache, no_command_buffer, override, save_best;
+    bool standardize, quiet, offline, override, save_best;
 
-    struct cln_option rows[48]; /* ended by a row without a name */
+    struct cln_option rows[CLN_MOST_OPTIONS]; /* ended by a row without a name */
     size_t row_count;
     const char *kinds[CLN_OPTIMIZER_COUNT + 1]; /* the words of --optimizer */
     char kinds_help[64];

@@ -6,7 +6,6 @@
 
 #include "clenet/text.h"
 #include "host/profile.h"
-#include "host/program_cache.h"
 #include "host/select.h"
 #include "src/base/file.h"
 #include "src/base/replace.h"
@@ -14,12 +13,13 @@
 #include "src/cli/files.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/cli/self.h"
+#include "src/cli/session_options.h"
 #include "src/cli/signals.h"
 #include "src/tune/tune.h"
 
 struct tune_options {
-    const char *network, *device, *profile_file, *kernels, *output;
+    struct cln_session_options session;
+    const char *network, *output;
     int batch_size;
     double seconds, candidate_seconds;
 };
@@ -94,7 +94,7 @@ static enum cln_status keep(const struct tune_options *o, const struct ocl_devic
              "(%.3f ms)",
              device->platform_version, device->driver_version, date, network->name, o->batch_size, 1e3 * tuned->best,
              tuned->start / tuned->best, 1e3 * tuned->start);
-    enum cln_status status = cln_tuned_profile(&text, device, o->profile_file, tuned->values, measured);
+    enum cln_status status = cln_tuned_profile(&text, &o->session.params, tuned->values, measured);
     /* What took minutes is said before it is written, which may fail. */
     if (status == CLN_OK) {
         cln_report_result("%.2f times as fast, %.3f ms a step instead of %.3f: %s", tuned->start / tuned->best,
@@ -117,14 +117,9 @@ static void tell_of_losses(const struct cln_tuned *tuned) {
 }
 
 /* In a process that runs a single candidate. */
-static int run_candidate(const struct tune_options *o, const struct cln_network *network,
-                         const struct ocl_device *device, const char *cache) {
-    cln_tune_race(&(struct cln_race_params){.network = network,
-                                            .device = device,
-                                            .profile_file = o->profile_file,
-                                            .kernel_folder = o->kernels,
-                                            .cache_folder = cache,
-                                            .batch_size = o->batch_size});
+static int run_candidate(const struct tune_options *o, const struct cln_network *network) {
+    cln_tune_race(
+        &(struct cln_race_params){.network = network, .session = o->session.params, .batch_size = o->batch_size});
     return CLN_EXIT_OK;
 }
 
@@ -138,12 +133,10 @@ static enum cln_status search(const struct tune_options *o, const struct cln_net
     cln_report_note("%s (%s)", device->name, device->platform);
     cln_signals_keep();
     status = cln_tune(&tuned, &(struct cln_tune_params){.network = network,
-                                                        .device = device,
-                                                        .profile_file = o->profile_file,
+                                                        .session = cln_session_options_params(&o->session),
                                                         .batch_size = o->batch_size,
                                                         .seconds = o->seconds,
                                                         .candidate_seconds = o->candidate_seconds,
-                                                        .race = cln_self_command(),
                                                         .progress = on_progress,
                                                         .stop = is_stopped,
                                                         .user = (void *)o});
@@ -160,14 +153,13 @@ static enum cln_status search(const struct tune_options *o, const struct cln_net
 int cln_command_tune(const struct cln_command *command, int argc, const char **argv) {
     struct tune_options o = {.network = "bn-lenet", .batch_size = 256, .seconds = 120, .candidate_seconds = 60};
     int exit_status = CLN_EXIT_OK;
-    struct cln_option options[] = {
+    struct cln_option options[CLN_MOST_OPTIONS] = {
         {"network",
          "NETWORK",
          "to train faster, as for 'clenet train'",
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
-        {"device", "DEVICE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.device}},
         {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o.batch_size}, 2, 65536},
         {"time", "S", "seconds for the search", CLN_OPTION_REAL, {.real = &o.seconds}, 1, 86400},
         {"candidate-time",
@@ -183,24 +175,17 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
          CLN_OPTION_TEXT,
          {.text = &o.output},
          .file = CLN_FILE_TUNED},
-        {"profile-file",
-         "FILE",
-         "to start from; default: what matches the device",
-         CLN_OPTION_TEXT,
-         {.text = &o.profile_file},
-         .file = CLN_FILE_PROFILE},
-        {"kernels", "FOLDER", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.kernels}, .file = CLN_FILE_KERNELS},
         {0},
     };
+    cln_session_options_add(options, &o.session, CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_KERNELS);
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
         struct ocl_device device;
         struct cln_network *network = NULL;
-        char *cache = ocl_program_cache_folder();
         enum cln_status status = cln_network_load(&network, o.network, NULL);
         if (status == CLN_OK)
-            status = ocl_device_find(&device, o.device);
+            status = ocl_device_find(&device, o.session.params.device);
         if (status == CLN_OK && cln_tune_races())
-            exit_status = run_candidate(&o, network, &device, cache);
+            exit_status = run_candidate(&o, network);
         else if (status == CLN_OK)
             status = search(&o, network, &device);
         if (status != CLN_OK)
@@ -208,7 +193,6 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
         if (cln_signals_stop() != 0)
             exit_status = cln_signals_exit_status(cln_signals_stop());
         cln_network_destroy(&network);
-        free(cache);
     }
     cln_options_release(options);
     return exit_status;

@@ -13,7 +13,7 @@
 /* Labelled images for the device. The pointers are used only while the engine is created. */
 struct cln_engine_images {
     const uint8_t *pixels; /* [count][channels][height][width]; NULL: cln_engine_upload brings them */
-    const uint8_t *labels;
+    const uint8_t *labels; /* [count]; NULL: none, and loss and hits mean nothing */
     size_t count;
 };
 

@@ -180,7 +180,8 @@ static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *se
         return cln_fail_within(status, "%zu images on the device", set->count);
     struct cln_state state = {.batch_size = params->batch_size};
     cln_optimizer_begin(&state, &params->optimizer);
-    status = ocl_buffer_write(set->labels, 0, set->count, images->labels);
+    if (images->labels) /* else they stay 0: the kernels read some */
+        status = ocl_buffer_write(set->labels, 0, set->count, images->labels);
     return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof state, &state) : status;
 }
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clenet/log.h"
@@ -257,4 +258,27 @@ long cln_tuning_value(const struct cln_tuning *t, const char *key) {
     assert(i < cln_tuning_key_count);
     const int value = *member_of(&copy, &cln_tuning_keys[i]);
     return value == INT_MAX ? 0 : value;
+}
+
+static bool is_key(const char *word) {
+    for (size_t i = 0; i < cln_tuning_key_count; i++)
+        if (strcmp(cln_tuning_keys[i].name, word) == 0)
+            return true;
+    return false;
+}
+
+enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) {
+    enum cln_status status = CLN_OK;
+    while (*values && status == CLN_OK) {
+        char key[32];
+        long value;
+        int length = 0;
+        if (sscanf(values, "%31[a-z_]=%ld%n", key, &value, &length) != 2 || !is_key(key))
+            return cln_fail(CLN_INVALID, "tuning values: \"%s\" does not begin with one, as \"vector=4,lanes=16\" does",
+                            values);
+        status = ocl_profile_set(profile, key, value);
+        values += length;
+        values += *values == ',';
+    }
+    return status;
 }

@@ -45,6 +45,10 @@ struct cln_tuning {
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) CLN_MUST_CHECK;
 
+/* Sets values of a profile from text, "vector=4,lanes=16"; "" sets none. CLN_INVALID: the text is no such list, or a
+ * value is out of range. */
+enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) CLN_MUST_CHECK;
+
 /* Makes work-groups smaller, for a device that refuses one: smaller teams first, then fewer lanes. False where they are
  * of one work-item. */
 bool cln_tuning_shrink(struct cln_tuning *tuning);

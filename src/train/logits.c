@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#include "src/train/trainer_private.h"
-
 void cln_softmax(float *probabilities, const float *logits, size_t classes) {
     double most = logits[0], sum = 0;
     for (size_t k = 1; k < classes; k++)
@@ -23,14 +21,15 @@ enum cln_status cln_logits_check(const float *logits, size_t count, size_t class
     return CLN_OK;
 }
 
-enum cln_status cln_trainer_logits(struct cln_trainer *t, size_t count, float *logits) {
-    const size_t batch = (size_t)t->params.batch_size, classes = (size_t)t->params.network->classes;
-    enum cln_status status = count > 0 ? cln_engine_begin(t->engine, CLN_TEST, NULL, count) : CLN_OK;
+enum cln_status cln_logits_read(float *logits, struct cln_engine *engine, const struct cln_network *network,
+                                size_t batch_size, size_t count) {
+    const size_t classes = (size_t)network->classes;
+    enum cln_status status = count > 0 ? cln_engine_begin(engine, CLN_TEST, NULL, count) : CLN_OK;
     for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
-        piece = count - done < batch ? count - done : batch;
-        status = cln_engine_step(t->engine, CLN_TEST);
+        piece = count - done < batch_size ? count - done : batch_size;
+        status = cln_engine_step(engine, CLN_TEST);
         if (status == CLN_OK)
-            status = cln_engine_logits(t->engine, logits + done * classes, piece);
+            status = cln_engine_logits(engine, logits + done * classes, piece);
     }
     return status;
 }

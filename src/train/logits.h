@@ -3,10 +3,15 @@
 #define SRC_TRAIN_LOGITS_H
 
 #include "clenet/trainer.h"
+#include "src/engine/engine.h"
 
 /* Computes the logits of the first `count` test images in prediction mode, batch by batch, into `logits`
  * [count][network's classes]. */
 enum cln_status cln_trainer_logits(struct cln_trainer *trainer, size_t count, float *logits) CLN_MUST_CHECK;
+
+/* The same of an engine whose batches have `batch_size` images. */
+enum cln_status cln_logits_read(float *logits, struct cln_engine *engine, const struct cln_network *network,
+                                size_t batch_size, size_t count) CLN_MUST_CHECK;
 
 /* Checks `logits` [count][classes]: CLN_NUMERIC names the first image with a logit that is not finite. */
 enum cln_status cln_logits_check(const float *logits, size_t count, size_t classes) CLN_MUST_CHECK;

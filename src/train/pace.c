@@ -54,7 +54,7 @@ enum cln_status cln_pace_step(struct cln_pace *pace) {
     enum cln_status status = pace->ticket ? wait_for_read(pace) : CLN_OK;
     if (status == CLN_OK)
         status = cln_engine_state(t->engine, CLN_TRAIN, &pace->state, &pace->ticket);
-    return status == CLN_OK ? ocl_context_flush(t->context) : status;
+    return status == CLN_OK ? ocl_context_flush(t->session->context) : status;
 }
 
 enum cln_status cln_pace_end(struct cln_pace *pace, enum cln_status status) {

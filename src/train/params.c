@@ -4,13 +4,22 @@
 #include "src/data/images.h"
 #include "src/model/optimizer_table.h"
 
+enum cln_status cln_params_check_image(const struct cln_network *network, struct cln_shape image, int resize,
+                                       const char *origin) {
+    const struct cln_shape input = network->input;
+    const int height = resize > 0 ? resize : image.height, width = resize > 0 ? resize : image.width;
+    if (input.channels == image.channels && input.height == height && input.width == width)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID,
+                    "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
+                    network->name, input.channels, input.height, input.width, origin, image.channels, height, width);
+}
+
 static enum cln_status check_images(const struct cln_trainer_params *p) {
-    const struct cln_shape input = p->network->input, image = p->data->train.shape;
-    const int height = p->resize > 0 ? p->resize : image.height, width = p->resize > 0 ? p->resize : image.width;
-    if (input.channels != image.channels || input.height != height || input.width != width)
-        return cln_fail(
-            CLN_INVALID, "network %s takes %d×%d×%d, the images of %s are %d×%d×%d: choose another network or resize",
-            p->network->name, input.channels, input.height, input.width, p->data->name, image.channels, height, width);
+    const struct cln_shape image = p->data->train.shape;
+    const enum cln_status status = cln_params_check_image(p->network, image, p->resize, p->data->name);
+    if (status != CLN_OK)
+        return status;
     const struct cln_shape test = p->data->test.shape;
     if (p->data->test.count > 0 &&
         (test.channels != image.channels || test.height != image.height || test.width != image.width))

@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 
+#include "src/train/build.h"
 #include "src/train/logits.h"
-#include "src/train/trainer_private.h"
+#include "src/train/params.h"
 
 enum { DEFAULT_BATCH = 256 };
 static const double work_of_a_batch = 17179869184.0; /* products, 2^34: some seconds on two cores */
@@ -15,68 +16,68 @@ int cln_predictor_batch_size(const struct cln_network *network) {
 }
 
 struct cln_predictor {
-    struct cln_trainer *trainer;
-    struct cln_dataset data;
-    size_t batch_size, image_bytes, classes;
+    struct cln_workload workload;
+    struct cln_session *session;
+    struct cln_engine *engine; /* its test images are one batch, which is overwritten again and again */
+    size_t image_bytes;
 };
 
 struct cln_shape cln_predictor_image(const struct cln_predictor_params *p) {
     return p->image.channels > 0 ? p->image : p->model->image.channels > 0 ? p->model->image : p->model->network->input;
 }
 
-static struct cln_trainer_params trainer_params(const struct cln_predictor_params *p) {
-    return (struct cln_trainer_params){
-        .network = p->model->network,
-        .release_pixels = true,
-        .device = p->device,
-        .profile_file = p->profile_file,
-        .kernel_folder = p->kernel_folder,
-        .no_cache = p->no_cache,
-        .replay = p->replay,
-        .builder = p->builder,
-        .batch_size = p->batch_size > 0 ? p->batch_size : cln_predictor_batch_size(p->model->network),
-        .resize = p->model->resize,
-        .standardize = p->model->mean != NULL,
-        .evaluate_only = true,
-    };
+static struct cln_workload workload_of(const struct cln_predictor_params *p) {
+    const struct cln_network *network = p->model->network;
+    return (struct cln_workload){.network = network,
+                                 .image = cln_predictor_image(p),
+                                 .batch_size = p->batch_size > 0 ? p->batch_size : cln_predictor_batch_size(network),
+                                 .standardize = p->model->mean != NULL,
+                                 .predict_only = true};
 }
 
-/* The batch's place on the device, with images and labels of zeros. No label matters here: the loss is not looked at.
- */
-static enum cln_status create_images(struct cln_images *images, size_t count, struct cln_shape shape) {
-    *images = (struct cln_images){
-        .count = count, .shape = shape, .pixels = calloc(count, cln_shape_count(shape)), .labels = calloc(count, 1)};
-    return images->pixels && images->labels ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu images", count);
+static enum cln_status create_engine(struct cln_predictor *p, const struct cln_checkpoint *model) {
+    const struct cln_workload *w = &p->workload;
+    enum cln_status status =
+        cln_engine_create(&p->engine, p->session->context,
+                          &(struct cln_engine_params){.network = w->network,
+                                                      .tuning = &p->session->tuning,
+                                                      .batch_size = w->batch_size,
+                                                      .image = w->image,
+                                                      .test.count = (size_t)w->batch_size,
+                                                      .mean = model->mean,
+                                                      .inverse_deviation = model->inverse_deviation});
+    if (status == CLN_OK)
+        status = cln_engine_write(p->engine, CLN_PARAMETERS, model->parameters);
+    return status == CLN_OK ? cln_engine_write(p->engine, CLN_RUNNING, model->running) : status;
 }
 
 enum cln_status cln_predictor_create(struct cln_predictor **out, const struct cln_predictor_params *params) {
-    struct cln_trainer_params p = trainer_params(params);
+    const struct cln_checkpoint *model = params->model;
     const struct cln_shape image = cln_predictor_image(params);
     *out = NULL;
     if (image.height < 1 || image.width < 1)
         return cln_fail(CLN_INVALID, "images of %d×%d×%d pixels", image.channels, image.height, image.width);
-    struct cln_predictor *predictor = *out = calloc(1, sizeof *predictor);
-    if (!predictor)
+    enum cln_status status = cln_params_check_image(model->network, image, model->resize, "a prediction");
+    if (status != CLN_OK)
+        return status;
+    struct cln_predictor *p = *out = calloc(1, sizeof *p);
+    if (!p)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a predictor");
-    predictor->batch_size = (size_t)p.batch_size;
-    predictor->image_bytes = cln_shape_count(image);
-    predictor->classes = (size_t)p.network->classes;
-    predictor->data = (struct cln_dataset){
-        .name = "a prediction", .train = {.count = 1, .shape = image}, .class_count = p.network->classes};
-    p.data = &predictor->data;
-    enum cln_status status = create_images(&predictor->data.test, predictor->batch_size, image);
+    p->workload = workload_of(params);
+    p->image_bytes = cln_shape_count(image);
+    status = cln_session_create(&p->session, &params->session);
     if (status == CLN_OK)
-        status = cln_trainer_create(&predictor->trainer, &p);
+        status = cln_session_open(p->session, &p->workload);
     if (status == CLN_OK)
-        status = cln_trainer_set_model(predictor->trainer, params->model);
+        status = create_engine(p, model);
     if (status != CLN_OK)
         cln_predictor_destroy(out);
     return status;
 }
 
 enum cln_status cln_predictor_build(const struct cln_predictor_params *params) {
-    const struct cln_trainer_params p = trainer_params(params);
-    return cln_trainer_build(&p);
+    struct cln_workload workload = workload_of(params);
+    return cln_build(&params->session, &workload);
 }
 
 void cln_predictor_destroy(struct cln_predictor **predictor) {
@@ -84,30 +85,31 @@ void cln_predictor_destroy(struct cln_predictor **predictor) {
     if (!p)
         return;
     *predictor = NULL;
-    cln_trainer_destroy(&p->trainer);
-    free(p->data.test.pixels);
-    free(p->data.test.labels);
+    cln_engine_destroy(&p->engine);
+    cln_session_destroy(&p->session);
     free(p);
 }
 
 const char *cln_predictor_device(const struct cln_predictor *predictor) {
-    return cln_trainer_device(predictor->trainer);
+    return predictor->session->description;
 }
 
 enum cln_status cln_predictor_logits(struct cln_predictor *p, const uint8_t *pixels, size_t count, float *logits) {
+    const size_t batch_size = (size_t)p->workload.batch_size, classes = (size_t)p->workload.network->classes;
     enum cln_status status = CLN_OK;
     for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
-        piece = count - done < p->batch_size ? count - done : p->batch_size;
-        status = cln_engine_upload(p->trainer->engine, CLN_TEST, 0, piece, pixels + done * p->image_bytes);
+        piece = count - done < batch_size ? count - done : batch_size;
+        status = cln_engine_upload(p->engine, CLN_TEST, 0, piece, pixels + done * p->image_bytes);
         if (status == CLN_OK)
-            status = cln_trainer_logits(p->trainer, piece, logits + done * p->classes);
+            status = cln_logits_read(logits + done * classes, p->engine, p->workload.network, batch_size, piece);
     }
-    return status == CLN_OK ? cln_logits_check(logits, count, p->classes) : status;
+    return status == CLN_OK ? cln_logits_check(logits, count, classes) : status;
 }
 
 enum cln_status cln_predictor_run(struct cln_predictor *p, const uint8_t *pixels, size_t count, float *probabilities) {
+    const size_t classes = (size_t)p->workload.network->classes;
     enum cln_status status = cln_predictor_logits(p, pixels, count, probabilities);
     for (size_t n = 0; n < count && status == CLN_OK; n++)
-        cln_softmax(probabilities + n * p->classes, probabilities + n * p->classes, p->classes);
+        cln_softmax(probabilities + n * classes, probabilities + n * classes, classes);
     return status;
 }

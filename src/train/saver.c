@@ -34,7 +34,7 @@ struct cln_saver {
 
 enum cln_status cln_saver_create(struct cln_saver **out, const struct cln_trainer *t) {
     *out = NULL;
-    if (!t->params.save.path || t->params.evaluate_only || t->builder)
+    if (!t->params.save.path || t->params.evaluate_only)
         return CLN_OK;
     struct cln_saver *s = *out = calloc(1, sizeof *s);
     if (!s)

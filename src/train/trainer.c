@@ -5,14 +5,21 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/session/errand.h"
+#include "src/train/logits.h"
+#include "src/train/measure.h"
 #include "src/train/pace.h"
 #include "src/train/saver.h"
 #include "src/train/snapshot.h"
 #include "src/train/timings.h"
 #include "src/train/trainer_private.h"
 
+bool cln_trainer_builds(void) {
+    return cln_errand_given();
+}
+
 const char *cln_trainer_device(const struct cln_trainer *trainer) {
-    return trainer->device;
+    return trainer->session->description;
 }
 
 static bool is_at_limit(const struct cln_trainer *t) {
@@ -182,11 +189,11 @@ enum cln_status cln_trainer_load(struct cln_trainer *t, const char *path) {
 }
 
 enum cln_status cln_trainer_timings(struct cln_trainer *t, char **out) {
-    return cln_timings_text(out, t->context);
+    return cln_timings_text(out, t->session->context);
 }
 
 struct ocl_context *cln_trainer_context(const struct cln_trainer *t) {
-    return t->context;
+    return t->session->context;
 }
 
 size_t cln_trainer_launches(const struct cln_trainer *t) {
@@ -195,4 +202,8 @@ size_t cln_trainer_launches(const struct cln_trainer *t) {
 
 bool cln_trainer_replays(const struct cln_trainer *t) {
     return cln_engine_replays(t->engine);
+}
+
+enum cln_status cln_trainer_logits(struct cln_trainer *t, size_t count, float *logits) {
+    return cln_logits_read(logits, t->engine, t->params.network, (size_t)t->params.batch_size, count);
 }

@@ -1,24 +1,15 @@
-/* A trainer's beginning: device, kernels, images, initial weights; and in a builder the kernels alone. */
+/* A trainer's beginning: device, kernels, images, initial weights; and in a builder the kernels alone (build.c). */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "clenet/log.h"
-#include "clenet/text.h"
-#include "host/profile.h"
-#include "host/program_cache.h"
-#include "host/select.h"
-#include "src/base/helpers.h"
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
 #include "src/model/batches.h"
-#include "src/train/builders.h"
-#include "src/train/guard.h"
+#include "src/train/build.h"
 #include "src/train/params.h"
 #include "src/train/resume.h"
 #include "src/train/saver.h"
 #include "src/train/trainer_private.h"
-#include "src/train/trial.h"
 
 enum { DEFAULT_BATCH = 256 };
 
@@ -39,89 +30,6 @@ static enum cln_status initialize_parameters(struct cln_trainer *t) {
     }
     enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
     free(values);
-    return status;
-}
-
-static enum cln_status run_builders(void *trainer) {
-    const struct cln_trainer *t = trainer;
-    return cln_builders_run(&t->params, t->tuning.safe);
-}
-
-static bool builds(void *trainer, size_t number) {
-    struct cln_trainer *t = trainer;
-    return cln_helper_take(&t->taken, number);
-}
-
-static bool replays(const struct cln_trainer *t) {
-    return t->params.replay == CLN_REPLAY_PROFILE ? t->tuning.command_buffer : t->params.replay == CLN_REPLAY_ON;
-}
-
-/* For people: what it runs on, and which operations in their safe variant. */
-static void describe_device(struct cln_trainer *t, const struct ocl_device *device) {
-    size_t length = cln_text_format(t->device, sizeof t->device, "%s (%s), profile %s", device->name, device->platform,
-                                    ocl_profile_name(t->profile));
-    const char *before = "; safe: ";
-    for (size_t i = 0; i < cln_operation_count; i++)
-        if (t->tuning.safe & 1u << i) {
-            length += cln_text_format(t->device + length, sizeof t->device - length, "%s%s", before, cln_operations[i]);
-            before = ", ";
-        }
-}
-
-static void tell_quirks(const struct cln_trainer *t) {
-    size_t count = 0;
-    const struct ocl_profile_quirk *quirks = ocl_profile_quirks(t->profile, &count);
-    for (size_t i = 0; i < count; i++)
-        cln_log(CLN_LOG_INFO, "%s runs in its safe variant: %s (%s)", cln_operations[quirks[i].operation],
-                quirks[i].reason, quirks[i].origin);
-}
-
-static enum cln_status find_device(struct cln_trainer *t, struct ocl_device *device) {
-    const struct cln_trainer_params *p = &t->params;
-    enum cln_status status = ocl_device_find(device, p->device);
-    if (status == CLN_OK)
-        status = cln_tuning_profile(&t->profile, device, p->profile_file);
-    return status == CLN_OK ? cln_tuning_create(&t->tuning, t->profile, device) : status;
-}
-
-static enum cln_status create_context(struct cln_trainer *t, const struct ocl_device *device, const char *cache) {
-    const struct cln_trainer_params *p = &t->params;
-    char name[128];
-    snprintf(name, sizeof name, "%s, batch %d", p->network->name, p->batch_size);
-    return ocl_context_create(&t->context, device,
-                              &(struct ocl_context_params){
-                                  .timings = p->timings,
-                                  .trace = p->trace,
-                                  .trace_name = name,
-                                  .replay = replays(t),
-                                  .kernel_folder = p->kernel_folder,
-                                  .cache_folder = p->no_cache ? NULL : cache,
-                                  .before_building = p->builder && !t->builder ? run_builders : NULL,
-                                  .builds = t->builder ? builds : NULL,
-                                  .building_user = t,
-                              });
-}
-
-/* A driver that crashes may do so from the first call on: where the guard can look from outside, it comes before. */
-static enum cln_status open_device(struct cln_trainer *t) {
-    const struct cln_trainer_params *p = &t->params;
-    const bool guarded = !p->no_guard && !t->builder, apart = p->builder != NULL;
-    struct ocl_device device;
-    enum cln_status status = find_device(t, &device);
-    char *cache = p->no_cache ? NULL : ocl_program_cache_folder();
-    if (status == CLN_OK && t->builder)
-        cln_tuning_make_safe(&t->tuning, t->errand.safe);
-    else if (status == CLN_OK)
-        tell_quirks(t);
-    if (status == CLN_OK && guarded && apart)
-        status = cln_guard(t, &device, cache, replays(t));
-    if (status == CLN_OK)
-        status = create_context(t, &device, cache);
-    if (status == CLN_OK && guarded && !apart)
-        status = cln_guard(t, &device, cache, replays(t));
-    free(cache);
-    if (status == CLN_OK)
-        describe_device(t, &device);
     return status;
 }
 
@@ -189,10 +97,10 @@ static enum cln_status check_batches(const struct cln_trainer_params *p) {
 
 static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
-    return cln_engine_create(&t->engine, t->context,
+    return cln_engine_create(&t->engine, t->session->context,
                              &(struct cln_engine_params){
                                  .network = p->network,
-                                 .tuning = &t->tuning,
+                                 .tuning = &t->session->tuning,
                                  .optimizer = p->optimizer,
                                  .batch_size = p->batch_size,
                                  .image = p->data->train.shape,
@@ -203,15 +111,48 @@ static enum cln_status create_engine(struct cln_trainer *t) {
                              });
 }
 
-/* `errand`: of a builder; else NULL. */
-static enum cln_status create(struct cln_trainer **out, const struct cln_trainer_params *params,
-                              const struct cln_errand *errand) {
-    const bool builder = errand != NULL;
+static enum cln_status wait_for_images(void *trainer) {
+    const struct cln_trainer *t = trainer;
+    return cln_dataset_wait(t->params.data);
+}
+
+static struct cln_workload workload_of(const struct cln_trainer_params *p) {
+    return (struct cln_workload){.network = p->network,
+                                 .batch_size = p->batch_size > 0 ? p->batch_size : DEFAULT_BATCH,
+                                 .optimizer = p->optimizer.kind,
+                                 .standardize = p->standardize,
+                                 .predict_only = p->evaluate_only};
+}
+
+static enum cln_status open_session(struct cln_trainer *t) {
+    t->workload = workload_of(&t->params);
+    t->workload.image = t->params.data->train.shape;
+    t->workload.wait = wait_for_images;
+    t->workload.user = t;
+    enum cln_status status = cln_session_create(&t->session, &t->params.session);
+    return status == CLN_OK ? cln_session_open(t->session, &t->workload) : status;
+}
+
+/* What needs no device. */
+static enum cln_status begin(struct cln_trainer *t) {
+    const size_t count = t->params.data->train.count;
+    if (t->params.batch_size == 0)
+        t->params.batch_size = DEFAULT_BATCH;
+    t->best_accuracy = -1.0;
+    cln_random_seed(&t->init, t->params.seed, CLN_STREAM_INIT);
+    cln_random_seed(&t->shuffle, t->params.seed, CLN_STREAM_SHUFFLE);
+    t->order = malloc(count * sizeof *t->order);
+    if (!t->order)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu samples", count);
+    return t->params.standardize ? allocate_standard(t) : CLN_OK;
+}
+
+enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
     *out = NULL;
     enum cln_status status = cln_params_check(params);
-    if (status == CLN_OK && params->resume && !builder)
+    if (status == CLN_OK && params->resume)
         status = cln_resume_check(params);
-    if (status == CLN_OK && !builder)
+    if (status == CLN_OK)
         status = check_batches(params);
     if (status != CLN_OK)
         return status;
@@ -219,81 +160,29 @@ static enum cln_status create(struct cln_trainer **out, const struct cln_trainer
     if (!t)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
     t->params = *params;
-    t->builder = builder;
-    if (builder)
-        t->errand = *errand;
-    t->taken = -1;
-    if (t->params.batch_size == 0)
-        t->params.batch_size = DEFAULT_BATCH;
-    const size_t count = params->data->train.count;
-    t->order = malloc(count * sizeof *t->order);
-    if (!t->order)
-        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu samples", count);
-    t->best_accuracy = -1.0;
-    cln_random_seed(&t->init, params->seed, CLN_STREAM_INIT);
-    cln_random_seed(&t->shuffle, params->seed, CLN_STREAM_SHUFFLE);
-    if (status == CLN_OK && params->standardize)
-        status = allocate_standard(t);
+    status = begin(t);
     if (status == CLN_OK)
-        status = open_device(t);
+        status = open_session(t);
     if (status == CLN_OK)
         status = create_engine(t);
-    if (status == CLN_OK && !builder)
+    if (status == CLN_OK)
         status = take_images(t);
-    if (status == CLN_OK && !builder)
-        status = t->params.resume ? cln_resume(t) : initialize_parameters(t);
+    if (status == CLN_OK)
+        status = params->resume ? cln_resume(t) : initialize_parameters(t);
     if (status == CLN_OK)
         status = cln_saver_create(&t->saver, t);
     t->params.resume = NULL; /* the caller's, until here */
     if (status != CLN_OK)
         cln_trainer_destroy(&t);
-    else if (params->trace)
-        cln_trace_begin(params->trace);
+    else if (params->session.trace)
+        cln_trace_begin(params->session.trace);
     *out = t;
     return status;
 }
 
-enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
-    return create(out, params, NULL);
-}
-
-/* A trial for the guard of the trainer that has started this process. */
-static enum cln_status answer(const struct cln_trainer_params *params, const struct cln_errand *errand) {
-    struct ocl_device device;
-    struct cln_trainer *t = calloc(1, sizeof *t);
-    if (!t)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
-    t->params = *params;
-    if (t->params.batch_size == 0)
-        t->params.batch_size = DEFAULT_BATCH;
-    char *cache = params->no_cache ? NULL : ocl_program_cache_folder();
-    enum cln_status status = find_device(t, &device);
-    if (status == CLN_OK)
-        status = cln_trial_answer(
-            &(struct cln_trials){.t = t, .device = &device, .folder = cache, .replay = replays(t)}, errand);
-    free(cache);
-    cln_trainer_destroy(&t);
-    return status;
-}
-
 enum cln_status cln_trainer_build(const struct cln_trainer_params *params) {
-    struct cln_trainer_params p = *params;
-    struct cln_errand errand;
-    struct cln_trainer *trainer = NULL;
-    uint8_t label = 0;
-    enum cln_status status = cln_errand_read(&errand);
-    if (status != CLN_OK)
-        return status;
-    const struct cln_images blank = {.count = 1, .labels = &label, .shape = errand.image};
-    struct cln_dataset data = {.name = "blank", .train = blank, .test = blank, .class_count = 1};
-    p.data = &data;
-    p.timings = false;
-    p.trace = NULL;
-    if (errand.kind != CLN_ERRAND_BUILD)
-        return answer(&p, &errand);
-    status = create(&trainer, &p, &errand);
-    cln_trainer_destroy(&trainer);
-    return status;
+    struct cln_workload workload = workload_of(params);
+    return cln_build(&params->session, &workload);
 }
 
 void cln_trainer_destroy(struct cln_trainer **trainer) {
@@ -303,8 +192,7 @@ void cln_trainer_destroy(struct cln_trainer **trainer) {
     *trainer = NULL;
     cln_saver_destroy(&t->saver);
     cln_engine_destroy(&t->engine);
-    ocl_context_destroy(&t->context);
-    ocl_profile_destroy(&t->profile);
+    cln_session_destroy(&t->session);
     free(t->order);
     free(t->mean);
     free(t->inverse_deviation);

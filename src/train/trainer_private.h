@@ -1,23 +1,19 @@
-/* The trainer's struct, and functions for measurements that are not in its public header. */
+/* The trainer's struct. */
 #ifndef SRC_TRAIN_TRAINER_PRIVATE_H
 #define SRC_TRAIN_TRAINER_PRIVATE_H
 
 #include "clenet/trainer.h"
-#include "host/context.h"
-#include "host/profile.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
-#include "src/train/builders.h"
+#include "src/session/session.h"
 
 struct cln_saver;
 
 struct cln_trainer {
     struct cln_trainer_params params;
-    struct ocl_context *context;
-    struct ocl_profile *profile;
-    struct cln_tuning tuning;
+    struct cln_workload workload;
+    struct cln_session *session;
     struct cln_engine *engine;
-    char device[320];
     struct cln_random init;          /* generator of initial weights, after it drew them */
     struct cln_random shuffle;       /* generator of epoch orders, before it draws the next one */
     struct cln_random drew;          /* `shuffle` before it drew this epoch's order */
@@ -30,9 +26,6 @@ struct cln_trainer {
     double best_accuracy;            /* highest test accuracy after any epoch; -1: none yet */
     uint64_t batches_before;         /* batches that a loaded model was trained on */
     struct cln_saver *saver;         /* NULL: no resume points */
-    bool builder;                    /* this process is a builder */
-    struct cln_errand errand;        /* the builder's task */
-    long taken;                      /* program taken last by this builder; see cln_helper_take */
 };
 
 /* Waits for all queued steps and reads the state of a set. */
@@ -43,12 +36,5 @@ struct cln_metrics cln_trainer_metrics(const struct cln_state *state);
 /* CLN_NUMERIC if the device has frozen its state because of a loss that is not finite; the message names the stage
  * where the first such value arose. */
 enum cln_status cln_trainer_check_finite(struct cln_trainer *trainer, const struct cln_state *state) CLN_MUST_CHECK;
-
-/* The trainer's context, for its timeline. */
-struct ocl_context *cln_trainer_context(const struct cln_trainer *trainer);
-/* Number of launches of one training step. */
-size_t cln_trainer_launches(const struct cln_trainer *trainer);
-/* Whether training steps are enqueued as command buffers; known after the first step. */
-bool cln_trainer_replays(const struct cln_trainer *trainer);
 
 #endif

@@ -18,56 +18,24 @@ enum { STEPS_OF_DATA = 16 };
 
 /* One of the two, ready to run. */
 struct runner {
-    struct ocl_profile *profile;
-    struct cln_tuning tuning;
-    struct ocl_context *context;
+    struct cln_session *session;
     struct cln_engine *engine;
     size_t steps; /* of a piece */
 };
 
-static bool is_key(const char *word) {
-    for (size_t i = 0; i < cln_tuning_key_count; i++)
-        if (strcmp(cln_tuning_keys[i].name, word) == 0)
-            return true;
-    return false;
-}
-
-enum cln_status cln_race_set_values(struct ocl_profile *profile, const char *values) {
-    enum cln_status status = CLN_OK;
-    while (*values && status == CLN_OK) {
-        char key[32];
-        long value;
-        int length = 0;
-        if (sscanf(values, "%31[a-z_]=%ld%n", key, &value, &length) != 2 || !is_key(key))
-            return cln_fail(CLN_INVALID, "tuning values: \"%s\" does not begin with one, as \"vector=4,lanes=16\" does",
-                            values);
-        status = ocl_profile_set(profile, key, value);
-        values += length;
-        values += *values == ',';
-    }
-    return status;
-}
-
 static enum cln_status prepare(struct runner *r, const struct cln_race_params *p, int way) {
-    enum cln_status status = cln_tuning_profile(&r->profile, p->device, p->profile_file);
+    enum cln_status status = cln_session_create(&r->session, &p->session);
     if (status == CLN_OK)
-        status = cln_race_set_values(r->profile, p->values[way]);
-    if (status == CLN_OK)
-        status = cln_tuning_create(&r->tuning, r->profile, p->device);
-    if (status == CLN_OK)
-        status = ocl_context_create(&r->context, p->device,
-                                    &(struct ocl_context_params){.kernel_folder = p->kernel_folder,
-                                                                 .cache_folder = p->cache_folder,
-                                                                 .brief = true,
-                                                                 .replay = r->tuning.command_buffer});
-    return status;
+        status = cln_session_set(r->session, p->values[way]);
+    return status == CLN_OK ? cln_session_open_plain(r->session) : status;
 }
 
 static enum cln_status check(struct cln_race *out, const struct runner *r, const struct cln_race_params *p) {
     struct cln_check_result result;
-    const enum cln_status status = cln_check_step(
-        &result, &(struct cln_step_check){.network = p->network, .batch_size = p->batch_size},
-        &(struct cln_check_params){.context = r->context, .tuning = &r->tuning, .tuning_name = "candidate"});
+    const enum cln_status status =
+        cln_check_step(&result, &(struct cln_step_check){.network = p->network, .batch_size = p->batch_size},
+                       &(struct cln_check_params){
+                           .context = r->session->context, .tuning = &r->session->tuning, .tuning_name = "candidate"});
     if (status == CLN_OK && result.failed > 0)
         snprintf(out->wrong, sizeof out->wrong, "%s", result.failure);
     return status;
@@ -76,9 +44,9 @@ static enum cln_status check(struct cln_race *out, const struct runner *r, const
 static enum cln_status create_engine(struct runner *r, const struct cln_race_params *p, const uint8_t *pixels,
                                      const uint8_t *labels) {
     const size_t count = (size_t)p->batch_size * STEPS_OF_DATA;
-    enum cln_status status = cln_engine_create(&r->engine, r->context,
+    enum cln_status status = cln_engine_create(&r->engine, r->session->context,
                                                &(struct cln_engine_params){.network = p->network,
-                                                                           .tuning = &r->tuning,
+                                                                           .tuning = &r->session->tuning,
                                                                            .batch_size = p->batch_size,
                                                                            .image = p->network->input,
                                                                            .train = {pixels, labels, count}});
@@ -106,7 +74,7 @@ static enum cln_status run_piece(struct runner *r, const struct cln_race_params 
             status = cln_engine_step(r->engine, CLN_TRAIN);
     }
     if (status == CLN_OK)
-        status = ocl_context_finish(r->context);
+        status = ocl_context_finish(r->session->context);
     *seconds = (cln_clock_seconds() - start) / (double)r->steps;
     return status;
 }
@@ -163,8 +131,7 @@ enum cln_status cln_race_run(struct cln_race *out, const struct cln_race_params 
         status = run_in_turn(out, runners, p);
     for (int way = 0; way < WAYS; way++) {
         cln_engine_destroy(&runners[way].engine);
-        ocl_context_destroy(&runners[way].context);
-        ocl_profile_destroy(&runners[way].profile);
+        cln_session_destroy(&runners[way].session);
     }
     free(pixels);
     free(labels);

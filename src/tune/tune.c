@@ -73,6 +73,7 @@ void cln_tune_race(const struct cln_race_params *params) {
 
 struct search {
     const struct cln_tune_params *params;
+    const struct ocl_device *device;
     struct cln_tuned *out;
     double begin;
     double longest;        /* that a candidate took */
@@ -92,7 +93,7 @@ static enum cln_status race(struct outcome *o, const struct search *s, const cha
     struct cln_child *child = NULL;
     struct cln_child_result end;
     snprintf(setting, sizeof setting, "%s=%.3f;%s;%s", variable, seconds, incumbent, candidate);
-    const enum cln_status status = cln_child_start(&child, s->params->race, setting);
+    const enum cln_status status = cln_child_start(&child, s->params->session.builder, setting);
     if (status != CLN_OK)
         return status;
     const bool said = cln_child_listen(child, o, sizeof *o, patience) == CLN_CHILD_SAID;
@@ -119,15 +120,21 @@ static void set_value(char out[CLN_TUNE_VALUES], const char *values, const char 
     snprintf(out + used, CLN_TUNE_VALUES - used, "%s%s=%ld", used ? "," : "", key, value);
 }
 
-static enum cln_status find_tuning(struct search *s) {
-    struct ocl_profile *profile = NULL;
-    enum cln_status status = cln_tuning_profile(&profile, s->params->device, s->params->profile_file);
+/* The tuning of the profile that the search started from, with these values. */
+static enum cln_status tuning_with(struct cln_tuning *out, const struct cln_session_params *params,
+                                   const char *values) {
+    struct cln_session *session = NULL;
+    enum cln_status status = cln_session_create(&session, params);
     if (status == CLN_OK)
-        status = cln_race_set_values(profile, s->out->values);
+        status = cln_session_set(session, values);
     if (status == CLN_OK)
-        status = cln_tuning_create(&s->now, profile, s->params->device);
-    ocl_profile_destroy(&profile);
+        *out = session->tuning;
+    cln_session_destroy(&session);
     return status;
+}
+
+static enum cln_status find_tuning(struct search *s) {
+    return tuning_with(&s->now, &s->params->session, s->out->values);
 }
 
 static bool is_stopped(const struct search *s) {
@@ -173,7 +180,7 @@ static enum cln_status try_candidate(double *ratio, struct search *s, const char
 static enum cln_status try_dimension(bool *better, struct search *s, size_t number) {
     struct cln_search_dimension d;
     char base[CLN_TUNE_VALUES], best[CLN_TUNE_VALUES];
-    cln_search_dimension(&d, number, s->params->device, &s->now, ocl_gemm_suits(s->params->device));
+    cln_search_dimension(&d, number, s->device, &s->now, ocl_gemm_suits(s->device));
     snprintf(base, sizeof base, "%s", s->out->values);
     if (d.base)
         set_value(base, s->out->values, d.base, 0);
@@ -212,12 +219,8 @@ static enum cln_status try_dimension(bool *better, struct search *s, size_t numb
  * CLBlast has them per process: both race against the own kernel then, whose time takes out what differs between the
  * two. */
 static enum cln_status last_race(struct outcome *o, const struct search *s) {
-    struct ocl_profile *profile = NULL;
     struct cln_tuning start;
-    enum cln_status status = cln_tuning_profile(&profile, s->params->device, s->params->profile_file);
-    if (status == CLN_OK)
-        status = cln_tuning_create(&start, profile, s->params->device);
-    ocl_profile_destroy(&profile);
+    enum cln_status status = tuning_with(&start, &s->params->session, "");
     if (status != CLN_OK)
         return status;
     if (start.linear_gemm == 0 || s->now.linear_gemm == 0 || start.gemm_tile == s->now.gemm_tile)
@@ -251,12 +254,17 @@ static enum cln_status confirm(struct search *s) {
 
 enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *params) {
     struct search s = {.params = params, .out = out, .begin = cln_clock_seconds(), .gain = 1};
+    struct cln_session *session = NULL;
     struct outcome o;
     bool better = true;
     *out = (struct cln_tuned){.values = ""};
     enum cln_status status = cln_network_check_batches(params->network, params->batch_size, 0, 0);
     if (status == CLN_OK)
-        status = find_tuning(&s);
+        status = cln_session_create(&session, &params->session);
+    if (status != CLN_OK)
+        return status;
+    s.device = &session->device;
+    s.now = session->tuning;
     tell(&s, "the profile as it is");
     if (status == CLN_OK)
         status = race(&o, &s, "", "", RACE_SECONDS);
@@ -271,7 +279,10 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
         for (size_t d = 0; d < cln_search_dimensions() && status == CLN_OK; d++)
             status = try_dimension(&better, &s, d);
     }
-    return status == CLN_OK && out->values[0] ? confirm(&s) : status;
+    if (status == CLN_OK && out->values[0])
+        status = confirm(&s);
+    cln_session_destroy(&session);
+    return status;
 }
 
 /* ---- The profile ---- */
@@ -281,22 +292,22 @@ static bool is_pattern(const char *words) {
     return *words && cln_text_is_utf8(words) && !strchr(words, '|');
 }
 
-enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
-                                  const char *values, const char *measured) {
-    struct ocl_profile *profile = NULL;
-    enum cln_status status = cln_tuning_profile(&profile, device, profile_file);
+enum cln_status cln_tuned_profile(char **out, const struct cln_session_params *params, const char *values,
+                                  const char *measured) {
+    struct cln_session *session = NULL;
+    enum cln_status status = cln_session_create(&session, params);
     if (status == CLN_OK)
-        status = cln_race_set_values(profile, values);
+        status = cln_session_set(session, values);
     if (status != CLN_OK) {
-        ocl_profile_destroy(&profile);
+        cln_session_destroy(&session);
         return status;
     }
+    const struct ocl_device *device = &session->device;
     json_t *table = json_object();
     int failed = 0;
     for (size_t i = 0; i < cln_tuning_key_count; i++)
         failed |= json_object_set_new(table, cln_tuning_keys[i].name,
-                                      json_integer(ocl_profile_value(profile, cln_tuning_keys[i].name)));
-    ocl_profile_destroy(&profile);
+                                      json_integer(ocl_profile_value(session->profile, cln_tuning_keys[i].name)));
     json_t *match = json_object();
     if (is_pattern(device->name))
         failed |= json_object_set_new(match, "name", cln_json_text(device->name));
@@ -309,5 +320,6 @@ enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, c
         json_decref(match);
     *out = failed ? NULL : cln_json_dump(root, JSON_INDENT(4));
     json_decref(root);
+    cln_session_destroy(&session);
     return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
 }

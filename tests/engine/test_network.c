@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "src/check/cases.h"
-#include "src/check/networks.h"
+#include "src/checkup/networks.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
 #include "src/reference/reference.h"

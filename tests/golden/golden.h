@@ -1,8 +1,8 @@
-/* src/check/golden.h for tests: every mistake fails the running one. */
+/* src/checkup/golden.h for tests: every mistake fails the running one. */
 #ifndef TESTS_GOLDEN_GOLDEN_H
 #define TESTS_GOLDEN_GOLDEN_H
 
-#include "src/check/golden.h"
+#include "src/checkup/golden.h"
 
 enum { GOLDEN_STEPS = CLN_GOLDEN_STEPS, GOLDEN_BATCH = CLN_GOLDEN_BATCH };
 

@@ -71,8 +71,8 @@ static enum cln_status train(char **argv) {
     const int epochs = atoi(argv[5]);
     const struct cln_trainer_params params = {.network = checkpoint->network,
                                               .data = read_data(argv[3]),
-                                              .device = device_of(argv[7]),
-                                              .no_guard = true,
+                                              .session.device = device_of(argv[7]),
+                                              .session.no_guard = true,
                                               .batch_size = checkpoint->training->batch_size,
                                               .resize = checkpoint->resize,
                                               .standardize = checkpoint->mean != NULL,
@@ -103,8 +103,10 @@ static enum cln_status logits(char **argv) {
         return status;
     const struct cln_dataset *data = read_data(argv[3]);
     const size_t values = data->test.count * (size_t)checkpoint->network->classes;
-    const struct cln_predictor_params params = {
-        .model = checkpoint, .batch_size = atoi(argv[5]), .device = device_of(argv[6]), .image = data->test.shape};
+    const struct cln_predictor_params params = {.model = checkpoint,
+                                                .batch_size = atoi(argv[5]),
+                                                .session.device = device_of(argv[6]),
+                                                .image = data->test.shape};
     float *out = calloc(values + 1, sizeof *out);
     status = out ? cln_predictor_create(&predictor, &params) : CLN_OUT_OF_MEMORY;
     if (status == CLN_OK)

@@ -33,8 +33,8 @@ static struct cln_trainer_params params_of(const char *const *builder) {
                                        .batch_size = 24,
                                        .seed = 3,
                                        .standardize = true,
-                                       .builder = builder,
-                                       .no_cache = builder == NULL};
+                                       .session.builder = builder,
+                                       .session.no_cache = builder == NULL};
 }
 
 /* As a builder: every one leaves a file of its own, so that the test knows that it was there, and another where it has
@@ -118,7 +118,7 @@ static void train_with(const char *kind, double seconds) {
     setenv("CLENET_CACHE_DIR", temporary_path(cache), 1);
     const char *const builder[] = {self, kind, folder, NULL};
     struct cln_trainer_params params = params_of(builder);
-    params.builder_seconds = seconds;
+    params.session.builder_seconds = seconds;
     size_t builders = 0;
     for (int i = 0; i < 2; i++) {
         size_t bytes = 0;
@@ -165,7 +165,7 @@ static void test_no_cache_no_builders(void **state) {
     (void)state;
     const char *const builder[] = {self, "idle", temporary_path(""), NULL};
     struct cln_trainer_params params = params_of(builder);
-    params.no_cache = params.no_guard = true;
+    params.session.no_cache = params.session.no_guard = true;
     struct cln_trainer *trainer = NULL;
     const size_t before = temporary_count("");
     assert_ok(cln_trainer_create(&trainer, &params));
@@ -184,7 +184,7 @@ static void test_damaged_pixels_end_builders(void **state) {
     const char *const builder[] = {self, "hangs", temporary_path(""), NULL};
     struct cln_trainer_params params = params_of(builder);
     params.data = damaged;
-    params.builder_seconds = 100000;
+    params.session.builder_seconds = 100000;
     setenv("CLENET_CACHE_DIR", temporary_path("damaged"), 1);
     struct cln_trainer *trainer = NULL;
     assert_fails(cln_trainer_create(&trainer, &params), CLN_INVALID, "byte 1583: truncated");

@@ -71,9 +71,9 @@ static enum cln_status train(const struct way *way) {
                                               .data = data,
                                               .batch_size = 40,
                                               .seed = 3,
-                                              .no_guard = true,
-                                              .no_cache = way->no_cache,
-                                              .replay = way->replay ? CLN_REPLAY_ON : CLN_REPLAY_OFF};
+                                              .session.no_guard = true,
+                                              .session.no_cache = way->no_cache,
+                                              .session.replay = way->replay ? CLN_REPLAY_ON : CLN_REPLAY_OFF};
     struct cln_epoch epoch;
     enum cln_status status = cln_trainer_create(&trainer, &params);
     if (status == CLN_OK)
@@ -91,8 +91,8 @@ static enum cln_status predict(const struct way *way) {
     struct cln_predictor *predictor = NULL;
     const struct cln_predictor_params params = {.model = way->model,
                                                 .batch_size = 7,
-                                                .no_cache = way->no_cache,
-                                                .replay = way->replay ? CLN_REPLAY_ON : CLN_REPLAY_OFF};
+                                                .session.no_cache = way->no_cache,
+                                                .session.replay = way->replay ? CLN_REPLAY_ON : CLN_REPLAY_OFF};
     enum cln_status status = cln_predictor_create(&predictor, &params);
     if (status == CLN_OK)
         status = cln_predictor_run(predictor, data->train.pixels, 8, p);

@@ -76,12 +76,12 @@ static enum cln_status create_with(struct cln_trainer **out, struct cln_trainer_
     params.network = params.network ? params.network : network;
     params.data = data;
     params.batch_size = params.batch_size > 0 ? params.batch_size : 16;
-    params.profile_file = profile;
+    params.session.profile_file = profile;
     return cln_trainer_create(out, &params);
 }
 
 static enum cln_status create(struct cln_trainer **out) {
-    return create_with(out, (struct cln_trainer_params){.kernel_folder = kernels});
+    return create_with(out, (struct cln_trainer_params){.session.kernel_folder = kernels});
 }
 
 static const char *safe_of(const struct cln_trainer *trainer) {
@@ -100,8 +100,8 @@ static int begin(void **state) {
         return -1;
     cln_log_set_handler(on_log, NULL);
     struct cln_trainer *trainer = NULL;
-    assert_ok(create_with(&trainer, (struct cln_trainer_params){.no_guard = true}));
-    has_groups = trainer->tuning.lanes > 1 && trainer->tuning.safe == 0;
+    assert_ok(create_with(&trainer, (struct cln_trainer_params){.session.no_guard = true}));
+    has_groups = trainer->session->tuning.lanes > 1 && trainer->session->tuning.safe == 0;
     snprintf(quirks, sizeof quirks, "%s", safe_of(trainer));
     cln_trainer_destroy(&trainer);
     return failed;
@@ -154,9 +154,9 @@ static void test_checked_once(void **state) {
     if (!has_groups)
         skip();
     break_kernels("sgd.cl", "p - state->lr * buffer", "p - (GROUP > 1 ? 2.0f : 1.0f) * state->lr * buffer");
-    const struct cln_trainer_params guarded = {.kernel_folder = kernels},
-                                    alone = {.kernel_folder = kernels, .no_guard = true},
-                                    sgd = {.kernel_folder = kernels, .optimizer.kind = CLN_SGD};
+    const struct cln_trainer_params guarded = {.session.kernel_folder = kernels},
+                                    alone = {.session.kernel_folder = kernels, .session.no_guard = true},
+                                    sgd = {.session.kernel_folder = kernels, .optimizer.kind = CLN_SGD};
     calls_of(alone, "", ""); /* kernels are built and kept */
     const size_t without = calls_of(alone, "", ""),
                  first = calls_of(guarded, "sgd is wrong on this device, and runs in its safe variant: sgd, ",
@@ -210,7 +210,7 @@ static void test_single_items_are_not_checked_one_by_one(void **state) {
     (void)state;
     profile_of_lanes(1);
     break_kernels("sgd.cl", "p - state->lr * buffer", "p - 2.0f * state->lr * buffer");
-    calls_of((struct cln_trainer_params){.kernel_folder = kernels}, "", "");
+    calls_of((struct cln_trainer_params){.session.kernel_folder = kernels}, "", "");
     assert_int_equal(announced, 0);
     profile_of_lanes(8);
 }
@@ -234,7 +234,7 @@ static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state
     assert_ok(cln_network_load(&other, "lenet", NULL));
     for (int i = 0; i < 3; i++) {
         assert_ok(create_with(&trainer, (struct cln_trainer_params){.network = i == 1 ? other : network,
-                                                                    .kernel_folder = kernels,
+                                                                    .session.kernel_folder = kernels,
                                                                     .evaluate_only = i == 2}));
         assert_contains(cln_trainer_device(trainer), "; safe: adam");
         assert_string_equal(warnings, "");
@@ -243,14 +243,15 @@ static void test_an_operation_that_is_wrong_in_groups_is_got_around(void **state
     cln_network_destroy(&other);
 
     break_kernels("adam.cl", "parameters + at);", "parameters + at) /* repaired */;");
-    assert_ok(create_with(&trainer, (struct cln_trainer_params){.kernel_folder = kernels, .evaluate_only = true}));
+    assert_ok(
+        create_with(&trainer, (struct cln_trainer_params){.session.kernel_folder = kernels, .evaluate_only = true}));
     assert_null(strstr(cln_trainer_device(trainer), "safe:"));
     cln_trainer_destroy(&trainer);
 }
 
 static void expect_refusal(struct cln_trainer_params params, const char *what) {
     struct cln_trainer *trainer = NULL;
-    params.kernel_folder = kernels;
+    params.session.kernel_folder = kernels;
     assert_int_equal(create_with(&trainer, params), CLN_DEVICE);
     assert_null(trainer);
     assert_contains(cln_error_message(), what);
@@ -267,7 +268,8 @@ static void test_pixels_are_checked_as_they_are_prepared(void **state) {
     break_kernels("batch.cl", "(float)row + 0.5f", "(float)row + 0.25f");
     assert_ok(create(&trainer));
     cln_trainer_destroy(&trainer);
-    assert_ok(create_with(&trainer, (struct cln_trainer_params){.kernel_folder = kernels, .standardize = true}));
+    assert_ok(
+        create_with(&trainer, (struct cln_trainer_params){.session.kernel_folder = kernels, .standardize = true}));
     cln_trainer_destroy(&trainer);
     expect_refusal(resized, "a step of small");
 
@@ -307,7 +309,8 @@ static void test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on(void **
     assert_null(trainer);
     assert_contains(cln_error_message(), "updated parameter");
     assert_contains(cln_error_message(), "clenet check");
-    assert_ok(create_with(&trainer, (struct cln_trainer_params){.kernel_folder = kernels, .no_guard = true}));
+    assert_ok(
+        create_with(&trainer, (struct cln_trainer_params){.session.kernel_folder = kernels, .session.no_guard = true}));
     cln_trainer_destroy(&trainer);
 }
 

@@ -39,8 +39,8 @@ static struct cln_checkpoint *train(int resize, bool standardize, struct cln_met
                                               .batch_size = 16,
                                               .resize = resize,
                                               .standardize = standardize,
-                                              .no_guard = true,
-                                              .no_cache = true};
+                                              .session.no_guard = true,
+                                              .session.no_cache = true};
     struct cln_trainer *trainer = NULL;
     struct cln_checkpoint *model = NULL;
     struct cln_epoch epoch;
@@ -56,7 +56,7 @@ static struct cln_checkpoint *train(int resize, bool standardize, struct cln_met
 
 static struct cln_predictor *predictor_of(const struct cln_checkpoint *model, int batch_size) {
     const struct cln_predictor_params params = {
-        .model = model, .batch_size = batch_size, .no_cache = true, .image = {1, 28, 28}};
+        .model = model, .batch_size = batch_size, .session.no_cache = true, .image = {1, 28, 28}};
     struct cln_predictor *predictor = NULL;
     assert_ok(cln_predictor_create(&predictor, &params));
     assert_non_null(strstr(cln_predictor_device(predictor), "profile"));
@@ -163,14 +163,14 @@ static void test_refuses_what_does_not_fit(void **state) {
     struct cln_metrics metrics;
     float logits[CLASSES];
     struct cln_checkpoint *model = train(0, false, &metrics, NULL);
-    struct cln_predictor_params params = {.model = model, .no_cache = true, .image = {3, 28, 28}};
+    struct cln_predictor_params params = {.model = model, .session.no_cache = true, .image = {3, 28, 28}};
     assert_refused(&params, CLN_INVALID, "3×28×28");
     params.image = (struct cln_shape){1, 30, 28};
     assert_refused(&params, CLN_INVALID, "1×30×28");
     params.image = (struct cln_shape){1, 0, 28};
     assert_refused(&params, CLN_INVALID, "1×0×28");
     params.image = (struct cln_shape){0};
-    params.device = "no such device";
+    params.session.device = "no such device";
     assert_refused(&params, CLN_NO_DEVICE, "no such device");
     model->parameters[network->tensors[network->tensor_count - 1].offset] = NAN; /* a bias of the last layer */
     struct cln_predictor *predictor = predictor_of(model, 4);
@@ -184,8 +184,8 @@ static enum cln_status live(const struct cln_checkpoint *model) {
     float p[8 * CLASSES];
     struct cln_predictor *predictor = NULL;
     enum cln_status status = cln_predictor_create(
-        &predictor,
-        &(struct cln_predictor_params){.model = model, .batch_size = 7, .no_cache = true, .replay = CLN_REPLAY_OFF});
+        &predictor, &(struct cln_predictor_params){
+                        .model = model, .batch_size = 7, .session.no_cache = true, .session.replay = CLN_REPLAY_OFF});
     if (status == CLN_OK)
         status = cln_predictor_run(predictor, data->train.pixels, 8, p);
     cln_predictor_destroy(&predictor);

@@ -36,8 +36,11 @@ static int end(void **state) {
 }
 
 static struct cln_trainer_params params_of(void) {
-    return (struct cln_trainer_params){
-        .network = network, .data = data, .batch_size = 12, .seed = 3, .no_guard = true}; /* 5 steps of 12, one of 4 */
+    return (struct cln_trainer_params){.network = network,
+                                       .data = data,
+                                       .batch_size = 12,
+                                       .seed = 3,
+                                       .session.no_guard = true}; /* 5 steps of 12, one of 4 */
 }
 
 static struct cln_trainer *trainer_of(const struct cln_trainer_params *params) {

@@ -6,6 +6,7 @@
 
 #include "clenet/checkpoint.h"
 #include "clenet/log.h"
+#include "src/train/measure.h"
 #include "src/train/trainer_private.h"
 #include "tests/engine/support.h"
 #include "tests/limits.h"
@@ -60,7 +61,7 @@ static struct cln_trainer_params params_of(int batch_size) {
                                        .data = data,
                                        .batch_size = batch_size,
                                        .seed = 3,
-                                       .no_guard = true};
+                                       .session.no_guard = true};
 }
 
 static struct cln_trainer *trainer_of(const struct cln_trainer_params *params) {
@@ -169,9 +170,9 @@ static void test_a_command_buffer_changes_no_bit(void **state) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct cln_trainer_params params = params_of(sizes[i]);
         size_t bytes[2];
-        params.replay = CLN_REPLAY_OFF;
+        params.session.replay = CLN_REPLAY_OFF;
         char *without = train_and_save(&params, 4, &bytes[0]);
-        params.replay = CLN_REPLAY_ON;
+        params.session.replay = CLN_REPLAY_ON;
         char *with = train_and_save(&params, 4, &bytes[1]);
         assert_int_equal(bytes[0], bytes[1]);
         assert_memory_equal(without, with, bytes[0]);
@@ -191,9 +192,9 @@ static void test_a_command_buffer_is_used_where_it_may(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct cln_trainer_params params = params_of(20);
         /* Without CLBlast, whose products cannot be recorded. */
-        params.profile_file = "safe";
-        params.replay = cases[i].replay;
-        params.timings = cases[i].timings;
+        params.session.profile_file = "safe";
+        params.session.replay = cases[i].replay;
+        params.session.timings = cases[i].timings;
         struct cln_trainer *trainer = trainer_of(&params);
         assert_false(cln_trainer_replays(trainer));
         epoch_of(trainer);
@@ -301,7 +302,7 @@ static void test_refuses_what_does_not_fit(void **state) {
     assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
     assert_null(trainer);
     params = params_of(20);
-    params.device = "no such device";
+    params.session.device = "no such device";
     assert_int_equal(cln_trainer_create(&trainer, &params), CLN_NO_DEVICE);
     assert_null(trainer);
 }
@@ -460,7 +461,7 @@ static void test_stops_when_the_handler_says_so(void **state) {
 static void test_timings_name_the_kernels(void **state) {
     (void)state;
     struct cln_trainer_params params = params_of(20);
-    params.timings = true;
+    params.session.timings = true;
     struct cln_trainer *trainer = trainer_of(&params);
     epoch_of(trainer);
     char *text = NULL;
@@ -474,8 +475,8 @@ static void test_timings_name_the_kernels(void **state) {
 static enum cln_status live(bool no_cache) {
     struct cln_trainer *trainer = NULL;
     struct cln_trainer_params params = params_of(40);
-    params.replay = CLN_REPLAY_OFF;
-    params.no_cache = no_cache;
+    params.session.replay = CLN_REPLAY_OFF;
+    params.session.no_cache = no_cache;
     struct cln_epoch epoch;
     enum cln_status status = cln_trainer_create(&trainer, &params);
     if (status == CLN_OK)

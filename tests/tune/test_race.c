@@ -8,12 +8,10 @@ static const char text[] =
     "\"out_features\": 16}, {\"type\": \"ReLU\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
 
 static struct cln_network *network;
-static struct ocl_device device;
 
 static int begin(void **state) {
     (void)state;
     assert_ok(cln_network_parse(&network, text, sizeof text - 1, "tiny", NULL));
-    assert_ok(ocl_device_find(&device, NULL));
     return 0;
 }
 
@@ -24,10 +22,11 @@ static int end(void **state) {
 }
 
 static enum cln_status run(struct cln_race *race, const char *incumbent, const char *candidate) {
-    return cln_race_run(
-        race,
-        &(struct cln_race_params){
-            .network = network, .device = &device, .values = {incumbent, candidate}, .batch_size = 32, .seconds = 0.2});
+    return cln_race_run(race, &(struct cln_race_params){.network = network,
+                                                        .session.no_cache = true,
+                                                        .values = {incumbent, candidate},
+                                                        .batch_size = 32,
+                                                        .seconds = 0.2});
 }
 
 static void test_both_are_timed(void **state) {

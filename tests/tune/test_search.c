@@ -119,13 +119,13 @@ static void test_values_are_read_as_written(void **state) {
     const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18);
     struct ocl_profile *profile = NULL;
     assert_int_equal(cln_tuning_profile(&profile, &cpu, NULL), CLN_OK);
-    assert_int_equal(cln_race_set_values(profile, ""), CLN_OK);
-    assert_int_equal(cln_race_set_values(profile, "vector=4,lanes=16"), CLN_OK);
+    assert_int_equal(cln_tuning_set(profile, ""), CLN_OK);
+    assert_int_equal(cln_tuning_set(profile, "vector=4,lanes=16"), CLN_OK);
     assert_int_equal(ocl_profile_value(profile, "vector"), 4);
     assert_int_equal(ocl_profile_value(profile, "lanes"), 16);
-    assert_int_equal(cln_race_set_values(profile, "vector=400"), CLN_INVALID);
-    assert_int_equal(cln_race_set_values(profile, "vector"), CLN_INVALID);
-    assert_int_equal(cln_race_set_values(profile, "=3"), CLN_INVALID);
+    assert_int_equal(cln_tuning_set(profile, "vector=400"), CLN_INVALID);
+    assert_int_equal(cln_tuning_set(profile, "vector"), CLN_INVALID);
+    assert_int_equal(cln_tuning_set(profile, "=3"), CLN_INVALID);
     ocl_profile_destroy(&profile);
 }
 

@@ -1,10 +1,9 @@
-/* Trials: a trainer's step, or single operations, compared with float64 for the guard. With params.builder a trial runs
- * in another process, so that a crash or hang of the driver does not end this one. */
-#ifndef SRC_TRAIN_TRIAL_H
-#define SRC_TRAIN_TRIAL_H
+/* Trials: a workload's step, or single operations, compared with float64 for the guard. With params.builder a trial
+ * runs in another process, so that a crash or hang of the driver does not end this one. */
+#ifndef SRC_SESSION_TRIAL_H
+#define SRC_SESSION_TRIAL_H
 
-#include "src/train/builders.h"
-#include "src/train/trainer_private.h"
+#include "src/session/session.h"
 
 enum cln_trial_end {
     CLN_TRIAL_RIGHT,
@@ -21,22 +20,19 @@ struct cln_trial {
 };
 
 struct cln_trials {
-    struct cln_trainer *t; /* has params and tuning; its context may be NULL if `apart` */
-    const struct ocl_device *device;
-    const char *folder; /* folder of kept kernels; NULL: none */
-    bool replay;        /* training enqueues steps as command buffers */
-    bool apart;         /* trials run in other processes; becomes false if that turns out not to work */
-    bool kept_crash;    /* set when a step crashed with kept kernels, but not without */
+    struct cln_session *session; /* has its workload; its context may be NULL if `apart` */
+    bool apart;                  /* trials run in other processes; becomes false if that turns out not to work */
+    bool kept_crash;             /* set when a step crashed with kept kernels, but not without */
 };
 
-/* Tries a training step with this tuning; if the trainer only evaluates, a prediction. `first`: this is the first trial
- * of the start; builders may then build kernels for it, and it ends if the data's pixels cannot be read. Fails only if
+/* Tries a training step with this tuning; if the workload only predicts, a prediction. `first`: this is the first trial
+ * of the start; builders may then build kernels for it, and it ends if the images cannot be read. Fails only if
  * the trial could not be made, which is no fault of the kernels. */
 enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *trials, const struct cln_tuning *tuning,
                                bool first) CLN_MUST_CHECK;
 
-/* Tries the quick cases of every operation that t->tuning does not run in its safe variant; calls `told` with each
- * result. After a failure some operations were not tried. */
+/* Tries the quick cases of every operation that the session's tuning does not run in its safe variant; calls `told`
+ * with each result. After a failure some operations were not tried. */
 typedef void cln_trial_teller(void *user, size_t operation, const struct cln_trial *trial);
 enum cln_status cln_trial_operations(struct cln_trials *trials, cln_trial_teller *told, void *user) CLN_MUST_CHECK;
 

@@ -1,16 +1,14 @@
-/* Builders: helper processes that build and launch a trainer's kernels once, so that this process need not compile
- * them. */
-#ifndef SRC_TRAIN_BUILDERS_H
-#define SRC_TRAIN_BUILDERS_H
+/* Errands: the tasks of processes that a session starts of its own program. */
+#ifndef SRC_SESSION_ERRAND_H
+#define SRC_SESSION_ERRAND_H
 
-#include "clenet/trainer.h"
+#include <stdbool.h>
+#include <stddef.h>
 
-/* Starts as many builders (params->builder) as the machine has room for, and waits for all of them. `safe` is the set
- * of operations to build in their safe variants. This process builds all that the builders leave undone, so their
- * failure is no error. Unreadable pixels of params->data are an error, and end the builders at once. */
-enum cln_status cln_builders_run(const struct cln_trainer_params *params, unsigned safe) CLN_MUST_CHECK;
+#include "clenet/geometry.h"
+#include "clenet/status.h"
 
-/* The task of a process that a trainer has started again (params->builder). $CLENET_BUILDER carries it. */
+/* The task of a process that a session has started again (params.builder). $CLENET_BUILDER carries it. */
 enum cln_errand_kind {
     CLN_ERRAND_BUILD,      /* build kernels */
     CLN_ERRAND_STEP,       /* check a training step for the guard: see trial.h */
@@ -31,6 +29,8 @@ enum { CLN_ERRAND_BYTES = 160 };
 /* Write an errand as NAME=value of the environment, and read it back. CLN_INVALID: this process was started for no
  * errand. */
 void cln_errand_write(char out[CLN_ERRAND_BYTES], const struct cln_errand *errand);
+/* Whether this process was started for an errand. */
+bool cln_errand_given(void);
 enum cln_status cln_errand_read(struct cln_errand *out) CLN_MUST_CHECK;
 
 #endif

@@ -1,17 +1,11 @@
-/* Builders: how many, what they are told, how long they may take. */
-#include "src/train/builders.h"
+/* An errand in the environment: see errand.h. */
+#include "src/session/errand.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clenet/log.h"
-#include "src/base/helpers.h"
 #include "src/base/table.h"
-
-/* PoCL's compiler brings a builder to 270 MB, of which it shares 100 with the others; more than four builders would
- * find little left to do. */
-enum { MOST_BUILDERS = 4, BUILDER_BYTES = 256 << 20, DEFAULT_SECONDS = 60 };
 
 static const char variable[] = "CLENET_BUILDER"; /* CxHxW,KIND,SAFE,FIRST: see struct cln_errand */
 
@@ -21,36 +15,7 @@ static const char *const kinds[] = {[CLN_ERRAND_BUILD] = "build",
                                     [CLN_ERRAND_OPERATION] = "operation"};
 CLN_EVERY(kinds, CLN_ERRAND_COUNT);
 
-/* A builder's engine has the buffers of a batch: about four floats for every output of a layer. */
-static size_t builder_bytes(const struct cln_trainer_params *p) {
-    size_t floats = 0;
-    for (size_t i = 0; i < p->network->layer_count; i++)
-        floats += 4 * cln_shape_count(p->network->layers[i].out);
-    return BUILDER_BYTES + floats * sizeof(float) * (size_t)p->batch_size;
-}
-
-enum cln_status cln_builders_run(const struct cln_trainer_params *p, unsigned safe) {
-    const struct cln_errand errand = {.kind = CLN_ERRAND_BUILD, .image = p->data->train.shape, .safe = safe};
-    const size_t count = cln_helpers_fitting(MOST_BUILDERS, builder_bytes(p));
-    struct cln_helpers *helpers = NULL;
-    char setting[CLN_ERRAND_BYTES];
-    cln_errand_write(setting, &errand);
-    if (cln_helpers_start(&helpers, p->builder, setting, count) != CLN_OK) {
-        cln_log(CLN_LOG_DEBUG, "no builders: %-s", cln_error_message());
-        return CLN_OK;
-    }
-    enum cln_status status = cln_dataset_wait(p->data); /* told before seconds go by */
-    if (status != CLN_OK) {
-        cln_helpers_destroy(&helpers);
-        return status;
-    }
-    const size_t well = cln_helpers_wait(helpers, p->builder_seconds > 0 ? p->builder_seconds : DEFAULT_SECONDS);
-    cln_log(CLN_LOG_DEBUG, "%zu of %zu builders ended well", well, count);
-    cln_helpers_destroy(&helpers);
-    return CLN_OK;
-}
-
-bool cln_trainer_builds(void) {
+bool cln_errand_given(void) {
     return getenv(variable) != NULL;
 }
 

@@ -1,5 +1,5 @@
 /* The start-up guard: see guard.h. */
-#include "src/train/guard.h"
+#include "src/session/guard.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "src/base/file.h"
 #include "src/base/table.h"
 #include "src/check/cases.h"
-#include "src/train/trial.h"
+#include "src/session/trial.h"
 
 enum { MOST_TRIES = 2 }; /* of quick checks that do not come to an end, as where a driver ends this process */
 
@@ -28,7 +28,7 @@ struct verdict {
 };
 
 struct guard {
-    struct cln_trainer *t;
+    struct cln_session *session;
     struct cln_trials trials;
     struct ocl_program_cache *cache; /* in the folder of kept kernels; NULL: nothing is remembered */
     struct ocl_program_key of_device, of_step;
@@ -39,12 +39,12 @@ struct guard {
 /* The text that a verdict depends on, beside device and driver: kernels, tuning, limits; and for one about a step also
  * network and how it is run. *out is the caller's: free(). */
 static enum cln_status subject_of(char **out, const struct guard *g, bool of_step) {
-    const struct cln_trainer *t = g->t;
-    const struct cln_shape image = t->params.data->train.shape;
+    const struct cln_session *session = g->session;
+    const struct cln_workload *work = session->workload;
     char *network = NULL;
     size_t bytes = 0;
     *out = NULL;
-    enum cln_status status = cln_network_text(&network, t->params.network);
+    enum cln_status status = cln_network_text(&network, work->network);
     FILE *stream = status == CLN_OK ? open_memstream(out, &bytes) : NULL;
     if (status == CLN_OK && !stream)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the start-up guard");
@@ -52,16 +52,17 @@ static enum cln_status subject_of(char **out, const struct guard *g, bool of_ste
         fprintf(stream, "guard of clenet " CLENET_VERSION "\n");
         if (of_step)
             fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, predict only %d, replay %d, ",
-                    network, image.height, image.width, (int)t->params.standardize, t->params.batch_size,
-                    (int)t->params.optimizer.kind, (int)t->params.evaluate_only, (int)g->trials.replay);
+                    network, work->image.height, work->image.width, (int)work->standardize, work->batch_size,
+                    (int)work->optimizer, (int)work->predict_only, (int)cln_session_replays(session));
         fprintf(stream, "limits %s", ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
-            fprintf(stream, ", %s %ld", cln_tuning_keys[i].name, cln_tuning_value(&t->tuning, cln_tuning_keys[i].name));
-        fprintf(stream, ", safe %u\n", t->tuning.safe);
+            fprintf(stream, ", %s %ld", cln_tuning_keys[i].name,
+                    cln_tuning_value(&session->tuning, cln_tuning_keys[i].name));
+        fprintf(stream, ", safe %u\n", session->tuning.safe);
     }
     for (const struct ocl_embedded *file = ocl_embedded_kernels; file->name && status == CLN_OK; file++) {
         char *source = NULL;
-        status = ocl_source_load(&source, t->params.kernel_folder, file->name);
+        status = ocl_source_load(&source, session->params.kernel_folder, file->name);
         if (status == CLN_OK)
             fprintf(stream, "%s\n%s", file->name, source);
         free(source);
@@ -80,7 +81,7 @@ static enum cln_status make_key(struct ocl_program_key *key, const struct guard 
     char *subject = NULL;
     enum cln_status status = subject_of(&subject, g, of_step);
     if (status == CLN_OK)
-        ocl_program_key_make(key, g->trials.device, subject, "");
+        ocl_program_key_make(key, &g->session->device, subject, "");
     free(subject);
     return status;
 }
@@ -108,7 +109,7 @@ static void remember(const struct guard *g, const struct ocl_program_key *key, u
     if (!g->cache)
         return;
     recall(&before, g, key);
-    const int length = snprintf(text, sizeof text, verdict_format, g->t->tuning.safe | before.safe, begun);
+    const int length = snprintf(text, sizeof text, verdict_format, g->session->tuning.safe | before.safe, begun);
     ocl_program_cache_write(g->cache, key, (const unsigned char *)text, (size_t)length);
 }
 
@@ -187,13 +188,13 @@ static enum cln_status find_wrong(struct findings **out, struct guard *g) {
 
 /* What a trial of this trainer is of. */
 static const char *subject_name(const struct guard *g) {
-    return g->t->params.evaluate_only ? "a prediction" : "a training step";
+    return g->session->workload->predict_only ? "a prediction" : "a training step";
 }
 
 static enum cln_status fail_wrong(const struct guard *g, const struct cln_trial *trial) {
     return cln_fail(CLN_DEVICE, "%s %s %s (%s), in the safe variants as well: %-s; \"clenet check\" says what works%s",
-                    subject_name(g), ends[trial->end].does, ends[trial->end].to_whom, g->trials.device->name,
-                    trial->why, g->t->params.evaluate_only ? "" : ", --no-guard trains all the same");
+                    subject_name(g), ends[trial->end].does, ends[trial->end].to_whom, g->session->device.name,
+                    trial->why, g->session->workload->predict_only ? "" : ", --no-guard trains all the same");
 }
 
 /* No quick case has shown which operation crashes in a step, that does not where all are safe: what is left of all when
@@ -202,7 +203,7 @@ static unsigned narrow(struct findings *found, struct guard *g, const struct cln
     unsigned set = cln_all_operations();
     for (size_t o = 0; cln_check_operation(o); o++) {
         const unsigned operation = cln_operation(cln_check_operation(o));
-        struct cln_tuning tuning = g->t->tuning;
+        struct cln_tuning tuning = g->session->tuning;
         struct cln_trial trial;
         if (tuning.safe & operation)
             continue;
@@ -217,7 +218,7 @@ static unsigned narrow(struct findings *found, struct guard *g, const struct cln
 
 /* A step did not come out right: operations become safe until one does. */
 static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
-    struct cln_tuning *tuning = &g->t->tuning;
+    struct cln_tuning *tuning = &g->session->tuning;
     const unsigned all = cln_all_operations();
     if (tuning->safe == all)
         return trial->end == CLN_TRIAL_REFUSED ? cln_fail(CLN_DEVICE, "%-s", trial->why) : fail_wrong(g, trial);
@@ -268,7 +269,7 @@ static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
 /* A step came out right, and nothing is known of what else the device may be asked for. This training goes on, whatever
  * comes of that; and what ends the program here does so a few times only. */
 static void check_operations(struct guard *g) {
-    const struct cln_tuning right = g->t->tuning;
+    const struct cln_tuning right = g->session->tuning;
     struct findings *found = NULL;
     cln_log(CLN_LOG_INFO, "this device, driver and profile are new: every operation is checked once, which takes a "
                           "while; --no-guard does without");
@@ -276,14 +277,14 @@ static void check_operations(struct guard *g) {
     if (find_wrong(&found, g) == CLN_OK && found->alone != 0) {
         struct cln_trial trial;
         warn_of(found, found->alone);
-        cln_tuning_make_safe(&g->t->tuning, found->alone);
-        const enum cln_status status = cln_trial_step(&trial, &g->trials, &g->t->tuning, false);
+        cln_tuning_make_safe(&g->session->tuning, found->alone);
+        const enum cln_status status = cln_trial_step(&trial, &g->trials, &g->session->tuning, false);
         if (status != CLN_OK || trial.end != CLN_TRIAL_RIGHT) {
             cln_log(CLN_LOG_WARNING, "with that a training step %s %s, and everything stays as it was: %-s",
                     status == CLN_OK ? ends[trial.end].does : "cannot be checked",
                     status == CLN_OK ? ends[trial.end].to_whom : "on this device",
                     status == CLN_OK ? trial.why : cln_error_message());
-            g->t->tuning = right;
+            g->session->tuning = right;
         }
     }
     free(found);
@@ -299,18 +300,19 @@ static bool is_known(const struct guard *g, bool recalled) {
  * checks again. */
 static void drop_kept_kernels(struct guard *g) {
     cln_log(CLN_LOG_WARNING, "kept kernels crash this driver: those in %s are removed, and built anew",
-            g->trials.folder);
+            g->session->cache);
     if (g->cache)
         ocl_program_cache_trim(g->cache, 0);
-    g->t->params.no_cache = true;
+    free(g->session->cache);
+    g->session->cache = NULL;
     g->certain = false;
 }
 
 static enum cln_status check(struct guard *g, bool known) {
     struct cln_trial trial;
-    const bool may_check_all = !known && !g->t->params.evaluate_only && g->cache &&
-                               ocl_program_cache_writable(g->cache) && !cln_tuning_is_plain(&g->t->tuning);
-    enum cln_status status = cln_trial_step(&trial, &g->trials, &g->t->tuning, true);
+    const bool may_check_all = !known && !g->session->workload->predict_only && g->cache &&
+                               ocl_program_cache_writable(g->cache) && !cln_tuning_is_plain(&g->session->tuning);
+    enum cln_status status = cln_trial_step(&trial, &g->trials, &g->session->tuning, true);
     if (status == CLN_OK && trial.end != CLN_TRIAL_RIGHT)
         status = repair(g, &trial);
     else if (status == CLN_OK && may_check_all)
@@ -327,16 +329,14 @@ static enum cln_status check(struct guard *g, bool known) {
 static bool is_due(const struct guard *g, bool step_known, bool device_known) {
     if (step_known)
         return false;
-    return !g->t->params.evaluate_only || (g->trials.apart && !device_known && !cln_tuning_is_plain(&g->t->tuning));
+    return !g->session->workload->predict_only ||
+           (g->trials.apart && !device_known && !cln_tuning_is_plain(&g->session->tuning));
 }
 
-enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device, const char *folder, bool replay) {
-    struct guard g = {.t = t,
-                      .trials = {.t = t,
-                                 .device = device,
-                                 .folder = folder,
-                                 .replay = replay,
-                                 .apart = t->context == NULL && t->params.builder},
+enum cln_status cln_guard(struct cln_session *session) {
+    const char *folder = session->cache;
+    struct guard g = {.session = session,
+                      .trials = {.session = session, .apart = session->context == NULL && session->params.builder},
                       .certain = true};
     struct verdict step;
     if (folder && (cln_folder_make(folder) != CLN_OK || ocl_program_cache_open(&g.cache, folder) != CLN_OK))
@@ -347,8 +347,8 @@ enum cln_status cln_guard(struct cln_trainer *t, const struct ocl_device *device
     if (status == CLN_OK) {
         const bool recalled = recall(&g.device, &g, &g.of_device), known = is_known(&g, recalled);
         const bool checked = recall(&step, &g, &g.of_step);
-        cln_tuning_make_safe(&t->tuning, g.device.safe | step.safe);
-        if (!t->params.no_check && is_due(&g, checked, recalled))
+        cln_tuning_make_safe(&session->tuning, g.device.safe | step.safe);
+        if (!session->params.no_check && is_due(&g, checked, recalled))
             status = check(&g, known);
     }
     ocl_program_cache_close(&g.cache);

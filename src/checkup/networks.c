@@ -1,5 +1,5 @@
 /* Whole networks on a device: see networks.h. */
-#include "src/check/networks.h"
+#include "src/checkup/networks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
-#include "src/check/golden.h"
+#include "src/checkup/golden.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
 

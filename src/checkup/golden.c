@@ -1,5 +1,5 @@
 /* Golden values from the files that are built in (host/embed.py). */
-#include "src/check/golden.h"
+#include "src/checkup/golden.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Checks of whole networks on a device: against PyTorch's golden values, of the gradient against differences of the
  * loss, and that two runs give the same bits. */
-#ifndef SRC_CHECK_NETWORKS_H
-#define SRC_CHECK_NETWORKS_H
+#ifndef SRC_CHECKUP_NETWORKS_H
+#define SRC_CHECKUP_NETWORKS_H
 
 #include "src/check/cases.h"
 

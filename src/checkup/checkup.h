@@ -1,21 +1,18 @@
 /* A checkup: all checks on one device under all settings that matter there, as `clenet check` prints it. */
-#ifndef SRC_CHECK_CHECKUP_H
-#define SRC_CHECK_CHECKUP_H
+#ifndef SRC_CHECKUP_CHECKUP_H
+#define SRC_CHECKUP_CHECKUP_H
 
 #include "src/check/cases.h"
+#include "src/session/session.h"
 
 struct cln_checkup_params {
-    const struct ocl_device *device;
-    const char *profile_file;  /* as in struct ocl_profile_params; NULL: the profiles that match the device */
-    const char *kernel_folder; /* read kernels from this folder; NULL: the embedded kernels */
-    const char *cache_folder;  /* folder of built kernels; NULL: none are kept */
-    bool quick;                /* fewer cases, but every operation */
-    const char *only;          /* check only what contains this: "conv2d, padding", "bn-lenet"; NULL: all */
-    /* The command line that starts this program again, path first, NULL last. Checks then run in such processes, so
-     * that a crash or hang of the driver is one row of the result and the other rows follow. In them $CLENET_CHECKUP is
-     * set and cln_checkup_asked() is true; they must call cln_checkup_answer with the same params except `device`.
-     * NULL: all checks run in this process, and a crash ends it. */
-    const char *const *again;
+    /* Device, profile, kernels, cache. `builder` starts this program again: in such a process, which has
+     * $CLENET_CHECKUP set, cln_checkup_asked() is true, and it must call cln_checkup_answer with the same params, but
+     * for session->device, which is cln_checkup_device(). A check that crashes or hangs the driver is then a row, and
+     * the others follow. Without `builder` everything is checked in this process. */
+    struct cln_session_params session;
+    bool quick;       /* fewer cases, but every operation */
+    const char *only; /* check only what contains this: "conv2d, padding", "bn-lenet"; NULL: all */
     void (*progress)(void *user, const char *doing); /* NULL: none; gets `user` */
     void *user;
 };

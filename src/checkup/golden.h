@@ -1,6 +1,6 @@
 /* Golden values, embedded: ten training steps of three networks as PyTorch computed them in float64 (tests/golden). */
-#ifndef SRC_CHECK_GOLDEN_H
-#define SRC_CHECK_GOLDEN_H
+#ifndef SRC_CHECKUP_GOLDEN_H
+#define SRC_CHECKUP_GOLDEN_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* Settings times operations and whole networks are a list of rows, which are checked here or apart: see checkup.h. */
-#include "src/check/checkup.h"
+#include "src/checkup/checkup.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include "host/profile.h"
 #include "src/base/child.h"
 #include "src/base/clock.h"
-#include "src/check/networks.h"
+#include "src/checkup/networks.h"
 
 /* One setting that everything is checked under. */
 struct setting {
@@ -38,7 +38,7 @@ struct entry {
 struct run {
     const struct cln_checkup_params *params;
     struct cln_checkup *checkup;
-    struct ocl_context *context;
+    struct cln_session *session;
     struct setting settings[MOST_SETTINGS];
     size_t setting_count;
     struct entry entries[MOST_ENTRIES];
@@ -48,7 +48,7 @@ struct run {
 static enum cln_status add_setting(struct run *r, const char *name, const char *operation,
                                    const struct ocl_profile *profile) {
     struct setting *s = &r->settings[r->setting_count];
-    const enum cln_status status = cln_tuning_create(&s->tuning, profile, r->params->device);
+    const enum cln_status status = cln_tuning_create(&s->tuning, profile, &r->session->device);
     if (status == CLN_OK) {
         s->name = name;
         s->operation = operation;
@@ -75,11 +75,9 @@ static enum cln_status describe_profile(struct run *r, const struct ocl_profile 
 /* The device's profile; all operations in their safe variants, where those are others; CLBlast, where the profile does
  * not use it. */
 static enum cln_status choose_settings(struct run *r) {
-    struct ocl_profile *profile = NULL;
+    struct ocl_profile *profile = r->session->profile;
     struct setting *s = r->settings;
-    enum cln_status status = cln_tuning_profile(&profile, r->params->device, r->params->profile_file);
-    if (status == CLN_OK)
-        status = describe_profile(r, profile);
+    enum cln_status status = describe_profile(r, profile);
     if (status == CLN_OK)
         status = add_setting(r, "profile", NULL, profile);
     if (status == CLN_OK) {
@@ -90,12 +88,11 @@ static enum cln_status choose_settings(struct run *r) {
         status = add_setting(r, "safe", NULL, profile);
         cln_tuning_make_safe(&s[1].tuning, cln_all_operations());
     }
-    if (status == CLN_OK && !r->params->quick && s[0].tuning.linear_gemm == 0 && ocl_gemm_suits(r->params->device)) {
+    if (status == CLN_OK && !r->params->quick && s[0].tuning.linear_gemm == 0 && ocl_gemm_suits(&r->session->device)) {
         status = ocl_profile_set(profile, "linear_gemm", 1);
         if (status == CLN_OK)
             status = add_setting(r, "CLBlast", "linear", profile);
     }
-    ocl_profile_destroy(&profile);
     return status;
 }
 
@@ -122,8 +119,11 @@ static enum cln_status prepare(struct run *r, const struct cln_checkup_params *p
     if (!c)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a check");
     c->params = params;
-    c->device = *params->device;
-    const enum cln_status status = choose_settings(r);
+    enum cln_status status = cln_session_create(&r->session, &params->session);
+    if (status != CLN_OK)
+        return status;
+    c->device = r->session->device;
+    status = choose_settings(r);
     for (size_t i = 0; i < r->setting_count && status == CLN_OK; i++)
         add_entries(r, &r->settings[i]);
     return status;
@@ -131,17 +131,9 @@ static enum cln_status prepare(struct run *r, const struct cln_checkup_params *p
 
 /* ---- Rows, in this process ---- */
 
-static enum cln_status open_context(struct run *r) {
-    return ocl_context_create(&r->context, r->params->device,
-                              &(struct ocl_context_params){.kernel_folder = r->params->kernel_folder,
-                                                           .cache_folder = r->params->cache_folder,
-                                                           .brief = true,
-                                                           .replay = r->settings[0].tuning.command_buffer});
-}
-
 static void check_row(struct cln_checkup_row *row, const struct run *r, const struct entry *e) {
     const enum cln_status status = e->check(&row->result, e->number,
-                                            &(struct cln_check_params){.context = r->context,
+                                            &(struct cln_check_params){.context = r->session->context,
                                                                        .tuning = &e->setting->tuning,
                                                                        .tuning_name = e->setting->name,
                                                                        .quick = r->params->quick,
@@ -175,7 +167,7 @@ static enum cln_status add_row(struct run *r, const struct entry *e, const struc
 }
 
 static enum cln_status check_here(struct run *r) {
-    enum cln_status status = open_context(r);
+    enum cln_status status = cln_session_open_plain(r->session);
     for (size_t i = 0; i < r->entry_count && status == CLN_OK; i++) {
         struct cln_checkup_row row = {.what = NULL};
         tell(r, &r->entries[i]);
@@ -216,7 +208,7 @@ enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
     cln_child_attend(patience, ocl_call_under_way);
     status = prepare(&r, params);
     if (status == CLN_OK)
-        status = open_context(&r);
+        status = cln_session_open_plain(r.session);
     if (status != CLN_OK)
         snprintf(a.content.error, sizeof a.content.error, "%s", cln_error_message());
     a.row = SIZE_MAX;
@@ -227,7 +219,7 @@ enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
         check_row(&a.content, &r, &r.entries[i]);
         cln_child_say(&a, sizeof a);
     }
-    ocl_context_destroy(&r.context);
+    cln_session_destroy(&r.session);
     cln_checkup_destroy(&r.checkup);
     return status;
 }
@@ -274,9 +266,9 @@ static enum cln_status check_apart(struct run *r) {
     for (size_t next = 0; next < r->entry_count && status == CLN_OK;) {
         char setting[64];
         struct cln_child *child = NULL;
-        snprintf(setting, sizeof setting, "%s=%u:%u,%zu", variable, r->params->device->platform_index,
-                 r->params->device->device_index, next);
-        status = cln_child_start(&child, r->params->again, setting);
+        snprintf(setting, sizeof setting, "%s=%u:%u,%zu", variable, r->session->device.platform_index,
+                 r->session->device.device_index, next);
+        status = cln_child_start(&child, r->params->session.builder, setting);
         if (status == CLN_OK)
             status = check_some(r, &next, child, patience);
     }
@@ -289,8 +281,8 @@ enum cln_status cln_checkup_run(struct cln_checkup **out, const struct cln_check
     enum cln_status status = prepare(&r, params);
     struct cln_checkup *c = *out = r.checkup;
     if (status == CLN_OK)
-        status = params->again ? check_apart(&r) : check_here(&r);
-    ocl_context_destroy(&r.context);
+        status = params->session.builder ? check_apart(&r) : check_here(&r);
+    cln_session_destroy(&r.session);
     if (status == CLN_OK && c->row_count == 0)
         status = cln_fail(CLN_NOT_FOUND, "nothing that is checked has \"%s\" in its name", params->only);
     if (status != CLN_OK) {

@@ -1,5 +1,5 @@
 /* Trials here and apart: see trial.h. */
-#include "src/train/trial.h"
+#include "src/session/trial.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "host/calls.h"
 #include "src/base/child.h"
 #include "src/check/step.h"
+#include "src/session/builders.h"
 
 #define PATIENCE_SECONDS 60 /* that one OpenCL call may take */
 #define START_SECONDS 60    /* until a process comes to its trial, unless params.builder_seconds says otherwise */
@@ -28,16 +29,16 @@ static enum cln_status judge(struct cln_trial *out, enum cln_status status, cons
 /* With numbers that any change of an optimizer's kernel shows in, whatever the training's are. */
 static enum cln_status run_step(struct cln_check_result *result, const struct cln_trials *s,
                                 const struct cln_tuning *tuning, struct ocl_context *context) {
-    const struct cln_trainer_params *p = &s->t->params;
+    const struct cln_workload *w = s->session->workload;
     const struct cln_optimizer_params optimizer = {
-        .kind = p->optimizer.kind, .lr = 0.01, .momentum = 0.9, .weight_decay = 0.1};
+        .kind = w->optimizer, .lr = 0.01, .momentum = 0.9, .weight_decay = 0.1};
     return cln_check_step(result,
-                          &(struct cln_step_check){.network = p->network,
+                          &(struct cln_step_check){.network = w->network,
                                                    .optimizer = optimizer,
-                                                   .batch_size = p->batch_size,
-                                                   .image = p->data->train.shape,
-                                                   .standardize = p->standardize,
-                                                   .predict_only = p->evaluate_only},
+                                                   .batch_size = w->batch_size,
+                                                   .image = w->image,
+                                                   .standardize = w->standardize,
+                                                   .predict_only = w->predict_only},
                           &(struct cln_check_params){.context = context, .tuning = tuning, .tuning_name = "guard"});
 }
 
@@ -53,7 +54,7 @@ static enum cln_status step_here(struct cln_trial *out, const struct cln_trials 
         struct ocl_context *own = NULL;
         struct cln_check_result result;
         if (!shared || attempt > 0)
-            status = ocl_context_create(&own, s->device, params);
+            status = ocl_context_create(&own, &s->session->device, params);
         if (status == CLN_OK) {
             const enum cln_status ran = run_step(&result, s, tuning, own ? own : shared);
             status = judge(out, ran, &result);
@@ -66,13 +67,13 @@ static enum cln_status step_here(struct cln_trial *out, const struct cln_trials 
 /* The quick cases of an operation; no program of them stays. */
 static enum cln_status operation_here(struct cln_trial *out, const struct cln_trials *s, size_t operation,
                                       const struct cln_tuning *tuning) {
-    const struct ocl_context_params params = {.kernel_folder = s->t->params.kernel_folder};
+    const struct ocl_context_params params = {.kernel_folder = s->session->params.kernel_folder};
     enum cln_status status = CLN_OK;
     out->end = CLN_TRIAL_REFUSED;
     for (int attempt = 0; attempt < ATTEMPTS && status == CLN_OK && out->end == CLN_TRIAL_REFUSED; attempt++) {
         struct ocl_context *own = NULL;
         struct cln_check_result result;
-        status = ocl_context_create(&own, s->device, &params);
+        status = ocl_context_create(&own, &s->session->device, &params);
         if (status == CLN_OK) {
             const enum cln_status ran = cln_check_run(
                 &result, operation,
@@ -85,7 +86,7 @@ static enum cln_status operation_here(struct cln_trial *out, const struct cln_tr
 }
 
 static bool is_due(const struct cln_trials *s, size_t operation) {
-    return !(s->t->tuning.safe & cln_operation(cln_check_operation(operation)));
+    return !(s->session->tuning.safe & cln_operation(cln_check_operation(operation)));
 }
 
 /* ---- In a process that was started for it ---- */
@@ -107,42 +108,42 @@ static void say(struct answer *a, int kind, size_t operation, enum cln_status st
     cln_child_say(a, sizeof *a);
 }
 
-static enum cln_status run_builders(void *trainer) {
-    const struct cln_trainer *t = trainer;
-    return cln_builders_run(&t->params, t->tuning.safe);
+static enum cln_status run_builders(void *session) {
+    const struct cln_session *s = session;
+    return cln_builders_run(&s->params, s->workload, s->tuning.safe);
 }
 
 enum cln_status cln_trial_answer(struct cln_trials *s, const struct cln_errand *errand) {
     static struct answer a; /* all of it goes over a socket: no byte is left undefined */
-    const struct cln_trainer_params *p = &s->t->params;
+    const struct cln_session_params *p = &s->session->params;
     double patience;
     const enum cln_status patient = cln_child_patience(&patience, PATIENCE_SECONDS);
     if (patient != CLN_OK)
         return patient;
     cln_child_attend(patience, ocl_call_under_way);
     say(&a, HELLO, 0, CLN_OK);
-    cln_tuning_make_safe(&s->t->tuning, errand->safe);
+    cln_tuning_make_safe(&s->session->tuning, errand->safe);
     if (errand->kind == CLN_ERRAND_STEP) {
         const bool fresh = errand->first > 0;
         const struct ocl_context_params params = {.kernel_folder = p->kernel_folder,
-                                                  .cache_folder = fresh ? NULL : s->folder,
+                                                  .cache_folder = fresh ? NULL : s->session->cache,
                                                   .brief = true,
-                                                  .replay = s->replay,
+                                                  .replay = cln_session_replays(s->session),
                                                   .before_building = p->builder ? run_builders : NULL,
-                                                  .building_user = s->t};
-        const enum cln_status status = step_here(&a.trial, s, &s->t->tuning, NULL, &params);
+                                                  .building_user = s->session};
+        const enum cln_status status = step_here(&a.trial, s, &s->session->tuning, NULL, &params);
         say(&a, OF_STEP, 0, status);
         return status;
     }
     enum cln_status status = CLN_OK;
     if (errand->kind == CLN_ERRAND_OPERATION && cln_check_operation(errand->first)) {
-        status = operation_here(&a.trial, s, errand->first, &s->t->tuning);
+        status = operation_here(&a.trial, s, errand->first, &s->session->tuning);
         say(&a, OF_OPERATION, errand->first, status);
         return status;
     }
     for (size_t o = errand->first; cln_check_operation(o) && status == CLN_OK; o++)
         if (is_due(s, o)) {
-            status = operation_here(&a.trial, s, o, &s->t->tuning);
+            status = operation_here(&a.trial, s, o, &s->session->tuning);
             say(&a, OF_OPERATION, o, status);
         }
     say(&a, DONE, 0, CLN_OK);
@@ -189,11 +190,16 @@ static void give_up_on_processes(struct cln_trials *s, const char *which, const 
     cln_log(CLN_LOG_INFO, "from here on the driver is checked in this process: %s %-s", which, why);
 }
 
+static enum cln_status await_images(const struct cln_trials *s) {
+    const struct cln_workload *w = s->session->workload;
+    return w->wait ? w->wait(w->user) : CLN_OK;
+}
+
 /* Starts a process and waits until it comes to its trial: what ends it before has nothing to do with the driver, nor
  * has the time it takes to that point. */
 static enum cln_status summon(enum heard *heard, struct witness *w, const struct cln_trials *s,
                               const struct cln_errand *errand, bool first) {
-    const struct cln_trainer_params *p = &s->t->params;
+    const struct cln_session_params *p = &s->session->params;
     char setting[CLN_ERRAND_BYTES];
     struct answer hello;
     cln_errand_write(setting, errand);
@@ -202,7 +208,7 @@ static enum cln_status summon(enum heard *heard, struct witness *w, const struct
     if (status != CLN_OK || cln_child_start(&w->child, p->builder, setting) != CLN_OK)
         return status;
     if (first)
-        status = cln_dataset_wait(p->data); /* told before seconds go by */
+        status = await_images(s); /* told before seconds go by */
     const double seconds = p->builder_seconds > 0 ? p->builder_seconds : START_SECONDS;
     if (status == CLN_OK && cln_child_listen(w->child, &hello, sizeof hello, seconds) == CLN_CHILD_SAID &&
         hello.kind == HELLO)
@@ -215,7 +221,7 @@ static enum cln_status summon(enum heard *heard, struct witness *w, const struct
 static enum cln_status step_apart(enum heard *heard, struct cln_trial *out, const struct cln_trials *s,
                                   const struct cln_tuning *tuning, bool first, bool fresh) {
     const struct cln_errand errand = {
-        .kind = CLN_ERRAND_STEP, .image = s->t->params.data->train.shape, .safe = tuning->safe, .first = fresh};
+        .kind = CLN_ERRAND_STEP, .image = s->session->workload->image, .safe = tuning->safe, .first = fresh};
     struct witness w = {.child = NULL};
     struct answer answer;
     enum cln_status status = summon(heard, &w, s, &errand, first);
@@ -226,14 +232,15 @@ static enum cln_status step_apart(enum heard *heard, struct cln_trial *out, cons
 }
 
 static struct ocl_context_params params_here(const struct cln_trials *s) {
-    return (struct ocl_context_params){
-        .kernel_folder = s->t->params.kernel_folder, .cache_folder = s->folder, .replay = s->replay};
+    return (struct ocl_context_params){.kernel_folder = s->session->params.kernel_folder,
+                                       .cache_folder = s->session->cache,
+                                       .replay = cln_session_replays(s->session)};
 }
 
 /* A crash is believed when it comes again, without the kernels that were kept: one of them may be the cause. */
 enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, const struct cln_tuning *tuning,
                                bool first) {
-    const struct cln_trainer_params *p = &s->t->params;
+    const struct cln_session_params *p = &s->session->params;
     struct cln_trial trial;
     int crashes = 0, losses = 0;
     while (s->apart && crashes < ATTEMPTS) {
@@ -250,7 +257,7 @@ enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, cons
         if (heard == ANSWER || heard == END)
             *out = trial;
         if (heard == ANSWER || (heard == END && trial.end == CLN_TRIAL_HUNG)) {
-            s->kept_crash = s->kept_crash || (crashes > 0 && trial.end == CLN_TRIAL_RIGHT && s->folder);
+            s->kept_crash = s->kept_crash || (crashes > 0 && trial.end == CLN_TRIAL_RIGHT && s->session->cache);
             return CLN_OK;
         }
         crashes += heard == END;
@@ -260,14 +267,14 @@ enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, cons
     /* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as
      * these are not to be among those. */
     const struct ocl_context_params params = params_here(s);
-    return step_here(out, s, tuning, first && !p->timings && !p->trace ? s->t->context : NULL, &params);
+    return step_here(out, s, tuning, first && !p->timings && !p->trace ? s->session->context : NULL, &params);
 }
 
 static enum cln_status operations_here(struct cln_trials *s, size_t first, cln_trial_teller *told, void *user) {
     struct cln_trial trial;
     enum cln_status status = CLN_OK;
     for (size_t o = first; cln_check_operation(o) && status == CLN_OK; o++)
-        if (is_due(s, o) && (status = operation_here(&trial, s, o, &s->t->tuning)) == CLN_OK)
+        if (is_due(s, o) && (status = operation_here(&trial, s, o, &s->session->tuning)) == CLN_OK)
             told(user, o, &trial);
     return status;
 }
@@ -276,8 +283,8 @@ static enum cln_status operations_here(struct cln_trials *s, size_t first, cln_t
 static enum cln_status operations_apart(enum heard *heard, bool *more, size_t *next, struct cln_trial *trial,
                                         struct cln_trials *s, cln_trial_teller *told, void *user) {
     const struct cln_errand errand = {.kind = CLN_ERRAND_OPERATIONS,
-                                      .image = s->t->params.data->train.shape,
-                                      .safe = s->t->tuning.safe,
+                                      .image = s->session->workload->image,
+                                      .safe = s->session->tuning.safe,
                                       .first = *next};
     struct witness w = {.child = NULL};
     struct answer answer;
@@ -334,12 +341,12 @@ enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *tol
 
 enum cln_status cln_trial_alone(struct cln_trial *out, struct cln_trials *s, size_t operation) {
     const unsigned all = cln_all_operations(), itself = cln_operation(cln_check_operation(operation));
-    struct cln_tuning tuning = s->t->tuning;
+    struct cln_tuning tuning = s->session->tuning;
     enum heard heard = UNSTARTED;
     cln_tuning_make_safe(&tuning, all & ~itself);
     if (s->apart) {
         const struct cln_errand errand = {.kind = CLN_ERRAND_OPERATION,
-                                          .image = s->t->params.data->train.shape,
+                                          .image = s->session->workload->image,
                                           .safe = tuning.safe,
                                           .first = operation};
         struct witness w = {.child = NULL};

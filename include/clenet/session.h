@@ -1,0 +1,41 @@
+/* Where and how networks run: the device, its tuning values, the building of kernels. Trainers and predictors are
+ * created from the same struct. */
+#ifndef CLENET_SESSION_H
+#define CLENET_SESSION_H
+
+#include <stdbool.h>
+
+#include "clenet/trace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether a step is recorded once as a command buffer and then enqueued as a whole, on devices that have command
+ * buffers. The results are the same bits. With `timings` nothing is recorded. */
+enum cln_replay { CLN_REPLAY_PROFILE, CLN_REPLAY_OFF, CLN_REPLAY_ON };
+
+/* All zero is the default: the best device with its profile, the embedded kernels, kept on disk, guarded. */
+struct cln_session_params {
+    const char *device;        /* "gpu", "0:1", a name: as --device; NULL: $CLENET_DEVICE or the best */
+    const char *profile_file;  /* path or name, as --profile-file; NULL: what matches the device */
+    const char *kernel_folder; /* read kernels from this folder; NULL: the embedded kernels */
+    bool no_guard;             /* skip the check of the device before the first training (docs/porting.md) */
+    bool no_cache;             /* build every kernel, and store none on disk for the next start */
+    bool no_check;             /* use the results of earlier checks of the device, and run no new one */
+    enum cln_replay replay;    /* 0: as the device's profile says */
+    /* The command line that starts this program again, path first, NULL at the end; NULL: this process builds all
+     * kernels. If kernels are needed that were never built on this machine, a few such processes ("builders") build
+     * them in parallel. This saves time, and the compilers' memory is returned when the builders end. In a builder
+     * cln_trainer_builds() is true; it must call cln_trainer_build or cln_predictor_build with the same params and
+     * exit. Kernels that the builders do not finish are built by this process. */
+    const char *const *builder;
+    double builder_seconds;  /* time limit, after which builders are ended; 0: 60 */
+    bool timings;            /* measure the device time of every kernel, for cln_trainer_timings */
+    struct cln_trace *trace; /* every launch is written to this trace; NULL: none. Must outlive what is created */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

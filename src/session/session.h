@@ -1,0 +1,68 @@
+/* A session: one device with its profile, tuning, context and kept kernels, checked by the guard, its kernels built by
+ * builders. Everything that runs kernels of networks runs them in a session. */
+#ifndef SRC_SESSION_SESSION_H
+#define SRC_SESSION_SESSION_H
+
+#include "clenet/network.h"
+#include "clenet/optimizer.h"
+#include "clenet/session.h"
+#include "host/context.h"
+#include "host/profile.h"
+#include "src/engine/tuning.h"
+#include "src/session/errand.h"
+
+/* What will run in a session: the guard checks a step of it, and builders build its kernels. */
+struct cln_workload {
+    const struct cln_network *network;
+    struct cln_shape image; /* of the stored images, before resizing */
+    int batch_size;
+    enum cln_optimizer_kind optimizer;
+    bool standardize;
+    bool predict_only;
+    /* Waits for the images and fails if they cannot be read: called before anything that takes seconds. NULL: they are
+     * there. */
+    enum cln_status (*wait)(void *user);
+    void *user;
+};
+
+struct cln_session {
+    struct cln_session_params params;
+    struct ocl_device device;
+    struct ocl_profile *profile;
+    struct cln_tuning tuning;
+    char *cache;                         /* folder of kept kernels; NULL: none are kept */
+    struct ocl_context *context;         /* NULL until the session is open */
+    const struct cln_workload *workload; /* while the session is being opened */
+    struct cln_errand errand;            /* of a builder */
+    long taken;                          /* of a builder: see cln_helper_take */
+    char description[320];               /* for people: device, platform, profile, operations in safe variants */
+};
+
+/* Finds the device and its profile, and works the tuning values out. No kernel is built and no context exists yet. The
+ * strings of `params` must outlive the session. On failure *out is NULL. */
+enum cln_status cln_session_create(struct cln_session **out, const struct cln_session_params *params) CLN_MUST_CHECK;
+void cln_session_destroy(struct cln_session **session);
+
+/* Sets profile values, "vector=4,lanes=16", and works the tuning out again; "" changes nothing. */
+enum cln_status cln_session_set(struct cln_session *session, const char *values) CLN_MUST_CHECK;
+
+/* Opens the context for a workload: the guard checks the device, and builders will build the kernels. `workload` must
+ * stay as it is until the first kernels are built. */
+enum cln_status cln_session_open(struct cln_session *session, const struct cln_workload *workload) CLN_MUST_CHECK;
+/* Opens the context alone, without guard and builders. The context only notes which kernels it built; it asks the
+ * driver for no binaries. */
+enum cln_status cln_session_open_plain(struct cln_session *session) CLN_MUST_CHECK;
+/* In a builder: opens the context of a process that builds its share of the workload's kernels. */
+enum cln_status cln_session_open_builder(struct cln_session *session, const struct cln_workload *workload,
+                                         const struct cln_errand *errand) CLN_MUST_CHECK;
+/* In a process that was started for a trial of the guard: makes the trial and reports its result to the parent. */
+enum cln_status cln_session_answer(struct cln_session *session, const struct cln_workload *workload,
+                                   const struct cln_errand *errand) CLN_MUST_CHECK;
+
+/* Whether steps are enqueued as command buffers, as far as params and profile say. */
+static inline bool cln_session_replays(const struct cln_session *session) {
+    return session->params.replay == CLN_REPLAY_PROFILE ? session->tuning.command_buffer
+                                                        : session->params.replay == CLN_REPLAY_ON;
+}
+
+#endif
