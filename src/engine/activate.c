@@ -1,11 +1,11 @@
-/* Normalise, activate, pool: memory-bound launches, over blocks or over whole channels. */
+/* The normalise, activate and pool part of a stage: memory-bound launches, over blocks or over whole channels. */
 #include "src/engine/activate.h"
 
 static int per_item(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_channels_per_item(plan, g->pool.in.channels, g->pool.in.height * g->pool.in.width);
 }
 
-/* Loop iterations of a plane, as if no loop were unrolled: the longer way of the two. */
+/* Loop iterations for a plane, counted as if no loop were unrolled; the larger of the two ways. */
 static double plane_iterations(const struct cln_activate *g) {
     const struct cln_pool2d *p = &g->pool;
     const double windows = (double)cln_ceil_div(p->kernel_h, p->stride_h) * cln_ceil_div(p->kernel_w, p->stride_w);
@@ -14,7 +14,8 @@ static double plane_iterations(const struct cln_activate *g) {
     return forward > backward ? forward : backward;
 }
 
-/* How a team shares out planes: so many take rows, and so many blocks where a group has all of them. */
+/* How a team divides planes: team_rows work-items divide the rows, and if a group has all blocks, team_blocks divide
+ * the blocks. */
 static int team_rows(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_team(plan, "activate", cln_even_tile(g->pool.out.height, plan->tuning.team), 2);
 }
@@ -30,7 +31,7 @@ static int per_group(const struct cln_plan *plan, const struct cln_activate *g) 
     return cln_even_tile(channels, cln_min(worth, cln_max(1, channels / plan->tuning.groups)));
 }
 
-/* Whether dz is made by a launch of its own: not where it is da, or where its consumer makes it. */
+/* Whether a launch of this part makes dz: not if dz is da, and not if the consumer of dz makes it. */
 static bool spreads_here(const struct cln_activate *g) {
     return !g->spread && g->a != g->z;
 }
@@ -42,8 +43,8 @@ static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g)
     return (double)cln_plan_bytes(plan, g->pool.out);
 }
 
-/* What the passes must touch: z forward, or only its maxima; back a, da and the maxima, and z twice where dz goes over
- * it. */
+/* Bytes that the passes must touch. Forward: z, or only its maxima. Backward: a, da and the maxima, and z twice if it
+ * is overwritten by dz. */
 static double forward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
     return (double)cln_plan_bytes(plan, g->selected ? g->pool.out : g->pool.in) + a_bytes(plan, g);
 }
@@ -98,7 +99,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         cln_norm_constants(c, g->norm);
 }
 
-/* The launch comes without the two arguments that are last in all of them: channels, and the state. */
+/* Completes and adds a launch: appends the two arguments that all these kernels have last, channels and state. */
 static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch, int team) {
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
@@ -125,7 +126,7 @@ static enum cln_status launch_channels(struct cln_plan *plan, const struct cln_a
     return launch(plan, g, channels, team_rows(plan, g) * team_blocks(plan, g));
 }
 
-/* A kernel's argument that this stage has no use for: any buffer will do, it is not read. */
+/* An argument that this stage may not need: any buffer will do then, since it is not read. */
 static struct ocl_arg optional(struct ocl_buffer *buffer, const struct cln_activate *g) {
     return OCL_BUFFER(buffer ? buffer : g->z);
 }
