@@ -1,20 +1,20 @@
-/* Cases of kernels/conv2d.cl: forward with the moments it leaves, gradients by the data and by the weights; and what it
- * takes over of the stage behind: the maxima of a pool, and dz. */
+/* Cases of kernels/conv2d.cl: the forward pass with moments, the data and weight gradients, and the work taken over
+ * from the epilogue: a pool's maxima, and dz. */
 #include <math.h>
 
 #include "src/check/lanes.h"
+#include "src/check/parameters.h"
 #include "src/engine/conv2d.h"
 #include "src/reference/index.h"
-#include "src/check/parameters.h"
 #include "src/reference/reference.h"
 
 struct conv2d_case {
     struct cln_case base;
-    struct cln_conv2d g;  /* `out` but for its channels follows */
+    struct cln_conv2d g;  /* `out` is computed, except its channels */
     double centre, scale; /* of x */
-    bool stage;           /* with what is behind: */
+    bool stage;           /* has an epilogue: */
     enum cln_activation activation;
-    struct cln_pool2d pool; /* `in` and `out` follow */
+    struct cln_pool2d pool; /* `in` and `out` are computed */
 };
 
 #define IN(c, h, w) .in = {c, h, w}
@@ -106,9 +106,9 @@ static int windows(int in, int kernel, int stride, int padding) {
     return (in + 2 * padding - kernel) / stride + 1;
 }
 
-/* The buffers of what is behind, and what is in them. */
+/* The epilogue's buffers and their content. */
 struct behind {
-    struct cln_activate activate; /* norm NULL: there is nothing behind */
+    struct cln_activate activate; /* norm NULL: no epilogue */
     struct cln_probe *chosen, *winner, *da, *gradient;
     const double *da_values, *gradient_values;
 };
@@ -138,7 +138,7 @@ static struct behind make_behind(struct cln_rig *b, const struct conv2d_case *c,
     return s;
 }
 
-/* What a winner's place in its window comes out as; where nobody was to pick one, the first. */
+/* The expected place of a maximum in its window; the first place if no maximum was to be picked. */
 static int place_of(const struct cln_rig *b, const struct behind *s, size_t sample, size_t window) {
     const size_t at =
         cln_lanes_index((size_t)b->plan.tuning.lanes, cln_shape_count(s->activate.pool.out), sample, window);
@@ -149,7 +149,7 @@ static bool is_inside(int row, int column, struct cln_shape s) {
     return row >= 0 && row < s.height && column >= 0 && column < s.width;
 }
 
-/* The maxima, of either sign as γ has it, of the z that the device has; of equal ones the first. */
+/* Expects the maxima of the device's z, or the minima if γ is negative; of equal ones the first. */
 static void expect_selected(struct cln_rig *b, const struct behind *s, const struct cln_probe *z, const double *gamma) {
     const struct cln_pool2d *p = &s->activate.pool;
     const size_t lanes = (size_t)b->plan.tuning.lanes, outs = cln_shape_count(p->out);
@@ -180,7 +180,7 @@ static void expect_selected(struct cln_rig *b, const struct behind *s, const str
     cln_probe_free(s->winner, 0, (cln_rig_blocks(b) * lanes * outs + 1) / 2);
 }
 
-/* dz of z as kernels/batchnorm.clh has it, and the magnitude of its terms. */
+/* dz from z as in kernels/batchnorm.clh, and the magnitude of its terms. */
 static void spread(struct cln_rig *b, const struct behind *s, const double *z, const struct cln_probe *normal,
                    double *dz, double *terms) {
     const struct cln_pool2d *p = &s->activate.pool;
@@ -213,7 +213,7 @@ static void spread(struct cln_rig *b, const struct behind *s, const double *z, c
     }
 }
 
-/* A sum of products in any order is off by less than a few roundings of the sum of their magnitudes. */
+/* The error of a sum of products, in any order, is less than a few roundings of the sum of their magnitudes. */
 static const double factor = 8;
 
 static enum cln_status run(struct cln_rig *b, const void *entry) {
@@ -273,7 +273,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     cln_reference_conv2d_backward(&g, n, x_size, w_size, dz_size, dx_terms, dw_terms, NULL);
     if (behind.activate.selected)
         expect_selected(b, &behind, pz, parameters.gamma);
-    if (behind.activate.spread) { /* dW from dz as it is spread over what was dz above */
+    if (behind.activate.spread) { /* dW from the dz that the kernel makes from z, in the buffer that held dz above */
         double *spread_dz = cln_rig_alloc(b, out), *spread_terms = cln_rig_alloc(b, out);
         spread(b, &behind, dz, norm_probes.normal, spread_dz, spread_terms);
         cln_reference_conv2d_backward(&g, n, x, parameters.weight, spread_dz, cln_rig_alloc(b, in), dw, NULL);
