@@ -1,4 +1,4 @@
-/* Builders: how many, what they are told, how long they may take. */
+/* Builders: their number, their errand, and their time limit. */
 #include "src/train/builders.h"
 
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include "src/base/helpers.h"
 #include "src/base/table.h"
 
-/* PoCL's compiler brings a builder to 270 MB, of which it shares 100 with the others; more than four builders would
- * find little left to do. */
+/* A builder with PoCL's compiler takes 270 MB, 100 of them shared with the others. More than four builders would have
+ * little left to build. */
 enum { MOST_BUILDERS = 4, BUILDER_BYTES = 256 << 20, DEFAULT_SECONDS = 60 };
 
 static const char variable[] = "CLENET_BUILDER"; /* CxHxW,KIND,SAFE,FIRST: see struct cln_errand */
@@ -21,7 +21,7 @@ static const char *const kinds[] = {[CLN_ERRAND_BUILD] = "build",
                                     [CLN_ERRAND_OPERATION] = "operation"};
 CLN_EVERY(kinds, CLN_ERRAND_COUNT);
 
-/* A builder's engine has the buffers of a batch: about four floats for every output of a layer. */
+/* The memory of a builder: its engine has the buffers of a batch, about four floats per output of a layer. */
 static size_t builder_bytes(const struct cln_trainer_params *p) {
     size_t floats = 0;
     for (size_t i = 0; i < p->network->layer_count; i++)
@@ -39,7 +39,7 @@ enum cln_status cln_builders_run(const struct cln_trainer_params *p, unsigned sa
         cln_log(CLN_LOG_DEBUG, "no builders: %-s", cln_error_message());
         return CLN_OK;
     }
-    enum cln_status status = cln_dataset_wait(p->data); /* told before seconds go by */
+    enum cln_status status = cln_dataset_wait(p->data); /* report this error before seconds pass */
     if (status != CLN_OK) {
         cln_helpers_destroy(&helpers);
         return status;
@@ -76,7 +76,7 @@ enum cln_status cln_errand_read(struct cln_errand *out) {
     const bool shaped = text &&
                         sscanf(text, "%dx%dx%d%n", &e.image.channels, &e.image.height, &e.image.width, &used) == 3 &&
                         e.image.channels > 0 && e.image.height > 0 && e.image.width > 0;
-    if (shaped && /* the shape alone means a builder */
+    if (shaped && /* a shape without the rest means a builder */
         (text[used] == '\0' || (sscanf(text + used, ",%15[a-z],%u,%zu%c", kind, &e.safe, &e.first, &more) == 3 &&
                                 read_kind(&e.kind, kind)))) {
         *out = e;

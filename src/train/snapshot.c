@@ -1,4 +1,4 @@
-/* A trainer's numbers from the device: see snapshot.h. */
+/* Reads a trainer's state from the device: see snapshot.h. */
 #include "src/train/snapshot.h"
 
 #include <stdio.h>
@@ -53,7 +53,7 @@ void cln_snapshot_destroy(struct cln_snapshot **snapshot) {
     *snapshot = NULL;
 }
 
-/* A finished epoch is the beginning of the next one. */
+/* Sets the place in the epoch; the end of a finished epoch is the start of the next. */
 static void note_place(struct cln_training_point *p, const struct cln_trainer *t, const struct cln_state *state) {
     const struct cln_random *shuffle = t->within ? &t->drew : &t->shuffle;
     p->epochs = cln_trainer_epochs(t);

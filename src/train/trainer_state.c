@@ -1,4 +1,4 @@
-/* Where a trainer stands: see trainer_private.h. */
+/* Reads a trainer's state: see trainer_private.h. */
 #include "src/train/trainer_private.h"
 
 struct cln_metrics cln_trainer_metrics(const struct cln_state *state) {
