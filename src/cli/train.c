@@ -94,7 +94,7 @@ static enum cln_status check_variance(const struct run *run) {
 }
 
 /* Reads the checkpoint to resume from, and takes from it the options that the user did not give. */
-static enum cln_status take_up(struct run *run) {
+static enum cln_status load_resume_point(struct run *run) {
     struct cln_train_options *o = run->options;
     if (o->resume == NULL)
         return CLN_OK;
@@ -163,7 +163,7 @@ static struct cln_trainer_params trainer_params(struct run *run) {
 
 static enum cln_status prepare(struct run *run) {
     const struct cln_train_options *o = run->options;
-    enum cln_status status = take_up(run);
+    enum cln_status status = load_resume_point(run);
     if (status == CLN_OK)
         status = load_network(run);
     if (status != CLN_OK)
@@ -190,7 +190,7 @@ static enum cln_status prepare(struct run *run) {
 
 /* Runs as a builder. */
 static enum cln_status build(struct run *run) {
-    enum cln_status status = take_up(run);
+    enum cln_status status = load_resume_point(run);
     if (status == CLN_OK)
         status = load_network(run);
     const struct cln_trainer_params trainer = trainer_params(run);

@@ -140,8 +140,8 @@ enum cln_status cln_resume(struct cln_trainer *t) {
         t->best_accuracy = p->best_accuracy;
     t->batches_before = c->batches_tracked > p->steps ? c->batches_tracked - p->steps : 0;
     t->epoch = p->epochs + 1;
-    t->within = t->continues = true;
-    t->drew = t->shuffle;
+    t->epoch_open = t->resuming = true;
+    t->shuffle_at_start = t->shuffle;
     cln_random_permutation(&t->shuffle, t->order, count);
     struct cln_state at = {.step = (int)p->steps};
     if (t->params.seed == p->seed && is_same_data(p, t->params.data)) {

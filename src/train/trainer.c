@@ -23,16 +23,16 @@ static bool is_at_limit(const struct cln_trainer *t) {
 static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace) {
     const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
     enum cln_status status = CLN_OK;
-    if (t->continues) {
+    if (t->resuming) {
         status = cln_trainer_state(t, CLN_TRAIN, &pace->state);
     } else {
         t->epoch++;
-        t->drew = t->shuffle;
+        t->shuffle_at_start = t->shuffle;
         cln_random_permutation(&t->shuffle, t->order, count);
         status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
     }
-    t->continues = false;
-    t->within = true;
+    t->resuming = false;
+    t->epoch_open = true;
     pace->resumed_samples = (size_t)pace->state.seen;
     pace->steps = (size_t)pace->state.batches + (count - pace->resumed_samples + batch - 1) / batch;
     return status;
@@ -60,7 +60,7 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     epoch->before = pace.resumed_samples;
     epoch->train_seconds = cln_clock_seconds() - pace.start;
     epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->params.data->train.count;
-    t->continues = epoch->stopped;
+    t->resuming = epoch->stopped;
     return status;
 }
 
@@ -76,7 +76,7 @@ static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epo
     epoch->test_seconds = cln_clock_seconds() - start;
     if (status != CLN_OK)
         return status;
-    t->within = false;
+    t->epoch_open = false;
     if (best)
         t->best_accuracy = epoch->test.accuracy;
     return cln_saver_epoch(t->saver, t, best);
@@ -87,7 +87,7 @@ enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch
     if (t->params.evaluate_only)
         return cln_fail(CLN_INVALID, "this trainer was made to evaluate only");
     /* Without steps left no epoch begins; but an unfinished epoch may only lack its evaluation. */
-    if (is_at_limit(t) && !t->continues) {
+    if (is_at_limit(t) && !t->resuming) {
         *epoch = (struct cln_epoch){.epoch = t->epoch + 1, .stopped = true};
         return CLN_OK;
     }
