@@ -68,7 +68,7 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_acti
     const struct cln_partials sums = {p->sums->buffer, 1};
     struct cln_activate prediction = *g;
     prediction.a = p->predicted->buffer;
-    prediction.selected = g->norm && g->pool.kind == MAX; /* again, from the maxima that the first time has left */
+    prediction.fuses_max = g->norm && g->pool.kind == MAX; /* again, from the maxima that the first time has left */
     enum cln_status status = cln_activate_forward(plan, g);
     if (status == CLN_OK) /* with batch norm it would need running statistics instead */
         status = g->norm ? cln_activate_forward(plan, &prediction) : cln_activate_predict(plan, &prediction);

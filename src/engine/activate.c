@@ -33,7 +33,7 @@ static int per_group(const struct cln_plan *plan, const struct cln_activate *g) 
 
 /* Whether a launch of this part makes dz: not if dz is da, and not if the consumer of dz makes it. */
 static bool spreads_here(const struct cln_activate *g) {
-    return !g->spread && g->a != g->z;
+    return !g->fuses_dz && g->a != g->z;
 }
 
 static double z_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
@@ -46,7 +46,7 @@ static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g)
 /* Bytes that the passes must touch. Forward: z, or only its maxima. Backward: a, da and the maxima, and z twice if it
  * is overwritten by dz. */
 static double forward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
-    return (double)cln_plan_bytes(plan, g->selected ? g->pool.out : g->pool.in) + a_bytes(plan, g);
+    return (double)cln_plan_bytes(plan, g->fuses_max ? g->pool.out : g->pool.in) + a_bytes(plan, g);
 }
 static double backward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
     return 4 * a_bytes(plan, g) + (spreads_here(g) ? 2 * z_bytes(plan, g) : 0);
@@ -92,7 +92,7 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {
     cln_plan_constants(plan, c);
     cln_pool_constants(c, g);
-    ocl_constants_int(c, "SELECTED", g->selected);
+    ocl_constants_int(c, "SELECTED", g->fuses_max);
     ocl_constants_int(c, "TEAM", team_rows(plan, g) * team_blocks(plan, g));
     ocl_constants_int(c, "TEAM_ROWS", team_rows(plan, g));
     if (g->norm)

@@ -146,22 +146,22 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
 
 /* Whether the forward pass can write the pool's maxima. The work-item that has written the rows of z picks the maxima,
  * so no window may reach from one range of rows into the next. */
-static bool can_select(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind) {
+static bool can_fuse_max(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *epilogue) {
     const struct tiles t = tiles_of(plan, g);
-    const struct cln_pool2d *pool = &behind->pool;
+    const struct cln_pool2d *pool = &epilogue->pool;
     const bool apart = t.forward_rows >= g->out.height || (pool->padding_h == 0 && pool->kernel_h <= pool->stride_h &&
                                                            t.forward_rows % pool->stride_h == 0);
     const double row = (double)t.forward_channels * pool->out.width * (pool->kernel_h * (pool->kernel_w + 1.0) + 1);
-    return behind->norm && pool->kind == CLN_POOL_MAX && apart &&
+    return epilogue->norm && pool->kind == CLN_POOL_MAX && apart &&
            t.forward_rows * (t.forward_row + row) <= plan->tuning.iterations;
 }
 
 /* Whether the weight gradient can make dz itself. It makes dz once per input channel, in private memory, so a work-item
  * must have its block to itself. */
-static bool can_spread(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind) {
+static bool can_fuse_dz(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *epilogue) {
     enum { MOST_VECTORS = 1024 }; /* vectors of dz in private memory: a row of the tile's channels */
     const struct tiles t = tiles_of(plan, g);
-    const struct cln_pool2d *pool = &behind->pool;
+    const struct cln_pool2d *pool = &epilogue->pool;
     const int windows = cln_ceil_div(pool->kernel_h, pool->stride_h) * cln_ceil_div(pool->kernel_w, pool->stride_w);
     const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
     const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
@@ -169,13 +169,14 @@ static bool can_spread(const struct cln_plan *plan, const struct cln_conv2d *g, 
            t.weight_channels * g->out.width <= MOST_VECTORS && rows * (t.weight_row + row) <= plan->tuning.iterations;
 }
 
-void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first, struct cln_activate *behind) {
-    behind->selected = can_select(plan, g, behind);
-    behind->spread = first && can_spread(plan, g, behind);
+void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first,
+                     struct cln_activate *epilogue) {
+    epilogue->fuses_max = can_fuse_max(plan, g, epilogue);
+    epilogue->fuses_dz = first && can_fuse_dz(plan, g, epilogue);
 }
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_conv2d *g,
-                         const struct cln_activate *behind) {
+                         const struct cln_activate *epilogue) {
     const struct tiles t = tiles_of(plan, g);
     const int taps = g->kernel_h * g->kernel_w;
     const int forward = t.forward_channels * g->in.channels, data = t.data_channels * g->out.channels; /* of weights */
@@ -213,10 +214,10 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
-    ocl_constants_int(c, "SELECT", behind && behind->selected);
-    ocl_constants_int(c, "SPREAD", behind && behind->spread);
-    if (behind && (behind->selected || behind->spread))
-        cln_pool_constants(c, behind);
+    ocl_constants_int(c, "SELECT", epilogue && epilogue->fuses_max);
+    ocl_constants_int(c, "SPREAD", epilogue && epilogue->fuses_dz);
+    if (epilogue && (epilogue->fuses_max || epilogue->fuses_dz))
+        cln_pool_constants(c, epilogue);
 }
 
 static double flops_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
@@ -240,12 +241,12 @@ static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
     launch->args[launch->arg_count++] = argument;
 }
 
-enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind,
-                                   struct ocl_buffer *x, struct cln_weights weights, struct ocl_buffer *z,
-                                   struct cln_partials partials) {
+enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g,
+                                   const struct cln_activate *epilogue, struct ocl_buffer *x,
+                                   struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, behind);
+    constants_of(&constants, plan, g, epilogue);
     struct ocl_launch launch = {
         .source = "conv2d.cl",
         .kernel = "conv2d_forward",
@@ -258,21 +259,21 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
         .flops = flops_of(plan, g),
         .bytes = bytes_of(plan, g),
     };
-    if (behind && behind->selected) {
-        add_argument(&launch, OCL_INT(behind->norm->gamma));
-        add_argument(&launch, OCL_BUFFER(behind->chosen));
-        add_argument(&launch, OCL_BUFFER(behind->winner));
+    if (epilogue && epilogue->fuses_max) {
+        add_argument(&launch, OCL_INT(epilogue->norm->gamma));
+        add_argument(&launch, OCL_BUFFER(epilogue->chosen));
+        add_argument(&launch, OCL_BUFFER(epilogue->winner));
     }
     add_argument(&launch, OCL_BUFFER(plan->state));
     return cln_plan_teams(plan, &launch, t.team);
 }
 
 enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g,
-                                         const struct cln_activate *behind, struct ocl_buffer *dz,
+                                         const struct cln_activate *epilogue, struct ocl_buffer *dz,
                                          struct cln_weights weights, struct ocl_buffer *dx) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, behind);
+    constants_of(&constants, plan, g, epilogue);
     return cln_plan_teams(plan,
                           &(struct ocl_launch){
                               .source = "conv2d.cl",
@@ -290,11 +291,11 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
 }
 
 enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g,
-                                            const struct cln_activate *behind, struct ocl_buffer *x,
+                                            const struct cln_activate *epilogue, struct ocl_buffer *x,
                                             struct ocl_buffer *dz, struct cln_slices out) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, behind);
+    constants_of(&constants, plan, g, epilogue);
     struct ocl_launch launch = {
         .source = "conv2d.cl",
         .kernel = "conv2d_backward_weights",
@@ -306,12 +307,12 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
         .flops = flops_of(plan, g),
         .bytes = bytes_of(plan, g),
     };
-    if (behind && behind->spread) {
+    if (epilogue && epilogue->fuses_dz) {
         struct ocl_buffer *const none = dz; /* unused argument: not read */
-        add_argument(&launch, OCL_BUFFER(behind->da));
-        add_argument(&launch, OCL_BUFFER(behind->winner ? behind->winner : none));
-        add_argument(&launch, OCL_BUFFER(behind->norm ? behind->norm->normal : none));
-        add_argument(&launch, OCL_BUFFER(behind->norm ? behind->norm->gradient : none));
+        add_argument(&launch, OCL_BUFFER(epilogue->da));
+        add_argument(&launch, OCL_BUFFER(epilogue->winner ? epilogue->winner : none));
+        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->normal : none));
+        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->gradient : none));
     }
     add_argument(&launch, OCL_BUFFER(out.buffer));
     add_argument(&launch, OCL_INT(out.base));

@@ -161,7 +161,7 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
         status = cln_batchnorm_backward(plan, activate->norm, sums, gamma, beta);
     if (status == CLN_OK && biased)
         status = cln_bias_gradient(plan, stage->z, sums, beta);
-    if (status == CLN_OK && !b->shares_output && !activate->spread)
+    if (status == CLN_OK && !b->shares_output && !activate->fuses_dz)
         status = cln_activate_spread(plan, activate);
     return status;
 }
