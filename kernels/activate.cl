@@ -13,7 +13,7 @@
 static inline int team_row(void) { return TEAM_ROWS == 1 ? 0 : team_rank() % TEAM_ROWS; }
 static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() / TEAM_ROWS; }
 
-#ifndef SELECTED /* in training the producer of z has written `chosen` and `winner` */
+#ifndef SELECTED /* in training the producer of z has written `max_value` and `max_index` */
 #define SELECTED 0
 #endif
 
@@ -31,11 +31,11 @@ static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() /
  * in the window, or reads them if the producer of z wrote them. (In training with batch norm a single NaN has already
  * made the whole channel NaN.) */
 static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
-                                 __global floatv *chosen, __global ushortv *winner) {
+                                 __global floatv *max_value, __global ushortv *max_index) {
     if (SELECTED && training) {
         OVERLAP_LOADS
         for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS)
-            a[p * GROUP] = activation(normalised(chosen[p * GROUP], n));
+            a[p * GROUP] = activation(normalised(max_value[p * GROUP], n));
         return;
     }
     for (int r = team_row(); r < A_H; r += TEAM_ROWS)
@@ -48,8 +48,8 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
             const floatv z = window_maximum(in, r, c, NORMALISE ? sign(n.z) : 1.0f, !(training && NORMALISE), &place);
             a[at] = activation(normalised(z, n));
             if (training) {
-                chosen[at] = z;
-                winner[at] = convert_ushortv(place);
+                max_value[at] = z;
+                max_index[at] = convert_ushortv(place);
             }
 #else
             floatv sum = (floatv)0.0f;
@@ -70,13 +70,13 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
 /* Adds dy and dy (z - mean) of one plane to `sum` and `product`. For a max pool or no pool da also becomes da act'(y),
  * at the resolution of a. */
 static inline void plane_backward(__global floatv *da, __global const floatv *a, __global const floatv *z,
-                                  __global const floatv *chosen, __global const ushortv *winner, float4 n, floatv *sum,
-                                  floatv *product) {
+                                  __global const floatv *max_value, __global const ushortv *max_index, float4 n,
+                                  floatv *sum, floatv *product) {
 #if POOL == POOL_AVERAGE
     for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
         for (int c = 0; c < Z_W; c++) {
             const floatv value = z[(r * Z_W + c) * GROUP];
-            const floatv dy = gradient_at(r, c, value, n, da, winner);
+            const floatv dy = gradient_at(r, c, value, n, da, max_index);
             *sum += dy;
             *product = multiply_add(dy, value - n.x, *product);
         }
@@ -85,7 +85,7 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
     for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS) {
         const int at = p * GROUP;
         const floatv dy = da[at] * activation_derivative(a[at]);
-        const floatv value = POOL == POOL_MAX ? chosen[at] : z[at];
+        const floatv value = POOL == POOL_MAX ? max_value[at] : z[at];
         da[at] = dy;
         *sum += dy;
         *product = multiply_add(dy, value - n.x, *product);
@@ -94,10 +94,10 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
 }
 
 /* Overwrites z by dz for one plane. */
-static inline void plane_spread(__global const floatv *da, __global floatv *z, __global const ushortv *winner, float4 n,
-                                float4 g) {
+static inline void plane_spread(__global const floatv *da, __global floatv *z, __global const ushortv *max_index,
+                                float4 n, float4 g) {
     for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
-        spread_row(z + r * Z_W * GROUP, z + r * Z_W * GROUP, r, n, g, da, winner);
+        spread_row(z + r * Z_W * GROUP, z + r * Z_W * GROUP, r, n, g, da, max_index);
 }
 
 /* Prediction: normalised by the running statistics. Groups: (channel groups, blocks). */
@@ -122,8 +122,8 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
 /* Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
-                               __global floatv *restrict a, __global floatv *restrict chosen,
-                               __global ushortv *restrict winner, const int channels,
+                               __global floatv *restrict a, __global floatv *restrict max_value,
+                               __global ushortv *restrict max_index, const int channels,
                                __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
@@ -132,15 +132,15 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
         plane_forward(z + Z_PLANE(block, channel), NORMALISE ? normal[channel] : (float4)0.0f, a + out, true,
-                      chosen + out, winner + out);
+                      max_value + out, max_index + out);
     }
 }
 
 /* Sums dy and dy x̂ over a block, per channel: sums[channel][block]. Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
-                                __global const floatv *restrict z, __global const floatv *restrict chosen,
-                                __global const ushortv *restrict winner, __global const float4 *restrict normal,
+                                __global const floatv *restrict z, __global const floatv *restrict max_value,
+                                __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                                 __global float2 *restrict sums, const int channels,
                                 __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
@@ -154,7 +154,8 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
         const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
         const size_t out = A_PLANE(block, channel);
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
-        plane_backward(da + out, a + out, z + Z_PLANE(block, channel), chosen + out, winner + out, n, &sum, &product);
+        plane_backward(da + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out, n, &sum,
+                       &product);
         const float2 total =
             group_total((float2)(vector_sum(live(sum, mask)), vector_sum(live(product, mask)) * n.y), group_scratch);
         if (group_rank() == 0)
@@ -165,7 +166,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
 /* Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
-                              __global const ushortv *restrict winner, __global const float4 *restrict normal,
+                              __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                               __global const float4 *restrict gradient, const int channels,
                               __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
@@ -174,7 +175,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     const int end = END_CHANNEL(channels);
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
-        plane_spread(da + out, z + Z_PLANE(block, channel), winner + out, NORMALISE ? normal[channel] : (float4)0.0f,
+        plane_spread(da + out, z + Z_PLANE(block, channel), max_index + out, NORMALISE ? normal[channel] : (float4)0.0f,
                      NORMALISE ? gradient[channel] : (float4)0.0f);
     }
 }
@@ -187,8 +188,8 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
                               const int partial_blocks, const int splits, __global const float *restrict parameters,
                               const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
                               __global float *restrict running, const int mean_offset, const int variance_offset,
-                              __global floatv *restrict a, __global floatv *restrict chosen,
-                              __global ushortv *restrict winner, const int channels,
+                              __global floatv *restrict a, __global floatv *restrict max_value,
+                              __global ushortv *restrict max_index, const int channels,
                               __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
@@ -232,7 +233,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
         }
         for (int block = team_block(); block < blocks; block += TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, true, chosen + out, winner + out);
+            plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, true, max_value + out, max_index + out);
         }
     }
 }
@@ -242,8 +243,8 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
  * dz makes it from da and `coefficients` (see batchnorm.clh). Groups: (channel groups). */
 GROUP_OF(TEAM_ITEMS)
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
-                               __global floatv *restrict z, __global const floatv *restrict chosen,
-                               __global const ushortv *restrict winner, __global const float4 *restrict normal,
+                               __global floatv *restrict z, __global const floatv *restrict max_value,
+                               __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                                __global float4 *restrict coefficients, __global float *restrict gradients,
                                const int gamma_base, const int beta_base, const int spread, const int channels,
                                __global const struct cln_state *restrict state) {
@@ -257,7 +258,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
         for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_backward(da + out, a + out, z + Z_PLANE(block, channel), chosen + out, winner + out, n, &sum,
+            plane_backward(da + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out, n, &sum,
                            &product);
             if (live_count(block, count) < LANES) {
                 const intv mask = live_lanes(block, count);
@@ -279,7 +280,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
             continue;
         for (int block = team_block(); block < blocks; block += TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_spread(da + out, z + Z_PLANE(block, channel), winner + out, n, g);
+            plane_spread(da + out, z + Z_PLANE(block, channel), max_index + out, n, g);
         }
     }
 }

@@ -54,12 +54,12 @@
 #define LAST_ROW(window) min((window)*POOL_STRIDE_H - POOL_PADDING_H + POOL_H - 1, Z_H - 1)
 
 /* Writes a row of windows of one plane: each maximum's z, and its place in the window. */
-static inline void select_row(__global const floatv *plane, int window, float gamma, __global floatv *chosen,
-                              __global ushortv *winner) {
+static inline void select_row(__global const floatv *plane, int window, float gamma, __global floatv *max_value,
+                              __global ushortv *max_index) {
     for (int c = 0; c < A_W; c++) {
         intv place;
-        chosen[(window * A_W + c) * GROUP] = window_maximum(plane, window, c, sign(gamma), false, &place);
-        winner[(window * A_W + c) * GROUP] = convert_ushortv(place);
+        max_value[(window * A_W + c) * GROUP] = window_maximum(plane, window, c, sign(gamma), false, &place);
+        max_index[(window * A_W + c) * GROUP] = convert_ushortv(place);
     }
 }
 #endif
@@ -71,8 +71,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              const int statistics, __global float4 *restrict partials,
 #if SELECT
-                             const int gamma_offset, __global floatv *restrict chosen,
-                             __global ushortv *restrict winner,
+                             const int gamma_offset, __global floatv *restrict max_value,
+                             __global ushortv *restrict max_index,
 #endif
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
@@ -88,8 +88,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
 #if SELECT
-    chosen += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
-    winner += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
+    max_value += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
+    max_index += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
     int window = FIRST_WINDOW(first_row);
 #endif
 
@@ -187,7 +187,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
         for (; statistics && window < END_WINDOW(end_row) && LAST_ROW(window) <= r; window++)
             for (int o = o0 + team_rank(); o < min(o0 + FORWARD_CHANNELS, OUT_C); o += TEAM)
                 select_row(z + o * (OUT_H * OUT_W) * GROUP, window, parameters[gamma_offset + o],
-                           chosen + o * (A_H * A_W) * GROUP, winner + o * (A_H * A_W) * GROUP);
+                           max_value + o * (A_H * A_W) * GROUP, max_index + o * (A_H * A_W) * GROUP);
 #endif
     }
 
@@ -327,9 +327,9 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define STRIP const floatv
 
 /* Computes dz of rows [row0, row1) for a tile of channels from o0 on: strip[o][row - row0][column]. `z`, `da` and
- * `winner` are those of one block. */
+ * `max_index` are those of one block. */
 static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W], __global const floatv *z,
-                                __global const floatv *da, __global const ushortv *winner,
+                                __global const floatv *da, __global const ushortv *max_index,
                                 __global const float4 *normal, __global const float4 *coefficients, int o0, int row0,
                                 int row1) {
     for (int o = 0; o < WEIGHT_CHANNELS; o++) {
@@ -339,7 +339,7 @@ static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W
         __global const floatv *plane = z + channel * (OUT_H * OUT_W);
         for (int r = row0; r < row1; r++)
             spread_row(strip[o] + (r - row0) * OUT_W, plane + r * OUT_W, r, n, k, da + channel * (A_H * A_W),
-                       winner + channel * (A_H * A_W));
+                       max_index + channel * (A_H * A_W));
     }
 }
 #else
@@ -386,7 +386,7 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
 GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
 #if SPREAD
-                                      __global const floatv *restrict da, __global const ushortv *restrict winner,
+                                      __global const floatv *restrict da, __global const ushortv *restrict max_index,
                                       __global const float4 *restrict normal,
                                       __global const float4 *restrict coefficients,
 #endif
@@ -422,7 +422,7 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
 #if SPREAD
                 floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W];
                 spread_strip(strip, out, da + (size_t)block * (OUT_C * A_H * A_W),
-                             winner + (size_t)block * (OUT_C * A_H * A_W), normal, coefficients, o0, row0, row1);
+                             max_index + (size_t)block * (OUT_C * A_H * A_W), normal, coefficients, o0, row0, row1);
 #pragma unroll
                 for (int o = 0; o < WEIGHT_CHANNELS; o++)
                     gradient[o] = strip[o];

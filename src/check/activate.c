@@ -50,7 +50,7 @@ static const struct activate_case cases[] = {
 };
 
 struct probes {
-    struct cln_probe *z, *a, *predicted, *chosen, *winner, *da, *normal, *gradient, *sums, *dbias;
+    struct cln_probe *z, *a, *predicted, *max_value, *max_index, *da, *normal, *gradient, *sums, *dbias;
 };
 
 /* Random quarters: windows have ties, and rounding never decides a maximum. */
@@ -186,8 +186,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         .z = cln_rig_tensor(b, "dz over z", g.in, z),
         .a = cln_rig_tensor(b, "a", g.out, NULL),
         .predicted = cln_rig_tensor(b, "a in prediction", g.out, NULL),
-        .chosen = cln_rig_tensor(b, "chosen", g.out, NULL),
-        .winner = cln_rig_cells(b, "winner", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
+        .max_value = cln_rig_tensor(b, "max_value", g.out, NULL),
+        .max_index = cln_rig_cells(b, "max_index", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
         .da = cln_rig_tensor(b, "da", g.out, da),
         .normal = cln_rig_cells(b, "normal", 4 * channels),
         .gradient = cln_rig_cells(b, "gradient", 4 * channels),
@@ -195,8 +195,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     };
     const size_t written = cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * cln_shape_count(g.out);
     if (g.kind == MAX) {
-        cln_probe_free(p.chosen, 0, written);
-        cln_probe_free(p.winner, 0, (written + 1) / 2);
+        cln_probe_free(p.max_value, 0, written);
+        cln_probe_free(p.max_index, 0, (written + 1) / 2);
     }
     cln_probe_put(p.normal, 0, normal, 4 * channels);
     cln_probe_put(p.gradient, 0, inputs.gradient, 4 * channels);
@@ -212,8 +212,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         .norm = c->normalise ? &norm : NULL,
         .z = p.z->buffer,
         .a = p.a->buffer,
-        .chosen = p.chosen->buffer,
-        .winner = p.winner->buffer,
+        .max_value = p.max_value->buffer,
+        .max_index = p.max_index->buffer,
         .da = p.da->buffer,
     };
     enum cln_status status = b->status;

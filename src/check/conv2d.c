@@ -109,7 +109,7 @@ static int windows(int in, int kernel, int stride, int padding) {
 /* The epilogue's buffers and their content. */
 struct epilogue {
     struct cln_activate activate; /* norm NULL: no epilogue */
-    struct cln_probe *chosen, *winner, *da, *gradient;
+    struct cln_probe *max_value, *max_index, *da, *gradient;
     const double *da_values, *gradient_values;
 };
 
@@ -120,8 +120,8 @@ static struct epilogue make_epilogue(struct cln_rig *b, const struct conv2d_case
     pool.out = (struct cln_shape){z.channels, windows(z.height, pool.kernel_h, pool.stride_h, pool.padding_h),
                                   windows(z.width, pool.kernel_w, pool.stride_w, pool.padding_w)};
     const size_t cells = (cln_plan_elements(&b->plan, pool.out) + 1) / 2, channels = (size_t)z.channels;
-    struct epilogue s = {.chosen = cln_rig_tensor(b, "chosen", pool.out, NULL),
-                         .winner = cln_rig_cells(b, "winner", cells)};
+    struct epilogue s = {.max_value = cln_rig_tensor(b, "max_value", pool.out, NULL),
+                         .max_index = cln_rig_cells(b, "max_index", cells)};
     s.da_values = cln_rig_random(b, (size_t)b->count * cln_shape_count(pool.out), 0, 1);
     s.da = cln_rig_tensor(b, "da", pool.out, s.da_values);
     s.gradient = norm_probes->gradient;
@@ -131,8 +131,8 @@ static struct epilogue make_epilogue(struct cln_rig *b, const struct conv2d_case
         .activation = c->activation,
         .pool = pool,
         .norm = norm,
-        .chosen = s.chosen->buffer,
-        .winner = s.winner->buffer,
+        .max_value = s.max_value->buffer,
+        .max_index = s.max_index->buffer,
         .da = s.da->buffer,
     };
     return s;
@@ -142,7 +142,7 @@ static struct epilogue make_epilogue(struct cln_rig *b, const struct conv2d_case
 static int place_of(const struct cln_rig *b, const struct epilogue *s, size_t sample, size_t window) {
     const size_t at =
         cln_lanes_index((size_t)b->plan.tuning.lanes, cln_shape_count(s->activate.pool.out), sample, window);
-    return (int)(s->winner->after[at / 2] >> 16 * (at % 2) & 0xffff);
+    return (int)(s->max_index->after[at / 2] >> 16 * (at % 2) & 0xffff);
 }
 
 static bool is_inside(int row, int column, struct cln_shape s) {
@@ -170,14 +170,14 @@ static void expect_maxima(struct cln_rig *b, const struct epilogue *s, const str
                     place = k;
                 }
             }
-            cln_probe_expect(s->chosen, cln_lanes_index(lanes, outs, n, e), best, 0);
+            cln_probe_expect(s->max_value, cln_lanes_index(lanes, outs, n, e), best, 0);
             if (place_of(b, s, n, e) != place)
-                cln_rig_compare_value(b, "place of a winner", place_of(b, s, n, e), place, 0);
+                cln_rig_compare_value(b, "place of a maximum", place_of(b, s, n, e), place, 0);
         }
     for (size_t n = (size_t)b->count; n < cln_rig_blocks(b) * lanes; n++)
         for (size_t e = 0; e < outs; e++)
-            cln_probe_free(s->chosen, cln_lanes_index(lanes, outs, n, e), 1);
-    cln_probe_free(s->winner, 0, (cln_rig_blocks(b) * lanes * outs + 1) / 2);
+            cln_probe_free(s->max_value, cln_lanes_index(lanes, outs, n, e), 1);
+    cln_probe_free(s->max_index, 0, (cln_rig_blocks(b) * lanes * outs + 1) / 2);
 }
 
 /* dz from z as in kernels/batchnorm.clh, and the magnitude of its terms. */
@@ -242,8 +242,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         epilogue = make_epilogue(b, c, g.out, &norm, &norm_probes);
         cln_conv2d_fuse(&b->plan, &g, true, &epilogue.activate);
         if (!epilogue.activate.fuses_max)
-            for (size_t i = 0; i < epilogue.winner->count; i++)
-                epilogue.winner->before[i] = 0;
+            for (size_t i = 0; i < epilogue.max_index->count; i++)
+                epilogue.max_index->before[i] = 0;
     }
     const struct cln_activate *activate = c->stage ? &epilogue.activate : NULL;
     const struct cln_weights place = cln_parameters_weights(&parameters);

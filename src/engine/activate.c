@@ -153,7 +153,7 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
                          (struct ocl_launch){
                              .kernel = "activate_forward",
                              .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_BUFFER(g->a),
-                                      optional(g->chosen, g), optional(g->winner, g)},
+                                      optional(g->max_value, g), optional(g->max_index, g)},
                              .arg_count = 5,
                              .bytes = forward_bytes(plan, g),
                          });
@@ -163,8 +163,8 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
     return launch_blocks(plan, g,
                          (struct ocl_launch){
                              .kernel = "activate_backward",
-                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                                      optional(g->winner, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer)},
+                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
+                                      optional(g->max_index, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer)},
                              .arg_count = 7,
                              .bytes = 4 * a_bytes(plan, g),
                          });
@@ -174,7 +174,7 @@ enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_acti
     return launch_blocks(plan, g,
                          (struct ocl_launch){
                              .kernel = "activate_spread",
-                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->winner, g),
+                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->max_index, g),
                                       optional(normal_of(g), g), optional(g->norm ? g->norm->gradient : NULL, g)},
                              .arg_count = 5,
                              .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
@@ -190,7 +190,7 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
             .args = {OCL_BUFFER(g->z), optional(partials.buffer, g), OCL_INT(plan->blocks),
                      OCL_INT(partials.buffer ? partials.splits : 0), OCL_BUFFER(n->parameters), OCL_INT(n->gamma),
                      OCL_INT(n->beta), OCL_BUFFER(n->normal), OCL_BUFFER(n->running), OCL_INT(n->running_mean),
-                     OCL_INT(n->running_var), OCL_BUFFER(g->a), optional(g->chosen, g), optional(g->winner, g)},
+                     OCL_INT(n->running_var), OCL_BUFFER(g->a), optional(g->max_value, g), optional(g->max_index, g)},
             .arg_count = 14,
             .bytes = forward_bytes(plan, g),
         });
@@ -203,10 +203,10 @@ enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_act
         plan, g,
         (struct ocl_launch){
             .kernel = "channel_backward",
-            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                     optional(g->winner, g), optional(normal_of(g), g), optional(g->norm ? g->norm->gradient : NULL, g),
-                     optional(gradients, g), OCL_INT(gamma.base), OCL_INT(beta.buffer ? beta.base : -1),
-                     OCL_INT(spreads_here(g))},
+            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
+                     optional(g->max_index, g), optional(normal_of(g), g),
+                     optional(g->norm ? g->norm->gradient : NULL, g), optional(gradients, g), OCL_INT(gamma.base),
+                     OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spreads_here(g))},
             .arg_count = 11,
             .bytes = backward_bytes(plan, g),
         });

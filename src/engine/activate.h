@@ -12,10 +12,10 @@ struct cln_activate {
     const struct cln_norm *norm; /* NULL: no batch norm */
     struct ocl_buffer *z, *a;
     /* For a max pool, per window: z at the maximum (float), and its place in the window (ushort). */
-    struct ocl_buffer *chosen, *winner;
+    struct ocl_buffer *max_value, *max_index;
     struct ocl_buffer *da; /* gradient of a; NULL: prediction */
     /* Work that the affine part takes over in training (cln_conv2d_fuse). fuses_max: its
-     * forward pass writes `chosen` and `winner`. fuses_dz: its weight gradient computes dz itself, from z, da and
+     * forward pass writes `max_value` and `max_index`. fuses_dz: its weight gradient computes dz itself, from z, da and
      * norm->gradient. */
     bool fuses_max, fuses_dz;
 };
@@ -26,8 +26,8 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
 /* Prediction: a = pool(act(normalise(z))), normalised by the running statistics. */
 enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* Training: a = pool(act(normalise(z))), normalised by norm->normal. A max pool also writes `chosen` and `winner`; if
- * `fuses_max`, these are already written, and a = act(normalise(chosen)). */
+/* Training: a = pool(act(normalise(z))), normalised by norm->normal. A max pool also writes `max_value` and
+ * `max_index`; if `fuses_max`, these are already written, and a = act(normalise(max_value)). */
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
 /* Writes the sums of (dy, dy·x̂) per channel and block to `sums` (float2, splits 1). Replaces da by da·act′, except for

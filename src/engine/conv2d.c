@@ -261,8 +261,8 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
     };
     if (epilogue && epilogue->fuses_max) {
         add_argument(&launch, OCL_INT(epilogue->norm->gamma));
-        add_argument(&launch, OCL_BUFFER(epilogue->chosen));
-        add_argument(&launch, OCL_BUFFER(epilogue->winner));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_value));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_index));
     }
     add_argument(&launch, OCL_BUFFER(plan->state));
     return cln_plan_teams(plan, &launch, t.team);
@@ -310,7 +310,7 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
     if (epilogue && epilogue->fuses_dz) {
         struct ocl_buffer *const none = dz; /* unused argument: not read */
         add_argument(&launch, OCL_BUFFER(epilogue->da));
-        add_argument(&launch, OCL_BUFFER(epilogue->winner ? epilogue->winner : none));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_index ? epilogue->max_index : none));
         add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->normal : none));
         add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->gradient : none));
     }

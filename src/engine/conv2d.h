@@ -16,7 +16,7 @@ void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bo
 int cln_conv2d_splits(const struct cln_plan *plan, const struct cln_conv2d *g);
 
 /* Computes z = W∗x + b. If `partials` has a buffer, also writes the moments of z there: channels × blocks ×
- * cln_conv2d_splits float4. If epilogue->fuses_max, also writes epilogue->chosen and epilogue->winner. */
+ * cln_conv2d_splits float4. If epilogue->fuses_max, also writes epilogue->max_value and epilogue->max_index. */
 enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g,
                                    const struct cln_activate *epilogue, struct ocl_buffer *x,
                                    struct cln_weights weights, struct ocl_buffer *z,

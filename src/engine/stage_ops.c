@@ -31,8 +31,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->z, cln_plan_bytes(plan, stage->z)},
         {&out->a, out->shares_output ? 0 : cln_plan_bytes(plan, stage->a)},
         {&out->da, cln_plan_bytes(plan, stage->a)},
-        {&out->chosen, maximum ? cln_plan_bytes(plan, stage->a) : 0},
-        {&out->winner, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
+        {&out->max_value, maximum ? cln_plan_bytes(plan, stage->a) : 0},
+        {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
         {&out->normal, stage->normalise ? channel_bytes : 0},
         {&out->gradient, stage->normalise ? channel_bytes : 0},
     };
@@ -46,8 +46,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
 }
 
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
-    struct ocl_buffer **all[] = {&buffers->z,      &buffers->a,      &buffers->da,      &buffers->chosen,
-                                 &buffers->winner, &buffers->normal, &buffers->gradient};
+    struct ocl_buffer **all[] = {&buffers->z,         &buffers->a,      &buffers->da,      &buffers->max_value,
+                                 &buffers->max_index, &buffers->normal, &buffers->gradient};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         ocl_buffer_destroy(all[i]);
 }
@@ -93,8 +93,8 @@ static struct cln_activate activate_of(const struct cln_plan *plan, const struct
         .norm = stage->normalise ? norm : NULL,
         .z = b->z,
         .a = output_of(b),
-        .chosen = b->chosen,
-        .winner = b->winner,
+        .max_value = b->max_value,
+        .max_index = b->max_index,
         .da = b->da,
     };
     if (stage->pool.kind == CLN_POOL_NONE)
