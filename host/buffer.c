@@ -1,4 +1,4 @@
-/* Device memory: creating, copying, and reads that are waited for later. */
+/* Device memory: creating and copying buffers, and reads that are waited for later. */
 #include "host/buffer.h"
 
 #include <stdlib.h>
@@ -9,18 +9,18 @@
 
 struct ocl_ticket {
     struct ocl_context *context;
-    cl_event event; /* NULL for a read of nothing */
+    cl_event event; /* NULL: a read of 0 bytes */
 };
 
-/* The memory is whole words, so that all of it can be filled with a 4-byte pattern: some drivers get
+/* The size of the memory, rounded up to whole words, so that it can be filled with a 4-byte pattern: some drivers get
  * other patterns wrong. */
 static size_t whole_words(const struct ocl_buffer *buffer) {
     return (buffer->bytes + 3) / 4 * 4;
 }
 
-/* Memory of the host for a buffer of a device that computes in it, or NULL where the driver had better find its own. It
- * lies on huge pages where the system has some to give: a step goes through more memory than the processor has
- * translations of small pages for. */
+/* Allocates host memory for a buffer of a device that computes in host memory; NULL: the driver should allocate its
+ * own. It lies on huge pages if the system has some: a step touches more memory than the processor has translations of
+ * small pages for. */
 static void *host_memory(const struct ocl_device *device, size_t bytes) {
 #ifdef MADV_HUGEPAGE
     enum { HUGE_PAGE = 2 << 20, WORTH_ONE = HUGE_PAGE / 4 };
@@ -29,7 +29,7 @@ static void *host_memory(const struct ocl_device *device, size_t bytes) {
     bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     void *memory = aligned_alloc(HUGE_PAGE, bytes);
     if (memory)
-        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* memory all the same where it is refused */
+        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* if refused, the memory is still usable */
     return memory;
 #else
     (void)device, (void)bytes;
@@ -173,7 +173,7 @@ enum cln_status ocl_buffer_read_begin(struct ocl_ticket **out, struct ocl_buffer
             return status;
         }
         ocl_count_handle();
-        /* Without a flush the read may never start, and ocl_ticket_done() would never turn true. */
+        /* Without a flush the read may never start, and ocl_ticket_done would never become true. */
         status = OCL_CALL(clFlush, ticket->context->queue);
         if (status) {
             enum cln_status ignored = ocl_ticket_wait(&ticket);
@@ -191,7 +191,7 @@ bool ocl_ticket_done(const struct ocl_ticket *ticket) {
         return true;
     cl_int result =
         OCL_RESULT(clGetEventInfo, ticket->event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
-    /* A state below CL_COMPLETE is an error, which waiting will report. */
+    /* A state below CL_COMPLETE is an error, which ocl_ticket_wait reports. */
     return result != CL_SUCCESS || state <= CL_COMPLETE;
 }
 
@@ -205,8 +205,8 @@ enum cln_status ocl_ticket_wait(struct ocl_ticket **ticket) {
         const uint64_t begin = cln_clock_ns();
         status = OCL_CALL(clWaitForEvents, 1, &t->event);
         ocl_timeline_waited(t->context->timeline, begin);
-        /* The caller will free the target: make sure that nothing writes to it any more. The event is asked again
-         * first, as rusticl's clFinish (Mesa 22.3) does not wait for what was flushed before. */
+        /* The caller will free the target: make sure that nothing writes to it any more. The event is waited for again
+         * first, because rusticl's clFinish (Mesa 22.3) does not wait for commands that were flushed before. */
         if (status && OCL_RESULT(clWaitForEvents, 1, &t->event))
             (void)OCL_RESULT(clFinish, t->context->queue);
         OCL_RELEASE(clReleaseEvent, t->event);

@@ -1,4 +1,4 @@
-/* The one place where OpenCL results become statuses and handles are counted. */
+/* Converts OpenCL results to statuses, and counts handles and calls. No other file does. */
 #include "host/call.h"
 
 #include <CL/cl_ext.h>
@@ -12,7 +12,7 @@
 #include "host/calls.h"
 #include "host/testing.h"
 
-/* What each error means to a caller. A code that is in no row is CLN_DEVICE. */
+/* The status of each error code. A code without a row is CLN_DEVICE. */
 static const struct {
     int error;
     enum cln_status status;
@@ -96,12 +96,12 @@ static const struct {
 
 static atomic_size_t live_handles;
 static atomic_size_t calls;
-static atomic_size_t made; /* the same, never set back, without those that were made to fail, with releases */
+static atomic_size_t made; /* calls in all: never reset, without calls that were made to fail, with releases */
 static atomic_size_t fault_at;
 static atomic_int fault_error;
 static _Thread_local cl_int error_slot;
 static void (*_Atomic on_drivers_loaded)(void);
-static _Atomic(const char *) under_way; /* the call that a thread made last, where it has not come back */
+static _Atomic(const char *) under_way; /* the call made last, if it has not returned; NULL: none */
 
 static size_t find_error(cl_int error) {
     size_t i = 0;
@@ -132,7 +132,7 @@ enum cln_status ocl_check_created(bool created, const char *function) {
     return ocl_check(error_slot != CL_SUCCESS ? error_slot : CL_OUT_OF_HOST_MEMORY, function);
 }
 
-/* Does not touch the thread's message: releasing often cleans up after the failure it tells of. */
+/* Leaves the thread's message alone: releasing is often part of cleaning up after the failure that it describes. */
 void ocl_check_released(cl_int result, const char *function) {
     atomic_store(&under_way, NULL);
     atomic_fetch_sub(&live_handles, 1);

@@ -1,4 +1,4 @@
-/* cl_khr_command_buffer 0.9: one command buffer, or copies in turn. */
+/* Command buffers by cl_khr_command_buffer 0.9: a single one, or copies that take turns. */
 #include "host/command_buffer.h"
 
 #include <CL/cl_ext.h>
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies where one may not be enqueued again before it is done. While the host hears of the oldest one's end and
- * enqueues it again, the device works on the others: with steps of a tenth of a millisecond on a fast device, that is
- * more than a sleeping thread takes to wake. */
+/* The number of copies if a command buffer may not be enqueued again while it executes. While the host learns of the
+ * oldest copy's end and enqueues it again, the device executes the others. With steps of a tenth of a millisecond on a
+ * fast device, that takes longer than a sleeping thread needs to wake up. */
 enum { COPIES = 8 };
 
 #define ENTRY_POINTS(ENTRY)                                                                                            \
@@ -42,17 +42,17 @@ struct ocl_recording {
 
 struct copy {
     cl_command_buffer_khr buffer;
-    cl_event done; /* of its last run; NULL: none, or not asked for */
+    cl_event done; /* event of its last run; NULL: none */
 };
 
 struct ocl_command_buffer {
     struct entry_points entry;
-    bool simultaneous; /* one copy serves all */
+    bool simultaneous; /* a single copy is enough */
     struct copy copies[COPIES];
-    size_t next; /* the copy that ran longest ago */
+    size_t next; /* the copy that was enqueued longest ago */
 };
 
-/* As OCL_CALL, for a function that was found at run time. */
+/* Like OCL_CALL, for a function that was found at run time. */
 #define CALL(entry, function, ...) ocl_check(OCL_RESULT((entry)->function, __VA_ARGS__), #function)
 
 void ocl_command_buffer_describe(struct ocl_device *device, cl_device_id id) {
@@ -82,7 +82,7 @@ static enum cln_status find_entry_points(struct entry_points *out, cl_platform_i
 
 enum cln_status ocl_record_kernel(struct ocl_recording *recording, cl_kernel kernel, const size_t global[3],
                                   const size_t local[3]) {
-    /* Without sync points: recorded for an in-order queue, commands run in order. The queue is the buffer's own. */
+    /* No sync points: for an in-order queue, the recorded commands run in order. NULL: the buffer's own queue. */
     return CALL(recording->entry, clCommandNDRangeKernelKHR, recording->buffer, NULL, NULL, kernel, 3, NULL, global,
                 local, 0, NULL, NULL, NULL);
 }

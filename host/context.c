@@ -1,4 +1,4 @@
-/* One device at work: context, queue, and what hangs on them. */
+/* A context: OpenCL context, queue, and everything that belongs to them. */
 #include "host/context.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static enum cln_status open_device(struct ocl_context *c, const struct ocl_conte
     return status;
 }
 
-/* Without it everything works, only slower at the start; so its failures are notices at most. */
+/* Opens the cache of programs. Without a cache the start is only slower, so failures are at most warnings. */
 static void open_cache(struct ocl_context *c, const char *folder) {
     enum cln_status status = cln_folder_make(folder);
     if (!status)

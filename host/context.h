@@ -17,14 +17,14 @@ struct ocl_context_params {
     const char *kernel_folder; /* read kernels from this folder; NULL: the embedded kernels */
     const char *cache_folder;  /* store built programs in this folder (program_cache.h); NULL: nowhere */
     bool brief;                /* note built programs in the cache, and ask the driver for no binaries (program.h) */
-    /* Several processes can share the building of programs. This needs cache_folder. Each function may be NULL; both
+    /* Builder processes can share the building of programs. This needs cache_folder. Each function may be NULL; both
      * get building_user.
-     * - before_building: called once, before the first program is built that the cache does not know. It may let other
-     *   processes build that program and all later ones, and returns when they are done. If it fails, the launch fails
-     *   with its status.
-     * - builds: makes this process one of those builders. It is called for every program, numbered from 0 in order of
-     *   first use, and says whether this process builds program `number`. Launches of a program that this process
-     *   builds run at once when they are added; launches of all other programs are skipped. */
+     * - before_building, in the process that needs the programs: called once, before the first program is built that
+     *   the cache does not know. It may start builders for that program and all later ones, and returns when they are
+     *   done. If it fails, the launch fails with its status.
+     * - builds, in a builder: called for every program, numbered from 0 in order of first use; says whether program
+     *   `number` is for this builder. Launches of a program that this builder builds run at once when they are added.
+     *   Launches of all other programs, and of programs that the cache knows, are left out. */
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
@@ -38,7 +38,7 @@ void ocl_context_destroy(struct ocl_context **context);
 /* The device of the context. It lives as long as the context. */
 const struct ocl_device *ocl_context_device(const struct ocl_context *context);
 
-/* Whether the last launch that could not be added was refused because its work-group has too many work-items or too
+/* Whether the last ocl_sequence_add that failed was refused because the work-group has too many work-items or takes too
  * much local memory for the built kernel. A smaller work-group may succeed. */
 bool ocl_context_group_refused(const struct ocl_context *context);
 

@@ -1,4 +1,4 @@
-/* Asks a driver about a device, by a table of queries. */
+/* Queries a driver for a device's properties, by a table. */
 #include "host/device.h"
 
 #include <ctype.h>
@@ -12,8 +12,8 @@
 
 enum field_kind { FIELD_NUMBER, FIELD_BOOL, FIELD_TEXT };
 
-/* A member of struct ocl_device and the query that fills it. Without a needed one a device is of no use;
- * the others stay zero where a driver does not know them. */
+/* A member of struct ocl_device and the query that fills it. If a needed query fails, the device is unusable; other
+ * members stay zero if the driver does not know them. */
 static const struct field {
     cl_device_info query;
     enum field_kind kind;
@@ -40,7 +40,7 @@ static const struct field {
 #undef FIELD
 };
 
-/* Copies a driver's string without the blanks around it; a longer one is cut. */
+/* Copies a driver's string without blanks at its ends; a longer one is cut. */
 static void copy_trimmed(char *out, size_t bytes, const char *text) {
     while (isspace((unsigned char)*text))
         text++;
@@ -50,7 +50,7 @@ static void copy_trimmed(char *out, size_t bytes, const char *text) {
     snprintf(out, bytes, "%.*s", (int)length, text);
 }
 
-/* The answer to a query in memory of its own, with a zero byte behind it. */
+/* The result of a query in allocated memory, followed by a zero byte. */
 static enum cln_status query_device(char **out, size_t *bytes, cl_device_id device, cl_device_info query) {
     enum cln_status status = OCL_CALL(clGetDeviceInfo, device, query, 0, NULL, bytes);
     if (status)
@@ -132,7 +132,7 @@ static enum cln_status query_usable(struct ocl_device *out, cl_device_id device)
     return CLN_OK;
 }
 
-/* What a driver left unsaid, so that nobody above divides by zero. */
+/* Sets limits that the driver left 0 to 1, so that no caller divides by zero. */
 static void at_least_one(struct ocl_device *out) {
     if (out->native_float_vector == 0)
         out->native_float_vector = 1;
@@ -147,7 +147,7 @@ static void at_least_one(struct ocl_device *out) {
         out->global_memory_bytes = out->max_alloc_bytes;
 }
 
-/* Fills what `device` itself says; the platform's part is there already. */
+/* Fills in the device's properties; the platform's are already there. */
 enum cln_status ocl_device_describe(struct ocl_device *out, void *device) {
     enum cln_status status = query_usable(out, device);
     for (size_t i = 0; !status && i < sizeof fields / sizeof fields[0]; i++) {

@@ -1,4 +1,4 @@
-/* The keys of $CLENET_LIMITS are a table: which number of a device each of them lowers. */
+/* The keys of $CLENET_LIMITS as a table: which member of a device each lowers. */
 #include "host/device_limits.h"
 
 #include <ctype.h>
@@ -6,18 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What all messages begin with. */
+/* The beginning of all messages. */
 #define VARIABLE "CLENET_LIMITS"
 
 enum kind {
-    COUNT,   /* a whole number from 1 on */
-    BYTES,   /* from 1 on, may end in K, M or G */
-    ROOM,    /* the same from 0 on: what a device need not have */
-    FEATURE, /* 0: it is not there; 1: as the device says */
+    COUNT,   /* a whole number, at least 1 */
+    BYTES,   /* at least 1, may end in K, M or G */
+    ROOM,    /* like BYTES, but may be 0: memory that a device need not have */
+    FEATURE, /* 0: absent; 1: as the device reports */
     VERSION  /* MAJOR.MINOR */
 };
 
-/* A value as it is written: `number` for all but versions. */
+/* A value: `number` for all kinds but versions. */
 struct value {
     uint64_t number;
     unsigned major, minor;
@@ -38,7 +38,7 @@ static void lower_unsigned(unsigned *number, uint64_t limit) {
         *number = (unsigned)limit;
 }
 
-/* A group of so many items can be no longer than that along any dimension. */
+/* Lowers the work-group size, and with it the limit along each dimension. */
 static void lower_work_group(struct ocl_device *d, const struct value *v) {
     d->groups_pretended = d->groups_pretended || v->number < d->max_work_group_size;
     lower_size(&d->max_work_group_size, v->number);
@@ -103,7 +103,7 @@ static void lower_opencl(struct ocl_device *d, const struct value *v) {
     snprintf(d->device_version, sizeof d->device_version, "OpenCL %u.%u pretended", v->major, v->minor);
 }
 
-/* docs/limits.md says what they mean. */
+/* docs/limits.md explains the keys. */
 static const struct key {
     const char *name;
     enum kind kind;
@@ -133,7 +133,7 @@ static const char *const wanted[] = {
     [VERSION] = "a version such as 1.2",
 };
 
-/* A whole number that fills the text, but for a unit where one may be. */
+/* Reads a whole number that fills the text, except for a unit if `units`. */
 static bool read_number(uint64_t *out, const char *text, bool units) {
     static const char unit_names[] = "KMG";
     uint64_t number = 0, factor = 1;
@@ -188,7 +188,7 @@ static enum cln_status fail_unknown(const char *name) {
     return cln_fail(CLN_INVALID, VARIABLE ": unknown limit \"%s\"; there is: %s", name, known);
 }
 
-/* One "key=value", which is taken apart in place. */
+/* Applies one "key=value", which is split in place. */
 static enum cln_status apply(struct ocl_device *device, char *item) {
     char *value_text = strchr(item, '=');
     struct value value;

@@ -1,5 +1,5 @@
-/* Reads the loader's folder as ocl-icd and the Khronos loader do, and loads what it names. Loading a library that the
- * loader has loaded already costs nothing; one that failed there fails here too, and says why. */
+/* Reads the loader's folder like ocl-icd and the Khronos loader, and loads the libraries that it names. Loading a
+ * library that the loader has loaded costs nothing; one that it failed to load fails here too, with the reason. */
 #include "host/driver_files.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@ static const char usual_folder[] = "/etc/OpenCL/vendors";
 
 enum { PATH_BYTES = 4096 };
 
-/* What to tell, and to whom. */
+/* The function to call with problems, and the number of drivers. */
 struct report {
     void (*problem)(void *user, const char *file, const char *reason);
     void *user;
@@ -37,14 +37,14 @@ static bool ends_with_icd(const char *name) {
 
 static void try_library(const struct report *report, const char *file, const char *library) {
     dlerror();
-    /* Kept open: the loader has it open as well, and some drivers do not survive being closed. */
+    /* Stays open: the loader has it open as well, and some drivers do not survive being closed. */
     if (!dlopen(library, RTLD_LAZY | RTLD_LOCAL)) {
         const char *reason = dlerror();
         report->problem(report->user, file, reason ? reason : library);
     }
 }
 
-/* A file whose first line is the name of the driver's library. */
+/* Tries a file whose first line is the name of a driver's library. */
 static void try_file(const struct report *report, const char *path) {
     char library[PATH_BYTES] = "";
     FILE *file = fopen(path, "re");

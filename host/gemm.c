@@ -48,7 +48,8 @@ static enum cln_status check(const struct ocl_gemm *g, const struct ocl_context 
     return status;
 }
 
-/* Parameters of CLBlast's XgemmDirect, in the order of `names`: tiles of WGD × WGD by groups of MDIMCD × NDIMCD. */
+/* Sets the parameters of CLBlast's XgemmDirect, in the order of `names`: tiles of WGD × WGD, computed by work-groups of
+ * MDIMCD × NDIMCD. */
 static enum cln_status set_tile(struct ocl_context *context, int tile) {
     static const char *const names[] = {"WGD",  "MDIMCD", "NDIMCD", "MDIMAD", "NDIMBD",
                                         "KWID", "VWMD",   "VWND",   "PADA",   "PADB"};
@@ -95,14 +96,14 @@ static enum cln_status mark(cl_command_queue queue, cl_event *event) {
     return status;
 }
 
-/* CLBlast's programs hold on to their context, and its cache lives as long as the process. It can only be
- * emptied as a whole: other contexts build again what they need. */
+/* CLBlast's programs keep their context alive, and its cache lives as long as the process. The cache can only be
+ * cleared as a whole: other contexts then build again what they need. */
 static void forget_products(void) {
     ocl_check_released(CLBlastClearCache(), "CLBlastClearCache");
 }
 
-/* CLBlast launches helpers beside the product and hands out an event of the last one only: markers on
- * both sides see them all. */
+/* CLBlast launches helper kernels beside the product but returns only the last one's event. Markers before and after
+ * cover them all. */
 static enum cln_status enqueue(void *state, struct ocl_span *span) {
     struct gemm *gemm = state;
     cl_command_queue queue = gemm->context->queue;
@@ -138,7 +139,7 @@ enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struc
     if (!state)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a gemm");
     *state = (struct gemm){.context = context, .g = *gemm};
-    state->g.label = NULL; /* the caller's memory; the sequence keeps a copy */
+    state->g.label = NULL; /* the caller's memory, which the sequence has copied */
     double m = (double)gemm->m, n = (double)gemm->n, k = (double)gemm->k, batch = (double)gemm->batch_count;
     struct ocl_action action = {.enqueue = enqueue, .destroy = free, .state = state};
     return ocl_sequence_append(sequence, label, action, 2 * m * n * k * batch,

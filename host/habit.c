@@ -1,4 +1,4 @@
-/* Habits of a driver: see habit.h. */
+/* Measures and stores the habits of a driver: see habit.h. */
 #include "host/habit.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ void ocl_habit_remember(const struct ocl_habit *habit, const struct ocl_context 
     ocl_program_cache_write(context->cache, &key, (const unsigned char *)text, (size_t)length);
 }
 
-/* 0 where it does not build. */
+/* Processor seconds of building the small program; 0: it does not build. */
 static double build_cpu(const struct ocl_context *context, const char *options) {
     static const char *source = "__kernel void nothing(__global int *x) { x[0] = (int)(NUMBER); }";
     cl_program program = NULL;
@@ -55,7 +55,7 @@ static double build_cpu(const struct ocl_context *context, const char *options) 
 }
 
 void ocl_habit_measure(struct ocl_habit *habit, const struct ocl_context *context) {
-    char options[64]; /* of this process and moment */
+    char options[64]; /* unique to this process and moment */
     snprintf(options, sizeof options, "-D NUMBER=%lluul", (unsigned long long)cln_clock_ns() ^ (unsigned)getpid());
     const double first = build_cpu(context, options), again = first > 0 ? build_cpu(context, options) : 0;
     if (again > 0) {

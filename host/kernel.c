@@ -1,4 +1,4 @@
-/* One launch: a kernel with checked arguments and a work-group that fits. */
+/* Makes a launch: a kernel with checked arguments and a work-group that fits. */
 #include "host/kernel.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct ocl_kernel {
     size_t global[3], local[3];
 };
 
-/* Where a check is: enough for its message. */
+/* What a check is about, for its message. */
 struct check {
     const struct ocl_context *context;
     const struct ocl_launch *launch;
@@ -31,7 +31,7 @@ static enum cln_status within(enum cln_status status, const struct ocl_launch *l
     return status ? cln_fail_within(status, "%s, kernel %s", launch->source, launch->kernel) : CLN_OK;
 }
 
-/* What the kernel declares for an argument. Not known where a driver keeps no such information. */
+/* A kernel's declaration of an argument. Unknown if the driver keeps no such information. */
 struct declared {
     bool known;
     char name[64], type[64];
@@ -132,7 +132,7 @@ static enum cln_status set_arguments(const struct check *check) {
     return status;
 }
 
-/* Against what the device can do at all. */
+/* Checks the work-group against the device's limits. */
 static enum cln_status check_group_on_device(const struct ocl_device *device, const size_t local[3]) {
     size_t items = local[0] * local[1] * local[2];
     for (int i = 0; i < 3; i++)
@@ -145,7 +145,7 @@ static enum cln_status check_group_on_device(const struct ocl_device *device, co
     return CLN_OK;
 }
 
-/* Against what is left for this kernel as it was built: registers and local memory are shared. */
+/* Checks the work-group against the limits of the built kernel, which depend on its registers and local memory. */
 static enum cln_status check_group_of_kernel(const struct check *check, const size_t local[3]) {
     const struct ocl_device *device = &check->context->device;
     size_t limit = 0, required[3] = {0};

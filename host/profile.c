@@ -1,4 +1,4 @@
-/* Which profiles match a device, and whose value wins. */
+/* Loads the profiles that match a device, and merges their values. */
 #include "host/profile.h"
 
 #include <assert.h>
@@ -21,9 +21,9 @@ struct ocl_profile {
     struct ocl_profile_params params;
     struct ocl_profile_file *files;
     size_t file_count;
-    const struct ocl_profile_file *narrowest; /* NULL: none matches */
+    const struct ocl_profile_file *narrowest; /* NULL: no profile matches */
     long *values;
-    const char **origins; /* one for each value */
+    const char **origins; /* one per value */
     struct ocl_profile_quirk *quirks;
     size_t quirk_count;
 };
@@ -69,7 +69,7 @@ static int is_profile(const struct dirent *entry) {
     return entry->d_name[0] != '.' && suffix && strcmp(suffix, ".json") == 0;
 }
 
-/* A folder that cannot be read is no reason not to train: most machines have none. */
+/* Adds the profiles of a folder. A folder that cannot be read is no error: most machines have none. */
 static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int layer) {
     struct dirent **entries = NULL;
     int count = folder ? scandir(folder, &entries, is_profile, alphasort) : 0;
@@ -103,12 +103,12 @@ static enum cln_status add_layers(struct ocl_profile *p, const struct ocl_profil
     return status;
 }
 
-/* A path has a slash or a dot in it, a name has not. */
+/* A path contains a slash or a dot; a name contains neither. */
 bool ocl_profile_is_path(const char *asked) {
     return strpbrk(asked, "/.") != NULL;
 }
 
-/* The profile that was asked for. */
+/* Finds the profile that the user asked for. */
 static enum cln_status find_asked(const struct ocl_profile_file **out, struct ocl_profile *p) {
     const char *asked = p->params.file;
     if (ocl_profile_is_path(asked)) {
@@ -128,7 +128,7 @@ static enum cln_status find_asked(const struct ocl_profile_file **out, struct oc
     return *out ? CLN_OK : cln_fail(CLN_NOT_FOUND, "no profile is called \"%s\"; there is %s", asked, known);
 }
 
-/* Takes a file's values over those taken before, and adds its quirks to them. */
+/* Overrides values by those of a file, and adds the file's quirks. */
 static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_file *file,
                              const struct ocl_device *device) {
     p->narrowest = file;
@@ -151,8 +151,8 @@ static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_fil
     return CLN_OK;
 }
 
-/* Applies what matches from the widest to the narrowest, so that the last word is the narrowest's. Files
- * lie in the order of their layers, and equal scores keep it. One that was asked for comes last, once. */
+/* Applies the matching profiles from the widest to the narrowest, so that the narrowest wins. Files are in the order of
+ * their layers, and equal scores keep that order. The profile that the user asked for comes last. */
 static enum cln_status merge(struct ocl_profile *p, const struct ocl_device *device) {
     const struct ocl_profile_file *asked = NULL;
     enum cln_status status = p->params.file ? find_asked(&asked, p) : CLN_OK;
@@ -199,7 +199,7 @@ bool ocl_profile_user_folder(char *out, size_t bytes) {
     return home && home[0] && snprintf(out, bytes, "%s/.config/clenet/devices", home) < (int)bytes;
 }
 
-/* `user` is memory for the user's. */
+/* Finds the folders of profiles. `user` is memory for the path of the user's. */
 static struct ocl_profile_folders find_folders(char *user, size_t bytes) {
     const bool has_home = ocl_profile_user_folder(user, bytes);
     return (struct ocl_profile_folders){

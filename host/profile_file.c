@@ -1,4 +1,4 @@
-/* One profile file: read, and checked to the line. */
+/* Reads and checks one profile file; errors name the line. */
 #include "host/profile_file.h"
 
 #include <ctype.h>
@@ -11,13 +11,13 @@
 #include "src/base/json_text.h"
 #include "src/base/version_number.h"
 
-/* An object of the text, for messages about its members. */
+/* A JSON object in the text, for messages about its members. */
 struct place {
     const char *path, *text;
-    const char *object; /* where it begins in the text */
+    const char *object; /* its beginning in the text */
 };
 
-/* What "known are …" lists. */
+/* The names that "known are …" lists. */
 struct names {
     char text[1024];
     size_t length;
@@ -29,7 +29,7 @@ static void add_name(struct names *names, const char *name) {
                                           names->length ? ", " : "", name);
 }
 
-/* Of a member; of the object where it has none of that name. */
+/* The line of a member; of the object if it has no such member. */
 static int line_of(const struct place *place, const char *key) {
     const char *at = key ? cln_json_key(place->object, key) : NULL;
     return cln_json_line(place->text, at ? at : place->object);
@@ -62,7 +62,7 @@ static enum cln_status take_origin(char **out, const struct place *place, const 
     return keep(out, place, text);
 }
 
-/* An empty part would fit every name. */
+/* An empty part is refused: it would match every name. */
 static enum cln_status take_parts(char **out, const struct place *place, const char *key, const json_t *value) {
     enum cln_status status = take_text(out, place, key, value);
     const char *text = *out;
@@ -320,7 +320,7 @@ void ocl_profile_file_clear(struct ocl_profile_file *file) {
     *file = (struct ocl_profile_file){0};
 }
 
-/* Whether a name has one of the parts, which stand between |. */
+/* Whether a name contains one of the parts, which are separated by |. */
 static bool has_part(const char *name, const char *parts) {
     for (const char *part = parts; part; part = strchr(part, '|')) {
         part += *part == '|';
@@ -333,7 +333,7 @@ static bool has_part(const char *name, const char *parts) {
 }
 
 int ocl_profile_file_score(const struct ocl_profile_file *file, const struct ocl_device *device) {
-    /* Each weight is larger than the sum of all narrower kinds of match before it. */
+    /* A narrower kind of match weighs more than all wider kinds together; vendor and platform are equally narrow. */
     const struct {
         bool asked, fits;
         int weight;

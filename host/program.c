@@ -1,4 +1,4 @@
-/* Programs: from the cache or from source, each built once per context. */
+/* Gets programs from the cache or from source; each is built once per context. */
 #include "host/program.h"
 
 #include <stdlib.h>
@@ -9,9 +9,9 @@
 #include "host/source.h"
 #include "src/base/clock.h"
 
-/* No fast-math: not-a-number has to stay visible. What a device can do reaches the source as constants. No warnings
- * (-w): some drivers print how many there were, such as of loops that were not unrolled; tests/house looks for those of
- * the language. */
+/* No fast-math, so that NaN stays visible. The device's capabilities reach the source as constants. No warnings (-w):
+ * some drivers print their number, such as of loops that were not unrolled. tests/house looks for warnings of the
+ * language. */
 static const char base_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info -cl-mad-enable -w";
 
 enum { LOG_BYTES = 3500, DEAR_BINARIES = 2 };
@@ -20,11 +20,11 @@ struct ocl_program {
     struct ocl_program *next;
     char *source, *options;
     cl_program program;
-    struct ocl_program_key key; /* where the context has a cache */
-    bool from_cache;            /* and not from source */
+    struct ocl_program_key key; /* set if the context has a cache */
+    bool from_cache;            /* loaded from the cache, not built from source */
     bool launched;
-    bool asked;     /* the driver, for its binary */
-    bool elsewhere; /* another process builds it, or did: there is no program */
+    bool asked;     /* the driver was asked for its binary */
+    bool elsewhere; /* another process builds it or has built it: there is no program here */
 };
 
 static void release(struct ocl_program *p) {
@@ -51,7 +51,7 @@ void ocl_programs_destroy(struct ocl_program **programs) {
     }
 }
 
-/* Cuts a long log to whole lines from the first error on: what comes before are warnings. */
+/* Cuts a long log to whole lines from the first error on; the lines before are warnings. */
 static const char *cut_log(char *log) {
     if (strlen(log) <= LOG_BYTES)
         return log;
@@ -77,7 +77,7 @@ static enum cln_status fail_build(const struct ocl_context *context, const struc
         log = calloc(1, bytes + 1);
     if (log && OCL_RESULT(clGetProgramBuildInfo, p->program, device, CL_PROGRAM_BUILD_LOG, bytes, log, NULL))
         log[0] = '\0';
-    /* What a PoCL says whose LLVM is older than the processor: https://github.com/pocl/pocl/issues/1049 */
+    /* PoCL's message if its LLVM is older than the processor: https://github.com/pocl/pocl/issues/1049 */
     const bool too_old = log && strstr(log, "unknown target CPU");
     enum cln_status status = cln_fail(
         CLN_BUILD, "%s does not compile on %s:\n%-s%-s\noptions: %s", p->source, context->device.name,
@@ -106,8 +106,8 @@ static enum cln_status build_source(struct ocl_program *p, const struct ocl_cont
     return status ? cln_fail_within(status, "%s with %s", p->source, p->options) : CLN_OK;
 }
 
-/* From the cache, where there is a binary that the driver takes. Whatever fails here is no failure: there is the
- * source. */
+/* Loads the program from the cache if it has a binary that the driver accepts. Failures are ignored: the source
+ * remains. */
 static void build_cached(struct ocl_program *p, const struct ocl_context *context) {
     size_t bytes = 0;
     unsigned char *binary = ocl_program_cache_read(context->cache, &p->key, &bytes);
@@ -126,7 +126,7 @@ static void build_cached(struct ocl_program *p, const struct ocl_context *contex
     }
 }
 
-/* Others may build it, now or before: from the cache what they put there. */
+/* Gets a program that other processes may build: they leave it in the cache. */
 static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *context, const char *text) {
     ocl_program_key_make(&p->key, &context->device, text, p->options);
     if (context->builds) {
@@ -135,7 +135,7 @@ static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *c
     }
     build_cached(p, context);
     if (p->from_cache || !context->before_building || ocl_program_cache_knows(context->cache, &p->key) ||
-        !ocl_program_cache_writable(context->cache)) /* where nothing is noted they would come at every start */
+        !ocl_program_cache_writable(context->cache)) /* without notes, builders would be started every time */
         return CLN_OK;
     enum cln_status (*before_building)(void *user) = context->before_building;
     context->before_building = NULL;
@@ -146,8 +146,8 @@ static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *c
     return status;
 }
 
-/* A program took so long to build: was it noted, and had to be compiled all the same? Then notes are worth nothing any
- * more, and without them builders are called for the programs that follow. */
+/* Checks whether a noted program, which took `cpu` seconds to build, was compiled after all. Then all notes are
+ * worthless and are deleted, and builders are called for the programs that follow. */
 static void judge_note(const struct ocl_program *p, struct ocl_context *context, double cpu) {
     struct ocl_habit habit;
     if (context->lost || context->builds || !ocl_program_cache_knows(context->cache, &p->key))
@@ -232,7 +232,8 @@ enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, 
     enum cln_status status = OCL_CREATE(out, clCreateKernel, program->program, name);
     if (!status || !program->from_cache)
         return status;
-    /* The source is asked before the binary is believed. Kernels made so far keep the old program alive. */
+    /* A binary without the kernel is not trusted: the program is built again from source. Kernels made so far keep the
+     * old program alive. */
     release(program);
     ocl_program_cache_forget(context->cache, &program->key);
     status = build(program, context, false);
@@ -244,7 +245,7 @@ void ocl_program_launched(struct ocl_program *program, struct ocl_context *conte
     program->launched = true;
 }
 
-/* Learns what asking costs. */
+/* Stores the driver's binary, and measures the cost of asking for it. */
 static void keep_binary(const struct ocl_program *p, const struct ocl_context *context, struct ocl_habit *habit) {
     const double start = cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID);
     size_t bytes = 0;
@@ -258,10 +259,12 @@ static void keep_binary(const struct ocl_program *p, const struct ocl_context *c
     habit->dear = habit->dear || cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID) - start > OCL_QUICK_CPU;
 }
 
-/* Whether the driver is to be asked for one more binary, after `asked`. A start that called builders is long enough. In
- * a process that only builds, somebody waits for it: there nothing is found out, and a driver that compiles at the
- * first launch may compile when it is asked, too. A dear driver with a cache of its own is asked for a few at a time:
- * the others come with later starts. */
+/* Whether to ask the driver for one more binary, after `asked` others.
+ * - Not in a start that called builders: it takes long enough.
+ * - A builder measures nothing, because the trainer waits for it; and it does not ask a driver that compiles at the
+ *   first launch, because that driver may compile when asked, too.
+ * - A driver that compiles when asked and has its own cache is asked for a few binaries per start; the others follow in
+ *   later starts. */
 static bool asks(struct ocl_habit *habit, const struct ocl_context *context, size_t asked) {
     if (context->brief || context->first)
         return false;
@@ -278,7 +281,7 @@ void ocl_programs_keep(struct ocl_context *context) {
         return;
     context->unkept = false;
     if (OCL_RESULT(clFinish, context->queue) != CL_SUCCESS)
-        return; /* the device is in trouble, and what it says of its programs too */
+        return; /* the device has failed; do not store its programs */
     struct ocl_habit before, habit;
     ocl_habit_recall(&before, context);
     habit = before;

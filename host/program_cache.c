@@ -1,4 +1,4 @@
-/* Binaries of programs on disk, trusted only when nothing speaks against it. */
+/* Binaries of programs on disk. A file is trusted only if every check passes. */
 #include "host/program_cache.h"
 
 #include <dirent.h>
@@ -21,19 +21,19 @@ enum {
     STALE_SECONDS = 3600
 };
 
-static const char suffix[] = ".program"; /* of a file; one that is being written has ".PID-N" behind it */
+static const char suffix[] = ".program"; /* ending of a file; a file being written ends in ".PID-N" after it */
 
 struct ocl_program_cache {
-    int folder; /* kept open, so that what was checked is what is used */
+    int folder; /* stays open, so that the folder that was checked is the one used */
 };
 
-/* What stands before the binary, and alone where there is none. In the machine's own byte order: on another, the sizes
- * do not fit and that is that. */
+/* The header before the binary; a note is the header alone. It is in the machine's byte order: on another machine the
+ * sizes do not match, and the file is ignored. */
 struct header {
-    char magic[16]; /* ends with the version of the format */
+    char magic[16]; /* ends in the version of the format */
     struct ocl_program_key key;
     uint64_t bytes;
-    uint8_t digest[SHA256_DIGEST_SIZE]; /* of the binary */
+    uint8_t digest[SHA256_DIGEST_SIZE]; /* digest of the binary */
 };
 
 static struct header make_header(const struct ocl_program_key *key, const unsigned char *binary, size_t bytes) {
@@ -54,7 +54,7 @@ char *ocl_program_cache_folder(void) {
     const char *folder = getenv("CLENET_CACHE_DIR"), *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (folder && folder[0])
         return strdup(folder);
-    if (base && base[0] == '/') /* the specification has a relative one ignored */
+    if (base && base[0] == '/') /* the specification says to ignore a relative path */
         return join(base, "clenet/programs");
     return home && home[0] ? join(home, ".cache/clenet/programs") : NULL;
 }
@@ -156,7 +156,8 @@ unsigned char *ocl_program_cache_read(const struct ocl_program_cache *cache, con
     return binary;
 }
 
-/* Its name differs from that of any other process, also of one in another container on the same folder. */
+/* Creates a temporary file. Its name is unique among all processes, also those of other containers that share the
+ * folder. */
 static int create_aside(const struct ocl_program_cache *cache, char aside[ASIDE_BYTES], const char *name) {
     int file = -1;
     for (int attempt = 0; attempt < 100 && file < 0 && (attempt == 0 || errno == EEXIST); attempt++) {
@@ -166,7 +167,7 @@ static int create_aside(const struct ocl_program_cache *cache, char aside[ASIDE_
     return file;
 }
 
-/* `bytes` 0: a note. */
+/* Writes a file; `bytes` 0: a note. */
 static void write_file(const struct ocl_program_cache *cache, const struct ocl_program_key *key,
                        const unsigned char *binary, size_t bytes) {
     char name[NAME_BYTES], aside[ASIDE_BYTES];
@@ -175,7 +176,7 @@ static void write_file(const struct ocl_program_cache *cache, const struct ocl_p
     if (file < 0)
         return;
     struct header header = make_header(key, binary, bytes);
-    /* Not synced: a file that a power failure leaves torn fails its digest. */
+    /* Not synced: a file torn by a power failure fails its digest. */
     bool written = write_whole(file, &header, sizeof header) && write_whole(file, binary, bytes);
     written = close(file) == 0 && written;
     if (!written || renameat(cache->folder, aside, cache->folder, name) != 0)
@@ -234,7 +235,7 @@ struct entry {
     char name[ASIDE_BYTES];
     uint64_t bytes;
     struct timespec time;
-    bool whole; /* not one that is being written */
+    bool whole; /* complete; not being written */
 };
 
 static bool is_entry_name(const char *name) {
@@ -243,7 +244,7 @@ static bool is_entry_name(const char *name) {
            (name[KEY_DIGITS + sizeof suffix - 1] == '\0' || name[KEY_DIGITS + sizeof suffix - 1] == '.');
 }
 
-/* Every file that the cache has made; *out is the caller's: free() it. */
+/* Lists the files that the cache has made; *out is the caller's: free(). */
 static size_t list_entries(struct entry **out, const struct ocl_program_cache *cache) {
     size_t count = 0, capacity = 0;
     *out = NULL;

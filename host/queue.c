@@ -1,4 +1,4 @@
-/* The queue of a context: see context.h. */
+/* Flushes and finishes the queue of a context: see context.h. */
 #include "host/context.h"
 #include "host/internal.h"
 

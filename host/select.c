@@ -1,4 +1,4 @@
-/* Which device. Asks no driver, but for ocl_device_find, which only puts listing and choosing together. */
+/* Selects a device. Only ocl_device_find queries drivers. */
 #include "host/select.h"
 
 #include <stdio.h>
@@ -11,10 +11,10 @@ static const struct {
     enum ocl_device_type type;
 } types[] = {{"gpu", OCL_DEVICE_GPU}, {"cpu", OCL_DEVICE_CPU}, {"accelerator", OCL_DEVICE_ACCELERATOR}};
 
-/* What a selector says, taken apart. */
+/* A parsed selector. */
 struct wish {
-    unsigned types;   /* allowed, as a mask */
-    const char *part; /* of a device's or platform's name; NULL: any */
+    unsigned types;   /* mask of the allowed types */
+    const char *part; /* part of a device's or platform's name; NULL: any */
 };
 
 /* Kernels are written in OpenCL C 1.2. */
@@ -52,7 +52,8 @@ static int rank(const struct ocl_device *device) {
     return 0;
 }
 
-/* Floats that it works on at a time: what a driver calls a compute unit may be a SIMD lane or a whole core. */
+/* The number of floats that the device computes at a time. A driver's compute unit may be a SIMD lane or a whole
+ * core. */
 static unsigned width(const struct ocl_device *device) {
     return device->compute_units * device->native_float_vector;
 }
@@ -61,7 +62,7 @@ static bool better(const struct ocl_device *a, const struct ocl_device *b) {
     return rank(a) != rank(b) ? rank(a) > rank(b) : width(a) > width(b);
 }
 
-/* "0:0 name (platform), 1:0 …" of those that fit `wish`, or of all where it is NULL. */
+/* Lists the devices that fit `wish` (NULL: all) as "0:0 name (platform), 1:0 …". */
 static void list(char *text, size_t bytes, const struct ocl_device *devices, size_t count, const struct wish *wish) {
     size_t length = 0;
     text[0] = '\0';
@@ -92,7 +93,7 @@ static enum cln_status select_number(size_t *index, const struct ocl_device *dev
     return cln_fail(CLN_NO_DEVICE, "there is no device %u:%u; there is: %s", platform, number, all);
 }
 
-/* The best that fits; a part of a name that leaves open which is meant is told, not guessed. */
+/* Selects the best device that fits. A part of a name that fits devices of different names is an error, no guess. */
 static enum cln_status select_wish(size_t *index, const struct ocl_device *devices, size_t count,
                                    const struct wish *wish) {
     size_t best = count;

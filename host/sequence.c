@@ -1,4 +1,4 @@
-/* A list of launches, made once and enqueued many times. */
+/* Sequences: lists of launches, made once and enqueued many times. */
 #include "host/sequence.h"
 
 #include <stdio.h>
@@ -14,16 +14,16 @@ struct step {
     char label[96];
     struct ocl_action action;
     double flops, bytes;
-    size_t row; /* of the timeline */
+    size_t row; /* row of the timeline */
 };
 
 struct ocl_sequence {
     struct ocl_context *context;
     struct step *steps;
     size_t count, capacity;
-    struct ocl_command_buffer *recorded; /* NULL: not yet, or it cannot be */
-    bool settled;                        /* whether to record was decided for the launches there are */
-    bool told;                           /* the actions, that they were replayed */
+    struct ocl_command_buffer *recorded; /* NULL: not recorded */
+    bool settled;                        /* it was decided whether to record the present launches */
+    bool told;                           /* the actions know that they were replayed */
 };
 
 enum cln_status ocl_sequence_create(struct ocl_sequence **out, struct ocl_context *context) {
@@ -115,7 +115,7 @@ static bool can_record(const struct ocl_sequence *s) {
     return can;
 }
 
-/* Failing to record is no failure: there are the launches. */
+/* Records the sequence if possible. Failing is no error: the launches are then enqueued one by one. */
 static void settle(struct ocl_sequence *s) {
     s->settled = true;
     if (can_record(s) && ocl_command_buffer_create(&s->recorded, s->context, record_steps, s))
@@ -132,7 +132,7 @@ static enum cln_status replay(bool *done, struct ocl_sequence *s) {
     return CLN_OK;
 }
 
-/* In a process that only builds: to the end, before it takes on the next program. */
+/* In a builder: runs the launch added last to its end, before the builder takes the next program. */
 static enum cln_status run_last(const struct ocl_sequence *sequence) {
     struct ocl_context *context = sequence->context;
     const double start = cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID);

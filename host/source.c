@@ -1,4 +1,4 @@
-/* Kernel sources with their includes expanded, file and line kept. */
+/* Loads kernel sources and expands their includes; #line keeps file and line. */
 #include "host/source.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 enum { MAX_DEPTH = 16, PATH_BYTES = 1024 };
 
-/* Reads one file; `path` is set to what it is called in messages. */
+/* Reads one file, and sets `path` to its name in messages. */
 static enum cln_status read_text(char **out, char path[PATH_BYTES], const char *folder, const char *name) {
     snprintf(path, PATH_BYTES, "%s/%s", folder ? folder : "kernels", name);
     if (folder)

@@ -1,4 +1,4 @@
-/* Every platform and every device of this machine; and for those that are not there, the reason. */
+/* Surveys all platforms and devices of this machine, and the reasons for those missing. */
 #include "host/survey.h"
 
 #include <stdarg.h>
@@ -30,8 +30,8 @@ static enum cln_status add_absence(struct ocl_survey *s, const char *format, ...
     return CLN_OK;
 }
 
-/* What a shipped profile says of a platform that shows no device ("no_device"). *out is the caller's: free(); NULL:
- * nothing. */
+/* The advice of a shipped profile for a platform without devices ("no_device"). *out is the caller's: free(); NULL:
+ * none. */
 static enum cln_status find_advice(char **out, const char *platform) {
     *out = NULL;
     for (const struct ocl_embedded *file = ocl_embedded_devices; file->name && !*out; file++) {
@@ -130,7 +130,7 @@ static enum cln_status add_platforms(struct ocl_survey *s) {
     return status;
 }
 
-/* What is wrong with drivers, gathered by a function that returns nothing. */
+/* Collects problems with drivers, for a callback that returns nothing. */
 struct gathering {
     struct ocl_survey *survey;
     enum cln_status status;
@@ -160,7 +160,7 @@ static enum cln_status add_drivers(struct ocl_survey *s) {
 
 static enum cln_status survey(struct ocl_survey *out) {
     *out = (struct ocl_survey){.devices = NULL};
-    enum cln_status status = ocl_limits_check(); /* a limit that cannot be read leaves out every device, not one */
+    enum cln_status status = ocl_limits_check(); /* an invalid limit concerns every device */
     if (status)
         return status;
     if (ocl_limits_text())

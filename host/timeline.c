@@ -1,6 +1,5 @@
-/* Events wait in a fixed array and are read out together when it is full, so that a long run keeps few
- * of them alive and seldom waits. Where a driver's event times mean nothing, every launch is waited for instead and
- * the host's clock taken. */
+/* Events are kept in a fixed array and read together when it is full, so that a long run keeps few events alive and
+ * rarely waits. If a driver's event times are implausible, every launch is waited for and timed by the host's clock. */
 #include "host/timeline.h"
 
 #include <stdio.h>
@@ -32,7 +31,7 @@ struct ocl_timeline {
     struct cln_trace *trace;
     int trace_group;
     uint64_t host_offset_ns; /* the host's clock minus the device's, modulo 2^64 */
-    uint64_t last_end_ns;    /* of the launch before, or 0 */
+    uint64_t last_end_ns;    /* end of the launch before; 0: none */
     size_t pending_count;
     struct pending pending[MAX_PENDING];
 };
@@ -46,8 +45,8 @@ bool ocl_event_times_credible(uint64_t begin_ns, uint64_t end_ns) {
     return end_ns > begin_ns && end_ns - begin_ns >= AT_LEAST_NS;
 }
 
-/* Times one command that no device can do in no time, by events and by the host's clock: how far the clocks are
- * apart, and whether the driver's times mean anything (rusticl of Mesa 22.3 reports 2 ns for whatever it did). */
+/* Times one command that takes every device some time, by events and by the host's clock. This gives the offset between
+ * the clocks, and shows whether the driver's times are plausible (rusticl of Mesa 22.3 reports 2 ns for everything). */
 static enum cln_status calibrate(struct ocl_timeline *timeline, const struct ocl_context *context) {
     const size_t most = 1 << 22, limit = (size_t)context->device.max_alloc_bytes / sizeof(cl_uint) * sizeof(cl_uint);
     const size_t bytes = most < limit ? most : limit;
@@ -117,7 +116,7 @@ enum cln_status ocl_timeline_row(size_t *row, struct ocl_timeline *timeline, con
     return CLN_OK;
 }
 
-/* On the host's clock. */
+/* Start and end of a span on the host's clock. */
 static cl_int times_of(const struct ocl_timeline *timeline, const struct ocl_span *span, uint64_t *begin_ns,
                        uint64_t *end_ns) {
     if (timeline->totals.host_times) {
@@ -160,7 +159,7 @@ static void drop_pending(struct ocl_timeline *timeline) {
     for (size_t i = 0; i < timeline->pending_count; i++)
         ocl_span_release(&timeline->pending[i].span);
     timeline->pending_count = 0;
-    /* What the host does in between is not the launches' gap. */
+    /* The host's work in between is no gap between launches. */
     timeline->last_end_ns = 0;
 }
 
@@ -265,7 +264,7 @@ enum cln_status ocl_timeline_reset(struct ocl_context *context) {
     if (!timeline)
         return status;
     if (!status)
-        status = harvest(timeline); /* for the trace, which forgets nothing */
+        status = harvest(timeline); /* the trace keeps all launches */
     timeline->totals = (struct ocl_timeline_totals){.host_times = timeline->totals.host_times};
     for (size_t i = 0; i < timeline->row_count; i++) {
         struct row *row = &timeline->rows[i];

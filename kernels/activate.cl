@@ -1,42 +1,41 @@
-/* Normalise, activate and pool: a = pool(act(scale (z - mean) + beta)), and the way back to z.
- * What happens at one place of a channel stands in pool.clh.
- *
- * Twice over: with a work-group per channels and block (activate_…), where what is known of a whole channel is worked
- * out by the kernels of batchnorm.cl in between; and with a work-group per channels over all blocks (channel_…), which
- * reduces a channel and goes on with it in the same launch. */
+/* Normalise, activate and pool: a = pool(act(scale (z - mean) + beta)), and the gradient back to z. pool.clh has the
+ * code for one place of a channel. There are two sets of kernels. activate_…: a work-group takes channels of one block,
+ * and the kernels of batchnorm.cl reduce the channels in between. channel_…: a work-group takes whole channels over all
+ * blocks, reduces them, and applies the result in the same launch. */
 #include "pool.clh"
 
-#ifndef TEAM_ROWS /* of a team, so many share out the rows of a plane, or its positions; the rest of them blocks */
+#ifndef TEAM_ROWS /* work-items of a team that divide a plane's rows or positions */
 #define TEAM_ROWS 1
 #endif
 #define TEAM_BLOCKS (TEAM / TEAM_ROWS)
-#define ROW_ITEMS (GROUP * TEAM_ROWS) /* of a group that shares the rows of one plane */
+#define ROW_ITEMS (GROUP * TEAM_ROWS) /* work-items of a group that divide the rows of one plane */
 
 static inline int team_row(void) { return TEAM_ROWS == 1 ? 0 : team_rank() % TEAM_ROWS; }
 static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() / TEAM_ROWS; }
 
-#ifndef SELECTED /* in training z's producer has left `chosen` and `winner` */
+#ifndef SELECTED /* in training the producer of z has written `max_value` and `max_index` */
 #define SELECTED 0
 #endif
 
-/* Channels come as an argument, so that stages share a program; the work-groups along dimension 0 share them out. */
+/* The number of channels is an argument, so that stages share a program. The work-groups along dimension 0 divide the
+ * channels. */
 #define FIRST_CHANNEL(channels) ((int)get_group_id(0) * PER_GROUP(channels))
 #define END_CHANNEL(channels) min(FIRST_CHANNEL(channels) + PER_GROUP(channels), channels)
 #define PER_GROUP(channels) (((channels) + (int)get_num_groups(0) - 1) / (int)get_num_groups(0))
 
-/* Where one channel of one block starts in the tensors of z's shape and of a's. */
+/* The start of a channel of a block in tensors of z's shape, and of a's. */
 #define Z_PLANE(block, channel) (((size_t)(block)*channels + (channel)) * (Z_H * Z_W) * GROUP + lane_group())
 #define A_PLANE(block, channel) (((size_t)(block)*channels + (channel)) * (A_H * A_W) * GROUP + lane_group())
 
-/* a from z, of one plane; in training a maximum also leaves, per window, the z of its winner and where in the window
- * that was, or takes what z's producer left of it. In training with batch norm a single NaN has made the whole channel
- * NaN before. */
+/* Computes a from z for one plane. In training a max pool also writes, per window, the z of the maximum and its place
+ * in the window, or reads them if the producer of z wrote them. (In training with batch norm a single NaN has already
+ * made the whole channel NaN.) */
 static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
-                                 __global floatv *chosen, __global ushortv *winner) {
+                                 __global floatv *max_value, __global ushortv *max_index) {
     if (SELECTED && training) {
         OVERLAP_LOADS
         for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS)
-            a[p * GROUP] = activation(normalised(chosen[p * GROUP], n));
+            a[p * GROUP] = activation(normalised(max_value[p * GROUP], n));
         return;
     }
     for (int r = team_row(); r < A_H; r += TEAM_ROWS)
@@ -49,8 +48,8 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
             const floatv z = window_maximum(in, r, c, NORMALISE ? sign(n.z) : 1.0f, !(training && NORMALISE), &place);
             a[at] = activation(normalised(z, n));
             if (training) {
-                chosen[at] = z;
-                winner[at] = convert_ushortv(place);
+                max_value[at] = z;
+                max_index[at] = convert_ushortv(place);
             }
 #else
             floatv sum = (floatv)0.0f;
@@ -68,16 +67,16 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
         }
 }
 
-/* Adds dy and dy (z - mean) of one plane to `sum` and `product`. For a maximum or no pool da becomes da * act'(y) on
- * the way, at the resolution of a. */
+/* Adds dy and dy (z - mean) of one plane to `sum` and `product`. For a max pool or no pool da also becomes da act'(y),
+ * at the resolution of a. */
 static inline void plane_backward(__global floatv *da, __global const floatv *a, __global const floatv *z,
-                                  __global const floatv *chosen, __global const ushortv *winner, float4 n, floatv *sum,
-                                  floatv *product) {
+                                  __global const floatv *max_value, __global const ushortv *max_index, float4 n,
+                                  floatv *sum, floatv *product) {
 #if POOL == POOL_AVERAGE
     for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
         for (int c = 0; c < Z_W; c++) {
             const floatv value = z[(r * Z_W + c) * GROUP];
-            const floatv dy = gradient_at(r, c, value, n, da, winner);
+            const floatv dy = gradient_at(r, c, value, n, da, max_index);
             *sum += dy;
             *product = multiply_add(dy, value - n.x, *product);
         }
@@ -86,7 +85,7 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
     for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS) {
         const int at = p * GROUP;
         const floatv dy = da[at] * activation_derivative(a[at]);
-        const floatv value = POOL == POOL_MAX ? chosen[at] : z[at];
+        const floatv value = POOL == POOL_MAX ? max_value[at] : z[at];
         da[at] = dy;
         *sum += dy;
         *product = multiply_add(dy, value - n.x, *product);
@@ -94,14 +93,14 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
 #endif
 }
 
-/* dz over the z of one plane. */
-static inline void plane_spread(__global const floatv *da, __global floatv *z, __global const ushortv *winner, float4 n,
-                                float4 g) {
+/* Overwrites z by dz for one plane. */
+static inline void plane_spread(__global const floatv *da, __global floatv *z, __global const ushortv *max_index,
+                                float4 n, float4 g) {
     for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
-        spread_row(z + r * Z_W * GROUP, z + r * Z_W * GROUP, r, n, g, da, winner);
+        spread_row(z + r * Z_W * GROUP, z + r * Z_W * GROUP, r, n, g, da, max_index);
 }
 
-/* Prediction: normalised by the running averages. Groups: (channel groups, blocks). */
+/* Prediction: normalised by the running statistics. Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_predict(__global const floatv *restrict z, __global const float *restrict parameters,
                                const int gamma_offset, const int beta_offset, __global const float *restrict running,
@@ -123,8 +122,8 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
 /* Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
-                               __global floatv *restrict a, __global floatv *restrict chosen,
-                               __global ushortv *restrict winner, const int channels,
+                               __global floatv *restrict a, __global floatv *restrict max_value,
+                               __global ushortv *restrict max_index, const int channels,
                                __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
@@ -133,16 +132,15 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
         plane_forward(z + Z_PLANE(block, channel), NORMALISE ? normal[channel] : (float4)0.0f, a + out, true,
-                      chosen + out, winner + out);
+                      max_value + out, max_index + out);
     }
 }
 
-/* Per channel the sums of dy and of dy x̂ over a block: sums[channel][block].
- * Groups: (channel groups, blocks). */
+/* Sums dy and dy x̂ over a block, per channel: sums[channel][block]. Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
-                                __global const floatv *restrict z, __global const floatv *restrict chosen,
-                                __global const ushortv *restrict winner, __global const float4 *restrict normal,
+                                __global const floatv *restrict z, __global const floatv *restrict max_value,
+                                __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                                 __global float2 *restrict sums, const int channels,
                                 __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
@@ -156,7 +154,8 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
         const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
         const size_t out = A_PLANE(block, channel);
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
-        plane_backward(da + out, a + out, z + Z_PLANE(block, channel), chosen + out, winner + out, n, &sum, &product);
+        plane_backward(da + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out, n, &sum,
+                       &product);
         const float2 total =
             group_total((float2)(vector_sum(live(sum, mask)), vector_sum(live(product, mask)) * n.y), group_scratch);
         if (group_rank() == 0)
@@ -167,7 +166,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
 /* Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
-                              __global const ushortv *restrict winner, __global const float4 *restrict normal,
+                              __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                               __global const float4 *restrict gradient, const int channels,
                               __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
@@ -176,22 +175,21 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     const int end = END_CHANNEL(channels);
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
-        plane_spread(da + out, z + Z_PLANE(block, channel), winner + out, NORMALISE ? normal[channel] : (float4)0.0f,
+        plane_spread(da + out, z + Z_PLANE(block, channel), max_index + out, NORMALISE ? normal[channel] : (float4)0.0f,
                      NORMALISE ? gradient[channel] : (float4)0.0f);
     }
 }
 
-/* Statistics, then a, of whole channels, without an early return (see batchnorm_statistics). The moments come from
- * `splits` partials per block where the producer of z left them, else (splits 0) from z: the mean, as a distance from
- * the channel's first value, and then what lies around it, which also tells how far off that mean is. Groups: (channel
- * groups). */
+/* Statistics and then a, for whole channels; without an early return (see batchnorm_statistics). The moments come from
+ * `splits` partials per block if the producer of z wrote them, else (splits 0) from z: first the mean, as a distance
+ * from the channel's first value, then the deviations around it, which also correct it. Groups: (channel groups). */
 GROUP_OF(TEAM_ITEMS)
 __kernel void channel_forward(__global const floatv *restrict z, __global const float4 *restrict partials,
                               const int partial_blocks, const int splits, __global const float *restrict parameters,
                               const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
                               __global float *restrict running, const int mean_offset, const int variance_offset,
-                              __global floatv *restrict a, __global floatv *restrict chosen,
-                              __global ushortv *restrict winner, const int channels,
+                              __global floatv *restrict a, __global floatv *restrict max_value,
+                              __global ushortv *restrict max_index, const int channels,
                               __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
@@ -235,18 +233,18 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
         }
         for (int block = team_block(); block < blocks; block += TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, true, chosen + out, winner + out);
+            plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, true, max_value + out, max_index + out);
         }
     }
 }
 
-/* Sums, then dgamma and dbeta (without batch norm: the gradient of the bias, at beta_base), then dz, of whole
- * channels. The last block comes first, so that its dead lanes can be cleared from the sums. spread 0: da is dz, or its
- * consumer makes it from da and `coefficients`, which are those of batchnorm.clh. Groups: (channel groups). */
+/* Sums, then dgamma and dbeta (without batch norm: the bias's gradient, at beta_base), then dz, for whole channels. The
+ * last block comes first, so that its dead lanes can be cleared from the sums. spread 0: da is dz, or the consumer of
+ * dz makes it from da and `coefficients` (see batchnorm.clh). Groups: (channel groups). */
 GROUP_OF(TEAM_ITEMS)
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
-                               __global floatv *restrict z, __global const floatv *restrict chosen,
-                               __global const ushortv *restrict winner, __global const float4 *restrict normal,
+                               __global floatv *restrict z, __global const floatv *restrict max_value,
+                               __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                                __global float4 *restrict coefficients, __global float *restrict gradients,
                                const int gamma_base, const int beta_base, const int spread, const int channels,
                                __global const struct cln_state *restrict state) {
@@ -260,7 +258,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
         for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_backward(da + out, a + out, z + Z_PLANE(block, channel), chosen + out, winner + out, n, &sum,
+            plane_backward(da + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out, n, &sum,
                            &product);
             if (live_count(block, count) < LANES) {
                 const intv mask = live_lanes(block, count);
@@ -282,7 +280,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
             continue;
         for (int block = team_block(); block < blocks; block += TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_spread(da + out, z + Z_PLANE(block, channel), winner + out, n, g);
+            plane_spread(da + out, z + Z_PLANE(block, channel), max_index + out, n, g);
         }
     }
 }

@@ -1,7 +1,7 @@
-/* A mini-batch's beginning and end. It begins with the samples, from the data set that lives on the device as bytes:
- * gathered in shuffled order, scaled to [0, 1], optionally resized and standardised, laid out in lanes. It ends, once
- * its loss is known, with what that makes of the state: the epoch's sums, where the next batch starts, the optimizer's
- * factors. */
+/* The beginning and the end of a mini-batch. Beginning: gathers the samples in shuffled order from the data set, which
+ * is on the device as bytes; scales them to [0, 1], optionally resizes and standardises them, and lays them out in
+ * lanes. End, when the loss is known: updates the state, that is the epoch's sums, the place of the next batch, and the
+ * optimizer's factors. */
 #include "lanes.clh"
 
 #ifndef CHANNELS /* a small geometry, so that this file compiles alone */
@@ -19,7 +19,7 @@
 #define PIXELS (CHANNELS * IN_H * IN_W)
 #define RESIZE (IN_H != OUT_H || IN_W != OUT_W)
 
-/* From a to b, of which `part` is behind: exactly a where they are equal. */
+/* Linear interpolation from a to b at `part`: exactly a if they are equal. */
 static inline float between(float a, float b, float part) { return multiply_add(part, b - a, a); }
 
 /* Bilinear with half-pixel centres, as torch.nn.functional.interpolate(align_corners=False). */
@@ -35,7 +35,7 @@ static inline float resized(__global const uchar *image, int channel, int row, i
     return between(top, bottom, dy);
 }
 
-/* v / 255: of a byte correctly rounded without a division, by the remainder of a product. */
+/* v / 255, correctly rounded for a byte, without a division: the remainder of a product corrects it. */
 static inline floatv to_unit(floatv v) {
 #if FMA
     const floatv reciprocal = (floatv)(1.0f / 255.0f), product = v * reciprocal;
@@ -52,7 +52,8 @@ static inline floatv to_unit(floatv v) {
 #define LOAD_LANES(array) PASTE(vload, VECTOR)(0, array)
 #endif
 
-/* Bytes that one load takes from each lane's image where vectors are wide enough to be worth turning them around. */
+/* The number of bytes that one load takes from each lane's image, if vectors are wide enough to be worth
+ * transposing. */
 #define STRETCH (RESIZE || VECTOR < 4 ? 1 : 8)
 
 #if STRETCH == 8
@@ -69,14 +70,14 @@ static inline uint4 interleave_pairs(ushort4 a, ushort4 b) {
     return as_uint4(both);
 }
 
-/* Eight bytes of each of four images -> for each byte those of the images, the first image's first. */
+/* Transposes eight bytes of each of four images: each result has one byte of every image, the first image's first. */
 static inline void turn_four(const uchar8 *image, uint4 *out) {
     const ushort8 first = interleave_bytes(image[0], image[1]), second = interleave_bytes(image[2], image[3]);
     out[0] = interleave_pairs(first.lo, second.lo);
     out[1] = interleave_pairs(first.hi, second.hi);
 }
 
-/* Bytes f to f + 7 of the images -> out[0 … 7]. */
+/* Loads bytes f to f + 7 of the images into out[0 … 7]. */
 static inline void load_stretch(__global const uchar *const *image, int f, floatv *out) {
     uchar8 row[VECTOR];
     uint4 turned[VECTOR / 4][2];
@@ -105,7 +106,7 @@ static inline void load_stretch(__global const uchar *const *image, int f, float
 }
 #endif
 
-/* Feature f of the images in [0, 1]. */
+/* Feature f of the images, in [0, 1]. */
 static inline floatv load_feature(__global const uchar *const *image, int f) {
     float value[VECTOR];
 #pragma unroll
@@ -115,7 +116,7 @@ static inline floatv load_feature(__global const uchar *const *image, int f) {
     return to_unit(LOAD_LANES(value));
 }
 
-/* What lanes outside of `mask` hold: zero, but where other launches put samples of the same batch. */
+/* Writes a feature. Lanes outside of `mask` become 0, unless another launch has put samples of the same batch there. */
 static inline void put_feature(__global floatv *x, int f, floatv value, __global const float2 *standard, intv mask,
                                bool keep) {
 #if STANDARDIZE
@@ -125,12 +126,11 @@ static inline void put_feature(__global floatv *x, int f, floatv value, __global
     x[f * GROUP] = CHUNKED && keep ? select(x[f * GROUP], value, mask) : live(value, mask);
 }
 
-/* Moves on to the batch that starts at `next`, and gathers it. Every group works out for itself which that is, as the
- * state says so only to later launches. Dead lanes become zero, their labels −1.
- * pixels are [sample][channel][row][column]; standard[feature] = (mean, 1 / deviation).
- * CHUNKED: the pixels are those from sample chunk_begin to before chunk_end. The launch for the first chunk leaves zero
- * in the place of the others' samples, and those for the others put them there.
- * Groups: (features / FEATURES_PER_ITEM, blocks). */
+/* Advances the state to the batch that starts at `next`, and gathers that batch. Every group computes the batch's place
+ * itself, because other groups see the new state only in later launches. Dead lanes become 0, their labels −1. pixels
+ * are [sample][channel][row][column]; standard[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the samples from
+ * chunk_begin to before chunk_end. The launch for the first chunk writes 0 for samples of other chunks, and the other
+ * launches fill them in. Groups: (features / FEATURES_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk_begin, const int chunk_end,
                           __global const uchar *restrict labels, __global const int *restrict order,
@@ -183,9 +183,9 @@ __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk
         put_feature(x, f, load_feature(image, f), standard, mask, !leads);
 }
 
-/* Adds the batch's sums to the epoch's, freezes everything at a loss that is not finite, and works out what the next
- * batch and the optimizer need. sums[block] = (loss, hits). One work-item.
- * Adam's 1 - b^t comes as -expm1(t log b): a power of a rounded b would be off by 1e-5 in the first steps. */
+/* Adds the batch's sums to the epoch's, freezes the state at a loss that is not finite, and computes the place of the
+ * next batch and the optimizer's factors. sums[block] = (loss, hits). One work-item. Adam's 1 - b^t is computed as
+ * -expm1(t log b): a power of a rounded b would be off by 1e-5 in the first steps. */
 __kernel void batch_end(__global const float2 *restrict sums, __global struct cln_state *restrict state) {
     if (state->frozen || state->count == 0)
         return;

@@ -1,5 +1,5 @@
-/* Batch normalisation's reductions where a channel is spread over many work-groups: partials are combined per channel,
- * always in the same order. kernels/activate.cl has the same for groups of whole channels. */
+/* The reductions of batch normalisation if a channel is divided among many work-groups: partials are combined per
+ * channel, always in the same order. kernels/activate.cl has the same for groups that take whole channels. */
 #include "batchnorm.clh"
 
 #ifndef CHANNELS /* a small geometry, so that this file compiles alone */
@@ -9,9 +9,8 @@
 #define CHANNELS_PER_ITEM 1
 #endif
 
-/* Moments of every channel and block of x where the producer did not leave them: the mean as a distance from each
- * lane's first value, then what lies around it, which also tells how far off that mean is. Groups: (channels /
- * CHANNELS_PER_ITEM, blocks). */
+/* Moments of every channel and block of x, if its producer wrote none: first the mean, as a distance from each lane's
+ * first value, then the deviations around it, which also correct it. Groups: (channels / CHANNELS_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void batchnorm_partials(__global const floatv *restrict x, __global float4 *restrict partials,
                                  __global const struct cln_state *restrict state) {
@@ -47,8 +46,8 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
     }
 }
 
-/* Partials -> normal, and the running averages move. Groups: (channels). No early return: after one, PoCL 3.1 lets
- * every work-item of a group of 32 move them. */
+/* Combines partials into `normal`, and moves the running statistics. Groups: (channels). No early return: after one,
+ * PoCL 3.1 lets every work-item of a group of 32 move them. */
 GROUP_OF(GROUP)
 __kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits,
                                    __global const float *restrict parameters, const int gamma_offset,
@@ -68,7 +67,7 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
     }
 }
 
-/* Sums of (dy, dy x̂) -> dgamma, dbeta and the coefficients of dz. One work-item per channel. */
+/* Combines the sums of (dy, dy x̂) into dgamma, dbeta and the coefficients of dz. One work-item per channel. */
 __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums,
                                             __global const float4 *restrict normal, __global float4 *restrict gradient,
                                             __global float *restrict gradients, const int gamma_base,
@@ -86,7 +85,7 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
     gradient[c] = batchnorm_gradient(total, normal[c], (float)count * POSITIONS);
 }
 
-/* Without batch norm: sums of dz -> gradient of the bias. One work-item per channel. */
+/* Without batch norm: combines the sums of dz into the bias's gradient. One work-item per channel. */
 __kernel void bias_gradient(__global const float2 *restrict sums, __global float *restrict gradients, const int base,
                             __global const struct cln_state *restrict state) {
     const int c = (int)get_global_id(0);

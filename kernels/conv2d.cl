@@ -1,11 +1,10 @@
-/* Convolution in lanes: forward, gradient by the data, gradient by the weights.
+/* Convolution in lanes: the forward pass, the data gradient, the weight gradient.
  *   z[n,o,r,c] = b[o] + sum_{i,u,v} W[o,i,u,v] x[n, i, r*STRIDE_H - PADDING_H + u, c*STRIDE_W - PADDING_W + v]
- * No im2col: weights are broadcast scalars, inputs are aligned vectors. Every work-item keeps a tile of
- * accumulators in registers; the loops over a tile have constant bounds and are unrolled.
- *
- * z is the largest tensor of a network, and goes through the cache once more for every kernel that looks at it. So
- * these take over what the stage behind would want of it (pool.clh): with SELECT the forward pass picks the maxima of a
- * max pool out of the rows it has just written, with SPREAD the weight gradient makes dz a few rows at a time. */
+ * No im2col: weights are broadcast scalars, inputs are aligned vectors. Every work-item keeps a tile of accumulators in
+ * registers; the loops over a tile have constant bounds and are unrolled.
+ * z is the largest tensor of a network, and every kernel that reads it brings it through the cache once more. Therefore
+ * these kernels take over parts of the epilogue (pool.clh). SELECT: the forward pass picks a max pool's maxima from the
+ * rows it has just written. SPREAD: the weight gradient makes dz itself, a few rows at a time. */
 #include "welford.clh"
 
 #ifndef IN_C /* a small geometry, so that this file compiles alone */
@@ -43,37 +42,37 @@
 
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
 
-/* Whether a tile may reach outside a row of x: then every load is checked. */
+/* Whether a tile may reach outside a row of x; every load is then checked. */
 #define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
 #define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)
 
 #if SELECT
-/* The windows that a range of rows settles: those that begin in it. Windows do not reach into the next range, or there
- * is one range only (cln_conv2d_fuse). */
+/* The windows that belong to a range of rows: those that begin in it. Either windows do not reach into the next range,
+ * or there is only one range (cln_conv2d_fuse). */
 #define FIRST_WINDOW(first_row) ((first_row) / POOL_STRIDE_H)
 #define END_WINDOW(end_row) ((end_row) >= OUT_H ? A_H : (end_row) / POOL_STRIDE_H)
 #define LAST_ROW(window) min((window)*POOL_STRIDE_H - POOL_PADDING_H + POOL_H - 1, Z_H - 1)
 
-/* A row of windows of one plane: the z of every winner, and where in its window that is. */
-static inline void select_row(__global const floatv *plane, int window, float gamma, __global floatv *chosen,
-                              __global ushortv *winner) {
+/* Writes a row of windows of one plane: each maximum's z, and its place in the window. */
+static inline void select_row(__global const floatv *plane, int window, float gamma, __global floatv *max_value,
+                              __global ushortv *max_index) {
     for (int c = 0; c < A_W; c++) {
         intv place;
-        chosen[(window * A_W + c) * GROUP] = window_maximum(plane, window, c, sign(gamma), false, &place);
-        winner[(window * A_W + c) * GROUP] = convert_ushortv(place);
+        max_value[(window * A_W + c) * GROUP] = window_maximum(plane, window, c, sign(gamma), false, &place);
+        max_index[(window * A_W + c) * GROUP] = convert_ushortv(place);
     }
 }
 #endif
 
-/* Groups: (channel tiles, blocks, row ranges). In training, where `statistics` is set, also the moments of what it
- * wrote, per channel: partials[channel][block][row range]. */
+/* Forward. Groups: (channel tiles, blocks, row ranges). If `statistics` is set, in training, also writes the moments of
+ * this part of z per channel: partials[channel][block][row range]. */
 GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              const int statistics, __global float4 *restrict partials,
 #if SELECT
-                             const int gamma_offset, __global floatv *restrict chosen,
-                             __global ushortv *restrict winner,
+                             const int gamma_offset, __global floatv *restrict max_value,
+                             __global ushortv *restrict max_index,
 #endif
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
@@ -89,8 +88,8 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
 #if SELECT
-    chosen += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
-    winner += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
+    max_value += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
+    max_index += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
     int window = FIRST_WINDOW(first_row);
 #endif
 
@@ -159,9 +158,9 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 
             if (!statistics)
                 continue;
-            /* The tile from registers, as distances from the mean so far, which is the first value at first. What is
-             * taken from the squares is less than half of them, or in the first tile as large a part as the first value
-             * is of it: little cancels. Every lane has the same count. */
+            /* Adds the tile from registers, as distances from the mean so far, which starts as the first value. The
+             * correction subtracted from the squares is less than half of them, or in the first tile as large a part as
+             * the first value is of the tile: little cancels. Every lane has the same count. */
             const float share = 1.0f / (float)(seen + columns);
 #pragma unroll
             for (int o = 0; o < FORWARD_CHANNELS; o++) {
@@ -188,7 +187,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
         for (; statistics && window < END_WINDOW(end_row) && LAST_ROW(window) <= r; window++)
             for (int o = o0 + team_rank(); o < min(o0 + FORWARD_CHANNELS, OUT_C); o += TEAM)
                 select_row(z + o * (OUT_H * OUT_W) * GROUP, window, parameters[gamma_offset + o],
-                           chosen + o * (A_H * A_W) * GROUP, winner + o * (A_H * A_W) * GROUP);
+                           max_value + o * (A_H * A_W) * GROUP, max_index + o * (A_H * A_W) * GROUP);
 #endif
     }
 
@@ -208,18 +207,17 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     }
 }
 
-/* dx[n,i,h,w] = sum over o, u, v with r*STRIDE_H - PADDING_H + u = h and c*STRIDE_W - PADDING_W + v = w of
- * W[o,i,u,v] dz[n,o,r,c]. A stretch of one row of dx stays in registers, and every dz of the rows above it is
- * scattered into it by constant index: no multiply is wasted at the borders.
- * DATA_COLUMNS is a multiple of STRIDE_W, so that the pattern is the same at every c0.
- * Groups: (input-channel tiles, blocks, row ranges). */
+/* The data gradient: dx[n,i,h,w] = sum over o, u, v with r*STRIDE_H - PADDING_H + u = h and c*STRIDE_W - PADDING_W + v
+ * = w of W[o,i,u,v] dz[n,o,r,c]. A stretch of a row of dx stays in registers, and every dz that reaches it is scattered
+ * into it with constant indices, so that no multiply is wasted at the borders. DATA_COLUMNS is a multiple of STRIDE_W,
+ * so that the pattern is the same at every c0. Groups: (input-channel tiles, blocks, row ranges). */
 #define DATA_FIRST (-CEIL_DIV(KERNEL_W - 1, STRIDE_W))
 #define DATA_LAST ((DATA_COLUMNS - 1 + PADDING_W) / STRIDE_W)
 #define DATA_TILES CEIL_DIV(IN_W, DATA_COLUMNS)
 #define DZ_FITS ((long)OUT_C * OUT_H * OUT_W * (long)sizeof(floatv) <= PREFETCH_BYTES) /* of a block */
 
-/* acc[i][c] += w d for every tap of a kernel row, from `taps` of the first channel on, and every dz of a row that
- * reaches the tile whose column 0 lies at j0. `checked`: some of those may lie outside. */
+/* acc[i][c] += w d for every tap of a kernel row, and every dz of a row that reaches the tile whose column 0 is at j0;
+ * `taps` points to the first channel's taps. `checked`: some dz may be outside the row. */
 static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], WEIGHTS *taps, int i0,
                                  __global const floatv *line, int j0, bool checked) {
 #pragma unroll
@@ -261,11 +259,11 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                   (OUT_C * IN_C - i0) * (KERNEL_H * KERNEL_W));
 
     for (int h = first_row; h < end_row; h++) {
-        /* A row of dx takes a row of every channel of dz: too many places for a processor to see what comes next. */
+        /* A row of dx reads a row of every channel of dz: too many places for the processor's own prefetching. */
         if (DZ_FITS && get_group_id(0) == 0 && block + 1 < blocks)
             prefetch_vectors(dz + OUT_C * OUT_H * OUT_W, OUT_C * OUT_H * OUT_W * h / IN_H,
                              OUT_C * OUT_H * OUT_W * (h + 1) / IN_H);
-#if DATA_TILES <= 8 /* then which products there are is known by constant, and the checks below vanish */
+#if DATA_TILES <= 8 /* the products are then known at compile time, and the checks below vanish */
 #pragma unroll
 #endif
         for (int tile = 0; tile < DATA_TILES; tile++) {
@@ -308,30 +306,30 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
     }
 }
 
-/* dW[o,i,u,v] = sum over n, r, c of dz[n,o,r,c] x[n, i, r*STRIDE_H - PADDING_H + u, c*STRIDE_W - PADDING_W + v],
- * for a tile of output channels and of taps along a kernel row. A slice sums a part of the blocks and of the rows
- * into partial sums of its own: gradients[base + slice*stride + …]; they are added up in the optimizer's launch.
- * A block at a time, tap after tap, while it is in the nearest cache; so the sums wait in memory, and only there dead
- * lanes have to be left out. Groups: (output-channel tiles, input channels, slices). */
+/* The weight gradient: dW[o,i,u,v] = sum over n, r, c of dz[n,o,r,c] x[n, i, r*STRIDE_H - PADDING_H + u, c*STRIDE_W -
+ * PADDING_W + v], for a tile of output channels and of taps of a kernel row. A slice sums a part of the blocks and of
+ * the rows: gradients[base + slice*stride + …]. The slices are added up later. The loop goes block by block, and
+ * through all taps while a block is in the nearest cache; so sums wait in memory, and dead lanes have to be left out
+ * only there. Groups: (output-channel tiles, input channels, slices). */
 #define TAP_TILES CEIL_DIV(KERNEL_W, WEIGHT_TAPS)
 #define WEIGHT_EDGES (PADDING_W > 0 || KERNEL_W % WEIGHT_TAPS != 0)
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
 #define TAP_ROWS (KERNEL_H * TAP_TILES)
-#define MOST_TAPS (TAP_ROWS < 16 ? TAP_ROWS : 16) /* at a time, so that a large kernel does not need a large stack */
-#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)        /* of those, a work-item's: a team shares them out */
+#define MOST_TAPS (TAP_ROWS < 16 ? TAP_ROWS : 16) /* taps at a time, so that a large kernel needs no large stack */
+#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)        /* those of one work-item; a team divides them */
 #define WEIGHT_SUMS (WEIGHT_CHANNELS * WEIGHT_TAPS)
 
-/* With SPREAD, dz comes into being a strip of rows at a time, in private memory that stays in the nearest cache; a
- * work-item has its block for itself then (GROUP is 1). Else the strip is all rows of the slice, where they are. */
+/* With SPREAD, dz is computed a strip of rows at a time, in private memory that stays in the nearest cache; a work-item
+ * then has its block to itself (GROUP is 1). Otherwise the strip is all rows of the slice, in place. */
 #if SPREAD
 #define STRIP_VECTORS 256
 #define STRIP_ROWS CEIL_DIV(SLICE_ROWS, CEIL_DIV(SLICE_ROWS *WEIGHT_CHANNELS *OUT_W, STRIP_VECTORS))
 #define STRIP const floatv
 
-/* dz of rows [row0, row1) of a tile of channels from o0 on: strip[o][row - row0][column]. `z`, `da` and `winner` are
- * those of a block. */
+/* Computes dz of rows [row0, row1) for a tile of channels from o0 on: strip[o][row - row0][column]. `z`, `da` and
+ * `max_index` are those of one block. */
 static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W], __global const floatv *z,
-                                __global const floatv *da, __global const ushortv *winner,
+                                __global const floatv *da, __global const ushortv *max_index,
                                 __global const float4 *normal, __global const float4 *coefficients, int o0, int row0,
                                 int row1) {
     for (int o = 0; o < WEIGHT_CHANNELS; o++) {
@@ -341,7 +339,7 @@ static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W
         __global const floatv *plane = z + channel * (OUT_H * OUT_W);
         for (int r = row0; r < row1; r++)
             spread_row(strip[o] + (r - row0) * OUT_W, plane + r * OUT_W, r, n, k, da + channel * (A_H * A_W),
-                       winner + channel * (A_H * A_W));
+                       max_index + channel * (A_H * A_W));
     }
 }
 #else
@@ -349,8 +347,8 @@ static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W
 #define STRIP __global const floatv
 #endif
 
-/* acc = sum of dz x over rows [row0, row1) of one block: for a tile of channels, whose dz at row0 `dz` points to, taps
- * v0 to v0 + WEIGHT_TAPS - 1 of kernel row u. */
+/* acc = sum of dz x over rows [row0, row1) of one block, for a tile of channels and taps v0 to v0 + WEIGHT_TAPS - 1 of
+ * kernel row u. `dz` points to the tile's dz at row0. */
 static inline void weight_products(floatv *acc, __global const floatv *in, STRIP *dz[WEIGHT_CHANNELS], int u, int v0,
                                    int row0, int row1) {
 #pragma unroll
@@ -384,11 +382,11 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
     }
 }
 
-/* `dz` is z where SPREAD. */
+/* With SPREAD the buffer `dz` holds z. */
 GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
 #if SPREAD
-                                      __global const floatv *restrict da, __global const ushortv *restrict winner,
+                                      __global const floatv *restrict da, __global const ushortv *restrict max_index,
                                       __global const float4 *restrict normal,
                                       __global const float4 *restrict coefficients,
 #endif
@@ -424,7 +422,7 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
 #if SPREAD
                 floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W];
                 spread_strip(strip, out, da + (size_t)block * (OUT_C * A_H * A_W),
-                             winner + (size_t)block * (OUT_C * A_H * A_W), normal, coefficients, o0, row0, row1);
+                             max_index + (size_t)block * (OUT_C * A_H * A_W), normal, coefficients, o0, row0, row1);
 #pragma unroll
                 for (int o = 0; o < WEIGHT_CHANNELS; o++)
                     gradient[o] = strip[o];

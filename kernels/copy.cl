@@ -1,4 +1,4 @@
-/* y = x: the affine part of a stage that has none. */
+/* y = x, for a stage without an affine layer. */
 #include "lanes.clh"
 
 #ifndef FEATURES

@@ -1,7 +1,7 @@
-/* A linear layer in lanes: forward, gradient by the data, gradient by the weights.
+/* A linear layer in lanes: the forward pass, the data gradient, the weight gradient.
  *   z[n,o] = b[o] + sum_i W[o,i] x[n,i]
- * In this layout it is a matrix times lanes: weights are broadcast scalars, and each serves the same row of
- * several blocks at once. */
+ * In lanes this is a matrix times lanes: weights are broadcast scalars, and each is used for the same row of several
+ * blocks. */
 #include "welford.clh"
 
 #ifndef TILE_FEATURES /* small tiles, so that this file compiles alone */
@@ -10,15 +10,15 @@
 #define WEIGHT_OUT 2
 #define WEIGHT_IN 4
 #endif
-/* Features come as arguments, so that layers share a program; only weights that are to be staged need them here. */
+/* The numbers of features are arguments, so that layers share a program. Only staged weights need them as constants. */
 #ifndef IN_FEATURES
 #define IN_FEATURES 1
 #define OUT_FEATURES 1
 #endif
 
 /* acc[f][b] += sum_k matrix[f*row + k*column] x[block0 + b][k], for a tile of features and blocks; the work-items of a
- * team share out the k. Of the tile there are `features`; one that reaches past the last feature or block reads the
- * last one again; the caller does not write those. */
+ * team divide the k. `features` is the number of features in the tile. A tile that reaches past the last feature or
+ * block reads the last one again, and the caller does not write these results. */
 static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *matrix, int row, int column, int features,
                             __global const floatv *x, int depth, int block0, int blocks) {
     WEIGHTS *weight[TILE_FEATURES];
@@ -46,8 +46,8 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *mat
     }
 }
 
-/* Groups: (feature tiles, block tiles). Where `statistics` is set also the moments over each block's samples:
- * partials[feature][block]. */
+/* Forward. Groups: (feature tiles, block tiles). If `statistics` is set, also writes the moments over each block's
+ * samples: partials[feature][block]. */
 GROUP_OF(TEAM_ITEMS)
 __kernel void linear_forward(__global const floatv *restrict x, const int in_features, const int out_features,
                              __global const float *restrict parameters, const int weight_offset, const int bias_offset,
@@ -105,7 +105,7 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
     }
 }
 
-/* dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */
+/* The data gradient: dx[n,i] = sum_o W[o,i] dz[n,o]. Groups: (input-feature tiles, block tiles). */
 GROUP_OF(TEAM_ITEMS)
 __kernel void linear_backward_data(__global const floatv *restrict dz, const int in_features, const int out_features,
                                    __global const float *restrict parameters, const int weight_offset,
@@ -159,9 +159,10 @@ static inline void weight_products(floatv *acc, __global const floatv *x, __glob
     }
 }
 
-/* dW[o,i] = sum_n dz[n,o] x[n,i]: tile after tile of vector accumulators over blocks, summed across lanes once at the
- * end. The last block of a slice comes first, so that its dead lanes can be cleared from the accumulators before any
- * other block adds to them. Groups: (input features / run, output-feature tiles, slices of the blocks). */
+/* The weight gradient: dW[o,i] = sum_n dz[n,o] x[n,i]. Each tile of vector accumulators runs over blocks and is summed
+ * across lanes once at the end. The last block of a slice comes first, so that its dead lanes can be cleared from the
+ * accumulators before any other block adds to them. Groups: (input features / run, output-feature tiles, slices of the
+ * blocks). */
 GROUP_OF(GROUP)
 __kernel void linear_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                       const int in_features, const int out_features, const int run,
@@ -209,8 +210,8 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
     }
 }
 
-/* For a matrix product that leaves bias and dead lanes to others: what it multiplies must be finite everywhere.
- * Sets the lanes without a sample to zero. Groups: (1, blocks). */
+/* Sets the lanes without a sample to 0, for CLBlast's product, whose operands must be finite everywhere. Groups: (1,
+ * blocks). */
 GROUP_OF(GROUP)
 __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
                                 __global const struct cln_state *restrict state) {
@@ -224,7 +225,7 @@ __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
     }
 }
 
-/* Every lane of z[o] = b[o]: what the product is then added to. Groups: (1, blocks). */
+/* Sets every lane of z[o] to b[o]; CLBlast's product is then added to it. Groups: (1, blocks). */
 GROUP_OF(GROUP)
 __kernel void linear_fill_bias(__global const float *restrict parameters, const int bias_offset, const int out_features,
                                __global floatv *restrict z) {

@@ -1,5 +1,5 @@
-/* What the device can do at all: multiply-adds that need no memory, and a copy that does nothing else.
- * CHAINS independent sums hide the latency of an addition; they are written out, so that each is a register. */
+/* Kernels that measure the device's peak: multiply-adds without memory traffic, and a copy without arithmetic. CHAINS
+ * independent sums hide the latency of an addition; they are written out, so that each is a register. */
 #ifndef VECTOR
 #define VECTOR 8
 #define MULTIPLY_ADD fma

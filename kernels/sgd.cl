@@ -1,6 +1,6 @@
-/* Stochastic gradient descent as in torch.optim.SGD, all parameters in one launch:
- *   g += weight_decay p;  buf = momentum buf + g (buf = g in the first step);  p -= lr buf
- * The buffer starts at zero, which makes the first step no special case. */
+/* Stochastic gradient descent as in torch.optim.SGD, for all parameters in one launch:
+ *   g += weight_decay p; buf = momentum buf + g (buf = g in the first step); p -= lr buf
+ * The buffer starts at 0, so that the first step is no special case. */
 #include "optimizer.clh"
 
 __kernel void sgd(__global float *restrict parameters, __global float *restrict gradients,

@@ -1,13 +1,13 @@
-/* Softmax cross-entropy, by log-sum-exp:  loss_n = log sum_k exp(y[n,k]) - y[n, label],
- * its gradient (softmax - onehot) / batch, and the sums that batch_end adds to the epoch's loss and accuracy. */
+/* Softmax cross-entropy by log-sum-exp: loss_n = log sum_k exp(y[n,k]) - y[n, label]; its gradient (softmax - onehot) /
+ * batch; and the sums that batch_end adds to the epoch's loss and accuracy. */
 #include "lanes.clh"
 
 #ifndef CLASSES
 #define CLASSES 10
 #endif
 
-/* Groups: (1, blocks). `gradient` is written in training; `predicted` (the first largest logit's class, by
- * position in the epoch's order) in prediction. sums[block] = (loss, hits) over the block's samples. */
+/* Groups: (1, blocks). In training writes `gradient`; in prediction writes `predicted`, the class of the first largest
+ * logit, by place in the epoch's order. sums[block] = (loss, hits) over the block's samples. */
 GROUP_OF(GROUP)
 __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __global const intv *restrict labels,
                                     __global floatv *restrict gradient, __global int *restrict predicted,

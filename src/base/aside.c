@@ -1,4 +1,4 @@
-/* Temporary names, and who removes them: see aside.h. */
+/* Temporary files: creating, locking, naming and removing them; see aside.h. */
 #include "src/base/aside.h"
 
 #include <dirent.h>
@@ -21,7 +21,7 @@ enum { NAME_BYTES = 4096, MOST_NAMES = 8, ATTEMPTS = 100, ABOVE_STANDARD = 3 };
 
 /* ---- Names that a handler of signals removes ---- */
 
-/* Fixed memory, since a handler may look at it at any moment: `used` is set while the name is whole. */
+/* Fixed memory, because a signal handler may read it at any moment. `used` is set while the name is complete. */
 static struct {
     atomic_int used;
     atomic_int taken;
@@ -69,9 +69,9 @@ void cln_aside_remove(char **name) {
 
 /* ---- Files ---- */
 
-/* Until the descriptor and its copies are closed. Some file systems have no locks; then nobody takes the file for one
- * that was left, either. With `more` as LOCK_NB it does not wait where another program has locked the file: that lock
- * protects the name while it lasts. */
+/* Locks the file until the descriptor and its copies are closed. On a file system without locks this fails harmlessly;
+ * nobody then takes the file for a leftover either. `more` LOCK_NB: does not wait if another program holds the lock;
+ * that lock then protects the name. */
 static void lock(int file, int more) {
     while (flock(file, LOCK_EX | more) != 0 && errno == EINTR)
         continue;
@@ -118,7 +118,7 @@ static int create_named(const char *name, const void *unused) {
     lock(file, 0);
     if (fstat(file, &info) == 0 && info.st_nlink > 0)
         return file;
-    close(file); /* removed before it had its lock */
+    close(file); /* a cleaner has deleted it before it was locked */
     errno = EEXIST;
     return -1;
 }
@@ -133,12 +133,12 @@ static int link_name(const char *name, const void *path) {
     return link(path, name);
 }
 
-/* Without a name, where the file system can do that: then nothing is left behind by a program that is killed. */
+/* Creates a nameless file, if the file system can: a killed program then leaves nothing behind. */
 static int create_nameless(const char *path) {
     int file = -1;
 #ifdef O_TMPFILE
     char *folder = cln_place_folder(path);
-    if (folder && access("/proc/self/fd", X_OK) == 0) /* where it gets its name from in the end */
+    if (folder && access("/proc/self/fd", X_OK) == 0) /* needed to name it later */
         file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
     if (file >= 0)
         lock(file, 0);
@@ -199,7 +199,7 @@ static bool is_aside(const char *name) {
     return sscanf(name, ".clenet-%ld-%d.tmp%n", &process, &number, &length) == 2 && length > 0 && name[length] == '\0';
 }
 
-/* A file of this user that nobody has a lock on. Where the file system knows no locks, none can be taken. */
+/* Deletes a file of this user that nobody has locked. On a file system without locks nothing is deleted. */
 static void remove_stale(int folder, const char *name) {
     struct stat info;
     const int file = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

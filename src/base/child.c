@@ -1,5 +1,5 @@
-/* A process and the socket between it and this one: see child.h. A message is its size and its bytes; a sign of life is
- * a message without any. */
+/* A child process and the socket to it; see child.h. A message is sent as its size, then its bytes. A sign of life is a
+ * message of size 0. */
 #include "src/base/child.h"
 
 #include <errno.h>
@@ -23,13 +23,13 @@
 enum {
     SIGN_OF_LIFE_MS = 200,
     POLL_MS = 20,
-    HUNG = SIGVTALRM /* the signal that ends a process which finds that it hangs */
+    HUNG = SIGVTALRM /* the signal by which a child ends itself when it hangs */
 };
 
-#define BUSY_SHARE 0.005 /* of a processor, that a process which does something has at least */
+#define BUSY_SHARE 0.005 /* share of a processor that a working process uses at least */
 
 struct cln_child {
-    pid_t process; /* 0: it has ended, with `ended` */
+    pid_t process; /* 0: it has ended; `ended` is its wait status */
     int socket, ended;
 };
 
@@ -57,8 +57,8 @@ enum cln_status cln_child_start(struct cln_child **out, const char *const *argv,
     return CLN_OK;
 }
 
-/* Whether it has ended. What is left of its group is killed before it is waited for: until then its number is nobody
- * else's. `flags`: WNOHANG, or 0 to wait for its end. */
+/* Whether the child has ended. The rest of its process group is killed before the child is waited for, because then its
+ * number may be given to another process. `flags`: WNOHANG, or 0 to wait for the end. */
 static bool has_ended(struct cln_child *child, int flags) {
     siginfo_t info = {.si_pid = 0};
     int found = 0;
@@ -68,7 +68,7 @@ static bool has_ended(struct cln_child *child, int flags) {
         continue;
     if (found == 0 && info.si_pid == 0)
         return false;
-    if (found == 0) { /* an error means that somebody else has waited for it */
+    if (found == 0) { /* error: somebody else has waited for it */
         (void)kill(-child->process, SIGKILL);
         while (waitpid(child->process, &child->ended, 0) < 0 && errno == EINTR)
             continue;
@@ -77,7 +77,7 @@ static bool has_ended(struct cln_child *child, int flags) {
     return true;
 }
 
-/* Of what comes next: true once it is there, whole. False where nothing comes any more. */
+/* Receives `size` bytes. True: all have arrived. False: the socket was closed before. */
 static bool receive(const struct cln_child *child, void *bytes, size_t count) {
     for (size_t done = 0; done < count;) {
         const ssize_t got = recv(child->socket, (char *)bytes + done, count - done, 0);
@@ -88,7 +88,7 @@ static bool receive(const struct cln_child *child, void *bytes, size_t count) {
     return true;
 }
 
-/* Whether there is something to read within a moment, or the other end is closed. */
+/* Whether within `ms` there is something to read or the other end is closed. */
 static bool comes_soon(const struct cln_child *child, int ms) {
     struct pollfd socket = {.fd = child->socket, .events = POLLIN};
     return poll(&socket, 1, ms) > 0;
@@ -98,11 +98,11 @@ enum cln_child_news cln_child_listen(struct cln_child *child, void *message, siz
     const struct timespec moment = {.tv_nsec = 2000000};
     double until = cln_clock_seconds() + seconds;
     for (bool closed = false;;) {
-        /* In this order: what it said before it ended is still read. */
+        /* In this order, so that messages sent before its end are still read. */
         const bool gone = has_ended(child, WNOHANG);
         uint32_t bytes;
         if (closed)
-            nanosleep(&moment, NULL); /* it is about to end: only its end closes the socket */
+            nanosleep(&moment, NULL); /* the child is about to end: nothing else closes the socket */
         else if (comes_soon(child, gone ? 0 : POLL_MS)) {
             closed = !receive(child, &bytes, sizeof bytes);
             if (!closed && bytes == size && receive(child, message, size))
@@ -119,7 +119,7 @@ enum cln_child_news cln_child_listen(struct cln_child *child, void *message, siz
     }
 }
 
-/* Signals that a fault in a program raises; all others come from outside. */
+/* Whether a fault in a program raises this signal; all others come from outside. */
 static bool is_fault(int number) {
     const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
@@ -139,7 +139,7 @@ void cln_child_stop(struct cln_child **stopped, double seconds, struct cln_child
     while (!has_ended(child, WNOHANG) && cln_clock_seconds() < until)
         nanosleep(&moment, NULL);
     if (!has_ended(child, WNOHANG)) {
-        if (kill(-child->process, SIGKILL) != 0) /* the group may not be there yet */
+        if (kill(-child->process, SIGKILL) != 0) /* the group may not exist yet */
             (void)kill(child->process, SIGKILL);
         (void)has_ended(child, 0);
     } else {
@@ -192,7 +192,7 @@ static void send_whole(const void *bytes, size_t count) {
     for (size_t done = 0; done < count;) {
         const ssize_t sent = send(STDIN_FILENO, (const char *)bytes + done, count - done, MSG_NOSIGNAL);
         if (sent < 0 && errno != EINTR)
-            return; /* nobody listens any more */
+            return; /* the parent has ended */
         done += sent > 0 ? (size_t)sent : 0;
     }
 }
@@ -205,7 +205,7 @@ void cln_child_say(const void *message, size_t size) {
     pthread_mutex_unlock(&speaking);
 }
 
-/* Times of this process. */
+/* Wall and processor times of this process, and its calls. */
 struct moment {
     double wall, processor;
 };
@@ -217,13 +217,13 @@ static struct moment now(void) {
 static double patience;
 static cln_child_call *calls_under_way;
 
-/* Whether the call that began at `begin` counts as one that hangs. */
+/* Whether the call that began at `begin` counts as hanging at `at`. */
 static bool hangs(const struct moment *begin, const struct moment *at) {
     const double wall = at->wall - begin->wall, processor = at->processor - begin->processor;
     return wall >= 10 * patience || (wall >= patience && processor >= patience);
 }
 
-/* At once, whatever other threads are doing: a driver's calls cannot be interrupted. */
+/* Ends the process at once, whatever other threads do: a driver's call cannot be interrupted. */
 static void end_with(int number) {
     (void)signal(number, SIG_DFL);
     (void)kill(getpid(), number);
@@ -231,10 +231,10 @@ static void end_with(int number) {
 
 static void *attend(void *unused) {
     size_t last = 0, number = 0;
-    struct moment begin = now(), sign = begin; /* of the call under way; of the last sign of life */
+    struct moment begin = now(), sign = begin; /* start of the current call; time of the last sign of life */
     (void)unused;
     for (;;) {
-        struct pollfd input = {.fd = STDIN_FILENO}; /* no events but the end of the other side */
+        struct pollfd input = {.fd = STDIN_FILENO}; /* wait only for the other side's end */
         if (poll(&input, 1, SIGN_OF_LIFE_MS) > 0)
             end_with(SIGKILL);
         const struct moment at = now();
@@ -253,11 +253,11 @@ static void *attend(void *unused) {
 
 void cln_child_attend(double seconds, cln_child_call *under_way) {
     pthread_t thread;
-    const struct rlimit none = {0, 0}; /* its crash is an answer: no core file of it is wanted */
+    const struct rlimit none = {0, 0}; /* a crash is a valid result: write no core file */
     (void)setrlimit(RLIMIT_CORE, &none);
     patience = seconds;
     calls_under_way = under_way;
     if (pthread_create(&thread, NULL, attend, NULL) != 0)
-        end_with(SIGKILL); /* for want of memory or processes: nothing is known of the driver */
+        end_with(SIGKILL); /* no thread, for lack of memory or processes: this says nothing about the driver */
     pthread_detach(thread);
 }

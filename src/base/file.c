@@ -1,4 +1,4 @@
-/* Whole files and folders of the user, read and made. */
+/* Reads whole files and makes folders. */
 #include "src/base/file.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Helpers: how they share out work, and how they are waited for. */
+/* Helpers: starting them, sharing the work, waiting for them. */
 #include "src/base/helpers.h"
 
 #include <errno.h>
@@ -17,16 +17,18 @@
 #include "src/base/clock.h"
 #include "src/base/process.h"
 
-/* More pieces than any network has programs, fewer bytes than any pipe holds. A piece beyond them is nobody's. */
+/* More pieces than any network has programs, in fewer bytes than any pipe holds. Later pieces are taken by no
+ * helper. */
 enum { PIECES = 512 };
 
 struct cln_helpers {
-    int pieces; /* the end of the pipe that this process holds: as long as it is open, so is the helpers' input */
+    int pieces; /* write end of the helpers' input, which stays open as long as this is */
     size_t count;
     pid_t processes[]; /* 0: ended */
 };
 
-/* *reader is the helpers' input, with the number of every piece: reading one takes it. */
+/* Makes the pipe *reader, the helpers' input, and writes the number of every piece to it. Reading a number takes the
+ * piece. */
 static enum cln_status fill_pipe(int *reader, int *writer) {
     uint16_t pieces[PIECES];
     int ends[2];
@@ -38,7 +40,7 @@ static enum cln_status fill_pipe(int *reader, int *writer) {
     *writer = ends[1];
     for (int i = 0; i < 2; i++)
         (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(*reader, F_SETFL, O_NONBLOCK); /* whoever finds no piece left is done */
+    (void)fcntl(*reader, F_SETFL, O_NONBLOCK); /* a helper that finds no piece is done */
     if (write(*writer, pieces, sizeof pieces) == (ssize_t)sizeof pieces)
         return CLN_OK;
     close(*reader);
@@ -63,13 +65,13 @@ enum cln_status cln_helpers_start(struct cln_helpers **out, const char *const *a
     }
     close(input);
     *out = h;
-    if (h->count > 0) /* fewer than wanted do, too */
+    if (h->count > 0) /* fewer than wanted are enough */
         return CLN_OK;
     cln_helpers_destroy(out);
     return status;
 }
 
-/* True once it is gone. */
+/* Waits for a process; true: it has ended. */
 static bool reap(pid_t *process, int flags, size_t *well) {
     int ended = 0;
     pid_t found;
@@ -78,7 +80,7 @@ static bool reap(pid_t *process, int flags, size_t *well) {
     while (found < 0 && errno == EINTR);
     if (found == 0)
         return false;
-    /* An error means that somebody else has waited for it. */
+    /* An error: somebody else has waited for it. */
     *well += found > 0 && WIFEXITED(ended) && WEXITSTATUS(ended) == 0;
     *process = 0;
     return true;
@@ -87,7 +89,7 @@ static bool reap(pid_t *process, int flags, size_t *well) {
 static void end_all(struct cln_helpers *h) {
     size_t ignored = 0;
     for (size_t i = 0; i < h->count; i++)
-        if (h->processes[i] && kill(-h->processes[i], SIGKILL) != 0) /* the group may not be there yet */
+        if (h->processes[i] && kill(-h->processes[i], SIGKILL) != 0) /* the group may not exist yet */
             (void)kill(h->processes[i], SIGKILL);
     for (size_t i = 0; i < h->count; i++)
         if (h->processes[i])
@@ -130,7 +132,7 @@ static size_t count_processors(void) {
     return online > 0 ? (size_t)online : 1;
 }
 
-/* Of the machine, or of the container that this process is in. */
+/* The memory of the machine, or of the container that this process is in. */
 static double memory_bytes(void) {
     double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit;
     FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
@@ -152,7 +154,7 @@ size_t cln_helpers_fitting(size_t most, size_t bytes) {
 
 bool cln_helper_take(long *taken, size_t number) {
     while (*taken < (long)number) {
-        uint16_t piece; /* read whole: a pipe that has two bytes gives both to one reader */
+        uint16_t piece; /* both bytes go to one reader: a pipe does not split them */
         ssize_t got = read(STDIN_FILENO, &piece, sizeof piece);
         if (got < 0 && errno == EINTR)
             continue;
@@ -164,7 +166,7 @@ bool cln_helper_take(long *taken, size_t number) {
 }
 
 void cln_helper_wait_for_end(void) {
-    struct pollfd input = {.fd = STDIN_FILENO}; /* no events but the end of the other side */
+    struct pollfd input = {.fd = STDIN_FILENO}; /* wait only for the other side's end */
     while (poll(&input, 1, -1) < 0 && errno == EINTR)
         continue;
 }

@@ -1,4 +1,4 @@
-/* Walks a well-formed JSON text without taking it in. */
+/* Walks through well-formed JSON text without parsing its values. */
 #include "src/base/json_place.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@ static const char *skip_blanks(const char *at) {
     return at + strspn(at, " \t\r\n");
 }
 
-/* Past the string that begins here. */
+/* The place after the string that begins at `at`. */
 static const char *skip_string(const char *at) {
     for (at++; *at && *at != '"'; at++)
         if (*at == '\\' && at[1])
@@ -15,7 +15,7 @@ static const char *skip_string(const char *at) {
     return *at ? at + 1 : at;
 }
 
-/* Past the value that begins here. */
+/* The place after the value that begins at `at`. */
 static const char *skip_value(const char *at) {
     int depth = 0;
     do {
@@ -29,7 +29,7 @@ static const char *skip_value(const char *at) {
     return at;
 }
 
-/* The first member of a container, or the next one after a value; NULL where there is none. */
+/* The first member of a container, or the member after a value; NULL: there is none. */
 static const char *next_member(const char *at) {
     at = skip_blanks(at);
     at = *at == '{' || *at == '[' || *at == ',' ? skip_blanks(at + 1) : "";

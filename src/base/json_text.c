@@ -1,4 +1,4 @@
-/* See json_text.h. */
+/* Reading and writing JSON with jansson: see json_text.h. */
 #include "src/base/json_text.h"
 
 #include <math.h>
@@ -10,16 +10,16 @@
 
 /* ---- Memory that runs out ---- */
 
-/* Where the buffer of jansson's reader cannot grow, it goes on without the character, to an assertion or behind the
- * buffer's end. So its allocations pass through here, to the functions that it had before. The first one that fails
- * while a text is read gets a reserve that was kept for it, and the text then ends. A program that sets functions of
- * its own later is without that. */
+/* If the buffer of jansson's reader cannot grow, jansson drops the character and goes on, until an assertion fails or
+ * it writes past the buffer. Therefore jansson's allocations go through these functions, to the functions that it had
+ * before. The first allocation that fails while a text is read gets a reserved block instead, and the text then ends.
+ * If a program sets allocation functions of its own later, this has no effect. */
 static json_malloc_t allocate_before;
 static json_free_t free_before;
 static _Thread_local struct {
     bool ran_out;
     size_t bytes;
-    void *reserve; /* NULL: none, or used */
+    void *reserve; /* NULL: none, or already used */
 } memory;
 
 static void *allocate(size_t bytes) {
@@ -32,8 +32,8 @@ static void *allocate(size_t bytes) {
     return result;
 }
 
-/* Before a text of `bytes` is read. The buffer of its longest string doubles from 16 bytes on. False where memory runs
- * out. */
+/* Call before reading a text of `bytes`. The buffer of its longest string doubles from 16 bytes on. False: out of
+ * memory. */
 static bool take_reserve(size_t bytes) {
     memory.bytes = 2 * bytes + 64;
     memory.reserve = allocate_before(memory.bytes);
@@ -41,7 +41,7 @@ static bool take_reserve(size_t bytes) {
     return !memory.ran_out;
 }
 
-/* False where memory ran out since. */
+/* Call after reading. False: memory ran out in between. */
 static bool leave_reserve(void) {
     free_before(memory.reserve);
     memory.reserve = NULL;
@@ -71,7 +71,7 @@ const char *cln_json_begin(const char *text) {
     return text + (strncmp(text, mark, MARK_BYTES) == 0 ? MARK_BYTES : 0);
 }
 
-/* The integer that a value is, or NULL where it stays. −0.0 has a sign that would be lost. */
+/* The integer equal to a real number; NULL: there is none. −0.0 stays, as its sign would be lost. */
 static json_t *whole_of(const json_t *value) {
     static const double most = 9007199254740992.0;
     const double number = json_real_value(value);
@@ -103,7 +103,7 @@ struct text {
     size_t bytes;
 };
 
-/* One at a time, so that none comes after memory ran out. */
+/* Gives one byte at a time, so that none follows after memory ran out. */
 static size_t give_byte(void *buffer, size_t room, void *user) {
     struct text *rest = user;
     if (room == 0 || rest->bytes == 0 || memory.ran_out)
@@ -163,7 +163,8 @@ json_t *cln_json_text(const char *words) {
     return string;
 }
 
-/* Behind line feeds of its layout, a JSON text has such characters in strings only. */
+/* Whether a character must be escaped. Apart from the line feeds of its layout, a JSON text has such characters only in
+ * strings. */
 static bool is_escaped(uint32_t code) {
     return code >= 0x7f && !cln_text_is_plain(code);
 }
@@ -184,8 +185,8 @@ static size_t escape(char *out, const char *text) {
     return used;
 }
 
-/* As json_dumps, which leaves out parts of a name where its buffer cannot grow, and does not say so: here nothing is
- * allocated while it writes. */
+/* Like json_dumps, but allocates nothing while it writes: json_dumps silently omits parts of a name if its buffer
+ * cannot grow. */
 static char *dump(const json_t *value, size_t flags) {
     const size_t bytes = value ? json_dumpb(value, NULL, 0, flags) : 0;
     char *text = bytes > 0 ? malloc(bytes + 1) : NULL;

@@ -1,4 +1,4 @@
-/* Which file a path leads to: see place.h. */
+/* Resolves paths that are to be written: see place.h. */
 #include "src/base/place.h"
 
 #include <errno.h>
@@ -9,14 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 40 }; /* as the kernel's */
+enum { MOST_LINKS = 40 }; /* as in the kernel */
 
 char *cln_place_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("./");
 }
 
-/* `folder` and `name` as one path, absolute where the folder is there. */
+/* Joins `folder` and `name`, as an absolute path if the folder exists. */
 static char *join(const char *folder, const char *name) {
     char *real = realpath(folder, NULL), *joined = NULL;
     const char *parent = real ? real : folder;
@@ -27,7 +27,7 @@ static char *join(const char *folder, const char *name) {
     return joined;
 }
 
-/* What the link itself says, seen from where it stands; NULL where it is none. */
+/* The target of a symbolic link, resolved from the link's folder; NULL: it is no link. */
 static char *follow(const char *link) {
     char target[4096];
     const ssize_t length = readlink(link, target, sizeof target - 1);
@@ -44,7 +44,7 @@ static char *follow(const char *link) {
 char *cln_place_resolve(const char *path) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
-        return strdup(path); /* where /dev/stdout is a pipe, that has no name of its own */
+        return strdup(path); /* such as /dev/stdout, if that is a pipe without a name */
     char *real = realpath(path, NULL), *next = NULL;
     if (real)
         return real;
@@ -63,7 +63,7 @@ char *cln_place_resolve(const char *path) {
     return real;
 }
 
-/* Attributes that keep a file from being replaced, as far as this system tells them. */
+/* The attribute that prevents replacing a file, as far as this system reports it. */
 static const char *find_attribute(const char *path, const char *folder) {
 #if defined(STATX_ATTR_IMMUTABLE) && defined(STATX_ATTR_APPEND)
     struct statx info;
@@ -83,8 +83,8 @@ static const char *find_attribute(const char *path, const char *folder) {
     return NULL;
 }
 
-/* Why no other file can take this one's name; NULL: one can. What is not seen here is met when the file is committed.
- */
+/* The reason why this file cannot be replaced; NULL: it can. Reasons that are not seen here show when the file is
+ * committed. */
 static const char *find_reason(const char *path, const struct stat *file) {
     char *folder = cln_place_folder(path);
     struct stat around;
@@ -99,7 +99,7 @@ static const char *find_reason(const char *path, const struct stat *file) {
     return reason;
 }
 
-/* A regular file that is there. */
+/* Fills *place for an existing regular file. */
 static enum cln_status look_at(struct cln_place *place, const struct stat *info) {
     place->mode = info->st_mode & 07777;
     place->reason = find_reason(place->path, info);

@@ -1,4 +1,4 @@
-/* Starting a process: see process.h. */
+/* Starts processes: see process.h. */
 #include "src/base/process.h"
 
 #include <errno.h>
@@ -32,8 +32,8 @@ static int set_attributes(posix_spawnattr_t *attributes) {
     return error;
 }
 
-/* A copy above the three that the new process begins with, where `descriptor` is one of them: this process may have
- * been started without. */
+/* Copies `descriptor` to a number above 2 if it is 0, 1 or 2: this process may have been started without standard
+ * streams. */
 static int above_standard(int descriptor) {
     return descriptor >= 0 && descriptor <= STDERR_FILENO ? fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
                                                           : descriptor;
@@ -48,7 +48,7 @@ static int set_files(posix_spawn_file_actions_t *files, const int descriptors[3]
     return error;
 }
 
-/* The caller's: free() the list alone. */
+/* The environment plus `variable`. The caller's: free() the list, not its strings. */
 static char **extend_environment(const char *variable) {
     size_t count = 0, used = 0, name = strcspn(variable, "=") + 1;
     while (environ[count])
@@ -64,7 +64,8 @@ static char **extend_environment(const char *variable) {
     return out;
 }
 
-/* The last ones, in a ring. One that was waited for is no child any more, whoever has its number now. */
+/* The processes started last, in a ring. A process that was waited for is no child any more, even if its number is in
+ * use again. */
 enum { REMEMBERED = 16 };
 static _Atomic pid_t spawned[REMEMBERED];
 static atomic_uint spawned_count;

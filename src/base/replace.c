@@ -1,4 +1,4 @@
-/* Writing aside and renaming, or writing in place: see replace.h. */
+/* Replaces files by renaming, or writes them in place: see replace.h. */
 #include "src/base/replace.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 enum { ABOVE_STANDARD = 3 };
 
-/* `written`: the path as the user gave it. */
+/* Fails with a message for `error`. `written` is the path as the user gave it. */
 static enum cln_status fail_to_create(const char *written, const char *path, int error) {
     char *folder = cln_place_folder(path);
     struct stat info;
@@ -39,7 +39,7 @@ enum cln_status cln_replace_begin(struct cln_replacement *r, const char *path) {
     if (file < 0)
         return fail_to_create(path, r->path, errno);
     if (!r->in_place && place.exists)
-        (void)fchmod(file, place.mode); /* else the umask has its say, as for any new file */
+        (void)fchmod(file, place.mode); /* a new file keeps the umask's mode */
     r->stream = fdopen(file, "wb");
     if (r->stream)
         return CLN_OK;
@@ -59,7 +59,8 @@ enum cln_status cln_replace_check(const char *path, bool as_a_whole) {
     return status;
 }
 
-/* So that the rename outlives a power failure. Some file systems cannot; the new file stands either way. */
+/* Syncs the folder, so that the rename survives a power failure. Failures are ignored: the new file exists either
+ * way. */
 static void sync_folder(const char *path) {
     char *folder = cln_place_folder(path);
     int file = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -70,7 +71,7 @@ static void sync_folder(const char *path) {
     free(folder);
 }
 
-/* All of `from`, to where `to` stands. 0, or errno. */
+/* Copies all of `from` to the current position of `to`. Returns 0 or errno. */
 static int copy_content(int to, int from) {
     char piece[1 << 14];
     for (off_t done = 0;;) {
@@ -91,7 +92,8 @@ static int copy_content(int to, int from) {
     }
 }
 
-/* Makes sure of the room first, so that a full disk leaves the old content. 0, or errno. */
+/* Allocates the space before anything is overwritten, so that a full disk leaves the old content. Returns 0 or
+ * errno. */
 static int reserve(int to, off_t old_size, off_t size) {
     const int error = size > old_size ? posix_fallocate(to, 0, size) : 0;
     if (error == ENOSPC || error == EFBIG || error == EDQUOT) {
@@ -101,7 +103,7 @@ static int reserve(int to, off_t old_size, off_t size) {
     return 0;
 }
 
-/* 0, or errno. */
+/* Copies the content of `from` into the file `path`. Returns 0 or errno. */
 static int write_in_place(const char *path, int from) {
     struct stat old, new;
     const int to = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -119,11 +121,11 @@ static int write_in_place(const char *path, int from) {
     return error;
 }
 
-/* The synced content under its name. 0, or errno. */
+/* Gives the synced content its name. Returns 0 or errno. */
 static int put_in_place(struct cln_replacement *r, int file) {
     if (r->in_place)
         return write_in_place(r->path, file);
-    /* A name that is free is taken at once; else the new file gets a temporary one, and then the old one's. */
+    /* A free name is taken at once. Otherwise the new file gets a temporary name and is renamed over the old file. */
     if (!r->aside && access(r->path, F_OK) != 0 && cln_aside_publish(r->path, file) == 0)
         return 0;
     if (!r->aside && cln_aside_name(&r->aside, r->path, file) != 0)
@@ -132,7 +134,7 @@ static int put_in_place(struct cln_replacement *r, int file) {
         cln_aside_forget(&r->aside);
         return 0;
     }
-    /* Mounted, or protected in a way that was not seen before. */
+    /* A mount point, or a protection that cln_place_find did not see. */
     const int error = errno;
     const bool is_protected = error == EBUSY || error == EPERM || error == EACCES;
     return is_protected && access(r->path, F_OK) == 0 ? write_in_place(r->path, file) : error;
@@ -143,8 +145,8 @@ enum cln_status cln_replace_commit(struct cln_replacement *r) {
     int error = 0;
     errno = 0;
     if (fflush(r->stream) || ferror(r->stream) || fsync(fileno(r->stream)))
-        error = errno ? errno : EIO; /* a failed write may have been reported by ferror alone, its errno long gone */
-    /* Some file systems tell of a full disk when a file is closed: before it gets its name. */
+        error = errno ? errno : EIO; /* a failed write may be reported by ferror alone, without errno */
+    /* Some file systems report a full disk only when a file is closed; close it before it gets its name. */
     const int file = fcntl(fileno(r->stream), F_DUPFD_CLOEXEC, ABOVE_STANDARD);
     if (file < 0 && !error)
         error = errno;
@@ -154,7 +156,7 @@ enum cln_status cln_replace_commit(struct cln_replacement *r) {
     if (!error)
         error = put_in_place(r, file);
     if (error) {
-        cln_aside_remove(&r->aside); /* while the file has its lock */
+        cln_aside_remove(&r->aside); /* while it is still locked */
         status = cln_fail(CLN_IO, "writing %s: %s", r->path, strerror(error));
     }
     if (file >= 0)
@@ -176,7 +178,7 @@ enum cln_status cln_replace_link(const char *path, const char *name) {
     char *aside = NULL;
     const int lock = cln_aside_link(&aside, path);
     const int error = rename(aside ? aside : path, name) ? errno : 0;
-    cln_aside_remove(&aside); /* it is still there where both were names of one file */
+    cln_aside_remove(&aside); /* rename does nothing if both are names of one file */
     if (lock >= 0)
         close(lock);
     return error ? cln_fail(CLN_IO, "cannot rename %s to %s: %s", path, name, strerror(error)) : CLN_OK;

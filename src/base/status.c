@@ -7,7 +7,7 @@
 
 #include "clenet/text.h"
 
-/* Room for a build log with its constants. */
+/* Enough for a build log with its constants. */
 enum { MESSAGE_BYTES = 8192 };
 
 static _Thread_local char message[MESSAGE_BYTES];
@@ -35,7 +35,7 @@ const char *cln_status_name(enum cln_status status) {
     return index < sizeof names / sizeof names[0] ? names[index] : "unknown";
 }
 
-/* The text is put together aside, because an argument may be the present message. */
+/* Formats into another buffer first, because an argument may be the present message. */
 enum cln_status cln_fail(enum cln_status status, const char *format, ...) {
     char text[MESSAGE_BYTES];
     va_list arguments;

@@ -1,16 +1,16 @@
-/* A printf of our own, since the C library's cannot be told what to do with the bytes of a %s. */
+/* A printf of our own: the C library's cannot escape the bytes of a %s. */
 #include "clenet/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Where formatted text goes, and the arguments that are left. */
+/* The target of formatted text, and the remaining arguments. */
 struct sink {
     FILE *stream;      /* NULL: into `out` */
     char *out;         /* NULL: nowhere, only columns are counted */
-    size_t room, used; /* bytes of `out`, without the zero */
+    size_t room, used; /* bytes of `out` without the final zero; bytes used */
     size_t columns;
-    bool markdown, failed; /* failed: the stream, or `out` is full */
+    bool markdown, failed; /* failed: writing to the stream failed, or `out` is full */
     va_list arguments;
 };
 
@@ -38,7 +38,7 @@ static bool is_in(uint32_t code, const struct range *ranges, size_t count) {
 #define IS_IN(code, ranges) is_in(code, ranges, sizeof(ranges) / sizeof *(ranges))
 
 size_t cln_text_decode(uint32_t *code, const char *text, size_t bytes) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* a longer form than needed is none */
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* an overlong form is invalid */
     const unsigned char *t = (const unsigned char *)text;
     if (bytes == 0)
         return 0;
@@ -70,7 +70,8 @@ bool cln_text_is_plain(uint32_t code) {
     return !IS_IN(code, hidden);
 }
 
-/* As wcwidth counts, without a locale: the East Asian wide blocks and emoji, and the blocks of combining marks. */
+/* The columns of a character, like wcwidth without a locale: 2 for the East Asian wide blocks and emoji, 0 for the
+ * blocks of combining marks. */
 static size_t columns_of(uint32_t code) {
     static const struct range wide[] = {{0x1100, 0x115f},  {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xa960, 0xa97f},
                                         {0xac00, 0xd7a3},  {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff01, 0xff60},
@@ -85,7 +86,7 @@ static size_t columns_of(uint32_t code) {
 
 /* ---- Output ---- */
 
-/* A character or an escape, which is never cut. */
+/* Puts a character or an escape, never in part. */
 static void put(struct sink *s, const char *bytes, size_t count) {
     if (s->stream) {
         s->failed |= fwrite(bytes, 1, count, s->stream) != count;
@@ -98,7 +99,7 @@ static void put(struct sink *s, const char *bytes, size_t count) {
     }
 }
 
-/* The characters of a format or a number. */
+/* Puts characters of the format or of a number. */
 static void put_own(struct sink *s, const char *text, size_t bytes) {
     uint32_t code;
     for (size_t length; bytes > 0; text += length, bytes -= length) {
@@ -113,7 +114,7 @@ static void put_spaces(struct sink *s, size_t count) {
         put(s, " ", 1);
 }
 
-/* "\x1b": a letter, and so many hexadecimal digits, or none. */
+/* Puts an escape such as "\x1b": a letter and `digits` hexadecimal digits (0: none). */
 static void put_escape(struct sink *s, char letter, int digits, unsigned value) {
     char text[16];
     const int length = snprintf(text, sizeof text, digits > 0 ? "\\%c%0*x" : "\\%c", letter, digits, value);
@@ -121,7 +122,7 @@ static void put_escape(struct sink *s, char letter, int digits, unsigned value) 
     s->columns += (size_t)length;
 }
 
-/* Puts the character at `text`, in a form that can be seen. Returns how many bytes it has. */
+/* Puts the character at `text`, escaped if it is not plain. Returns its length in bytes. */
 static size_t put_character(struct sink *s, const char *text, size_t bytes, bool has_lines) {
     uint32_t code;
     const size_t length = cln_text_decode(&code, text, bytes);
@@ -142,7 +143,7 @@ static size_t put_character(struct sink *s, const char *text, size_t bytes, bool
     return length;
 }
 
-/* Whether these bytes are the beginning of a longer character: what precision leaves of one. */
+/* Whether these bytes are the start of a longer character, cut by a precision. */
 static bool is_half(const char *text, size_t bytes) {
     const unsigned char *t = (const unsigned char *)text;
     if (bytes == 0 || bytes >= 4 || t[0] < 0xc2 || t[0] > 0xf4)
@@ -160,7 +161,7 @@ static void put_text(struct sink *s, const char *text, size_t bytes, bool is_cut
 
 /* ---- Conversions ---- */
 
-/* `at` is behind the %; what is returned is behind the conversion. */
+/* Parses the conversion that begins at `at`, after the %. Returns the place after the conversion. */
 static const char *parse_conversion(struct conversion *c, struct sink *s, const char *at) {
     *c = (struct conversion){.width = -1, .precision = -1};
     for (size_t used = 0; *at && strchr("-+ #0", *at); at++)
@@ -175,7 +176,7 @@ static const char *parse_conversion(struct conversion *c, struct sink *s, const 
         if (*at == '*') {
             *numbers[i] = va_arg(s->arguments, int);
             at++;
-            if (i == 0 && c->width < 0) { /* a negative width is the flag and its size */
+            if (i == 0 && c->width < 0) { /* a negative width means the flag - and its absolute value */
                 c->width = -c->width;
                 strcpy(c->flags, "-");
             }
@@ -233,7 +234,7 @@ static uintmax_t take_unsigned(struct sink *s, char length) {
     }
 }
 
-/* The C library writes numbers, from a format of one conversion. */
+/* Puts a number: the C library formats it, from a format with this conversion alone. */
 static void put_number(struct sink *s, const struct conversion *c) {
     char format[32], number[512];
     const char *const length = strchr("diuoxX", c->kind) ? "j" : "";
@@ -265,7 +266,8 @@ static void put_string(struct sink *s, const struct conversion *c, const char *t
     put_spaces(s, is_left ? spaces : 0);
 }
 
-/* False where the conversion is none of ours: its argument cannot be taken, nor any after it. */
+/* Puts the next argument. False: the conversion is unknown; then neither its argument nor any later one can be
+ * taken. */
 static bool put_argument(struct sink *s, const struct conversion *c) {
     char text[32];
     if (c->kind == 's') {

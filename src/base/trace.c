@@ -1,5 +1,6 @@
-/* The "JSON object format" of the Trace Event Format (Google, 2016): complete events ("X") with microseconds.
- * Events are gathered in memory and written together with what closes the JSON; the next ones overwrite that. */
+/* Writes the "JSON object format" of the Trace Event Format (Google, 2016): complete events ("X") in microseconds.
+ * Events are gathered in memory and written together with the text that closes the JSON; the next flush overwrites that
+ * text. */
 #include "clenet/trace.h"
 
 #include <errno.h>
@@ -17,12 +18,12 @@
 struct cln_trace {
     int file;
     char *path;
-    FILE *events; /* since the last flush, in memory */
+    FILE *events; /* events since the last flush */
     char *text;
     size_t bytes;
-    off_t end;    /* of what stays in the file: where the closing of the JSON stands */
-    bool is_kept; /* the file still has what an earlier run has written */
-    bool begun;   /* and is this run's from now on */
+    off_t end;    /* file offset of the text that closes the JSON */
+    bool is_kept; /* the file still has an earlier run's trace */
+    bool begun;   /* the next flush replaces that trace */
     uint64_t start_ns;
     int groups;
     int error; /* errno of the first failure, or 0 */
@@ -49,7 +50,7 @@ static void write_name(struct cln_trace *trace, int group, int track, const char
     fputs("}}", trace->events);
 }
 
-/* Without O_CREAT first: with it some systems refuse another user's file in a folder like /tmp. */
+/* First without O_CREAT: with it some systems refuse another user's file in a folder like /tmp. */
 static int open_file(const char *path) {
     const int way = O_WRONLY | O_CLOEXEC | O_NOCTTY, file = open(path, way);
     return file < 0 && errno == ENOENT ? open(path, way | O_CREAT, 0666) : file;

@@ -1,4 +1,4 @@
-/* Versions are compared in place, without a limit to how many numbers they have. */
+/* Compares versions in place, with any number of numbers. */
 #include "src/base/version_number.h"
 
 #include <ctype.h>
@@ -26,7 +26,7 @@ const char *cln_version_find(const char *text) {
     return first;
 }
 
-/* Takes the next number and the dot before the one after; 0 at the end. */
+/* Takes the next number and the dot after it; 0 at the end. */
 static unsigned long long take_number(const char **at) {
     if (!is_digit(**at))
         return 0;

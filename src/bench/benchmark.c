@@ -1,5 +1,5 @@
-/* Machines are shared and clocks move: the peak is measured between parts of the training, and the best of each is
- * what is compared. */
+/* Measures training speed and the device's peak. Machines are shared and clock rates change: the peak is measured
+ * between parts of the training, and the best of each are compared. */
 #include "src/bench/benchmark.h"
 
 #include <math.h>
@@ -16,9 +16,9 @@
 #include "src/train/measure.h"
 
 #define MEASUREMENT_SECONDS 0.25
-#define ROUND_SECONDS 0.5 /* between two measurements of the peak */
+#define ROUND_SECONDS 0.5 /* seconds between two measurements of the peak */
 
-/* Training for a while: every quarter second one measurement. */
+/* A stretch of training: one measurement every quarter second. */
 struct stretch {
     double until;                        /* of the host's clock */
     double samples, seconds;             /* of the measurement under way */
@@ -33,8 +33,8 @@ static void end_measurement(struct stretch *s) {
     s->samples = s->seconds = 0;
 }
 
-/* Takes in what came since the last time; both numbers count from where the trainer began, or went on with, the epoch.
- */
+/* Adds the work since the last call. `samples` and `seconds` count from where the trainer began or resumed the
+ * epoch. */
 static void measure(struct stretch *s, size_t samples, double seconds) {
     s->samples += (double)samples - s->epoch_samples;
     s->seconds += seconds - s->epoch_seconds;
@@ -63,7 +63,7 @@ static enum cln_status train_for(struct cln_trainer *trainer, struct stretch *s,
     return status;
 }
 
-/* The first launches build and allocate: they are not measured. */
+/* Runs the first steps, which build and allocate and are not measured. */
 static enum cln_status warm_up(struct cln_trainer *trainer, struct stretch *s) {
     enum cln_status status = train_for(trainer, s, 0);
     s->count = 0;
@@ -71,14 +71,14 @@ static enum cln_status warm_up(struct cln_trainer *trainer, struct stretch *s) {
     return status;
 }
 
-/* The way that training goes by itself, and where the device has command buffers the other way, too. */
+/* The two ways to train: the usual one, and if the device has command buffers the other one. */
 enum { USUAL, OTHER, WAYS };
 
 struct bench {
     struct cln_benchmark *result;
     const struct cln_benchmark_params *params;
     struct cln_dataset data;
-    struct cln_session *session; /* of the peak */
+    struct cln_session *session; /* session of the peak meter */
     struct cln_peak_meter *meter;
     struct stretch stretches[WAYS];
 };
@@ -101,7 +101,7 @@ static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench
         .progress = on_progress,
         .user = &b->stretches[way],
     };
-    params.session.no_check = true; /* a wrong result takes as long as a right one; what is known to crash is avoided */
+    params.session.no_check = true; /* a wrong result takes as long as a right one; only avoid known crashes */
     params.session.replay = replay;
     params.session.timings = timings;
     params.session.trace = timings ? p->session.trace : NULL;
@@ -114,7 +114,7 @@ static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench
     return status;
 }
 
-/* NULL where there is no other way: where the device has no command buffers or the step could not be recorded. */
+/* Creates the trainer for the other way; NULL: the device has no command buffers, or the step could not be recorded. */
 static enum cln_status create_other(struct cln_trainer **other, struct bench *b, const struct cln_trainer *usual,
                                     int batch_size) {
     const bool used = cln_trainer_replays(usual);
@@ -131,7 +131,7 @@ static int compare_numbers(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Sorts the rates; the best comes last. */
+/* Sorts the rates and returns the best, which is last. */
 static double best_of(struct stretch *s) {
     if (s->count == 0)
         end_measurement(s);
@@ -205,8 +205,8 @@ static enum cln_status time_kernels(struct bench *b, struct cln_benchmark_run *r
     return status;
 }
 
-/* Of a model of zeros, which takes as long as any other: after some images to warm up, as many as a quarter of a second
- * has room for, each waited for. */
+/* Measures the latency of predictions with a model of zeros, which takes as long as any other: after some images to
+ * warm up, as many as fit a quarter of a second, each waited for. */
 static enum cln_status time_images(struct bench *b, struct cln_predictor *predictor) {
     enum { WARM_UP = 10, MOST = 1000, LEAST = 3 };
     struct cln_benchmark_latency *latency = &b->result->latency;
@@ -235,7 +235,7 @@ static enum cln_status time_images(struct bench *b, struct cln_predictor *predic
 
 static enum cln_status measure_latency(struct bench *b) {
     const struct cln_benchmark_params *p = b->params;
-    struct cln_network network = *p->network; /* not changed, but a checkpoint may change its own */
+    struct cln_network network = *p->network; /* a copy, because a checkpoint's network is not const */
     struct cln_checkpoint model = {.network = &network,
                                    .parameters = calloc(network.parameter_floats + 1, sizeof(float)),
                                    .running = calloc(network.running_floats + 1, sizeof(float))};
@@ -256,7 +256,7 @@ static enum cln_status measure_latency(struct bench *b) {
     return status;
 }
 
-/* Any bytes and labels will do: training takes the same time on all of them. */
+/* Makes random bytes and labels: training takes the same time on all data. */
 static enum cln_status create_data(struct cln_dataset *data, const struct cln_network *network) {
     const size_t bytes = CLN_BENCHMARK_IMAGES * cln_shape_count(network->input);
     struct cln_images *images = &data->train;

@@ -1,4 +1,4 @@
-/* Both forms hold the same numbers; shares are worked out here, once. */
+/* Prints a benchmark as text and as JSON, with the same numbers. Shares are computed here for both. */
 #include "src/bench/benchmark_text.h"
 
 #include <math.h>
@@ -102,7 +102,7 @@ void cln_benchmark_print(const struct cln_benchmark *b, FILE *stream) {
         cln_text_print(stream, "batch %d: %s\n", b->runs[i].batch_size, b->runs[i].bottleneck);
 }
 
-/* null where nothing was counted */
+/* A number, or null if nothing was counted. */
 static json_t *positive(double value) {
     return value > 0 ? json_real(value) : json_null();
 }
@@ -116,7 +116,7 @@ static json_t *json_of_kernel(const struct cln_benchmark *b, const struct cln_be
                      "share_of_roofline", positive(cln_roofline_share(k, &b->peak)));
 }
 
-/* null where nothing was compared */
+/* The comparison with command buffers, or null if there was none. */
 static json_t *json_of_replay(const struct cln_benchmark_replay *r) {
     return r->compared ? json_pack("{s:b, s:f, s:f, s:f}", "used", r->used, "images_per_second_with", r->with,
                                    "images_per_second_without", r->without, "seconds_gained_per_step", r->gained)
@@ -130,7 +130,7 @@ static json_t *json_of_run(const struct cln_benchmark *b, const struct cln_bench
     int failed = 0;
     for (size_t i = 0; i < run->kernel_count; i++)
         failed |= json_array_append_new(kernels, json_of_kernel(b, run, &run->kernels[i]));
-    if (failed) { /* json_pack makes nothing without it */
+    if (failed) { /* json_pack needs it */
         json_decref(kernels);
         kernels = NULL;
     }

@@ -1,9 +1,9 @@
-/* One sentence on what holds training back, from the numbers alone. */
+/* Finds the bottleneck of training from measured numbers. */
 #include "src/bench/bottleneck.h"
 
 #include <stdio.h>
 
-#define MANY_GAPS 0.2 /* from here on they are what to work on first */
+#define MANY_GAPS 0.2 /* share of gaps from which on they are the bottleneck */
 #define MOSTLY 0.5
 
 double cln_roofline_share(const struct ocl_timing *row, const struct cln_peak *peak) {
@@ -18,7 +18,7 @@ bool cln_memory_bound(const struct ocl_timing *row, const struct cln_peak *peak)
 void cln_bottleneck(char *text, size_t bytes, const struct cln_peak *peak, const struct ocl_timing *rows, size_t count,
                     const struct ocl_timeline_totals *totals) {
     const double step = totals->busy_seconds + totals->gap_seconds, gaps = totals->gap_seconds / step;
-    const struct ocl_timing *mover = NULL; /* the first that memory holds back */
+    const struct ocl_timing *mover = NULL; /* the first row that is bound by memory */
     double moving = 0;
     text[0] = '\0';
     if (!(step > 0) || count == 0)

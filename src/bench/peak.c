@@ -1,6 +1,6 @@
-/* A limit is the best of its candidates: one work-item per group, which suits a CPU, or many, which suit a GPU; fma(),
- * which a device without that instruction computes in software, or mad(). Each is timed by the host over enough
- * launches that neither clock nor launching matter. */
+/* Measures a device's peak. Each limit is the best of several candidates: one work-item per group, which suits a CPU,
+ * or many, which suit a GPU; fma(), which a device without that instruction emulates, or mad(). The host times each
+ * over so many launches that neither clock resolution nor launching matters. */
 #include "src/bench/peak.h"
 
 #include <stdlib.h>
@@ -15,15 +15,15 @@ enum {
     MOST_ITEMS = 256,
     MOST_ROUNDS = 1 << 14, /* some drivers cut longer loops off */
     COPY_RUN = 1 << 12,    /* vectors per work-group */
-    COPY_BYTES = 1 << 28,  /* beyond the caches of today; less where the device has little memory */
+    COPY_BYTES = 1 << 28,  /* larger than today's caches; less if the device has little memory */
     CANDIDATES = 6,
 };
 
-/* Launches that are timed together, and what they do. */
+/* A kind of launch that is timed several times together. */
 struct candidate {
     struct ocl_sequence *sequence;
     int repeats;
-    double flops, bytes; /* of one launch */
+    double flops, bytes; /* operations and bytes of one launch */
 };
 
 struct cln_peak_meter {
@@ -54,7 +54,7 @@ static enum cln_status add_candidate(struct cln_peak_meter *m, const struct ocl_
     return status == CLN_OK ? ocl_sequence_add(c->sequence, launch) : status;
 }
 
-/* A measurement of the candidate takes about 20 ms. */
+/* Chooses the repeats of each candidate so that a measurement takes about 20 ms. */
 static enum cln_status choose_repeats(struct cln_peak_meter *m) {
     struct candidate *c = &m->candidates[m->count++];
     double seconds = 0;
@@ -67,7 +67,7 @@ static enum cln_status choose_repeats(struct cln_peak_meter *m) {
     return status;
 }
 
-/* Rounds are few on a slow device, so that one launch does not take minutes. */
+/* Adds a candidate of multiply-adds. A slow device gets few rounds, so that one launch does not take minutes. */
 static enum cln_status add_multiply_add(struct cln_peak_meter *m, struct ocl_launch launch, size_t items) {
     const size_t groups = GROUPS_PER_UNIT * (size_t)ocl_context_device(m->context)->compute_units;
     enum cln_status status = CLN_OK;
@@ -100,7 +100,7 @@ static enum cln_status add_copy(struct cln_peak_meter *m, struct ocl_launch laun
     return status == CLN_OK ? choose_repeats(m) : status;
 }
 
-/* Some devices take smaller work-groups for a kernel once it is built than they say at first. */
+/* Adds a candidate, with smaller work-groups if the built kernel needs them. */
 static enum cln_status add_fitting(enum cln_status (*add)(struct cln_peak_meter *, struct ocl_launch, size_t),
                                    struct cln_peak_meter *m, const char *multiply_add, size_t items) {
     struct ocl_constants constants = {0};

@@ -1,5 +1,5 @@
-/* Cases of kernels/activate.cl: every activation with every pool, with and without batch norm; a, and the way back
- * from da to dz. The sums that bias_gradient of kernels/batchnorm.cl adds up are checked with them. */
+/* Cases of kernels/activate.cl: every activation with every pool, with and without batch norm; a, and the gradient from
+ * da to dz. The sums that bias_gradient of kernels/batchnorm.cl adds up are checked, too. */
 #include <math.h>
 
 #include "src/check/parameters.h"
@@ -10,10 +10,11 @@ struct activate_case {
     struct cln_case base;
     enum cln_activation activation;
     bool normalise;
-    struct cln_pool2d pool; /* `out` follows */
+    struct cln_pool2d pool; /* `out` is computed */
     bool flat;              /* all z equal: every window is a tie */
     bool no_scale;          /* γ is 0, so that all y are equal where z is not */
-    bool saturates; /* z is six times as large, and a near ±1 off by an ulp at most: so is 1 − a², which is small */
+    bool saturates; /* z is six times as large, so that a is near ±1; the error of 1 − a² is then large relative to its
+                       value */
 };
 
 #define NONE(c, h, w)                                                                                                  \
@@ -49,10 +50,10 @@ static const struct activate_case cases[] = {
 };
 
 struct probes {
-    struct cln_probe *z, *a, *predicted, *chosen, *winner, *da, *normal, *gradient, *sums, *dbias;
+    struct cln_probe *z, *a, *predicted, *max_value, *max_index, *da, *normal, *gradient, *sums, *dbias;
 };
 
-/* Quarters: windows have ties, and a maximum that is none is not decided by rounding. */
+/* Random quarters: windows have ties, and rounding never decides a maximum. */
 static double *quarters(struct cln_rig *b, size_t count, const struct activate_case *c) {
     double *z = cln_rig_random(b, count, 0, c->saturates ? 12 : 2);
     for (size_t i = 0; i < count; i++)
@@ -60,16 +61,16 @@ static double *quarters(struct cln_rig *b, size_t count, const struct activate_c
     return z;
 }
 
-/* Whole channels are reduced and applied in one launch with batch norm, which device_batchnorm.c checks; without it
- * there is the way back. */
+/* Adds the launches. With batch norm, launches over whole channels reduce and apply at once: batchnorm.c checks these.
+ * Without it there is only the backward one. */
 static enum cln_status add_launches(struct cln_plan *plan, const struct cln_activate *g, const struct probes *p,
                                     struct cln_slices dbias) {
     const struct cln_partials sums = {p->sums->buffer, 1};
     struct cln_activate prediction = *g;
     prediction.a = p->predicted->buffer;
-    prediction.selected = g->norm && g->pool.kind == MAX; /* once more, from what the first time has left */
+    prediction.fuses_max = g->norm && g->pool.kind == MAX; /* again, from the maxima that the first time has left */
     enum cln_status status = cln_activate_forward(plan, g);
-    if (status == CLN_OK) /* with batch norm it would want running averages instead */
+    if (status == CLN_OK) /* with batch norm it would need running statistics instead */
         status = g->norm ? cln_activate_forward(plan, &prediction) : cln_activate_predict(plan, &prediction);
     if (!g->norm && cln_channel_backward_pays(plan, g))
         return status == CLN_OK ? cln_channel_backward(plan, g, (struct cln_slices){NULL}, dbias) : status;
@@ -82,18 +83,18 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_acti
     return status;
 }
 
-/* What a case computes with. normal and gradient per channel are as in kernels/batchnorm.clh. */
+/* The inputs of a case. normal and gradient are as in kernels/batchnorm.clh, per channel. */
 struct inputs {
     const struct activate_case *c;
     struct cln_pool2d pool;
     const double *z, *da, *normal, *gradient;
 };
 
-/* An activation is off by a few roundings of y's terms, of which `size` bounds all (its own error and 1 included);
- * a derivative by as much times da; sums and dz by the sum of those. */
+/* The error of an activation is a few roundings of y's terms; `size` bounds all of them (1 and the activation's own
+ * error included). A derivative's error is the same times da. Errors of sums and of dz are sums of those. */
 static const double factor = 16;
 
-/* `by_channels`: there are no sums per block. */
+/* Sets expected values. `by_channels`: there are no sums per block. */
 static void expect(struct cln_rig *b, const struct inputs *in, const struct probes *p, struct cln_slices dbias,
                    bool by_channels) {
     const struct cln_pool2d *g = &in->pool;
@@ -185,8 +186,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         .z = cln_rig_tensor(b, "dz over z", g.in, z),
         .a = cln_rig_tensor(b, "a", g.out, NULL),
         .predicted = cln_rig_tensor(b, "a in prediction", g.out, NULL),
-        .chosen = cln_rig_tensor(b, "chosen", g.out, NULL),
-        .winner = cln_rig_cells(b, "winner", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
+        .max_value = cln_rig_tensor(b, "max_value", g.out, NULL),
+        .max_index = cln_rig_cells(b, "max_index", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
         .da = cln_rig_tensor(b, "da", g.out, da),
         .normal = cln_rig_cells(b, "normal", 4 * channels),
         .gradient = cln_rig_cells(b, "gradient", 4 * channels),
@@ -194,8 +195,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     };
     const size_t written = cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * cln_shape_count(g.out);
     if (g.kind == MAX) {
-        cln_probe_free(p.chosen, 0, written);
-        cln_probe_free(p.winner, 0, (written + 1) / 2);
+        cln_probe_free(p.max_value, 0, written);
+        cln_probe_free(p.max_index, 0, (written + 1) / 2);
     }
     cln_probe_put(p.normal, 0, normal, 4 * channels);
     cln_probe_put(p.gradient, 0, inputs.gradient, 4 * channels);
@@ -211,8 +212,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         .norm = c->normalise ? &norm : NULL,
         .z = p.z->buffer,
         .a = p.a->buffer,
-        .chosen = p.chosen->buffer,
-        .winner = p.winner->buffer,
+        .max_value = p.max_value->buffer,
+        .max_index = p.max_index->buffer,
         .da = p.da->buffer,
     };
     enum cln_status status = b->status;

@@ -1,4 +1,4 @@
-/* Cases of kernels/batch.cl: which samples come, resized and standardised or not, and how the epoch moves on. */
+/* Cases of kernels/batch.cl: the samples of a batch, resized and standardised or not, and the progress of the epoch. */
 #include <assert.h>
 #include <math.h>
 
@@ -11,8 +11,8 @@ struct batch_case {
     struct cln_case base;
     struct cln_shape in, out;
     bool standardize;
-    enum { MIDDLE, PAST_THE_END, FROZEN } place; /* of this batch in the epoch */
-    size_t per_chunk;                            /* stored images of a chunk; 0: all are in one */
+    enum { MIDDLE, PAST_THE_END, FROZEN } place; /* this batch's place in the epoch */
+    size_t per_chunk;                            /* stored images per chunk; 0: all in one chunk */
 };
 
 static const struct batch_case cases[] = {
@@ -29,7 +29,7 @@ static const struct batch_case cases[] = {
     {{"in chunks, frozen", 5, {5}, .quick = true}, {1, 2, 2}, {1, 2, 2}, false, FROZEN, .per_chunk = 150},
 };
 
-enum { STORED = 300, BEFORE = 11, CHUNKS = 3 }; /* images in all; samples of the epoch that came before; most chunks */
+enum { STORED = 300, BEFORE = 11, CHUNKS = 3 }; /* images in all; samples of the epoch before this batch; most chunks */
 
 static uint8_t *random_bytes(struct cln_rig *b, size_t count, uint32_t below) {
     uint8_t *bytes = (void *)cln_rig_alloc(b, (count + sizeof(double) - 1) / sizeof(double));
@@ -46,7 +46,7 @@ static struct cln_probe *put_bytes(struct cln_rig *b, const char *name, const ui
     return p;
 }
 
-/* The stored images as one probe per chunk, whose buffers go to `chunks`. */
+/* Puts the stored images into one probe per chunk, and the probes' buffers into `chunks`. */
 static struct cln_pixels put_pixels(struct cln_rig *b, const struct batch_case *c, const uint8_t *bytes,
                                     struct ocl_buffer *chunks[CHUNKS]) {
     const size_t image = cln_shape_count(c->in);
@@ -61,7 +61,7 @@ static struct cln_pixels put_pixels(struct cln_rig *b, const struct batch_case *
     return pixels;
 }
 
-/* Each sample's features as the host prepares them, and their magnitudes. */
+/* Expects each sample's features as the host prepares them; also gives their magnitudes. */
 static void expect_x(struct cln_rig *b, const struct batch_case *c, struct cln_probe *x, const uint8_t *pixels,
                      const double *order, const double *standard) {
     const size_t n = (size_t)b->count, features = cln_shape_count(c->out), lanes = (size_t)b->plan.tuning.lanes;
@@ -77,7 +77,7 @@ static void expect_x(struct cln_rig *b, const struct batch_case *c, struct cln_p
             size[i * features + f] = (1 + fabs(mean)) * fabs(inverse);
         }
     }
-    /* A few roundings of pixels up to 1; a resized one is placed by coordinates that are rounded, too. */
+    /* A few roundings of pixels up to 1; for a resized pixel the coordinates are rounded, too. */
     const double factor =
         c->in.height == c->out.height && c->in.width == c->out.width ? 4 : 4 * fmax(c->in.height, c->in.width);
     cln_rig_expect_tensor(b, x, c->out, expected, size, factor);

@@ -1,5 +1,5 @@
-/* Cases of kernels/batchnorm.cl, as a stage without affine part, activation and pool chains it: moments, statistics,
- * y from x; sums, their statistics, dx from dy; all of it also by whole channels; and y in prediction. */
+/* Cases of kernels/batchnorm.cl, chained as in a stage without affine part, activation and pool: moments, statistics, y
+ * from x; sums, their statistics, dx from dy; the same by launches over whole channels; and y in prediction. */
 #include <math.h>
 #include <string.h>
 
@@ -11,8 +11,8 @@ struct batchnorm_case {
     struct cln_case base;
     struct cln_batchnorm options;
     double centre, scale; /* of x */
-    bool frozen;          /* the running statistics have to stay */
-    bool alike;           /* each channel of x has one value, as behind a batch norm of one value */
+    bool frozen;          /* the state is frozen: running statistics must stay */
+    bool alike;           /* each channel of x has a single value, as after a batch norm of one value */
 };
 
 static const struct batchnorm_case cases[] = {
@@ -34,7 +34,8 @@ static const struct batchnorm_case cases[] = {
     {{"one image", 1, {1}}, {{3, 28, 28}, 1, 1e-3, true}, 0.5, 0.5},
 };
 
-/* How errors of mean and deviation reach y and the gradients: x̂ is off by e(x̂) = error(μ)/σ + error(1/σ)·|x̂|. */
+/* Errors of y and of the gradients from those of mean and deviation: the error of x̂ is error(μ)/σ +
+ * error(1/σ)·|x̂|. */
 struct bounds {
     double *y, *dx, *dgamma, *dbeta;
 };
@@ -79,7 +80,7 @@ static struct bounds bound(struct cln_rig *b, const struct cln_batchnorm *g, con
     return t;
 }
 
-/* y of prediction: off by a few roundings of its terms. */
+/* Expects y of prediction, within a few roundings of its terms. */
 static void expect_predicted(struct cln_rig *b, const struct cln_norm_probes *p, const double *x,
                              struct cln_probe *predicted) {
     const struct cln_batchnorm *g = &p->options;
@@ -161,7 +162,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                               .dy = pdy->buffer,
                               .moments = {moments->buffer, 1},
                               .sums = {sums->buffer, 1}};
-    /* γ and β have their gradients in one buffer, as the engine has it. */
+    /* The gradients of γ and β are in one buffer, as in the engine. */
     struct cln_probe *gradients = cln_rig_slices(b, "dγ and dβ", channels, 2, &buffers.dgamma);
     buffers.dbeta = buffers.dgamma;
     buffers.dbeta.base += buffers.dgamma.stride;
@@ -187,7 +188,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     expect_predicted(b, &unmoved_probes, x, ppredicted);
     cln_rig_expect_tensor(b, py, g->shape, y, bounds.y, 1 / CLN_EPS32);
     cln_rig_expect_tensor(b, px, g->shape, dx, bounds.dx, 1 / CLN_EPS32);
-    cln_rig_expect_tensor(b, pdy, g->shape, dy, dy, 0); /* of an identity: left as it was */
+    cln_rig_expect_tensor(b, pdy, g->shape, dy, dy, 0); /* identity: dy must stay unchanged */
     cln_probe_free(norm_probes.gradient, 0, 4 * channels);
     for (size_t i = 0; i < channels; i++) {
         cln_probe_expect(gradients, (size_t)buffers.dgamma.base + i, dgamma[i], bounds.dgamma[i]);

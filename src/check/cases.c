@@ -35,15 +35,16 @@ const char *cln_check_operation(size_t operation) {
 
 enum { NEVER = 1 << 20, LARGE = 1 << 20 };
 
-/* Few lanes and many, with and without work-groups, tiles of every size, launches cut up little and much. */
+/* The settings: few lanes and many, with and without work-groups, tiles of every size, launches with few and many
+ * groups. */
 static const struct {
     const char *name;
-    bool quick;                               /* part of a quick check */
-    bool thorough;                            /* takes all cases */
-    long vector, lanes, accumulators, groups; /* 0: the profile's */
+    bool quick;                               /* in quick checks, too */
+    bool thorough;                            /* runs all cases */
+    long vector, lanes, accumulators, groups; /* 0: the profile's value */
     long whole_channels, shared_cache, cache, stage_weights, team;
-    const struct cln_operation *only; /* NULL: for all operations */
-    bool safe;                        /* the operation in its safe variant */
+    const struct cln_operation *only; /* NULL: all operations */
+    bool safe;                        /* the checked operation runs in its safe variant */
 } tunings[] = {
     {.name = "the device's profile", .thorough = true},
     {"one lane", true, false, 1, 1, 12, 16, .whole_channels = NEVER},
@@ -95,7 +96,7 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
     };
     struct ocl_profile *profile = NULL;
     enum cln_status status = cln_tuning_profile(&profile, device, NULL);
-    /* A profile that says 1 has a reason. */
+    /* A profile that sets 1 has a reason. */
     const bool no_teams = status == CLN_OK && ocl_profile_value(profile, "team") == 1;
     for (size_t i = 0; i < sizeof values / sizeof *values && status == CLN_OK; i++)
         if (values[i].value != 0 && !(no_teams && strcmp(values[i].key, "team") == 0))
@@ -106,7 +107,7 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
     return status;
 }
 
-/* Length of the name of the kernel that was noted before with the same constants, at *name; 0: none was. */
+/* The length of the name, at *name, of a kernel that was noted with the same constants; 0: none. */
 static size_t find_noted(const char **name, const struct cln_rig *b, const char *constants) {
     const char *at = *constants ? strstr(b->launches, constants) : NULL;
     if (!at || at[strlen(constants)] != '\n')
@@ -117,7 +118,7 @@ static size_t find_noted(const char **name, const struct cln_rig *b, const char 
     return (size_t)(at - *name);
 }
 
-/* Keeps kernel and constants of every launch, for messages: a line each. */
+/* Notes the kernel and constants of every launch for messages, one line each. */
 static void note_launch(void *user, const struct ocl_launch *launch) {
     struct cln_rig *b = user;
     const char *constants = launch->constants ? launch->constants->text : "", *noted = NULL;
@@ -131,7 +132,7 @@ static void note_launch(void *user, const struct ocl_launch *launch) {
         *out = '\0'; /* whole lines only */
 }
 
-/* One case with one batch, from an empty rig to an empty rig. */
+/* Runs one case with one batch; the rig is empty before and after. */
 static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *operation, const struct cln_case *c,
                                 int count) {
     b->plan.batch_size = c->batch_size;
@@ -176,7 +177,7 @@ static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *
                      t->accumulators);
             const bool first = b->result->failed_case[0] == '\0';
             enum cln_status status = run_case(b, operation, c, *counts);
-            /* As the engine does where a built kernel takes less than the device. */
+            /* Like the engine, if a built kernel allows smaller work-groups than the device. */
             while (status != CLN_OK && ocl_context_group_refused(params->context) &&
                    cln_tuning_shrink(&b->plan.tuning)) {
                 if (first)

@@ -1,5 +1,5 @@
-/* Cases of kernels/conv2d.cl: forward with the moments it leaves, gradients by the data and by the weights; and what it
- * takes over of the stage behind: the maxima of a pool, and dz. */
+/* Cases of kernels/conv2d.cl: the forward pass with moments, the data and weight gradients, and the work taken over
+ * from the epilogue: a pool's maxima, and dz. */
 #include <math.h>
 
 #include "src/check/lanes.h"
@@ -10,11 +10,11 @@
 
 struct conv2d_case {
     struct cln_case base;
-    struct cln_conv2d g;  /* `out` but for its channels follows */
+    struct cln_conv2d g;  /* `out` is computed, except its channels */
     double centre, scale; /* of x */
-    bool stage;           /* with what is behind: */
+    bool stage;           /* has an epilogue: */
     enum cln_activation activation;
-    struct cln_pool2d pool; /* `in` and `out` follow */
+    struct cln_pool2d pool; /* `in` and `out` are computed */
 };
 
 #define IN(c, h, w) .in = {c, h, w}
@@ -106,22 +106,22 @@ static int windows(int in, int kernel, int stride, int padding) {
     return (in + 2 * padding - kernel) / stride + 1;
 }
 
-/* The buffers of what is behind, and what is in them. */
-struct behind {
-    struct cln_activate activate; /* norm NULL: there is nothing behind */
-    struct cln_probe *chosen, *winner, *da, *gradient;
+/* The epilogue's buffers and their content. */
+struct epilogue {
+    struct cln_activate activate; /* norm NULL: no epilogue */
+    struct cln_probe *max_value, *max_index, *da, *gradient;
     const double *da_values, *gradient_values;
 };
 
-static struct behind make_behind(struct cln_rig *b, const struct conv2d_case *c, struct cln_shape z,
-                                 const struct cln_norm *norm, const struct cln_norm_probes *norm_probes) {
+static struct epilogue make_epilogue(struct cln_rig *b, const struct conv2d_case *c, struct cln_shape z,
+                                     const struct cln_norm *norm, const struct cln_norm_probes *norm_probes) {
     struct cln_pool2d pool = c->pool;
     pool.in = z;
     pool.out = (struct cln_shape){z.channels, windows(z.height, pool.kernel_h, pool.stride_h, pool.padding_h),
                                   windows(z.width, pool.kernel_w, pool.stride_w, pool.padding_w)};
     const size_t cells = (cln_plan_elements(&b->plan, pool.out) + 1) / 2, channels = (size_t)z.channels;
-    struct behind s = {.chosen = cln_rig_tensor(b, "chosen", pool.out, NULL),
-                       .winner = cln_rig_cells(b, "winner", cells)};
+    struct epilogue s = {.max_value = cln_rig_tensor(b, "max_value", pool.out, NULL),
+                         .max_index = cln_rig_cells(b, "max_index", cells)};
     s.da_values = cln_rig_random(b, (size_t)b->count * cln_shape_count(pool.out), 0, 1);
     s.da = cln_rig_tensor(b, "da", pool.out, s.da_values);
     s.gradient = norm_probes->gradient;
@@ -131,26 +131,26 @@ static struct behind make_behind(struct cln_rig *b, const struct conv2d_case *c,
         .activation = c->activation,
         .pool = pool,
         .norm = norm,
-        .chosen = s.chosen->buffer,
-        .winner = s.winner->buffer,
+        .max_value = s.max_value->buffer,
+        .max_index = s.max_index->buffer,
         .da = s.da->buffer,
     };
     return s;
 }
 
-/* What a winner's place in its window comes out as; where nobody was to pick one, the first. */
-static int place_of(const struct cln_rig *b, const struct behind *s, size_t sample, size_t window) {
+/* The expected place of a maximum in its window; the first place if no maximum was to be picked. */
+static int place_of(const struct cln_rig *b, const struct epilogue *s, size_t sample, size_t window) {
     const size_t at =
         cln_lanes_index((size_t)b->plan.tuning.lanes, cln_shape_count(s->activate.pool.out), sample, window);
-    return (int)(s->winner->after[at / 2] >> 16 * (at % 2) & 0xffff);
+    return (int)(s->max_index->after[at / 2] >> 16 * (at % 2) & 0xffff);
 }
 
 static bool is_inside(int row, int column, struct cln_shape s) {
     return row >= 0 && row < s.height && column >= 0 && column < s.width;
 }
 
-/* The maxima, of either sign as γ has it, of the z that the device has; of equal ones the first. */
-static void expect_selected(struct cln_rig *b, const struct behind *s, const struct cln_probe *z, const double *gamma) {
+/* Expects the maxima of the device's z, or the minima if γ is negative; of equal ones the first. */
+static void expect_maxima(struct cln_rig *b, const struct epilogue *s, const struct cln_probe *z, const double *gamma) {
     const struct cln_pool2d *p = &s->activate.pool;
     const size_t lanes = (size_t)b->plan.tuning.lanes, outs = cln_shape_count(p->out);
     for (size_t n = 0; n < (size_t)b->count; n++)
@@ -170,19 +170,19 @@ static void expect_selected(struct cln_rig *b, const struct behind *s, const str
                     place = k;
                 }
             }
-            cln_probe_expect(s->chosen, cln_lanes_index(lanes, outs, n, e), best, 0);
+            cln_probe_expect(s->max_value, cln_lanes_index(lanes, outs, n, e), best, 0);
             if (place_of(b, s, n, e) != place)
-                cln_rig_compare_value(b, "place of a winner", place_of(b, s, n, e), place, 0);
+                cln_rig_compare_value(b, "place of a maximum", place_of(b, s, n, e), place, 0);
         }
     for (size_t n = (size_t)b->count; n < cln_rig_blocks(b) * lanes; n++)
         for (size_t e = 0; e < outs; e++)
-            cln_probe_free(s->chosen, cln_lanes_index(lanes, outs, n, e), 1);
-    cln_probe_free(s->winner, 0, (cln_rig_blocks(b) * lanes * outs + 1) / 2);
+            cln_probe_free(s->max_value, cln_lanes_index(lanes, outs, n, e), 1);
+    cln_probe_free(s->max_index, 0, (cln_rig_blocks(b) * lanes * outs + 1) / 2);
 }
 
-/* dz of z as kernels/batchnorm.clh has it, and the magnitude of its terms. */
-static void spread(struct cln_rig *b, const struct behind *s, const double *z, const struct cln_probe *normal,
-                   double *dz, double *terms) {
+/* dz from z as in kernels/batchnorm.clh, and the magnitude of its terms. */
+static void reference_dz(struct cln_rig *b, const struct epilogue *s, const double *z, const struct cln_probe *normal,
+                         double *dz, double *terms) {
     const struct cln_pool2d *p = &s->activate.pool;
     const size_t count = (size_t)b->count * cln_shape_count(p->in), outs = cln_shape_count(p->out);
     const bool average = p->kind == CLN_POOL_AVERAGE;
@@ -213,7 +213,7 @@ static void spread(struct cln_rig *b, const struct behind *s, const double *z, c
     }
 }
 
-/* A sum of products in any order is off by less than a few roundings of the sum of their magnitudes. */
+/* The error of a sum of products, in any order, is less than a few roundings of the sum of their magnitudes. */
 static const double factor = 8;
 
 static enum cln_status run(struct cln_rig *b, const void *entry) {
@@ -237,15 +237,15 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     struct cln_probe *pdw = cln_rig_slices(b, "dW", weights, slices, &at);
 
     const struct cln_norm norm = cln_norm_of(&norm_probes, &parameters);
-    struct behind behind = {.activate = {.norm = NULL}};
+    struct epilogue epilogue = {.activate = {.norm = NULL}};
     if (c->stage) {
-        behind = make_behind(b, c, g.out, &norm, &norm_probes);
-        cln_conv2d_fuse(&b->plan, &g, true, &behind.activate);
-        if (!behind.activate.selected)
-            for (size_t i = 0; i < behind.winner->count; i++)
-                behind.winner->before[i] = 0;
+        epilogue = make_epilogue(b, c, g.out, &norm, &norm_probes);
+        cln_conv2d_fuse(&b->plan, &g, true, &epilogue.activate);
+        if (!epilogue.activate.fuses_max)
+            for (size_t i = 0; i < epilogue.max_index->count; i++)
+                epilogue.max_index->before[i] = 0;
     }
-    const struct cln_activate *activate = c->stage ? &behind.activate : NULL;
+    const struct cln_activate *activate = c->stage ? &epilogue.activate : NULL;
     const struct cln_weights place = cln_parameters_weights(&parameters);
     const struct cln_partials partials = {.buffer = moments->buffer, .splits = splits};
     enum cln_status status = b->status;
@@ -271,17 +271,18 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     cln_reference_conv2d_forward(&g, n, x_size, w_size, g.bias ? bias_size : NULL, z_terms);
     cln_reference_conv2d_backward(&g, n, x, parameters.weight, dz, dx, dw, NULL);
     cln_reference_conv2d_backward(&g, n, x_size, w_size, dz_size, dx_terms, dw_terms, NULL);
-    if (behind.activate.selected)
-        expect_selected(b, &behind, pz, parameters.gamma);
-    if (behind.activate.spread) { /* dW from dz as it is spread over what was dz above */
-        double *spread_dz = cln_rig_alloc(b, out), *spread_terms = cln_rig_alloc(b, out);
-        spread(b, &behind, dz, norm_probes.normal, spread_dz, spread_terms);
-        cln_reference_conv2d_backward(&g, n, x, parameters.weight, spread_dz, cln_rig_alloc(b, in), dw, NULL);
-        cln_reference_conv2d_backward(&g, n, x_size, w_size, spread_terms, cln_rig_alloc(b, in), dw_terms, NULL);
+    if (epilogue.activate.fuses_max)
+        expect_maxima(b, &epilogue, pz, parameters.gamma);
+    /* dW from the dz that the kernel makes from z, in the buffer that held dz above. */
+    if (epilogue.activate.fuses_dz) {
+        double *epilogue_dz = cln_rig_alloc(b, out), *epilogue_terms = cln_rig_alloc(b, out);
+        reference_dz(b, &epilogue, dz, norm_probes.normal, epilogue_dz, epilogue_terms);
+        cln_reference_conv2d_backward(&g, n, x, parameters.weight, epilogue_dz, cln_rig_alloc(b, in), dw, NULL);
+        cln_reference_conv2d_backward(&g, n, x_size, w_size, epilogue_terms, cln_rig_alloc(b, in), dw_terms, NULL);
     }
     cln_rig_expect_tensor(b, pz, g.out, z, z_terms, factor);
     cln_rig_expect_tensor(b, pdx, g.in, dx, dx_terms, factor);
-    cln_rig_expect_slices(pdw, &at, slices, dw, dw_terms, weights, behind.activate.spread ? 2 * factor : factor);
+    cln_rig_expect_slices(pdw, &at, slices, dw, dw_terms, weights, epilogue.activate.fuses_dz ? 2 * factor : factor);
     cln_rig_expect_norm(b, &norm_probes, cln_rig_statistics(b, &options, cln_rig_values(b, pz, g.out)));
     cln_rig_compare(b);
     return CLN_OK;

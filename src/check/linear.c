@@ -1,5 +1,5 @@
-/* Cases of kernels/linear.cl, and of CLBlast in its place: forward with the moments it leaves, gradients by the data
- * and by the weights. */
+/* Cases of kernels/linear.cl, and of CLBlast instead: the forward pass with moments, and the data and weight
+ * gradients. */
 #include "src/engine/linear.h"
 #include "src/check/parameters.h"
 #include "src/reference/reference.h"
@@ -25,7 +25,7 @@ static const struct linear_case cases[] = {
     {{"BN-LeNet's third", 33, {33}}, {84, 10, true}, 0, 1},
 };
 
-/* A sum of products in any order is off by less than a few roundings of the sum of their magnitudes. */
+/* The error of a sum of products, in any order, is less than a few roundings of the sum of their magnitudes. */
 static const double factor = 8;
 
 static enum cln_status run(struct cln_rig *b, const void *entry) {

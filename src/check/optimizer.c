@@ -1,5 +1,5 @@
-/* Cases of every optimizer's kernel: several tensors whose gradients come in different numbers of slices, at steps
- * early and late. */
+/* Cases of every optimizer's kernel: several tensors whose gradients have different numbers of slices, at early and
+ * late steps. */
 #include <math.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ struct optimizer_case {
     struct cln_case base;
     int step;
     double weight_decay, momentum;
-    double scale; /* of the gradients */
+    double scale; /* size of the gradients */
     bool frozen;
 };
 
@@ -28,7 +28,7 @@ static const struct optimizer_case cases[] = {
     {{"frozen", 1, .quick = true}, 3, 0.1, 0.9, 1, true},
 };
 
-/* Tensors as in a network: padded parameters, each with its own number of slices. */
+/* Tensors as in a network: padded, each with its own number of slices. */
 static const struct {
     size_t count;
     int slices;
@@ -46,7 +46,7 @@ static size_t padded(size_t count) {
     return (count + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-/* Slices' padding is zero, as in the engine, for the padding of the parameters takes its gradient from it. */
+/* The slices' padding is 0 as in the engine, because the padding of parameters gets its gradient from there. */
 static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
     size_t partial = ALIGN, parameter = 0;
     for (size_t t = 0; t < TENSORS; t++) {
@@ -105,7 +105,7 @@ static enum cln_status run_device(struct cln_rig *b, const struct values *v, enu
         moments[i] = v->of_moments[i]->buffer;
     cln_probe_put(sums, 0, (double[]){0, 0}, 2);
     enum cln_status status = b->status;
-    if (status == CLN_OK) /* which leaves the step's factors */
+    if (status == CLN_OK) /* computes the step's factors */
         status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
     if (status == CLN_OK)
         status = cln_optimizer_update(&b->plan, &(struct cln_optimizer){.kind = kind,
@@ -118,7 +118,7 @@ static enum cln_status run_device(struct cln_rig *b, const struct values *v, enu
     return status == CLN_OK ? cln_rig_run(b) : status;
 }
 
-/* What came of a step: the values before it, and behind it as the reference has them. */
+/* A step: the values before it, and those after it by the reference. */
 struct update {
     const struct cln_optimizer_params *params;
     int step;
@@ -126,7 +126,7 @@ struct update {
     double *p, *moments[CLN_MOMENT_COUNT];
 };
 
-/* Error of the gradient with its decay: a rounding per slice, and one of each term. */
+/* The error of the gradient with weight decay: a rounding per slice and one per term. */
 static double gradient_error(const struct update *u, size_t i) {
     return 4 * CLN_EPS32 * (u->before->g_terms[i] + u->params->weight_decay * fabs(u->before->p[i]));
 }
@@ -157,7 +157,7 @@ static void expect_sgd(const struct update *u, size_t i) {
                      o->lr * (error + 2 * CLN_EPS32 * fabs(u->moments[0][i])) + CLN_EPS32 * fabs(u->p[i]));
 }
 
-/* What to expect of one parameter and its moments. */
+/* Expected values of one parameter and its moments, by optimizer. */
 static void (*const expectations[])(const struct update *u,
                                     size_t i) = {[CLN_ADAM] = expect_adam, [CLN_SGD] = expect_sgd};
 CLN_EVERY(expectations, CLN_OPTIMIZER_COUNT);

@@ -1,4 +1,4 @@
-/* See parameters.h. */
+/* Probes that several operations share: see parameters.h. */
 #include "src/check/parameters.h"
 
 #include <math.h>
@@ -90,7 +90,7 @@ struct cln_norm cln_norm_of(const struct cln_norm_probes *p, const struct cln_pa
     };
 }
 
-/* Means per channel by the batch norm's reference. */
+/* Means per channel, by the batch norm's reference. */
 static double *channel_means(struct cln_rig *b, const struct cln_batchnorm *g, const double *values, double *variance) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
     double *mean = cln_rig_alloc(b, channels);
@@ -100,9 +100,9 @@ static double *channel_means(struct cln_rig *b, const struct cln_batchnorm *g, c
     return mean;
 }
 
-/* A mean is off by a few roundings of mean |x|. That moves the deviation by as much at most, which counts where it is
- * small beside the mean; E[x²] − E[x]² would be off by that times mean |x|. Where all values are alike, nothing is
- * rounded. */
+/* The error of a mean is a few roundings of mean |x|. It moves the deviation by at most as much, which matters if the
+ * deviation is small beside the mean. (E[x²] − E[x]² would have that error times mean |x|.) If all values are equal,
+ * nothing is rounded. */
 struct cln_channel_statistics *cln_rig_statistics(struct cln_rig *b, const struct cln_batchnorm *g, const double *x) {
     const size_t count = (size_t)b->count * cln_shape_count(g->shape), channels = (size_t)g->shape.channels;
     const double roundings = 4;

@@ -1,4 +1,4 @@
-/* Buffers with guards, and the one comparison that all cases share: see rig.h. */
+/* Buffers with guards, and the comparison that all cases share: see rig.h. */
 #include "src/check/rig.h"
 
 #include <assert.h>
@@ -8,11 +8,11 @@
 
 #include "src/check/lanes.h"
 
-/* Cells behind every buffer that nobody may write. */
+/* The number of guard cells after every buffer, which nothing may write. */
 enum { GUARD = 64 };
 
-/* Quiet NaNs that no arithmetic makes, another in every buffer: what is not an input is poison, what is not an output
- * keeps it, and a copy of either shows. */
+/* Poison: quiet NaNs that no arithmetic produces, a different one in every buffer. Cells that are no input hold poison,
+ * cells that are no output must keep it, and a copy of poison is recognised. */
 static const uint32_t poison = 0x7FC0DE00u;
 
 static void *take(struct cln_rig *b, size_t bytes) {

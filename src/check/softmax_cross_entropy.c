@@ -10,9 +10,9 @@
 struct loss_case {
     struct cln_case base;
     int classes;
-    double scale; /* of the logits */
+    double scale; /* size of the logits */
     bool training;
-    bool bad; /* one logit is NaN: the state has to freeze */
+    bool bad; /* one logit is NaN: the state must freeze */
 };
 
 static const struct loss_case cases[] = {
@@ -37,7 +37,7 @@ static struct cln_probe *put_labels(struct cln_rig *b, const uint8_t *labels) {
     return p;
 }
 
-/* Loss and hits of the samples of every block; returns their totals. */
+/* Expects the loss and hits of every block; returns their totals. */
 static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, const double *logits,
                         const uint8_t *labels, double *loss, size_t *hits, double *tolerance) {
     const size_t lanes = (size_t)b->plan.tuning.lanes;
@@ -49,7 +49,7 @@ static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, 
         size_t block_hits;
         const double block_loss = (double)samples * cln_reference_softmax_cross_entropy(
                                                         samples, classes, own, labels + first, &block_hits, NULL);
-        double size = (double)samples; /* the exponentials' own roundings: a few of 1 per sample */
+        double size = (double)samples; /* roundings of the exponentials: a few of 1 per sample */
         for (size_t i = 0; i < samples * (size_t)classes; i++)
             size = fmax(size, (double)samples * (1 + 2 * fabs(own[i])));
         cln_probe_expect(sums, 2 * block, block_loss, 8 * CLN_EPS32 * size);

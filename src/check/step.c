@@ -1,5 +1,5 @@
-/* A step on random images: see step.h. Float32 keeps five digits of a tensor's largest gradient; one maximum of a pool
- * that falls to its neighbour by rounding costs one or two of them. */
+/* Checks a step on random images: see step.h. Float32 keeps five digits of a tensor's largest gradient; one max pool
+ * whose argmax moves by rounding costs one or two of them. */
 #include "src/check/step.h"
 
 #include <math.h>
@@ -12,13 +12,13 @@
 #include "src/data/random.h"
 #include "src/reference/reference.h"
 
-static const double tolerance = 1e-3; /* of the largest number of its kind */
+static const double tolerance = 1e-3; /* relative to the largest number of its kind */
 
 struct step {
     const struct cln_step_check *check;
     const struct cln_check_params *params;
     struct cln_check_result *result;
-    uint64_t seed; /* of weights and images */
+    uint64_t seed; /* seed of weights and images */
     size_t count, features;
     struct cln_shape image; /* as stored */
     uint8_t *pixels, *labels;
@@ -55,7 +55,7 @@ static double largest(const double *values, size_t count) {
     return most;
 }
 
-/* Parameters as a fresh network has them, but γ ≠ 1 and β ≠ 0, of either sign. */
+/* Makes parameters like a fresh network's, but with γ ≠ 1 and β ≠ 0 of either sign. */
 static void make_inputs(struct step *s) {
     const struct cln_network *network = s->check->network;
     struct cln_random random;
@@ -123,7 +123,7 @@ static enum cln_status run_step(struct step *s, enum cln_engine_set set, struct 
     return status == CLN_OK ? ocl_ticket_wait(&ticket) : status;
 }
 
-/* The optimizer's step on the device's own gradients, so that its error is not theirs. */
+/* Applies the optimizer's reference to the device's gradients, so that the gradients' errors do not count here. */
 static void reference_update(struct step *s, const struct cln_optimizer_params *o, const float *gradients) {
     const struct cln_network *network = s->check->network;
     const size_t count = network->parameter_floats;
@@ -137,8 +137,8 @@ static void reference_update(struct step *s, const struct cln_optimizer_params *
     cln_reference_optimizer_step(&params, 1, count, s->gradients, s->parameters, moments);
 }
 
-/* The last batch norm that has one value per channel, -1 where none has: x̂ is what rounding left of 0, times up to
- * 1 / √ε, and so are the gradients that go through it. */
+/* The index of the last batch norm that has one value per channel, -1: none. Its x̂ is the rounding error of 0 times up
+ * to 1 / √ε, and so are the gradients that pass through it. */
 static int last_lone_layer(const struct step *s) {
     const struct cln_network *network = s->check->network;
     int last = -1;
@@ -236,9 +236,9 @@ static enum cln_status run(struct step *s) {
 
 enum cln_status cln_check_step(struct cln_check_result *out, const struct cln_step_check *check,
                                const struct cln_check_params *params) {
-    enum { ATTEMPTS = 3, MOST = 67 /* float64 takes its time */ };
+    enum { ATTEMPTS = 3, MOST = 67 /* float64 is slow */ };
     const double start = cln_clock_seconds();
-    const int several = 2 * params->tuning->lanes + 1; /* blocks, of which the last has dead lanes */
+    const int several = 2 * params->tuning->lanes + 1; /* several blocks, the last with dead lanes */
     struct step s = {.check = check, .params = params, .result = out};
     s.count = (size_t)(check->batch_size < several ? check->batch_size : several);
     s.count = s.count < MOST ? s.count : MOST;

@@ -1,4 +1,5 @@
-/* Settings times operations and whole networks are a list of rows, which are checked here or apart: see checkup.h. */
+/* A checkup is a list of rows, settings times operations and networks. Rows are checked in this process or in others:
+ * see checkup.h. */
 #include "src/checkup/checkup.h"
 
 #include <assert.h>
@@ -14,24 +15,24 @@
 #include "src/base/clock.h"
 #include "src/checkup/networks.h"
 
-/* One setting that everything is checked under. */
+/* A setting that rows are checked under. */
 struct setting {
     const char *name;
     struct cln_tuning tuning;
-    const char *operation; /* the only one; NULL: all of them, and networks */
+    const char *operation; /* check only this operation; NULL: all operations, and networks */
 };
 
 enum { MOST_SETTINGS = 3, MOST_ENTRIES = 128 };
 
-#define PATIENCE_SECONDS 300 /* that one OpenCL call may take */
-#define START_SECONDS 60     /* for a process to load the drivers, at least: it shows no sign of life before that */
-#define FAREWELL_SECONDS 2   /* for a process to end, once it has said all */
+#define PATIENCE_SECONDS 300 /* limit of one OpenCL call */
+#define START_SECONDS 60     /* least limit for a process to load the drivers, during which it gives no sign of life */
+#define FAREWELL_SECONDS 2   /* limit for a process to end after its last message */
 
-/* What a row is to be about. */
+/* A row to check. */
 struct entry {
     const struct setting *setting;
     const char *what;
-    size_t number; /* of the operation or the network */
+    size_t number; /* number of the operation or the network */
     enum cln_status (*check)(struct cln_check_result *, size_t, const struct cln_check_params *);
 };
 
@@ -72,8 +73,8 @@ static enum cln_status describe_profile(struct run *r, const struct ocl_profile 
     return CLN_OK;
 }
 
-/* The device's profile; all operations in their safe variants, where those are others; CLBlast, where the profile does
- * not use it. */
+/* Chooses settings: the device's profile; all operations in their safe variants, if the profile's are not; CLBlast, if
+ * the profile does not use it. */
 static enum cln_status choose_settings(struct run *r) {
     struct ocl_profile *profile = r->session->profile;
     struct setting *s = r->settings;
@@ -112,7 +113,7 @@ static void add_entries(struct run *r, const struct setting *s) {
             add_entry(r, s, cln_check_network(n), n, cln_check_network_run);
 }
 
-/* Settings and entries, and in the checkup what is to be said of the device beside its rows. */
+/* Makes settings and entries, and the checkup's description of the device. */
 static enum cln_status prepare(struct run *r, const struct cln_checkup_params *params) {
     struct cln_checkup *c = calloc(1, sizeof *c);
     *r = (struct run){.params = params, .checkup = c};
@@ -151,7 +152,7 @@ static void tell(const struct run *r, const struct entry *e) {
     r->params->progress(r->params->user, doing);
 }
 
-/* But for one that has no case called as `only` says. */
+/* Adds a row with its result, unless it has no case that contains `only`. */
 static enum cln_status add_row(struct run *r, const struct entry *e, const struct cln_checkup_row *row) {
     struct cln_checkup *c = r->checkup;
     if (row->result.cases == 0 && !row->error[0])
@@ -179,11 +180,11 @@ static enum cln_status check_here(struct run *r) {
 
 /* ---- Rows, in processes of their own ---- */
 
-static const char variable[] = "CLENET_CHECKUP"; /* "DEVICE,FIRST": the first row that is to be checked */
+static const char variable[] = "CLENET_CHECKUP"; /* "DEVICE,FIRST": FIRST is the first row to check */
 
-/* What such a process says: that it begins, then one row after the other. */
+/* A message of such a process: first that it begins, then one per row. */
 struct answer {
-    size_t row; /* SIZE_MAX: it begins, or could not: content.error */
+    size_t row; /* SIZE_MAX: it begins, or failed to: content.error */
     struct cln_checkup_row content;
 };
 
@@ -198,7 +199,7 @@ const char *cln_checkup_device(void) {
 }
 
 enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
-    static struct answer a; /* all of it goes over a socket: no byte is left undefined */
+    static struct answer a; /* sent over a socket as a whole: static, so that no byte is undefined */
     const char *comma = strchr(getenv(variable), ',');
     struct run r;
     double patience;
@@ -224,7 +225,7 @@ enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
     return status;
 }
 
-/* A row that ended its process. */
+/* Judges a row that ended its process. */
 static void judge_end(struct cln_checkup_row *row, const struct cln_child_result *end, double patience,
                       double seconds) {
     *row = (struct cln_checkup_row){.end = end->end == CLN_CHILD_STOPPED  ? CLN_CHECKUP_HUNG
@@ -234,7 +235,7 @@ static void judge_end(struct cln_checkup_row *row, const struct cln_child_result
     cln_child_describe(row->error, sizeof row->error, end, patience);
 }
 
-/* The rows from *next on, as far as one process comes; the row that ends it is the last one. */
+/* Checks rows from *next on in one process; the row that ends the process is the last. */
 static enum cln_status check_some(struct run *r, size_t *next, struct cln_child *child, double patience) {
     struct answer a;
     struct cln_child_result end;

@@ -13,11 +13,11 @@
 
 enum { STEPS = CLN_GOLDEN_STEPS, BATCH = CLN_GOLDEN_BATCH };
 
-/* How far PyTorch's own float32 ends from its float64 (tests/golden/README.md); another order of summation may be
- * a few times as far. */
+/* The allowed multiple of the distance between PyTorch's own float32 and float64 results (tests/golden/README.md):
+ * another order of summation may be a few times as far off. */
 static const double allowed = 6;
 
-/* One network on the golden images, and everything there is about it. */
+/* A network on the golden images, with all its data. */
 struct subject {
     const struct network_check *check;
     const struct cln_check_params *params;
@@ -25,18 +25,19 @@ struct subject {
     struct cln_safetensors *images, *golden;
     struct cln_network *network;
     struct cln_engine *engine;
-    double *parameters, *running; /* of the network's sizes; as golden values have them at first */
-    float *values;                /* scratch, room for either */
+    double *parameters, *running; /* parameter_floats and running_floats; initially the golden values */
+    float *values;                /* scratch for either */
 };
 
 struct network_check {
     const char *name;
     enum cln_golden_set set;
     struct cln_optimizer_params optimizer;
-    double loss, gradient, final, logits; /* PyTorch's own distances; final, logits 0: not in the file */
+    double loss, gradient, final,
+        logits; /* PyTorch's own distances between float32 and float64; final, logits 0: not in the file */
     bool quick;
     enum cln_status (*run)(struct subject *s);
-    const char *optimizer_part; /* of the golden values: "sgd"; NULL: the main part, of Adam, which has hits as well */
+    const char *optimizer_part; /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
 };
 
 static void compare(struct subject *s, const char *what, size_t at, double actual, double expected, double tolerance) {
@@ -64,7 +65,7 @@ static enum cln_status write_values(struct subject *s, enum cln_engine_values wh
     return count_of(s, which) > 0 ? cln_engine_write(s->engine, which, s->values) : CLN_OK;
 }
 
-/* One step on a batch of the golden images, as an epoch of its own: its mean loss, and its hits. */
+/* Runs one step on a batch of the golden images, as an epoch of its own; gives the mean loss and the hits. */
 static enum cln_status step_on(struct subject *s, enum cln_engine_set set, size_t step, double *loss, int *hits) {
     uint32_t order[BATCH];
     struct cln_state state;
@@ -109,7 +110,7 @@ static enum cln_status compare_prediction(struct subject *s) {
     return status;
 }
 
-/* Losses, hits, the first gradient, and what ten updates make of weights, running statistics and predictions. */
+/* Compares losses, hits, the first gradient, and the weights, running statistics and predictions after ten updates. */
 static enum cln_status run_golden(struct subject *s) {
     const struct network_check *c = s->check;
     const char *part = c->optimizer_part ? c->optimizer_part : "";
@@ -145,8 +146,8 @@ static enum cln_status run_golden(struct subject *s) {
     return status == CLN_OK && c->logits > 0 ? compare_prediction(s) : status;
 }
 
-/* (L(p + h·d) − L(p − h·d)) / 2h = ∇L·d, along a random d that goes uphill, so that the difference stands out of the
- * rounding of L (about 1e-7). */
+/* Compares (L(p + h·d) − L(p − h·d)) / 2h with ∇L·d along a random direction d uphill, so that the difference exceeds
+ * the rounding of L (about 1e-7). */
 static enum cln_status run_differences(struct subject *s) {
     const size_t count = s->network->parameter_floats;
     double losses[2], length = 0, slope = 0;
@@ -207,7 +208,7 @@ static enum cln_status make_engine(struct subject *s) {
     return status == CLN_OK ? write_values(s, CLN_RUNNING, s->running) : status;
 }
 
-/* Ten steps, and ten steps again from a fresh start: the same bits. */
+/* Runs ten steps twice, from a fresh start each: they must give the same bits. */
 static enum cln_status run_twice(struct subject *s) {
     const size_t count = s->network->parameter_floats;
     float *once = calloc(count, sizeof *once);

@@ -1,4 +1,4 @@
-/* clenet bench: how fast this device trains, how fast it could, and what lies in between. */
+/* clenet bench: measures training speed against the device's peak, and finds the bottleneck. */
 #include <stdio.h>
 
 #include "clenet/network.h"
@@ -73,7 +73,7 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
          {.integer = &o.batch_size},
          1,
          65536},
-        {"seconds", "S", "of training per batch size", CLN_OPTION_REAL, {.real = &o.seconds}, 0.1, 3600},
+        {"seconds", "S", "seconds of training per batch size", CLN_OPTION_REAL, {.real = &o.seconds}, 0.1, 3600},
         {"json", NULL, "print one JSON object", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"trace", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.trace}, .file = CLN_FILE_TRACE},
         {0},

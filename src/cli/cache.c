@@ -1,4 +1,4 @@
-/* clenet cache: what is kept on disk of built kernels, and how to be rid of it. */
+/* clenet cache: shows or deletes the built kernels on disk. */
 #include <stdlib.h>
 
 #include "host/program_cache.h"
@@ -18,7 +18,7 @@ static enum cln_status show_cache(const char *folder, bool clear) {
     }
     ocl_program_cache_close(&cache);
     if (left.bytes > 0)
-        return cln_fail(CLN_IO, "%s: %zu programs could not be removed", folder, left.programs);
+        return cln_fail(CLN_IO, "%s: %zu programs could not be deleted", folder, left.programs);
     if (status != CLN_OK && status != CLN_NOT_FOUND)
         return status;
     cln_report_result("%s: %s%zu programs, %.1f MB", folder, clear ? "removed " : "", usage.programs,
@@ -30,14 +30,14 @@ int cln_command_cache(const struct cln_command *command, int argc, const char **
     bool clear = false;
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[] = {
-        {"clear", NULL, "remove the kept programs", CLN_OPTION_FLAG, {.flag = &clear}},
+        {"clear", NULL, "delete all built kernels", CLN_OPTION_FLAG, {.flag = &clear}},
         {0},
     };
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
         char *folder = ocl_program_cache_folder();
         exit_status = cln_report_failure(
             folder ? show_cache(folder, clear)
-                   : cln_fail(CLN_NOT_FOUND, "no folder for kept programs: set CLENET_CACHE_DIR, or HOME"));
+                   : cln_fail(CLN_NOT_FOUND, "no folder for built kernels: set CLENET_CACHE_DIR or HOME"));
         free(folder);
     }
     cln_options_release(options);

@@ -1,4 +1,4 @@
-/* clenet check: what works on this device, operation by operation, and how exactly. */
+/* clenet check: checks every operation on a device against float64. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static void on_progress(void *user, const char *doing) {
     cln_report_live(doing);
 }
 
-/* Those that --device means: one, or with "all" every one that can be used. *out is the caller's: free(). */
+/* Finds the devices of --device: one, or for "all" every usable one. *out is the caller's: free(). */
 static enum cln_status find_devices(struct ocl_device **out, size_t *count, const char *asked) {
     if (!asked || strcmp(asked, "all") != 0) {
         *count = 1;
@@ -40,7 +40,7 @@ static enum cln_status find_devices(struct ocl_device **out, size_t *count, cons
     return status == CLN_OK && *count == 0 ? cln_fail(CLN_NO_DEVICE, "no device can be used") : status;
 }
 
-/* False where it could not be said. */
+/* Prints a checkup. False: it could not be printed. */
 static bool print(const struct cln_checkup *checkup, enum form form, json_t *reports) {
     cln_report_live("");
     if (form == FORM_TEXT)
@@ -53,7 +53,7 @@ static bool print(const struct cln_checkup *checkup, enum form form, json_t *rep
     return true;
 }
 
-/* A device of which nothing can be said is told of, and does not hold up the others. */
+/* Checks all devices. A device that cannot be checked is reported, and the others follow. */
 static int check_all(const struct check_options *o, const struct ocl_device *devices, size_t count) {
     const enum form form = o->json ? FORM_JSON : o->markdown ? FORM_MARKDOWN : FORM_TEXT;
     json_t *reports = json_array();
@@ -89,7 +89,7 @@ static int check_all(const struct check_options *o, const struct ocl_device *dev
     return exit_status;
 }
 
-/* In a process that checks in place of the one that has started it, and may crash in its place. */
+/* In a process that was started to check, so that a crash does not end the one that started it. */
 static enum cln_status answer(const struct check_options *o) {
     struct cln_session_params session = o->session.params;
     session.device = cln_checkup_device();
@@ -105,8 +105,12 @@ int cln_command_check(const struct cln_command *command, int argc, const char **
          "as for 'clenet train', or 'all': one after the other",
          CLN_OPTION_TEXT,
          {.text = &o.device}},
-        {"quick", NULL, "every operation, by fewer cases", CLN_OPTION_FLAG, {.flag = &o.quick}},
-        {"only", "TEXT", "what has this in its name, such as \"conv2d, padding\"", CLN_OPTION_TEXT, {.text = &o.only}},
+        {"quick", NULL, "check every operation, but with fewer cases", CLN_OPTION_FLAG, {.flag = &o.quick}},
+        {"only",
+         "TEXT",
+         "check only names that contain TEXT, such as \"conv2d, padding\"",
+         CLN_OPTION_TEXT,
+         {.text = &o.only}},
         {"json", NULL, "print a JSON array with an object per device", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"markdown", NULL, "print a report to paste into an issue", CLN_OPTION_FLAG, {.flag = &o.markdown}},
         {0},

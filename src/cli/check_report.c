@@ -1,4 +1,4 @@
-/* Three forms of one report: see check_report.h. */
+/* Prints a checkup in three forms: see check_report.h. */
 #include "src/cli/check_report.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "src/base/table.h"
 #include "src/cli/report.h"
 
-/* A driver that refuses is another thing than one that computes wrongly, or one that ends the process. */
+/* The verdict on a row: distinguishes a driver that refuses, computes wrongly, crashes or hangs. */
 static const char *verdict_of(const struct cln_checkup_row *row) {
     static const char *const ends[] = {
         [CLN_CHECKUP_CRASHED] = "crashes the driver", [CLN_CHECKUP_HUNG] = "hangs the driver"};
@@ -18,12 +18,12 @@ static const char *verdict_of(const struct cln_checkup_row *row) {
     return row->passed ? "ok" : row->error[0] ? "ERROR" : "WRONG";
 }
 
-/* What was wrong, or what the driver said. */
+/* The reason for a failure: the wrong value, or the driver's error. */
 static const char *reason_of(const struct cln_checkup_row *row) {
     return row->error[0] ? row->error : row->result.failure;
 }
 
-/* How to run just that again. */
+/* Prints the command that repeats this check alone. */
 static void print_rerun(const struct cln_checkup *c, const struct cln_checkup_row *row) {
     const struct cln_session_params *p = &c->params->session;
     cln_report_text("clenet check --device %u:%u --only \"%s\"", c->device.platform_index, c->device.device_index,
@@ -87,7 +87,7 @@ static void print_limits(const struct ocl_device *d) {
                         d->has_fp64 ? "(cl_khr_fp64: not needed)" : "");
 }
 
-/* A line of three backticks or of one more than any in the text that it encloses. */
+/* Prints a code fence: three backticks, or one more than the longest run in the text that it encloses. */
 static void print_fence(const struct cln_checkup_row *row) {
     const char *const texts[] = {reason_of(row), row->result.launches};
     size_t longest = 2;

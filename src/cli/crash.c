@@ -1,4 +1,4 @@
-/* A handler that keeps to what a signal handler may do: see crash.h. */
+/* Signal handlers that report crashes; they only call what is async-signal-safe. See crash.h. */
 #include "src/cli/crash.h"
 
 #include <signal.h>
@@ -9,17 +9,17 @@
 
 #include "host/calls.h"
 
-/* Not SIGFPE: drivers catch it, and go on. */
+/* Not SIGFPE: drivers catch it and continue. */
 static struct crash {
     int number;
-    bool ours;               /* no handler was there when the program began */
-    struct sigaction before; /* where it is ours: what a driver has put there since, or the default */
+    bool ours;               /* the program started without a handler */
+    struct sigaction before; /* if ours: the handler that a driver has set since, or the default */
 } crashes[] = {{.number = SIGSEGV}, {.number = SIGBUS}, {.number = SIGILL}, {.number = SIGABRT}};
 enum { COUNT = sizeof crashes / sizeof *crashes };
 
 static void say(const char *words) {
     const ssize_t ignored = write(STDERR_FILENO, words, strlen(words));
-    (void)ignored; /* there is nobody else to tell */
+    (void)ignored; /* nothing can be done about a failed write */
 }
 
 static void say_all(void) {
@@ -37,8 +37,8 @@ static void say_all(void) {
     say("\n");
 }
 
-/* The first time it hands over to what was there before, a handler or the default, which the signal meets once this
- * returns. A driver's handler may come back here: then to the default. */
+/* Reports the crash. The first time it then restores the previous handler or the default, which gets the signal when
+ * this returns. A driver's handler may call this again; then it restores the default. */
 static void on_crash(int number) {
     static volatile sig_atomic_t said;
     const bool first = !said;
@@ -53,7 +53,7 @@ static void on_crash(int number) {
     (void)raise(number);
 }
 
-/* In front of what is there. */
+/* Installs our handler before the existing one. */
 static void take_over(void) {
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);

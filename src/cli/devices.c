@@ -1,5 +1,5 @@
-/* clenet devices: what --device may name, and what matters for training; in full: what OpenCL says of each, and which
- * file gave which tuning value. The full text is the JSON object, written for people. */
+/* clenet devices: lists the devices that --device can select; with --verbose all their properties, and the origin of
+ * every tuning value. The verbose text is made from the JSON object. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct devices_options {
     bool verbose, json;
 };
 
-/* Takes over `value`. A member that cannot be made or kept makes `*failed` true: none may be missing in silence. */
+/* Adds a member and takes over `value`. If that fails, *failed becomes true: no member may be missing silently. */
 static void put(json_t *object, const char *key, json_t *value, bool *failed) {
     *failed |= json_object_set_new(object, key, value) != 0;
 }
@@ -50,7 +50,7 @@ static json_t *describe_quirks(const struct ocl_profile *profile, bool *failed) 
     return all;
 }
 
-/* Adds the device's profile. One that cannot be read is reported and shown as broken; *status is that of the last. */
+/* Adds the device's profile. An invalid profile is reported and shown as broken; *status is the last error. */
 static void describe_profile(json_t *object, const struct ocl_device *device, const char *file, bool *failed,
                              enum cln_status *status) {
     struct ocl_profile *profile = NULL;
@@ -71,7 +71,7 @@ static void describe_profile(json_t *object, const struct ocl_device *device, co
     ocl_profile_destroy(&profile);
 }
 
-/* NULL where memory ran out. A profile that cannot be read sets *status and the message. */
+/* Describes a device as JSON; NULL: out of memory. An invalid profile sets *status and the message. */
 static json_t *describe(const struct ocl_device *d, bool used, const char *profile_file, enum cln_status *status) {
     char number[24];
     snprintf(number, sizeof number, "%u:%u", d->platform_index, d->device_index);
@@ -127,7 +127,7 @@ static long long number_of(const json_t *object, const char *key) {
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
-/* Columns of the two words whose length is the drivers'. */
+/* Widths of the two columns whose texts come from drivers. */
 struct widths {
     int name, platform;
 };
@@ -237,8 +237,8 @@ static enum cln_status print(const json_t *list, const struct devices_options *o
     return CLN_OK;
 }
 
-/* Platforms and drivers that have nothing to list, with the reason. JSON has no place for them, so they go with the
- * notes then. */
+/* Prints platforms and drivers without devices, with the reason. With --json they are notes, because the JSON has no
+ * place for them. */
 static void print_absences(const struct ocl_survey *survey, const struct devices_options *o) {
     for (size_t i = 0; i < survey->absence_count; i++)
         if (o->json)
@@ -251,7 +251,8 @@ static enum cln_status list_survey(const struct ocl_survey *survey, const struct
     const size_t count = survey->device_count;
     size_t chosen = 0;
     enum cln_status profiles = CLN_OK, status = CLN_OK;
-    /* Listing must work where $CLENET_DEVICE fits nothing: then none is marked, and it is told why, at the end. */
+    /* Listing must work even if $CLENET_DEVICE fits no device: then none is marked, and the reason follows at the
+     * end. */
     const enum cln_status selected = ocl_device_select(&chosen, survey->devices, count, getenv("CLENET_DEVICE"));
     char problem[2048] = "", broken[2048] = "";
     if (selected != CLN_OK)
@@ -296,10 +297,10 @@ int cln_command_devices(const struct cln_command *command, int argc, const char 
     struct cln_option options[] = {
         {"verbose",
          NULL,
-         "all that OpenCL says, and which file gave which tuning value",
+         "print all properties, and the origin of every tuning value",
          CLN_OPTION_FLAG,
          {.flag = &o.verbose}},
-        {"json", NULL, "the same as one JSON array", CLN_OPTION_FLAG, {.flag = &o.json}},
+        {"json", NULL, "print one JSON array instead", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"profile-file",
          "FILE",
          "tuning values that win over all others",

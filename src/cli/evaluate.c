@@ -1,4 +1,4 @@
-/* clenet evaluate: loss and accuracy of a saved model, in prediction mode, and how each class fares. */
+/* clenet evaluate: loss and accuracy of a saved model on the test images, in prediction mode, and results per class. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct evaluate_options {
     bool confusion, offline;
 };
 
-/* Of every class of the network: as the data set calls it, else as the model does, else "". free(). */
+/* The names of the network's classes: the data set's, else the model's, else "". The caller's: free(). */
 static const char **find_names(const struct cln_checkpoint *model, const struct cln_dataset *data) {
     const int classes = model->network->classes;
     const char **names = calloc((size_t)classes, sizeof *names);
@@ -33,7 +33,7 @@ static const char **find_names(const struct cln_checkpoint *model, const struct 
     return names;
 }
 
-/* Columns of the names, within what a terminal has room for. */
+/* The width of the widest name, limited to fit a terminal. */
 static int widest(const char *const *names, int classes) {
     enum { LEAST = 12, MOST = 40 };
     size_t width = LEAST;
@@ -42,7 +42,8 @@ static int widest(const char *const *names, int classes) {
     return width < MOST ? (int)width : MOST;
 }
 
-/* precision = TP / (TP + FP), recall = TP / (TP + FN), F1 = 2 TP / (2 TP + FP + FN); - where that is 0 / 0. */
+/* Prints a share as a column; - for 0 / 0. precision = TP / (TP + FP), recall = TP / (TP + FN), F1 = 2 TP / (2 TP + FP
+ * + FN). */
 static void print_share(size_t part, size_t whole) {
     if (whole > 0)
         cln_report_text(" %10.3f", (double)part / (double)whole);
@@ -57,7 +58,7 @@ static size_t images_of(const struct cln_dataset *data, size_t class) {
     return count;
 }
 
-/* Labels of images that are not evaluated may be none of the network's classes. */
+/* The number of classes to show: labels of training images may exceed the network's classes. */
 static int shown_classes(const struct cln_dataset *data, const struct cln_network *network) {
     return data->class_count < network->classes ? data->class_count : network->classes;
 }
@@ -81,8 +82,8 @@ static void print_classes(const size_t *confusion, const struct cln_dataset *dat
     }
 }
 
-/* Rows are labels, columns predictions; the last column is the share of the row that was right. A network that knows
- * more classes than the data set may take images for these: "other". */
+/* Prints the confusion matrix: rows are labels, columns predictions, and the last column is the share of correct ones.
+ * Predictions of classes that the data set does not have are counted as "other". */
 static void print_confusion(const size_t *confusion, const struct cln_dataset *data, const struct cln_network *network,
                             const char *const *names) {
     const size_t classes = (size_t)data->class_count, shown = (size_t)shown_classes(data, network);
@@ -192,16 +193,16 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
         {"data", "NAME", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.data}, .file = CLN_FILE_DATA},
         {"network",
          "NETWORK",
-         "of a file that holds the tensors only",
+         "network of a MODEL that holds only tensors, as a name or a file",
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
         {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o.batch_size}, 1, 65536},
-        {"seed", "N", "of the synthetic data", CLN_OPTION_NATURAL, {.natural = &o.seed}, 0, 9007199254740992.0},
-        {"confusion", NULL, "print how often which class is taken for which", CLN_OPTION_FLAG, {.flag = &o.confusion}},
+        {"seed", "N", "seed of the synthetic data", CLN_OPTION_NATURAL, {.natural = &o.seed}, 0, 9007199254740992.0},
+        {"confusion", NULL, "print the confusion matrix", CLN_OPTION_FLAG, {.flag = &o.confusion}},
         {"predictions",
          "FILE",
-         "keep what every image is taken for, as CSV",
+         "write the predicted class of every image as CSV",
          CLN_OPTION_TEXT,
          {.text = &o.predictions},
          .file = CLN_FILE_OUTPUT},

@@ -1,4 +1,4 @@
-/* clenet export: a trained model for other programs, as ONNX and as plain safetensors. */
+/* clenet export: writes a trained model for other programs, as ONNX or plain safetensors. */
 #include <stddef.h>
 
 #include "clenet/checkpoint.h"
@@ -20,11 +20,11 @@ static void report_written(const char *path, const char *format, const struct cl
                           network->layer_count, network->parameter_count);
 }
 
-/* ONNX first, as there is more that it cannot hold. */
+/* Writes the files, ONNX first, because more models do not fit it. */
 static enum cln_status write_files(const struct export_options *o, const struct cln_checkpoint *model) {
     enum cln_status status = CLN_OK;
     struct cln_checkpoint plain = *model;
-    plain.training = NULL; /* where training stood is of no use to others */
+    plain.training = NULL; /* other programs cannot use the state of training */
     if (o->onnx != NULL)
         status = cln_onnx_write(o->onnx, model, o->fold_standardize);
     if (status == CLN_OK && o->safetensors != NULL)
@@ -48,7 +48,7 @@ static enum cln_status export_model(const struct export_options *o) {
     return status;
 }
 
-/* What single rows of the table cannot say. */
+/* Checks conditions between several options. */
 static bool options_agree(const struct export_options *o) {
     if (o->onnx == NULL && o->safetensors == NULL) {
         cln_report_error("nothing to write: give --onnx FILE, --safetensors FILE, or both");
@@ -85,15 +85,19 @@ int cln_command_export(const struct cln_command *command, int argc, const char *
          CLN_OPTION_TEXT,
          {.text = &o.safetensors},
          .file = CLN_FILE_OUTPUT},
-        {"fold-batchnorm", NULL, "batch norms into the layers before", CLN_OPTION_FLAG, {.flag = &o.fold_batchnorm}},
+        {"fold-batchnorm",
+         NULL,
+         "fold batch norms into the layers before them",
+         CLN_OPTION_FLAG,
+         {.flag = &o.fold_batchnorm}},
         {"fold-standardize",
          NULL,
-         "standardise pixels in the ONNX graph, so that it takes them from 0 to 1",
+         "standardise pixels in the ONNX graph, so that its input is pixels from 0 to 1",
          CLN_OPTION_FLAG,
          {.flag = &o.fold_standardize}},
         {"network",
          "NETWORK",
-         "of a file that holds the tensors only",
+         "network of a MODEL that holds only tensors, as a name or a file",
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},

@@ -1,4 +1,4 @@
-/* Who reads and who writes which file: see files.h. */
+/* Checks the files that options name: see files.h. */
 #include "src/cli/files.h"
 
 #include <dirent.h>
@@ -18,13 +18,13 @@
 #include "src/data/source.h"
 #include "src/train/saver.h"
 
-/* ---- Uses: one name of a file, and what for ---- */
+/* ---- Uses: one path and its role ---- */
 
 struct use {
     enum cln_file_role role;
-    const char *option; /* the row's name, or what stands for one */
-    bool is_named;      /* by dashes */
-    char *path;         /* as it was given, or found */
+    const char *option; /* the row's name, or a word in its place */
+    bool is_named;      /* an option with dashes */
+    char *path;         /* as given by the user, or found */
     char *place;        /* symbolic links followed */
     bool is_there, is_regular, has_folder;
     struct stat file, folder;
@@ -33,17 +33,17 @@ struct use {
 struct uses {
     struct use *list;
     size_t count;
-    bool failed; /* memory ran out */
+    bool failed; /* out of memory */
 };
 
 static bool is_same_inode(const struct stat *a, const struct stat *b) {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Fills in what can be known of use->place. */
+/* Fills in the properties of the file use->place. */
 static void look_at(struct use *use) {
     char *folder = cln_place_folder(use->place);
-    /* Kept files are renamed, and so are links among them: these are not followed. */
+    /* Kept files are renamed, and a link is renamed itself: it is not followed. */
     use->is_there = (use->role == CLN_FILE_KEPT ? lstat(use->place, &use->file) : stat(use->place, &use->file)) == 0;
     use->is_regular = use->is_there && S_ISREG(use->file.st_mode);
     use->has_folder = folder && stat(folder, &use->folder) == 0;
@@ -78,9 +78,9 @@ static void release(struct uses *uses) {
     free(uses->list);
 }
 
-/* ---- What a row of each role adds ---- */
+/* ---- The uses that a row of each role adds ---- */
 
-/* For functions that tell paths one by one. */
+/* For functions that call back with one path at a time. */
 struct listener {
     struct uses *uses;
     const struct cln_option *row;
@@ -133,7 +133,7 @@ static void add_kernels(struct uses *uses, const struct cln_option *row) {
         closedir(folder);
 }
 
-/* The model's file, which the others go with; NULL: none is written. */
+/* The model's file, which kept and best files go with; NULL: none is written. */
 static const struct use *find_model(const struct uses *uses) {
     for (size_t i = 0; i < uses->count; i++)
         if (uses->list[i].role == CLN_FILE_MODEL)
@@ -176,29 +176,29 @@ static void add_standard(struct uses *uses) {
         add(uses, CLN_FILE_STANDARD, &rows[i], path);
         if (uses->count == before)
             continue;
-        /* Whatever that path leads to: its file may have no name any more. */
+        /* Use whatever the path leads to: its file may have no name any more. */
         struct use *use = &uses->list[before];
         use->file = info;
         use->is_there = use->is_regular = true;
     }
 }
 
-/* ---- Whether each can be written ---- */
+/* ---- Whether each file can be written ---- */
 
 static enum cln_status fail_on_use(const struct use *use, const char *failure, int error) {
     return cln_fail(CLN_IO, "%s '%s': %s", failure, use->path, strerror(error));
 }
 
-/* A file that is opened as it is: what is not there yet needs a folder that takes it. */
+/* Checks a file that is opened, not replaced: if it does not exist, its folder must be writable. */
 static enum cln_status check_stream(const struct use *use, const char *failure) {
     const int way = use->is_regular ? O_WRONLY | O_APPEND : O_WRONLY;
-    if (!use->is_there || !use->path[0]) { /* the place of an empty name is the folder */
+    if (!use->is_there || !use->path[0]) { /* an empty name resolves to the folder */
         const enum cln_status status = cln_replace_check(use->path[0] ? use->place : "", false);
         return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%s '%s'", failure, use->path);
     }
     if (S_ISDIR(use->file.st_mode))
         return fail_on_use(use, failure, EISDIR);
-    if (!use->is_regular) /* not opened: a pipe would wait for its reader */
+    if (!use->is_regular) /* do not open it: a pipe would wait for its reader */
         return faccessat(AT_FDCWD, use->place, W_OK, AT_EACCESS) == 0 ? CLN_OK : fail_on_use(use, failure, errno);
     const int file = open(use->place, way | O_CLOEXEC);
     if (file < 0)
@@ -226,7 +226,7 @@ static enum cln_status check_replaced(const struct uses *uses, const struct use 
     return status == CLN_OK || !use->is_named ? status : cln_fail_within(status, "--%s", use->option);
 }
 
-/* A model that gets a number later has to be one that can be renamed. */
+/* Checks a model. If older files are kept, it must be possible to rename it. */
 static enum cln_status check_model(const struct uses *uses, const struct use *use) {
     bool has_kept = false;
     for (size_t i = 0; i < uses->count; i++)
@@ -252,8 +252,8 @@ static enum cln_status check_kept(const struct uses *uses, const struct use *use
 
 static const struct {
     void (*add)(struct uses *uses, const struct cln_option *row);
-    enum cln_status (*check)(const struct uses *uses, const struct use *use); /* NULL: it is only read */
-    unsigned may_be; /* roles that the same file may have, too */
+    enum cln_status (*check)(const struct uses *uses, const struct use *use); /* NULL: the file is only read */
+    unsigned may_be;                                                          /* roles that may share the file */
 } roles[CLN_FILE_ROLES] = {
     [CLN_FILE_INPUT] = {add_text},
     [CLN_FILE_NETWORK] = {add_network},
@@ -271,7 +271,8 @@ static const struct {
     [CLN_FILE_STANDARD] = {.may_be = BIT(CLN_FILE_STANDARD)},
 };
 
-/* Of the model and those that go with it one may be a second name of another, but not have its name. */
+/* Whether the use is the model or a file kept with it. One of these may be a hard link to another, but may not have the
+ * same name. */
 static bool is_of_model(const struct use *use) {
     return (BIT(use->role) & (BIT(CLN_FILE_MODEL) | BIT(CLN_FILE_KEPT) | BIT(CLN_FILE_BEST))) != 0;
 }
@@ -283,7 +284,7 @@ static const char *last_part(const char *path) {
 
 static bool is_same(const struct use *a, const struct use *b) {
     if ((a->is_there && !a->is_regular) || (b->is_there && !b->is_regular))
-        return false; /* a device or a pipe takes from several */
+        return false; /* several may write to a device or a pipe */
     if (a->is_there && b->is_there && !(is_of_model(a) && is_of_model(b)))
         return is_same_inode(&a->file, &b->file);
     if (a->has_folder && b->has_folder)
@@ -303,8 +304,8 @@ static void describe(char *out, size_t bytes, const struct use *use) {
                  use->path);
 }
 
-/* A message on standard error would be written into the very file that is to stay as it is: then the exit status alone
- * tells. */
+/* Suppresses messages if standard error goes into the very file that must stay unchanged: then only the exit status
+ * reports. */
 static void spare(const struct use *use) {
     struct stat error;
     if (use->role == CLN_FILE_STANDARD || !use->is_there || fstat(STDERR_FILENO, &error) != 0 ||
@@ -332,7 +333,7 @@ static enum cln_status check_pairs(const struct uses *uses) {
     for (size_t i = 0; i < uses->count; i++)
         for (size_t k = 0; is_written(&uses->list[i]) && k < uses->count; k++) {
             const struct use *written = &uses->list[i], *other = &uses->list[k];
-            const bool comes_later = k > i || !is_written(other); /* of two that are written once */
+            const bool comes_later = k > i || !is_written(other); /* of two that are each written once */
             if (k != i && comes_later && is_same(written, other) && !may_be_same(written, other))
                 return fail_same(written, other);
         }
@@ -341,7 +342,7 @@ static enum cln_status check_pairs(const struct uses *uses) {
 
 enum cln_status cln_files_check(const struct cln_option *options) {
     struct uses uses = {.list = NULL};
-    if (cln_self_helps()) /* the process that started this one has looked, and writes them */
+    if (cln_self_helps()) /* the parent process has checked, and writes the files */
         return CLN_OK;
     for (const struct cln_option *row = options; row->name; row++)
         if (roles[row->file].add)
@@ -362,7 +363,7 @@ enum cln_status cln_files_check_new(const char *path) {
     if (!folder)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
     const bool is_missing = stat(folder, &info) != 0 && errno == ENOENT;
-    /* The nearest folder that is there has to take another one. */
+    /* The nearest existing folder must be writable. */
     while (is_missing && stat(folder, &info) != 0 && errno == ENOENT && strlen(folder) > 1) {
         folder[strlen(folder) - 1] = '\0';
         char *parent = cln_place_folder(folder);

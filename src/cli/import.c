@@ -1,4 +1,4 @@
-/* clenet import: another program's safetensors file as a model that says which network it is of. */
+/* clenet import: converts another program's safetensors file into a model with its network. */
 #include <stddef.h>
 
 #include "clenet/checkpoint.h"
@@ -28,7 +28,7 @@ static enum cln_status import_file(const struct import_options *o, const struct 
     enum cln_status status = read_file(&model, o, table);
     if (status == CLN_OK) {
         struct cln_checkpoint plain = *model;
-        plain.training = NULL; /* of what it may hold, the model only */
+        plain.training = NULL; /* keep the model only */
         if (o->resize > 0)
             plain.resize = o->resize;
         status = cln_checkpoint_write(o->save, &plain);
@@ -42,9 +42,9 @@ static enum cln_status import_file(const struct import_options *o, const struct 
 
 static bool options_agree(const struct import_options *o) {
     if (o->network == NULL)
-        cln_report_error("--network NETWORK is missing: a built-in network or a JSON file that the tensors are of");
+        cln_report_error("--network NETWORK is missing: the network of the tensors, built-in or a JSON file");
     else if (o->save == NULL)
-        cln_report_error("--save FILE is missing: where to keep the model");
+        cln_report_error("--save FILE is missing: the file to save the model to");
     return o->network != NULL && o->save != NULL;
 }
 
@@ -54,7 +54,7 @@ int cln_command_import(const struct cln_command *command, int argc, const char *
     struct cln_option options[] = {
         {"FILE",
          NULL,
-         "safetensors under PyTorch's state-dict names",
+         "safetensors file with PyTorch's state-dict names",
          CLN_OPTION_OPERAND,
          {.text = &o.file},
          .file = CLN_FILE_INPUT},
@@ -64,8 +64,8 @@ int cln_command_import(const struct cln_command *command, int argc, const char *
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
-        {"save", "FILE", "keep the model here", CLN_OPTION_TEXT, {.text = &o.save}, .file = CLN_FILE_OUTPUT},
-        {"resize", "N", "it takes images of N x N", CLN_OPTION_INT, {.integer = &o.resize}, 1, 4096},
+        {"save", "FILE", "save the model to FILE", CLN_OPTION_TEXT, {.text = &o.save}, .file = CLN_FILE_OUTPUT},
+        {"resize", "N", "resize images to N x N before the network", CLN_OPTION_INT, {.integer = &o.resize}, 1, 4096},
         {"running-variance",
          "KIND",
          "unbiased or biased",

@@ -1,4 +1,4 @@
-/* JSON lines of a training run. Every line is flushed, so that a run that dies leaves what it had. */
+/* Writes the log as JSON lines. Every line is flushed, so that a run that dies leaves all lines so far. */
 #include "src/cli/journal.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ void cln_journal_destroy(struct cln_journal **journal) {
     *journal = NULL;
 }
 
-/* Takes over `record`; NULL where it could not be made. */
+/* Writes a record and takes it over. `record` NULL: it could not be made. */
 static enum cln_status write_record(struct cln_journal *journal, json_t *record) {
     char *text = cln_json_dump(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(record);
@@ -71,7 +71,7 @@ static json_t *option_value(const struct cln_option *option) {
         return cln_json_text(option->choices[*option->integer]);
     case CLN_OPTION_PRESET:
         return json_boolean(*option->text != NULL && strcmp(*option->text, option->preset) == 0);
-    case CLN_OPTION_OPERANDS: /* of commands without a journal */
+    case CLN_OPTION_OPERANDS: /* only in commands without a journal */
         return json_null();
     case CLN_OPTION_TEXT:
     case CLN_OPTION_OPERAND:
@@ -93,7 +93,7 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
     int failed = values == NULL;
     for (const struct cln_option *o = options; o->name != NULL; o++)
         failed |= json_object_set_new(values, o->name, option_value(o));
-    if (failed) { /* the record cannot be made without it */
+    if (failed) { /* a record needs this member */
         json_decref(values);
         values = NULL;
     }
@@ -106,7 +106,7 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
                                   (json_int_t)data->test.count, "options", values));
 }
 
-/* A number that was measured, or null. */
+/* A measured number, or null if not known. */
 static json_t *measured(bool is_known, double value) {
     return is_known ? json_real(value) : json_null();
 }

@@ -1,4 +1,4 @@
-/* See lines.h. */
+/* Opens streams for lines: see lines.h. */
 #include "src/cli/lines.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 
 #include "clenet/text.h"
 
-/* A copy of standard output or standard error where that is the same file and can be written: a descriptor of its own
- * would write over what goes there. -1: neither is. */
+/* Duplicates standard output or standard error if it is the same file and writable: a descriptor of its own would
+ * overwrite its output. -1: neither. */
 static int share_standard(const char *path) {
     struct stat wanted, found;
     if (stat(path, &wanted) != 0)
@@ -23,17 +23,17 @@ static int share_standard(const char *path) {
     return -1;
 }
 
-/* Without O_CREAT first: with it some systems refuse another user's file in a folder like /tmp. */
+/* First without O_CREAT: with it some systems refuse another user's file in a folder like /tmp. */
 static int open_file(const char *path, int way) {
     const int file = open(path, way);
     return file < 0 && errno == ENOENT ? open(path, way | O_CREAT, 0666) : file;
 }
 
-/* Whether a file ends within a line; of one that cannot be read nobody knows. */
+/* Whether a file's last line is incomplete; false if it cannot be read. */
 static bool is_cut(const char *path) {
     struct stat info;
     char last = '\n';
-    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) /* a pipe is not opened to look into it */
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) /* do not open a pipe to look into it */
         return false;
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0)
@@ -45,7 +45,7 @@ static bool is_cut(const char *path) {
 
 FILE *cln_lines_open(const char *path, bool append) {
     int file = share_standard(path);
-    fflush(stdout); /* which may be that file */
+    fflush(stdout); /* they may write to this file */
     const bool cut = append && is_cut(path);
     if (file < 0)
         file = open_file(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC));

@@ -15,27 +15,27 @@
 
 static const struct cln_command commands[] = {
     {"train", "Train a network; report loss and accuracy after every epoch", cln_command_train},
-    {"evaluate", "Report how well a trained model does on the test images, class by class", cln_command_evaluate},
-    {"predict", "Say what a trained model takes pictures for", cln_command_predict},
+    {"evaluate", "Report a trained model's accuracy on the test images, class by class", cln_command_evaluate},
+    {"predict", "Classify pictures with a trained model", cln_command_predict},
     {"export", "Write a trained model for other programs: ONNX, or safetensors for PyTorch", cln_command_export},
-    {"import", "Make a model of a safetensors file that another program wrote", cln_command_import},
-    {"bench", "Measure training against what the device can do, kernel by kernel", cln_command_bench},
-    {"check", "Say what works on this device, operation by operation, and how exactly", cln_command_check},
+    {"import", "Convert another program's safetensors file into a model", cln_command_import},
+    {"bench", "Measure training speed against the device's peak, kernel by kernel", cln_command_bench},
+    {"check", "Check every operation on this device against float64", cln_command_check},
     {"tune", "Search for tuning values that train faster on this device", cln_command_tune},
-    {"devices", "List the OpenCL devices and what matters for training", cln_command_devices},
+    {"devices", "List the OpenCL devices and their properties", cln_command_devices},
     {"summary", "Print a network's layers, shapes, parameters, stages and cost", cln_command_summary},
-    {"cache", "Show or clear the built kernels that are kept on disk", cln_command_cache},
+    {"cache", "Show or delete the built kernels on disk", cln_command_cache},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
-/* `say` prints a line: a result or a note. */
+/* Prints the help, line by line by `say`, as result or as note. */
 static void print_help(void (*say)(const char *format, ...)) {
     say("Usage: clenet COMMAND [OPTION...]\n"
         "Trains batch-normalised convolutional networks on any OpenCL device.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         say("  %-10s %s", commands[i].name, commands[i].summary);
     say("\n'clenet COMMAND --help' lists the options of a command; 'clenet --version' prints the version.\n"
-        "$CLENET_DEVICE chooses the device where --device does not.");
+        "$CLENET_DEVICE selects the device if --device is not given.");
 }
 
 static int fail_unknown(const char *word) {
@@ -54,7 +54,7 @@ static int run(int argc, const char **argv) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "clenet %s", commands[i].name);
         cln_report_begin(prefix);
-        /* Told by every command, also by those that may not come to open a device. */
+        /* Checked for every command, also for those that may open no device. */
         int exit_status = cln_report_failure(ocl_limits_check());
         if (exit_status == CLN_EXIT_OK)
             exit_status = commands[i].run(&commands[i], argc - 1, argv + 1);
@@ -64,13 +64,13 @@ static int run(int argc, const char **argv) {
     return fail_unknown(argv[1]);
 }
 
-/* Whether the other end of standard output is closed: who ends a pipe knows that something is missing. */
+/* Whether the reader of standard output has closed its end; whoever closes a pipe knows that output is missing. */
 static bool has_no_reader(void) {
     struct pollfd end = {.fd = STDOUT_FILENO, .events = POLLOUT};
     return poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-/* A full disk, a closed pipe or an error that was told must not look like success. */
+/* The final exit status: a full disk, a closed pipe or an error that was printed must not look like success. */
 static int judge(int exit_status) {
     const bool lost = fflush(stdout) != 0 || ferror(stdout);
     if (exit_status != CLN_EXIT_OK)

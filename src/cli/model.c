@@ -1,4 +1,4 @@
-/* See model.h. */
+/* Model files and their options: see model.h. */
 #include "src/cli/model.h"
 
 #include <stdio.h>
@@ -42,8 +42,7 @@ enum cln_status cln_model_data(const char **name, uint64_t *seed, char memory[CL
     else if (cln_source_find(training->data) != NULL)
         snprintf(memory, CLN_DATA_NAME_BYTES, "%s", training->data);
     else
-        return cln_fail(CLN_INVALID,
-                        "%s was trained on the images of a folder called '%s': say with --data where it is",
+        return cln_fail(CLN_INVALID, "%s was trained on the images of a folder named '%s': give its path with --data",
                         model->origin != NULL ? model->origin : "the model", training->data);
     *name = memory;
     return CLN_OK;

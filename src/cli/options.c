@@ -1,4 +1,4 @@
-/* popt does the reading; ranges, words, help and hints come from the table. */
+/* Parses options by popt; ranges, words, help and hints come from the table. */
 #include "src/cli/options.h"
 
 #include <ctype.h>
@@ -89,7 +89,7 @@ static void keep_text(struct cln_option *option, char *text) {
     *option->text = text;
 }
 
-/* Takes over `text`, the argument of the option as popt allocated it. */
+/* Assigns an option's argument; takes over `text`, which popt has allocated. */
 static bool assign(struct cln_option *option, char *text) {
     uint64_t natural = 0;
     bool fine = true;
@@ -120,7 +120,7 @@ static bool assign(struct cln_option *option, char *text) {
     case CLN_OPTION_CHOICE:
         fine = parse_choice(option, text);
         break;
-    case CLN_OPTION_OPERANDS: /* has no name to be given by */
+    case CLN_OPTION_OPERANDS: /* not given by name */
         break;
     }
     free(text);
@@ -172,7 +172,7 @@ static void hint_option(const struct cln_option *options, const char *word) {
         }
 }
 
-/* The words and the list that points to them in one piece of memory. */
+/* Copies the words, and the list of pointers to them, into one block of memory. */
 static bool keep_list(struct cln_option *option, const char *const *words) {
     size_t count = 0, bytes = 0;
     for (; words[count] != NULL; count++)
@@ -194,7 +194,7 @@ static bool fail_missing(const struct cln_option *operand) {
     return false;
 }
 
-/* Arguments that are no options. popt leaves some out where its memory runs out, and says nothing. */
+/* Counts the arguments that are no options. popt silently drops some if memory runs out. */
 static size_t count_operands(const struct cln_option *options, int argc, const char **argv) {
     size_t count = 0;
     bool options_end = false;
@@ -243,7 +243,7 @@ static bool take_operands(struct cln_option *options, poptContext context, size_
     return *words == NULL;
 }
 
-/* Each row becomes one of popt's, with its place in the table + 1 as value; --help is the value after. */
+/* Makes popt's table: each row gets its index + 1 as value, and --help the value after the last. */
 static size_t fill_popt(struct poptOption *rows, const struct cln_option *options) {
     size_t used = 0, place = 0;
     for (; options[place].name != NULL && place + 2 < MAX_OPTIONS; place++) {

@@ -1,4 +1,4 @@
-/* clenet predict: what a saved model takes pictures for. */
+/* clenet predict: classifies pictures with a saved model. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +31,8 @@ struct prediction {
     struct cln_predictor *predictor;
     struct cln_shape image;
     size_t classes, top;
-    float *probabilities;           /* of a batch */
-    int *order;                     /* of one image: the `top` likeliest classes first */
+    float *probabilities;           /* probabilities of a batch */
+    int *order;                     /* classes of one image, the `top` most likely first */
     int file_columns, name_columns; /* widest */
 };
 
@@ -44,7 +44,7 @@ static const char *name_of(const struct prediction *p, int class) {
     return number;
 }
 
-/* Of equals the lower number comes first. */
+/* Sorts the `top` most likely classes to the front; of equal ones the lower number is first. */
 static void find_top(struct prediction *p, const float *probabilities) {
     for (size_t k = 0; k < p->classes; k++)
         p->order[k] = (int)k;
@@ -75,7 +75,7 @@ static enum cln_status print_json(struct prediction *p, const char *file, size_t
         failed |= json_array_append_new(predictions, json_pack("{s:i, s:o, s:f}", "class", class, "name", name,
                                                                "probability", (double)probabilities[class]));
     }
-    if (failed) { /* json_pack makes nothing without it */
+    if (failed) { /* json_pack needs it */
         json_decref(predictions);
         predictions = NULL;
     }
@@ -86,7 +86,7 @@ static enum cln_status print_json(struct prediction *p, const char *file, size_t
     return status;
 }
 
-/* Images first … first + count − 1 of a file, a batch at a time. */
+/* Predicts images first … first + count − 1 of a file, a batch at a time. */
 static enum cln_status predict_images(struct prediction *p, const char *file, const uint8_t *pixels, size_t first,
                                       size_t count, bool several) {
     const size_t bytes = cln_shape_count(p->image), batch = (size_t)p->o->batch_size;
@@ -116,7 +116,8 @@ static enum cln_status load(const struct prediction *p, const char *file, uint8_
     return status;
 }
 
-/* A file that cannot be read is told, and the others are predicted all the same. *exit_status is that of the worst. */
+/* Predicts all files. A file that cannot be read is reported, and the others follow. *exit_status is the worst of
+ * all. */
 static enum cln_status predict_files(struct prediction *p, int *exit_status) {
     enum cln_status status = CLN_OK;
     for (const char *const *file = p->o->images; *file != NULL && status == CLN_OK && !ferror(stdout); file++) {
@@ -197,34 +198,40 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
          .file = CLN_FILE_INPUT},
         {"IMAGE",
          NULL,
-         "PNG files of any size, IDX files with all their images, or - for standard input",
+         "PNG file of any size, IDX file (all its images), or - for standard input",
          CLN_OPTION_OPERANDS,
          {.list = &o.images},
          .file = CLN_FILE_INPUT},
-        {"top", "K", "likeliest classes to print", CLN_OPTION_INT, {.integer = &o.top}, 1, 65536},
+        {"top",
+         "K",
+         "number of classes to print, the most likely first",
+         CLN_OPTION_INT,
+         {.integer = &o.top},
+         1,
+         65536},
         {"json", NULL, "print one JSON object per image and line", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"invert",
          NULL,
-         "pictures are dark on light, the model was trained on light on dark",
+         "for dark drawings on light, with a model trained on light on dark",
          CLN_OPTION_FLAG,
          {.flag = &o.invert}},
         {"first",
          "N",
-         "begin with this image of every file, from 0",
+         "first image to predict in every file, counted from 0",
          CLN_OPTION_NATURAL,
          {.natural = &o.first},
          0,
          1 << 24},
-        {"count", "N", "at most so many images of every file", CLN_OPTION_NATURAL, {.natural = &o.count}, 1, 1 << 24},
+        {"count", "N", "predict at most N images of every file", CLN_OPTION_NATURAL, {.natural = &o.count}, 1, 1 << 24},
         {"network",
          "NETWORK",
-         "of a file that holds the tensors only",
+         "network of a MODEL that holds only tensors, as a name or a file",
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
         {"batch-size",
          "N",
-         "images per batch (default 256, or what a batch of some seconds holds)",
+         "images per batch (default 256, fewer for a large network)",
          CLN_OPTION_INT,
          {.integer = &o.batch_size},
          1,

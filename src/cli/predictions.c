@@ -1,4 +1,4 @@
-/* See predictions.h. */
+/* Writes predictions as CSV: see predictions.h. */
 #include "src/cli/predictions.h"
 
 #include <stdlib.h>
@@ -7,9 +7,9 @@
 #include "clenet/text.h"
 #include "src/train/logits.h"
 
-/* A cell of any text, in UTF-8 and on one line. A cell that spreadsheets would take for a formula has a ' before it, as
- * OWASP advises ("CSV Injection"): one that begins with =, +, -, @ or their full-width forms. A tab or a carriage
- * return never begins one, since control characters are written as \t and \r. */
+/* Writes a cell, in UTF-8 and on one line. A cell that a spreadsheet could read as a formula gets a ' before it, as
+ * OWASP advises ("CSV Injection"): one that begins with =, +, -, @ or their full-width forms. A tab or carriage return
+ * never begins a cell, because control characters are written as \t and \r. */
 static void put_field(FILE *stream, const char *text) {
     static const char *const begins[] = {"=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
     bool is_formula = false;

@@ -1,4 +1,4 @@
-/* One line of text from numbers; report.c puts it on the terminal. */
+/* Formats the line of progress; report.c prints it. */
 #include "src/cli/progress.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 enum { BAR_MIN = 10, BAR_MAX = 40, LINE_BYTES = 256 };
 
-/* "0:07", "12:30" or "3:05:00". */
+/* Formats a duration: "0:07", "12:30" or "3:05:00". */
 static void format_duration(char *text, size_t bytes, double seconds) {
     unsigned long whole = seconds < 1e8 ? (unsigned long)(seconds + 0.5) : 100000000UL;
     unsigned long hours = whole / 3600, minutes = whole / 60 % 60;
@@ -19,7 +19,7 @@ static void format_duration(char *text, size_t bytes, double seconds) {
         snprintf(text, bytes, "%lu:%02lu", minutes, whole % 60);
 }
 
-/* "=====>    " */
+/* Draws a bar: "=====> ". */
 static void draw_bar(char *text, int width, double done) {
     int filled = (int)(done * width);
     memset(text, ' ', (size_t)width);
@@ -29,15 +29,15 @@ static void draw_bar(char *text, int width, double done) {
     text[width] = '\0';
 }
 
-/* What the line says behind "epoch N", each with the two blanks before it. The lowest `rank`s go first where the
- * terminal is narrow: whole parts, so that no number is cut. */
+/* A part of the line after "epoch N", with the two blanks before it. On a narrow terminal the parts of the lowest
+ * `rank` are dropped first, as a whole, so that no number is cut. */
 struct part {
     char text[40];
     int rank;
 };
 enum { PART_COUNT = 5 };
 
-/* Bytes of the parts of at least this rank. */
+/* The length in bytes of all parts of at least this rank. */
 static int length_of(const struct part *parts, int rank) {
     int length = 0;
     for (int i = 0; i < PART_COUNT; i++)

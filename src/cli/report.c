@@ -1,4 +1,4 @@
-/* The terminal belongs to the process, so its state is kept here once. */
+/* Prints everything that the program says. The terminal belongs to the process, so its state is static. */
 #include "src/cli/report.h"
 
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 static const char *prefix = "clenet";
 static bool quiet;
-static bool failed;        /* an error was told */
+static bool failed;        /* an error was printed */
 static volatile bool live; /* the live line is on the screen */
 
 static void clear_live(void) {
@@ -29,7 +29,7 @@ static void print_line(const char *format, va_list args) {
     fputc('\n', stderr);
 }
 
-/* A warning is printed with --quiet, too: a result may not be as it should be. */
+/* Prints a warning, even with --quiet: a result may not be as it should be. */
 static void warn(const char *format, ...) {
     va_list args;
     va_start(args, format);

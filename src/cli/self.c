@@ -1,4 +1,4 @@
-/* A process starts once, so its command line is kept here once. */
+/* Starting this program again. A process has one command line, so it is static here. */
 #include "src/cli/self.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 static const char **command;
 
-/* Whatever the main thread is doing then: compilers cannot be interrupted. */
+/* Ends the process with its parent, whatever the main thread is doing: compilers cannot be interrupted. */
 static void *end_with_starter(void *unused) {
     (void)unused;
     cln_helper_wait_for_end();
@@ -26,17 +26,17 @@ bool cln_self_helps(void) {
     return cln_trainer_builds() || cln_tune_races();
 }
 
-/* In this order: each takes the lowest number that is free. Standard error can be written to, since drivers and their
- * compilers are not made for one that fails. */
+/* Opens /dev/null for missing streams, in this order, since each takes the lowest free number. Standard error is opened
+ * for writing, because drivers and their compilers cannot handle its failing. */
 static void open_standard(void) {
     static const int ways[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY};
     for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
         if (fcntl(number, F_GETFD) < 0 && errno == EBADF && open("/dev/null", ways[number]) != number)
-            _exit(CLN_EXIT_FAILURE); /* there is nothing to say it with */
+            _exit(CLN_EXIT_FAILURE); /* no stream is left for a message */
 }
 
 void cln_self_begin(int argc, char **argv) {
-    static const char linux_path[] = "/proc/self/exe"; /* this very file, also where another has taken its place */
+    static const char linux_path[] = "/proc/self/exe"; /* this very file, even if its name now belongs to another */
     pthread_t thread;
     open_standard();
     if (cln_self_helps() && pthread_create(&thread, NULL, end_with_starter, NULL) == 0)

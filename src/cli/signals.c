@@ -1,5 +1,5 @@
-/* A thread of their own waits for signals, which are blocked in all others: compilers of drivers put handlers of theirs
- * in the place of a program's. A process has one set of signals, so their state is kept here once. */
+/* A thread waits for signals, which are blocked in all other threads, because drivers' compilers replace a program's
+ * signal handlers. A process has one set of signals, so their state is static. */
 #include "src/cli/signals.h"
 
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include "src/base/replace.h"
 #include "src/cli/report.h"
 
-/* `repeats`: comes more than once for one request: shells and the kernel both send HUP when a terminal closes, XCPU
- * comes every second. */
+/* `repeats`: the signal may arrive more than once for one request: a shell and the kernel both send HUP when a terminal
+ * closes, and XCPU arrives every second. */
 static const struct {
     int number;
     bool always, repeats;
@@ -26,11 +26,11 @@ static const struct {
               {SIGUSR2, .repeats = true}};
 static const int ignored[] = {SIGPIPE, SIGXFSZ};
 
-/* Within this time a second signal is the same request: `timeout` sends two. */
+/* A second signal within this time is the same request: `timeout` sends two. */
 #define SAME_REQUEST_SECONDS 0.2
 
 static atomic_int keeps, stop;
-static struct timespec stopped; /* when `stop` was set */
+static struct timespec stopped; /* time at which `stop` was set */
 
 int cln_signals_exit_status(int number) {
     return 128 + number;
@@ -46,7 +46,7 @@ static bool is_second_request(int number) {
            SAME_REQUEST_SECONDS;
 }
 
-/* By the signal itself, so that a shell that waits ends its script, too; no memory is dumped, whatever the signal. */
+/* Ends the process by the signal itself, so that a waiting shell ends its script, too. No core file is written. */
 static void end_at_once(int number) {
     const struct rlimit no_dump = {0, 0};
     struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -63,7 +63,7 @@ static void end_at_once(int number) {
     _exit(cln_signals_exit_status(number));
 }
 
-/* Also as a handler, where a driver's thread has unblocked a signal. */
+/* Also used as a handler, for the case that a driver's thread has unblocked a signal. */
 static void on_signal(int number) {
     const int error = errno;
     if (!keeps || (stop && is_second_request(number)))
@@ -71,7 +71,7 @@ static void on_signal(int number) {
     if (!stop) {
         clock_gettime(CLOCK_MONOTONIC, &stopped);
         stop = number;
-        cln_spawned_kill(); /* nobody has to wait for what they do */
+        cln_spawned_kill(); /* their results are not needed any more */
     }
     errno = error;
 }

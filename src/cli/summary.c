@@ -1,4 +1,4 @@
-/* clenet summary: what a network is, without a device. */
+/* clenet summary: prints a network; needs no device. */
 #include <stdio.h>
 
 #include "clenet/network.h"
@@ -17,9 +17,15 @@ int cln_command_summary(const struct cln_command *command, int argc, const char 
          CLN_OPTION_OPERAND,
          {.text = &name},
          .file = CLN_FILE_NETWORK},
-        {"batch-size", "N", "images that bytes are counted for", CLN_OPTION_INT, {.integer = &batch_size}, 1, 65536},
+        {"batch-size",
+         "N",
+         "batch size that bytes are counted for",
+         CLN_OPTION_INT,
+         {.integer = &batch_size},
+         1,
+         65536},
         {"resize", "N", "side length of the images", CLN_OPTION_INT, {.integer = &resize}, 1, 4096},
-        {"python", NULL, "print it as a torch.nn.Sequential instead", CLN_OPTION_FLAG, {.flag = &python}},
+        {"python", NULL, "print the network as a torch.nn.Sequential instead", CLN_OPTION_FLAG, {.flag = &python}},
         {"layers", NULL, "list the layer types and their options instead", CLN_OPTION_FLAG, {.flag = &layers}},
         {0},
     };

@@ -1,4 +1,4 @@
-/* clenet train: reads the options, lets the trainer run epoch by epoch, and says how it goes. */
+/* clenet train: reads the options, runs the trainer epoch by epoch, and reports the results. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,10 @@
 #include "src/cli/signals.h"
 #include "src/cli/train_options.h"
 
-/* What a run needs while it lasts. */
+/* The state of one run of the command. */
 struct run {
     struct cln_train_options *options;
-    struct cln_checkpoint *resumed; /* NULL: training begins */
+    struct cln_checkpoint *resumed; /* NULL: training starts anew */
     struct cln_save_params save;
     struct cln_network *network;
     struct cln_dataset *data;
@@ -29,22 +29,22 @@ struct run {
     struct cln_trace *trace;
     struct cln_trainer *trainer;
     size_t steps_per_epoch;
-    int epochs;    /* to be trained in all, as far as max_steps lets them: for the time that is left */
-    double told;   /* when progress was told last, or the epoch began */
-    bool log_lost; /* the log could not be written to its end */
-    bool unsaved;  /* nor the last resume point */
-    char data_name[CLN_DATA_NAME_BYTES]; /* of a resumed training, where --data was not given */
-    char missed[96];                     /* what --require-accuracy has to say; "": nothing */
+    int epochs;                          /* epochs to train in all, limited by max_steps; for the time left */
+    double told;                         /* time of the last report of progress, or of the epoch's start */
+    bool log_lost;                       /* the log could not be written completely */
+    bool unsaved;                        /* the last resume point could not be written */
+    char data_name[CLN_DATA_NAME_BYTES]; /* name of a resumed training's data, if --data is not given */
+    char missed[96];                     /* how --require-accuracy was missed; "": it was not */
 };
 
-/* A log that cannot be written any more costs no training. */
+/* A log that cannot be written any more does not stop training. */
 static void lose_log(struct run *run) {
-    cln_report_error("%-s: training goes on without it", cln_error_message());
+    cln_report_error("%-s: training continues without the log", cln_error_message());
     cln_journal_destroy(&run->journal);
     run->log_lost = true;
 }
 
-/* Within an epoch that takes long, for those who see no live line. */
+/* Prints progress within a long epoch, for users without a live line. */
 static void tell_progress(struct run *run, const struct cln_progress *progress) {
     const double now = cln_clock_seconds();
     if (now - run->told < cln_progress_interval())
@@ -63,7 +63,7 @@ static bool on_progress(void *user, const struct cln_progress *progress) {
     return cln_signals_stop() == 0;
 }
 
-/* The network of a model comes with it; another one that the user names is for the trainer to compare. */
+/* Loads the network. A resumed model has its network; the trainer compares it with one that the user names. */
 static enum cln_status load_network(struct run *run) {
     const struct cln_train_options *o = run->options;
     const struct cln_network_params params = cln_model_network_params(run->options->rows, o->resize, o->variance);
@@ -77,7 +77,7 @@ static enum cln_status load_network(struct run *run) {
     return status;
 }
 
-/* A running variance is what it was when training began: --running-variance cannot change it. */
+/* The kind of running variance is fixed when training starts: --running-variance cannot change it. */
 static enum cln_status check_variance(const struct run *run) {
     const struct cln_network *there = run->resumed->network;
     const bool biased = run->options->variance == CLN_BIASED;
@@ -92,8 +92,8 @@ static enum cln_status check_variance(const struct run *run) {
     return CLN_OK;
 }
 
-/* Reads the checkpoint to go on from; what the user did not say is as it was there. */
-static enum cln_status take_up(struct run *run) {
+/* Reads the checkpoint to resume from, and takes from it the options that the user did not give. */
+static enum cln_status load_resume_point(struct run *run) {
     struct cln_train_options *o = run->options;
     if (o->resume == NULL)
         return CLN_OK;
@@ -103,7 +103,7 @@ static enum cln_status take_up(struct run *run) {
     const struct cln_checkpoint *c = run->resumed;
     const struct cln_training_point *t = c->training;
     if (t == NULL)
-        return cln_fail(CLN_INVALID, "%s is a model only: it does not say where its training stood", o->resume);
+        return cln_fail(CLN_INVALID, "%s is a model only: it has no state of training to resume from", o->resume);
     const struct {
         const char *name;
         int *integer, integer_there;
@@ -156,7 +156,7 @@ static struct cln_trainer_params trainer_params(struct run *run) {
 
 static enum cln_status prepare(struct run *run) {
     const struct cln_train_options *o = run->options;
-    enum cln_status status = take_up(run);
+    enum cln_status status = load_resume_point(run);
     if (status == CLN_OK)
         status = load_network(run);
     if (status != CLN_OK)
@@ -175,15 +175,15 @@ static enum cln_status prepare(struct run *run) {
     status = cln_trainer_create(&run->trainer, &trainer);
     if (status != CLN_OK)
         return status;
-    /* Last, so that a mistake above does not empty the log of an earlier run. */
+    /* Last, so that an earlier error does not empty the log of an earlier run. */
     status = cln_journal_create(&run->journal, o->log, run->resumed != NULL);
     cln_signals_keep();
     return status;
 }
 
-/* As a builder. */
+/* Runs as a builder. */
 static enum cln_status build(struct run *run) {
-    enum cln_status status = take_up(run);
+    enum cln_status status = load_resume_point(run);
     if (status == CLN_OK)
         status = load_network(run);
     const struct cln_trainer_params trainer = trainer_params(run);
@@ -202,10 +202,10 @@ static void introduce(struct run *run) {
                     run->network->parameter_count, data->name, data->train.count, data->test.count);
     const struct cln_training_point *there = run->resumed != NULL ? run->resumed->training : NULL;
     if (there != NULL && there->position == 0 && there->epochs > 0)
-        cln_report_note("going on from %s, which had finished epoch %d", run->options->resume, there->epochs);
+        cln_report_note("resuming %s after epoch %d", run->options->resume, there->epochs);
     else if (there != NULL)
-        cln_report_note("going on from %s, which had %zu of %zu images of epoch %d", run->options->resume,
-                        there->position, there->samples, there->epochs + 1);
+        cln_report_note("resuming %s after %zu of %zu images of epoch %d", run->options->resume, there->position,
+                        there->samples, there->epochs + 1);
 }
 
 static void report_epoch(const struct run *run, const struct cln_epoch *e) {
@@ -218,7 +218,7 @@ static void report_epoch(const struct run *run, const struct cln_epoch *e) {
                           e->train_seconds);
 }
 
-/* The last epoch's accuracy against the one that is required. */
+/* Compares the last epoch's accuracy with --require-accuracy. */
 static void judge(struct run *run, const struct cln_epoch *last) {
     const double required = run->options->require_accuracy;
     if (!(last->test.accuracy >= required))
@@ -226,10 +226,10 @@ static void judge(struct run *run, const struct cln_epoch *last) {
                  last->test.accuracy, last->epoch, required);
 }
 
-/* What there was to train is trained already: the accuracy asked for is that of the model as it is. */
+/* All epochs are already trained: --require-accuracy applies to the model as it is. */
 static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
     epoch->epoch = cln_trainer_epochs(run->trainer);
-    cln_report_note("nothing to do: %d epochs and %llu steps are trained already", epoch->epoch,
+    cln_report_note("nothing to do: %d epochs and %llu steps are already trained", epoch->epoch,
                     (unsigned long long)(run->resumed != NULL ? run->resumed->training->steps : 0));
     const struct cln_train_options *o = run->options;
     enum cln_status status = CLN_OK;
@@ -292,8 +292,8 @@ static enum cln_status train(struct run *run) {
     const bool saved = cln_trainer_saved(run->trainer);
     enum cln_status logged = cln_journal_end(run->journal, status, run->missed, saved ? save : NULL);
     if (saved && !run->unsaved)
-        cln_report_note(status == CLN_INTERRUPTED ? "model kept in %s; --resume goes on with it" : "model kept in %s",
-                        save);
+        cln_report_note(
+            status == CLN_INTERRUPTED ? "model saved to %s; --resume continues from it" : "model saved to %s", save);
     if (run->options->session.params.timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
         enum cln_status printed = print_timings(run);
         status = status == CLN_OK ? printed : status;
@@ -315,7 +315,7 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
         cln_report_error("%s", run.missed);
         exit_status = CLN_EXIT_FAILURE;
     }
-    cln_trainer_destroy(&run.trainer); /* which ends what it traces */
+    cln_trainer_destroy(&run.trainer); /* ends the trainer's traces, too */
     if (cln_report_failure(cln_trace_close(&run.trace)) != CLN_EXIT_OK && exit_status == CLN_EXIT_OK)
         exit_status = CLN_EXIT_FAILURE;
     cln_journal_destroy(&run.journal);

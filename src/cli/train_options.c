@@ -1,4 +1,4 @@
-/* The options of clenet train, and what single rows of them cannot say. */
+/* The options of clenet train, and conditions between several of them. */
 #include "src/cli/train_options.h"
 
 #include <stdio.h>
@@ -66,20 +66,20 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_TEXT,
          {.text = &o->data},
          .file = CLN_FILE_DATA},
-        {"epochs", "N", "times through the data", CLN_OPTION_INT, {.integer = &o->epochs}, 1, 1000000},
+        {"epochs", "N", "passes through the training images", CLN_OPTION_INT, {.integer = &o->epochs}, 1, 1000000},
         {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o->batch_size}, 1, 65536},
         {"optimizer", "NAME", o->kinds_help, CLN_OPTION_CHOICE, {.integer = &o->kind}, .choices = o->kinds},
     };
     const struct cln_option behind[] = {
         {"seed",
          "N",
-         "of initial weights, shuffling and synthetic data",
+         "seed of initial weights, shuffling and synthetic data",
          CLN_OPTION_NATURAL,
          {.natural = &o->seed},
          0,
          max_seed},
-        {"standardize", NULL, "every pixel to mean 0, deviation 1", CLN_OPTION_FLAG, {.flag = &o->standardize}},
-        {"resize", "N", "images to N x N, bilinear", CLN_OPTION_INT, {.integer = &o->resize}, 1, 4096},
+        {"standardize", NULL, "scale every pixel to mean 0, deviation 1", CLN_OPTION_FLAG, {.flag = &o->standardize}},
+        {"resize", "N", "resize images to N x N, bilinear", CLN_OPTION_INT, {.integer = &o->resize}, 1, 4096},
         {"running-variance",
          "KIND",
          "unbiased or biased",
@@ -88,18 +88,18 @@ void cln_train_options_begin(struct cln_train_options *o) {
          .choices = cln_variances},
         {"save",
          "FILE",
-         "keep the model and where training stands here",
+         "save the model and the state of training to FILE",
          CLN_OPTION_TEXT,
          {.text = &o->save},
          .file = CLN_FILE_MODEL},
         {"save-every",
          "WHEN",
-         "N epochs, Ns (seconds) or Nm (minutes); without: 1",
+         "save every N epochs, Ns (seconds) or Nm (minutes); default: 1",
          CLN_OPTION_TEXT,
          {.text = &o->save_every}},
         {"keep",
          "K",
-         "files in all: FILE, and the ones before it as .1, .2, ...",
+         "number of files to keep: FILE, and older ones as .1, .2, ...",
          CLN_OPTION_INT,
          {.integer = &o->keep},
          1,
@@ -107,27 +107,31 @@ void cln_train_options_begin(struct cln_train_options *o) {
          .file = CLN_FILE_KEPT},
         {"save-best",
          NULL,
-         "the highest test accuracy also as .best",
+         "also save the model of the highest test accuracy as .best",
          CLN_OPTION_FLAG,
          {.flag = &o->save_best},
          .file = CLN_FILE_BEST},
         {"resume",
          "FILE",
-         "go on with the training that saved this",
+         "resume the training that saved FILE",
          CLN_OPTION_TEXT,
          {.text = &o->resume},
          .file = CLN_FILE_RESUME},
-        {"override", NULL, "with --resume: take what is set otherwise now", CLN_OPTION_FLAG, {.flag = &o->override}},
+        {"override",
+         NULL,
+         "with --resume: let options given now differ from FILE",
+         CLN_OPTION_FLAG,
+         {.flag = &o->override}},
         {"require-accuracy",
          "X",
-         "exit status 1 where the last test accuracy is below X",
+         "exit with status 1 if the last test accuracy is below X",
          CLN_OPTION_REAL,
          {.real = &o->require_accuracy},
          0,
          1},
         {"log",
          "FILE",
-         "write one JSON object per line and epoch",
+         "write a log to FILE, one JSON object per line",
          CLN_OPTION_TEXT,
          {.text = &o->log},
          .file = CLN_FILE_LOG},
@@ -138,16 +142,12 @@ void cln_train_options_begin(struct cln_train_options *o) {
          {.flag = &o->session.params.timings}},
         {"trace",
          "FILE",
-         "write when each kernel ran, for ui.perfetto.dev",
+         "write a timeline of all kernels, for ui.perfetto.dev",
          CLN_OPTION_TEXT,
          {.text = &o->trace},
          .file = CLN_FILE_TRACE},
         {"max-steps", "N", "stop after N steps in all", CLN_OPTION_NATURAL, {.natural = &o->max_steps}, 1, 1e15},
-        {"quiet",
-         NULL,
-         "print nothing but warnings, errors and what --timings asks for",
-         CLN_OPTION_FLAG,
-         {.flag = &o->quiet}},
+        {"quiet", NULL, "print only warnings, errors and the table of --timings", CLN_OPTION_FLAG, {.flag = &o->quiet}},
         {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o->offline}},
         {0},
     };
@@ -161,7 +161,7 @@ void cln_train_options_begin(struct cln_train_options *o) {
     cln_session_options_add(o->rows, &o->session, ~0u);
 }
 
-/* ---- What they say together ---- */
+/* ---- Conditions between options ---- */
 
 static const char *taker_of(const struct cln_hyperparameter *row) {
     int kind = 0;
@@ -192,7 +192,7 @@ void cln_train_options_take_optimizer(struct cln_train_options *o, const struct 
     }
 }
 
-/* "3": epochs; "90s", "0.5m": seconds and minutes. */
+/* Parses "3" as epochs, "90s" as seconds, "0.5m" as minutes. */
 static bool parse_save_every(struct cln_save_params *save, const char *text) {
     char *end = NULL;
     const double value = strtod(text, &end);
@@ -229,7 +229,7 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
         return false;
     }
     if (o->require_accuracy > 0 && o->max_steps > 0) {
-        cln_report_error("--require-accuracy is asked after the last epoch, and --max-steps may end within one: choose "
+        cln_report_error("--require-accuracy needs a last epoch, and --max-steps may stop before its end: choose "
                          "one of them");
         return false;
     }

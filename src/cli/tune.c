@@ -1,4 +1,4 @@
-/* clenet tune: a search for tuning values that train faster on this device, and the profile that comes of it. */
+/* clenet tune: searches for tuning values that train faster on this device, and writes them as a profile. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,20 +39,20 @@ static void on_progress(void *user, const struct cln_tune_progress *p) {
 
 enum { PATH_BYTES = 4096 };
 
-/* Where the profile goes: "FOLDER/pthread-amd-epyc-portable-computing-language.json", unless the user says otherwise.
- * As long as a device has its name, it has one file. */
+/* The path of the profile: --output, else "FOLDER/pthread-amd-epyc-portable-computing-language.json". A device has one
+ * file as long as its name stays the same. */
 static enum cln_status find_path(char out[PATH_BYTES], const struct tune_options *o, const struct ocl_device *device) {
     if (o->output) {
         const int length = snprintf(out, PATH_BYTES, "%s", o->output);
-        return length < PATH_BYTES ? CLN_OK : cln_fail(CLN_INVALID, "%s: too long a path", o->output);
+        return length < PATH_BYTES ? CLN_OK : cln_fail(CLN_INVALID, "%s: the path is too long", o->output);
     }
     if (!ocl_profile_user_folder(out, PATH_BYTES))
-        return cln_fail(CLN_NOT_FOUND, "there is no home for a profile: name a file with --output");
+        return cln_fail(CLN_NOT_FOUND, "there is no home folder for the profile: name a file with --output");
     char name[300];
     snprintf(name, sizeof name, "%s-%s", device->name, device->platform);
     size_t used = strlen(out);
     if (used + strlen(name) + 8 > PATH_BYTES)
-        return cln_fail(CLN_INVALID, "%s: too long a path", out);
+        return cln_fail(CLN_INVALID, "%s: the path is too long", out);
     out[used++] = '/';
     for (const char *c = name; *c; c++) {
         const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9');
@@ -64,7 +64,7 @@ static enum cln_status find_path(char out[PATH_BYTES], const struct tune_options
     return cln_files_check_new(out);
 }
 
-/* `own`: in the user's folder, which is made where it is missing. */
+/* Writes the profile. `own`: in the user's folder, which is made if missing. */
 static enum cln_status write_profile(const char *path, const char *text, bool own) {
     struct cln_replacement file = {0};
     char folder[PATH_BYTES];
@@ -95,7 +95,7 @@ static enum cln_status keep(const struct tune_options *o, const struct ocl_devic
              device->platform_version, device->driver_version, date, network->name, o->batch_size, 1e3 * tuned->best,
              tuned->start / tuned->best, 1e3 * tuned->start);
     enum cln_status status = cln_tuned_profile(&text, &o->session.params, tuned->values, measured);
-    /* What took minutes is said before it is written, which may fail. */
+    /* Print the result of minutes of work before writing it, which may fail. */
     if (status == CLN_OK) {
         cln_report_result("%.2f times as fast, %.3f ms a step instead of %.3f: %s", tuned->start / tuned->best,
                           1e3 * tuned->best, 1e3 * tuned->start, tuned->values);
@@ -116,7 +116,7 @@ static void tell_of_losses(const struct cln_tuned *tuned) {
         cln_report_note("not usable, such as %s", tuned->last_broken);
 }
 
-/* In a process that runs a single candidate. */
+/* In a process that was started to run one candidate. */
 static int run_candidate(const struct tune_options *o, const struct cln_network *network) {
     cln_tune_race(
         &(struct cln_race_params){.network = network, .session = o->session.params, .batch_size = o->batch_size});
@@ -156,7 +156,7 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
     struct cln_option options[CLN_MOST_OPTIONS] = {
         {"network",
          "NETWORK",
-         "to train faster, as for 'clenet train'",
+         "network to tune for, as for 'clenet train'",
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},
@@ -164,7 +164,7 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
         {"time", "S", "seconds for the search", CLN_OPTION_REAL, {.real = &o.seconds}, 1, 86400},
         {"candidate-time",
          "S",
-         "after which a candidate counts as one that hangs",
+         "seconds after which a candidate counts as hanging",
          CLN_OPTION_REAL,
          {.real = &o.candidate_seconds},
          1,

@@ -1,11 +1,11 @@
-/* Normalise, activate, pool: memory-bound launches, over blocks or over whole channels. */
+/* The normalise, activate and pool part of a stage: memory-bound launches, over blocks or over whole channels. */
 #include "src/engine/activate.h"
 
 static int per_item(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_channels_per_item(plan, g->pool.in.channels, g->pool.in.height * g->pool.in.width);
 }
 
-/* Loop iterations of a plane, as if no loop were unrolled: the longer way of the two. */
+/* Loop iterations for a plane, counted as if no loop were unrolled; the larger of the two ways. */
 static double plane_iterations(const struct cln_activate *g) {
     const struct cln_pool2d *p = &g->pool;
     const double windows = (double)cln_ceil_div(p->kernel_h, p->stride_h) * cln_ceil_div(p->kernel_w, p->stride_w);
@@ -14,7 +14,8 @@ static double plane_iterations(const struct cln_activate *g) {
     return forward > backward ? forward : backward;
 }
 
-/* How a team shares out planes: so many take rows, and so many blocks where a group has all of them. */
+/* How a team divides planes: team_rows work-items divide the rows, and if a group has all blocks, team_blocks divide
+ * the blocks. */
 static int team_rows(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_team(plan, "activate", cln_even_tile(g->pool.out.height, plan->tuning.team), 2);
 }
@@ -30,9 +31,9 @@ static int per_group(const struct cln_plan *plan, const struct cln_activate *g) 
     return cln_even_tile(channels, cln_min(worth, cln_max(1, channels / plan->tuning.groups)));
 }
 
-/* Whether dz is made by a launch of its own: not where it is da, or where its consumer makes it. */
+/* Whether a launch of this part makes dz: not if dz is da, and not if the consumer of dz makes it. */
 static bool spreads_here(const struct cln_activate *g) {
-    return !g->spread && g->a != g->z;
+    return !g->fuses_dz && g->a != g->z;
 }
 
 static double z_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
@@ -42,10 +43,10 @@ static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g)
     return (double)cln_plan_bytes(plan, g->pool.out);
 }
 
-/* What the passes must touch: z forward, or only its maxima; back a, da and the maxima, and z twice where dz goes over
- * it. */
+/* Bytes that the passes must touch. Forward: z, or only its maxima. Backward: a, da and the maxima, and z twice if it
+ * is overwritten by dz. */
 static double forward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
-    return (double)cln_plan_bytes(plan, g->selected ? g->pool.out : g->pool.in) + a_bytes(plan, g);
+    return (double)cln_plan_bytes(plan, g->fuses_max ? g->pool.out : g->pool.in) + a_bytes(plan, g);
 }
 static double backward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
     return 4 * a_bytes(plan, g) + (spreads_here(g) ? 2 * z_bytes(plan, g) : 0);
@@ -91,14 +92,14 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {
     cln_plan_constants(plan, c);
     cln_pool_constants(c, g);
-    ocl_constants_int(c, "SELECTED", g->selected);
+    ocl_constants_int(c, "SELECTED", g->fuses_max);
     ocl_constants_int(c, "TEAM", team_rows(plan, g) * team_blocks(plan, g));
     ocl_constants_int(c, "TEAM_ROWS", team_rows(plan, g));
     if (g->norm)
         cln_norm_constants(c, g->norm);
 }
 
-/* The launch comes without the two arguments that are last in all of them: channels, and the state. */
+/* Completes and adds a launch: appends the two arguments that all these kernels have last, channels and state. */
 static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch launch, int team) {
     struct ocl_constants constants;
     constants_of(&constants, plan, g);
@@ -125,7 +126,7 @@ static enum cln_status launch_channels(struct cln_plan *plan, const struct cln_a
     return launch(plan, g, channels, team_rows(plan, g) * team_blocks(plan, g));
 }
 
-/* A kernel's argument that this stage has no use for: any buffer will do, it is not read. */
+/* An argument that this stage may not need: any buffer will do then, since it is not read. */
 static struct ocl_arg optional(struct ocl_buffer *buffer, const struct cln_activate *g) {
     return OCL_BUFFER(buffer ? buffer : g->z);
 }
@@ -152,7 +153,7 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
                          (struct ocl_launch){
                              .kernel = "activate_forward",
                              .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_BUFFER(g->a),
-                                      optional(g->chosen, g), optional(g->winner, g)},
+                                      optional(g->max_value, g), optional(g->max_index, g)},
                              .arg_count = 5,
                              .bytes = forward_bytes(plan, g),
                          });
@@ -162,8 +163,8 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
     return launch_blocks(plan, g,
                          (struct ocl_launch){
                              .kernel = "activate_backward",
-                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                                      optional(g->winner, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer)},
+                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
+                                      optional(g->max_index, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer)},
                              .arg_count = 7,
                              .bytes = 4 * a_bytes(plan, g),
                          });
@@ -173,7 +174,7 @@ enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_acti
     return launch_blocks(plan, g,
                          (struct ocl_launch){
                              .kernel = "activate_spread",
-                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->winner, g),
+                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->max_index, g),
                                       optional(normal_of(g), g), optional(g->norm ? g->norm->gradient : NULL, g)},
                              .arg_count = 5,
                              .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
@@ -189,7 +190,7 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
             .args = {OCL_BUFFER(g->z), optional(partials.buffer, g), OCL_INT(plan->blocks),
                      OCL_INT(partials.buffer ? partials.splits : 0), OCL_BUFFER(n->parameters), OCL_INT(n->gamma),
                      OCL_INT(n->beta), OCL_BUFFER(n->normal), OCL_BUFFER(n->running), OCL_INT(n->running_mean),
-                     OCL_INT(n->running_var), OCL_BUFFER(g->a), optional(g->chosen, g), optional(g->winner, g)},
+                     OCL_INT(n->running_var), OCL_BUFFER(g->a), optional(g->max_value, g), optional(g->max_index, g)},
             .arg_count = 14,
             .bytes = forward_bytes(plan, g),
         });
@@ -202,10 +203,10 @@ enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_act
         plan, g,
         (struct ocl_launch){
             .kernel = "channel_backward",
-            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->chosen, g),
-                     optional(g->winner, g), optional(normal_of(g), g), optional(g->norm ? g->norm->gradient : NULL, g),
-                     optional(gradients, g), OCL_INT(gamma.base), OCL_INT(beta.buffer ? beta.base : -1),
-                     OCL_INT(spreads_here(g))},
+            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
+                     optional(g->max_index, g), optional(normal_of(g), g),
+                     optional(g->norm ? g->norm->gradient : NULL, g), optional(gradients, g), OCL_INT(gamma.base),
+                     OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spreads_here(g))},
             .arg_count = 11,
             .bytes = backward_bytes(plan, g),
         });

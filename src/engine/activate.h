@@ -12,12 +12,12 @@ struct cln_activate {
     const struct cln_norm *norm; /* NULL: no batch norm */
     struct ocl_buffer *z, *a;
     /* For a max pool, per window: z at the maximum (float), and its place in the window (ushort). */
-    struct ocl_buffer *chosen, *winner;
+    struct ocl_buffer *max_value, *max_index;
     struct ocl_buffer *da; /* gradient of a; NULL: prediction */
-    /* Work that the affine part takes over in training (cln_conv2d_fuse). selected: its
-     * forward pass writes `chosen` and `winner`. spread: its weight gradient computes dz itself, from z, da and
+    /* Work that the affine part takes over in training (cln_conv2d_fuse). fuses_max: its
+     * forward pass writes `max_value` and `max_index`. fuses_dz: its weight gradient computes dz itself, from z, da and
      * norm->gradient. */
-    bool selected, spread;
+    bool fuses_max, fuses_dz;
 };
 
 /* Adds the constants of kernels/pool.clh. */
@@ -26,8 +26,8 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
 /* Prediction: a = pool(act(normalise(z))), normalised by the running statistics. */
 enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* Training: a = pool(act(normalise(z))), normalised by norm->normal. A max pool also writes `chosen` and `winner`; if
- * `selected`, these are already written, and a = act(normalise(chosen)). */
+/* Training: a = pool(act(normalise(z))), normalised by norm->normal. A max pool also writes `max_value` and
+ * `max_index`; if `fuses_max`, these are already written, and a = act(normalise(max_value)). */
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
 /* Writes the sums of (dy, dy·x̂) per channel and block to `sums` (float2, splits 1). Replaces da by da·act′, except for
@@ -51,7 +51,7 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
                                     struct cln_partials partials) CLN_MUST_CHECK;
 
 /* In one launch: the work of cln_activate_backward; then writes norm->gradient and the gradients ∂γ to `gamma` and ∂β
- * to `beta`, each as one slice of the same buffer; then, unless g->spread, overwrites z by dz. Without batch norm
+ * to `beta`, each as one slice of the same buffer; then, unless g->fuses_dz, overwrites z by dz. Without batch norm
  * `beta` gets the bias's gradient; NULL buffer: not wanted. */
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
                                      struct cln_slices beta) CLN_MUST_CHECK;

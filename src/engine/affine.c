@@ -1,4 +1,4 @@
-/* The kinds of affine parts. */
+/* The table of the kinds of affine parts. */
 #include "src/engine/affine.h"
 
 #include "src/base/table.h"

@@ -1,7 +1,7 @@
-/* Mini-batches: what a step begins and ends with. */
+/* Mini-batches: the first and the last launch of a step. */
 #include "src/engine/batch.h"
 
-/* Features of an image that a work-item gathers: whole stretches of kernels/batch.cl. */
+/* The features of an image that a work-item gathers, a multiple of the stretches of kernels/batch.cl. */
 static int per_item(const struct cln_plan *plan, int features) {
     enum { STRETCH = 8 };
     const int busy = cln_max(1, cln_min(features, 2 * plan->tuning.groups / plan->blocks));

@@ -1,4 +1,4 @@
-/* Batch normalisation: small launches, a work-item or a group per channel. */
+/* Batch normalisation: small launches with a work-item or a work-group per channel. */
 #include "src/engine/batchnorm.h"
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, struct cln_shape shape) {

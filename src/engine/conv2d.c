@@ -1,32 +1,33 @@
-/* Convolution: tile shapes from geometry and tuning, then one launch each. */
+/* Convolution: chooses tile shapes from geometry and tuning, then adds one launch per operation. */
 #include "src/engine/conv2d.h"
 
 #include <math.h>
 
-/* Register tiles and work splits, per kernel. Loop iterations are counted as if no loop were unrolled. */
+/* Register tiles and splits of the work, per kernel. Loop iterations are counted as if no loop were unrolled. */
 struct tiles {
     int forward_channels, forward_columns, forward_rows;
     int data_channels, data_columns, data_rows;
     int weight_channels, weight_taps, block_slices, row_slices;
-    int team; /* work-items that share out what a tile sums over; of the weight gradient, its taps */
+    int team;                       /* work-items that divide a tile's sums; for the weight gradient, its taps */
     double forward_row, weight_row; /* loop iterations per row */
 };
 
-/* Registers that hold a tile's accumulators, a row of what they multiply, and a factor. */
+/* The number of registers for a tile's accumulators, a row of inputs, and a weight. */
 static int registers_of(const struct cln_plan *plan) {
     return cln_max(3, plan->tuning.accumulators * 4 / 3);
 }
 
-/* Cycles that a tile's products take where two multiply-adds and two loads start in a cycle and a sum waits 4.5 cycles
- * for its next term, which is near enough to the CPUs at hand to tell tiles apart; of two that are even, the one with
- * fewer loads. */
+/* The cycles that a tile's products take on a machine that starts two multiply-adds and two loads per cycle and on
+ * which a sum waits 4.5 cycles for its next term. That is close enough to today's CPUs to compare tiles. Of two equal
+ * tiles the one with fewer loads wins. */
 static double tile_cycles(double products, double longest_sum, double loads) {
     return fmax(fmax(products / 2, 4.5 * longest_sum), loads / 2) + 0.15 * loads;
 }
 
-enum { MOST_CHANNELS = 4 }; /* of a tile: more of them take the scalar registers for their weights */
+enum { MOST_CHANNELS = 4 }; /* per tile: more would use up the scalar registers for weights */
 
-/* The tile of the forward pass: for every kernel row each of its columns takes `kernel_w` products per channel. */
+/* Chooses the forward pass's tile. For every kernel row each column of the tile takes `kernel_w` products per
+ * channel. */
 static void choose_forward_tile(struct tiles *t, const struct cln_plan *plan, const struct cln_conv2d *g) {
     double best = INFINITY;
     for (int channels = 1; channels <= cln_min(MOST_CHANNELS, g->out.channels); channels++)
@@ -42,8 +43,8 @@ static void choose_forward_tile(struct tiles *t, const struct cln_plan *plan, co
         }
 }
 
-/* Products that column `w` of dx takes from a row of dz: as many as there are columns k of dz, 0 <= k < out.width, with
- * w + padding - kernel < k * stride <= w + padding. */
+/* The number of products that column `w` of dx takes from a row of dz: the number of columns k of dz, 0 <= k <
+ * out.width, with w + padding - kernel < k * stride <= w + padding. */
 static int products_at(const struct cln_conv2d *g, int w) {
     const int last = w + g->padding_w, first = last - g->kernel_w + 1;
     if (w >= g->in.width)
@@ -53,9 +54,10 @@ static int products_at(const struct cln_conv2d *g, int w) {
     return cln_max(0, to - from + 1);
 }
 
-/* Beside its sums a tile of the data gradient wants a factor per channel in registers. And compilers keep there all of
- * a row of dz that goes into the sums; short of room they store sums in between, at twice the time (with 16 registers:
- * 4 x 3 for kernels 3 and 5 wide, 2 x 5 for 5). The smallest tile has to do everywhere. */
+/* Whether a tile of the data gradient fits the registers. Beside its sums it needs a weight per channel; and compilers
+ * keep there the whole row of dz that goes into the sums. Without enough registers they spill sums, which doubles the
+ * time. (With 16 registers 4 x 3 fits for kernels 3 and 5 wide, 2 x 5 for 5.) The smallest tile must be allowed
+ * everywhere. */
 static bool data_tile_fits(const struct cln_plan *plan, const struct cln_conv2d *g, int channels, int columns) {
     if (channels == 1 && columns == g->stride_w)
         return true;
@@ -63,8 +65,8 @@ static bool data_tile_fits(const struct cln_plan *plan, const struct cln_conv2d 
     return (channels + 1) * columns < registers_of(plan) && channels * columns + row <= registers_of(plan);
 }
 
-/* Cost of a row of dx in tiles of `channels` and `columns`: columns at a border take fewer products. Of a row that is
- * longer than any of a picture, tiles at even distances stand for all, so that planning takes no longer for it. */
+/* The cost of a row of dx in tiles of `channels` and `columns`; columns at a border take fewer products. In a row
+ * longer than any picture's, tiles at even distances represent all, so that planning takes no longer. */
 static double data_row_cycles(const struct cln_conv2d *g, int channels, int columns) {
     enum { MOST_COLUMNS = 4096 };
     const int tiles = cln_ceil_div(g->in.width, columns), most = cln_max(1, MOST_COLUMNS / columns);
@@ -83,7 +85,7 @@ static double data_row_cycles(const struct cln_conv2d *g, int channels, int colu
     return cycles * tiles / cln_ceil_div(tiles, apart);
 }
 
-/* The tile of the data gradient, a multiple of the stride wide. */
+/* Chooses the data gradient's tile; its width is a multiple of the stride. */
 static void choose_data_tile(struct tiles *t, const struct cln_plan *plan, const struct cln_conv2d *g) {
     double best = INFINITY;
     for (int channels = 1; channels <= cln_min(MOST_CHANNELS, g->in.channels); channels++)
@@ -122,7 +124,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
         g->in.height,
         cln_plan_splits(plan, g->in.height, cln_ceil_div(g->in.channels, t.data_channels) * plan->blocks, data_row));
 
-    /* Weights: taps of a kernel row share a gradient, channels share inputs. */
+    /* Weight gradient: the taps of a kernel row share values of dz, channels share inputs. */
     t.weight_taps = cln_even_tile(g->kernel_w, cln_min(8, budget));
     t.weight_channels = cln_even_tile(g->out.channels, cln_max(1, budget / t.weight_taps));
     t.weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
@@ -137,28 +139,29 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     const int most = cln_min(g->out.channels, g->in.channels * g->kernel_h);
     t.team = cln_plan_team(plan, "conv2d", cln_min(most, cln_ceil_div(plan->tuning.groups, forward_groups)), sums);
     const int taps = g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps);
-    const int sharing = cln_max(1, taps / cln_ceil_div(taps, t.team)); /* of a team, on average */
+    const int sharing = cln_max(1, taps / cln_ceil_div(taps, t.team)); /* work-items of a team with taps */
     t.row_slices = cln_min(g->out.height, cln_ceil_div(cln_ceil_div(wanted, t.block_slices), sharing));
     return t;
 }
 
-/* Maxima are picked by the work-item that has written what they are of, so a window must not reach from one range of
- * rows into the next. */
-static bool can_select(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind) {
+/* Whether the forward pass can write the pool's maxima. The work-item that has written the rows of z picks the maxima,
+ * so no window may reach from one range of rows into the next. */
+static bool can_fuse_max(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *epilogue) {
     const struct tiles t = tiles_of(plan, g);
-    const struct cln_pool2d *pool = &behind->pool;
+    const struct cln_pool2d *pool = &epilogue->pool;
     const bool apart = t.forward_rows >= g->out.height || (pool->padding_h == 0 && pool->kernel_h <= pool->stride_h &&
                                                            t.forward_rows % pool->stride_h == 0);
     const double row = (double)t.forward_channels * pool->out.width * (pool->kernel_h * (pool->kernel_w + 1.0) + 1);
-    return behind->norm && pool->kind == CLN_POOL_MAX && apart &&
+    return epilogue->norm && pool->kind == CLN_POOL_MAX && apart &&
            t.forward_rows * (t.forward_row + row) <= plan->tuning.iterations;
 }
 
-/* dz is made once per input channel, by work-items that have their block for themselves, in memory of their own. */
-static bool can_spread(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind) {
-    enum { MOST_VECTORS = 1024 }; /* of a row of a tile's channels */
+/* Whether the weight gradient can make dz itself. It makes dz once per input channel, in private memory, so a work-item
+ * must have its block to itself. */
+static bool can_fuse_dz(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *epilogue) {
+    enum { MOST_VECTORS = 1024 }; /* vectors of dz in private memory: a row of the tile's channels */
     const struct tiles t = tiles_of(plan, g);
-    const struct cln_pool2d *pool = &behind->pool;
+    const struct cln_pool2d *pool = &epilogue->pool;
     const int windows = cln_ceil_div(pool->kernel_h, pool->stride_h) * cln_ceil_div(pool->kernel_w, pool->stride_w);
     const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
     const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
@@ -166,13 +169,14 @@ static bool can_spread(const struct cln_plan *plan, const struct cln_conv2d *g, 
            t.weight_channels * g->out.width <= MOST_VECTORS && rows * (t.weight_row + row) <= plan->tuning.iterations;
 }
 
-void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first, struct cln_activate *behind) {
-    behind->selected = can_select(plan, g, behind);
-    behind->spread = first && can_spread(plan, g, behind);
+void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first,
+                     struct cln_activate *epilogue) {
+    epilogue->fuses_max = can_fuse_max(plan, g, epilogue);
+    epilogue->fuses_dz = first && can_fuse_dz(plan, g, epilogue);
 }
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_conv2d *g,
-                         const struct cln_activate *behind) {
+                         const struct cln_activate *epilogue) {
     const struct tiles t = tiles_of(plan, g);
     const int taps = g->kernel_h * g->kernel_w;
     const int forward = t.forward_channels * g->in.channels, data = t.data_channels * g->out.channels; /* of weights */
@@ -210,10 +214,10 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
-    ocl_constants_int(c, "SELECT", behind && behind->selected);
-    ocl_constants_int(c, "SPREAD", behind && behind->spread);
-    if (behind && (behind->selected || behind->spread))
-        cln_pool_constants(c, behind);
+    ocl_constants_int(c, "SELECT", epilogue && epilogue->fuses_max);
+    ocl_constants_int(c, "SPREAD", epilogue && epilogue->fuses_dz);
+    if (epilogue && (epilogue->fuses_max || epilogue->fuses_dz))
+        cln_pool_constants(c, epilogue);
 }
 
 static double flops_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
@@ -237,12 +241,12 @@ static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
     launch->args[launch->arg_count++] = argument;
 }
 
-enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind,
-                                   struct ocl_buffer *x, struct cln_weights weights, struct ocl_buffer *z,
-                                   struct cln_partials partials) {
+enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g,
+                                   const struct cln_activate *epilogue, struct ocl_buffer *x,
+                                   struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, behind);
+    constants_of(&constants, plan, g, epilogue);
     struct ocl_launch launch = {
         .source = "conv2d.cl",
         .kernel = "conv2d_forward",
@@ -255,21 +259,21 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
         .flops = flops_of(plan, g),
         .bytes = bytes_of(plan, g),
     };
-    if (behind && behind->selected) {
-        add_argument(&launch, OCL_INT(behind->norm->gamma));
-        add_argument(&launch, OCL_BUFFER(behind->chosen));
-        add_argument(&launch, OCL_BUFFER(behind->winner));
+    if (epilogue && epilogue->fuses_max) {
+        add_argument(&launch, OCL_INT(epilogue->norm->gamma));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_value));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_index));
     }
     add_argument(&launch, OCL_BUFFER(plan->state));
     return cln_plan_teams(plan, &launch, t.team);
 }
 
 enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g,
-                                         const struct cln_activate *behind, struct ocl_buffer *dz,
+                                         const struct cln_activate *epilogue, struct ocl_buffer *dz,
                                          struct cln_weights weights, struct ocl_buffer *dx) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, behind);
+    constants_of(&constants, plan, g, epilogue);
     return cln_plan_teams(plan,
                           &(struct ocl_launch){
                               .source = "conv2d.cl",
@@ -287,11 +291,11 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
 }
 
 enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g,
-                                            const struct cln_activate *behind, struct ocl_buffer *x,
+                                            const struct cln_activate *epilogue, struct ocl_buffer *x,
                                             struct ocl_buffer *dz, struct cln_slices out) {
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
-    constants_of(&constants, plan, g, behind);
+    constants_of(&constants, plan, g, epilogue);
     struct ocl_launch launch = {
         .source = "conv2d.cl",
         .kernel = "conv2d_backward_weights",
@@ -303,12 +307,12 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
         .flops = flops_of(plan, g),
         .bytes = bytes_of(plan, g),
     };
-    if (behind && behind->spread) {
-        struct ocl_buffer *const none = dz; /* not read */
-        add_argument(&launch, OCL_BUFFER(behind->da));
-        add_argument(&launch, OCL_BUFFER(behind->winner ? behind->winner : none));
-        add_argument(&launch, OCL_BUFFER(behind->norm ? behind->norm->normal : none));
-        add_argument(&launch, OCL_BUFFER(behind->norm ? behind->norm->gradient : none));
+    if (epilogue && epilogue->fuses_dz) {
+        struct ocl_buffer *const none = dz; /* unused argument: not read */
+        add_argument(&launch, OCL_BUFFER(epilogue->da));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_index ? epilogue->max_index : none));
+        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->normal : none));
+        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->gradient : none));
     }
     add_argument(&launch, OCL_BUFFER(out.buffer));
     add_argument(&launch, OCL_INT(out.base));

@@ -4,34 +4,36 @@
 
 #include "src/engine/activate.h"
 
-/* `behind` is the epilogue: the normalise, activate and pool part after the convolution in the same stage. The
+/* `epilogue` is the normalise, activate and pool part after the convolution in the same stage. The
  * convolution may do part of its work. NULL: no epilogue. */
 
-/* Sets behind->selected and behind->spread, the work that the convolution takes over. `first`: this is the first stage,
- * which computes no dx. */
-void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first, struct cln_activate *behind);
+/* Sets epilogue->fuses_max and epilogue->fuses_dz, the work that the convolution takes over. `first`: this is the first
+ * stage, which computes no dx. */
+void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first,
+                     struct cln_activate *epilogue);
 
 /* The number of row ranges that the forward pass splits an image into: the `splits` of its moments. */
 int cln_conv2d_splits(const struct cln_plan *plan, const struct cln_conv2d *g);
 
 /* Computes z = W∗x + b. If `partials` has a buffer, also writes the moments of z there: channels × blocks ×
- * cln_conv2d_splits float4. If behind->selected, also writes behind->chosen and behind->winner. */
-enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *behind,
-                                   struct ocl_buffer *x, struct cln_weights weights, struct ocl_buffer *z,
+ * cln_conv2d_splits float4. If epilogue->fuses_max, also writes epilogue->max_value and epilogue->max_index. */
+enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g,
+                                   const struct cln_activate *epilogue, struct ocl_buffer *x,
+                                   struct cln_weights weights, struct ocl_buffer *z,
                                    struct cln_partials partials) CLN_MUST_CHECK;
 
 /* Computes dx from dz; writes all of dx. */
 enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g,
-                                         const struct cln_activate *behind, struct ocl_buffer *dz,
+                                         const struct cln_activate *epilogue, struct ocl_buffer *dz,
                                          struct cln_weights weights, struct ocl_buffer *dx) CLN_MUST_CHECK;
 
 /* The number of slices that the weight gradient is summed in. */
 int cln_conv2d_slices(const struct cln_plan *plan, const struct cln_conv2d *g);
 
-/* Computes the slices of dW from x and dz; their dead lanes may hold anything. If behind->spread, the buffer `dz` still
- * holds z, and dz is computed from z, behind->da and norm->gradient. */
+/* Computes the slices of dW from x and dz; their dead lanes may hold anything. If epilogue->fuses_dz, the buffer `dz`
+ * still holds z, and dz is computed from z, epilogue->da and norm->gradient. */
 enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g,
-                                            const struct cln_activate *behind, struct ocl_buffer *x,
+                                            const struct cln_activate *epilogue, struct ocl_buffer *x,
                                             struct ocl_buffer *dz, struct cln_slices out) CLN_MUST_CHECK;
 
 #endif

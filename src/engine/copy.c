@@ -1,4 +1,4 @@
-/* A copy: one launch. */
+/* Copies a tensor, in one launch. */
 #include "src/engine/copy.h"
 
 enum cln_status cln_copy(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *x, struct ocl_buffer *y) {

@@ -1,4 +1,4 @@
-/* A network on a device: made once, then fed batch by batch. */
+/* The engine: a network on a device, created once, then run batch by batch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,7 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
     enum cln_status status = check_params(params);
     if (status != CLN_OK)
         return status;
-    /* Only a built kernel tells how large a group its registers and local memory leave room for. */
+    /* Only a built kernel shows how large a work-group its registers and local memory allow. */
     char refusal[512] = "";
     while ((status = create(out, context, params, &tuning)) != CLN_OK &&
            (ocl_context_group_refused(context) || (status == CLN_BUILD && tuning.team > 1))) {

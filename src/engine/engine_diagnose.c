@@ -1,4 +1,4 @@
-/* Where the first value came about that is not finite. */
+/* Finds where the first value arose that is not finite. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

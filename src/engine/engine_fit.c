@@ -1,9 +1,9 @@
-/* Whether what an engine needs fits its device, and if not, with which batch it would. */
+/* Checks whether an engine's buffers fit its device, and if not which batch size would. */
 #include <stdio.h>
 
 #include "src/engine/engine_private.h"
 
-/* What the engine would need with `blocks` blocks of samples. */
+/* Adds up the buffers of the engine with `blocks` blocks of samples. */
 static enum cln_status add_up(struct cln_tally *tally, struct cln_engine *e, int blocks) {
     struct cln_plan plan = e->plan;
     *tally = (struct cln_tally){0};
@@ -23,8 +23,8 @@ static bool fits(const struct cln_tally *tally, const struct ocl_device *device)
     return tally->largest <= (double)device->max_alloc_bytes && tally->total <= (double)device->global_memory_bytes;
 }
 
-/* The largest batch that fits where this one does not, found by halving, so that it is one that fits for certain.
- * Memory comes in whole blocks. 0: none. */
+/* Finds by bisection the largest batch size that fits, if this one does not. Memory grows in whole blocks. 0: none
+ * fits. */
 static enum cln_status find_batch_size(int *batch_size, struct cln_engine *e) {
     const struct ocl_device *device = ocl_context_device(e->context);
     int fitting = 0, failing = e->plan.blocks;

@@ -1,4 +1,4 @@
-/* The engine's buffers and what is in them at first. */
+/* The engine's buffers and their initial content. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +41,8 @@ static const struct cln_stage *stage_of_layer(const struct cln_engine *e, int la
     return NULL;
 }
 
-/* Lays out the slices of every gradient one after the other: how many floats they take in all. `slices` and the table
- * `chunks` by which the optimizer finds them may be NULL. */
+/* Lays out the slices of all gradients one after the other. Returns the number of floats in all. `slices`, and
+ * `chunks`, the table by which the optimizer finds the slices, may be NULL. */
 static size_t lay_out_gradients(const struct cln_engine *e, const struct cln_plan *plan, struct cln_slices *slices,
                                 int32_t (*chunks)[4]) {
     const struct cln_network *network = e->network;
@@ -87,7 +87,7 @@ static enum cln_status find_gradients(struct cln_engine *e) {
     return status;
 }
 
-/* A fresh network's running variance is 1, or 0 under the listing's convention. */
+/* Sets the running statistics of a fresh network: means 0, variances 1, or 0 with biased_running_variance. */
 static enum cln_status reset_running(struct cln_engine *e) {
     for (size_t s = 0; s < e->stage_count; s++) {
         const struct cln_stage *stage = &e->stages[s];

@@ -1,5 +1,5 @@
-/* Linear layer: two implementations of the same three products.
- * In lanes a block is a row-major matrix of features × lanes, so that CLBlast takes it as it is. */
+/* The linear layer: three products, each by our kernels or by CLBlast. In lanes a block is a row-major matrix of
+ * features × lanes, which CLBlast takes as it is. */
 #include "src/engine/linear.h"
 
 #include <stdio.h>
@@ -8,21 +8,21 @@
 #include "src/engine/batchnorm.h"
 
 struct tiles {
-    int features, blocks;      /* forward and data: features × blocks */
-    int team;                  /* work-items that share out what such a tile sums over */
+    int features, blocks;      /* tile of the forward pass and the data gradient: features × blocks */
+    int team;                  /* work-items that divide such a tile's sums */
     int weight_out, weight_in; /* tile of the weight gradient */
-    int weight_run;            /* input features that a work-item goes through */
+    int weight_run;            /* input features per work-item of the weight gradient */
     int slices;
 };
 
-enum { LEAST_DEPTH = 4 }; /* of a sum that a work-item of a team takes its share of */
+enum { LEAST_DEPTH = 4 }; /* terms of a sum per work-item of a team */
 
-/* Loop iterations of one tile of the weight gradient over some blocks, as if no loop were unrolled. */
+/* Loop iterations of a weight gradient's tile over some blocks, counted as if no loop were unrolled. */
 static double weight_tile(int blocks, struct tiles t) {
     return (blocks + 3.0) * (t.weight_in + 1) * (t.weight_out + 2);
 }
 
-/* The same of a run of such tiles, over a slice of the blocks. */
+/* Loop iterations of a run of such tiles over a slice of the blocks. */
 static double weight_run(const struct cln_plan *plan, struct tiles t) {
     return cln_ceil_div(t.weight_run, t.weight_in) * weight_tile(cln_ceil_div(plan->blocks, t.slices), t);
 }
@@ -31,7 +31,7 @@ static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) 
     return 2.0 * plan->batch_size * g->in_features * g->out_features;
 }
 
-/* x and z, or their gradients, of the whole batch. */
+/* Bytes of x and z, or of their gradients, for the whole batch. */
 static double value_bytes(const struct cln_plan *plan, const struct cln_linear *g) {
     return (double)sizeof(float) * plan->batch_size * (g->in_features + g->out_features);
 }
@@ -40,8 +40,8 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) 
     return value_bytes(plan, g) + (double)sizeof(float) * g->in_features * g->out_features;
 }
 
-/* Tiles are the same for all layers that are large enough, even where they do not divide a layer evenly: so layers
- * share their program. */
+/* Chooses tiles. All layers that are large enough get the same tiles, even if these do not divide a layer evenly, so
+ * that the layers share a program. */
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
@@ -88,14 +88,15 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     }
 }
 
-/* The longest product of the three: `depth` steps of a tile of features and blocks, or runs of weight tiles. */
+/* Checks the loop iterations of the longest of the three products: `depth` steps of a tile of features and blocks, or
+ * runs of weight tiles. */
 static enum cln_status check(const struct cln_plan *plan, const struct cln_linear *g, struct tiles t) {
     const double depth = cln_max(g->in_features, g->out_features);
     const enum cln_status status = cln_plan_check_iterations(plan, "linear", depth * (t.features + 1) * (t.blocks + 1));
     return status == CLN_OK ? cln_plan_check_iterations(plan, "linear_backward_weights", weight_run(plan, t)) : status;
 }
 
-/* One product per block of `lanes` columns, through CLBlast. */
+/* Adds one product of CLBlast per block of `lanes` columns. */
 static enum cln_status gemm(struct cln_plan *plan, const char *name, struct ocl_gemm product) {
     char label[96];
     snprintf(label, sizeof label, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", name);

@@ -1,4 +1,4 @@
-/* Images in as few buffers as the device's largest allocation allows. */
+/* Images on the device, in as few buffers as its largest allocation allows. */
 #include "src/engine/pixels.h"
 
 #include <stdlib.h>

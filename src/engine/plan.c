@@ -1,4 +1,4 @@
-/* The common part of all launches: labels, lanes, work-group shapes. */
+/* Common to all launches: labels, lanes, work-group shapes. */
 #include "src/engine/plan.h"
 
 #include <math.h>
@@ -69,7 +69,7 @@ enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch,
 }
 
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) {
-    enum { FEW = 16, MANY = 64 }; /* where a core goes through them, and where they run side by side */
+    enum { FEW = 16, MANY = 64 }; /* work-items per group on a CPU and on a GPU */
     const size_t limit = ocl_context_device(plan->context)->max_work_group_size;
     const size_t most = is_safe(plan, launch->source) ? 1 : plan->tuning.lanes > plan->tuning.vector ? MANY : FEW;
     const size_t wanted = items < most ? items : most;
@@ -99,7 +99,8 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch) {
     const int items = plan->tuning.lanes / cln_plan_vector(plan, operation);
     const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
-    /* Half of it: a team's sums may take the other (cln_plan_team), and Mesa 22.3's llvmpipe counts arrays twice. */
+    /* Half of the local memory: a team's sums may take the other half (cln_plan_team), and Mesa 22.3's llvmpipe counts
+     * arrays twice. */
     return plan->tuning.stage_weights && items > 1 &&
            bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes / 2;
 }

@@ -53,9 +53,9 @@ enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch,
  * operation's safe variant). The kernel must ignore the work-items after the last. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
-/* The number of parts to split `total` units of work (such as rows) into: enough that `others` work-groups per part
- * keep the device busy, and that no work-item makes more loop iterations than tuning.iterations, at `iterations` per
- * unit. */
+/* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups, and a unit
+ * takes `iterations` loop iterations. There are enough parts for tuning.groups work-groups in all, and for at most
+ * tuning.iterations loop iterations per part. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
 /* The number of batch slices of a weight gradient: enough that a slice's share of `bytes`, which every work-group reads

@@ -1,4 +1,4 @@
-/* The loss of a batch. */
+/* Softmax cross-entropy: the loss of a batch. */
 #include "src/engine/softmax_cross_entropy.h"
 
 enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan, const struct cln_softmax_cross_entropy *g) {

@@ -5,7 +5,7 @@
 #include "src/engine/affine.h"
 #include "src/engine/batchnorm.h"
 
-/* True where the stage is an affine part alone. */
+/* Whether the stage is an affine part alone. */
 static bool is_plain(const struct cln_stage *stage) {
     return !stage->normalise && stage->activation == CLN_IDENTITY && stage->pool.kind == CLN_POOL_NONE;
 }
@@ -31,8 +31,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->z, cln_plan_bytes(plan, stage->z)},
         {&out->a, out->shares_output ? 0 : cln_plan_bytes(plan, stage->a)},
         {&out->da, cln_plan_bytes(plan, stage->a)},
-        {&out->chosen, maximum ? cln_plan_bytes(plan, stage->a) : 0},
-        {&out->winner, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
+        {&out->max_value, maximum ? cln_plan_bytes(plan, stage->a) : 0},
+        {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
         {&out->normal, stage->normalise ? channel_bytes : 0},
         {&out->gradient, stage->normalise ? channel_bytes : 0},
     };
@@ -46,8 +46,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
 }
 
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
-    struct ocl_buffer **all[] = {&buffers->z,      &buffers->a,      &buffers->da,      &buffers->chosen,
-                                 &buffers->winner, &buffers->normal, &buffers->gradient};
+    struct ocl_buffer **all[] = {&buffers->z,         &buffers->a,      &buffers->da,      &buffers->max_value,
+                                 &buffers->max_index, &buffers->normal, &buffers->gradient};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         ocl_buffer_destroy(all[i]);
 }
@@ -56,7 +56,7 @@ static struct ocl_buffer *output_of(const struct cln_stage_buffers *b) {
     return b->shares_output ? b->z : b->a;
 }
 
-/* Offset of a tensor in its buffer, −1 where the stage has none. */
+/* The offset of a tensor in its buffer; −1: the stage has no such tensor. */
 static int offset_of(const struct cln_network *network, int tensor) {
     return tensor < 0 ? -1 : (int)network->tensors[tensor].offset;
 }
@@ -83,7 +83,8 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
     };
 }
 
-/* `norm` is the stage's, of which the result keeps the address where there is one. */
+/* Describes the stage's normalise, activate and pool part. The result points to `norm` if the stage has a batch
+ * norm. */
 static struct cln_activate activate_of(const struct cln_plan *plan, const struct cln_stage *stage,
                                        const struct cln_stage_buffers *b, const struct cln_norm *norm) {
     struct cln_activate g = {
@@ -92,8 +93,8 @@ static struct cln_activate activate_of(const struct cln_plan *plan, const struct
         .norm = stage->normalise ? norm : NULL,
         .z = b->z,
         .a = output_of(b),
-        .chosen = b->chosen,
-        .winner = b->winner,
+        .max_value = b->max_value,
+        .max_index = b->max_index,
         .da = b->da,
     };
     if (stage->pool.kind == CLN_POOL_NONE)
@@ -123,7 +124,7 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const bool whole = stage->normalise && cln_channel_forward_pays(plan, &activate);
     const struct cln_affine *affine = cln_affine_of(stage);
-    /* Whole channels are gone through for their moments anyway. */
+    /* A launch over whole channels computes moments itself. */
     const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
     const struct cln_partials partials = {.buffer = partials_wanted ? context->partials : NULL,
                                           .splits = affine->splits(plan, stage)};
@@ -137,13 +138,13 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
     return status;
 }
 
-/* Where a tensor's gradient goes; no buffer where the stage has no such tensor. */
+/* The slices of a tensor's gradient; NULL buffer: the stage has no such tensor. */
 static struct cln_slices slices_of(const struct cln_stage_context *context, int tensor) {
     return tensor < 0 ? (struct cln_slices){NULL} : context->slices[tensor];
 }
 
-/* From da to dz, unless the affine part makes that, with the gradients of γ and β, or of the bias where no batch norm
- * makes it zero. */
+/* From da: dz, unless the affine part makes it; and the gradients of γ and β, or of the bias if no batch norm makes
+ * that zero. */
 static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_stage *stage,
                                      const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                      const struct cln_activate *activate) {
@@ -160,7 +161,7 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
         status = cln_batchnorm_backward(plan, activate->norm, sums, gamma, beta);
     if (status == CLN_OK && biased)
         status = cln_bias_gradient(plan, stage->z, sums, beta);
-    if (status == CLN_OK && !b->shares_output && !activate->spread)
+    if (status == CLN_OK && !b->shares_output && !activate->fuses_dz)
         status = cln_activate_spread(plan, activate);
     return status;
 }

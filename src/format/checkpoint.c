@@ -1,5 +1,5 @@
-/* Models as safetensors files: which tensors they have, and whether those of a file are the right ones. The strings
- * beside them are metadata.c, the format itself is safetensors.c. */
+/* Writes and reads models as safetensors files: lists their tensors and checks those of a file. metadata.c handles the
+ * strings, safetensors.c the format. */
 #include "clenet/checkpoint.h"
 
 #include <math.h>
@@ -14,14 +14,14 @@
 #include "src/format/metadata.h"
 #include "src/model/optimizer_table.h"
 
-/* One tensor that a file of a checkpoint has: float32 values of the checkpoint, or PyTorch's count of batches, which
- * follows the running variance of every batch norm and may be missing. */
+/* One tensor of a checkpoint's file: float32 values of the checkpoint, or PyTorch's num_batches_tracked, which follows
+ * the running variance of every batch norm and may be missing. */
 struct slot {
     char name[64];
     const struct cln_tensor_info *info;
-    float *const *buffer; /* of the checkpoint, where info->offset has its values; NULL: num_batches_tracked */
+    float *const *buffer; /* the checkpoint's buffer, with the values at info->offset; NULL: num_batches_tracked */
     bool is_square;       /* never negative */
-    const struct cln_safetensor *tensor; /* that was found in a file */
+    const struct cln_safetensor *tensor; /* the tensor found in a file */
 };
 
 _Static_assert(sizeof((struct cln_training_point *)0)->moments == CLN_MOMENT_COUNT * sizeof(float *),
@@ -55,7 +55,7 @@ static const struct cln_moment *moment_of(const struct cln_training_point *t, in
     return t ? cln_optimizer_moment(&t->optimizer, which) : NULL;
 }
 
-/* Every tensor of a file of this checkpoint, in the file's order; looks at no values. The moments go by their names in
+/* Lists every tensor of this checkpoint's file, in the file's order; uses no values. Moments have their names in
  * torch.optim. */
 static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoint *c) {
     const struct cln_network *network = c->network;
@@ -80,7 +80,7 @@ static float *values_of(const struct slot *slot) {
     return *slot->buffer + slot->info->offset;
 }
 
-/* A checkpoint that cannot predict, or not be trained on, is neither written nor read. */
+/* Checks values: a checkpoint that can neither predict nor be trained further is not written and not read. */
 static enum cln_status check_values(enum cln_status status, const struct slot *slot) {
     const float *values = slot->buffer ? values_of(slot) : NULL;
     for (size_t i = 0; values && i < slot->info->count; i++) {
@@ -136,7 +136,7 @@ enum cln_status cln_checkpoint_write(const char *path, const struct cln_checkpoi
 
 /* ---- Reading ---- */
 
-/* All that is wrong with a file's tensors, a line each as far as there is room. */
+/* All problems with a file's tensors, one line each, as far as there is room. */
 struct problems {
     char text[6000];
     size_t used;
@@ -205,7 +205,7 @@ static void read_tracked(uint64_t *batches_tracked, const struct cln_safetensor 
         *batches_tracked = (uint64_t) * (const int64_t *)tensor->data;
 }
 
-/* Length of what all names in the file begin with before the names of the slots: "module." of "module.0.weight". */
+/* The length of the prefix that all names in the file have: "module." of "module.0.weight". */
 static size_t prefix_of(const struct cln_safetensors *file, const struct slot *first) {
     const size_t name = strlen(first->name);
     for (size_t i = 0; i < file->tensor_count; i++) {
@@ -221,7 +221,7 @@ static size_t prefix_of(const struct cln_safetensors *file, const struct slot *f
     return 0;
 }
 
-/* Every slot has its tensor in the file, and there is nothing else in it. */
+/* Checks that every slot has its tensor in the file, and that the file has no others. */
 static enum cln_status find_tensors(struct slots *slots, struct cln_checkpoint *c, const struct cln_safetensors *file) {
     struct problems problems = {.used = 0};
     bool *known = calloc(file->tensor_count + 1, sizeof *known);
@@ -235,7 +235,7 @@ static enum cln_status find_tensors(struct slots *slots, struct cln_checkpoint *
         size_t i = 0;
         while (i < file->tensor_count && strcmp(file->tensors[i].name + prefix, slot->name) != 0)
             i++;
-        known[i] = true; /* or the one behind the last */
+        known[i] = true; /* or the place after the last */
         slot->tensor = i < file->tensor_count ? &file->tensors[i] : NULL;
         if (slot->tensor && slot->buffer)
             check_floats(slot, &problems);
@@ -252,7 +252,7 @@ static enum cln_status find_tensors(struct slots *slots, struct cln_checkpoint *
     return tell(&problems, c->network);
 }
 
-/* Room for what was found in the file: no more than that, whatever its network says. */
+/* Allocates memory for what the file contains, no more, whatever its network says. */
 static enum cln_status allocate(struct cln_checkpoint *c) {
     const struct cln_network *network = c->network;
     c->parameters = calloc(network->parameter_floats + 1, sizeof(float));
@@ -276,7 +276,7 @@ static enum cln_status copy_values(const struct slots *slots, const struct cln_n
     return tell(&problems, network);
 }
 
-/* A file of a later version is read as far as this one understands it. */
+/* A file of a later version is read as far as this version knows it, with a warning. */
 static enum cln_status tell_of_newer(enum cln_status status, const char *path, const char *version) {
     if (!cln_metadata_is_newer(version))
         return status;
@@ -284,8 +284,8 @@ static enum cln_status tell_of_newer(enum cln_status status, const char *path, c
         return cln_fail_within(status, "written by clenet %.32s, which is newer than this one (%s)", version,
                                CLENET_VERSION);
     cln_log(CLN_LOG_WARNING,
-            "%s: written by clenet %.32s, which is newer than this one (%s): what it says that is new "
-            "is not understood",
+            "%s: written by clenet %.32s, which is newer than this one (%s): its new features are "
+            "ignored",
             path, version, CLENET_VERSION);
     return CLN_OK;
 }

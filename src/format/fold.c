@@ -1,4 +1,4 @@
-/* Batch norms into the layers before them: see fold.h. */
+/* Folds batch norms into the layers before them: see fold.h. */
 #include "src/format/fold.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 
 #include "src/base/json_text.h"
 
-/* Whether a layer is a batch norm with nothing but batch norms between it and an affine layer. */
+/* Whether a layer is a batch norm with only batch norms between it and an affine layer. */
 static bool is_folded(const struct cln_network *network, size_t layer) {
     if (layer >= network->layer_count || network->layers[layer].kind != CLN_LAYER_BATCHNORM)
         return false;
@@ -16,7 +16,8 @@ static bool is_folded(const struct cln_network *network, size_t layer) {
     return network->layers[layer].kind == CLN_LAYER_CONV2D || network->layers[layer].kind == CLN_LAYER_LINEAR;
 }
 
-/* The network's text has an object per layer, in order: it is cut there, and read again. */
+/* Makes the folded network: removes layers from the network's text, which has an object per layer in order, and parses
+ * it again. */
 static enum cln_status fold_network(struct cln_network **out, const struct cln_network *network) {
     char *text;
     enum cln_status status = cln_network_text(&text, network);
@@ -30,7 +31,7 @@ static enum cln_status fold_network(struct cln_network **out, const struct cln_n
         if (!is_folded(network, i))
             continue;
         json_array_remove(layers, i);
-        json_object_del(json_array_get(layers, i - 1), "bias"); /* it has one where nothing else is said */
+        json_object_del(json_array_get(layers, i - 1), "bias"); /* the default is to have a bias */
     }
     text = cln_json_dump(root, JSON_COMPACT);
     json_decref(root);
@@ -65,7 +66,7 @@ static enum cln_status check_folded(float value, const struct cln_network *netwo
         network->name, layer + 1, layer, network->layers[layer].type, channel);
 }
 
-/* An affine layer as it is, or with the batch norms behind it: y = scale · (W·x) + shift for every output channel. */
+/* Copies an affine layer, or folds the batch norms after it into it: y = scale · (W·x) + shift per output channel. */
 static enum cln_status fold_affine(struct cln_checkpoint *out, size_t to, const struct cln_checkpoint *in,
                                    size_t from) {
     const struct cln_network *network = in->network;
@@ -123,7 +124,7 @@ static float *copy_floats(const float *from, size_t count) {
     return copy;
 }
 
-/* What comes with the weights. */
+/* Copies everything but the weights. */
 static bool copy_rest(struct cln_checkpoint *out, const struct cln_checkpoint *in) {
     const size_t features = cln_shape_count(in->network->input), classes = (size_t)in->network->classes;
     bool fine = true;

@@ -1,4 +1,4 @@
-/* Checkpoint metadata to strings and back: see metadata.h. */
+/* Converts a checkpoint's metadata to strings and back: see metadata.h. */
 #include "src/format/metadata.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static const char version_key[] = "clenet", network_key[] = "network", resize_ke
 
 /* ---- Writing ---- */
 
-/* Takes `text` over; NULL where it could not be made. */
+/* Adds a string and takes over `text`. `text` NULL: it could not be made. */
 static enum cln_status add(struct cln_metadata *m, const char *key, char *text) {
     if (!text)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for metadata \"%s\"", key);
@@ -28,7 +28,7 @@ static enum cln_status add(struct cln_metadata *m, const char *key, char *text) 
     return CLN_OK;
 }
 
-/* Takes `value` over. Seventeen digits give the same double back, nine the same float32. */
+/* Adds JSON text and takes over `value`. Seventeen digits give the same double back, nine the same float32. */
 static enum cln_status add_json(struct cln_metadata *m, const char *key, json_t *value, int digits) {
     char *text = cln_json_dump(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
     json_decref(value);
@@ -59,7 +59,7 @@ static json_t *strings(char *const *values, int count) {
     return list;
 }
 
-/* JSON's integers end at 2^63. */
+/* A natural number as JSON, whose integers end at 2^63. */
 static json_t *natural(uint64_t value) {
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, value);
@@ -195,9 +195,9 @@ static bool read_natural(uint64_t *out, const char *text) {
     return text[0] >= '0' && text[0] <= '9' && !*end && errno == 0;
 }
 
-enum { EPOCHS_LIMIT = 1000000, STEPS_LIMIT = 1 << 30 }; /* counted as int while training goes on */
+enum { EPOCHS_LIMIT = 1000000, STEPS_LIMIT = 1 << 30 }; /* training counts these as int */
 
-/* Within what the trainer takes, so that a file cannot ask for what a user could not. */
+/* The first value outside the trainer's limits; a file may not ask for what a user could not. */
 static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
         const struct cln_hyperparameter *row = &cln_hyperparameters[i];
@@ -223,7 +223,7 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     return NULL;
 }
 
-/* A number that this optimizer does not take may be missing: a file need not have those of all others. */
+/* Reads the optimizer. Hyperparameters that it does not use may be missing. */
 static enum cln_status read_optimizer(struct cln_optimizer_params *out, const json_t *object) {
     const char *name = json_string_value(json_object_get(object, "name"));
     if (!name)
@@ -289,7 +289,7 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
     return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : CLN_OK;
 }
 
-/* "0.1.0" and the like: its numbers, and how many characters they are; 0 where it is none. */
+/* Reads a version such as "0.1.0" as three numbers. Returns its length in characters; 0: it is no version. */
 static size_t read_version(int numbers[3], const char *text) {
     int length[3] = {0};
     numbers[0] = numbers[1] = numbers[2] = 0;
@@ -315,8 +315,8 @@ bool cln_metadata_is_newer(const char *version) {
     return there[2] > here[2];
 }
 
-/* A checkpoint owns its network: parsed from the file's text, or from the text of the caller's. A text that is not said
- * to be clenet's is tried where the caller names none. */
+/* Makes the checkpoint's own network, from the file's text or from the text of the caller's network. A text of another
+ * program is tried only if the caller gives no network. */
 static enum cln_status read_network(struct cln_network **out, const struct cln_safetensors *file,
                                     const struct cln_network *network) {
     char *own = NULL;
@@ -331,7 +331,7 @@ static enum cln_status read_network(struct cln_network **out, const struct cln_s
         text ? cln_network_parse(out, text, strlen(text), "metadata \"network\"", NULL) : CLN_INVALID;
     free(own);
     if (!text || (status == CLN_INVALID && !network && !cln_metadata_version(file)))
-        return cln_fail(CLN_INVALID, "the file does not say which network it is of: name the network");
+        return cln_fail(CLN_INVALID, "the file does not contain its network: name the network");
     return status;
 }
 
@@ -346,7 +346,7 @@ enum cln_status cln_metadata_read(struct cln_checkpoint *c, const struct cln_saf
     const bool ours = cln_metadata_version(file) != NULL;
     if (said && !ours)
         cln_log(CLN_LOG_WARNING,
-                "metadata \"clenet\" is \"%.32s\", not a version of clenet: the metadata is taken for "
+                "metadata \"clenet\" is \"%.32s\", not a version of clenet: the metadata is treated as "
                 "another program's",
                 said);
     enum cln_status status = read_network(&c->network, file, network);

@@ -1,4 +1,4 @@
-/* The graph that onnx.h describes, as protobuf-c's structs (onnx.proto), and from there into the file. */
+/* Builds the graph that onnx.h describes from protobuf-c's structs (onnx.proto), and writes it. */
 #include "src/format/onnx.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@
 
 enum { FLOAT32 = 1, MAX_INPUTS = 5, MAX_ATTRIBUTES = 4, MAX_RANK = 4, OWN_NODES = 2 };
 
-/* A node with room for all that it points to. */
+/* A node with memory for everything that it points to. */
 struct node {
     Onnx__NodeProto proto;
     char name[32], value[32];
@@ -51,13 +51,13 @@ struct graph {
     struct tensor *tensors;
     Onnx__TensorProto **tensor_list;
     struct cln_metadata metadata;
-    char *last; /* name of the value that the next node takes */
+    char *last; /* name of the next node's input */
     char input_text[320];
 };
 
 /* ---- Nodes ---- */
 
-/* Appends a node that takes the last one's value. */
+/* Appends a node whose input is the last node's output. */
 static struct node *add_node(struct graph *g, const char *operator, const char * name) {
     struct node *node = &g->nodes[g->graph.n_node];
     onnx__node_proto__init(&node->proto);
@@ -107,7 +107,7 @@ static void add_ints(struct node *node, const char *name, size_t count, const in
         ints[i] = values[i];
 }
 
-/* Paddings come as those before the image, then those behind it. */
+/* Adds kernel, strides and pads; pads are those at the beginning of each axis, then those at the end. */
 static void add_window(struct node *node, const int kernel[2], const int stride[2], const int padding[2]) {
     add_ints(node, "kernel_shape", 2, kernel);
     add_ints(node, "strides", 2, stride);
@@ -128,7 +128,8 @@ static void add_options(struct node *node, const struct cln_layer *layer) {
         break;
     case CLN_LAYER_BATCHNORM:
         add_float(node, "epsilon", layer->batchnorm.eps);
-        add_float(node, "momentum", 1 - layer->batchnorm.momentum); /* of the old value here */
+        add_float(node, "momentum",
+                  1 - layer->batchnorm.momentum); /* in ONNX momentum is the weight of the old value */
         break;
     case CLN_LAYER_ACTIVATION:
     case CLN_LAYER_KIND_COUNT:
@@ -146,7 +147,7 @@ static void add_options(struct node *node, const struct cln_layer *layer) {
 
 static const char *operator_of(const struct cln_layer *layer) {
     static const char *const operators[CLN_LAYER_KIND_COUNT] = {
-        /* the others follow from a variant */
+        /* kinds without a name here are named by their variant */
         [CLN_LAYER_CONV2D] = "Conv",
         [CLN_LAYER_LINEAR] = "Gemm",
         [CLN_LAYER_BATCHNORM] = "BatchNormalization",
@@ -166,7 +167,7 @@ static const char *operator_of(const struct cln_layer *layer) {
     return operators[layer->kind];
 }
 
-/* A layer's tensors come in the order in which its operator takes them. */
+/* Adds a layer. Its tensors are in the order of its operator's inputs. */
 static void add_layer(struct graph *g, size_t index) {
     const struct cln_network *network = g->model->network;
     const struct cln_layer *layer = &network->layers[index];
@@ -206,7 +207,7 @@ static int shape_dims(const struct graph *g, int dims[3]) {
     return g->flat ? 1 : 3;
 }
 
-/* (x − mean) · inverse_deviation, as the engine does it. */
+/* Adds (x − mean) · inverse_deviation, in the engine's order. */
 static void add_standardize(struct graph *g) {
     static const char mean[] = "mean", deviation[] = "inverse_deviation";
     int dims[3];
@@ -264,7 +265,7 @@ static void describe_input(struct graph *g, bool standardises) {
     g->input.proto.doc_string = g->input_text;
 }
 
-/* The strings that a safetensors file has; the values to standardise with only where the caller needs them. */
+/* Adds the strings of a safetensors file; those of the standardization only if the caller has to apply it. */
 static enum cln_status make_metadata(struct graph *g, bool standardises) {
     struct cln_checkpoint said = *g->model;
     said.training = NULL;
@@ -364,7 +365,7 @@ static enum cln_status check_values(const struct graph *g) {
     return CLN_OK;
 }
 
-/* What protobuf-c packs goes into the file piece by piece; an error is told when the file is committed. */
+/* Receives protobuf-c's output and writes it to the file; errors are reported when the file is committed. */
 struct file_buffer {
     ProtobufCBuffer base;
     FILE *stream;

@@ -1,5 +1,5 @@
-/* safetensors: eight bytes of header length, a JSON header, then the numbers, all little-endian.
- * What comes from a file is checked in full before a number of it is used. */
+/* The safetensors format: eight bytes of header length, a JSON header, then the numbers, all little-endian. A file is
+ * checked completely before a number of it is used. */
 #include "src/format/safetensors.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "src/base/replace.h"
 
 enum { LENGTH_BYTES = 8, ALIGN = 8 };
-static const uint64_t header_limit = 100 * 1000 * 1000; /* the format's own */
+static const uint64_t header_limit = 100 * 1000 * 1000; /* the format's limit */
 static const char metadata_key[] = "__metadata__";
 
 static const struct {
@@ -36,7 +36,7 @@ static bool is_little_endian(void) {
     return lowest_first;
 }
 
-/* Little-endian to this machine's order and back. */
+/* Converts little-endian numbers to this machine's order and back. */
 static void swap_on_big_endian(void *numbers, size_t count, size_t bytes) {
     unsigned char *number = numbers;
     for (size_t n = 0; !is_little_endian() && n < count; n++, number += bytes) {
@@ -54,7 +54,7 @@ static size_t round_up(size_t bytes) {
 
 /* ---- Reading ---- */
 
-/* Where a tensor's bytes stand, counted from the end of the header. */
+/* The range of a tensor's bytes, counted from the end of the header. */
 struct span {
     size_t begin, end;
     struct cln_safetensor *tensor;
@@ -133,7 +133,7 @@ static enum cln_status parse_metadata(struct cln_safetensors *file, json_t *obje
     json_object_foreach(object, key, value) {
         if (!json_is_string(value))
             return cln_fail(CLN_INVALID, "\"%s\": \"%s\" is not a string", metadata_key, key);
-        if (strlen(json_string_value(value)) == json_string_length(value)) /* none of clenet's has a zero in it */
+        if (strlen(json_string_value(value)) == json_string_length(value)) /* no string of clenet contains a zero */
             file->metadata[file->metadata_count++] = (struct cln_safetensors_metadata){key, json_string_value(value)};
     }
     return CLN_OK;
@@ -210,7 +210,7 @@ static enum cln_status read_header(struct cln_safetensors *file, const unsigned 
     return cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);
 }
 
-/* In the file numbers need not be aligned; here they are. */
+/* Copies the numbers to aligned memory; in the file they need not be aligned. */
 static enum cln_status copy_numbers(struct cln_safetensors *file, const struct span *spans, const unsigned char *data,
                                     size_t data_bytes) {
     unsigned char *at = file->numbers = malloc(data_bytes + ALIGN * (file->tensor_count + 1));
@@ -313,7 +313,7 @@ static float float_of_bits(uint32_t bits) {
 /* IEEE 754 binary16: one bit of sign, five of exponent (bias 15), ten of fraction. */
 static float float_of_half(uint16_t half) {
     const uint32_t sign = (uint32_t)(half >> 15) << 31, exponent = half >> 10 & 31u, fraction = half & 0x3ffu;
-    if (exponent == 0) /* a multiple of 2^-24 */
+    if (exponent == 0) /* subnormal: a multiple of 2^-24 */
         return sign ? -(float)fraction * 0x1p-24f : (float)fraction * 0x1p-24f;
     if (exponent == 31)
         return float_of_bits(sign | 0x7f800000u | fraction << 13);
@@ -347,8 +347,8 @@ void cln_safetensor_floats(float *out, const struct cln_safetensor *tensor) {
 
 /* ---- Writing ---- */
 
-/* The widest numbers come first in the file, so that each is aligned: some readers map the file. The header
- * keeps the caller's order. */
+/* The offset of a tensor's bytes. The widest types are first in the file, so that each is aligned for readers that map
+ * the file. The header keeps the caller's order. */
 static size_t begin_of(const struct cln_safetensor *tensors, size_t count, size_t index) {
     size_t begin = 0, own_bytes = dtypes[tensors[index].dtype].bytes;
     for (size_t i = 0; i < count; i++) {
@@ -400,7 +400,7 @@ static void write_numbers(const void *numbers, size_t count, size_t bytes, FILE 
 }
 
 static void write_tensors(const struct cln_safetensor *tensors, size_t count, FILE *stream) {
-    static const size_t widths[] = {8, 4, 2, 1}; /* as begin_of */
+    static const size_t widths[] = {8, 4, 2, 1}; /* in the order of begin_of */
     for (size_t w = 0; w < sizeof(widths) / sizeof(widths[0]); w++)
         for (size_t i = 0; i < count; i++)
             if (dtypes[tensors[i].dtype].bytes == widths[w])

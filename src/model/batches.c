@@ -1,9 +1,9 @@
-/* See batches.h. */
+/* Checks batch sizes: see batches.h. */
 #include "src/model/batches.h"
 
 #include "clenet/log.h"
 
-/* The first batch norm that has one value per channel where a batch has one image; NULL: none. */
+/* The first batch norm that has one value per channel if a batch has one image; NULL: none. */
 static const struct cln_layer *find_single_value(const struct cln_network *network) {
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct cln_layer *layer = &network->layers[i];

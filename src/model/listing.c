@@ -15,7 +15,7 @@ static void print_python_value(FILE *stream, const struct cln_layer *layer, cons
         cln_text_print(stream, "%.17g", first);
 }
 
-/* A default that is the same in PyTorch is left out. All inferred options are needed there. */
+/* Prints a layer as Python. Options that equal PyTorch's defaults are left out; PyTorch needs all inferred options. */
 static void print_python_layer(FILE *stream, const struct cln_layer *layer) {
     const struct cln_layer_type *type = cln_layer_type_find(layer->type);
     const char *separator = "";
@@ -57,7 +57,7 @@ static void print_default(FILE *stream, const struct cln_layer_option *o) {
     else if (o->type == CLN_LAYER_OPTION_FLAG)
         cln_text_print(stream, "%-s", o->initial != 0 ? "true" : "false");
     else if (o->least > o->initial)
-        cln_text_print(stream, "%-s", "as kernel_size"); /* the stride of a pool */
+        cln_text_print(stream, "%-s", "as kernel_size"); /* default of a pool's stride */
     else
         cln_text_print(stream, "%.10g", o->initial);
 }

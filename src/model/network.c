@@ -1,4 +1,4 @@
-/* Networks: shapes chained, tensors declared. network_text.c reads them. */
+/* Builds networks: chains the shapes and declares the tensors. network_text.c reads them from text. */
 #include "clenet/network.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A network as JSON text, both ways; the text comes from memory, a file or the program itself. What a layer's options
- * are is layer.c's table. */
+/* Reads and writes a network as JSON text, which comes from memory, a file or the program itself. layer.c has the table
+ * of layers' options. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static const char *json_type_name(const json_t *value) {
     return names[json_typeof(value)];
 }
 
-/* Appends to a list of names in a message; cuts what does not fit. */
+/* Appends a name to a list in a message; a list that is too long is cut. */
 static void append_name(char *list, size_t bytes, const char *name) {
     size_t used = strlen(list);
     snprintf(list + used, bytes - used, "%s%s", used ? ", " : "", name);
@@ -146,7 +146,7 @@ static enum cln_status parse_input(struct cln_network *network, bool *flat, json
     int sizes[3] = {1, 1, 1};
     bool right = count == 1 || count == 3;
     for (size_t i = 0; right && i < count; i++) {
-        json_int_t size = json_integer_value(json_array_get(list, i)); /* 0 for what is no whole number */
+        json_int_t size = json_integer_value(json_array_get(list, i)); /* 0: not a whole number */
         right = size >= 1 && size <= CLN_SIZE_LIMIT;
         sizes[i] = right ? (int)size : 0;
     }
@@ -259,7 +259,7 @@ static json_t *option_text(const struct cln_layer *layer, const struct cln_layer
     return number_text(option, first);
 }
 
-/* What the layer's author would have written: no defaults, and nothing that follows from the input. */
+/* A layer as an author would write it: without defaults and without options that follow from the input. */
 static json_t *layer_text(const struct cln_layer *layer) {
     const struct cln_layer_type *type = cln_layer_type_find(layer->type);
     json_t *object = json_pack("{s: o}", "type", cln_json_text(layer->type));
@@ -277,7 +277,7 @@ static json_t *layer_text(const struct cln_layer *layer) {
 
 enum cln_status cln_network_text(char **out, const struct cln_network *network) {
     *out = NULL;
-    /* The input of a network that begins with Flatten may be written as an image in either case. */
+    /* If the network begins with Flatten, its input can be written as an image in either case. */
     const struct cln_layer *first = &network->layers[0];
     struct cln_shape in = network->input;
     json_t *input = first->flat && first->kind != CLN_LAYER_FLATTEN

@@ -1,4 +1,4 @@
-/* The tables of optimizers and of their numbers. */
+/* The tables of optimizers and of their hyperparameters. */
 #include "src/model/optimizer_table.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
     ROW(beta1, "beta1", 0.9, 1, ADAM),
     ROW(beta2, "beta2", 0.999, 1, ADAM),
     ROW(eps, "eps", 1e-8, INFINITY, ADAM),
-    ROW(momentum, "momentum", 0, 1000, SGD, "M", "of sgd", 0, 1),
+    ROW(momentum, "momentum", 0, 1000, SGD, "M", "momentum of sgd", 0, 1),
     ROW(weight_decay, "weight decay", 0, INFINITY, ALL, "W", "L2 penalty", 0, 1000),
 };
 

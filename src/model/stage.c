@@ -1,12 +1,12 @@
-/* layers → stages, greedily: a layer joins the stage at hand while it comes later in the order
- * affine → normalise → activate → pool than all that is in it. */
+/* Splits layers into stages, greedily: a layer joins the current stage if, in the order affine → normalise → activate →
+ * pool, it comes after everything that the stage already has. */
 #include "src/model/stage.h"
 
 #include <stdlib.h>
 
 #include "src/base/table.h"
 
-/* How far a stage is filled. */
+/* The last part that a stage has. */
 enum part { PART_NONE, PART_AFFINE, PART_NORMALISE, PART_ACTIVATE, PART_POOL, PART_CLOSED };
 
 static enum part part_of(const struct cln_layer *layer) {
@@ -21,7 +21,7 @@ static enum part part_of(const struct cln_layer *layer) {
     return parts[layer->kind];
 }
 
-/* Index of a layer's tensor, −1 where it has none in this role. */
+/* The index of a layer's tensor; −1: it has none with this role. */
 static int find_tensor(const struct cln_network *network, size_t layer, enum cln_tensor_role role) {
     for (size_t i = 0; i < network->tensor_count; i++) {
         if (network->tensors[i].layer == (int)layer && network->tensors[i].role == role)
@@ -105,7 +105,7 @@ enum cln_status cln_stages_build(struct cln_stage **out, size_t *count, const st
             add_part(stage, network, i, part);
             filled = part;
         } else if (!same_shape(layer->in, layer->out)) {
-            filled = PART_CLOSED; /* behind a Flatten "per channel" means something else */
+            filled = PART_CLOSED; /* after a Flatten "per channel" has another meaning */
         }
         stage->a = layer->out;
         stage->last_layer = (int)i;

@@ -1,4 +1,4 @@
-/* `print(net)`: a network for people to read. */
+/* Prints a network for people to read. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@
 #include "src/model/layer.h"
 #include "src/model/stage.h"
 
-/* printf behind what `text` already holds; cuts what does not fit. */
+/* Appends to `text` like printf; a text that is too long is cut. */
 static void append(char *text, size_t bytes, const char *format, ...) CLN_PRINTF(3, 4);
 
 static void append(char *text, size_t bytes, const char *format, ...) {
@@ -50,7 +50,7 @@ void cln_layer_describe(const struct cln_layer *layer, char *text, size_t bytes)
     append(text, bytes, ")");
 }
 
-/* 1234567 → "1,234,567". */
+/* Formats 1234567 as "1,234,567". */
 static void format_count(char text[32], double count) {
     char digits[32];
     int length = snprintf(digits, sizeof(digits), "%.0f", count);
@@ -71,7 +71,7 @@ void cln_format_bytes(char text[32], double bytes) {
     snprintf(text, 32, "%.*f %s", unit ? 2 : 0, bytes, units[unit]);
 }
 
-/* batch_size 0: without the batch. */
+/* Formats a shape; batch_size 0: without the batch. */
 static void format_shape(char *text, size_t bytes, int batch_size, struct cln_shape shape, bool flat) {
     text[0] = '\0';
     append(text, bytes, "(");
@@ -114,7 +114,7 @@ static void print_layers(const struct cln_network *network, int batch_size, FILE
     }
 }
 
-/* The layers that make the stage, without those that cost nothing. */
+/* Lists the layers of the stage, without those that cost nothing. */
 static void describe_stage(const struct cln_network *network, const struct cln_stage *stage, char *text, size_t bytes) {
     text[0] = '\0';
     for (int i = stage->first_layer; i <= stage->last_layer; i++)
@@ -133,7 +133,8 @@ static void print_stages(const struct cln_network *network, const struct cln_sta
     }
 }
 
-/* What training keeps for the backward pass: the input, and each stage's pre-activation and output. */
+/* The number of floats that training keeps for the backward pass: the input, and each stage's pre-activation and
+ * output. */
 static double activation_floats(const struct cln_network *network, const struct cln_stage *stages, size_t count) {
     double floats = (double)cln_shape_count(network->input);
     for (size_t i = 0; i < count; i++) {

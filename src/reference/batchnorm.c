@@ -1,5 +1,5 @@
-/* Batch normalisation per channel (Ioffe and Szegedy, 2015). The statistics take two passes over the data, mean
- * first, so that a large mean costs no digits of the variance. */
+/* Batch normalisation per channel (Ioffe and Szegedy, 2015). The statistics take two passes over the data, the mean
+ * first, so that a large mean costs the variance no digits. */
 #include <math.h>
 
 #include "src/reference/reference.h"
@@ -24,8 +24,8 @@ static size_t at(const struct channel *c, size_t k) {
     return c->first + k / c->run * c->stride + k % c->run;
 }
 
-/* μ = (1/m) Σ x, σ² = (1/m) Σ (x − μ)². The sum is that of distances from x₀, so that equal numbers have exactly
- * themselves as their mean. */
+/* μ = (1/m) Σ x, σ² = (1/m) Σ (x − μ)². The mean is computed as x₀ plus the mean of x − x₀, so that equal numbers have
+ * exactly their value as mean. */
 static void measure(const struct channel *c, const double *x, double *mean, double *variance) {
     double m = (double)channel_count(c), first = x[c->first], sum = 0, squares = 0;
     for (size_t k = 0; k < channel_count(c); k++)

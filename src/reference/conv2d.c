@@ -11,7 +11,7 @@ static size_t weight_index(const struct cln_conv2d *g, int o, int i, int u, int 
     return cln_index(filter, (size_t)o, i, u, v);
 }
 
-/* Index of the x that W[·,i,u,v] meets at z[n,·,r,c]; false where that place lies in the padding. */
+/* The index of the x that W[·,i,u,v] multiplies for z[n,·,r,c]; false: that place is in the padding. */
 static bool input_index(const struct cln_conv2d *g, size_t n, int i, int r, int c, int u, int v, size_t *index) {
     int row = r * g->stride_h - g->padding_h + u;
     int column = c * g->stride_w - g->padding_w + v;
@@ -44,7 +44,7 @@ static double weight_gradient(const struct cln_conv2d *g, size_t batch, const do
     return sum;
 }
 
-/* What z[n,o,r,c] passes on: dx[…] += W[o,i,u,v] · dz[n,o,r,c] at every place that it was made of. */
+/* Adds the contributions of z[n,o,r,c] to dx: dx[…] += W[o,i,u,v] · dz[n,o,r,c] for every x that it was made of. */
 static void scatter(const struct cln_conv2d *g, const double *weight, double dz, size_t n, int o, int r, int c,
                     double *dx) {
     size_t at;

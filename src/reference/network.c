@@ -10,11 +10,11 @@ struct pass {
     size_t batch;
     const double *parameters;
     double *gradients;
-    double *running;        /* training mode: moved; may be NULL */
-    const double *averages; /* prediction mode: stand in for the batch's statistics. NULL: training mode */
+    double *running;        /* training mode: the running statistics to move; NULL: none */
+    const double *averages; /* prediction mode: running statistics to normalise by; NULL: training mode */
 };
 
-/* Where a layer's tensor starts in its buffer; −1 where the layer has none. */
+/* The offset of a layer's tensor in its buffer; −1: it has none. */
 static ptrdiff_t offset_of(const struct pass *p, size_t layer, enum cln_tensor_role role) {
     for (size_t i = 0; i < p->network->tensor_count; i++) {
         const struct cln_tensor_info *t = &p->network->tensors[i];
@@ -109,13 +109,13 @@ static void backward_layer(const struct pass *p, size_t index, const double *x, 
         break;
     }
 
-    /* Zero by mathematics, for the batch norm takes every constant out again: here also free of rounding. */
+    /* The bias's gradient is 0 by mathematics, because the batch norm removes every constant; here it is exactly 0. */
     bool normalised = index + 1 < p->network->layer_count && layer[1].kind == CLN_LAYER_BATCHNORM;
     if (dbias && normalised)
         memset(dbias, 0, (size_t)layer->out.channels * sizeof(*dbias));
 }
 
-/* One tensor before every layer and one after the last, in one block. NULL where memory ran out. */
+/* Allocates one tensor before every layer and one after the last, in one block. NULL: out of memory. */
 static double **tensors_create(const struct cln_network *network, size_t batch) {
     size_t total = cln_shape_count(network->input);
     for (size_t i = 0; i < network->layer_count; i++)

@@ -1,4 +1,4 @@
-/* One step of every optimizer of torch.optim that there is here. */
+/* One step of every optimizer, as in torch.optim. */
 #include <math.h>
 
 #include "src/base/table.h"

@@ -4,8 +4,8 @@
 #include "src/reference/index.h"
 #include "src/reference/reference.h"
 
-/* The part of a window that lies inside the image; the ends are exclusive. Never empty, for the padding is at most
- * half the kernel. */
+/* The part of a window inside the image; the ends are exclusive. It is never empty, because the padding is at most half
+ * the kernel. */
 struct window {
     int top, bottom, left, right;
 };
@@ -17,7 +17,7 @@ static struct window window_of(const struct cln_pool2d *g, int r, int c) {
                            right > g->in.width ? g->in.width : right};
 }
 
-/* Index of the first largest number of the window. */
+/* The index of the first largest number in the window. */
 static size_t largest(const struct cln_pool2d *g, const double *x, size_t n, int channel, const struct window *w) {
     size_t best = cln_index(g->in, n, channel, w->top, w->left);
     for (int h = w->top; h < w->bottom; h++) {
@@ -30,7 +30,7 @@ static size_t largest(const struct cln_pool2d *g, const double *x, size_t n, int
     return best;
 }
 
-/* Over the whole kernel: the padding counts, as zeros. */
+/* The average over the whole kernel; the padding counts as zeros. */
 static double average(const struct cln_pool2d *g, const double *x, size_t n, int channel, const struct window *w) {
     double sum = 0;
     for (int h = w->top; h < w->bottom; h++)
@@ -59,7 +59,7 @@ void cln_reference_pool2d_forward(const struct cln_pool2d *g, size_t batch, cons
     }
 }
 
-/* Windows may overlap, and rows or columns past the last window get none. */
+/* Windows may overlap; rows and columns after the last window get no gradient. */
 void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, const double *x, const double *da,
                                    double *dx) {
     memset(dx, 0, batch * cln_shape_count(g->in) * sizeof(*dx));

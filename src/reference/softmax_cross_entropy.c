@@ -1,4 +1,4 @@
-/* Softmax cross-entropy with the largest logit taken out of the exponentials. */
+/* Softmax cross-entropy; the largest logit is subtracted before exponentials are taken. */
 #include <math.h>
 
 #include "src/reference/reference.h"

@@ -1,4 +1,4 @@
-/* Builders: how many, what they are told, how long they may take. */
+/* Builders: their number, their errand, and their time limit. */
 #include "src/session/builders.h"
 
 #include <stdio.h>
@@ -6,11 +6,11 @@
 #include "clenet/log.h"
 #include "src/base/helpers.h"
 
-/* PoCL's compiler brings a builder to 270 MB, of which it shares 100 with the others; more than four builders would
- * find little left to do. */
+/* A builder with PoCL's compiler takes 270 MB, 100 of them shared with the others. More than four builders would have
+ * little left to build. */
 enum { MOST_BUILDERS = 4, BUILDER_BYTES = 256 << 20, DEFAULT_SECONDS = 60 };
 
-/* A builder's engine has the buffers of a batch: about four floats for every output of a layer. */
+/* The memory of a builder: its engine has the buffers of a batch, about four floats per output of a layer. */
 static size_t builder_bytes(const struct cln_workload *w) {
     size_t floats = 0;
     for (size_t i = 0; i < w->network->layer_count; i++)
@@ -29,7 +29,8 @@ enum cln_status cln_builders_run(const struct cln_session_params *p, const struc
         cln_log(CLN_LOG_DEBUG, "no builders: %-s", cln_error_message());
         return CLN_OK;
     }
-    enum cln_status status = workload->wait ? workload->wait(workload->user) : CLN_OK; /* told before seconds go by */
+    enum cln_status status =
+        workload->wait ? workload->wait(workload->user) : CLN_OK; /* report this error before seconds pass */
     if (status != CLN_OK) {
         cln_helpers_destroy(&helpers);
         return status;

@@ -41,7 +41,7 @@ enum cln_status cln_errand_read(struct cln_errand *out) {
     const bool shaped = text &&
                         sscanf(text, "%dx%dx%d%n", &e.image.channels, &e.image.height, &e.image.width, &used) == 3 &&
                         e.image.channels > 0 && e.image.height > 0 && e.image.width > 0;
-    if (shaped && /* the shape alone means a builder */
+    if (shaped && /* a shape without the rest means a builder */
         (text[used] == '\0' || (sscanf(text + used, ",%15[a-z],%u,%zu%c", kind, &e.safe, &e.first, &more) == 3 &&
                                 read_kind(&e.kind, kind)))) {
         *out = e;

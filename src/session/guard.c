@@ -192,9 +192,10 @@ static const char *subject_name(const struct guard *g) {
 }
 
 static enum cln_status fail_wrong(const struct guard *g, const struct cln_trial *trial) {
-    return cln_fail(CLN_DEVICE, "%s %s %s (%s), in the safe variants as well: %-s; \"clenet check\" says what works%s",
+    return cln_fail(CLN_DEVICE,
+                    "%s %s %s (%s), in the safe variants as well: %-s; \"clenet check\" shows which operations work%s",
                     subject_name(g), ends[trial->end].does, ends[trial->end].to_whom, g->session->device.name,
-                    trial->why, g->session->workload->predict_only ? "" : ", --no-guard trains all the same");
+                    trial->why, g->session->workload->predict_only ? "" : ", --no-guard trains without this check");
 }
 
 /* No quick case has shown which operation crashes in a step, that does not where all are safe: what is left of all when
@@ -271,8 +272,8 @@ static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
 static void check_operations(struct guard *g) {
     const struct cln_tuning right = g->session->tuning;
     struct findings *found = NULL;
-    cln_log(CLN_LOG_INFO, "this device, driver and profile are new: every operation is checked once, which takes a "
-                          "while; --no-guard does without");
+    cln_log(CLN_LOG_INFO, "this device, driver and profile are new: checking every operation once, which takes a "
+                          "while; --no-guard skips it");
     remember(g, &g->of_device, g->device.begun + 1);
     if (find_wrong(&found, g) == CLN_OK && found->alone != 0) {
         struct cln_trial trial;
@@ -280,7 +281,7 @@ static void check_operations(struct guard *g) {
         cln_tuning_make_safe(&g->session->tuning, found->alone);
         const enum cln_status status = cln_trial_step(&trial, &g->trials, &g->session->tuning, false);
         if (status != CLN_OK || trial.end != CLN_TRIAL_RIGHT) {
-            cln_log(CLN_LOG_WARNING, "with that a training step %s %s, and everything stays as it was: %-s",
+            cln_log(CLN_LOG_WARNING, "but with them a training step %s %s, so the operations stay as they were: %-s",
                     status == CLN_OK ? ends[trial.end].does : "cannot be checked",
                     status == CLN_OK ? ends[trial.end].to_whom : "on this device",
                     status == CLN_OK ? trial.why : cln_error_message());
@@ -299,8 +300,7 @@ static bool is_known(const struct guard *g, bool recalled) {
 /* Kept kernels crash the driver, as files do that something has damaged: this training builds its own, and the next one
  * checks again. */
 static void drop_kept_kernels(struct guard *g) {
-    cln_log(CLN_LOG_WARNING, "kept kernels crash this driver: those in %s are removed, and built anew",
-            g->session->cache);
+    cln_log(CLN_LOG_WARNING, "kernels in %s crash this driver: they are deleted and built again", g->session->cache);
     if (g->cache)
         ocl_program_cache_trim(g->cache, 0);
     free(g->session->cache);

@@ -1,4 +1,4 @@
-/* Trials here and apart: see trial.h. */
+/* Trials in this process and in others: see trial.h. */
 #include "src/session/trial.h"
 
 #include <stdint.h>
@@ -11,13 +11,13 @@
 #include "src/check/step.h"
 #include "src/session/builders.h"
 
-#define PATIENCE_SECONDS 60 /* that one OpenCL call may take */
-#define START_SECONDS 60    /* until a process comes to its trial, unless params.builder_seconds says otherwise */
-#define FAREWELL_SECONDS 10 /* for ending, once all is said */
+#define PATIENCE_SECONDS 60 /* limit of one OpenCL call */
+#define START_SECONDS 60    /* limit until a process begins its trial, unless params.builder_seconds is set */
+#define FAREWELL_SECONDS 10 /* limit for ending after the last message */
 
-/* ---- Here ---- */
+/* ---- In this process ---- */
 
-/* What became of a check that ended with `status`. Fails where that is not the kernels' fault. */
+/* Judges a check that ended with `status`. Fails if the status is not the kernels' fault. */
 static enum cln_status judge(struct cln_trial *out, enum cln_status status, const struct cln_check_result *result) {
     if (status != CLN_OK && status != CLN_BUILD && status != CLN_DEVICE)
         return status;
@@ -26,7 +26,8 @@ static enum cln_status judge(struct cln_trial *out, enum cln_status status, cons
     return CLN_OK;
 }
 
-/* With numbers that any change of an optimizer's kernel shows in, whatever the training's are. */
+/* Runs a step with hyperparameters that make every error of an optimizer's kernel visible, whatever the training's
+ * are. */
 static enum cln_status run_step(struct cln_check_result *result, const struct cln_trials *s,
                                 const struct cln_tuning *tuning, struct ocl_context *context) {
     const struct cln_workload *w = s->session->workload;
@@ -42,10 +43,10 @@ static enum cln_status run_step(struct cln_check_result *result, const struct cl
                           &(struct cln_check_params){.context = context, .tuning = tuning, .tuning_name = "guard"});
 }
 
-/* What is refused may be so by chance: once more, then, in a context that nothing has gone wrong in. */
+/* A refusal may be a coincidence: then try once more, in a new context. */
 enum { ATTEMPTS = 2 };
 
-/* `shared`: the context for the first attempt; NULL: one of its own. */
+/* `shared`: the context of the first attempt; NULL: a context of its own. */
 static enum cln_status step_here(struct cln_trial *out, const struct cln_trials *s, const struct cln_tuning *tuning,
                                  struct ocl_context *shared, const struct ocl_context_params *params) {
     enum cln_status status = CLN_OK;
@@ -64,7 +65,7 @@ static enum cln_status step_here(struct cln_trial *out, const struct cln_trials 
     return status;
 }
 
-/* The quick cases of an operation; no program of them stays. */
+/* Runs the quick cases of an operation in a context of their own, so that none of their programs stays. */
 static enum cln_status operation_here(struct cln_trial *out, const struct cln_trials *s, size_t operation,
                                       const struct cln_tuning *tuning) {
     const struct ocl_context_params params = {.kernel_folder = s->session->params.kernel_folder};
@@ -89,13 +90,13 @@ static bool is_due(const struct cln_trials *s, size_t operation) {
     return !(s->session->tuning.safe & cln_operation(cln_check_operation(operation)));
 }
 
-/* ---- In a process that was started for it ---- */
+/* ---- In a process that was started for a trial ---- */
 
-/* What such a process says. */
+/* A message of such a process. */
 struct answer {
     enum { HELLO, OF_STEP, OF_OPERATION, DONE } kind;
     size_t operation;
-    enum cln_status status; /* other than CLN_OK: the trial could not be made; trial.why says why */
+    enum cln_status status; /* not CLN_OK: the trial could not be made; trial.why has the reason */
     struct cln_trial trial;
 };
 
@@ -114,7 +115,7 @@ static enum cln_status run_builders(void *session) {
 }
 
 enum cln_status cln_trial_answer(struct cln_trials *s, const struct cln_errand *errand) {
-    static struct answer a; /* all of it goes over a socket: no byte is left undefined */
+    static struct answer a; /* sent over a socket as a whole: static, so that no byte is undefined */
     const struct cln_session_params *p = &s->session->params;
     double patience;
     const enum cln_status patient = cln_child_patience(&patience, PATIENCE_SECONDS);
@@ -150,17 +151,17 @@ enum cln_status cln_trial_answer(struct cln_trials *s, const struct cln_errand *
     return status;
 }
 
-/* ---- Apart ---- */
+/* ---- In other processes ---- */
 
-/* What came of listening to a process. */
+/* The outcome of listening to a process. */
 enum heard {
-    ANSWER,    /* it said something */
-    END,       /* it crashed or hung: the trial says so */
-    LOST,      /* it was killed from outside, or memory ran out: nothing is known */
-    UNSTARTED, /* it never came as far as a trial: this program cannot be started anew */
+    ANSWER,    /* it sent a message */
+    END,       /* it crashed or hung, as the trial says */
+    LOST,      /* it was killed from outside, or memory ran out: unknown result */
+    UNSTARTED, /* it ended before the trial: this program cannot be started again */
 };
 
-/* One that speaks to this process. */
+/* A process that makes trials. */
 struct witness {
     struct cln_child *child;
     double patience;
@@ -184,10 +185,10 @@ static enum cln_status listen(enum heard *heard, struct cln_trial *out, struct a
     return a->status == CLN_OK ? CLN_OK : cln_fail(a->status, "%-s", a->trial.why);
 }
 
-/* Told, since from now on a crash of the driver ends the training. */
+/* Switches to trials in this process, with a notice: from now on a crash of the driver ends the training. */
 static void give_up_on_processes(struct cln_trials *s, const char *which, const char *why) {
     s->apart = false;
-    cln_log(CLN_LOG_INFO, "from here on the driver is checked in this process: %s %-s", which, why);
+    cln_log(CLN_LOG_INFO, "the driver is now checked in this process: %s %-s", which, why);
 }
 
 static enum cln_status await_images(const struct cln_trials *s) {
@@ -195,8 +196,8 @@ static enum cln_status await_images(const struct cln_trials *s) {
     return w->wait ? w->wait(w->user) : CLN_OK;
 }
 
-/* Starts a process and waits until it comes to its trial: what ends it before has nothing to do with the driver, nor
- * has the time it takes to that point. */
+/* Starts a process and waits until it begins its trial. The driver is not to blame for an end before that, nor for the
+ * time it takes. */
 static enum cln_status summon(enum heard *heard, struct witness *w, const struct cln_trials *s,
                               const struct cln_errand *errand, bool first) {
     const struct cln_session_params *p = &s->session->params;
@@ -208,7 +209,7 @@ static enum cln_status summon(enum heard *heard, struct witness *w, const struct
     if (status != CLN_OK || cln_child_start(&w->child, p->builder, setting) != CLN_OK)
         return status;
     if (first)
-        status = await_images(s); /* told before seconds go by */
+        status = await_images(s); /* report this error before seconds pass */
     const double seconds = p->builder_seconds > 0 ? p->builder_seconds : START_SECONDS;
     if (status == CLN_OK && cln_child_listen(w->child, &hello, sizeof hello, seconds) == CLN_CHILD_SAID &&
         hello.kind == HELLO)
@@ -237,7 +238,7 @@ static struct ocl_context_params params_here(const struct cln_trials *s) {
                                        .replay = cln_session_replays(s->session)};
 }
 
-/* A crash is believed when it comes again, without the kernels that were kept: one of them may be the cause. */
+/* A crash counts only if it repeats without the kept kernels, since one of them may be its cause. */
 enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, const struct cln_tuning *tuning,
                                bool first) {
     const struct cln_session_params *p = &s->session->params;
@@ -262,10 +263,10 @@ enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, cons
         }
         crashes += heard == END;
     }
-    if (crashes > 0) /* not once more in this process */
+    if (crashes > 0) /* do not repeat it in this process */
         return CLN_OK;
-    /* In the trainer's context, so that training finds its kernels built; but where launches are timed or traced, as
-     * these are not to be among those. */
+    /* Runs in the trainer's context, so that training finds its kernels built; but not if launches are timed or traced,
+     * because trials must not be among them. */
     const struct ocl_context_params params = params_here(s);
     return step_here(out, s, tuning, first && !p->timings && !p->trace ? s->session->context : NULL, &params);
 }
@@ -279,7 +280,7 @@ static enum cln_status operations_here(struct cln_trials *s, size_t first, cln_t
     return status;
 }
 
-/* One process for as many operations as it comes through, from *next on. False in *more where it came to the end. */
+/* Checks operations from *next on in one process, as many as it survives. *more is false after the last operation. */
 static enum cln_status operations_apart(enum heard *heard, bool *more, size_t *next, struct cln_trial *trial,
                                         struct cln_trials *s, cln_trial_teller *told, void *user) {
     const struct cln_errand errand = {.kind = CLN_ERRAND_OPERATIONS,
@@ -307,9 +308,9 @@ static enum cln_status operations_apart(enum heard *heard, bool *more, size_t *n
 }
 
 enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *told, void *user) {
-    struct cln_trial trial, crash;     /* crash: of the operation `tried` */
+    struct cln_trial trial, crash;     /* crash: the trial of the operation `tried` */
     size_t next = 0, tried = SIZE_MAX; /* the operation that ended the last process */
-    int crashes = 0, losses = 0;       /* of that one */
+    int crashes = 0, losses = 0;       /* of operation `tried` */
     bool more = true;
     while (s->apart && more && cln_check_operation(next)) {
         enum heard heard = UNSTARTED;
@@ -318,10 +319,10 @@ enum cln_status cln_trial_operations(struct cln_trials *s, cln_trial_teller *tol
             return status;
         if (heard == UNSTARTED) {
             give_up_on_processes(s, "none of its own", "could be started");
-            if (crashes > 0 && tried == next) /* not once more in this process */
+            if (crashes > 0 && tried == next) /* do not repeat it in this process */
                 told(user, next++, &crash);
         }
-        if (heard == ANSWER || heard == UNSTARTED || !cln_check_operation(next)) /* all are told of, but for an end */
+        if (heard == ANSWER || heard == UNSTARTED || !cln_check_operation(next)) /* all others have been reported */
             continue;
         if (tried != next)
             crashes = losses = 0;

@@ -1,4 +1,4 @@
-/* See logits.h. */
+/* Logits of the test images: see logits.h. */
 #include "src/train/logits.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ void cln_softmax(float *probabilities, const float *logits, size_t classes) {
 enum cln_status cln_logits_check(const float *logits, size_t count, size_t classes) {
     for (size_t i = 0; i < count * classes; i++)
         if (!isfinite(logits[i]))
-            return cln_fail(CLN_NUMERIC, "image %zu: the logit of class %zu is not finite: the model is of no use",
+            return cln_fail(CLN_NUMERIC, "image %zu: the logit of class %zu is not finite: the model is broken",
                             i / classes, i % classes);
     return CLN_OK;
 }

@@ -25,7 +25,7 @@ static void report(struct cln_pace *pace, double time) {
     pace->reported = time;
 }
 
-/* More steps between reads where these come fast, fewer where they come slowly. */
+/* Adapts the number of steps between reads: more if reads come fast, fewer if they come slowly. */
 static void adapt(struct cln_pace *pace, double time) {
     enum { MOST_AHEAD = 4 };
     if (time - pace->last < 0.05 && pace->ahead < MOST_AHEAD)

@@ -1,4 +1,4 @@
-/* See params.h. */
+/* Checks a trainer's params: see params.h. */
 #include "src/train/params.h"
 
 #include "src/data/images.h"
@@ -37,7 +37,7 @@ static enum cln_status check_half(const struct cln_trainer_params *p, const stru
     enum cln_status status = cln_images_check_labels(images, half, p->network->classes, "network", p->network->name);
     if (status != CLN_OK)
         return cln_fail(status, "%-s: correct the label, or choose a network of more classes", cln_error_message());
-    /* A program may have made the data set up. */
+    /* A program may have made the data set itself. */
     return cln_images_check_labels(images, half, p->data->class_count, "data set", p->data->name);
 }
 

@@ -1,4 +1,4 @@
-/* Going on from a checkpoint: see resume.h. */
+/* Resumes from a checkpoint: see resume.h. */
 #include "src/train/resume.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "src/model/optimizer_table.h"
 #include "src/train/saver.h"
 
-/* What does not agree, a line each. */
+/* The differences between params and checkpoint, one line each. */
 struct differences {
     char text[2048];
     size_t used;
@@ -27,7 +27,7 @@ static void differ(struct differences *d, bool final, const char *format, ...) {
     d->final |= final;
 }
 
-/* The first layer that is another one. */
+/* Adds the first layer that differs. */
 static void differ_in_layers(struct differences *d, const struct cln_network *here, const struct cln_network *there) {
     char texts[2][192];
     for (size_t i = 0; i < here->layer_count && i < there->layer_count; i++) {
@@ -86,9 +86,9 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
     const struct cln_training_point *there = c->training;
     struct differences d = {.used = 0};
     if (p->evaluate_only)
-        return cln_fail(CLN_INVALID, "this trainer was made to evaluate only: it cannot go on training");
+        return cln_fail(CLN_INVALID, "this trainer was created to evaluate only: it cannot resume training");
     if (!there)
-        return cln_fail(CLN_INVALID, "%s is a model only: it does not say where its training stood",
+        return cln_fail(CLN_INVALID, "%s is a model only: it has no state of training to resume from",
                         c->origin ? c->origin : "this");
     enum cln_status status = compare_networks(&d, p->network, c->network);
     if (status == CLN_OK)
@@ -102,7 +102,7 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
         differ(&d, true, "pixels: %sstandardised here, %sstandardised there", p->standardize ? "" : "not ",
                c->mean ? "" : "not ");
     if (p->resize != c->resize)
-        differ(&d, true, "images: resized to %d here, to %d there (0: as they are)", p->resize, c->resize);
+        differ(&d, true, "images: resized to %d here, to %d there (0: not resized)", p->resize, c->resize);
     compare_numbers(&d, p, there);
     cln_dataset_measure_digest(p->data);
     if (!is_same_data(there, p->data))
@@ -111,10 +111,10 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
                there->digest[0] ? there->digest : "unknown");
     if (d.used == 0 || (p->override && !d.final))
         return CLN_OK;
-    return cln_fail(CLN_INVALID, "%s%straining cannot go on, as it was begun otherwise:%-s\n  %s",
+    return cln_fail(CLN_INVALID, "%s%scannot resume; these differ from the checkpoint:%-s\n  %s",
                     c->origin ? c->origin : "", c->origin ? ": " : "", d.text,
-                    d.final ? "Some of that cannot be changed any more: set it as it was"
-                            : "Set it as it was, or override it (--override)");
+                    d.final ? "Some of these cannot be changed: set them as they were"
+                            : "Set them as they were, or override them (--override)");
 }
 
 static enum cln_status write_values(struct cln_trainer *t) {
@@ -135,13 +135,13 @@ enum cln_status cln_resume(struct cln_trainer *t) {
     if (t->params.seed == p->seed)
         t->shuffle = (struct cln_random){p->shuffle[0], p->shuffle[1]};
     t->steps = (size_t)p->steps;
-    /* On other images it means nothing, and without its file nobody could have it. */
+    /* The best accuracy counts only on the same images, and only if the best model's file exists. */
     if (is_same_data(p, t->params.data) && (!t->params.save.best || cln_saver_has_best(&t->params.save)))
         t->best_accuracy = p->best_accuracy;
     t->batches_before = c->batches_tracked > p->steps ? c->batches_tracked - p->steps : 0;
     t->epoch = p->epochs + 1;
-    t->within = t->continues = true;
-    t->drew = t->shuffle;
+    t->epoch_open = t->resuming = true;
+    t->shuffle_at_start = t->shuffle;
     cln_random_permutation(&t->shuffle, t->order, count);
     struct cln_state at = {.step = (int)p->steps};
     if (t->params.seed == p->seed && is_same_data(p, t->params.data)) {

@@ -17,18 +17,18 @@
 
 struct cln_saver {
     struct cln_save_params params;
-    char *path;                    /* of the newest file itself, where params.path is a link to it */
-    struct cln_snapshot *snapshot; /* the writer's while it is being written */
+    char *path;                    /* path of the newest file; params.path may be a link to it */
+    struct cln_snapshot *snapshot; /* belongs to the writing thread while is_writing */
     bool best;
     pthread_t writer;
     bool is_writing;
-    enum cln_status result; /* of the last writing */
-    char *message;          /* of its failure: a thread's last one goes with it */
+    enum cln_status result; /* result of the last write */
+    char *message;          /* its message, which would be lost with the writing thread */
     bool has_saved;
 
-    double last;       /* when one was taken, or training began */
-    int epochs;        /* finished since then */
-    size_t steps_kept; /* of the trainer, in the last one */
+    double last;       /* time of the last resume point, or of the start of training */
+    int epochs;        /* epochs finished since then */
+    size_t steps_kept; /* the trainer's steps and epochs in the last resume point */
     int epochs_kept;
 };
 
@@ -73,7 +73,7 @@ static char *numbered_name(const char *path, int number) {
     return cln_saver_name(path, mark);
 }
 
-/* Whether the newest file is also the one before: then the last writing came to nothing. */
+/* Whether `previous` is a hard link to the newest file: the last write then failed, and the file is already kept. */
 static bool is_kept(const char *path, const char *previous) {
     struct stat a, b;
     return stat(path, &a) == 0 && stat(previous, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
@@ -90,7 +90,8 @@ static bool is_file(const char *path) {
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-/* .1 becomes .2 and so on up to keep - 1, and the newest becomes .1, too; nothing where there is no newest. */
+/* Renames .1 to .2 and so on up to keep - 1, and hard-links the newest as .1. Does nothing if there is no newest
+ * file. */
 static enum cln_status keep_previous(const char *path, int keep) {
     char *first = numbered_name(path, 1), *to = numbered_name(path, keep - 1);
     enum cln_status status = first && to ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a file");
@@ -101,7 +102,7 @@ static enum cln_status keep_previous(const char *path, int keep) {
         free(to);
         to = from;
     }
-    /* A second name, until the file is replaced under the first: `path` is there all the time. */
+    /* A hard link, so that `path` always exists. */
     if (status == CLN_OK && !done)
         status = cln_replace_link(path, first);
     free(first);
@@ -133,7 +134,7 @@ static void *run_writer(void *saver) {
     return NULL;
 }
 
-/* Until nothing is being written. */
+/* Waits until no write is under way. */
 static void join_writer(struct cln_saver *s) {
     if (s->is_writing)
         pthread_join(s->writer, NULL);
@@ -141,7 +142,7 @@ static void join_writer(struct cln_saver *s) {
     s->is_writing = false;
 }
 
-/* The same, with the result of the last time. */
+/* Waits likewise, and returns the last write's result. */
 static enum cln_status wait_for_writer(struct cln_saver *s) {
     join_writer(s);
     return s->result == CLN_OK ? CLN_OK : cln_fail(s->result, "%-s", s->message ? s->message : s->params.path);
@@ -165,9 +166,9 @@ bool cln_saver_due(const struct cln_saver *s) {
 
 enum cln_status cln_saver_save(struct cln_saver *s, struct cln_trainer *t, bool best) {
     if (wait_for_writer(s) != CLN_OK) {
-        cln_log(CLN_LOG_WARNING, "%-s: training goes on without that resume point", cln_error_message());
+        cln_log(CLN_LOG_WARNING, "%-s: training continues without this resume point", cln_error_message());
         if (s->best && !best)
-            t->best_accuracy = -1.0; /* there is no file of it: the next epoch is the best one */
+            t->best_accuracy = -1.0; /* the best model has no file: let the next epoch be the best */
     }
     free(s->message);
     s->message = NULL;
@@ -204,7 +205,7 @@ enum cln_status cln_saver_finish(struct cln_saver *s, struct cln_trainer *t) {
     enum cln_status status = wait_for_writer(s);
     if (status == CLN_OK && t->steps == s->steps_kept && cln_trainer_epochs(t) == s->epochs_kept)
         return CLN_OK;
-    /* Once more what could not be written; there is no training left that could make up for it. */
+    /* Writes again what could not be written: no later resume point will make up for it. */
     const bool best = status != CLN_OK && s->best && t->steps == s->steps_kept;
     s->result = CLN_OK;
     status = cln_saver_save(s, t, best);

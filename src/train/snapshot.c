@@ -1,4 +1,4 @@
-/* A trainer's numbers from the device: see snapshot.h. */
+/* Reads a trainer's state from the device: see snapshot.h. */
 #include "src/train/snapshot.h"
 
 #include <stdio.h>
@@ -53,18 +53,18 @@ void cln_snapshot_destroy(struct cln_snapshot **snapshot) {
     *snapshot = NULL;
 }
 
-/* A finished epoch is the beginning of the next one. */
+/* Sets the place in the epoch; the end of a finished epoch is the start of the next. */
 static void note_place(struct cln_training_point *p, const struct cln_trainer *t, const struct cln_state *state) {
-    const struct cln_random *shuffle = t->within ? &t->drew : &t->shuffle;
+    const struct cln_random *shuffle = t->epoch_open ? &t->shuffle_at_start : &t->shuffle;
     p->epochs = cln_trainer_epochs(t);
     p->steps = (uint64_t)state->step;
     p->shuffle[0] = shuffle->state;
     p->shuffle[1] = shuffle->increment;
-    p->position = t->within ? (size_t)state->seen : 0;
-    p->batches = t->within ? state->batches : 0;
-    p->hits = t->within ? state->hits : 0;
-    p->loss_sum = t->within ? state->loss_sum : 0.0f;
-    p->loss_carry = t->within ? state->loss_carry : 0.0f;
+    p->position = t->epoch_open ? (size_t)state->seen : 0;
+    p->batches = t->epoch_open ? state->batches : 0;
+    p->hits = t->epoch_open ? state->hits : 0;
+    p->loss_sum = t->epoch_open ? state->loss_sum : 0.0f;
+    p->loss_carry = t->epoch_open ? state->loss_carry : 0.0f;
     p->best_accuracy = t->best_accuracy;
 }
 

@@ -1,4 +1,4 @@
-/* A table of device time per kernel. */
+/* Formats a table of device time per kernel. */
 #include "src/train/timings.h"
 
 #include <stdio.h>

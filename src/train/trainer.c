@@ -1,5 +1,5 @@
-/* The loop a newcomer reads first: an epoch is a shuffled order, then steps that only feed the device's queue,
- * then an evaluation. pace.c keeps the host close behind the device and reports, saver.c keeps resume points,
+/* The training loop; read this file first. An epoch is a shuffled order, then steps that only feed the device's queue,
+ * then an evaluation. pace.c keeps the host close behind the device and reports progress, saver.c writes resume points,
  * trainer_create.c sets the trainer up. */
 #include <stdlib.h>
 #include <string.h>
@@ -26,20 +26,20 @@ static bool is_at_limit(const struct cln_trainer *t) {
     return t->params.max_steps > 0 && t->steps >= t->params.max_steps;
 }
 
-/* An order of its own, or that of the epoch which was left and is gone on with. */
+/* Begins an epoch with a new order, or continues an unfinished epoch with its order. */
 static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace) {
     const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
     enum cln_status status = CLN_OK;
-    if (t->continues) {
+    if (t->resuming) {
         status = cln_trainer_state(t, CLN_TRAIN, &pace->state);
     } else {
         t->epoch++;
-        t->drew = t->shuffle;
+        t->shuffle_at_start = t->shuffle;
         cln_random_permutation(&t->shuffle, t->order, count);
         status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
     }
-    t->continues = false;
-    t->within = true;
+    t->resuming = false;
+    t->epoch_open = true;
     pace->resumed_samples = (size_t)pace->state.seen;
     pace->steps = (size_t)pace->state.batches + (count - pace->resumed_samples + batch - 1) / batch;
     return status;
@@ -67,11 +67,11 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     epoch->before = pace.resumed_samples;
     epoch->train_seconds = cln_clock_seconds() - pace.start;
     epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->params.data->train.count;
-    t->continues = epoch->stopped;
+    t->resuming = epoch->stopped;
     return status;
 }
 
-/* In prediction mode; of the best test accuracy so far, too, the model may be kept. */
+/* Evaluates the epoch, and lets the saver keep the model of the best test accuracy so far. */
 static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
     const double start = cln_clock_seconds();
     enum cln_status status = CLN_OK;
@@ -83,7 +83,7 @@ static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epo
     epoch->test_seconds = cln_clock_seconds() - start;
     if (status != CLN_OK)
         return status;
-    t->within = false;
+    t->epoch_open = false;
     if (best)
         t->best_accuracy = epoch->test.accuracy;
     return cln_saver_epoch(t->saver, t, best);
@@ -93,8 +93,8 @@ enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch
     *epoch = (struct cln_epoch){0};
     if (t->params.evaluate_only)
         return cln_fail(CLN_INVALID, "this trainer was made to evaluate only");
-    /* Where there is no step to do, no epoch begins; of one that was left, the evaluation may be what is missing. */
-    if (is_at_limit(t) && !t->continues) {
+    /* Without steps left no epoch begins; but an unfinished epoch may only lack its evaluation. */
+    if (is_at_limit(t) && !t->resuming) {
         *epoch = (struct cln_epoch){.epoch = t->epoch + 1, .stopped = true};
         return CLN_OK;
     }
@@ -119,7 +119,7 @@ static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion)
 
 enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *metrics, size_t *confusion) {
     const size_t count = t->params.data->test.count, batch = (size_t)t->params.batch_size;
-    enum { STEPS_BETWEEN_WAITS = 64 }; /* throttles the host */
+    enum { STEPS_BETWEEN_WAITS = 64 }; /* limits how far the host runs ahead */
     struct cln_state state = {0};
     enum cln_status status = cln_engine_begin(t->engine, CLN_TEST, NULL, count);
     for (size_t done = 0; done < count && status == CLN_OK; done += batch) {
@@ -159,11 +159,11 @@ enum cln_status cln_trainer_set_model(struct cln_trainer *t, const struct cln_ch
     const char *origin = c->origin ? c->origin : "the model";
     if ((c->mean != NULL) != (t->mean != NULL))
         return cln_fail(CLN_INVALID,
-                        "%s was trained on pixels that were %sstandardised, this trainer is set up otherwise", origin,
-                        c->mean ? "" : "not ");
+                        "%s was trained on pixels that were %sstandardised, but `standardize` of this trainer differs",
+                        origin, c->mean ? "" : "not ");
     if (c->resize != t->params.resize)
         return cln_fail(CLN_INVALID,
-                        "%s was trained on images resized to %d, this trainer is set up for %d (0: as they are)",
+                        "%s was trained on images resized to %d, but this trainer resizes to %d (0: not resized)",
                         origin, c->resize, t->params.resize);
     enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, c->parameters);
     if (status == CLN_OK)

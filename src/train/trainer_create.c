@@ -56,7 +56,7 @@ static enum cln_status upload_images(struct cln_trainer *t, enum cln_engine_set 
     const size_t bytes = cln_shape_count(images->shape);
     const size_t piece = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
     if (images->count > 0 && !images->pixels)
-        return cln_fail(CLN_INVALID, "the pixels of this data set were given back before: load it anew");
+        return cln_fail(CLN_INVALID, "the pixels of this data set were released: load it again");
     enum cln_status status = CLN_OK;
     for (size_t left = images->count, count; left > 0 && status == CLN_OK; left -= count) {
         count = left < piece ? left : piece;

@@ -14,18 +14,18 @@ struct cln_trainer {
     struct cln_workload workload;
     struct cln_session *session;
     struct cln_engine *engine;
-    struct cln_random init;          /* generator of initial weights, after it drew them */
-    struct cln_random shuffle;       /* generator of epoch orders, before it draws the next one */
-    struct cln_random drew;          /* `shuffle` before it drew this epoch's order */
-    uint32_t *order;                 /* this epoch's order of the training samples */
-    float *mean, *inverse_deviation; /* standardization, per input feature; NULL: none */
-    int epoch;                       /* number of the current epoch: epochs begun so far */
-    bool within;                     /* the current epoch is not finished */
-    bool continues;                  /* the current epoch was interrupted: cln_trainer_epoch finishes it */
-    size_t steps;                    /* steps in all epochs */
-    double best_accuracy;            /* highest test accuracy after any epoch; -1: none yet */
-    uint64_t batches_before;         /* batches that a loaded model was trained on */
-    struct cln_saver *saver;         /* NULL: no resume points */
+    struct cln_random init;             /* generator of initial weights, after it drew them */
+    struct cln_random shuffle;          /* generator of epoch orders, before it draws the next one */
+    struct cln_random shuffle_at_start; /* `shuffle` before it drew this epoch's order */
+    uint32_t *order;                    /* this epoch's order of the training samples */
+    float *mean, *inverse_deviation;    /* standardization, per input feature; NULL: none */
+    int epoch;                          /* number of the current epoch: epochs begun so far */
+    bool epoch_open;                    /* the current epoch is not finished */
+    bool resuming;                      /* the current epoch was interrupted: cln_trainer_epoch finishes it */
+    size_t steps;                       /* steps in all epochs */
+    double best_accuracy;               /* highest test accuracy after any epoch; -1: none yet */
+    uint64_t batches_before;            /* batches that a loaded model was trained on */
+    struct cln_saver *saver;            /* NULL: no resume points */
 };
 
 /* Waits for all queued steps and reads the state of a set. */

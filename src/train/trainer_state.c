@@ -1,4 +1,4 @@
-/* Where a trainer stands: see trainer_private.h. */
+/* Reads a trainer's state: see trainer_private.h. */
 #include "src/train/trainer_private.h"
 
 struct cln_metrics cln_trainer_metrics(const struct cln_state *state) {
@@ -26,5 +26,5 @@ enum cln_status cln_trainer_check_finite(struct cln_trainer *t, const struct cln
 }
 
 int cln_trainer_epochs(const struct cln_trainer *t) {
-    return t->within ? t->epoch - 1 : t->epoch;
+    return t->epoch_open ? t->epoch - 1 : t->epoch;
 }

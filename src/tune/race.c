@@ -1,4 +1,5 @@
-/* Machines are shared and clocks move, so both run in turn, and the least of each is compared: see race.h. */
+/* Races two sets of tuning values: see race.h. Machines are shared and clock rates change, so both run in turn, and the
+ * best times are compared. */
 #include "src/tune/race.h"
 
 #include <math.h>
@@ -16,11 +17,11 @@ enum { STEPS_OF_DATA = 16 };
 #define PIECE_SECONDS 0.06
 #define FAR_BEHIND 1.4
 
-/* One of the two, ready to run. */
+/* One of the two sets, ready to run. */
 struct runner {
     struct cln_session *session;
     struct cln_engine *engine;
-    size_t steps; /* of a piece */
+    size_t steps; /* steps per measurement */
 };
 
 static enum cln_status prepare(struct runner *r, const struct cln_race_params *p, int way) {
@@ -52,7 +53,7 @@ static enum cln_status create_engine(struct runner *r, const struct cln_race_par
                                                                            .train = {pixels, labels, count}});
     if (status != CLN_OK)
         return status;
-    /* Parameters of which no loss is not finite: all the same will do. */
+    /* Sets parameters that give a finite loss: all equal. */
     float *values = malloc((p->network->parameter_floats + 1) * sizeof *values);
     if (!values)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", p->network->parameter_floats);
@@ -63,7 +64,7 @@ static enum cln_status create_engine(struct runner *r, const struct cln_race_par
     return status;
 }
 
-/* Some epochs of STEPS_OF_DATA steps, and the seconds that a step took. */
+/* Runs some epochs of STEPS_OF_DATA steps, and measures the seconds per step. */
 static enum cln_status run_piece(struct runner *r, const struct cln_race_params *p, double *seconds) {
     const double start = cln_clock_seconds();
     enum cln_status status = CLN_OK;
@@ -79,7 +80,7 @@ static enum cln_status run_piece(struct runner *r, const struct cln_race_params 
     return status;
 }
 
-/* The first launches build and allocate; then as many steps as make a piece. */
+/* Runs the first steps, which build and allocate, and then chooses the number of steps per measurement. */
 static enum cln_status warm_up(struct runner *r, const struct cln_race_params *p) {
     double seconds = 0;
     r->steps = 2;

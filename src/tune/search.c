@@ -21,15 +21,15 @@ static bool group_fits(const struct ocl_device *device, long items) {
     return (size_t)items <= device->max_work_group_size && (size_t)items <= device->max_work_item_sizes[0];
 }
 
-/* Work-items that own `vector` lanes each, `items` to a block. A block of more lanes than a batch is likely to have is
- * not worth trying. */
+/* Adds a shape: `items` work-items per block that own `vector` lanes each. A block with more lanes than a batch is
+ * likely to have is not worth trying. */
 static void add_shape(struct cln_search_dimension *d, const struct ocl_device *device, long vector, long items) {
     if (vector >= 1 && vector <= WIDEST && vector * items <= MOST_LANES && group_fits(device, items))
         add(d, vector, vector * items);
 }
 
-/* On a CPU explicit vectors, a work-item to a group; on a GPU work-items side by side. Then the other way round, for
- * devices that are not what they call themselves. */
+/* Adds shapes. On a CPU: explicit vectors with one work-item per group. On a GPU: several work-items per group. Then
+ * the other way round, for devices that are not what they report. */
 static void add_shapes(struct cln_search_dimension *d, const struct ocl_device *device) {
     long native = 1;
     while (native < WIDEST && native * 2 <= (long)device->native_float_vector)
@@ -78,7 +78,7 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     *d = (struct cln_search_dimension){.count = 0};
     if (number >= DIMENSIONS)
         return;
-    /* Where CLBlast takes longest to build and has least to bring, it comes last. */
+    /* On a CPU CLBlast takes longest to build and gains least: it comes last. */
     if (device->type == OCL_DEVICE_CPU)
         number = number == DIMENSIONS - 1 ? GEMM : number >= GEMM ? number + 1 : number;
     memcpy(d->keys, keys[number], sizeof d->keys);
@@ -95,8 +95,8 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
         break;
     case GEMM:
-        /* CLBlast has its parameters per process, so that two sets of them cannot race each other: each does against
-         * the own kernel. The layers of a network are told apart by their size. */
+        /* CLBlast has one set of parameters per process, so two sets cannot race each other: each races against our own
+         * kernel. Layers differ by their size. */
         d->base = "linear_gemm";
         for (long tile = 0; has_gemm && tile < OCL_GEMM_TILES; tile++)
             add(d, 1, tile);

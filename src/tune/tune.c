@@ -1,4 +1,4 @@
-/* The search: see tune.h. */
+/* The search for tuning values: see tune.h. */
 #include "src/tune/tune.h"
 
 #include <math.h>
@@ -15,12 +15,12 @@
 #include "src/model/batches.h"
 #include "src/tune/search.h"
 
-/* Below this share of the incumbent's time a candidate takes its place; nearer than that is noise. */
+/* A candidate replaces the incumbent below this share of its time; a smaller gain is noise. */
 #define FASTER 0.99
 #define RACE_SECONDS 0.6
 #define CONFIRM_SECONDS 2.5
 #define FAR_BEHIND 1.4
-#define FAREWELL_SECONDS 1 /* for a candidate to end, once it has said all */
+#define FAREWELL_SECONDS 1 /* limit for a candidate's process to end after its last message */
 
 static const char variable[] = "CLENET_RACE"; /* "SECONDS;INCUMBENT;CANDIDATE" */
 
@@ -30,7 +30,7 @@ bool cln_tune_races(void) {
     return getenv(variable) != NULL;
 }
 
-/* Cuts "SECONDS;INCUMBENT;CANDIDATE" apart. */
+/* Parses "SECONDS;INCUMBENT;CANDIDATE". */
 static enum cln_status read_variable(struct cln_race_params *p, char *text) {
     char *incumbent = strchr(text, ';'), *candidate = incumbent ? strchr(incumbent + 1, ';') : NULL;
     if (!candidate)
@@ -42,9 +42,9 @@ static enum cln_status read_variable(struct cln_race_params *p, char *text) {
     return CLN_OK;
 }
 
-/* What became of a candidate, as its process says it. */
+/* The outcome of a candidate, sent by its process. */
 struct outcome {
-    double incumbent, candidate; /* seconds per step; 0: it was not timed */
+    double incumbent, candidate; /* seconds per step; 0: not timed */
     bool wrong;
     char reason[800];
 };
@@ -52,7 +52,7 @@ struct outcome {
 void cln_tune_race(const struct cln_race_params *params) {
     struct cln_race_params p = *params;
     struct cln_race race = {.wrong = ""};
-    static struct outcome o; /* all of it goes over a socket: no byte is left undefined */
+    static struct outcome o; /* sent over a socket as a whole: static, so that no byte is undefined */
     char *text = strdup(getenv(variable));
     enum cln_status status =
         text ? read_variable(&p, text) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a candidate");
@@ -76,16 +76,16 @@ struct search {
     const struct ocl_device *device;
     struct cln_tuned *out;
     double begin;
-    double longest;        /* that a candidate took */
-    double gain;           /* of the best so far */
-    struct cln_tuning now; /* what the best so far comes out as */
+    double longest;        /* longest time of a candidate */
+    double gain;           /* gain of the best so far */
+    struct cln_tuning now; /* tuning of the best so far */
 };
 
 static double gone(const struct search *s) {
     return cln_clock_seconds() - s->begin;
 }
 
-/* A race in a process of its own, which may crash or hang in our place. */
+/* Runs a race in a process of its own, so that a crash or hang does not end this one. */
 static enum cln_status race(struct outcome *o, const struct search *s, const char *incumbent, const char *candidate,
                             double seconds) {
     const double patience = s->params->candidate_seconds;
@@ -105,7 +105,7 @@ static enum cln_status race(struct outcome *o, const struct search *s, const cha
     return CLN_OK;
 }
 
-/* `values` with `key` set to `value`, in the place of what it had before. */
+/* Writes `values` with `key` set to `value`, replacing its old value. */
 static void set_value(char out[CLN_TUNE_VALUES], const char *values, const char *key, long value) {
     const size_t length = strlen(key);
     size_t used = 0;
@@ -141,7 +141,7 @@ static bool is_stopped(const struct search *s) {
     return s->params->stop && s->params->stop(s->params->user);
 }
 
-/* Whether there is time for one more candidate like those before, and for confirming what was found. */
+/* Whether there is time for one more candidate like those before, and for the confirmation. */
 static bool may_go_on(const struct search *s) {
     const struct cln_tune_params *p = s->params;
     return !is_stopped(s) && gone(s) + 1.25 * s->longest + 2 * CONFIRM_SECONDS < p->seconds;
@@ -154,7 +154,7 @@ static void tell(const struct search *s, const char *candidate) {
                                 .seconds = gone(s), .tried = s->out->tried, .candidate = candidate, .gain = s->gain});
 }
 
-/* *ratio: its time by that of `incumbent`; infinite where it has none. */
+/* Tries a candidate. *ratio: its time divided by the incumbent's; infinite: it has none. */
 static enum cln_status try_candidate(double *ratio, struct search *s, const char *incumbent, const char *candidate) {
     struct cln_tuned *out = s->out;
     struct outcome o;
@@ -162,7 +162,7 @@ static enum cln_status try_candidate(double *ratio, struct search *s, const char
     *ratio = INFINITY;
     tell(s, candidate);
     const enum cln_status status = race(&o, s, incumbent, candidate, RACE_SECONDS);
-    if (status != CLN_OK || (o.candidate == 0 && is_stopped(s))) /* it was ended with the search */
+    if (status != CLN_OK || (o.candidate == 0 && is_stopped(s))) /* it was killed with the search */
         return status;
     out->tried++;
     s->longest = fmax(s->longest, cln_clock_seconds() - start);
@@ -176,7 +176,7 @@ static enum cln_status try_candidate(double *ratio, struct search *s, const char
     return CLN_OK;
 }
 
-/* All values of one dimension, against the best so far or the dimension's base; the best of them takes its place. */
+/* Tries all values of one dimension against the best so far or the dimension's base; the best of them replaces it. */
 static enum cln_status try_dimension(bool *better, struct search *s, size_t number) {
     struct cln_search_dimension d;
     char base[CLN_TUNE_VALUES], best[CLN_TUNE_VALUES];
@@ -205,7 +205,7 @@ static enum cln_status try_dimension(bool *better, struct search *s, size_t numb
             memcpy(best, candidate, sizeof best);
         }
         if (d.base && i == 0 && ratio > FAR_BEHIND)
-            break; /* the others differ by less than that */
+            break; /* the other values differ by less */
     }
     if (status != CLN_OK || !(best_ratio < FASTER * own_ratio) || (apart && !isfinite(own_ratio)))
         return status;
@@ -215,9 +215,8 @@ static enum cln_status try_dimension(bool *better, struct search *s, size_t numb
     return find_tuning(s);
 }
 
-/* One race of the end. A profile that uses CLBlast and a result with other parameters for it cannot race each other, as
- * CLBlast has them per process: both race against the own kernel then, whose time takes out what differs between the
- * two. */
+/* Runs one race of the confirmation. A profile that uses CLBlast cannot race against a result with other parameters for
+ * CLBlast, which has one set per process. Then both race against our own kernel, whose time cancels out. */
 static enum cln_status last_race(struct outcome *o, const struct search *s) {
     struct cln_tuning start;
     enum cln_status status = tuning_with(&start, &s->params->session, "");
@@ -236,7 +235,7 @@ static enum cln_status last_race(struct outcome *o, const struct search *s) {
     return status;
 }
 
-/* Against the profile itself, for longer: many small gains in noise may be none. */
+/* Confirms the result in a longer race against the profile: many small gains may be noise. */
 static enum cln_status confirm(struct search *s) {
     struct outcome o;
     tell(s, NULL);
@@ -287,7 +286,8 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
 
 /* ---- The profile ---- */
 
-/* Whether a profile can match a device by it: not empty, UTF-8, and no | in it, which parts alternatives. */
+/* Whether a profile can match a device by these words: not empty, valid UTF-8, and without |, which separates
+ * alternatives. */
 static bool is_pattern(const char *words) {
     return *words && cln_text_is_utf8(words) && !strchr(words, '|');
 }

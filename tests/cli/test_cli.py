@@ -929,7 +929,7 @@ class Resuming(Case):
         self.assertIn("epoch 2 stopped after 192 of 600 images", first.stdout)
         rest = self.expect(0, "train", "--data", "synthetic:600", "--offline", "--epochs", "3", "--resume", str(self.model),
                            "--save", str(self.model), "--log", str(log))
-        self.assertIn(f"going on from {self.model}, which had 192 of 600 images of epoch 2", rest.stderr)
+        self.assertIn(f"resuming {self.model} after 192 of 600 images of epoch 2", rest.stderr)
         self.assertEqual(whole.read_bytes(), self.model.read_bytes())
         strip = [line.split(", time")[0] for line in complete[1:]]
         self.assertEqual([line.split(", time")[0] for line in rest.stdout.splitlines()], strip)
@@ -963,7 +963,7 @@ class Resuming(Case):
         resume = (*self.TRAIN, "--resume", str(self.model), "--save", str(self.model))
         result = self.expect(0, *resume)
         self.assertEqual(result.stdout, "")
-        self.assertIn("3 epochs and 57 steps are trained already", result.stderr)
+        self.assertIn("3 epochs and 57 steps are already trained", result.stderr)
         self.expect(0, *resume, "--max-steps", "10")
         self.expect(0, *resume, "--require-accuracy", "0.01")
         self.expect(1, *resume, "--require-accuracy", "1")
@@ -1010,7 +1010,7 @@ class Resuming(Case):
                                  "--log", str(log)], capture_output=True, text=True, check=False, timeout=300,
                                 preexec_fn=little_room)
         self.assertEqual(result.returncode, 1, result.stderr)
-        self.assertIn("training goes on without it", result.stderr)
+        self.assertIn("training continues without the log", result.stderr)
         self.assertEqual(metadata(self.model)["training"]["epochs"], 9)
 
     def test_names_that_are_long_or_not_utf8(self):
@@ -1098,9 +1098,9 @@ class Resuming(Case):
                                 capture_output=True, text=True, check=False, timeout=300, preexec_fn=no_room)
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertEqual(result.stdout.count("\n"), 3, result.stderr)
-        self.assertIn("training goes on without that resume point", result.stderr)
+        self.assertIn("training continues without this resume point", result.stderr)
         self.assertRegex(result.stderr, r"(?m)^clenet train: writing .*m\.safetensors: File too large$")
-        self.assertNotIn("model kept", result.stderr)
+        self.assertNotIn("model saved", result.stderr)
         self.assertEqual(self.model.read_bytes(), before)
         self.assertEqual([path.name for path in self.folder.iterdir()], ["m.safetensors"])
 
@@ -1118,7 +1118,7 @@ class Resuming(Case):
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 130, errors)
-        self.assertIn("--resume goes on with it", errors)
+        self.assertIn("--resume continues from it", errors)
         self.assertEqual(metadata(self.model)["training"]["epochs"], 0)
         self.expect(0, *train, "--resume", str(self.model), "--save", str(self.model))
         self.assertEqual(whole.read_bytes(), self.model.read_bytes())

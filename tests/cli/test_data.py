@@ -210,7 +210,7 @@ class OptionsNotGiven(Case):
         self.train(0, "--data", "synthetic:64", "--seed", "5", "--batch-size", "16", "--epochs", "1",
                    "--save", "m.safetensors")
         result = self.expect(0, "train", "--resume", "m.safetensors", "--epochs", "2", "--save", "n.safetensors")
-        self.assertIn("had finished epoch 1", result.stderr)
+        self.assertIn("after epoch 1", result.stderr)
         self.train(0, "--data", "synthetic:64", "--seed", "5", "--batch-size", "16", "--epochs", "2",
                    "--save", "whole.safetensors")
         self.assertEqual((self.folder / "n.safetensors").read_bytes(), (self.folder / "whole.safetensors").read_bytes())
@@ -238,7 +238,7 @@ class OptionsNotGiven(Case):
         folder = self.write_set("mine", self.labels(40), self.labels(10))
         self.train(0, "--data", folder, "--epochs", "1", "--save", "f.safetensors")
         for command in (("train", "--resume"), ("evaluate",)):
-            self.assertIn("a folder called 'mine': say with --data", self.expect(1, *command, "f.safetensors").stderr)
+            self.assertIn("a folder named 'mine': give its path with --data", self.expect(1, *command, "f.safetensors").stderr)
 
 
 class Work(Case):

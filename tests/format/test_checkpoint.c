@@ -483,7 +483,7 @@ static void test_metadata_that_does_not_fit_is_named(void **state) {
         struct cln_safetensors_metadata metadata[3]; /* beside the version */
         const char *message;
     } cases[] = {
-        {{{"x", ""}, {"x1", ""}, {"x2", ""}}, "does not say which network"},
+        {{{"x", ""}, {"x1", ""}, {"x2", ""}}, "does not contain its network"},
         {{{"network", "{}"}, {"x", ""}, {"x1", ""}}, "metadata \"network\""},
         {{{"network", network_text}, {"mean", six}, {"x", ""}}, "without the other"},
         {{{"network", network_text}, {"mean", six}, {"inverse_deviation", "[1,2,3,4,5]"}}, "list of 6 numbers"},
@@ -597,7 +597,7 @@ static void test_strings_of_others_are_not_ours(void **state) {
         }
     cln_network_destroy(&network);
     assert_int_equal(read_with(&checkpoint, NULL, "network", "resnet", NULL), CLN_INVALID);
-    assert_non_null(strstr(cln_error_message(), "does not say which network it is of: name the network"));
+    assert_non_null(strstr(cln_error_message(), "does not contain its network: name the network"));
     assert_int_equal(read_with(&checkpoint, NULL, "network", network_text, NULL), CLN_OK); /* nothing else says it */
     cln_checkpoint_destroy(&checkpoint);
 }

@@ -91,7 +91,7 @@ class Zsh(unittest.TestCase):
             with self.subTest(command=command):
                 rows = self.complete(command, "--")
                 self.assertEqual([row.split(":")[0] for row in rows], options_of(command))
-        self.assertIn("--save:keep the model and where training stands here", self.complete("train", "--"))
+        self.assertIn("--save:save the model and the state of training to FILE", self.complete("train", "--"))
 
     def test_anything_else_is_a_file(self):
         self.assertEqual(self.complete("predict", "mod"), ["FILES"])

@@ -36,7 +36,7 @@ static size_t fails_at; /* the OpenCL call of quick checks that fails; 0: none *
 
 static void on_log(void *user, enum cln_log_level level, const char *message) {
     (void)user;
-    if (strstr(message, "are new: every operation is checked once")) {
+    if (strstr(message, "are new: checking every operation once")) {
         announced++;
         ocl_fault_set(fails_at, -6); /* CL_OUT_OF_HOST_MEMORY */
     }

@@ -239,7 +239,8 @@ static void test_what_was_begun_otherwise_is_told(void **state) {
     params.seed = 1;
     struct cln_trainer *trainer = NULL;
     assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
-    assert_non_null(strstr(cln_error_message(), "\n  batch size: 1 here, 12 there\n  seed: 1 here, 3 there\n  Set it"));
+    assert_non_null(
+        strstr(cln_error_message(), "\n  batch size: 1 here, 12 there\n  seed: 1 here, 3 there\n  Set them"));
 
     checkpoint->training->samples = 65; /* without a digest by name and number */
     checkpoint->training->digest[0] = '\0';
