@@ -17,6 +17,7 @@ struct ocl_profile_key {
     /* The caller's own: a member that the value goes to, and how it is worked out from what the profiles say. */
     size_t offset;
     enum cln_status (*settle)(long *value, void *user);
+    const char *was; /* the key's old name, which profiles may still use with a warning; NULL: it has none */
 };
 
 struct ocl_profile_params {

@@ -38,7 +38,7 @@ enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_acti
 
 /* Whether a work-group takes whole channels forward, or back, so that one launch reduces them and goes on: the next
  * two. There have to be channels for every compute unit (tuning.whole_channels), and what the launch touches has to
- * stay in the cache (tuning.shared_cache), as a group goes from block to block. */
+ * stay in the cache (tuning.channel_cache_kib), as a group goes from block to block. */
 bool cln_channel_forward_pays(const struct cln_plan *plan, const struct cln_activate *g);
 bool cln_channel_backward_pays(const struct cln_plan *plan, const struct cln_activate *g);
 

@@ -53,12 +53,13 @@ enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch,
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
 /* How many parts `total` units of work (rows, say) should be split into, where `others` work-groups come about for
- * every part and a unit costs `iterations` loop iterations: tuning.groups and tuning.iterations are kept. */
+ * every part and a unit costs `iterations` loop iterations: tuning.min_groups and tuning.max_loop_iterations are kept.
+ */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
 /* How many slices of the batch a weight gradient should be summed in, one after the other, where every work-group reads
- * its slice's share of `bytes` again: so many that a share stays in tuning.cache, but no more than that the slices'
- * sums, of `weights` floats each, take as much memory as what they are made from. */
+ * its slice's share of `bytes` again: so many that a share stays in tuning.slice_cache_kib, but no more than that the
+ * slices' sums, of `weights` floats each, take as much memory as what they are made from. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
 /* Whether an operation's tiles of weights are copied to local memory: tuning.stage_weights, groups of several
@@ -71,12 +72,12 @@ bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation,
  * work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
 
-/* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.iterations allows. */
+/* CLN_DEVICE where a work-item of `what` has to make more loop iterations than tuning.max_loop_iterations allows. */
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
                                           double iterations) CLN_MUST_CHECK;
 
 /* How many consecutive channels one work-item takes, where a channel is `positions` vectors of work: enough to
- * be worth a work-group, few enough for tuning.groups of them. */
+ * be worth a work-group, few enough for tuning.min_groups of them. */
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);
 
 /* Largest tile not above `limit` that splits `total` most evenly: ceil(total / ceil(total / limit)). */
