@@ -19,6 +19,7 @@ struct ocl_profile_key {
      * value from what the profiles say. */
     size_t offset;
     enum cln_status (*settle)(long *value, void *user);
+    const char *was; /* the key's old name, which profiles may still use with a warning; NULL: it has none */
 };
 
 struct ocl_profile_params {

@@ -2,11 +2,13 @@
 #include "host/profile_file.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "clenet/log.h"
 #include "src/base/json_place.h"
 #include "src/base/json_text.h"
 #include "src/base/version_number.h"
@@ -130,6 +132,19 @@ static enum cln_status fail_unknown_value(const struct place *place, const char 
                     known.text);
 }
 
+static bool is_named(const struct ocl_profile_key *key, const char *name) {
+    return strcmp(name, key->name) == 0 || (key->was && strcmp(name, key->was) == 0);
+}
+
+/* A program reads its profiles many times: it is told of each key once. */
+static void tell_new_name(const struct place *place, const struct ocl_profile_key *key, size_t number) {
+    static atomic_ullong told;
+    const unsigned long long bit = 1ull << number % 64;
+    if (!(atomic_fetch_or(&told, bit) & bit))
+        cln_log(CLN_LOG_WARNING, "%s:%d: \"%s\" is now called \"%s\"", place->path, line_of(place, key->was), key->was,
+                key->name);
+}
+
 static enum cln_status take_values(struct ocl_profile_file *file, const struct place *top, json_t *values,
                                    const struct ocl_profile_params *params) {
     const struct place place = member_of(top, "values");
@@ -139,7 +154,7 @@ static enum cln_status take_values(struct ocl_profile_file *file, const struct p
     json_t *value;
     json_object_foreach(values, name, value) {
         size_t i = 0;
-        while (i < params->key_count && strcmp(name, params->keys[i].name) != 0)
+        while (i < params->key_count && !is_named(&params->keys[i], name))
             i++;
         if (i == params->key_count)
             return fail_unknown_value(&place, name, params);
@@ -148,7 +163,12 @@ static enum cln_status take_values(struct ocl_profile_file *file, const struct p
         if (!json_is_integer(value) || number < key->min || number > key->max)
             return cln_fail(CLN_INVALID, "%s:%d: %s: has to be an integer from %ld to %ld (%s)", place.path,
                             line_of(&place, name), name, key->min, key->max, key->help);
+        if (file->values[i] != OCL_PROFILE_UNSET)
+            return cln_fail(CLN_INVALID, "%s:%d: %s: is the old name of %s, which is given too: remove %s", place.path,
+                            line_of(&place, key->was), key->was, key->name, key->was);
         file->values[i] = (long)number;
+        if (strcmp(name, key->name) != 0)
+            tell_new_name(&place, key, i);
         enum cln_status status = take_origin(&file->origins[i], &place, name);
         if (status)
             return status;

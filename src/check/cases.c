@@ -39,21 +39,21 @@ enum { NEVER = 1 << 20, LARGE = 1 << 20 };
  * groups. */
 static const struct {
     const char *name;
-    bool quick;                               /* in quick checks, too */
-    bool thorough;                            /* runs all cases */
-    long vector, lanes, accumulators, groups; /* 0: the profile's value */
-    long whole_channels, shared_cache, cache, stage_weights, team;
+    bool quick;                                   /* in quick checks, too */
+    bool thorough;                                /* runs all cases */
+    long vector, lanes, accumulators, min_groups; /* 0: the profile's value */
+    long whole_channels, channel_cache_kib, slice_cache_kib, stage_weights, team;
     const struct cln_operation *only; /* NULL: all operations */
     bool safe;                        /* the checked operation runs in its safe variant */
 } tunings[] = {
     {.name = "the device's profile", .thorough = true},
     {"one lane", true, false, 1, 1, 12, 16, .whole_channels = NEVER},
-    {"groups of 8", true, true, 1, 8, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .cache = 1,
+    {"groups of 8", true, true, 1, 8, 12, 64, .whole_channels = 1, .channel_cache_kib = LARGE, .slice_cache_kib = 1,
      .stage_weights = 1, .team = 5},
     {"groups of 32", false, false, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .team = 4},
-    {"groups of 4 × 4", false, false, 4, 16, 12, 64, .whole_channels = 1, .shared_cache = LARGE, .team = 2},
+    {"groups of 4 × 4", false, false, 4, 16, 12, 64, .whole_channels = 1, .channel_cache_kib = LARGE, .team = 2},
     {"vectors of 16", false, false, 16, 16, 24, 16, .whole_channels = NEVER},
-    {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .cache = 1},
+    {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .slice_cache_kib = 1},
     {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
     {"safe among groups of 32", false, true, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .safe = true},
 };
@@ -86,12 +86,12 @@ enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const st
         {"vector", tunings[tuning].vector},
         {"lanes", tunings[tuning].lanes},
         {"accumulators", tunings[tuning].accumulators},
-        {"groups", tunings[tuning].groups},
+        {"min_groups", tunings[tuning].min_groups},
         {"whole_channels", tunings[tuning].whole_channels},
         {"stage_weights", tunings[tuning].stage_weights},
-        {"shared_cache", tunings[tuning].shared_cache},
+        {"channel_cache_kib", tunings[tuning].channel_cache_kib},
         {"team", tunings[tuning].team},
-        {"cache", tunings[tuning].cache},
+        {"slice_cache_kib", tunings[tuning].slice_cache_kib},
         {"linear_gemm", tunings[tuning].only == &cln_device_linear},
     };
     struct ocl_profile *profile = NULL;

@@ -28,7 +28,7 @@ static int per_group(const struct cln_plan *plan, const struct cln_activate *g) 
     enum { ENOUGH = 1024 };
     const int channels = g->pool.in.channels, positions = g->pool.in.height * g->pool.in.width;
     const int worth = cln_max(1, ENOUGH / positions / plan->blocks);
-    return cln_even_tile(channels, cln_min(worth, cln_max(1, channels / plan->tuning.groups)));
+    return cln_even_tile(channels, cln_min(worth, cln_max(1, channels / plan->tuning.min_groups)));
 }
 
 /* Whether a launch of this part makes dz: not if dz is da, and not if the consumer of dz makes it. */
@@ -53,8 +53,8 @@ static double backward_bytes(const struct cln_plan *plan, const struct cln_activ
 }
 
 static bool whole_channels_pay(const struct cln_plan *plan, const struct cln_activate *g, double bytes) {
-    return g->pool.in.channels >= plan->tuning.whole_channels && bytes <= 1024.0 * plan->tuning.shared_cache &&
-           per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.iterations;
+    return g->pool.in.channels >= plan->tuning.whole_channels && bytes <= 1024.0 * plan->tuning.channel_cache_kib &&
+           per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.max_loop_iterations;
 }
 
 bool cln_channel_forward_pays(const struct cln_plan *plan, const struct cln_activate *g) {

@@ -4,7 +4,7 @@
 /* The features of an image that a work-item gathers, a multiple of the stretches of kernels/batch.cl. */
 static int per_item(const struct cln_plan *plan, int features) {
     enum { STRETCH = 8 };
-    const int busy = cln_max(1, cln_min(features, 2 * plan->tuning.groups / plan->blocks));
+    const int busy = cln_max(1, cln_min(features, 2 * plan->tuning.min_groups / plan->blocks));
     return STRETCH * cln_ceil_div(cln_ceil_div(features, busy), STRETCH);
 }
 

@@ -137,7 +137,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     const int sums = cln_max(t.weight_channels * t.weight_taps,
                              cln_max(t.forward_channels * t.forward_columns, t.data_channels * t.data_columns));
     const int most = cln_min(g->out.channels, g->in.channels * g->kernel_h);
-    t.team = cln_plan_team(plan, "conv2d", cln_min(most, cln_ceil_div(plan->tuning.groups, forward_groups)), sums);
+    t.team = cln_plan_team(plan, "conv2d", cln_min(most, cln_ceil_div(plan->tuning.min_groups, forward_groups)), sums);
     const int taps = g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps);
     const int sharing = cln_max(1, taps / cln_ceil_div(taps, t.team)); /* work-items of a team with taps */
     t.row_slices = cln_min(g->out.height, cln_ceil_div(cln_ceil_div(wanted, t.block_slices), sharing));
@@ -153,7 +153,7 @@ static bool can_fuse_max(const struct cln_plan *plan, const struct cln_conv2d *g
                                                            t.forward_rows % pool->stride_h == 0);
     const double row = (double)t.forward_channels * pool->out.width * (pool->kernel_h * (pool->kernel_w + 1.0) + 1);
     return epilogue->norm && pool->kind == CLN_POOL_MAX && apart &&
-           t.forward_rows * (t.forward_row + row) <= plan->tuning.iterations;
+           t.forward_rows * (t.forward_row + row) <= plan->tuning.max_loop_iterations;
 }
 
 /* Whether the weight gradient can make dz itself. It makes dz once per input channel, in private memory, so a work-item
@@ -166,7 +166,8 @@ static bool can_fuse_dz(const struct cln_plan *plan, const struct cln_conv2d *g,
     const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
     const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
     return g->in.channels == 1 && cln_plan_vector(plan, "conv2d") == plan->tuning.lanes &&
-           t.weight_channels * g->out.width <= MOST_VECTORS && rows * (t.weight_row + row) <= plan->tuning.iterations;
+           t.weight_channels * g->out.width <= MOST_VECTORS &&
+           rows * (t.weight_row + row) <= plan->tuning.max_loop_iterations;
 }
 
 void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first,

@@ -46,12 +46,12 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
     struct tiles t = {.blocks = cln_even_tile(plan->blocks, budget >= 24 ? 4 : 2)};
-    const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.groups);
+    const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.min_groups);
     t.features = cln_min(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
     const int tiles = cln_ceil_div(rows, t.features) * cln_ceil_div(plan->blocks, t.blocks);
     const int most = cln_ceil_div(cln_min(g->in_features, g->out_features), LEAST_DEPTH);
-    t.team =
-        cln_plan_team(plan, "linear", cln_min(most, cln_ceil_div(plan->tuning.groups, tiles)), t.features * t.blocks);
+    t.team = cln_plan_team(plan, "linear", cln_min(most, cln_ceil_div(plan->tuning.min_groups, tiles)),
+                           t.features * t.blocks);
     t.weight_out = cln_min(g->out_features, cln_min(budget >= 24 ? 6 : 5, budget));
     t.weight_in = cln_min(g->in_features, cln_max(1, budget / t.weight_out));
     const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);
@@ -60,9 +60,9 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     t.weight_run = t.weight_in * cln_ceil_div(in_tiles, runs);
     t.slices =
         cln_min(plan->blocks,
-                cln_max(cln_ceil_div(plan->tuning.groups, out_tiles * runs),
+                cln_max(cln_ceil_div(plan->tuning.min_groups, out_tiles * runs),
                         cln_plan_cache_slices(plan, value_bytes(plan, g), (double)g->in_features * g->out_features)));
-    while (t.slices < plan->blocks && weight_run(plan, t) > plan->tuning.iterations)
+    while (t.slices < plan->blocks && weight_run(plan, t) > plan->tuning.max_loop_iterations)
         t.slices = cln_min(plan->blocks, 2 * t.slices);
     return t;
 }

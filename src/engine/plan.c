@@ -85,13 +85,13 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
 }
 
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations) {
-    const int busy = cln_ceil_div(plan->tuning.groups, others);
-    const double needed = ceil(total * iterations / plan->tuning.iterations);
+    const int busy = cln_ceil_div(plan->tuning.min_groups, others);
+    const double needed = ceil(total * iterations / plan->tuning.max_loop_iterations);
     return cln_min(total, cln_max(busy, needed < total ? (int)needed : total));
 }
 
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights) {
-    const double wanted = fmin(plan->blocks, ceil(bytes / (1024.0 * plan->tuning.cache)));
+    const double wanted = fmin(plan->blocks, ceil(bytes / (1024.0 * plan->tuning.slice_cache_kib)));
     const double most = bytes / (weights * sizeof(float));
     return (int)fmax(1, fmin(wanted, most));
 }
@@ -116,16 +116,16 @@ int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted
 }
 
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {
-    if (iterations <= plan->tuning.iterations)
+    if (iterations <= plan->tuning.max_loop_iterations)
         return CLN_OK;
     return cln_fail(CLN_DEVICE, "%s: a work-item would make %.0f loop iterations, %s cuts loops off after %d", what,
-                    iterations, ocl_context_device(plan->context)->name, plan->tuning.iterations);
+                    iterations, ocl_context_device(plan->context)->name, plan->tuning.max_loop_iterations);
 }
 
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions) {
     enum { ENOUGH = 256 };
     const int worth = cln_max(1, ENOUGH / positions);
-    const int busy = cln_max(1, (int)((long long)channels * plan->blocks / plan->tuning.groups));
+    const int busy = cln_max(1, (int)((long long)channels * plan->blocks / plan->tuning.min_groups));
     return cln_even_tile(channels, cln_min(worth, busy));
 }
 

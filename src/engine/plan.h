@@ -54,13 +54,13 @@ enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch,
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
 /* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups, and a unit
- * takes `iterations` loop iterations. There are enough parts for tuning.groups work-groups in all, and for at most
- * tuning.iterations loop iterations per part. */
+ * takes `iterations` loop iterations. There are enough parts for tuning.min_groups work-groups in all, and for at most
+ * tuning.max_loop_iterations loop iterations per part. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
 /* The number of batch slices of a weight gradient: enough that a slice's share of `bytes`, which every work-group reads
- * again, fits the cache (tuning.cache), but few enough that the partial sums, `weights` floats per slice, take no more
- * memory than `bytes`. */
+ * again, fits the cache (tuning.slice_cache_kib), but few enough that the partial sums, `weights` floats per slice,
+ * take no more memory than `bytes`. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
 /* Whether an operation copies its tiles of weights to local memory. That needs tuning.stage_weights and work-groups of
@@ -72,12 +72,12 @@ bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation,
  * single work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
 
-/* CLN_DEVICE if a work-item of `what` would make more loop iterations than tuning.iterations allows. */
+/* CLN_DEVICE if a work-item of `what` would make more loop iterations than tuning.max_loop_iterations allows. */
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
                                           double iterations) CLN_MUST_CHECK;
 
 /* The number of consecutive channels per work-item, with `positions` vectors per channel: enough work for a work-group,
- * few enough channels that the launch still has tuning.groups work-groups. */
+ * few enough channels that the launch still has tuning.min_groups work-groups. */
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);
 
 /* The tile size, at most `limit`, that splits `total` most evenly: ceil(total / ceil(total / limit)). */

@@ -93,7 +93,7 @@ static enum cln_status settle_team(long *value, void *user) {
     return CLN_OK;
 }
 
-static enum cln_status settle_groups(long *value, void *user) {
+static enum cln_status settle_min_groups(long *value, void *user) {
     const struct fit *f = user;
     if (*value == 0)
         *value = 8 * (long)f->device->compute_units;
@@ -107,14 +107,14 @@ static enum cln_status settle_whole_channels(long *value, void *user) {
     return CLN_OK;
 }
 
-static enum cln_status settle_iterations(long *value, void *user) {
+static enum cln_status settle_max_loop_iterations(long *value, void *user) {
     (void)user;
     if (*value == 0)
         *value = INT_MAX;
     return CLN_OK;
 }
 
-static enum cln_status settle_shared_cache(long *value, void *user) {
+static enum cln_status settle_channel_cache_kib(long *value, void *user) {
     const struct fit *f = user;
     if (*value == 0)
         *value = (long)(f->device->cache_bytes / 8 / 1024);
@@ -152,18 +152,19 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      MEMBER(team), .settle = settle_team},
     {"accumulators", 0, 64, 0, "vectors of a register tile; 0: 24 where vector is 16, else 12", MEMBER(accumulators),
      .settle = settle_accumulators},
-    {"groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit", MEMBER(groups),
-     .settle = settle_groups},
+    {"min_groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit",
+     MEMBER(min_groups), .was = "groups", .settle = settle_min_groups},
     {"whole_channels", 0, 1 << 20, 0,
      "channels from which on a work-group takes whole ones, so that launches are fewer; 0: 3 per compute unit",
      MEMBER(whole_channels), .settle = settle_whole_channels},
-    {"iterations", 0, 1 << 30, 0,
-     "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit", MEMBER(iterations),
-     .settle = settle_iterations},
-    {"cache", 1, 1 << 20, 384, "KiB of cache that a work-group's compute unit has to itself", MEMBER(cache)},
-    {"shared_cache", 0, 1 << 22, 0,
+    {"max_loop_iterations", 0, 1 << 30, 0,
+     "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit",
+     MEMBER(max_loop_iterations), .was = "iterations", .settle = settle_max_loop_iterations},
+    {"slice_cache_kib", 1, 1 << 20, 384, "KiB of cache that a work-group's compute unit has to itself",
+     MEMBER(slice_cache_kib), .was = "cache"},
+    {"channel_cache_kib", 0, 1 << 22, 0,
      "KiB that a launch may touch where it takes whole channels; 0: an eighth of the cache that the device says",
-     MEMBER(shared_cache), .settle = settle_shared_cache},
+     MEMBER(channel_cache_kib), .was = "shared_cache", .settle = settle_channel_cache_kib},
     {"stage_weights", 0, 1, 0, "work-groups of several work-items copy their weights to local memory (1) or not (0)",
      MEMBER(stage_weights)},
     {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software",

@@ -23,21 +23,21 @@ enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_de
                                    const char *file) CLN_MUST_CHECK;
 
 struct cln_tuning {
-    int vector;         /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
-    int lanes;          /* samples of a block: vector times a power of two */
-    int team;           /* most work-items that share the work on the same lanes, where groups have several */
-    int accumulators;   /* vectors of a register tile */
-    int groups;         /* work-groups that a launch should have, so that every compute unit is busy */
-    int whole_channels; /* channels from which on a work-group takes whole ones */
-    int iterations;     /* most loop iterations of a work-item */
-    int cache;          /* KiB that a slice of the batch should fit in */
-    int shared_cache;   /* KiB that a launch over whole channels may touch */
-    int stage_weights;  /* work-groups copy weights to local memory (1) or not (0) */
-    int fma;            /* multiply-adds are fused (1) or not (0) */
-    int linear_gemm;    /* weights from which on a linear layer goes through CLBlast; 0: never */
-    int gemm_tile;      /* CLBlast's parameters, see ocl_gemm */
-    int command_buffer; /* a step is enqueued as one command buffer (1) or not (0) */
-    unsigned safe;      /* set of operations that run in their safe variant */
+    int vector;              /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
+    int lanes;               /* samples of a block: vector times a power of two */
+    int team;                /* most work-items that share the work on the same lanes, where groups have several */
+    int accumulators;        /* vectors of a register tile */
+    int min_groups;          /* work-groups that a launch should have, so that every compute unit is busy */
+    int whole_channels;      /* channels from which on a work-group takes whole ones */
+    int max_loop_iterations; /* most loop iterations of a work-item */
+    int slice_cache_kib;     /* KiB that a slice of the batch should fit in */
+    int channel_cache_kib;   /* KiB that a launch over whole channels may touch */
+    int stage_weights;       /* work-groups copy weights to local memory (1) or not (0) */
+    int fma;                 /* multiply-adds are fused (1) or not (0) */
+    int linear_gemm;         /* weights from which on a linear layer goes through CLBlast; 0: never */
+    int gemm_tile;           /* CLBlast's parameters, see ocl_gemm */
+    int command_buffer;      /* a step is enqueued as one command buffer (1) or not (0) */
+    unsigned safe;           /* set of operations that run in their safe variant */
 };
 
 /* CLN_INVALID where lanes and vector do not go together. Where the device cannot hold such a work-group, by its items

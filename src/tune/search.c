@@ -68,9 +68,9 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     static const char *const keys[DIMENSIONS][CLN_SEARCH_KEYS] = {
         [SHAPE] = {"vector", "lanes"}, [TEAM] = {"team"},
         [TILES] = {"accumulators"},    [GEMM] = {"linear_gemm", "gemm_tile"},
-        [WHOLE] = {"whole_channels"},  [GROUPS] = {"groups"},
-        [STAGE] = {"stage_weights"},   [SHARED_CACHE] = {"shared_cache"},
-        [CACHE] = {"cache"},           [FMA] = {"fma"},
+        [WHOLE] = {"whole_channels"},  [GROUPS] = {"min_groups"},
+        [STAGE] = {"stage_weights"},   [SHARED_CACHE] = {"channel_cache_kib"},
+        [CACHE] = {"slice_cache_kib"}, [FMA] = {"fma"},
         [REPLAY] = {"command_buffer"},
     };
     const long units = (long)device->compute_units;

@@ -199,7 +199,7 @@ class Listings(Case):
 
     def test_devices_in_full(self):
         path = self.profile('{"name": "mine", "match": null, "note": "for a test", "values": {\n'
-                            '"vector": 0,\n"groups": 7}, "quirks": [\n'
+                            '"vector": 0,\n"min_groups": 7}, "quirks": [\n'
                             '{"operation": "linear", "reason": "is wrong", "link": "https://example.org/1"},\n'
                             '{"operation": "adam", "driver": {"below": "0.0.1"}, "reason": "was wrong once"}]}')
         text = self.expect(0, "devices", "--verbose", "--profile-file", path).stdout
@@ -211,7 +211,7 @@ class Listings(Case):
             self.assertEqual((device["profile"], device["measured"], device["note"]), ("mine", None, "for a test"))
             self.assertGreater(device["max_work_group_size"], 0)
             values = device["values"]
-            self.assertEqual(values["groups"], {"profile": 7, "used": 7, "from": f"{path}:3"})
+            self.assertEqual(values["min_groups"], {"profile": 7, "used": 7, "from": f"{path}:3"})
             self.assertEqual((values["vector"]["profile"], values["vector"]["from"]), (0, f"{path}:2"))
             self.assertIn(values["vector"]["used"], (1, 2, 4, 8, 16))
             self.assertRegex(values["linear_gemm"]["from"], r"^(built-in|.*devices/\w+\.json:\d+)$")
@@ -220,7 +220,7 @@ class Listings(Case):
                                      "link": "https://example.org/1", "from": f"{path}:4"}])
         self.assertEqual(text.count("\n  profile                        mine\n"), len(devices))
         self.assertRegex(text, r"(?m)^  measured +not measured$")
-        self.assertRegex(text, rf"(?m)^  groups +7 +7  {re.escape(path)}:3$")
+        self.assertRegex(text, rf"(?m)^  min_groups +7 +7  {re.escape(path)}:3$")
         self.assertIn(f"linear runs in its safe variant: is wrong, https://example.org/1\n  {path}:4", text)
 
     def test_devices_where_a_profile_is_broken(self):
@@ -1536,7 +1536,7 @@ class Tune(Case):
     def slow(self):
         """A profile that nearly every other is faster than."""
         path = self.folder / "slow.json"
-        path.write_text('{"name": "slow", "match": null, "values": {"vector": 1, "lanes": 1, "groups": 512}}')
+        path.write_text('{"name": "slow", "match": null, "values": {"vector": 1, "lanes": 1, "min_groups": 512}}')
         return str(path)
 
     def search(self, enough, *arguments, **environment):

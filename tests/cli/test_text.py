@@ -399,10 +399,10 @@ class Oddities(Text):
             self.assertRegex(error, "must be a whole number from 1 to")
 
     def test_profiles(self):
-        text = json.dumps({"name": "odd", "match": {"min_native_float_vector": 1.0}, "values": {"lanes": 16.0, "groups": 2e1}})
+        text = json.dumps({"name": "odd", "match": {"min_native_float_vector": 1.0}, "values": {"lanes": 16.0, "min_groups": 2e1}})
         self.write("p.json", b"\xef\xbb\xbf" + text.replace(", ", ",\r\n").encode() + b"\r\n")
         values = json.loads(self.run_raw("devices", "--json", "--profile-file", "p.json")[0])[0]["values"]
-        self.assertEqual((values["lanes"]["profile"], values["groups"]["profile"]), (16, 20))
+        self.assertEqual((values["lanes"]["profile"], values["min_groups"]["profile"]), (16, 20))
         self.assertTrue(values["lanes"]["from"].endswith("p.json:3"), values)
         self.write("p.json", b"\xef\xbb\xbf{\n\"name\": \"x\", \"match\": {},\n\"values\": {\"lanes\": 1.5}}")
         self.assertIn("p.json:3: lanes", self.run_raw("check", "--only", "sgd", "--profile-file", "p.json", exit_status=1)[0]

@@ -144,10 +144,10 @@ static void test_every_key_has_a_value(void **state) {
     const struct cln_tuning tuning = tuning_of(&device, NULL);
     for (size_t i = 0; i < cln_tuning_key_count; i++)
         assert_in_range(cln_tuning_value(&tuning, cln_tuning_keys[i].name), 0, cln_tuning_keys[i].max);
-    assert_int_equal(tuning.iterations, INT_MAX);
-    assert_int_equal(cln_tuning_value(&tuning, "iterations"), 0);
+    assert_int_equal(tuning.max_loop_iterations, INT_MAX);
+    assert_int_equal(cln_tuning_value(&tuning, "max_loop_iterations"), 0);
     assert_int_equal(cln_tuning_value(&tuning, "lanes"), 32);
-    assert_int_equal(cln_tuning_value(&tuning, "groups"), 8 * 16);
+    assert_int_equal(cln_tuning_value(&tuning, "min_groups"), 8 * 16);
 }
 
 static void test_operations_are_those_that_are_checked(void **state) {
@@ -234,10 +234,10 @@ static void test_planning_takes_no_longer_for_large_numbers(void **state) {
                                       .lanes = 16,
                                       .team = 1,
                                       .accumulators = 24,
-                                      .groups = 16,
+                                      .min_groups = 16,
                                       .whole_channels = 6,
-                                      .iterations = INT_MAX,
-                                      .cache = 384};
+                                      .max_loop_iterations = INT_MAX,
+                                      .slice_cache_kib = 384};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int width = cases[i].width, kernel = cases[i].kernel, stride = cases[i].stride;
         const struct cln_conv2d g = {.in = {4, 1, width},

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clenet/log.h"
 #include "host/embedded.h"
 #include "host/profile_private.h"
 #include "tests/host/support.h"
@@ -16,9 +17,9 @@ static const struct ocl_profile_key keys[] = {
     {"accumulators", 0, 64, 0, "vectors of a register tile"},
     {"team", 1, 64, 1, "work-items for the same lanes"},
     {"whole_channels", 0, 1 << 20, 0, "channels for whole ones"},
-    {"shared_cache", 0, 1 << 22, 0, "KiB for whole channels"},
-    {"cache", 1, 1 << 20, 384, "KiB"},
-    {"iterations", 0, 1 << 30, 0, "loop iterations of a work-item"},
+    {"channel_cache_kib", 0, 1 << 22, 0, "KiB for whole channels", .was = "shared_cache"},
+    {"slice_cache_kib", 1, 1 << 20, 384, "KiB", .was = "cache"},
+    {"max_loop_iterations", 0, 1 << 30, 0, "loop iterations of a work-item"},
     {"stage_weights", 0, 1, 0, "weights in local memory"},
     {"fma", 0, 1, 1, "fused multiply-adds"},
     {"linear_gemm", 0, 1 << 30, 0, "own kernel or CLBlast"},
@@ -308,9 +309,12 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"name\": \"x\", \"match\": {}, \"note\": null, \"values\": {}}", "note: has to be a text"},
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
          "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, team, whole_channels, "
-         "shared_cache, cache, "
-         "iterations, "
+         "channel_cache_kib, slice_cache_kib, max_loop_iterations, "
          "stage_weights, fma, linear_gemm, command_buffer, unnamed"},
+        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"cache\": 8,\n\"slice_cache_kib\": 9}}",
+         "/bad.json:2: cache: is the old name of slice_cache_kib, which is given too"},
+        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"slice_cache_kib\": 8,\n\"cache\": 9}}",
+         "/bad.json:3: cache: is the old name of slice_cache_kib, which is given too"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 17}}",
          "/bad.json:2: vector: has to be an integer from 0 to 16"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": -1}}", "vector: has to be an integer"},
@@ -368,6 +372,35 @@ static void test_user_folder_is_found(void **state) {
     rmdir(path);
 }
 
+static char logged[4096];
+static int logged_count;
+
+static void on_log(void *user, enum cln_log_level level, const char *message) {
+    (void)user;
+    assert_int_equal(level, CLN_LOG_WARNING);
+    logged_count++;
+    snprintf(logged, sizeof logged, "%s", message);
+}
+
+/* The value is taken, and the program is told of the new name once, however often it reads the file. */
+static void test_old_name_is_taken_with_a_warning(void **state) {
+    (void)state;
+    const char *path = write_file(folders[USER], "old.json",
+                                  "{\"name\": \"old\", \"match\": {},\n\"values\": {\n\"shared_cache\": 77}}");
+    char expected[2048];
+    snprintf(expected, sizeof expected, "%s:3: \"shared_cache\" is now called \"channel_cache_kib\"", path);
+    cln_log_set_handler(on_log, NULL);
+    for (int i = 0; i < 2; i++) {
+        struct ocl_profile *profile = NULL;
+        assert_ok(load(&profile));
+        assert_int_equal(ocl_profile_value(profile, "channel_cache_kib"), 77);
+        ocl_profile_destroy(&profile);
+    }
+    cln_log_set_handler(NULL, NULL);
+    assert_int_equal(logged_count, 1);
+    assert_string_equal(logged, expected);
+}
+
 int main(void) {
 #define WITH_FOLDERS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -380,6 +413,7 @@ int main(void) {
         WITH_FOLDERS(test_installed_file_replaces_the_shipped_one),
         WITH_FOLDERS(test_profile_asked_for_wins),
         WITH_FOLDERS(test_faults_name_file_and_line),
+        WITH_FOLDERS(test_old_name_is_taken_with_a_warning),
         WITH_FOLDERS(test_set),
         WITH_FOLDERS(test_user_folder_is_found),
     };
