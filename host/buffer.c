@@ -48,12 +48,12 @@ static enum cln_status create_memory(struct ocl_buffer *buffer) {
     enum cln_status status =
         OCL_CREATE(&buffer->memory, clCreateBuffer, context->context,
                    CL_MEM_READ_WRITE | (cl_mem_flags)(host ? CL_MEM_USE_HOST_PTR : 0), whole_words(buffer), host);
-    if (status || !host) {
+    if (status != CLN_OK || !host) {
         free(host);
         return status;
     }
     status = OCL_CALL(clSetMemObjectDestructorCallback, buffer->memory, free_host_memory, host);
-    if (status) {
+    if (status != CLN_OK) {
         OCL_RELEASE(clReleaseMemObject, buffer->memory);
         buffer->memory = NULL;
         free(host);
@@ -63,12 +63,12 @@ static enum cln_status create_memory(struct ocl_buffer *buffer) {
 
 enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) {
     enum cln_status status = ocl_buffer_reserve(out, context, bytes);
-    if (status)
+    if (status != CLN_OK)
         return status;
     const cl_uint zero = 0;
     status = OCL_CALL(clEnqueueFillBuffer, context->queue, (*out)->memory, &zero, sizeof zero, 0, whole_words(*out), 0,
                       NULL, NULL);
-    if (!status)
+    if (status == CLN_OK)
         return CLN_OK;
     ocl_buffer_destroy(out);
     return cln_fail_within(status, "a buffer of %zu bytes on %s", bytes, context->device.name);
@@ -92,7 +92,7 @@ enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *
     *buffer = (struct ocl_buffer){.context = context, .bytes = bytes};
     context->buffer_bytes += bytes;
     enum cln_status status = create_memory(buffer);
-    if (status) {
+    if (status != CLN_OK) {
         ocl_buffer_destroy(&buffer);
         return cln_fail_within(status, "a buffer of %zu bytes on %s", bytes, device->name);
     }
@@ -124,7 +124,7 @@ static enum cln_status check_range(const struct ocl_buffer *buffer, const char *
 
 enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_t bytes, const void *source) {
     enum cln_status status = check_range(buffer, "a write", offset, bytes);
-    if (status || bytes == 0)
+    if (status != CLN_OK || bytes == 0)
         return status;
     const uint64_t begin = cln_clock_ns();
     status = OCL_CALL(clEnqueueWriteBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, source, 0,
@@ -135,7 +135,7 @@ enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_
 
 enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t bytes, void *target) {
     enum cln_status status = check_range(buffer, "a read", offset, bytes);
-    if (status || bytes == 0)
+    if (status != CLN_OK || bytes == 0)
         return status;
     const uint64_t begin = cln_clock_ns();
     status = OCL_CALL(clEnqueueReadBuffer, buffer->context->queue, buffer->memory, CL_TRUE, offset, bytes, target, 0,
@@ -146,7 +146,7 @@ enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t
 
 enum cln_status ocl_buffer_fill(struct ocl_buffer *buffer, size_t offset, size_t bytes, uint32_t pattern) {
     enum cln_status status = check_range(buffer, "a fill", offset, bytes);
-    if (status || bytes == 0)
+    if (status != CLN_OK || bytes == 0)
         return status;
     if (offset % 4 != 0 || bytes % 4 != 0)
         return cln_fail(CLN_INVALID, "a fill of %zu bytes at offset %zu: both have to be multiples of 4", bytes,
@@ -159,7 +159,7 @@ enum cln_status ocl_buffer_read_begin(struct ocl_ticket **out, struct ocl_buffer
                                       void *target) {
     *out = NULL;
     enum cln_status status = check_range(buffer, "a read", offset, bytes);
-    if (status)
+    if (status != CLN_OK)
         return status;
     struct ocl_ticket *ticket = calloc(1, sizeof *ticket);
     if (!ticket)
@@ -168,14 +168,14 @@ enum cln_status ocl_buffer_read_begin(struct ocl_ticket **out, struct ocl_buffer
     if (bytes > 0) {
         status = OCL_CALL(clEnqueueReadBuffer, ticket->context->queue, buffer->memory, CL_FALSE, offset, bytes, target,
                           0, NULL, &ticket->event);
-        if (status) {
+        if (status != CLN_OK) {
             free(ticket);
             return status;
         }
         ocl_count_handle();
         /* Without a flush the read may never start, and ocl_ticket_done would never become true. */
         status = OCL_CALL(clFlush, ticket->context->queue);
-        if (status) {
+        if (status != CLN_OK) {
             enum cln_status ignored = ocl_ticket_wait(&ticket);
             (void)ignored;
             return status;
@@ -207,7 +207,7 @@ enum cln_status ocl_ticket_wait(struct ocl_ticket **ticket) {
         ocl_timeline_waited(t->context->timeline, begin);
         /* The caller will free the target: make sure that nothing writes to it any more. The event is waited for again
          * first, because rusticl's clFinish (Mesa 22.3) does not wait for commands that were flushed before. */
-        if (status && OCL_RESULT(clWaitForEvents, 1, &t->event))
+        if (status != CLN_OK && OCL_RESULT(clWaitForEvents, 1, &t->event))
             (void)OCL_RESULT(clFinish, t->context->queue);
         OCL_RELEASE(clReleaseEvent, t->event);
     }

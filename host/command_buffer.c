@@ -97,9 +97,9 @@ static enum cln_status record_copy(struct copy *copy, const struct ocl_command_b
                        : entry->clCreateCommandBufferKHR(1, &queue, properties, ocl_error_slot());
     enum cln_status status = ocl_check_created(copy->buffer != NULL, "clCreateCommandBufferKHR");
     struct ocl_recording recording = {.entry = entry, .buffer = copy->buffer};
-    if (!status)
+    if (status == CLN_OK)
         status = record(user, &recording);
-    if (!status)
+    if (status == CLN_OK)
         status = CALL(entry, clFinalizeCommandBufferKHR, copy->buffer);
     return status;
 }
@@ -113,9 +113,9 @@ enum cln_status ocl_command_buffer_create(struct ocl_command_buffer **out, const
     b->simultaneous = context->device.simultaneous_command_buffers;
     enum cln_status status = find_entry_points(&b->entry, context->device.platform_id);
     const size_t copies = b->simultaneous ? 1 : COPIES;
-    for (size_t i = 0; i < copies && !status; i++)
+    for (size_t i = 0; i < copies && status == CLN_OK; i++)
         status = record_copy(&b->copies[i], b, context->queue, record, user);
-    if (status)
+    if (status != CLN_OK)
         ocl_command_buffer_destroy(&b);
     *out = b;
     return status;
@@ -148,7 +148,7 @@ enum cln_status ocl_command_buffer_enqueue(bool *taken, struct ocl_command_buffe
     struct copy *copy = &b->copies[b->next];
     *taken = false;
     enum cln_status status = wait_for(copy);
-    if (status)
+    if (status != CLN_OK)
         return status;
     const cl_int result = OCL_RESULT(b->entry.clEnqueueCommandBufferKHR, 0, NULL, copy->buffer, 0, NULL,
                                      b->simultaneous ? NULL : &copy->done);
@@ -158,7 +158,7 @@ enum cln_status ocl_command_buffer_enqueue(bool *taken, struct ocl_command_buffe
     if (result == CL_INVALID_OPERATION && !b->simultaneous)
         return CLN_OK;
     status = ocl_check(result, "clEnqueueCommandBufferKHR");
-    if (status)
+    if (status != CLN_OK)
         return status;
     *taken = true;
     if (!b->simultaneous) {

@@ -15,10 +15,10 @@ static enum cln_status open_device(struct ocl_context *c, const struct ocl_conte
     cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)c->device.platform_id, 0};
     cl_device_id id = c->device.device_id;
     enum cln_status status = OCL_CREATE(&c->context, clCreateContext, properties, 1, &id, NULL, NULL);
-    if (status)
+    if (status != CLN_OK)
         return status;
     status = OCL_CREATE(&c->queue, clCreateCommandQueue, c->context, id, timings ? CL_QUEUE_PROFILING_ENABLE : 0);
-    if (!status && timings)
+    if (status == CLN_OK && timings)
         status = ocl_timeline_create(&c->timeline, c, params->trace, params->trace_name);
     return status;
 }
@@ -26,9 +26,9 @@ static enum cln_status open_device(struct ocl_context *c, const struct ocl_conte
 /* Opens the cache of programs. Without a cache the start is only slower, so failures are at most warnings. */
 static void open_cache(struct ocl_context *c, const char *folder) {
     enum cln_status status = cln_folder_make(folder);
-    if (!status)
+    if (status == CLN_OK)
         status = ocl_program_cache_open(&c->cache, folder);
-    if (status)
+    if (status != CLN_OK)
         cln_log(status == CLN_INVALID ? CLN_LOG_WARNING : CLN_LOG_DEBUG, "kernels are not kept: %-s",
                 cln_error_message());
 }
@@ -51,13 +51,13 @@ enum cln_status ocl_context_create(struct ocl_context **out, const struct ocl_de
     enum cln_status status = CLN_OK;
     if (params->kernel_folder && !(c->kernel_folder = strdup(params->kernel_folder)))
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for a context");
-    if (!status) {
+    if (status == CLN_OK) {
         status = open_device(c, params);
-        if (status)
+        if (status != CLN_OK)
             status = cln_fail_within(status, "device %u:%u (%s)", device->platform_index, device->device_index,
                                      device->name);
     }
-    if (status) {
+    if (status != CLN_OK) {
         ocl_context_destroy(&c);
         return status;
     }

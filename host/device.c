@@ -53,13 +53,13 @@ static void copy_trimmed(char *out, size_t bytes, const char *text) {
 /* The result of a query in allocated memory, followed by a zero byte. */
 static enum cln_status query_device(char **out, size_t *bytes, cl_device_id device, cl_device_info query) {
     enum cln_status status = OCL_CALL(clGetDeviceInfo, device, query, 0, NULL, bytes);
-    if (status)
+    if (status != CLN_OK)
         return status;
     char *answer = calloc(1, *bytes + 1);
     if (!answer)
         return cln_fail(CLN_OUT_OF_MEMORY, "%zu bytes of host memory for a device's description", *bytes);
     status = OCL_CALL(clGetDeviceInfo, device, query, *bytes, answer, NULL);
-    if (status) {
+    if (status != CLN_OK) {
         free(answer);
         return status;
     }
@@ -71,7 +71,7 @@ static enum cln_status query_field(struct ocl_device *out, cl_device_id device, 
     char *answer = NULL;
     size_t bytes = 0;
     enum cln_status status = query_device(&answer, &bytes, device, field->query);
-    if (status)
+    if (status != CLN_OK)
         return status;
     char *target = (char *)out + field->offset;
     cl_bool flag = CL_FALSE;
@@ -103,7 +103,7 @@ static enum cln_status query_extensions(struct ocl_device *out, cl_device_id dev
     char *extensions = NULL;
     size_t bytes = 0;
     enum cln_status status = query_device(&extensions, &bytes, device, CL_DEVICE_EXTENSIONS);
-    if (status)
+    if (status != CLN_OK)
         return status;
     out->has_fp64 = has_word(extensions, "cl_khr_fp64");
     out->has_command_buffer = has_word(extensions, "cl_khr_command_buffer");
@@ -117,11 +117,11 @@ static enum cln_status query_usable(struct ocl_device *out, cl_device_id device)
     cl_device_type type = 0;
     cl_bool available = CL_FALSE, compiler = CL_FALSE;
     enum cln_status status = OCL_CALL(clGetDeviceInfo, device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-    if (!status)
+    if (status == CLN_OK)
         status = OCL_CALL(clGetDeviceInfo, device, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
-    if (!status)
+    if (status == CLN_OK)
         status = OCL_CALL(clGetDeviceInfo, device, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
-    if (status)
+    if (status != CLN_OK)
         return status;
     out->type = type & CL_DEVICE_TYPE_GPU           ? OCL_DEVICE_GPU
                 : type & CL_DEVICE_TYPE_ACCELERATOR ? OCL_DEVICE_ACCELERATOR
@@ -150,14 +150,14 @@ static void at_least_one(struct ocl_device *out) {
 /* Fills in the device's properties; the platform's are already there. */
 enum cln_status ocl_device_describe(struct ocl_device *out, void *device) {
     enum cln_status status = query_usable(out, device);
-    for (size_t i = 0; !status && i < sizeof fields / sizeof fields[0]; i++) {
+    for (size_t i = 0; status == CLN_OK && i < sizeof fields / sizeof fields[0]; i++) {
         status = query_field(out, device, &fields[i]);
         if (status == CLN_DEVICE && !fields[i].needed)
             status = CLN_OK;
     }
-    if (!status)
+    if (status == CLN_OK)
         status = query_extensions(out, device);
-    if (status)
+    if (status != CLN_OK)
         return status;
     if (sscanf(out->device_version, "OpenCL %u.%u", &out->opencl_major, &out->opencl_minor) != 2)
         return cln_fail(CLN_DEVICE, "version \"%s\" is not of the form \"OpenCL 1.2 …\"", out->device_version);
@@ -177,8 +177,9 @@ static enum cln_status platform_text(char *out, size_t bytes, cl_platform_id pla
 enum cln_status ocl_platform_describe(struct ocl_device *out, void *platform, unsigned index) {
     *out = (struct ocl_device){.platform_index = index, .platform_id = platform};
     enum cln_status status = platform_text(out->platform, sizeof out->platform, platform, CL_PLATFORM_NAME);
-    return status ? status
-                  : platform_text(out->platform_version, sizeof out->platform_version, platform, CL_PLATFORM_VERSION);
+    return status != CLN_OK
+               ? status
+               : platform_text(out->platform_version, sizeof out->platform_version, platform, CL_PLATFORM_VERSION);
 }
 
 const char *ocl_device_type_name(enum ocl_device_type type) {

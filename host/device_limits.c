@@ -211,7 +211,7 @@ enum cln_status ocl_limits_apply(struct ocl_device *device, const char *text) {
     if (!copy)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for " VARIABLE);
     enum cln_status status = CLN_OK;
-    for (char *item = copy, *next = NULL; !status && item; item = next) {
+    for (char *item = copy, *next = NULL; status == CLN_OK && item; item = next) {
         next = strchr(item, ',');
         if (next)
             *next++ = '\0';

@@ -40,10 +40,10 @@ static enum cln_status check(const struct ocl_gemm *g, const struct ocl_context 
                         g->batch_count);
     enum cln_status status = check_matrix(g, context, "A", g->a, g->transpose_a ? g->k : g->m,
                                           g->transpose_a ? g->m : g->k, g->a_offset, g->a_ld, g->a_stride);
-    if (!status)
+    if (status == CLN_OK)
         status = check_matrix(g, context, "B", g->b, g->transpose_b ? g->n : g->k, g->transpose_b ? g->k : g->n,
                               g->b_offset, g->b_ld, g->b_stride);
-    if (!status)
+    if (status == CLN_OK)
         status = check_matrix(g, context, "C", g->c, g->m, g->n, g->c_offset, g->c_ld, g->c_stride);
     return status;
 }
@@ -72,7 +72,7 @@ static enum cln_status set_tile(struct ocl_context *context, int tile) {
                         tiles[tile][1] * tiles[tile][2], context->device.name, context->device.max_work_group_size);
     const enum cln_status status = OCL_CALL(CLBlastOverrideParameters, context->device.device_id, "XgemmDirect",
                                             CLBlastPrecisionSingle, COUNT, (const char **)names, tiles[tile]);
-    if (!status)
+    if (status == CLN_OK)
         context->gemm_tile = tile;
     return status;
 }
@@ -91,7 +91,7 @@ static enum cln_status multiply(const struct ocl_gemm *g, cl_command_queue *queu
 
 static enum cln_status mark(cl_command_queue queue, cl_event *event) {
     enum cln_status status = OCL_CALL(clEnqueueMarkerWithWaitList, queue, 0, NULL, event);
-    if (!status)
+    if (status == CLN_OK)
         ocl_count_handle();
     return status;
 }
@@ -108,13 +108,13 @@ static enum cln_status enqueue(void *state, struct ocl_span *span) {
     struct gemm *gemm = state;
     cl_command_queue queue = gemm->context->queue;
     enum cln_status status = span ? mark(queue, &span->begin) : CLN_OK;
-    if (!status) {
+    if (status == CLN_OK) {
         if (!gemm->context->forget_products)
             ocl_count_handle();
         gemm->context->forget_products = forget_products;
         status = multiply(&gemm->g, &queue);
     }
-    if (!status && span)
+    if (status == CLN_OK && span)
         status = mark(queue, &span->end);
     return status;
 }
@@ -131,9 +131,9 @@ enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struc
     struct ocl_context *context = ocl_sequence_context(sequence);
     const char *label = gemm->label ? gemm->label : "gemm";
     enum cln_status status = check(gemm, context);
-    if (!status)
+    if (status == CLN_OK)
         status = set_tile(context, gemm->tile);
-    if (status)
+    if (status != CLN_OK)
         return cln_fail_within(status, "%s", label);
     struct gemm *state = malloc(sizeof *state);
     if (!state)

@@ -28,7 +28,7 @@ static const char *const kind_names[] = {
 CLN_EVERY(kind_names, OCL_ARG_KIND_COUNT);
 
 static enum cln_status within(enum cln_status status, const struct ocl_launch *launch) {
-    return status ? cln_fail_within(status, "%s, kernel %s", launch->source, launch->kernel) : CLN_OK;
+    return status != CLN_OK ? cln_fail_within(status, "%s, kernel %s", launch->source, launch->kernel) : CLN_OK;
 }
 
 /* A kernel's declaration of an argument. Unknown if the driver keeps no such information. */
@@ -84,7 +84,7 @@ static const char *space_name(cl_kernel_arg_address_qualifier space) {
 static enum cln_status check_argument(const struct check *check, cl_uint index, const struct ocl_arg *arg) {
     struct declared declared;
     enum cln_status status = query_argument(&declared, check->kernel, index);
-    if (status)
+    if (status != CLN_OK)
         return status;
     if (declared.known && !kind_fits(&declared, arg->kind))
         return cln_fail(CLN_INVALID, "argument %u (%s) is declared as %s%s and was given %s", index, declared.name,
@@ -119,14 +119,14 @@ static enum cln_status set_arguments(const struct check *check) {
     const struct ocl_launch *launch = check->launch;
     cl_uint count = 0;
     enum cln_status status = OCL_CALL(clGetKernelInfo, check->kernel, CL_KERNEL_NUM_ARGS, sizeof count, &count, NULL);
-    if (status)
+    if (status != CLN_OK)
         return status;
     if (launch->arg_count > OCL_MAX_ARGS || launch->arg_count != count)
         return cln_fail(CLN_INVALID, "takes %u arguments and was given %zu (at most %d)", count, launch->arg_count,
                         OCL_MAX_ARGS);
-    for (cl_uint i = 0; !status && i < count; i++) {
+    for (cl_uint i = 0; status == CLN_OK && i < count; i++) {
         status = check_argument(check, i, &launch->args[i]);
-        if (!status)
+        if (status == CLN_OK)
             status = set_argument(check->kernel, i, &launch->args[i]);
     }
     return status;
@@ -162,7 +162,7 @@ static enum cln_status check_group_of_kernel(const struct check *check, const si
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         enum cln_status status = OCL_CALL(clGetKernelWorkGroupInfo, check->kernel, device->device_id, queries[i].query,
                                           queries[i].bytes, queries[i].value, NULL);
-        if (status)
+        if (status != CLN_OK)
             return status;
     }
     if (limit > device->max_kernel_work_group_size)
@@ -183,9 +183,9 @@ static enum cln_status enqueue(void *state, struct ocl_span *span) {
     struct ocl_kernel *k = state;
     enum cln_status status = OCL_CALL(clEnqueueNDRangeKernel, k->context->queue, k->kernel, 3, NULL, k->global,
                                       k->local, 0, NULL, span ? &span->end : NULL);
-    if (!status && span)
+    if (status == CLN_OK && span)
         ocl_count_handle();
-    if (!status)
+    if (status == CLN_OK)
         ocl_program_launched(k->program, k->context);
     return status;
 }
@@ -211,16 +211,16 @@ static enum cln_status create_kernel(struct ocl_kernel *k, struct ocl_context *c
                                      const struct ocl_launch *launch) {
     context->group_refused = false;
     enum cln_status status = check_group_on_device(&context->device, k->local);
-    if (status)
+    if (status != CLN_OK)
         return within(status, launch);
     status = ocl_program_get(&k->program, context, launch->source, launch->constants);
-    if (status || !k->program)
+    if (status != CLN_OK || !k->program)
         return status;
     status = ocl_program_kernel(&k->kernel, k->program, context, launch->kernel);
     struct check check = {.context = context, .launch = launch, .kernel = k->kernel};
-    if (!status)
+    if (status == CLN_OK)
         status = set_arguments(&check);
-    if (!status) {
+    if (status == CLN_OK) {
         status = check_group_of_kernel(&check, k->local);
         context->group_refused = status == CLN_INVALID;
     }
@@ -239,7 +239,7 @@ enum cln_status ocl_kernel_action(struct ocl_action *out, struct ocl_context *co
     }
     enum cln_status status = create_kernel(k, context, launch);
     *out = (struct ocl_action){.state = NULL};
-    if (status || !k->program) {
+    if (status != CLN_OK || !k->program) {
         destroy(k);
         return status;
     }

@@ -37,7 +37,7 @@ static const char *base_name(const char *path) {
 static enum cln_status add_text(struct ocl_profile *p, const char *text, const char *path, int layer) {
     struct ocl_profile_file file;
     enum cln_status status = ocl_profile_file_parse(&file, text, path, layer, &p->params);
-    if (status)
+    if (status != CLN_OK)
         return status;
     for (size_t i = 0; layer == LAYER_INSTALLED && i < p->file_count; i++)
         if (p->files[i].layer == LAYER_SHIPPED && strcmp(base_name(p->files[i].path), base_name(path)) == 0) {
@@ -58,7 +58,7 @@ static enum cln_status add_text(struct ocl_profile *p, const char *text, const c
 static enum cln_status add_file(struct ocl_profile *p, const char *path, int layer) {
     char *text = NULL;
     enum cln_status status = cln_file_read(&text, path);
-    if (!status)
+    if (status == CLN_OK)
         status = add_text(p, text, path, layer);
     free(text);
     return status;
@@ -79,7 +79,7 @@ static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int
     for (int i = 0; i < count; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-        if (!status)
+        if (status == CLN_OK)
             status = add_file(p, path, layer);
         free(entries[i]);
     }
@@ -89,16 +89,16 @@ static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int
 
 static enum cln_status add_layers(struct ocl_profile *p, const struct ocl_profile_folders *folders) {
     enum cln_status status = CLN_OK;
-    for (const struct ocl_embedded *file = ocl_embedded_devices; !status && file->name; file++) {
+    for (const struct ocl_embedded *file = ocl_embedded_devices; status == CLN_OK && file->name; file++) {
         char path[256];
         snprintf(path, sizeof path, "devices/%s", file->name);
         status = add_text(p, file->text, path, LAYER_SHIPPED);
     }
-    if (!status)
+    if (status == CLN_OK)
         status = add_folder(p, folders->installed, LAYER_INSTALLED);
-    if (!status)
+    if (status == CLN_OK)
         status = add_folder(p, folders->site, LAYER_SITE);
-    if (!status)
+    if (status == CLN_OK)
         status = add_folder(p, folders->user, LAYER_USER);
     return status;
 }
@@ -113,7 +113,7 @@ static enum cln_status find_asked(const struct ocl_profile_file **out, struct oc
     const char *asked = p->params.file;
     if (ocl_profile_is_path(asked)) {
         enum cln_status status = add_file(p, asked, LAYER_ASKED);
-        *out = status ? NULL : &p->files[p->file_count - 1];
+        *out = status != CLN_OK ? NULL : &p->files[p->file_count - 1];
         return status;
     }
     *out = NULL;
@@ -158,11 +158,11 @@ static enum cln_status merge(struct ocl_profile *p, const struct ocl_device *dev
     enum cln_status status = p->params.file ? find_asked(&asked, p) : CLN_OK;
     for (int score = 0; score <= OCL_PROFILE_MAX_SCORE; score++)
         for (int layer = LAYER_SHIPPED; layer <= LAYER_USER; layer++)
-            for (size_t i = 0; i < p->file_count && !status; i++)
+            for (size_t i = 0; i < p->file_count && status == CLN_OK; i++)
                 if (&p->files[i] != asked && p->files[i].layer == layer &&
                     ocl_profile_file_score(&p->files[i], device) == score)
                     status = apply(p, &p->files[i], device);
-    return asked && !status ? apply(p, asked, device) : status;
+    return asked && status == CLN_OK ? apply(p, asked, device) : status;
 }
 
 enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl_device *device,
@@ -178,15 +178,15 @@ enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl
     enum cln_status status = CLN_OK;
     if (!p->values || !p->origins)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
-    for (size_t i = 0; !status && i < params->key_count; i++) {
+    for (size_t i = 0; status == CLN_OK && i < params->key_count; i++) {
         p->values[i] = params->keys[i].value;
         p->origins[i] = built_in;
     }
-    if (!status)
+    if (status == CLN_OK)
         status = add_layers(p, folders);
-    if (!status)
+    if (status == CLN_OK)
         status = merge(p, device);
-    if (status)
+    if (status != CLN_OK)
         ocl_profile_destroy(&p);
     *out = p;
     return status;

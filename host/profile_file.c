@@ -68,7 +68,7 @@ static enum cln_status take_origin(char **out, const struct place *place, const 
 static enum cln_status take_parts(char **out, const struct place *place, const char *key, const json_t *value) {
     enum cln_status status = take_text(out, place, key, value);
     const char *text = *out;
-    if (!status && (text[0] == '|' || strstr(text, "||") || text[strlen(text) - 1] == '|'))
+    if (status == CLN_OK && (text[0] == '|' || strstr(text, "||") || text[strlen(text) - 1] == '|'))
         status = fail_at(place, key, "has an empty part beside a |");
     return status;
 }
@@ -117,7 +117,7 @@ static enum cln_status take_match(struct ocl_profile_file *file, const struct pl
                              "is not known in \"match\"; known are type, name, vendor, platform, "
                              "min_native_float_vector");
         }
-        if (status)
+        if (status != CLN_OK)
             return status;
     }
     return CLN_OK;
@@ -170,7 +170,7 @@ static enum cln_status take_values(struct ocl_profile_file *file, const struct p
         if (strcmp(name, key->name) != 0)
             tell_new_name(&place, key, i);
         enum cln_status status = take_origin(&file->origins[i], &place, name);
-        if (status)
+        if (status != CLN_OK)
             return status;
     }
     return CLN_OK;
@@ -208,7 +208,7 @@ static enum cln_status take_driver(struct ocl_profile_file_quirk *quirk, const s
         char **target = strcmp(key, "from") == 0 ? &quirk->from : strcmp(key, "below") == 0 ? &quirk->below : NULL;
         enum cln_status status = target ? take_version(target, &place, key, value)
                                         : fail_at(&place, key, "is not known in \"driver\"; known are from, below");
-        if (status)
+        if (status != CLN_OK)
             return status;
     }
     return CLN_OK;
@@ -227,7 +227,7 @@ static enum cln_status take_quirk(struct ocl_profile_file_quirk *quirk, const st
     json_t *value;
     enum cln_status status = take_origin(&quirk->origin, place, NULL);
     json_object_foreach(object, key, value) {
-        if (status)
+        if (status != CLN_OK)
             return status;
         if (strcmp(key, "operation") == 0)
             status = take_operation(&quirk->operation, place, key, value, params);
@@ -255,7 +255,7 @@ static enum cln_status take_quirks(struct ocl_profile_file *file, const struct p
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", top->path);
     }
     enum cln_status status = CLN_OK;
-    for (size_t i = 0; i < file->quirk_count && !status; i++) {
+    for (size_t i = 0; i < file->quirk_count && status == CLN_OK; i++) {
         const char *element = cln_json_element(array.object, i);
         const struct place place = {top->path, top->text, element ? element : top->object};
         status = take_quirk(&file->quirks[i], &place, json_array_get(quirks, i), params);
@@ -294,7 +294,7 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
         else if (!json_is_null(value))
             status = json_is_string(value) ? take_text(&file->measured, top, key, value)
                                            : fail_at(top, key, "has to be a text or null");
-        if (status)
+        if (status != CLN_OK)
             return status;
     }
     return CLN_OK;
@@ -313,13 +313,13 @@ enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char 
     enum cln_status status = CLN_OK;
     if (!out->path || !out->values || !out->origins)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
-    for (size_t i = 0; !status && i < params->key_count; i++)
+    for (size_t i = 0; status == CLN_OK && i < params->key_count; i++)
         out->values[i] = OCL_PROFILE_UNSET;
     const struct place top = {.path = path, .text = text, .object = text + strspn(text, " \t\r\n")};
-    if (!status)
+    if (status == CLN_OK)
         status = take_all(out, &top, root, params);
     json_decref(root);
-    if (status)
+    if (status != CLN_OK)
         ocl_profile_file_clear(out);
     return status;
 }

@@ -95,7 +95,7 @@ static cl_int build_program(const struct ocl_program *p, const struct ocl_contex
 static enum cln_status build_source(struct ocl_program *p, const struct ocl_context *context, const char *text,
                                     double *cpu) {
     enum cln_status status = OCL_CREATE(&p->program, clCreateProgramWithSource, context->context, 1, &text, NULL);
-    if (status)
+    if (status != CLN_OK)
         return cln_fail_within(status, "%s", p->source);
     const double start = cln_clock_cpu(CLOCK_THREAD_CPUTIME_ID);
     cl_int result = build_program(p, context);
@@ -103,7 +103,7 @@ static enum cln_status build_source(struct ocl_program *p, const struct ocl_cont
     if (result == CL_BUILD_PROGRAM_FAILURE)
         return fail_build(context, p);
     status = ocl_check(result, "clBuildProgram");
-    return status ? cln_fail_within(status, "%s with %s", p->source, p->options) : CLN_OK;
+    return status != CLN_OK ? cln_fail_within(status, "%s with %s", p->source, p->options) : CLN_OK;
 }
 
 /* Loads the program from the cache if it has a binary that the driver accepts. Failures are ignored: the source
@@ -119,7 +119,7 @@ static void build_cached(struct ocl_program *p, const struct ocl_context *contex
     enum cln_status status =
         OCL_CREATE(&p->program, clCreateProgramWithBinary, context->context, 1, &device, &bytes, binaries, &taken);
     free(binary);
-    p->from_cache = !status && taken == CL_SUCCESS && build_program(p, context) == CL_SUCCESS;
+    p->from_cache = status == CLN_OK && taken == CL_SUCCESS && build_program(p, context) == CL_SUCCESS;
     if (!p->from_cache) {
         release(p);
         ocl_program_cache_forget(context->cache, &p->key);
@@ -141,7 +141,7 @@ static enum cln_status build_shared(struct ocl_program *p, struct ocl_context *c
     context->before_building = NULL;
     context->first = true;
     enum cln_status status = before_building(context->building_user);
-    if (!status)
+    if (status == CLN_OK)
         build_cached(p, context);
     return status;
 }
@@ -161,14 +161,14 @@ static void judge_note(const struct ocl_program *p, struct ocl_context *context,
 static enum cln_status build(struct ocl_program *p, struct ocl_context *context, bool try_cache) {
     char *text = NULL;
     enum cln_status status = ocl_source_load(&text, context->kernel_folder, p->source);
-    if (status)
+    if (status != CLN_OK)
         return status;
     if (try_cache && context->cache)
         status = build_shared(p, context, text);
-    if (!status && !p->from_cache && !p->elsewhere) {
+    if (status == CLN_OK && !p->from_cache && !p->elsewhere) {
         double cpu = 0;
         status = build_source(p, context, text, &cpu);
-        if (!status && context->cache)
+        if (status == CLN_OK && context->cache)
             judge_note(p, context, cpu);
     }
     free(text);
@@ -217,7 +217,7 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
     }
     p->elsewhere = context->builds && !context->builds(context->building_user, count_programs(context));
     enum cln_status status = p->elsewhere ? CLN_OK : build(p, context, true);
-    if (status) {
+    if (status != CLN_OK) {
         destroy_program(p);
         return status;
     }
@@ -230,14 +230,14 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
 enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, struct ocl_context *context,
                                    const char *name) {
     enum cln_status status = OCL_CREATE(out, clCreateKernel, program->program, name);
-    if (!status || !program->from_cache)
+    if (status == CLN_OK || !program->from_cache)
         return status;
     /* A binary without the kernel is not trusted: the program is built again from source. Kernels made so far keep the
      * old program alive. */
     release(program);
     ocl_program_cache_forget(context->cache, &program->key);
     status = build(program, context, false);
-    return status ? status : OCL_CREATE(out, clCreateKernel, program->program, name);
+    return status != CLN_OK ? status : OCL_CREATE(out, clCreateKernel, program->program, name);
 }
 
 void ocl_program_launched(struct ocl_program *program, struct ocl_context *context) {

@@ -77,9 +77,9 @@ enum cln_status ocl_program_cache_open(struct ocl_program_cache **out, const cha
                           "%s belongs to another user, or others may write to it: no kernels are taken from there or "
                           "kept there; make it yours alone (chmod 700) or set CLENET_CACHE_DIR to another folder",
                           folder);
-    if (!status && !(*out = malloc(sizeof **out)))
+    if (status == CLN_OK && !(*out = malloc(sizeof **out)))
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the cache of programs");
-    if (status) {
+    if (status != CLN_OK) {
         close(file);
         return status;
     }

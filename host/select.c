@@ -141,11 +141,11 @@ enum cln_status ocl_device_find(struct ocl_device *out, const char *selector) {
     struct ocl_device *devices = NULL;
     size_t count = 0, index = 0;
     enum cln_status status = ocl_devices_list(&devices, &count);
-    if (status)
+    if (status != CLN_OK)
         return status;
     const char *wanted = selector ? selector : getenv("CLENET_DEVICE");
     status = ocl_device_select(&index, devices, count, wanted);
-    if (!status)
+    if (status == CLN_OK)
         *out = devices[index];
     else if (wanted && !selector)
         status = cln_fail_within(status, "CLENET_DEVICE");

@@ -75,9 +75,9 @@ enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *l
     struct step step = {.action = action, .flops = flops, .bytes = bytes};
     snprintf(step.label, sizeof step.label, "%s", label);
     enum cln_status status = reserve(sequence);
-    if (!status && sequence->context->timeline)
+    if (status == CLN_OK && sequence->context->timeline)
         status = ocl_timeline_row(&step.row, sequence->context->timeline, step.label);
-    if (status) {
+    if (status != CLN_OK) {
         action.destroy(action.state);
         return status;
     }
@@ -92,7 +92,7 @@ static enum cln_status run_step(const struct step *step, struct ocl_timeline *ti
         return step->action.enqueue(step->action.state, NULL);
     struct ocl_span span = {.enqueued_ns = cln_clock_ns()};
     enum cln_status status = step->action.enqueue(step->action.state, &span);
-    if (!status)
+    if (status == CLN_OK)
         return ocl_timeline_add(timeline, step->row, &span, step->flops, step->bytes);
     ocl_span_release(&span);
     return status;
@@ -102,7 +102,7 @@ static enum cln_status record_steps(void *user, struct ocl_recording *recording)
     const struct ocl_sequence *s = user;
     for (size_t i = 0; i < s->count; i++) {
         enum cln_status status = s->steps[i].action.record(s->steps[i].action.state, recording);
-        if (status)
+        if (status != CLN_OK)
             return cln_fail_within(status, "%s", s->steps[i].label);
     }
     return CLN_OK;
@@ -124,7 +124,7 @@ static void settle(struct ocl_sequence *s) {
 
 static enum cln_status replay(bool *done, struct ocl_sequence *s) {
     enum cln_status status = ocl_command_buffer_enqueue(done, s->recorded);
-    if (status)
+    if (status != CLN_OK)
         return cln_fail_within(status, "%s and what follows, as a command buffer", s->steps[0].label);
     for (size_t i = 0; i < s->count && *done && !s->told; i++)
         s->steps[i].action.replayed(s->steps[i].action.state);
@@ -137,7 +137,7 @@ static enum cln_status run_last(const struct ocl_sequence *sequence) {
     struct ocl_context *context = sequence->context;
     const double start = cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID);
     enum cln_status status = run_step(&sequence->steps[sequence->count - 1], context->timeline);
-    if (!status)
+    if (status == CLN_OK)
         status = ocl_context_finish(context);
     context->lazy |= cln_clock_cpu(CLOCK_PROCESS_CPUTIME_ID) - start > OCL_QUICK_CPU;
     return status;
@@ -147,24 +147,24 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
     struct ocl_action action;
     const char *label = launch->label ? launch->label : launch->kernel;
     enum cln_status status = ocl_kernel_action(&action, sequence->context, launch);
-    if (!status && action.enqueue) {
+    if (status == CLN_OK && action.enqueue) {
         status = ocl_sequence_append(sequence, label, action, launch->flops, launch->bytes);
-        if (!status && sequence->context->builds)
+        if (status == CLN_OK && sequence->context->builds)
             status = run_last(sequence);
     }
-    return status ? cln_fail_within(status, "%s", label) : CLN_OK;
+    return status != CLN_OK ? cln_fail_within(status, "%s", label) : CLN_OK;
 }
 
 static enum cln_status run_steps(struct ocl_sequence *sequence) {
     if (sequence->recorded) {
         bool done = false;
         enum cln_status status = replay(&done, sequence);
-        if (status || done)
+        if (status != CLN_OK || done)
             return status;
     }
     for (size_t i = 0; i < sequence->count; i++) {
         enum cln_status status = run_step(&sequence->steps[i], sequence->context->timeline);
-        if (status)
+        if (status != CLN_OK)
             return cln_fail_within(status, "%s", sequence->steps[i].label);
     }
     return CLN_OK;
@@ -174,7 +174,7 @@ enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {
     if (!sequence->settled)
         settle(sequence);
     enum cln_status status = run_steps(sequence);
-    if (!status)
+    if (status == CLN_OK)
         ocl_programs_keep(sequence->context);
     return status;
 }

@@ -29,11 +29,11 @@ static enum cln_status expand(FILE *out, const char *folder, const char *name, i
     if (depth == MAX_DEPTH)
         return cln_fail(CLN_INVALID, "%s: files that include each other", name);
     enum cln_status status = read_text(&text, path, folder, name);
-    if (status)
+    if (status != CLN_OK)
         return status;
     fprintf(out, "#line 1 \"%s\"\n", path);
     int number = 1;
-    for (char *line = text, *next; line && *line && !status; line = next, number++) {
+    for (char *line = text, *next; line && *line && status == CLN_OK; line = next, number++) {
         next = strchr(line, '\n');
         if (next)
             *next++ = '\0';
@@ -42,7 +42,7 @@ static enum cln_status expand(FILE *out, const char *folder, const char *name, i
             continue;
         }
         status = expand(out, folder, included, depth + 1);
-        if (status)
+        if (status != CLN_OK)
             status = cln_fail_within(status, "%s:%d", path, number);
         fprintf(out, "#line %d \"%s\"\n", number + 1, path);
     }
@@ -57,9 +57,9 @@ enum cln_status ocl_source_load(char **out, const char *folder, const char *name
     if (!stream)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", name);
     enum cln_status status = expand(stream, folder, name, 0);
-    if (fclose(stream) != 0 && !status)
+    if (fclose(stream) != 0 && status == CLN_OK)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", name);
-    if (status) {
+    if (status != CLN_OK) {
         free(*out);
         *out = NULL;
     }

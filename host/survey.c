@@ -55,7 +55,7 @@ static enum cln_status add_empty_platform(struct ocl_survey *s, const struct ocl
                                           const char *reason) {
     char *advice = NULL;
     enum cln_status status = find_advice(&advice, platform->platform);
-    if (!status)
+    if (status == CLN_OK)
         status = add_absence(s, "platform %u, %s, shows no device (%-s)%s%s", index,
                              platform->platform[0] ? platform->platform : "whose name is not told", reason,
                              advice ? ": " : "", advice ? advice : "");
@@ -71,9 +71,9 @@ static enum cln_status add_device(struct ocl_survey *s, const struct ocl_device 
     *device = *platform;
     device->device_index = index;
     const enum cln_status status = ocl_device_describe(device, id);
-    if (!status)
+    if (status == CLN_OK)
         s->device_count++;
-    if (!status || status == CLN_OUT_OF_MEMORY)
+    if (status == CLN_OK || status == CLN_OUT_OF_MEMORY)
         return status;
     return add_absence(s, "device %u:%u of %s is left out: %-s", platform->platform_index, index, platform->platform,
                        cln_error_message());
@@ -83,11 +83,11 @@ static enum cln_status add_platform(struct ocl_survey *s, cl_platform_id id, uns
     struct ocl_device platform;
     cl_uint found = 0;
     enum cln_status status = ocl_platform_describe(&platform, id, index);
-    if (!status)
+    if (status == CLN_OK)
         status = OCL_CALL(clGetDeviceIDs, id, CL_DEVICE_TYPE_ALL, 0, NULL, &found);
-    if (status || found == 0) {
+    if (status != CLN_OK || found == 0) {
         char reason[512];
-        snprintf(reason, sizeof reason, "%s", status ? cln_error_message() : "it says it has 0");
+        snprintf(reason, sizeof reason, "%s", status != CLN_OK ? cln_error_message() : "it says it has 0");
         return add_empty_platform(s, &platform, index, reason);
     }
     cl_device_id *ids = calloc(found, sizeof *ids);
@@ -99,13 +99,13 @@ static enum cln_status add_platform(struct ocl_survey *s, cl_platform_id id, uns
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a list of %u devices", found);
     }
     status = OCL_CALL(clGetDeviceIDs, id, CL_DEVICE_TYPE_ALL, found, ids, NULL);
-    if (status) {
+    if (status != CLN_OK) {
         char reason[512];
         snprintf(reason, sizeof reason, "%s", cln_error_message());
         status = add_empty_platform(s, &platform, index, reason);
         found = 0;
     }
-    for (unsigned i = 0; !status && i < found; i++)
+    for (unsigned i = 0; status == CLN_OK && i < found; i++)
         status = add_device(s, &platform, ids[i], i);
     free(ids);
     return status;
@@ -114,16 +114,16 @@ static enum cln_status add_platform(struct ocl_survey *s, cl_platform_id id, uns
 static enum cln_status add_platforms(struct ocl_survey *s) {
     cl_uint count = 0;
     enum cln_status status = OCL_CALL(clGetPlatformIDs, 0, NULL, &count);
-    if (status == CLN_NO_DEVICE || (!status && count == 0))
+    if (status == CLN_NO_DEVICE || (status == CLN_OK && count == 0))
         return CLN_OK;
-    if (status)
+    if (status != CLN_OK)
         return status;
     cl_platform_id *platforms = calloc(count, sizeof *platforms);
     if (!platforms)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a list of %u platforms", count);
     status = OCL_CALL(clGetPlatformIDs, count, platforms, NULL);
-    s->platform_count = status ? 0 : count;
-    for (unsigned i = 0; !status && i < count; i++)
+    s->platform_count = status != CLN_OK ? 0 : count;
+    for (unsigned i = 0; status == CLN_OK && i < count; i++)
         status = add_platform(s, platforms[i], i);
     free(platforms);
     ocl_drivers_loaded();
@@ -146,7 +146,7 @@ static enum cln_status add_drivers(struct ocl_survey *s) {
     struct gathering gathering = {.survey = s};
     const struct ocl_driver_place place = ocl_driver_place();
     const size_t before = s->absence_count, found = ocl_driver_files_try(&place, on_driver, &gathering);
-    if (gathering.status || s->platform_count > 0)
+    if (gathering.status != CLN_OK || s->platform_count > 0)
         return gathering.status;
     char named[128] = "";
     if (place.variable)
@@ -161,7 +161,7 @@ static enum cln_status add_drivers(struct ocl_survey *s) {
 static enum cln_status survey(struct ocl_survey *out) {
     *out = (struct ocl_survey){.devices = NULL};
     enum cln_status status = ocl_limits_check(); /* an invalid limit concerns every device */
-    if (status)
+    if (status != CLN_OK)
         return status;
     if (ocl_limits_text())
         cln_log(CLN_LOG_INFO, "pretending what CLENET_LIMITS says: %s", ocl_limits_text());
@@ -170,9 +170,9 @@ static enum cln_status survey(struct ocl_survey *out) {
 
 enum cln_status ocl_devices_survey(struct ocl_survey *out) {
     enum cln_status status = survey(out);
-    if (!status)
+    if (status == CLN_OK)
         status = add_drivers(out);
-    if (status)
+    if (status != CLN_OK)
         ocl_survey_clear(out);
     return status;
 }
@@ -205,14 +205,14 @@ enum cln_status ocl_devices_list(struct ocl_device **out, size_t *count) {
     *out = NULL;
     *count = 0;
     enum cln_status status = survey(&found);
-    for (size_t i = 0; !status && found.device_count > 0 && i < found.absence_count; i++)
+    for (size_t i = 0; status == CLN_OK && found.device_count > 0 && i < found.absence_count; i++)
         cln_log(strncmp(found.absences[i].text, "device", 6) == 0 ? CLN_LOG_WARNING : CLN_LOG_DEBUG, "%-s",
                 found.absences[i].text);
-    if (!status && found.device_count == 0)
+    if (status == CLN_OK && found.device_count == 0)
         status = add_drivers(&found);
-    if (!status && found.device_count == 0)
+    if (status == CLN_OK && found.device_count == 0)
         status = ocl_survey_fail(&found);
-    if (!status) {
+    if (status == CLN_OK) {
         *out = found.devices;
         *count = found.device_count;
         found.devices = NULL;

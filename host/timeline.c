@@ -55,25 +55,25 @@ static enum cln_status calibrate(struct ocl_timeline *timeline, const struct ocl
     cl_event event = NULL;
     cl_ulong queued = 0, begin = 0, end = 0;
     enum cln_status status = OCL_CREATE(&memory, clCreateBuffer, context->context, CL_MEM_READ_WRITE, bytes, NULL);
-    if (status)
+    if (status != CLN_OK)
         return status;
     status = OCL_CALL(clEnqueueFillBuffer, context->queue, memory, &zero, sizeof zero, 0, bytes, 0, NULL, &event);
     const uint64_t host_ns = cln_clock_ns();
-    if (!status) {
+    if (status == CLN_OK) {
         ocl_count_handle();
         status = OCL_CALL(clWaitForEvents, 1, &event);
-        if (!status)
+        if (status == CLN_OK)
             status = ocl_check(event_time(&queued, event, CL_PROFILING_COMMAND_QUEUED), "clGetEventProfilingInfo");
-        if (!status)
+        if (status == CLN_OK)
             status = ocl_check(event_time(&begin, event, CL_PROFILING_COMMAND_START), "clGetEventProfilingInfo");
-        if (!status)
+        if (status == CLN_OK)
             status = ocl_check(event_time(&end, event, CL_PROFILING_COMMAND_END), "clGetEventProfilingInfo");
         OCL_RELEASE(clReleaseEvent, event);
     }
     OCL_RELEASE(clReleaseMemObject, memory);
     timeline->host_offset_ns = host_ns - queued;
     timeline->totals.host_times = !ocl_event_times_credible(begin, end);
-    if (!status && timeline->totals.host_times)
+    if (status == CLN_OK && timeline->totals.host_times)
         cln_log(CLN_LOG_WARNING,
                 "%s: the driver says that %zu bytes were filled in %llu ns: waiting for every launch and "
                 "taking the host's time instead",
@@ -227,9 +227,9 @@ enum cln_status ocl_timeline_read(struct ocl_context *context, struct ocl_timing
     *out = NULL;
     *count = 0;
     enum cln_status status = ocl_context_finish(context);
-    if (!status && timeline)
+    if (status == CLN_OK && timeline)
         status = harvest(timeline);
-    if (status || !timeline || timeline->row_count == 0)
+    if (status != CLN_OK || !timeline || timeline->row_count == 0)
         return status;
     struct row *rows = calloc(timeline->row_count, sizeof *rows);
     *out = calloc(timeline->row_count, sizeof **out);
@@ -263,7 +263,7 @@ enum cln_status ocl_timeline_reset(struct ocl_context *context) {
     enum cln_status status = ocl_context_finish(context);
     if (!timeline)
         return status;
-    if (!status)
+    if (status == CLN_OK)
         status = harvest(timeline); /* the trace keeps all launches */
     timeline->totals = (struct ocl_timeline_totals){.host_times = timeline->totals.host_times};
     for (size_t i = 0; i < timeline->row_count; i++) {

@@ -26,7 +26,7 @@ enum cln_status cln_file_read(char **out, const char *path) {
     else if (bytes > MAX_BYTES)
         status = cln_fail(CLN_INVALID, "%s: larger than %d bytes, clenet's limit", path, MAX_BYTES);
     fclose(file);
-    if (status) {
+    if (status != CLN_OK) {
         free(text);
         return status;
     }
@@ -41,7 +41,7 @@ enum cln_status cln_folder_make(const char *path) {
     if (!begin)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
     enum cln_status status = CLN_OK;
-    for (char *at = begin; *at && !status;) {
+    for (char *at = begin; *at && status == CLN_OK;) {
         at += strspn(at, "/");
         at += strcspn(at, "/");
         char kept = *at;

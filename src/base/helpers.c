@@ -55,11 +55,11 @@ enum cln_status cln_helpers_start(struct cln_helpers **out, const char *const *a
     struct cln_helpers *h = calloc(1, sizeof *h + count * sizeof *h->processes);
     enum cln_status status =
         h ? fill_pipe(&input, &h->pieces) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu helpers", count);
-    if (status) {
+    if (status != CLN_OK) {
         free(h);
         return status;
     }
-    while (!status && h->count < count) {
+    while (status == CLN_OK && h->count < count) {
         status = cln_spawn(&h->processes[h->count], argv, variable, input, -1);
         h->count += status == CLN_OK;
     }

@@ -220,6 +220,13 @@ class Tree(unittest.TestCase):
         self.assertGreater(seen, 12)
         self.assertEqual(unbounded, [])
 
+    def test_a_status_is_compared_in_one_form(self):
+        """status == CLN_OK, status != CLN_OK."""
+        short = re.compile(r"!status\b|\b(?:if|while) \(status\)|\bstatus \?|\bstatus (?:&&|\|\|)|(?:&&|\|\|) status\b(?! [!=]=)")
+        self.assertTrue(short.search("if (!status)"))
+        self.assertFalse(short.search("if (status == CLN_OK && other)"))
+        self.assertEqual(findings(MAY_INCLUDE, short), [])
+
     def test_comments_and_strings_are_not_code(self):
         self.assertTrue(OPENCL_NAME.search("cl_mem x;"))
         self.assertTrue(OPENCL_NAME.search("#include <CL/cl.h>"))
