@@ -227,6 +227,14 @@ class Tree(unittest.TestCase):
         self.assertFalse(short.search("if (status == CLN_OK && other)"))
         self.assertEqual(findings(MAY_INCLUDE, short), [])
 
+    def test_files_are_short(self):
+        """At most 400 lines, but for these."""
+        reasons = {"kernels/conv2d.cl": "a kernel file holds the whole of its operation: four kernels that share their tiles",
+                   "src/format/onnx.c": "all that is known of ONNX stands in one file"}
+        long = {str(path.relative_to(ROOT)) for folder in (*MAY_INCLUDE, "kernels") for path in sources(folder, ".c", ".h", ".cl", ".clh")
+                if len(path.read_text(encoding="utf-8").splitlines()) > 400}
+        self.assertEqual(long, set(reasons))
+
     def test_comments_and_strings_are_not_code(self):
         self.assertTrue(OPENCL_NAME.search("cl_mem x;"))
         self.assertTrue(OPENCL_NAME.search("#include <CL/cl.h>"))
