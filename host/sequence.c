@@ -92,9 +92,9 @@ static enum cln_status run_step(const struct step *step, struct ocl_timeline *ti
         return step->action.enqueue(step->action.state, NULL);
     struct ocl_span span = {.enqueued_ns = cln_clock_ns()};
     enum cln_status status = step->action.enqueue(step->action.state, &span);
-    if (status == CLN_OK)
+    if (status == CLN_OK && span.end)
         return ocl_timeline_add(timeline, step->row, &span, step->flops, step->bytes);
-    ocl_span_release(&span);
+    ocl_span_release(&span); /* of an action of the host there are no events */
     return status;
 }
 
@@ -153,6 +153,32 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
             status = run_last(sequence);
     }
     return status != CLN_OK ? cln_fail_within(status, "%s", label) : CLN_OK;
+}
+
+/* An action of the host. */
+struct call {
+    struct ocl_context *context;
+    ocl_host_function *function;
+    void *user;
+};
+
+static enum cln_status make_call(void *state, struct ocl_span *span) {
+    const struct call *call = state;
+    const uint64_t begin = cln_clock_ns();
+    (void)span;
+    enum cln_status status = ocl_context_finish(call->context);
+    ocl_timeline_waited(call->context->timeline, begin);
+    return status == CLN_OK ? call->function(call->user) : status;
+}
+
+enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
+                                  void *user) {
+    struct call *call = malloc(sizeof *call);
+    if (!call)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for an action of the host");
+    *call = (struct call){.context = sequence->context, .function = function, .user = user};
+    return ocl_sequence_append(sequence, label,
+                               (struct ocl_action){.enqueue = make_call, .destroy = free, .state = call}, 0, 0);
 }
 
 static enum cln_status run_steps(struct ocl_sequence *sequence) {

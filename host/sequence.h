@@ -61,11 +61,18 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence);
  * source and constants. Buffers must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
+/* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it are
+ * done, calls `function`, which may read and write buffers, and goes on with the launches behind it. Its failure is that
+ * of the run. A sequence with such an action is never recorded as a command buffer. */
+typedef enum cln_status ocl_host_function(void *user);
+enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
+                                  void *user) CLN_MUST_CHECK;
+
 /* Enqueues every launch in order, and does not wait for them. On failure the message names the launch and the OpenCL
  * error.
  * In a context with `replay` the first run after an ocl_sequence_add records all launches as a command buffer, and this
  * and all later runs enqueue that. The launches are enqueued one by one instead if any of them cannot be recorded: a
- * product of CLBlast, or a launch that the driver refuses to record (which is logged); and always in a context with
+ * product of CLBlast, an action of the host, or a launch that the driver refuses to record (which is logged); and always in a context with
  * timings. If the device cannot have one command buffer in flight twice, eight copies take turns, and a run waits for
  * the eighth run before it. */
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
@@ -73,7 +80,7 @@ enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 /* Whether the launches are recorded as a command buffer; known after the first run. */
 bool ocl_sequence_replays(const struct ocl_sequence *sequence);
 
-/* The number of launches in the sequence. */
+/* The number of launches and host actions in the sequence. */
 size_t ocl_sequence_length(const struct ocl_sequence *sequence);
 
 #endif

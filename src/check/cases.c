@@ -17,6 +17,7 @@ static const struct cln_operation *const without_optimizers[] = {
     &cln_device_batchnorm,
     &cln_device_activate,
     &cln_device_softmax_cross_entropy,
+    &cln_device_sum_gradients,
 };
 
 enum {

@@ -98,7 +98,8 @@ static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, doubl
     return v;
 }
 
-static enum cln_status run_device(struct cln_rig *b, const struct values *v, enum cln_optimizer_kind kind) {
+static enum cln_status run_device(struct cln_rig *b, const struct values *v, enum cln_optimizer_kind kind,
+                                  enum cln_status (*launch)(struct cln_plan *, const struct cln_optimizer *)) {
     struct cln_probe *sums = cln_rig_cells(b, "loss sums", 2);
     struct ocl_buffer *moments[CLN_MOMENT_COUNT];
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
@@ -108,13 +109,13 @@ static enum cln_status run_device(struct cln_rig *b, const struct values *v, enu
     if (status == CLN_OK) /* computes the step's factors */
         status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
     if (status == CLN_OK)
-        status = cln_optimizer_update(&b->plan, &(struct cln_optimizer){.kind = kind,
-                                                                        .floats = v->floats,
-                                                                        .parameters = v->parameters->buffer,
-                                                                        .gradients = v->gradients->buffer,
-                                                                        .partials = v->partials->buffer,
-                                                                        .chunks = v->chunks->buffer,
-                                                                        .moments = moments});
+        status = launch(&b->plan, &(struct cln_optimizer){.kind = kind,
+                                                          .floats = v->floats,
+                                                          .parameters = v->parameters->buffer,
+                                                          .gradients = v->gradients->buffer,
+                                                          .partials = v->partials->buffer,
+                                                          .chunks = v->chunks->buffer,
+                                                          .moments = moments});
     return status == CLN_OK ? cln_rig_run(b) : status;
 }
 
@@ -170,7 +171,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     b->state = (struct cln_state){.count = 1, .step = c->step, .frozen = c->frozen};
     cln_optimizer_begin(&b->state, &params);
     const struct values v = make(b, kind, c->scale, c->step == 1);
-    enum cln_status status = run_device(b, &v, kind);
+    enum cln_status status = run_device(b, &v, kind, cln_optimizer_update);
     if (status != CLN_OK)
         return status;
 
@@ -189,6 +190,21 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     cln_rig_compare(b);
     return CLN_OK;
 }
+
+/* The sum alone: it changes nothing but the gradients, also of a state that is frozen. */
+static enum cln_status run_sum(struct cln_rig *b, const void *entry) {
+    const struct optimizer_case *c = entry;
+    b->state = (struct cln_state){.count = 1, .step = c->step, .frozen = c->frozen};
+    const struct values v = make(b, CLN_ADAM, c->scale, false);
+    enum cln_status status = run_device(b, &v, CLN_ADAM, cln_optimizer_sum);
+    for (size_t i = 0; i < v.floats && status == CLN_OK; i++)
+        cln_probe_expect(v.gradients, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
+    if (status == CLN_OK)
+        cln_rig_compare(b);
+    return status;
+}
+
+const struct cln_operation cln_device_sum_gradients = CLN_OPERATION("sum_gradients", cases, run_sum);
 
 #define OPTIMIZER(name) CLN_OPERATION(name, cases, run)
 

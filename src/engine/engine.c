@@ -28,6 +28,7 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->image = params->image;
     e->standardized = params->mean != NULL;
     e->optimizer = params->optimizer;
+    e->exchange = params->exchange;
     e->plan = (struct cln_plan){
         .context = context,
         .tuning = *tuning,
@@ -91,8 +92,8 @@ void cln_engine_destroy(struct cln_engine **engine) {
             cln_stage_buffers_destroy(&e->buffers[s]);
     for (int which = 0; which < CLN_VALUES_COUNT; which++)
         ocl_buffer_destroy(&e->values[which]);
-    struct ocl_buffer **rest[] = {&e->standard,  &e->x,      &e->lane_labels,       &e->predicted,
-                                  &e->loss_sums, &e->chunks, &e->gradient_partials, &e->partials};
+    struct ocl_buffer **rest[] = {&e->standard, &e->x,          &e->lane_labels, &e->predicted,         &e->loss_sums,
+                                  &e->sums,     &e->sum_chunks, &e->chunks,      &e->gradient_partials, &e->partials};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
     free(e->buffers);

@@ -17,6 +17,15 @@ struct cln_engine_images {
     size_t count;
 };
 
+/* An exchange with other processes that train the same network, each on its own samples. */
+struct cln_exchange {
+    /* Called on the host in every training step, between the backward pass and the update. `gradients` holds `floats`
+     * floats, laid out like network->tensors: the gradient of the mean loss over this process's samples. The optimizer
+     * takes what it holds afterwards. A failure is that of the step. NULL: no exchange. */
+    enum cln_status (*gradients)(void *user, struct ocl_buffer *gradients, size_t floats);
+    void *user;
+};
+
 struct cln_engine_params {
     const struct cln_network *network; /* must outlive the engine */
     const struct cln_tuning *tuning;
@@ -26,6 +35,7 @@ struct cln_engine_params {
     struct cln_engine_images train, test; /* count 0: none */
     /* Standardization, one value per feature of the network's input; both NULL: none. */
     const float *mean, *inverse_deviation;
+    struct cln_exchange exchange; /* zero: none */
 };
 
 /* The two sets of images: the training set, whose steps update parameters, and the test set, in prediction mode. */

@@ -83,6 +83,12 @@ static enum cln_status find_gradients(struct cln_engine *e) {
         floats > INT32_MAX
             ? cln_fail(CLN_OUT_OF_MEMORY, "partial gradients of %zu floats: use a smaller network", floats)
             : ocl_buffer_write(e->chunks, 0, chunk_bytes(e), chunks);
+    for (size_t i = 0; i < network->parameter_floats / CLN_TENSOR_ALIGN; i++) {
+        chunks[i][0] = (int32_t)(i * CLN_TENSOR_ALIGN);
+        chunks[i][1] = 1;
+    }
+    if (status == CLN_OK && e->sum_chunks)
+        status = ocl_buffer_write(e->sum_chunks, 0, chunk_bytes(e), chunks);
     free(chunks);
     return status;
 }
@@ -154,6 +160,8 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
         {&e->standard, "means and deviations", e->standardized ? cln_shape_count(input) * 2 * sizeof(float) : 0},
         {&e->gradient_partials, "partial gradients", lay_out_gradients(e, plan, NULL, NULL) * sizeof(float)},
         {&e->chunks, "table of gradients", chunk_bytes(e)},
+        {&e->sums, "summed gradients", e->exchange.gradients ? e->network->parameter_floats * sizeof(float) : 0},
+        {&e->sum_chunks, "table of summed gradients", e->exchange.gradients ? chunk_bytes(e) : 0},
     };
     enum cln_status status = stage_buffers(e, plan);
     for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)

@@ -33,6 +33,8 @@ struct cln_engine {
     struct ocl_buffer *predicted, *loss_sums;
     struct ocl_buffer *values[CLN_VALUES_COUNT];
     struct ocl_buffer *gradient_partials, *chunks, *partials;
+    struct ocl_buffer *sums, *sum_chunks; /* the summed gradients, and their `chunks`; NULL without an exchange */
+    struct cln_exchange exchange;
 
     struct ocl_sequence *repeat; /* forward pass of the last training batch, for diagnosis */
 };

@@ -90,8 +90,24 @@ static enum cln_status add_loss(struct cln_engine *e, const struct cln_engine_da
     return status == CLN_OK ? cln_batch_end(&e->plan, &batch, e->loss_sums) : status;
 }
 
+static enum cln_status exchange_gradients(void *engine) {
+    const struct cln_engine *e = engine;
+    return e->exchange.gradients(e->exchange.user, e->sums, e->network->parameter_floats);
+}
+
+/* Sums the gradients' slices and exchanges the sums, which are then the gradients' only slices. */
+static enum cln_status add_exchange(struct cln_engine *e, struct cln_optimizer *optimizer) {
+    struct cln_optimizer sum = *optimizer;
+    sum.gradients = e->sums;
+    optimizer->partials = e->sums;
+    optimizer->chunks = e->sum_chunks;
+    enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
+    return status == CLN_OK ? ocl_sequence_call(e->plan.sequence, "exchange of gradients", exchange_gradients, e)
+                            : status;
+}
+
 static enum cln_status add_update(struct cln_engine *e) {
-    const struct cln_optimizer optimizer = {
+    struct cln_optimizer optimizer = {
         .kind = e->optimizer.kind,
         .floats = e->network->parameter_floats,
         .parameters = e->values[CLN_PARAMETERS],
@@ -101,7 +117,8 @@ static enum cln_status add_update(struct cln_engine *e) {
         .moments = &e->values[CLN_MOMENTS],
     };
     e->plan.scope = NULL;
-    return cln_optimizer_update(&e->plan, &optimizer);
+    enum cln_status status = e->exchange.gradients ? add_exchange(e, &optimizer) : CLN_OK;
+    return status == CLN_OK ? cln_optimizer_update(&e->plan, &optimizer) : status;
 }
 
 static enum cln_status start_sequence(struct cln_engine *e, struct ocl_sequence **out,

@@ -34,6 +34,23 @@ enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_opt
     return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
 }
 
+enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimizer *g) {
+    static const char name[] = "sum_gradients";
+    struct ocl_constants constants;
+    cln_plan_constants(plan, &constants);
+    ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
+    struct ocl_launch launch = {
+        .source = "sum_gradients.cl",
+        .kernel = name,
+        .constants = &constants,
+        .args = {OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->chunks), OCL_INT(g->floats),
+                 OCL_BUFFER(plan->state)},
+        .arg_count = 5,
+        .bytes = 2 * (double)g->floats * sizeof(float),
+    };
+    return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
+}
+
 void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_params *params) {
     const struct cln_optimizer_params p = cln_optimizer_resolve(*params);
     state->lr = (float)p.lr;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/timeline.h"
 #include "tests/host/support.h"
 
 enum { COUNT = 37 };
@@ -295,6 +296,70 @@ static void test_a_failing_launch_is_named(void **state) {
     assert_ok(ocl_sequence_run(f->sequence));
 }
 
+/* What the action saw, and how often it was called. */
+struct seen {
+    const struct fixture *f;
+    float before;
+    int calls;
+    enum cln_status status;
+};
+
+static enum cln_status look(void *user) {
+    struct seen *seen = user;
+    const float other = 100;
+    seen->calls++;
+    assert_ok(ocl_buffer_read(seen->f->y, 0, sizeof seen->before, &seen->before));
+    assert_ok(ocl_buffer_write(seen->f->y, sizeof other, sizeof other, &other));
+    return seen->status == CLN_OK ? CLN_OK : cln_fail(seen->status, "no");
+}
+
+/* y = 2 x; the action looks at y[0] and sets y[1]; y = 2 y. */
+static void test_the_host_acts_between_launches(void **state) {
+    struct fixture *f = *state;
+    struct seen seen = {.f = f, .status = CLN_OK};
+    struct ocl_launch launch = good_launch(f);
+    const float x0 = 3;
+    float y[2];
+    assert_ok(ocl_buffer_write(f->x, 0, sizeof x0, &x0));
+    assert_ok(ocl_sequence_add(f->sequence, &launch));
+    assert_ok(ocl_sequence_call(f->sequence, "the host", look, &seen));
+    launch.args[1] = OCL_BUFFER(f->y);
+    assert_ok(ocl_sequence_add(f->sequence, &launch));
+    assert_int_equal(seen.calls, 0);
+    for (int run = 1; run <= 3; run++) {
+        assert_ok(ocl_sequence_run(f->sequence));
+        assert_ok(ocl_buffer_read(f->y, 0, sizeof y, y));
+        assert_int_equal(seen.calls, run);
+        assert_true(seen.before == 6 && y[0] == 12 && y[1] == 200);
+    }
+    assert_false(ocl_sequence_replays(f->sequence));
+    seen.status = CLN_IO;
+    assert_fails(ocl_sequence_run(f->sequence), CLN_IO, "the host: no");
+}
+
+/* With timings the action is no launch of the timeline. */
+static void test_the_host_acts_between_timed_launches(void **state) {
+    struct fixture f = {.context = context_under_test(true)};
+    struct seen seen = {.f = &f, .status = CLN_OK};
+    (void)state;
+    assert_ok(ocl_sequence_create(&f.sequence, f.context));
+    assert_ok(ocl_buffer_create(&f.x, f.context, COUNT * sizeof(float)));
+    assert_ok(ocl_buffer_create(&f.y, f.context, COUNT * sizeof(float)));
+    const struct ocl_launch launch = good_launch(&f);
+    assert_ok(ocl_sequence_add(f.sequence, &launch));
+    assert_ok(ocl_sequence_call(f.sequence, "the host", look, &seen));
+    assert_ok(ocl_sequence_add(f.sequence, &launch));
+    assert_ok(ocl_sequence_run(f.sequence));
+    assert_int_equal(seen.calls, 1);
+    struct ocl_timeline_totals totals;
+    assert_ok(ocl_timeline_totals(f.context, &totals));
+    assert_int_equal(totals.launches, 2);
+    ocl_sequence_destroy(&f.sequence);
+    ocl_buffer_destroy(&f.x);
+    ocl_buffer_destroy(&f.y);
+    ocl_context_destroy(&f.context);
+}
+
 int main(void) {
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -313,6 +378,8 @@ int main(void) {
         WITH_FIXTURE(test_build_error_names_file_and_line),
         WITH_FIXTURE(test_programs_are_kept),
         WITH_FIXTURE(test_a_failing_launch_is_named),
+        WITH_FIXTURE(test_the_host_acts_between_launches),
+        cmocka_unit_test(test_the_host_acts_between_timed_launches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
