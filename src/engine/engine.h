@@ -7,6 +7,7 @@
 #include "clenet/network.h"
 #include "host/buffer.h"
 #include "kernels/state.clh"
+#include "src/engine/exchange.h"
 #include "src/engine/tuning.h"
 #include "src/model/optimizer_table.h"
 
@@ -15,15 +16,6 @@ struct cln_engine_images {
     const uint8_t *pixels; /* [count][channels][height][width]; NULL: cln_engine_upload brings them */
     const uint8_t *labels; /* [count]; NULL: none, and loss and hits mean nothing */
     size_t count;
-};
-
-/* An exchange with other processes that train the same network, each on its own samples. */
-struct cln_exchange {
-    /* Called on the host in every training step, between the backward pass and the update. `gradients` holds `floats`
-     * floats, laid out like network->tensors: the gradient of the mean loss over this process's samples. The optimizer
-     * takes what it holds afterwards. A failure is that of the step. NULL: no exchange. */
-    enum cln_status (*gradients)(void *user, struct ocl_buffer *gradients, size_t floats);
-    void *user;
 };
 
 struct cln_engine_params {

@@ -25,12 +25,13 @@ static enum cln_status add_batch(struct cln_engine *e, const struct cln_engine_d
     return cln_batch_begin(&e->plan, &batch);
 }
 
-static struct cln_stage_context stage_context(const struct cln_engine *e) {
+static struct cln_stage_context stage_context(const struct cln_engine *e, const struct cln_exchange *exchange) {
     return (struct cln_stage_context){
         .network = e->network,
         .parameters = e->values[CLN_PARAMETERS],
         .running = e->values[CLN_RUNNING],
         .slices = e->slices,
+        .exchange = exchange,
         .partials = e->partials,
     };
 }
@@ -48,13 +49,24 @@ static void set_scope(struct cln_engine *e, char scope[32], size_t stage) {
     e->plan.scope = scope;
 }
 
-static enum cln_status add_forward(struct cln_engine *e, bool training) {
-    const struct cln_stage_context context = stage_context(e);
+static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchange *exchange) {
+    const struct cln_stage_context context = stage_context(e, exchange);
     for (size_t s = 0; s < e->stage_count; s++) {
         char scope[32];
         set_scope(e, scope, s);
-        enum cln_status status = (training ? cln_stage_forward : cln_stage_predict)(&e->plan, &e->stages[s], &context,
-                                                                                    &e->buffers[s], input_of(e, s));
+        enum cln_status status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
+        if (status != CLN_OK)
+            return cln_fail_within(status, "%s", scope);
+    }
+    return CLN_OK;
+}
+
+static enum cln_status add_prediction(struct cln_engine *e) {
+    const struct cln_stage_context context = stage_context(e, NULL);
+    for (size_t s = 0; s < e->stage_count; s++) {
+        char scope[32];
+        set_scope(e, scope, s);
+        enum cln_status status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", scope);
     }
@@ -62,7 +74,7 @@ static enum cln_status add_forward(struct cln_engine *e, bool training) {
 }
 
 static enum cln_status add_backward(struct cln_engine *e) {
-    const struct cln_stage_context context = stage_context(e);
+    const struct cln_stage_context context = stage_context(e, &e->exchange);
     for (size_t s = e->stage_count; s-- > 0;) {
         char scope[32];
         set_scope(e, scope, s);
@@ -135,7 +147,7 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
     if (status == CLN_OK)
         status = add_batch(e, set);
     if (status == CLN_OK)
-        status = add_forward(e, true);
+        status = add_forward(e, &e->exchange);
     if (status == CLN_OK)
         status = add_loss(e, set, true);
     if (status == CLN_OK)
@@ -151,19 +163,21 @@ enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
     if (status == CLN_OK)
         status = add_batch(e, set);
     if (status == CLN_OK)
-        status = add_forward(e, false);
+        status = add_prediction(e);
     if (status == CLN_OK)
         status = add_loss(e, set, false);
     return status;
 }
 
+/* A repeated batch is this process's own matter: nothing is exchanged. */
 enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
+    static const struct cln_exchange alone;
     const struct cln_engine_data *set = &e->sets[CLN_TRAIN];
     enum cln_status status = start_sequence(e, &e->repeat, set);
     if (status == CLN_OK)
         status = add_batch(e, set);
     if (status == CLN_OK)
-        status = add_forward(e, true);
+        status = add_forward(e, &alone);
     if (status != CLN_OK)
         ocl_sequence_destroy(&e->repeat); /* half of it is of no use */
     return status;

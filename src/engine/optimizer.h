@@ -20,8 +20,8 @@ struct cln_optimizer {
  * state, as cln_batch_end left them. */
 enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_optimizer *g) CLN_MUST_CHECK;
 
-/* Sums the slices of all gradients into g->gradients, bit for bit as the update does. For an exchange that comes between
- * the sum and the update. */
+/* Sums the slices of all gradients into g->gradients, bit for bit as the update does. For an exchange that comes
+ * between the sum and the update. */
 enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimizer *g) CLN_MUST_CHECK;
 
 /* Writes the optimizer's numbers to the state, as before the first step. */

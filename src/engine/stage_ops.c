@@ -118,11 +118,12 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
 }
 
 enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
-                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                  const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
-    const bool whole = stage->normalise && cln_channel_forward_pays(plan, &activate);
+    const bool exchanges = stage->normalise && context->exchange->moments;
+    const bool whole = stage->normalise && !exchanges && cln_channel_forward_pays(plan, &activate);
     const struct cln_affine *affine = cln_affine_of(stage);
     /* A launch over whole channels computes moments itself. */
     const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
@@ -131,6 +132,8 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
     enum cln_status status = affine->forward(plan, stage, &activate, weights_of(stage, context), x, b->z, partials);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
+    if (status == CLN_OK && exchanges)
+        status = cln_exchange_moments(plan, &b->of_moments, context->exchange, stage->z.channels, partials);
     if (status == CLN_OK && stage->normalise)
         status = cln_batchnorm_statistics(plan, &norm, partials);
     if (status == CLN_OK && !b->shares_output)
@@ -146,7 +149,7 @@ static struct cln_slices slices_of(const struct cln_stage_context *context, int 
 /* From da: dz, unless the affine part makes it; and the gradients of γ and β, or of the bias if no batch norm makes
  * that zero. */
 static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_stage *stage,
-                                     const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                     const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                      const struct cln_activate *activate) {
     const bool biased = !stage->normalise && stage->bias >= 0;
     const struct cln_slices gamma = slices_of(context, stage->gamma);
@@ -154,9 +157,12 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
     const struct cln_partials sums = {.buffer = context->partials, .splits = 1};
     if (b->shares_output && !biased)
         return CLN_OK;
-    if (cln_channel_backward_pays(plan, activate))
+    const bool exchanges = stage->normalise && context->exchange->sums;
+    if (!exchanges && cln_channel_backward_pays(plan, activate))
         return cln_channel_backward(plan, activate, gamma, beta);
     enum cln_status status = cln_activate_backward(plan, activate, sums);
+    if (status == CLN_OK && exchanges)
+        status = cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, sums);
     if (status == CLN_OK && stage->normalise)
         status = cln_batchnorm_backward(plan, activate->norm, sums, gamma, beta);
     if (status == CLN_OK && biased)
@@ -167,7 +173,7 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
 }
 
 enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage *stage,
-                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                   const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                    struct ocl_buffer *x, struct ocl_buffer *dx) {
     const struct cln_weights weights = weights_of(stage, context);
     const struct cln_norm norm = norm_of(stage, context, b);

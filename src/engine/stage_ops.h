@@ -2,6 +2,7 @@
 #ifndef SRC_ENGINE_STAGE_OPS_H
 #define SRC_ENGINE_STAGE_OPS_H
 
+#include "src/engine/exchange.h"
 #include "src/engine/plan.h"
 #include "src/model/stage.h"
 
@@ -13,6 +14,7 @@ struct cln_stage_buffers {
     struct ocl_buffer *max_value, *max_index; /* see struct cln_activate */
     struct ocl_buffer *normal, *gradient;     /* see struct cln_norm */
     bool shares_output;                       /* a is z, and da is dz */
+    struct cln_exchange_point of_moments, of_sums;
 };
 
 /* Buffers that all stages share. */
@@ -20,7 +22,8 @@ struct cln_stage_context {
     const struct cln_network *network;
     struct ocl_buffer *parameters, *running;
     const struct cln_slices *slices; /* by index into network->tensors */
-    struct ocl_buffer *partials;     /* scratch for struct cln_partials, cln_stage_partial_bytes of the largest stage */
+    const struct cln_exchange *exchange;
+    struct ocl_buffer *partials; /* scratch for struct cln_partials, cln_stage_partial_bytes of the largest stage */
 };
 
 /* The number of slices of a parameter's gradient: several for the affine part's weights, 1 for all others. */
@@ -35,7 +38,7 @@ void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers);
 
 /* Training: computes a from x. Batch norm uses the batch's statistics and moves the running ones. */
 enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
-                                  const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
+                                  const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
                                   struct ocl_buffer *x) CLN_MUST_CHECK;
 
 /* Prediction: computes a from x. Batch norm uses the running statistics. */
@@ -45,7 +48,7 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
 
 /* Computes from da the slices of every parameter's gradient, and dx (NULL: not wanted). */
 enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage *stage,
-                                   const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
+                                   const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
                                    struct ocl_buffer *x, struct ocl_buffer *dx) CLN_MUST_CHECK;
 
 #endif
