@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* nn.Sequential in PyTorch's words: batch norm stands between each affine map and its activation. */
+/* nn.Sequential in PyTorch's vocabulary: batch norm is between each affine layer and its activation. */
 static const char layers[] = "{\"name\": \"bn-lenet\", \"input\": [1, 28, 28], \"layers\": ["
                              "  {\"type\": \"Conv2d\", \"out_channels\": 6, \"kernel_size\": 5},"
                              "  {\"type\": \"BatchNorm2d\"}, {\"type\": \"Sigmoid\"},"

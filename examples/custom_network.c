@@ -1,5 +1,5 @@
-/* A network of one's own, trained by SGD with momentum, with progress, resume points and Ctrl-C: started again, it goes
- * on where it was.
+/* Trains a network of one's own by SGD with momentum, with progress, resume points and Ctrl-C. Started again, it
+ * resumes.
  *   cc custom_network.c $(pkg-config --cflags --libs clenet) && ./a.out MODEL [DATA [EPOCHS]] */
 #include <clenet.h>
 #include <signal.h>
@@ -23,7 +23,7 @@ static void on_interrupt(int number) {
     interrupted = 1;
 }
 
-/* A few times a second; false stops after the step. */
+/* Called a few times a second; returning false stops training after the step. */
 static bool on_progress(void *user, const struct cln_progress *p) {
     (void)user;
     fprintf(stderr, "epoch %d: %zu of %zu steps, loss %.4f, %.0f images/s\n", p->epoch, p->step, p->steps, p->loss,
@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
     if (status == CLN_OK)
         status = cln_checkpoint_read(&left, model, NULL);
     if (status == CLN_NOT_FOUND)
-        status = CLN_OK; /* the first time */
+        status = CLN_OK; /* there is no model yet: the first run */
     if (status == CLN_OK)
         status = cln_trainer_create(&trainer, &(struct cln_trainer_params){
                                                   .network = network,

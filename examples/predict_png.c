@@ -1,4 +1,4 @@
-/* What a trained model says of pictures: PNG or IDX files.
+/* Classifies pictures, PNG or IDX files, with a trained model.
  *   cc predict_png.c $(pkg-config --cflags --libs clenet) && ./a.out MODEL IMAGE... */
 #include <clenet.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ static enum cln_status predict(struct cln_predictor *predictor, const struct cln
     float *probabilities = NULL;
     size_t count = 0;
 
-    /* Grey or coloured, of any size: brought into the shape that the model was trained on. */
+    /* Pictures may be grey or coloured and of any size: they are converted to the shape that the model takes. */
     enum cln_status status = cln_pictures_load(&pixels, &count, cln_predictor_image(params), file, false);
     if (status == CLN_OK) {
         probabilities = calloc(count * (size_t)classes + 1, sizeof *probabilities);
@@ -24,7 +24,7 @@ static enum cln_status predict(struct cln_predictor *predictor, const struct cln
         int best = 0;
         for (int k = 1; k < classes; k++)
             best = p[k] > p[best] ? k : best;
-        /* Names come from files: this shows them and nothing else. */
+        /* Names come from files: cln_text_print escapes what a terminal would interpret. */
         cln_text_print(stdout, "%s: %s (class %d), probability %.4f\n", file,
                        model->class_names ? model->class_names[best] : "?", best, p[best]);
     }

@@ -29,7 +29,7 @@ static void open_cache(struct ocl_context *c, const char *folder) {
     if (status == CLN_OK)
         status = ocl_program_cache_open(&c->cache, folder);
     if (status != CLN_OK)
-        cln_log(status == CLN_INVALID ? CLN_LOG_WARNING : CLN_LOG_DEBUG, "kernels are not kept: %-s",
+        cln_log(status == CLN_INVALID ? CLN_LOG_WARNING : CLN_LOG_DEBUG, "built kernels are not stored: %-s",
                 cln_error_message());
 }
 

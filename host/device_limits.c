@@ -185,7 +185,7 @@ static enum cln_status fail_unknown(const char *name) {
     size_t length = 0;
     for (size_t i = 0; i < KEY_COUNT; i++)
         length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", keys[i].name);
-    return cln_fail(CLN_INVALID, VARIABLE ": unknown limit \"%s\"; there is: %s", name, known);
+    return cln_fail(CLN_INVALID, VARIABLE ": unknown limit \"%s\"; known: %s", name, known);
 }
 
 /* Applies one "key=value", which is split in place. */

@@ -119,13 +119,13 @@ static bool can_record(const struct ocl_sequence *s) {
 static void settle(struct ocl_sequence *s) {
     s->settled = true;
     if (can_record(s) && ocl_command_buffer_create(&s->recorded, s->context, record_steps, s))
-        cln_log(CLN_LOG_WARNING, "no command buffer, but launches one by one: %-s", cln_error_message());
+        cln_log(CLN_LOG_WARNING, "cannot record a command buffer, launching one by one: %-s", cln_error_message());
 }
 
 static enum cln_status replay(bool *done, struct ocl_sequence *s) {
     enum cln_status status = ocl_command_buffer_enqueue(done, s->recorded);
     if (status != CLN_OK)
-        return cln_fail_within(status, "%s and what follows, as a command buffer", s->steps[0].label);
+        return cln_fail_within(status, "%s and the launches after it, as a command buffer", s->steps[0].label);
     for (size_t i = 0; i < s->count && *done && !s->told; i++)
         s->steps[i].action.replayed(s->steps[i].action.state);
     s->told = s->told || *done;

@@ -164,7 +164,7 @@ static enum cln_status survey(struct ocl_survey *out) {
     if (status != CLN_OK)
         return status;
     if (ocl_limits_text())
-        cln_log(CLN_LOG_INFO, "pretending what CLENET_LIMITS says: %s", ocl_limits_text());
+        cln_log(CLN_LOG_INFO, "CLENET_LIMITS lowers what devices report: %s", ocl_limits_text());
     return add_platforms(out);
 }
 

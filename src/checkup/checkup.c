@@ -285,7 +285,7 @@ enum cln_status cln_checkup_run(struct cln_checkup **out, const struct cln_check
         status = params->session.builder ? check_apart(&r) : check_here(&r);
     cln_session_destroy(&r.session);
     if (status == CLN_OK && c->row_count == 0)
-        status = cln_fail(CLN_NOT_FOUND, "nothing that is checked has \"%s\" in its name", params->only);
+        status = cln_fail(CLN_NOT_FOUND, "no check has \"%s\" in its name", params->only);
     if (status != CLN_OK) {
         cln_checkup_destroy(out);
         return status;

@@ -277,7 +277,7 @@ static enum cln_status list_survey(const struct ocl_survey *survey, const struct
     if (problem[0])
         cln_report_note("clenet devices: warning: no device would be used: %-s", problem);
     else if (!o->json && !o->verbose)
-        cln_report_text("\n* is used unless --device says otherwise.\n");
+        cln_report_text("\n* marks the default device.\n");
     return profiles == CLN_OK ? CLN_OK : cln_fail(profiles, "%-s", broken);
 }
 

@@ -34,7 +34,7 @@ static enum cln_status import_file(const struct import_options *o, const struct 
         status = cln_checkpoint_write(o->save, &plain);
     }
     if (status == CLN_OK)
-        cln_report_result("%s: %zu tensors with %zu parameters, of network %s; kept in %s", o->file,
+        cln_report_result("%s: %zu tensors with %zu parameters, of network %s; saved to %s", o->file,
                           model->network->tensor_count, model->network->parameter_count, model->network->name, o->save);
     cln_checkpoint_destroy(&model);
     return status;

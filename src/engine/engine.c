@@ -147,7 +147,7 @@ enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set set, 
 enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order, size_t count,
                                     const struct cln_state *at) {
     if (at->seen < 0 || (size_t)at->seen > count)
-        return cln_fail(CLN_INVALID, "an epoch of %zu samples cannot go on behind %d", count, at->seen);
+        return cln_fail(CLN_INVALID, "an epoch of %zu samples cannot resume after %d", count, at->seen);
     return begin(&e->sets[CLN_TRAIN], order, count, at);
 }
 

@@ -1,4 +1,4 @@
-/* How the engine fits itself to a device: the values that a profile may set, and what follows where it does not. */
+/* The tuning of the engine to a device: the values that a profile may set, and those computed where it sets none. */
 #ifndef SRC_ENGINE_TUNING_H
 #define SRC_ENGINE_TUNING_H
 
@@ -8,40 +8,42 @@
 extern const struct ocl_profile_key cln_tuning_keys[];
 extern const size_t cln_tuning_key_count;
 
-/* Operations by name, that of the kernel file. A set of them has bit 1 << i for number i of this table. */
+/* The names of the operations, those of the kernel files. A set of operations has bit 1 << i for operation i of this
+ * table. */
 extern const char *const cln_operations[];
 extern const size_t cln_operation_count;
 
-/* The set of the one whose name is `name`, up to a dot where it has one ("conv2d", "conv2d.cl"); it has to exist. */
+/* The set of one operation, by its name or the name of its file ("conv2d", "conv2d.cl"); it must exist. */
 unsigned cln_operation(const char *name);
 
-/* The set of all. */
+/* The set of all operations. */
 unsigned cln_all_operations(void);
 
-/* The profile of a device by these tables; `file` as in struct ocl_profile_params. */
+/* Loads the profile of a device with these tables; `file` is as in struct ocl_profile_params. */
 enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_device *device,
                                    const char *file) CLN_MUST_CHECK;
 
 struct cln_tuning {
     int vector;              /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;               /* samples of a block: vector times a power of two */
-    int team;                /* most work-items that share the work on the same lanes, where groups have several */
+    int team;                /* most work-items in a team for the same lanes, if groups have several */
     int accumulators;        /* vectors of a register tile */
-    int min_groups;          /* work-groups that a launch should have, so that every compute unit is busy */
-    int whole_channels;      /* channels from which on a work-group takes whole ones */
-    int max_loop_iterations; /* most loop iterations of a work-item */
+    int min_groups;          /* work-groups that a launch should have, to keep every compute unit busy */
+    int whole_channels;      /* least number of channels for which a work-group takes whole channels */
+    int max_loop_iterations; /* limit of a work-item's loop iterations */
     int slice_cache_kib;     /* KiB that a slice of the batch should fit in */
     int channel_cache_kib;   /* KiB that a launch over whole channels may touch */
     int stage_weights;       /* work-groups copy weights to local memory (1) or not (0) */
     int fma;                 /* multiply-adds are fused (1) or not (0) */
-    int linear_gemm;         /* weights from which on a linear layer goes through CLBlast; 0: never */
+    int linear_gemm;         /* least number of weights for which a linear layer uses CLBlast; 0: never */
     int gemm_tile;           /* CLBlast's parameters, see ocl_gemm */
     int command_buffer;      /* a step is enqueued as one command buffer (1) or not (0) */
     unsigned safe;           /* set of operations that run in their safe variant */
 };
 
-/* CLN_INVALID where lanes and vector do not go together. Where the device cannot hold such a work-group, by its items
- * or by its local memory, there are fewer lanes, down to one work-item, which needs neither; a warning says so. */
+/* Makes the tuning from a profile. CLN_INVALID: lanes and vector do not fit together. If the device cannot hold such a
+ * work-group, because of its work-items or its local memory, there are fewer lanes, down to one work-item, which needs
+ * no local memory; a warning says so. */
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) CLN_MUST_CHECK;
 
@@ -49,19 +51,19 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
  * value is out of range. */
 enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) CLN_MUST_CHECK;
 
-/* Makes work-groups smaller, for a device that refuses one: smaller teams first, then fewer lanes. False where they are
- * of one work-item. */
+/* Makes work-groups smaller, for a device that refuses one: first smaller teams, then fewer lanes. False: they already
+ * have a single work-item. */
 bool cln_tuning_shrink(struct cln_tuning *tuning);
 
-/* From now on a set of operations runs in its safe variant: one work-item per work-group, so that there is no barrier
- * and no local memory, and the project's own kernels. Blocks get narrower where a work-item could not hold all lanes of
- * one; nothing else changes for other operations. */
+/* Makes a set of operations run in their safe variants: our own kernels with one work-item per work-group, so that
+ * there is no barrier and no local memory. Blocks become narrower if a work-item could not own all lanes of one.
+ * Nothing else changes for other operations. */
 void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations);
 
-/* Whether nothing runs with barriers, local memory or CLBlast: by these values, or as all operations are safe. */
+/* Whether nothing uses barriers, local memory or CLBlast, because of the values or because all operations are safe. */
 bool cln_tuning_is_plain(const struct cln_tuning *tuning);
 
-/* What a key came out as; 0 where there is no limit. */
+/* The value that is used for a key; 0: no limit. */
 long cln_tuning_value(const struct cln_tuning *tuning, const char *key);
 
 #endif

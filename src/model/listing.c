@@ -50,10 +50,8 @@ static void print_range(FILE *stream, const struct cln_layer_option *o) {
 }
 
 static void print_default(FILE *stream, const struct cln_layer_option *o) {
-    if (o->required)
-        cln_text_print(stream, "%-s", "needed");
-    else if (o->inferred)
-        cln_text_print(stream, "%-s", "as the input has");
+    if (o->inferred)
+        cln_text_print(stream, "%-s", "taken from the input");
     else if (o->type == CLN_LAYER_OPTION_FLAG)
         cln_text_print(stream, "%-s", o->initial != 0 ? "true" : "false");
     else if (o->least > o->initial)
@@ -65,7 +63,7 @@ static void print_default(FILE *stream, const struct cln_layer_option *o) {
 void cln_network_print_layers(FILE *stream) {
     static const char *const inputs[] = {[CLN_NEEDS_ANY] = "any input",
                                          [CLN_NEEDS_IMAGE] = "images",
-                                         [CLN_NEEDS_FEATURES] = "vectors of features (behind Flatten)"};
+                                         [CLN_NEEDS_FEATURES] = "vectors of features (after Flatten)"};
     CLN_EVERY(inputs, CLN_NEEDS_COUNT);
     const struct cln_layer_type *type;
     for (size_t i = 0; (type = cln_layer_type_at(i)); i++) {
@@ -73,8 +71,9 @@ void cln_network_print_layers(FILE *stream) {
         for (size_t k = 0; k < type->option_count; k++) {
             cln_text_print(stream, "  %-24s ", type->options[k].name);
             print_range(stream, &type->options[k]);
-            cln_text_print(stream, "%-s", "; default: ");
-            print_default(stream, &type->options[k]);
+            cln_text_print(stream, "%-s", type->options[k].required ? "; required" : "; default: ");
+            if (!type->options[k].required)
+                print_default(stream, &type->options[k]);
             cln_text_print(stream, "\n");
         }
     }

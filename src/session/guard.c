@@ -17,10 +17,10 @@
 #include "src/check/cases.h"
 #include "src/session/trial.h"
 
-enum { MOST_TRIES = 2 }; /* of quick checks that do not come to an end, as where a driver ends this process */
+enum { MOST_TRIES = 2 }; /* limit of quick checks that do not finish, such as when a driver ends this process */
 
-/* What is remembered: operations that run in their safe variant; and of a device how often its quick checks were begun
- * since they last came to an end. */
+/* A stored verdict: operations that run in their safe variants; for a device also how often its quick checks were begun
+ * since they last finished. */
 static const char verdict_format[] = "clenet guard, safe %u, begun %u\n";
 
 struct verdict {
@@ -30,13 +30,13 @@ struct verdict {
 struct guard {
     struct cln_session *session;
     struct cln_trials trials;
-    struct ocl_program_cache *cache; /* in the folder of kept kernels; NULL: nothing is remembered */
+    struct ocl_program_cache *cache; /* in the folder of kept kernels; NULL: nothing is stored */
     struct ocl_program_key of_device, of_step;
-    struct verdict device; /* as it was at the start */
-    bool certain;          /* what was found out will come out so again */
+    struct verdict device; /* the stored verdict at the start */
+    bool certain;          /* the results are repeatable */
 };
 
-/* The text that a verdict depends on, beside device and driver: kernels, tuning, limits; and for one about a step also
+/* The text that a verdict depends on, in addition to device and driver: kernels, tuning, limits; for a step also the
  * network and how it is run. *out is the caller's: free(). */
 static enum cln_status subject_of(char **out, const struct guard *g, bool of_step) {
     const struct cln_session *session = g->session;
@@ -86,7 +86,7 @@ static enum cln_status make_key(struct ocl_program_key *key, const struct guard 
     return status;
 }
 
-/* False where nothing is remembered: *out is empty then. */
+/* Reads a verdict. False: none is stored, and *out is zero. */
 static bool recall(struct verdict *out, const struct guard *g, const struct ocl_program_key *key) {
     size_t bytes = 0;
     char text[64] = "";
@@ -102,7 +102,7 @@ static bool recall(struct verdict *out, const struct guard *g, const struct ocl_
     return true;
 }
 
-/* Beside what others have found since. */
+/* Stores a verdict, merged with what other processes have stored since. */
 static void remember(const struct guard *g, const struct ocl_program_key *key, unsigned begun) {
     char text[64];
     struct verdict before;
@@ -113,10 +113,10 @@ static void remember(const struct guard *g, const struct ocl_program_key *key, u
     ocl_program_cache_write(g->cache, key, (const unsigned char *)text, (size_t)length);
 }
 
-/* How a trial's end is told. */
+/* The words for a trial's end. */
 static const struct {
     const char *does, *to_whom;
-    bool explained; /* by the trial's `why` */
+    bool explained; /* the message adds the trial's `why` */
 } ends[] = {
     [CLN_TRIAL_WRONG] = {"is wrong", "on this device", true},
     [CLN_TRIAL_REFUSED] = {"is wrong", "on this device", true},
@@ -125,11 +125,11 @@ static const struct {
 };
 CLN_EVERY(ends, CLN_TRIAL_END_COUNT);
 
-/* Operations that do not come out right. */
+/* Operations whose quick checks fail. */
 struct findings {
-    unsigned wrong; /* the set of all of them */
-    unsigned alone; /* of those that do not where all others run in their safe variants, either */
-    struct cln_trial trials[CHAR_BIT * sizeof(unsigned)]; /* by their number as cln_check_operation has it */
+    unsigned wrong; /* the set of all that fail */
+    unsigned alone; /* those that fail even while all others run in their safe variants */
+    struct cln_trial trials[CHAR_BIT * sizeof(unsigned)]; /* by number, as in cln_check_operation */
 };
 
 static void on_operation(void *user, size_t operation, const struct cln_trial *trial) {
@@ -151,8 +151,9 @@ static void warn_of(const struct findings *found, unsigned operations) {
     }
 }
 
-/* The cases of an operation launch kernels of others where these belong together, as convolutions and the statistics of
- * a batch norm do: where several end the process, one of them may be the cause. */
+/* Finds the cause among several operations that end the process. The cases of an operation may launch kernels of
+ * others, as convolutions launch those of a batch norm's statistics, so one operation may be the cause of several
+ * failures. */
 static enum cln_status find_cause(struct findings *found, struct guard *g) {
     struct cln_trial trial;
     unsigned right = 0;
@@ -169,7 +170,7 @@ static enum cln_status find_cause(struct findings *found, struct guard *g) {
     return status;
 }
 
-/* *out is the caller's, also where it fails, which means that not all have been checked: free(). */
+/* Runs the quick checks. *out is the caller's: free(), even if not all operations could be checked. */
 static enum cln_status find_wrong(struct findings **out, struct guard *g) {
     struct findings *found = *out = calloc(1, sizeof *found);
     g->certain = false;
@@ -198,8 +199,9 @@ static enum cln_status fail_wrong(const struct guard *g, const struct cln_trial 
                     trial->why, g->session->workload->predict_only ? "" : ", --no-guard trains without this check");
 }
 
-/* No quick case has shown which operation crashes in a step, that does not where all are safe: what is left of all when
- * those are taken out one by one without which it does not crash, either. Takes them among the findings. */
+/* A step crashes, but not with all operations safe, and no quick case shows the cause. Starts with all operations and
+ * removes those, one by one, that need not be safe for the step to pass. Returns the rest and adds it to the
+ * findings. */
 static unsigned narrow(struct findings *found, struct guard *g, const struct cln_trial *crash) {
     unsigned set = cln_all_operations();
     for (size_t o = 0; cln_check_operation(o); o++) {
@@ -217,13 +219,13 @@ static unsigned narrow(struct findings *found, struct guard *g, const struct cln
     return set;
 }
 
-/* A step did not come out right: operations become safe until one does. */
+/* A step was not right: makes operations safe until one is. */
 static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
     struct cln_tuning *tuning = &g->session->tuning;
     const unsigned all = cln_all_operations();
     if (tuning->safe == all)
         return trial->end == CLN_TRIAL_REFUSED ? cln_fail(CLN_DEVICE, "%-s", trial->why) : fail_wrong(g, trial);
-    /* By every variant: then it is not one of them, but a mistake in a kernel, say. */
+    /* If the safe variants fail likewise, the cause is no variant but, say, an error in a kernel. */
     if (trial->end != CLN_TRIAL_WRONG) {
         struct cln_tuning safe = *tuning;
         struct cln_trial again;
@@ -243,7 +245,7 @@ static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
     if (status != CLN_OK)
         return status;
     const unsigned first[] = {found->alone, found->wrong};
-    for (size_t i = 0; i < 4; i++) { /* the last two: what is left of all, and all */
+    for (size_t i = 0; i < 4; i++) { /* the last two sets: the result of narrow, and all operations */
         const unsigned set = i < 2                                       ? first[i]
                              : i == 2 && trial->end == CLN_TRIAL_CRASHED ? narrow(found, g, trial)
                                                                          : all;
@@ -267,8 +269,8 @@ static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
     return status != CLN_OK || trial->end == CLN_TRIAL_RIGHT ? status : fail_wrong(g, trial);
 }
 
-/* A step came out right, and nothing is known of what else the device may be asked for. This training goes on, whatever
- * comes of that; and what ends the program here does so a few times only. */
+/* A step was right, and the device is unknown: checks all operations. The training continues whatever the result is. If
+ * this ends the program, that happens only MOST_TRIES times. */
 static void check_operations(struct guard *g) {
     const struct cln_tuning right = g->session->tuning;
     struct findings *found = NULL;
@@ -292,12 +294,12 @@ static void check_operations(struct guard *g) {
     remember(g, &g->of_device, g->certain ? 0 : g->device.begun + 1);
 }
 
-/* Whether the quick checks have come to an end here, or have been given up. */
+/* Whether the quick checks have finished on this device, or have been given up. */
 static bool is_known(const struct guard *g, bool recalled) {
     return recalled && (g->device.begun == 0 || g->device.begun >= MOST_TRIES);
 }
 
-/* Kept kernels crash the driver, as files do that something has damaged: this training builds its own, and the next one
+/* Kept kernels crash the driver, perhaps because a file is damaged: this training builds its own, and the next one
  * checks again. */
 static void drop_kept_kernels(struct guard *g) {
     cln_log(CLN_LOG_WARNING, "kernels in %s crash this driver: they are deleted and built again", g->session->cache);
@@ -324,8 +326,8 @@ static enum cln_status check(struct guard *g, bool known) {
     return status;
 }
 
-/* A prediction is checked where a driver may crash on it, and nothing is known of the device; in this process it would
- * be no better off for that. */
+/* Whether a trial is due. A prediction is checked only in another process and on an unknown device: in this process a
+ * crash in the check would be no better than one in the prediction. */
 static bool is_due(const struct guard *g, bool step_known, bool device_known) {
     if (step_known)
         return false;

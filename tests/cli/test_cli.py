@@ -680,7 +680,7 @@ class Cache(Case):
         self.cache.mkdir(parents=True)
         self.cache.chmod(0o777)
         result = self.expect(0, "train", *SMALL, "--max-steps", "1", **self.environment)
-        self.assertIn("warning: kernels are not kept", result.stderr)
+        self.assertIn("warning: built kernels are not stored", result.stderr)
         self.assertEqual(list(self.cache.iterdir()), [])
         self.assertIn("chmod 700", self.expect(1, "cache", "--clear", **self.environment).stderr)
 
@@ -1345,7 +1345,7 @@ class Import(Exchange):
 
     def test_import(self):
         result = self.expect(0, "import", self.file, *self.to)
-        self.assertEqual(result.stdout, f"{self.file}: 7 tensors with 21 parameters, of network small; kept in "
+        self.assertEqual(result.stdout, f"{self.file}: 7 tensors with 21 parameters, of network small; saved to "
                                         f"{self.saved}\n")
         metadata, values = self.read(self.saved)
         self.assertEqual(json.loads(metadata["network"])["layers"], SMALL_NETWORK["layers"])
@@ -1498,12 +1498,12 @@ class Limits(Case):
         for command in COMMANDS:
             with self.subTest(command=command):
                 result = self.expect(1, command, CLENET_LIMITS="work_group=64,memory=1G")
-                self.assertIn('CLENET_LIMITS: unknown limit "memory"; there is: work_group, ', result.stderr)
+                self.assertIn('CLENET_LIMITS: unknown limit "memory"; known: work_group, ', result.stderr)
                 self.assertEqual(result.stdout, "")
 
     def test_what_is_pretended_is_said(self):
         result = self.expect(0, "devices", CLENET_LIMITS="global_mem=512M,compute_units=1,opencl=1.2")
-        self.assertIn("pretending what CLENET_LIMITS says: global_mem=512M,", result.stderr)
+        self.assertIn("CLENET_LIMITS lowers what devices report: global_mem=512M,", result.stderr)
         for row in re.findall(r"(?m)^\d+:\d+ .*", result.stdout):
             self.assertRegex(row, r" 0\.5 GiB +1 +1\.2 ")
 

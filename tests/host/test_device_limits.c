@@ -83,7 +83,7 @@ static void test_what_cannot_be_read_is_refused(void **state) {
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"wrok_group=64", "CLENET_LIMITS: unknown limit \"wrok_group\"; there is: work_group, "},
+        {"wrok_group=64", "CLENET_LIMITS: unknown limit \"wrok_group\"; known: work_group, "},
         {"work_group", "CLENET_LIMITS: \"work_group\" is not of the form key=value"},
         {"work_group=64,", "CLENET_LIMITS: \"\" is not of the form key=value"},
         {",", "is not of the form key=value"},

@@ -238,8 +238,9 @@ static void test_a_failing_run_is_an_error(void **state) {
         const bool replays = ocl_sequence_replays(f.sequence);
         ocl_fault_set(1, -5);
         assert_fails(ocl_sequence_run(f.sequence), CLN_DEVICE,
-                     replays ? "scale and what follows, as a command buffer: clEnqueueCommandBufferKHR: CL_OUT_OF_"
-                             : "scale: clEnqueueNDRangeKernel: CL_OUT_OF_RESOURCES");
+                     replays
+                         ? "scale and the launches after it, as a command buffer: clEnqueueCommandBufferKHR: CL_OUT_OF_"
+                         : "scale: clEnqueueNDRangeKernel: CL_OUT_OF_RESOURCES");
         assert_ok(ocl_sequence_run(f.sequence));
         assert_int_equal(ocl_sequence_replays(f.sequence), replays);
         end(&f);
@@ -274,7 +275,7 @@ static void test_every_call_may_fail(void **state) {
             passed++;
             assert_int_equal(warnings, 1);
             assert_false(replayed);
-            assert_non_null(strstr(warning, "no command buffer, but launches one by one: "));
+            assert_non_null(strstr(warning, "cannot record a command buffer, launching one by one: "));
         }
         ocl_fault_set(0, 0);
         /* Five functions to find, and per copy one call to begin, three launches, one to end. */
