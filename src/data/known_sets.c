@@ -75,8 +75,8 @@ const struct cln_known_set *cln_known_set_find(const char *name) {
     return NULL;
 }
 
-/* False where the place does not exist for this user. The base directory specification has relative cache folders
- * ignored. */
+/* False where the place does not exist for this user. The XDG base directory specification says that relative cache
+ * folders are to be ignored. */
 static bool place_folder(char folder[CLN_PATH_BYTES], const struct place *place, const char *name) {
     const char *value = place->variable ? getenv(place->variable) : "";
     if (!value || (place->variable && !value[0]) || (place->cache && value[0] != '/'))
@@ -85,7 +85,7 @@ static bool place_folder(char folder[CLN_PATH_BYTES], const struct place *place,
                     place->named ? name : "") < CLN_PATH_BYTES;
 }
 
-/* What a user without the data set can do, behind "data set NAME: " and the reason. */
+/* Names the folders `looked` at and the reason, and says how a user can get the data set. */
 static enum cln_status fail_nowhere(enum cln_status status, const struct cln_known_set *set, const char *looked,
                                     const char *reason) {
     return cln_fail(status, "data set %s: not found in %s; %s; %s%s%sset CLENET_DATA or pass a folder with its files",
