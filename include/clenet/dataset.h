@@ -18,14 +18,13 @@ struct cln_images {
     struct cln_shape shape;
     uint8_t *pixels;           /* [count][channels][height][width], 0 to 255 */
     uint8_t *labels;           /* [count], each label below the data set's class_count */
-    char *labels_path;         /* path of the file that holds the labels, for messages; NULL: no file */
-    struct cln_reader *reader; /* reads the pixels in the background; NULL: `pixels` is complete */
+    struct cln_reader *reader; /* the files of these images, the pixels read in the background; NULL: no files */
 };
 
 struct cln_dataset {
     char name[64];
     struct cln_images train, test;
-    int class_count;                /* number of classes; for a folder of IDX files: largest label of both sets + 1 */
+    int class_count;                /* number of classes; for a folder: largest label of both sets + 1 */
     const char *const *class_names; /* class_count strings in static storage; NULL: unknown */
     char digest[65];                /* set by cln_dataset_measure_digest; "" until then */
 };

@@ -15,7 +15,7 @@
 #include "src/base/replace.h"
 #include "src/cli/options.h"
 #include "src/cli/self.h"
-#include "src/data/source.h"
+#include "src/data/known_sets.h"
 #include "src/train/saver.h"
 
 /* ---- Uses: one path and its role ---- */
@@ -112,7 +112,7 @@ static void add_network(struct uses *uses, const struct cln_option *row) {
 static void add_data(struct uses *uses, const struct cln_option *row) {
     struct listener listener = {uses, row, row->file};
     if (*row->text)
-        cln_source_each_file(on_path, &listener, *row->text);
+        cln_data_each_file(on_path, &listener, *row->text);
 }
 
 static void add_profiles(struct uses *uses, const struct cln_option *row) {

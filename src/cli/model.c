@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/data/source.h"
+#include "src/data/known_sets.h"
 
 const char *const cln_variances[CLN_VARIANCE_COUNT + 1] = {[CLN_UNBIASED] = "unbiased", [CLN_BIASED] = "biased", NULL};
 
@@ -39,7 +39,7 @@ enum cln_status cln_model_data(const char **name, uint64_t *seed, char memory[CL
         return CLN_OK;
     if (strcmp(training->data, "synthetic") == 0)
         snprintf(memory, CLN_DATA_NAME_BYTES, "synthetic:%zu", training->samples);
-    else if (cln_source_find(training->data) != NULL)
+    else if (cln_known_set_find(training->data) != NULL)
         snprintf(memory, CLN_DATA_NAME_BYTES, "%s", training->data);
     else
         return cln_fail(CLN_INVALID, "%s was trained on the images of a folder named '%s': give its path with --data",

@@ -1,4 +1,4 @@
-/* A data set's two halves, read from four IDX files or generated, and checked against each other. */
+/* A data set's two halves, read from a folder or generated, and checked against each other. */
 #include "clenet/dataset.h"
 
 #include <nettle/base16.h>
@@ -9,45 +9,12 @@
 #include <sys/stat.h>
 
 #include "clenet/text.h"
+#include "src/data/format.h"
 #include "src/data/images.h"
-#include "src/data/source.h"
+#include "src/data/known_sets.h"
 #include "src/data/synthetic.h"
 
 enum { SYNTHETIC_COUNT = 6000, SYNTHETIC_LIMIT = 1 << 22 };
-
-/* Who comes with pictures of another kind learns here what a folder has to hold. */
-static enum cln_status fail_missing(const char *folder, enum cln_idx_part part) {
-    return cln_fail(
-        CLN_NOT_FOUND,
-        "%s: no file %s, plain or .gz: a data set is a folder of four IDX files of grey images and labels, %s, "
-        "%s, %s and %s; PNG files can be predicted, not trained on (docs/data.md has a script that converts "
-        "them)",
-        folder, cln_idx_part_name(part), cln_idx_part_name(CLN_TRAIN_IMAGES), cln_idx_part_name(CLN_TRAIN_LABELS),
-        cln_idx_part_name(CLN_TEST_IMAGES), cln_idx_part_name(CLN_TEST_LABELS));
-}
-
-static enum cln_status read_images(struct cln_images *images, const char *folder, enum cln_idx_part image_part,
-                                   enum cln_idx_part label_part) {
-    char path[CLN_PATH_BYTES];
-    size_t label_count;
-    struct cln_idx *file = NULL;
-    if (!cln_idx_part_path(path, folder, image_part))
-        return fail_missing(folder, image_part);
-    enum cln_status status = cln_idx_open_images(&file, path, &images->count, &images->shape);
-    if (status == CLN_OK)
-        status = cln_images_read(images, &file);
-    if (status != CLN_OK)
-        return status;
-    if (!cln_idx_part_path(path, folder, label_part))
-        return fail_missing(folder, label_part);
-    images->labels_path = strdup(path);
-    if (!images->labels_path)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
-    status = cln_idx_read_labels(path, &images->labels, &label_count);
-    if (status == CLN_OK && label_count != images->count)
-        status = cln_fail(CLN_INVALID, "%s: byte 4: %zu labels for %zu images", path, label_count, images->count);
-    return status;
-}
 
 static int largest_label(const struct cln_images *images) {
     int largest = 0;
@@ -56,33 +23,32 @@ static int largest_label(const struct cln_images *images) {
     return largest;
 }
 
-/* `source` NULL: a folder of the user's own, whose classes are those that its labels name. A network may know fewer, or
+/* `set` NULL: a folder of the user's own, whose classes are those that its labels name. A network may know fewer, or
  * more: the trainer judges. */
-static enum cln_status read_folder(struct cln_dataset *dataset, const char *folder, const struct cln_source *source) {
+static enum cln_status read_folder(struct cln_dataset *dataset, const char *folder,
+                                   const struct cln_data_format *format, const struct cln_known_set *set) {
     struct cln_images *train = &dataset->train, *test = &dataset->test;
-    enum cln_status status = read_images(train, folder, CLN_TRAIN_IMAGES, CLN_TRAIN_LABELS);
+    enum cln_status status = cln_images_open(train, format, folder, CLN_HALF_TRAIN);
     if (status == CLN_OK)
-        status = read_images(test, folder, CLN_TEST_IMAGES, CLN_TEST_LABELS);
+        status = cln_images_open(test, format, folder, CLN_HALF_TEST);
+    if (status == CLN_OK)
+        status = cln_images_check_shape(test, train->shape);
     if (status != CLN_OK)
         return status;
-    if (train->shape.height != test->shape.height || train->shape.width != test->shape.width)
-        return cln_fail(CLN_INVALID, "%s/%s: byte 8: images of %d x %d, but those for training have %d x %d", folder,
-                        cln_idx_part_name(CLN_TEST_IMAGES), test->shape.height, test->shape.width, train->shape.height,
-                        train->shape.width);
     const int largest = largest_label(train) > largest_label(test) ? largest_label(train) : largest_label(test);
-    dataset->class_count = source ? source->class_count : largest + 1;
-    dataset->class_names = source ? source->class_names : NULL;
+    dataset->class_count = set ? set->class_count : largest + 1;
+    dataset->class_names = set ? set->class_names : NULL;
     status = cln_images_check_labels(train, "training", dataset->class_count, "data set", dataset->name);
     if (status == CLN_OK)
         status = cln_images_check_labels(test, "test", dataset->class_count, "data set", dataset->name);
     return status;
 }
 
-static enum cln_status load_source(struct cln_dataset *dataset, const struct cln_source *source, bool offline) {
+static enum cln_status load_known(struct cln_dataset *dataset, const struct cln_known_set *set, bool offline) {
     char folder[CLN_PATH_BYTES];
-    snprintf(dataset->name, sizeof(dataset->name), "%s", source->name);
-    enum cln_status status = cln_source_locate(folder, source, offline);
-    return status == CLN_OK ? read_folder(dataset, folder, source) : status;
+    snprintf(dataset->name, sizeof(dataset->name), "%s", set->name);
+    enum cln_status status = cln_known_set_locate(folder, set, offline);
+    return status == CLN_OK ? read_folder(dataset, folder, set->format, set) : status;
 }
 
 /* "synthetic" or "synthetic:COUNT"; `count` is what follows the colon, or NULL. */
@@ -104,9 +70,9 @@ static enum cln_status load_folder(struct cln_dataset *dataset, const char *fold
     struct stat info;
     if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode)) {
         char known[256] = "";
-        const struct cln_source *source;
-        for (size_t i = 0; (source = cln_source_at(i)); i++)
-            snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", source->name);
+        const struct cln_known_set *set;
+        for (size_t i = 0; (set = cln_known_set_at(i)); i++)
+            snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", set->name);
         return cln_fail(CLN_NOT_FOUND, "data set \"%s\": no such folder; known by name: %ssynthetic, synthetic:COUNT",
                         folder, known);
     }
@@ -120,16 +86,18 @@ static enum cln_status load_folder(struct cln_dataset *dataset, const char *fold
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a data set");
     cln_text_format(dataset->name, sizeof dataset->name, "%s", name); /* as much of it as there is room for */
     free(name);
-    return read_folder(dataset, folder, NULL);
+    const struct cln_data_format *format;
+    enum cln_status status = cln_data_format_find(&format, folder);
+    return status == CLN_OK ? read_folder(dataset, folder, format, NULL) : status;
 }
 
 static enum cln_status load(struct cln_dataset *dataset, const struct cln_dataset_params *params) {
     static const char synthetic[] = "synthetic";
     const size_t length = sizeof(synthetic) - 1;
     const char *name = params->name ? params->name : "fashion-mnist";
-    const struct cln_source *source = cln_source_find(name);
-    if (source)
-        return load_source(dataset, source, params->offline);
+    const struct cln_known_set *set = cln_known_set_find(name);
+    if (set)
+        return load_known(dataset, set, params->offline);
     if (strncmp(name, synthetic, length) == 0 && (name[length] == '\0' || name[length] == ':'))
         return load_synthetic(dataset, name[length] ? name + length + 1 : NULL, params->seed);
     return load_folder(dataset, name);

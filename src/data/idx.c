@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "clenet/log.h"
+#include "src/data/picture_format.h"
 
 enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, FIRST_CHUNK = 1 << 20, INPUT_BYTES = 1 << 17 };
 static const uint64_t total_limit = (uint64_t)1 << 32;
@@ -183,8 +184,9 @@ static gzFile open_stream(const char *path) {
     return gz;
 }
 
-enum cln_status cln_idx_continue_images(struct cln_idx **out, struct gzFile_s *gz, const char *path, size_t *count,
-                                        struct cln_shape *shape) {
+/* Takes over `gz`, on failure too. */
+static enum cln_status start_images(struct cln_idx **out, gzFile gz, const char *path, size_t *count,
+                                    struct cln_shape *shape) {
     uint32_t sizes[3] = {0};
     enum cln_status status = start_idx(out, gz, path, sizes, 3, "images");
     if (status != CLN_OK)
@@ -195,7 +197,7 @@ enum cln_status cln_idx_continue_images(struct cln_idx **out, struct gzFile_s *g
 }
 
 enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count, struct cln_shape *shape) {
-    return cln_idx_continue_images(out, open_stream(path), path, count, shape);
+    return start_images(out, open_stream(path), path, count, shape);
 }
 
 enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) {
@@ -214,3 +216,12 @@ enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *
     *count = sizes[0];
     return cln_idx_read(&file, labels);
 }
+
+static enum cln_status read_pictures(uint8_t **images, size_t *count, struct cln_shape *shape, gzFile gz,
+                                     const char *name) {
+    struct cln_idx *file = NULL;
+    enum cln_status status = start_images(&file, gz, name, count, shape);
+    return status == CLN_OK ? cln_idx_read(&file, images) : status;
+}
+
+const struct cln_picture_format cln_idx_pictures = {.name = "an IDX file", .first_byte = 0, .read = read_pictures};

@@ -1,59 +1,22 @@
-/* zlib reads plain files as they are, so that one stream serves PNG and IDX files, gzipped or not. Their first byte
- * tells them apart. */
+/* zlib passes on plain files as they are, so that one stream serves every format, gzipped or not. The first byte tells
+ * the formats apart. */
 #include "clenet/picture.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include "src/data/idx.h"
-#include "src/data/png.h"
+#include "src/data/picture_format.h"
 #include "src/data/preprocess.h"
+#include "src/data/stream.h"
 
-enum { PNG_FIRST_BYTE = 0x89, IDX_FIRST_BYTE = 0, FIRST_ROOM = 1 << 16, MOST_PNG_BYTES = 1 << 30 };
-
-static enum cln_status fail_reading(gzFile gz, const char *name) {
-    int code;
-    const char *reason = gzerror(gz, &code);
-    if (code == Z_ERRNO)
-        return cln_fail(CLN_IO, "%s: %s", name, strerror(errno));
-    return cln_fail(CLN_INVALID, "%s: damaged gzip data (%s)", name, reason);
-}
-
-/* All that is left of the stream. */
-static enum cln_status read_rest(uint8_t **out, size_t *size, gzFile gz, const char *name) {
-    uint8_t *bytes = NULL;
-    size_t room = 0;
-    int code, got = 1;
-    *size = 0;
-    while (got > 0) {
-        if (*size == room) {
-            room = room == 0 ? FIRST_ROOM : 2 * room;
-            uint8_t *grown = room <= MOST_PNG_BYTES ? realloc(bytes, room) : NULL;
-            if (!grown) {
-                free(bytes);
-                return room > MOST_PNG_BYTES
-                           ? cln_fail(CLN_INVALID, "%s: a PNG of more than %d bytes, clenet's limit", name,
-                                      MOST_PNG_BYTES)
-                           : cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for a picture of more than %zu bytes", name,
-                                      *size);
-            }
-            bytes = grown;
-        }
-        got = gzread(gz, bytes + *size, (unsigned)(room - *size));
-        *size += got > 0 ? (size_t)got : 0;
-    }
-    gzerror(gz, &code);
-    if (got < 0 || code != Z_OK) {
-        free(bytes);
-        return fail_reading(gz, name);
-    }
-    *out = bytes;
-    return CLN_OK;
-}
+#define POINTER(format) &(format),
+static const struct cln_picture_format *const formats[] = {CLN_PICTURE_FORMATS(POINTER)};
+enum { FORMAT_COUNT = sizeof(formats) / sizeof(formats[0]) };
 
 /* One plane of grey or three of colour → as many as `channels` says. */
 static void convert(uint8_t *out, int channels, const uint8_t *in, struct cln_shape shape) {
@@ -82,27 +45,16 @@ static enum cln_status fit(uint8_t **pixels, const uint8_t *images, size_t count
     return status;
 }
 
-/* Both take over the stream. */
-static enum cln_status read_png(uint8_t **images, struct cln_shape *shape, gzFile gz, const char *name) {
-    uint8_t *bytes = NULL;
-    size_t size;
-    struct cln_picture picture = {0};
-    enum cln_status status = read_rest(&bytes, &size, gz, name);
-    if (status == CLN_OK && (status = cln_png_decode(&picture, bytes, size)) != CLN_OK)
-        status = cln_fail_within(status, "%s", name);
-    free(bytes);
-    gzclose(gz);
-    *images = picture.pixels;
-    *shape = picture.shape;
-    return status;
+/* Names every format: "neither a PNG nor an IDX file". */
+static enum cln_status fail_unknown(const char *name, int first) {
+    char known[256] = "";
+    for (size_t i = 0, used = 0; i < FORMAT_COUNT && used < sizeof known; i++)
+        used +=
+            (size_t)snprintf(known + used, sizeof known - used, "%s %s", i > 0 ? " nor" : "neither", formats[i]->name);
+    return cln_fail(CLN_INVALID, "%s: %s: it begins with byte 0x%02x", name, known, (unsigned)first);
 }
 
-static enum cln_status read_idx(uint8_t **images, size_t *count, struct cln_shape *shape, gzFile gz, const char *name) {
-    struct cln_idx *file = NULL;
-    enum cln_status status = cln_idx_continue_images(&file, gz, name, count, shape);
-    return status == CLN_OK ? cln_idx_read(&file, images) : status;
-}
-
+/* Takes over the stream. */
 static enum cln_status read_images(uint8_t **images, size_t *count, struct cln_shape *shape, gzFile gz,
                                    const char *name) {
     int code;
@@ -110,19 +62,16 @@ static enum cln_status read_images(uint8_t **images, size_t *count, struct cln_s
     gzerror(gz, &code);
     if (first >= 0)
         (void)gzungetc(first, gz);
-    *count = 1;
-    if (first == PNG_FIRST_BYTE)
-        return read_png(images, shape, gz, name);
-    if (first == IDX_FIRST_BYTE)
-        return read_idx(images, count, shape, gz, name);
+    for (size_t i = 0; i < FORMAT_COUNT; i++)
+        if (first == formats[i]->first_byte)
+            return formats[i]->read(images, count, shape, gz, name);
     enum cln_status status = CLN_INVALID;
     if (first < 0 && code != Z_OK)
-        status = fail_reading(gz, name);
+        status = cln_stream_fail(gz, name);
     else if (first < 0)
         status = cln_fail(CLN_INVALID, "%s: the file is empty", name);
     else
-        status = cln_fail(CLN_INVALID, "%s: neither a PNG nor an IDX file: it begins with byte 0x%02x", name,
-                          (unsigned)first);
+        status = fail_unknown(name, first);
     gzclose(gz);
     return status;
 }

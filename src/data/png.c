@@ -2,12 +2,17 @@
  * the function that is jumped back into has no variables of its own. */
 #include "src/data/png.h"
 
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "src/data/picture_format.h"
+#include "src/data/stream.h"
+
 #ifdef HAVE_PNG
 
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct decoder {
@@ -144,3 +149,21 @@ enum cln_status cln_png_decode(struct cln_picture *out, const void *bytes, size_
 }
 
 #endif
+
+static enum cln_status read_picture(uint8_t **images, size_t *count, struct cln_shape *shape, gzFile gz,
+                                    const char *name) {
+    uint8_t *bytes = NULL;
+    size_t size;
+    struct cln_picture picture = {0};
+    enum cln_status status = cln_stream_read(&bytes, &size, gz, name);
+    if (status == CLN_OK && (status = cln_png_decode(&picture, bytes, size)) != CLN_OK)
+        status = cln_fail_within(status, "%s", name);
+    free(bytes);
+    gzclose(gz);
+    *images = picture.pixels;
+    *shape = picture.shape;
+    *count = 1;
+    return status;
+}
+
+const struct cln_picture_format cln_png_pictures = {.name = "a PNG", .first_byte = 0x89, .read = read_picture};

@@ -68,7 +68,6 @@ static void halves_that_do_not_fit_are_refused(void **state) {
         write_labels("odd/t10k-labels-idx1-ubyte", 5, tested);
         struct cln_dataset *dataset = load((struct cln_dataset_params){.name = odd});
         assert_int_equal(dataset->class_count, tested < 3 ? 3 : tested);
-        assert_non_null(strstr(dataset->test.labels_path, "odd/t10k-labels-idx1-ubyte"));
         assert_int_equal(cln_images_check_labels(&dataset->test, "test", (int)tested, "network", "n"), CLN_OK);
         assert_int_equal(cln_images_check_labels(&dataset->test, "test", (int)tested - 1, "network", "n"), CLN_INVALID);
         char expected[128];
@@ -147,7 +146,7 @@ static void unknown_names_are_refused_with_the_known_ones(void **state) {
     assert_refused("synthetic:-5", CLN_INVALID, "from 1 to");
     assert_refused("synthetic:5x", CLN_INVALID, "from 1 to");
     assert_refused("synthetic:99999999999999999999", CLN_INVALID, "from 1 to");
-    assert_refused(temporary_path(""), CLN_NOT_FOUND, "no file train-images-idx3-ubyte");
+    assert_refused(temporary_path(""), CLN_NOT_FOUND, "a data set is a folder of four IDX files");
 }
 
 /* "mnist" has no Debian package, so that only these places can have it: each wins over those behind it. */

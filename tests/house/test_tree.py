@@ -149,6 +149,15 @@ class Tree(unittest.TestCase):
         wrong = [line for line in findings(set(MAY_INCLUDE), RAW_JSON) if not line.startswith("src/base/json_text.c")]
         self.assertEqual(wrong, [])
 
+    def test_formats_are_known_to_their_tables_only(self):
+        """A format of data sets or pictures is a file and a row: the rest of the code names no format."""
+        name = re.compile(r"\b\w*(?:idx|IDX|png_|PNG|t10k)\w*")
+        own = {"src/data/idx.c", "src/data/idx.h", "src/data/idx_folder.c", "src/data/png.c", "src/data/png.h"}
+        tables = {"src/data/format.h", "src/data/picture_format.h"}
+        known_set_formats = {"src/data/known_sets.c"}  # a known set's row says in which format its files are
+        found = {line.split(":")[0] for line in findings(set(MAY_INCLUDE), name)}
+        self.assertEqual(found, own | tables | known_set_formats)
+
     def test_strings_enter_json_as_text(self):
         """json_pack refuses a string that is not UTF-8, and the whole record with it: cln_json_text takes any."""
         pack = re.compile(r'\bjson_pack\w*\s*\(\s*((?:"[^"]*"\s*)+)')
