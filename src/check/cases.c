@@ -17,21 +17,29 @@ static const struct cln_operation *const without_optimizers[] = {
     &cln_device_batchnorm,
     &cln_device_activate,
     &cln_device_softmax_cross_entropy,
-    &cln_device_sum_gradients,
 };
+
+/* See cln_check_operation_is_spare. */
+static const struct cln_operation *const spares[] = {&cln_device_sum_gradients, &cln_device_philox};
 
 enum {
     OPTIMIZERS_AT = sizeof without_optimizers / sizeof *without_optimizers,
-    OPERATION_COUNT = OPTIMIZERS_AT + CLN_OPTIMIZER_COUNT
+    SPARES_AT = OPTIMIZERS_AT + CLN_OPTIMIZER_COUNT,
+    OPERATION_COUNT = SPARES_AT + sizeof spares / sizeof *spares
 };
 
 static const struct cln_operation *operation_at(size_t operation) {
     return operation < OPTIMIZERS_AT ? without_optimizers[operation]
-                                     : &cln_device_optimizers[operation - OPTIMIZERS_AT];
+           : operation < SPARES_AT   ? &cln_device_optimizers[operation - OPTIMIZERS_AT]
+                                     : spares[operation - SPARES_AT];
 }
 
 const char *cln_check_operation(size_t operation) {
     return operation < OPERATION_COUNT ? operation_at(operation)->name : NULL;
+}
+
+bool cln_check_operation_is_spare(size_t operation) {
+    return operation >= SPARES_AT;
 }
 
 enum { NEVER = 1 << 20, LARGE = 1 << 20 };

@@ -30,6 +30,8 @@ struct cln_check_result {
 
 /* The name of operation number `operation`, in the order of the training step; NULL after the last. */
 const char *cln_check_operation(size_t operation);
+/* Whether no training launches it by itself: `clenet check` checks it, the start-up guard does not. */
+bool cln_check_operation_is_spare(size_t operation);
 
 /* Runs all cases of one operation. Wrong results are counted in *out and are no error; only the device's errors are
  * returned. */

@@ -80,7 +80,7 @@ struct cln_operation {
     }
 
 extern const struct cln_operation cln_device_activate, cln_device_batch, cln_device_batchnorm, cln_device_conv2d,
-    cln_device_copy, cln_device_linear, cln_device_softmax_cross_entropy, cln_device_sum_gradients,
+    cln_device_copy, cln_device_linear, cln_device_philox, cln_device_softmax_cross_entropy, cln_device_sum_gradients,
     cln_device_optimizers[];
 
 /* Allocates memory that lives until the case ends. Never NULL. */

@@ -178,9 +178,11 @@ const struct ocl_profile_key cln_tuning_keys[] = {
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
 
-const char *const cln_operations[] = {
-    "activate",         "batch", "batchnorm", "conv2d", "copy", "linear", "softmax_cross_entropy", "sum_gradients",
-    CLN_OPTIMIZER_NAMES};
+const char *const cln_operations[] = {"activate",      "batch",
+                                      "batchnorm",     "conv2d",
+                                      "copy",          "linear",
+                                      "philox",        "softmax_cross_entropy",
+                                      "sum_gradients", CLN_OPTIMIZER_NAMES};
 const size_t cln_operation_count = sizeof cln_operations / sizeof *cln_operations;
 
 unsigned cln_operation(const char *name) {

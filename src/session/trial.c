@@ -87,7 +87,8 @@ static enum cln_status operation_here(struct cln_trial *out, const struct cln_tr
 }
 
 static bool is_due(const struct cln_trials *s, size_t operation) {
-    return !(s->session->tuning.safe & cln_operation(cln_check_operation(operation)));
+    return !cln_check_operation_is_spare(operation) &&
+           !(s->session->tuning.safe & cln_operation(cln_check_operation(operation)));
 }
 
 /* ---- In a process that was started for a trial ---- */
