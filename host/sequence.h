@@ -61,9 +61,9 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence);
  * source and constants. Buffers must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
-/* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it are
- * done, calls `function`, which may read and write buffers, and goes on with the launches behind it. Its failure is that
- * of the run. A sequence with such an action is never recorded as a command buffer. */
+/* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it
+ * are done, calls `function`, which may read and write buffers, and goes on with the launches behind it. Its failure is
+ * that of the run. A sequence with such an action is never recorded as a command buffer. */
 typedef enum cln_status ocl_host_function(void *user);
 enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
                                   void *user) CLN_MUST_CHECK;
@@ -72,9 +72,9 @@ enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *lab
  * error.
  * In a context with `replay` the first run after an ocl_sequence_add records all launches as a command buffer, and this
  * and all later runs enqueue that. The launches are enqueued one by one instead if any of them cannot be recorded: a
- * product of CLBlast, an action of the host, or a launch that the driver refuses to record (which is logged); and always in a context with
- * timings. If the device cannot have one command buffer in flight twice, eight copies take turns, and a run waits for
- * the eighth run before it. */
+ * product of CLBlast, an action of the host, or a launch that the driver refuses to record (which is logged); and
+ * always in a context with timings. If the device cannot have one command buffer in flight twice, eight copies take
+ * turns, and a run waits for the eighth run before it. */
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 
 /* Whether the launches are recorded as a command buffer; known after the first run. */
