@@ -82,6 +82,9 @@ enum cln_status ocl_timeline_row(size_t *row, struct ocl_timeline *timeline, con
  * spans. */
 enum cln_status ocl_timeline_add(struct ocl_timeline *timeline, size_t row, const struct ocl_span *span, double flops,
                                  double bytes) CLN_MUST_CHECK;
+/* Adds an action of the host, from `begin_ns` on the host's clock until now, to a row. It is no launch: totals do not
+ * count it. */
+void ocl_timeline_acted(struct ocl_timeline *timeline, size_t row, uint64_t begin_ns);
 /* Adds the time from `begin_ns` on the host's clock until now to the host's waiting. `timeline` NULL: nothing. */
 void ocl_timeline_waited(struct ocl_timeline *timeline, uint64_t begin_ns);
 void ocl_span_release(struct ocl_span *span);

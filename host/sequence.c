@@ -94,7 +94,9 @@ static enum cln_status run_step(const struct step *step, struct ocl_timeline *ti
     enum cln_status status = step->action.enqueue(step->action.state, &span);
     if (status == CLN_OK && span.end)
         return ocl_timeline_add(timeline, step->row, &span, step->flops, step->bytes);
-    ocl_span_release(&span); /* of an action of the host there are no events */
+    if (status == CLN_OK) /* an action of the host has no events */
+        ocl_timeline_acted(timeline, step->row, span.enqueued_ns);
+    ocl_span_release(&span);
     return status;
 }
 
@@ -165,9 +167,10 @@ struct call {
 static enum cln_status make_call(void *state, struct ocl_span *span) {
     const struct call *call = state;
     const uint64_t begin = cln_clock_ns();
-    (void)span;
     enum cln_status status = ocl_context_finish(call->context);
     ocl_timeline_waited(call->context->timeline, begin);
+    if (span)
+        span->enqueued_ns = cln_clock_ns(); /* the wait is not the action's */
     return status == CLN_OK ? call->function(call->user) : status;
 }
 

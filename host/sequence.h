@@ -63,7 +63,9 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
 
 /* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it
  * are done, calls `function`, which may read and write buffers, and goes on with the launches behind it. Its failure is
- * that of the run. A sequence with such an action is never recorded as a command buffer. */
+ * that of the run. In a context with timings it has a row of its own, with the host's time, and is no launch. A builder
+ * does not call it. A sequence with such an action is never recorded as a command buffer. `user` must outlive the
+ * sequence. */
 typedef enum cln_status ocl_host_function(void *user);
 enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
                                   void *user) CLN_MUST_CHECK;

@@ -193,6 +193,12 @@ void ocl_timeline_destroy(struct ocl_timeline **timeline) {
     free(t);
 }
 
+static void note_first(struct ocl_timeline *timeline, struct row *row) {
+    timeline->launches++;
+    if (row->first == 0)
+        row->first = timeline->launches;
+}
+
 enum cln_status ocl_timeline_add(struct ocl_timeline *timeline, size_t row, const struct ocl_span *span, double flops,
                                  double bytes) {
     const uint64_t now = cln_clock_ns();
@@ -202,10 +208,18 @@ enum cln_status ocl_timeline_add(struct ocl_timeline *timeline, size_t row, cons
                         span->enqueued_ns, now);
     timeline->pending[timeline->pending_count++] =
         (struct pending){.span = *span, .row = row, .flops = flops, .bytes = bytes};
-    timeline->launches++;
-    if (timeline->rows[row].first == 0)
-        timeline->rows[row].first = timeline->launches;
+    note_first(timeline, &timeline->rows[row]);
     return timeline->pending_count == MAX_PENDING || timeline->totals.host_times ? harvest(timeline) : CLN_OK;
+}
+
+void ocl_timeline_acted(struct ocl_timeline *timeline, size_t row, uint64_t begin_ns) {
+    const uint64_t now = cln_clock_ns();
+    struct row *r = &timeline->rows[row];
+    r->timing.launches++;
+    r->timing.seconds += 1e-9 * (double)(now - begin_ns);
+    note_first(timeline, r);
+    if (timeline->trace)
+        cln_trace_slice(timeline->trace, timeline->trace_group, CLN_TRACE_HOST, r->timing.label, begin_ns, now);
 }
 
 void ocl_timeline_waited(struct ocl_timeline *timeline, uint64_t begin_ns) {

@@ -12,7 +12,7 @@
 struct ocl_timing {
     char label[96];
     uint64_t launches;
-    double seconds; /* sum over launches of end − start */
+    double seconds; /* sum over launches of end − start; of an action of the host, its time on the host */
     double flops;   /* sum over launches of ocl_launch.flops */
     double bytes;   /* sum over launches of ocl_launch.bytes */
 };

@@ -22,6 +22,7 @@ struct life {
     struct ocl_ticket *ticket;
     struct ocl_timing *timings;
     float values[COUNT];
+    int looks; /* of the host, between the launches */
 };
 
 /* The kernel "scale" of tests/host/kernels. */
@@ -30,6 +31,12 @@ static void scale(const struct standin_launch *launch) {
     const float *x = launch->arguments[1];
     for (int i = 0; i < *(int *)launch->arguments[3]; i++)
         y[i] = factor * x[i];
+}
+
+/* The host does nothing between the launches. */
+static enum cln_status look_on(void *user) {
+    ++*(int *)user;
+    return CLN_OK;
 }
 
 static enum cln_status make(struct life *life, const struct ocl_device *device, bool timings) {
@@ -49,6 +56,8 @@ static enum cln_status make(struct life *life, const struct ocl_device *device, 
                                 .arg_count = 4,
                                 .groups = {COUNT}};
     status = ocl_sequence_add(life->sequence, &launch);
+    if (!status)
+        status = ocl_sequence_call(life->sequence, "the host", look_on, &life->looks);
     if (!status)
         status = ocl_sequence_add(life->sequence, &launch);
     return status;
@@ -100,6 +109,7 @@ static enum cln_status live(const struct ocl_device *device, bool timings) {
     if (!status)
         for (int i = 0; i < COUNT; i++)
             assert_true(life.values[i] == 3 * (float)i);
+    assert_true(life.looks == 1 || (status && life.looks == 0));
     end(&life);
     assert_int_equal(ocl_live_handles(), 0);
     if (standin) {

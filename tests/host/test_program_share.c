@@ -39,6 +39,18 @@ struct life {
     struct ocl_sequence *sequence;
 };
 
+/* Adds a launch that multiplies x. */
+static enum cln_status multiply(const struct life *life, int factor) {
+    struct ocl_constants constants = {0};
+    ocl_constants_int(&constants, "FACTOR", factor);
+    return ocl_sequence_add(life->sequence, &(struct ocl_launch){.source = "scale.cl",
+                                                                 .kernel = "scale",
+                                                                 .constants = &constants,
+                                                                 .args = {OCL_BUFFER(life->x), OCL_BUFFER(life->x),
+                                                                          OCL_FLOAT(1), OCL_INT(1)},
+                                                                 .arg_count = 4});
+}
+
 /* A life with PROGRAMS programs, each launched twice: they multiply x by 2, 3, 4, 2, 3, 4. */
 static enum cln_status live(struct life *life, const char *folder, struct share *share, bool builder) {
     const struct ocl_context_params params = {.kernel_folder = TEST_KERNELS,
@@ -53,17 +65,8 @@ static enum cln_status live(struct life *life, const char *folder, struct share 
     assert_ok(ocl_buffer_write(life->x, 0, sizeof one, &one));
     assert_ok(ocl_sequence_create(&life->sequence, life->context));
     enum cln_status status = CLN_OK;
-    for (int i = 0; i < 2 * PROGRAMS && !status; i++) {
-        struct ocl_constants constants = {0};
-        ocl_constants_int(&constants, "FACTOR", 2 + i % PROGRAMS);
-        status = ocl_sequence_add(
-            life->sequence,
-            &(struct ocl_launch){.source = "scale.cl",
-                                 .kernel = "scale",
-                                 .constants = &constants,
-                                 .args = {OCL_BUFFER(life->x), OCL_BUFFER(life->x), OCL_FLOAT(1), OCL_INT(1)},
-                                 .arg_count = 4});
-    }
+    for (int i = 0; i < 2 * PROGRAMS && !status; i++)
+        status = multiply(life, 2 + i % PROGRAMS);
     return status;
 }
 
@@ -116,6 +119,25 @@ static void test_a_builder_runs_its_own_and_leaves_out_the_rest(void **state) {
     }
 }
 
+static enum cln_status count_call(void *user) {
+    ++*(int *)user;
+    return CLN_OK;
+}
+
+static void test_a_builder_calls_nobody(void **state) {
+    (void)state;
+    struct share share = {.own = 0};
+    struct life life;
+    int calls = 0;
+    assert_ok(live(&life, "calls", &share, true));
+    assert_ok(ocl_sequence_call(life.sequence, "the host", count_call, &calls));
+    assert_ok(multiply(&life, 2));
+    assert_ok(multiply(&life, 3));
+    assert_int_equal(ocl_sequence_length(life.sequence), 2 + 1 + 1);
+    assert_int_equal(calls, 0);
+    assert_true(end(&life) == 2 * 2 * 2);
+}
+
 static void test_who_needs_programs_is_told_once(void **state) {
     (void)state;
     struct share alone = {0}, helped = {.build_in = "helped"}, again = {0};
@@ -153,6 +175,7 @@ static void test_who_is_told_may_refuse(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_a_builder_runs_its_own_and_leaves_out_the_rest, nothing_alive),
+        cmocka_unit_test_teardown(test_a_builder_calls_nobody, nothing_alive),
         cmocka_unit_test_teardown(test_who_needs_programs_is_told_once, nothing_alive),
         cmocka_unit_test_teardown(test_what_is_known_is_not_built_again, nothing_alive),
         cmocka_unit_test_teardown(test_who_is_told_may_refuse, nothing_alive),

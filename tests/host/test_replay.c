@@ -195,6 +195,48 @@ static void keep(void *state) {
     (void)state;
 }
 
+/* y[0] is halved by the host, between launches. */
+static enum cln_status halve(void *user) {
+    struct ocl_buffer *y = ((struct fixture *)user)->y;
+    float value;
+    enum cln_status status = ocl_buffer_read(y, 0, sizeof value, &value);
+    value /= 2;
+    return status ? status : ocl_buffer_write(y, 0, sizeof value, &value);
+}
+
+/* A sequence that was recorded no longer is when the host acts in it; others still are. */
+static void test_the_host_acts_in_a_sequence(void **state) {
+    (void)state;
+    for (enum way way = NONE; way < WAYS; way++) {
+        struct fixture f, other;
+        float y = 1;
+        warnings = 0;
+        cln_log_set_handler(on_log, NULL);
+        assert_ok(make(&f, way));
+        other = f;
+        assert_ok(ocl_sequence_create(&other.sequence, f.context));
+        assert_ok(add(&other, "scale", 4));
+        assert_ok(add(&f, "scale", 2));
+        assert_ok(ocl_buffer_write(f.y, 0, sizeof y, &y));
+        assert_ok(ocl_sequence_run(f.sequence));
+        assert_int_equal(ocl_sequence_replays(f.sequence), way != NONE && device.has_command_buffer);
+        assert_ok(ocl_sequence_call(f.sequence, "the host", halve, &f));
+        assert_ok(add(&f, "scale", 3));
+        for (int i = 0; i < 4; i++) {
+            assert_ok(ocl_sequence_run(f.sequence)); /* y × 2 / 2 × 3 */
+            assert_ok(ocl_sequence_run(other.sequence));
+            assert_false(ocl_sequence_replays(f.sequence));
+            assert_int_equal(ocl_sequence_replays(other.sequence), way != NONE && device.has_command_buffer);
+        }
+        assert_ok(ocl_buffer_read(f.y, 0, sizeof y, &y));
+        assert_true(y == 2.0f * 12 * 12 * 12 * 12);
+        ocl_sequence_destroy(&other.sequence);
+        end(&f);
+        cln_log_set_handler(NULL, NULL);
+        assert_int_equal(warnings, 0);
+    }
+}
+
 /* One action that cannot be recorded, as CLBlast's, and all are launched one by one; so are those that are timed. */
 static void test_what_cannot_be_recorded(void **state) {
     (void)state;
@@ -291,6 +333,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_other_commands_between, nothing_alive),
         cmocka_unit_test_teardown(test_launches_may_be_added_later, nothing_alive),
         cmocka_unit_test_teardown(test_may_end_while_at_work, nothing_alive),
+        cmocka_unit_test_teardown(test_the_host_acts_in_a_sequence, nothing_alive),
         cmocka_unit_test_teardown(test_what_cannot_be_recorded, nothing_alive),
         cmocka_unit_test_teardown(test_a_failing_run_is_an_error, nothing_alive),
         cmocka_unit_test_teardown(test_every_call_may_fail, nothing_alive),

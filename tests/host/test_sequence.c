@@ -2,7 +2,9 @@
 #include "host/sequence.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/timeline.h"
 #include "tests/host/support.h"
@@ -301,6 +303,7 @@ struct seen {
     const struct fixture *f;
     float before;
     int calls;
+    long sleeps_ns;
     enum cln_status status;
 };
 
@@ -308,6 +311,7 @@ static enum cln_status look(void *user) {
     struct seen *seen = user;
     const float other = 100;
     seen->calls++;
+    nanosleep(&(struct timespec){.tv_nsec = seen->sleeps_ns}, NULL);
     assert_ok(ocl_buffer_read(seen->f->y, 0, sizeof seen->before, &seen->before));
     assert_ok(ocl_buffer_write(seen->f->y, sizeof other, sizeof other, &other));
     return seen->status == CLN_OK ? CLN_OK : cln_fail(seen->status, "no");
@@ -337,10 +341,11 @@ static void test_the_host_acts_between_launches(void **state) {
     assert_fails(ocl_sequence_run(f->sequence), CLN_IO, "the host: no");
 }
 
-/* With timings the action is no launch of the timeline. */
+/* With timings the action is no launch, but has a row of its own with the host's time. */
 static void test_the_host_acts_between_timed_launches(void **state) {
+    enum { NAP = 2000000 };
     struct fixture f = {.context = context_under_test(true)};
-    struct seen seen = {.f = &f, .status = CLN_OK};
+    struct seen seen = {.f = &f, .sleeps_ns = NAP, .status = CLN_OK};
     (void)state;
     assert_ok(ocl_sequence_create(&f.sequence, f.context));
     assert_ok(ocl_buffer_create(&f.x, f.context, COUNT * sizeof(float)));
@@ -354,6 +359,16 @@ static void test_the_host_acts_between_timed_launches(void **state) {
     struct ocl_timeline_totals totals;
     assert_ok(ocl_timeline_totals(f.context, &totals));
     assert_int_equal(totals.launches, 2);
+    struct ocl_timing *rows = NULL;
+    size_t count = 0;
+    assert_ok(ocl_timeline_read(f.context, &rows, &count));
+    assert_int_equal(count, 2);
+    assert_string_equal(rows[0].label, "a label");
+    assert_string_equal(rows[1].label, "the host");
+    assert_int_equal(rows[0].launches, 2);
+    assert_int_equal(rows[1].launches, 1);
+    assert_true(rows[1].seconds >= 1e-9 * NAP && rows[0].seconds > 0);
+    free(rows);
     ocl_sequence_destroy(&f.sequence);
     ocl_buffer_destroy(&f.x);
     ocl_buffer_destroy(&f.y);
