@@ -104,6 +104,10 @@ static enum cln_status add_loss(struct cln_engine *e, const struct cln_engine_da
 
 static enum cln_status exchange_gradients(void *engine) {
     const struct cln_engine *e = engine;
+    int samples = 0;
+    enum cln_status status = cln_exchange_samples(&samples, e->sets[CLN_TRAIN].state);
+    if (status != CLN_OK || samples == 0)
+        return status;
     return e->exchange.gradients(e->exchange.user, e->sums, e->network->parameter_floats);
 }
 
@@ -114,8 +118,7 @@ static enum cln_status add_exchange(struct cln_engine *e, struct cln_optimizer *
     optimizer->partials = e->sums;
     optimizer->chunks = e->sum_chunks;
     enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
-    return status == CLN_OK ? ocl_sequence_call(e->plan.sequence, "exchange of gradients", exchange_gradients, e)
-                            : status;
+    return status == CLN_OK ? cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e) : status;
 }
 
 static enum cln_status add_update(struct cln_engine *e) {

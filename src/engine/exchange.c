@@ -6,18 +6,39 @@
 
 #include "kernels/state.clh"
 
-/* Reads all partials, `width` floats each, and how many of a channel's this batch has. *out is the caller's: free(). */
-static enum cln_status read_partials(float **out, size_t *used, const struct cln_exchange_point *p, size_t width) {
-    const size_t bytes = p->channels * p->stride * width * sizeof(float);
-    struct cln_state state;
-    *out = malloc(bytes);
-    if (!*out)
+enum cln_status cln_exchange_samples(int *samples, struct ocl_buffer *state) {
+    return ocl_buffer_read(state, offsetof(struct cln_state, count), sizeof *samples, samples);
+}
+
+/* The partials of all channels on the host, `width` floats each, and the numbers of channels before and after the
+ * exchange. */
+struct copy {
+    size_t bytes, used; /* of a channel's partials, those that this batch has; 0: there is no batch */
+    float *partials;
+    void *before, *channels;
+};
+
+static void destroy_copy(struct copy *copy) {
+    free(copy->partials);
+    free(copy->before);
+    free(copy->channels);
+}
+
+/* After a failure, too, destroy_copy frees what there is. */
+static enum cln_status read_partials(struct copy *copy, const struct cln_exchange_point *p, size_t width,
+                                     size_t channel_bytes) {
+    int samples = 0;
+    *copy = (struct copy){.bytes = p->channels * p->stride * width * sizeof(float)};
+    enum cln_status status = cln_exchange_samples(&samples, p->state);
+    if (status != CLN_OK || samples == 0)
+        return status;
+    copy->used = (size_t)(cln_ceil_div(samples, p->lanes) * p->splits);
+    copy->partials = malloc(copy->bytes);
+    copy->before = calloc(p->channels, channel_bytes);
+    copy->channels = calloc(p->channels, channel_bytes);
+    if (!copy->partials || !copy->before || !copy->channels)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for partial sums of %zu channels", p->channels);
-    enum cln_status status = ocl_buffer_read(p->state, 0, sizeof state, &state);
-    if (status == CLN_OK)
-        status = ocl_buffer_read(p->partials, 0, bytes, *out);
-    *used = (size_t)(cln_ceil_div(state.count, p->lanes) * p->splits);
-    return status;
+    return ocl_buffer_read(p->partials, 0, copy->bytes, copy->partials);
 }
 
 /* Chan, Golub and LeVeque's combination, as in kernels/welford.clh. */
@@ -31,55 +52,64 @@ static void add_moments(struct cln_channel_moments *m, const float partial[4]) {
 }
 
 /* Calls `exchange` on one struct per channel. Afterwards the first partial of a channel has all of it, the others
- * nothing. */
+ * nothing. A process that is alone gets its own moments back: then the partials stay as they are, bit for bit. */
 static enum cln_status exchange_moments(void *user) {
     const struct cln_exchange_point *p = user;
-    float *partials = NULL;
-    size_t used = 0;
-    struct cln_channel_moments *channels = calloc(p->channels, sizeof *channels);
-    enum cln_status status = channels ? read_partials(&partials, &used, p, 4)
-                                      : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu channels", p->channels);
-    for (size_t c = 0; status == CLN_OK && c < p->channels; c++)
-        for (size_t i = 0; i < used; i++)
-            add_moments(&channels[c], partials + 4 * (c * p->stride + i));
-    if (status == CLN_OK)
+    struct copy copy;
+    enum cln_status status = read_partials(&copy, p, 4, sizeof(struct cln_channel_moments));
+    struct cln_channel_moments *channels = copy.channels;
+    const size_t bytes = p->channels * sizeof *channels;
+    if (status == CLN_OK && copy.used > 0) {
+        for (size_t c = 0; c < p->channels; c++)
+            for (size_t i = 0; i < copy.used; i++)
+                add_moments(&channels[c], copy.partials + 4 * (c * p->stride + i));
+        memcpy(copy.before, channels, bytes);
         status = p->exchange->moments(p->exchange->user, channels, p->channels);
-    for (size_t c = 0; status == CLN_OK && c < p->channels; c++) {
-        const struct cln_channel_moments *m = &channels[c];
-        const float all[4] = {(float)m->count, (float)m->mean, (float)m->m2}, nothing[4] = {0, (float)m->mean};
-        for (size_t i = 0; i < used; i++)
-            memcpy(partials + 4 * (c * p->stride + i), i == 0 ? all : nothing, sizeof all);
     }
-    if (status == CLN_OK)
-        status = ocl_buffer_write(p->partials, 0, p->channels * p->stride * 4 * sizeof(float), partials);
-    free(partials);
-    free(channels);
+    if (status == CLN_OK && copy.used > 0 && memcmp(copy.before, channels, bytes) != 0) {
+        for (size_t c = 0; c < p->channels; c++) {
+            const struct cln_channel_moments *m = &channels[c];
+            const float all[4] = {(float)m->count, (float)m->mean, (float)m->m2}, nothing[4] = {0, (float)m->mean};
+            for (size_t i = 0; i < copy.used; i++)
+                memcpy(copy.partials + 4 * (c * p->stride + i), i == 0 ? all : nothing, sizeof all);
+        }
+        status = ocl_buffer_write(p->partials, 0, copy.bytes, copy.partials);
+    }
+    destroy_copy(&copy);
     return status;
 }
 
+/* A channel's totals, in the kernel's order and precision: what an exchange leaves alone is the same bit for bit. */
+static struct cln_channel_sums add_sums(const float (*part)[2], size_t used) {
+    float total[2] = {0, 0};
+    for (size_t i = 0; i < used; i++)
+        for (size_t k = 0; k < 2; k++)
+            total[k] += part[i][k];
+    return (struct cln_channel_sums){(double)total[0], (double)total[1]};
+}
+
+/* As exchange_moments, but always writes: all processes go on with the same bits. */
 static enum cln_status exchange_sums(void *user) {
     const struct cln_exchange_point *p = user;
-    float *partials = NULL;
-    size_t used = 0;
-    struct cln_channel_sums *channels = calloc(p->channels, sizeof *channels);
-    enum cln_status status = channels ? read_partials(&partials, &used, p, 2)
-                                      : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu channels", p->channels);
-    for (size_t c = 0; status == CLN_OK && c < p->channels; c++)
-        for (size_t i = 0; i < used; i++) {
-            channels[c].dy += partials[2 * (c * p->stride + i)];
-            channels[c].dy_xhat += partials[2 * (c * p->stride + i) + 1];
-        }
-    if (status == CLN_OK)
+    struct copy copy;
+    enum cln_status status = read_partials(&copy, p, 2, sizeof(struct cln_channel_sums));
+    struct cln_channel_sums *channels = copy.channels;
+    float(*parts)[2] = (float(*)[2])copy.partials;
+    if (status == CLN_OK && copy.used > 0) {
+        for (size_t c = 0; c < p->channels; c++)
+            channels[c] = add_sums((const float(*)[2])parts + c * p->stride, copy.used);
         status = p->exchange->sums(p->exchange->user, channels, p->channels);
-    for (size_t c = 0; status == CLN_OK && c < p->channels; c++)
-        for (size_t i = 0; i < used; i++) {
-            partials[2 * (c * p->stride + i)] = i == 0 ? (float)channels[c].dy : 0;
-            partials[2 * (c * p->stride + i) + 1] = i == 0 ? (float)channels[c].dy_xhat : 0;
+    }
+    if (status == CLN_OK && copy.used > 0) {
+        for (size_t c = 0; c < p->channels; c++) {
+            float(*part)[2] = parts + c * p->stride;
+            memset(part, 0, copy.used * sizeof *part);
+            part[0][0] = (float)channels[c].dy;
+            part[0][1] = (float)channels[c].dy_xhat;
         }
-    if (status == CLN_OK)
-        status = ocl_buffer_write(p->partials, 0, p->channels * p->stride * 2 * sizeof(float), partials);
-    free(partials);
-    free(channels);
+        status = ocl_buffer_write(p->partials, 0, copy.bytes, copy.partials);
+    }
+    destroy_copy(&copy);
     return status;
 }
 
@@ -92,7 +122,7 @@ static enum cln_status add(struct cln_plan *plan, struct cln_exchange_point *poi
                                          .stride = (size_t)(plan->blocks * partials.splits),
                                          .splits = partials.splits,
                                          .lanes = plan->tuning.lanes};
-    return ocl_sequence_call(plan->sequence, label, function, point);
+    return cln_plan_call(plan, label, function, point);
 }
 
 enum cln_status cln_exchange_moments(struct cln_plan *plan, struct cln_exchange_point *point,

@@ -18,7 +18,11 @@ struct cln_channel_sums {
 };
 
 /* Each function is called on the host, in every training step, in the order of the step; its failure is that of the
- * step. NULL: nothing is exchanged there, and without any the step is as if there were no exchange. */
+ * step. NULL: nothing is exchanged there, and without any the step is as if there were no exchange. No function is
+ * called in a step behind the epoch's end, in prediction or in diagnosis. So the processes have to take the same number
+ * of steps, of at least one sample each; the numbers of samples may differ. All processes have to get the same bits
+ * from a function, or else their parameters drift apart. A process whose loss is not finite goes on exchanging, and
+ * freezes the others in that step or the next. */
 struct cln_exchange {
     /* Batch norm's statistics: in come the moments of this process's samples, out go those of all processes' samples.
      * NULL: each process normalises by its own samples. */
@@ -32,6 +36,9 @@ struct cln_exchange {
     enum cln_status (*gradients)(void *user, struct ocl_buffer *gradients, size_t floats);
     void *user;
 };
+
+/* Reads the number of samples in the step's batch; 0: the step does nothing. */
+enum cln_status cln_exchange_samples(int *samples, struct ocl_buffer *state) CLN_MUST_CHECK;
 
 /* Where batch norm's numbers are exchanged. It must outlive the sequence. */
 struct cln_exchange_point {

@@ -84,6 +84,12 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
     return status;
 }
 
+enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function, void *user) {
+    char label[96];
+    write_label(label, sizeof label, plan, name);
+    return ocl_sequence_call(plan->sequence, label, function, user);
+}
+
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations) {
     const int busy = cln_ceil_div(plan->tuning.min_groups, others);
     const double needed = ceil(total * iterations / plan->tuning.max_loop_iterations);

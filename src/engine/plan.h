@@ -53,6 +53,10 @@ enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch,
  * operation's safe variant). The kernel must ignore the work-items after the last. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
+/* Adds an action of the host, as ocl_sequence_call does. Its label becomes "scope name". */
+enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function,
+                              void *user) CLN_MUST_CHECK;
+
 /* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups, and a unit
  * takes `iterations` loop iterations. There are enough parts for tuning.min_groups work-groups in all, and for at most
  * tuning.max_loop_iterations loop iterations per part. */

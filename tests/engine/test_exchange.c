@@ -1,7 +1,9 @@
-/* The exchange between processes: a sum of gradients that stands by itself changes no bit, and two engines that
- * exchange moments, sums and gradients train like one engine on all their samples. */
+/* The exchange between processes: an exchange with nobody changes no bit, and two engines that exchange moments, sums
+ * and gradients train like one engine on all their samples. */
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,7 @@
 #include "src/engine/engine.h"
 #include "tests/engine/support.h"
 
-enum { HALF = 8, WHOLE = 2 * HALF, STEPS = 5, PIXELS = 12 * 12 };
+enum { WHOLE = 43, STEPS = 5, PIXELS = 12 * 12 };
 
 static const char text[] =
     "{\"name\": \"two\", \"input\": [1, 12, 12], \"layers\": [{\"type\": \"Conv2d\", \"out_channels\": 5, "
@@ -40,11 +42,16 @@ static int end(void **state) {
     return nothing_alive(state);
 }
 
-static struct cln_engine *engine_on(struct ocl_context *where, size_t first, size_t count, enum cln_optimizer_kind kind,
-                                    struct cln_exchange exchange) {
+/* Settings of src/check, and the device's profile with whole channels never taken. */
+enum { PROFILE = 0, WHOLE_CHANNELS = 2, IN_PARTS = 100 };
+
+static struct cln_engine *engine_with(size_t setting, struct ocl_context *where, size_t first, size_t count,
+                                      enum cln_optimizer_kind kind, struct cln_exchange exchange) {
     struct cln_tuning tuning;
     struct cln_engine *engine = NULL;
-    assert_ok(cln_check_tuning(&tuning, 0, ocl_context_device(context)));
+    assert_ok(cln_check_tuning(&tuning, setting == IN_PARTS ? PROFILE : setting, ocl_context_device(context)));
+    if (setting == IN_PARTS)
+        tuning.whole_channels = INT_MAX;
     assert_ok(cln_engine_create(&engine, where,
                                 &(struct cln_engine_params){.network = network,
                                                             .tuning = &tuning,
@@ -52,15 +59,22 @@ static struct cln_engine *engine_on(struct ocl_context *where, size_t first, siz
                                                             .batch_size = (int)count,
                                                             .image = network->input,
                                                             .train = {pixels + first * PIXELS, labels + first, count},
+                                                            .test = {pixels + first * PIXELS, labels + first, count},
                                                             .exchange = exchange}));
     float *values = calloc(network->parameter_floats, sizeof *values);
     assert_non_null(values);
     for (size_t i = 0; i < network->tensor_count; i++)
-        for (size_t k = 0; k < network->tensors[i].count; k++)
-            values[network->tensors[i].offset + k] = 0.1f * sinf((float)(7 * i + k));
+        for (size_t k = 0; network->tensors[i].trainable && k < network->tensors[i].count; k++)
+            values[network->tensors[i].offset + k] =
+                0.1f * sinf((float)(7 * i + k)) + (network->tensors[i].role == CLN_GAMMA ? 1 : 0);
     assert_ok(cln_engine_write(engine, CLN_PARAMETERS, values));
     free(values);
     return engine;
+}
+
+static struct cln_engine *engine_on(struct ocl_context *where, size_t first, size_t count, enum cln_optimizer_kind kind,
+                                    struct cln_exchange exchange) {
+    return engine_with(PROFILE, where, first, count, kind, exchange);
 }
 
 static void step(struct cln_engine *engine, size_t count) {
@@ -73,6 +87,16 @@ static float *read(struct cln_engine *engine, enum cln_engine_values which) {
     assert_non_null(values);
     assert_ok(cln_engine_read(engine, which, values));
     return values;
+}
+
+static void assert_same_bits(struct cln_engine *left, struct cln_engine *right) {
+    for (int which = CLN_PARAMETERS; which <= CLN_RUNNING; which++) {
+        const size_t floats = which == CLN_RUNNING ? network->running_floats : network->parameter_floats;
+        float *a = read(left, (enum cln_engine_values)which), *b = read(right, (enum cln_engine_values)which);
+        assert_memory_equal(a, b, floats * sizeof *a);
+        free(a);
+        free(b);
+    }
 }
 
 static enum cln_status count_gradients(void *user, struct ocl_buffer *gradients, size_t floats) {
@@ -95,16 +119,68 @@ static void test_a_sum_of_its_own_changes_no_bit(void **state) {
             step(alone, WHOLE);
             step(exchanging, WHOLE);
         }
-        for (int which = CLN_PARAMETERS; which <= CLN_GRADIENTS; which++) {
-            float *a = read(alone, (enum cln_engine_values)which), *b = read(exchanging, (enum cln_engine_values)which);
-            assert_memory_equal(a, b, network->parameter_floats * sizeof *a);
-            free(a);
-            free(b);
-        }
+        assert_same_bits(alone, exchanging);
         assert_int_equal(calls, STEPS);
         cln_engine_destroy(&alone);
         cln_engine_destroy(&exchanging);
     }
+}
+
+/* An exchange with nobody. */
+static enum cln_status count_moments(void *user, struct cln_channel_moments *channels, size_t count) {
+    for (size_t c = 0; c < count; c++)
+        assert_true(channels[c].count == (count == 5 ? WHOLE * 100 : WHOLE) && channels[c].m2 >= 0);
+    ++*(int *)user;
+    return CLN_OK;
+}
+
+static enum cln_status count_sums(void *user, struct cln_channel_sums *channels, size_t count) {
+    (void)channels;
+    assert_true(count == 5 || count == 9);
+    ++*(int *)user;
+    return CLN_OK;
+}
+
+/* The batch that has frozen the state is repeated by one process: the others are not there. */
+static void assert_diagnosis_is_alone(struct cln_engine *engine, const int *calls) {
+    const struct cln_tensor_info *last = &network->tensors[network->tensor_count - 1];
+    float *values = read(engine, CLN_PARAMETERS);
+    for (size_t k = 0; k < last->count; k++)
+        values[last->offset + k] = k % 2 ? 3e38f : -3e38f; /* a bias: logits are finite, the loss is not */
+    assert_ok(cln_engine_write(engine, CLN_PARAMETERS, values));
+    free(values);
+    char where[192];
+    step(engine, WHOLE);
+    assert_int_equal(*calls, (STEPS + 1) * (1 + 2 * NORMS));
+    assert_ok(cln_engine_find_nonfinite(engine, where, sizeof where));
+    assert_string_equal(where, "the loss itself");
+    assert_int_equal(*calls, (STEPS + 1) * (1 + 2 * NORMS));
+}
+
+static void test_an_exchange_with_nobody_changes_no_bit(void **state) {
+    int calls = 0;
+    (void)state;
+    struct cln_engine *alone = engine_with(IN_PARTS, context, 0, WHOLE, CLN_SGD, (struct cln_exchange){NULL});
+    struct cln_engine *exchanging =
+        engine_with(IN_PARTS, context, 0, WHOLE, CLN_SGD,
+                    (struct cln_exchange){count_moments, count_sums, count_gradients, &calls});
+    assert_int_equal(cln_engine_launches(exchanging), cln_engine_launches(alone) + 2 + 2 * NORMS);
+    for (int i = 0; i < STEPS; i++) {
+        step(alone, WHOLE);
+        step(exchanging, WHOLE);
+    }
+    assert_same_bits(alone, exchanging);
+    assert_int_equal(calls, STEPS * (1 + 2 * NORMS));
+
+    /* Neither behind the end of the epoch nor in prediction. */
+    assert_ok(cln_engine_step(exchanging, CLN_TRAIN));
+    assert_ok(cln_engine_begin(exchanging, CLN_TEST, NULL, WHOLE));
+    assert_ok(cln_engine_step(exchanging, CLN_TEST));
+    assert_int_equal(calls, STEPS * (1 + 2 * NORMS));
+    assert_same_bits(alone, exchanging);
+    assert_diagnosis_is_alone(exchanging, &calls);
+    cln_engine_destroy(&alone);
+    cln_engine_destroy(&exchanging);
 }
 
 /* Two processes in one, as two threads that take turns: only one runs at a time. At an exchange the first one leaves
@@ -113,7 +189,8 @@ static void test_a_sum_of_its_own_changes_no_bit(void **state) {
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    int turn; /* of process 0 or 1 */
+    int turn;          /* of process 0 or 1 */
+    size_t samples[2]; /* of each one's batches */
     double numbers[4096];
     int moments, sums, gradients; /* exchanges of process 0 */
 } pair = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -159,7 +236,7 @@ static void combine_moments(double *of_both, const double *own, size_t count) {
 
 static void combine_mean(double *of_both, const double *own, size_t count) {
     for (size_t i = 0; i < count; i++)
-        of_both[i] = 0.5 * (of_both[i] + own[i]);
+        of_both[i] = (of_both[i] * (double)pair.samples[0] + own[i] * (double)pair.samples[1]) / (double)WHOLE;
 }
 
 static enum cln_status exchange_moments(void *user, struct cln_channel_moments *channels, size_t count) {
@@ -204,7 +281,7 @@ static void *train_second(void *engine) {
     enum cln_status status = CLN_OK;
     await_turn(1);
     for (int i = 0; i < STEPS && status == CLN_OK; i++) {
-        status = cln_engine_begin(engine, CLN_TRAIN, NULL, HALF);
+        status = cln_engine_begin(engine, CLN_TRAIN, NULL, pair.samples[1]);
         if (status == CLN_OK)
             status = cln_engine_step(engine, CLN_TRAIN);
     }
@@ -212,21 +289,24 @@ static void *train_second(void *engine) {
     return status == CLN_OK ? engine : NULL;
 }
 
-static void test_two_train_like_one(void **state) {
+static void train_in_two(size_t setting, size_t samples) {
     int numbers[] = {0, 1};
     pthread_t second;
     void *well;
-    (void)state;
+    pair.samples[0] = samples;
+    pair.samples[1] = WHOLE - samples;
+    pair.turn = pair.moments = pair.sums = pair.gradients = 0;
     struct ocl_context *other = context_under_test();
-    struct cln_engine *whole = engine_on(context, 0, WHOLE, CLN_SGD, (struct cln_exchange){NULL});
-    struct cln_engine *engines[] = {engine_on(context, 0, HALF, CLN_SGD, exchange_of(&numbers[0])),
-                                    engine_on(other, HALF, HALF, CLN_SGD, exchange_of(&numbers[1]))};
+    struct cln_engine *whole = engine_with(setting, context, 0, WHOLE, CLN_SGD, (struct cln_exchange){NULL});
+    struct cln_engine *engines[] = {
+        engine_with(setting, context, 0, samples, CLN_SGD, exchange_of(&numbers[0])),
+        engine_with(setting, other, samples, WHOLE - samples, CLN_SGD, exchange_of(&numbers[1]))};
     float *before = read(whole, CLN_PARAMETERS);
     for (int i = 0; i < STEPS; i++)
         step(whole, WHOLE);
     assert_int_equal(pthread_create(&second, NULL, train_second, engines[1]), 0);
     for (int i = 0; i < STEPS; i++)
-        step(engines[0], HALF);
+        step(engines[0], samples);
     pass_turn(1);
     assert_int_equal(pthread_join(second, &well), 0);
     assert_non_null(well);
@@ -262,24 +342,61 @@ static void test_two_train_like_one(void **state) {
     ocl_context_destroy(&other);
 }
 
-static enum cln_status refuse(void *user, struct ocl_buffer *gradients, size_t floats) {
-    (void)user;
-    (void)gradients;
-    (void)floats;
-    return cln_fail(CLN_IO, "the other process has gone");
+/* Batches of the same size, of different sizes, and of a single image; also where launches would take whole channels.
+ */
+static void test_two_train_like_one(void **state) {
+    (void)state;
+    train_in_two(PROFILE, 33);
+    train_in_two(WHOLE_CHANNELS, WHOLE / 2);
+    train_in_two(WHOLE_CHANNELS, 1);
+}
+
+/* The n-th exchange of a step fails. */
+struct fault {
+    int calls, at;
+};
+
+static enum cln_status refuse(struct fault *fault) {
+    return ++fault->calls == fault->at ? cln_fail(CLN_IO, "the other process has gone") : CLN_OK;
+}
+
+static enum cln_status refuse_moments(void *user, struct cln_channel_moments *channels, size_t count) {
+    (void)channels, (void)count;
+    return refuse(user);
+}
+
+static enum cln_status refuse_sums(void *user, struct cln_channel_sums *channels, size_t count) {
+    (void)channels, (void)count;
+    return refuse(user);
+}
+
+static enum cln_status refuse_gradients(void *user, struct ocl_buffer *gradients, size_t floats) {
+    (void)gradients, (void)floats;
+    return refuse(user);
 }
 
 static void test_a_failure_is_the_step_s(void **state) {
+    static const char *const seams[] = {"stage 1 exchange of moments", "stage 2 exchange of moments",
+                                        "stage 2 exchange of sums", "stage 1 exchange of sums",
+                                        "exchange of gradients"};
     (void)state;
-    struct cln_engine *engine = engine_on(context, 0, HALF, CLN_ADAM, (struct cln_exchange){.gradients = refuse});
-    assert_ok(cln_engine_begin(engine, CLN_TRAIN, NULL, HALF));
-    assert_fails(cln_engine_step(engine, CLN_TRAIN), CLN_IO, "exchange of gradients: the other process has gone");
-    cln_engine_destroy(&engine);
+    for (size_t i = 0; i < sizeof seams / sizeof *seams; i++) {
+        struct fault fault = {.at = (int)i + 1};
+        char message[96];
+        snprintf(message, sizeof message, "%s: the other process has gone", seams[i]);
+        struct cln_engine *engine = engine_on(
+            context, 0, WHOLE, CLN_ADAM, (struct cln_exchange){refuse_moments, refuse_sums, refuse_gradients, &fault});
+        assert_ok(cln_engine_begin(engine, CLN_TRAIN, NULL, WHOLE));
+        assert_fails(cln_engine_step(engine, CLN_TRAIN), CLN_IO, message);
+        assert_int_equal(fault.calls, i + 1);
+        cln_engine_destroy(&engine);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sum_of_its_own_changes_no_bit),
+        cmocka_unit_test(test_an_exchange_with_nobody_changes_no_bit),
         cmocka_unit_test(test_two_train_like_one),
         cmocka_unit_test(test_a_failure_is_the_step_s),
     };
