@@ -19,12 +19,12 @@ struct ocl_context_params {
     bool brief;                /* note built programs in the cache, and ask the driver for no binaries (program.h) */
     /* Builder processes can share the building of programs. This needs cache_folder. Each function may be NULL; both
      * get building_user.
-     * - before_building, in the process that needs the programs: called once, before the first program is built that
-     *   the cache does not know. It may start builders for that program and all later ones, and returns when they are
-     *   done. If it fails, the launch fails with its status.
+     * - before_building, in the process that needs the programs: called at most once, when a program is needed that is
+     *   not in the cache; not called if the cache cannot be written. It may start builders for that program and all
+     * later ones, and returns when they are done. If it fails, the launch fails with its status.
      * - builds, in a builder: called for every program, numbered from 0 in order of first use; says whether program
-     *   `number` is for this builder. Launches of a program that this builder builds run at once when they are added.
-     *   Launches of all other programs, and of programs that the cache knows, are left out. */
+     *   `number` is for this builder. If it is, and not in the cache yet, its launches run at once when they are
+     *   added. All other launches are left out. */
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
@@ -38,8 +38,9 @@ void ocl_context_destroy(struct ocl_context **context);
 /* The device of the context. It lives as long as the context. */
 const struct ocl_device *ocl_context_device(const struct ocl_context *context);
 
-/* Whether the last ocl_sequence_add that failed was refused because the work-group has too many work-items or takes too
- * much local memory for the built kernel. A smaller work-group may succeed. */
+/* Whether the last ocl_sequence_add failed because the built kernel does not allow the launch's work-group (too many
+ * work-items, or too much local memory). A smaller work-group may succeed. False if the device's own limits refuse it.
+ */
 bool ocl_context_group_refused(const struct ocl_context *context);
 
 /* Submits queued work to the device, without waiting. */

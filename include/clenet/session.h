@@ -30,8 +30,8 @@ struct cln_session_params {
      * cln_trainer_builds() is true; it must call cln_trainer_build or cln_predictor_build with the same params and
      * exit. Kernels that the builders do not finish are built by this process. */
     const char *const *builder;
-    double builder_seconds;  /* time limit, after which builders are ended; 0: 60 */
-    bool timings;            /* measure the device time of every kernel, for cln_trainer_timings */
+    double builder_seconds; /* time limit, after which builders are ended; 0: 60 */
+    bool timings; /* measure the device time of every kernel, for cln_trainer_timings; of no use to a predictor */
     struct cln_trace *trace; /* every launch is written to this trace; NULL: none. Must outlive what is created */
 };
 

@@ -18,32 +18,35 @@ extern "C" {
 #endif
 
 struct cln_progress {
-    int epoch;             /* from 1 */
-    size_t step, steps;    /* steps done in this epoch; steps of a whole epoch */
-    size_t samples;        /* samples trained on in this epoch so far */
-    size_t before;         /* samples of these that were trained on before resuming; not in `seconds` */
+    int epoch;          /* from 1 */
+    size_t step, steps; /* steps done in this epoch; steps of a whole epoch */
+    size_t samples;     /* samples trained on in this epoch so far */
+    size_t before; /* samples of these from before this call of cln_trainer_epoch; their time is not in `seconds` */
     double loss, accuracy; /* means over `samples` */
-    double seconds;        /* training time since the epoch began or was resumed */
+    double seconds;        /* training time in this call of cln_trainer_epoch */
     double images_per_second;
 };
 
 /* Called a few times a second during training; an epoch shorter than that may pass without a call. If it returns false,
- * training stops after the current step, and the next cln_trainer_epoch continues the epoch. */
+ * no more steps are queued; the few that are queued already still run. The next cln_trainer_epoch continues the epoch.
+ */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
-/* Where and when a trainer writes resume points, checkpoints that training can resume from. Training pauses only to
- * read the values from the device; another thread writes the file. If a file cannot be written, a warning says so and
- * training continues; the next resume point is tried again. */
+/* The path and the times of resume points, checkpoints that training can resume from. Training pauses only to read the
+ * values from the device; another thread writes the file. If a write fails, training continues: a warning follows when
+ * the next resume point is due, which is written as usual. cln_trainer_finish writes again if the last write failed,
+ * and returns its error. */
 struct cln_save_params {
     const char *path;     /* the newest resume point; NULL: none is written */
-    int every_epochs;     /* epochs between resume points; 0: 1 if every_seconds is 0, else only by time */
+    int every_epochs;     /* epochs between resume points; 0: 1 if every_seconds is 0, else not by epochs */
     double every_seconds; /* seconds between resume points, also within an epoch; 0: not by time */
-    int keep;             /* number of files; older ones have .1, .2, … before their extension. 0: 1 */
-    bool best;            /* also keep the model of the epoch with the highest test accuracy, as .best */
+    int keep;  /* number of files, the newest included; older ones have .1, .2, … before their extension. 0: 1 */
+    bool best; /* after every epoch with a new highest test accuracy: a resume point, and a copy of it as .best, which
+                  `keep` does not count */
 };
 
 struct cln_trainer_params {
-    struct cln_session_params session; /* where and how it runs */
+    struct cln_session_params session; /* device, profile, building of kernels */
     const struct cln_network *network; /* must fit the images (after `resize`) */
     struct cln_dataset *data;          /* may still be loading: see cln_dataset_open */
     bool release_pixels;               /* free the pixels of `data` once the device has them */
@@ -54,10 +57,10 @@ struct cln_trainer_params {
     uint64_t seed;      /* seed of initial weights and shuffling */
     struct cln_optimizer_params optimizer;
     struct cln_save_params save;
-    /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device and profile
-     * the results are the same bits as without the interruption, on others equal within rounding. Network, batch size,
-     * optimizer, seed, preprocessing and data must be as in the checkpoint, else CLN_INVALID lists all that differ
-     * before a kernel is built. Used only while the trainer is created. */
+    /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device, driver and
+     * profile the results are the same bits as without the interruption, on others equal within rounding. Network,
+     * batch size, optimizer, seed, preprocessing and data must be as in the checkpoint, else CLN_INVALID lists what
+     * differs (of the layers, the first) before a kernel is built. Used only while the trainer is created. */
     const struct cln_checkpoint *resume;
     bool override; /* with `resume`: batch size, seed, hyperparameters and data are taken from here where they differ.
                       With another seed or other data an unfinished epoch starts over */
@@ -74,7 +77,7 @@ struct cln_metrics {
 struct cln_epoch {
     int epoch;                /* from 1 */
     struct cln_metrics train; /* accumulated over the training steps, in training mode */
-    size_t before;            /* samples of `train` from before resuming; not in train_seconds */
+    size_t before;            /* samples of `train` from before this call; their time is not in train_seconds */
     struct cln_metrics test;  /* after the epoch, in prediction mode; samples 0: not done */
     double train_seconds, test_seconds;
     bool stopped; /* ended early, by the progress handler or max_steps */
@@ -84,17 +87,18 @@ struct cln_trainer;
 
 /* Finds the device, builds the kernels, uploads the data, and draws initial weights: uniform in ±1/√fan_in from `seed`,
  * γ = 1, β = 0. `network` and `data` must outlive the trainer; the pixels may be released (cln_dataset_release_pixels).
- * CLN_INVALID is returned before a device is opened and says what does not fit together: images of another size, a
+ * These are found before a device is opened, and give CLN_INVALID with a message: images of another size, a
  * label beyond the network's classes (with its file and byte offset), or batch_size 1 with a batch norm that then has
  * one value per channel. If only the last batch of an epoch has one image, that is a warning. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
 
-/* Whether this process is a builder ($CLENET_BUILDER is set). */
+/* Whether a trainer or predictor started this process for an errand ($CLENET_BUILDER is set). */
 CLN_API bool cln_trainer_builds(void);
-/* In a builder: builds its share of the kernels of a trainer with these params, and launches each once on an empty
- * batch, because some drivers compile only at the first launch. `data` is not used. */
+/* In such a process: does the errand for a trainer with these params. A builder builds its share of the kernels and
+ * launches each once on an empty batch, because some drivers compile only at the first launch; other errands check a
+ * step or operations for the start-up guard. `data` is not used. */
 CLN_API enum cln_status cln_trainer_build(const struct cln_trainer_params *params) CLN_MUST_CHECK;
 
 /* One line for people: device, platform, profile, and the operations that run in their safe variants. It lives as long
@@ -104,8 +108,9 @@ CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
 /* Number of finished epochs, those before `resume` included. */
 CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
 
-/* Trains one epoch, or the rest of an unfinished one, then evaluates it on the test images; fills *epoch. CLN_NUMERIC
- * names the epoch, step and stage where a value became non-finite. */
+/* Trains one epoch, or the rest of an unfinished one, and fills *epoch. If it was not stopped, evaluates the test
+ * images, if there are any. If max_steps is already reached, trains nothing and returns CLN_OK with epoch->stopped and
+ * no samples. CLN_NUMERIC names the epoch, step and stage where a value became non-finite. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Evaluates the test images in prediction mode. `confusion` is NULL or gets class_count² counters
@@ -116,13 +121,14 @@ CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct
 /* Writes a resume point of the present state to `path` and waits for it; a trainer with evaluate_only writes a model.
  * The file has the data's digest if it is known (cln_dataset_measure_digest) or the pixels are still in memory. */
 CLN_API enum cln_status cln_trainer_save(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
-/* Call after the last epoch: writes the resume point that params.save asks for if training went on since the last one,
- * and waits until it is written. Does nothing without params.save.path. */
+/* Call after the last epoch: writes the resume point that params.save asks for if training went on since the last one
+ * or the last write failed, and waits until it is written. Does nothing without params.save.path or with evaluate_only.
+ */
 CLN_API enum cln_status cln_trainer_finish(struct cln_trainer *trainer) CLN_MUST_CHECK;
 /* Whether this trainer has written params.save.path. Waits for a write that is under way. */
 CLN_API bool cln_trainer_saved(struct cln_trainer *trainer);
-/* Set the weights, running statistics and standardization from a checkpoint of the same network, or from its file.
- * `standardize` and `resize` must be as when the model was trained, else CLN_INVALID. */
+/* Set the weights, running statistics and standardization from a checkpoint, or from its file. CLN_INVALID: its network
+ * has other tensors, or `standardize` or `resize` are not as when the model was trained. */
 CLN_API enum cln_status cln_trainer_set_model(struct cln_trainer *trainer,
                                               const struct cln_checkpoint *model) CLN_MUST_CHECK;
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;

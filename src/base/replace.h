@@ -1,6 +1,6 @@
 /* Replaces a file as a whole or not at all: the new content is written to a temporary file in the same folder, synced,
- * and renamed over the old file. A file that cannot be replaced by a rename, such as a mount point, is written in place
- * once all of its content is known. */
+ * and renamed over the old file. A file that cannot be replaced by a rename, such as a mount point, is written in
+ * place: its content is collected in memory or in a temporary file of the system, and then copied into the old file. */
 #ifndef SRC_BASE_REPLACE_H
 #define SRC_BASE_REPLACE_H
 
@@ -28,12 +28,13 @@ enum cln_status cln_replace_commit(struct cln_replacement *replacement) CLN_MUST
  * case. */
 void cln_replace_end(struct cln_replacement *replacement);
 
-/* Checks, without changing anything, whether `path` can be replaced, as far as that can be known beforehand. If the
- * file could only be written in place, that is a warning in the log, or CLN_IO if `as_a_whole`. */
+/* Checks whether `path` can be replaced, as far as that can be known beforehand. The file itself is not touched;
+ * leftover temporary files are deleted as in cln_replace_begin. If the file could only be written in place, that is a
+ * warning in the log, or CLN_IO if `as_a_whole`. */
 enum cln_status cln_replace_check(const char *path, bool as_a_whole) CLN_MUST_CHECK;
 
-/* Hard-links `path` as `name`, in the same folder, and replaces an existing `name`. On file systems without hard links,
- * renames `path` to `name`. */
+/* Makes `name`, which must be in the folder of `path`, a hard link to it, and replaces an existing `name`. If linking
+ * fails, renames `path` to `name`: `path` is then gone. */
 enum cln_status cln_replace_link(const char *path, const char *name) CLN_MUST_CHECK;
 
 /* For signal handlers that end the process: deletes this process's named temporary files. */

@@ -297,6 +297,7 @@ static enum cln_status prepare(struct bench *b) {
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for measurements");
     struct cln_session_params session = p->session;
     session.no_cache = true;
+    session.replay = CLN_REPLAY_OFF; /* launches are measured, not their recording */
     enum cln_status status = create_data(&b->data, p->network);
     if (status == CLN_OK)
         status = cln_session_create(&b->session, &session);

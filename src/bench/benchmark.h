@@ -12,8 +12,9 @@ enum { CLN_BENCHMARK_IMAGES = 60000 };
 
 struct cln_benchmark_params {
     const struct cln_network *network; /* must outlive the benchmark */
-    struct cln_session_params session; /* with CLN_REPLAY_OFF steps with command buffers are not compared; its
-                                                 trace is of the pass that times kernels */
+    /* Device, profile and kernels. With CLN_REPLAY_OFF steps with command buffers are not compared; `trace` is of the
+     * pass that times kernels. `builder` should be NULL. */
+    struct cln_session_params session;
     const int *batch_sizes;
     size_t batch_size_count;
     double seconds; /* seconds of training per batch size, not counting the pass that times kernels */
@@ -24,7 +25,7 @@ struct cln_benchmark_params {
 /* Training with the step as one command buffer, and with single launches, measured in turn; the best of each. */
 struct cln_benchmark_replay {
     bool compared; /* false: all else is 0, because the device has no command buffers, the step cannot be recorded, or
-                      no_command_buffer is set */
+                      session.replay is CLN_REPLAY_OFF */
     bool used;     /* whether the run's other numbers are with a command buffer */
     double with, without; /* images per second */
     double gained;        /* seconds saved per step by the command buffer; below 0: lost */

@@ -46,16 +46,10 @@ struct run {
     size_t entry_count;
 };
 
-static enum cln_status add_setting(struct run *r, const char *name, const char *operation,
-                                   const struct ocl_profile *profile) {
-    struct setting *s = &r->settings[r->setting_count];
-    const enum cln_status status = cln_tuning_create(&s->tuning, profile, &r->session->device);
-    if (status == CLN_OK) {
-        s->name = name;
-        s->operation = operation;
-        r->setting_count++;
-    }
-    return status;
+static struct cln_tuning *add_setting(struct run *r, const char *name, const char *operation) {
+    struct setting *s = &r->settings[r->setting_count++];
+    *s = (struct setting){.name = name, .tuning = r->session->tuning, .operation = operation};
+    return &s->tuning;
 }
 
 static enum cln_status describe_profile(struct run *r, const struct ocl_profile *profile) {
@@ -77,24 +71,20 @@ static enum cln_status describe_profile(struct run *r, const struct ocl_profile 
  * the profile does not use it. */
 static enum cln_status choose_settings(struct run *r) {
     struct ocl_profile *profile = r->session->profile;
-    struct setting *s = r->settings;
+    const struct cln_tuning *tuning = &r->session->tuning;
     enum cln_status status = describe_profile(r, profile);
-    if (status == CLN_OK)
-        status = add_setting(r, "profile", NULL, profile);
-    if (status == CLN_OK) {
-        r->checkup->tuning = s[0].tuning;
-        r->checkup->profile_is_safe = cln_tuning_is_plain(&s[0].tuning);
-    }
-    if (status == CLN_OK && !r->checkup->profile_is_safe) {
-        status = add_setting(r, "safe", NULL, profile);
-        cln_tuning_make_safe(&s[1].tuning, cln_all_operations());
-    }
-    if (status == CLN_OK && !r->params->quick && s[0].tuning.linear_gemm == 0 && ocl_gemm_suits(&r->session->device)) {
-        status = ocl_profile_set(profile, "linear_gemm", 1);
-        if (status == CLN_OK)
-            status = add_setting(r, "CLBlast", "linear", profile);
-    }
-    return status;
+    if (status != CLN_OK)
+        return status;
+    add_setting(r, "profile", NULL);
+    r->checkup->tuning = *tuning;
+    r->checkup->profile_is_safe = cln_tuning_is_plain(tuning);
+    if (!r->checkup->profile_is_safe)
+        cln_tuning_make_safe(add_setting(r, "safe", NULL), cln_all_operations());
+    if (r->params->quick || tuning->linear_gemm != 0 || !ocl_gemm_suits(&r->session->device))
+        return CLN_OK;
+    status = ocl_profile_set(profile, "linear_gemm", 1);
+    return status == CLN_OK ? cln_tuning_create(add_setting(r, "CLBlast", "linear"), profile, &r->session->device)
+                            : status;
 }
 
 static void add_entry(struct run *r, const struct setting *s, const char *what, size_t number,

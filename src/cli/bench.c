@@ -80,6 +80,7 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
     };
     cln_session_options_add(options, &o.session,
                             CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_KERNELS | CLN_ROW_COMMAND_BUFFER);
+    cln_options_describe(options, "no-command-buffer", "launch one by one, and do not compare");
     if (cln_options_parse(options, command, argc, argv, &exit_status))
         exit_status = bench(&o);
     cln_options_release(options);

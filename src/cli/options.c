@@ -293,6 +293,12 @@ bool cln_options_parse(struct cln_option *options, const struct cln_command *com
     return *exit_status == CLN_EXIT_OK;
 }
 
+void cln_options_describe(struct cln_option *options, const char *name, const char *help) {
+    for (struct cln_option *o = options; o->name != NULL; o++)
+        if (strcmp(o->name, name) == 0)
+            o->help = help;
+}
+
 bool cln_options_given(const struct cln_option *options, const char *name) {
     for (const struct cln_option *o = options; o->name != NULL; o++)
         if (strcmp(o->name, name) == 0)

@@ -50,6 +50,8 @@ enum { CLN_MOST_OPTIONS = 48 };
 
 bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status);
+/* Gives the option of this name another text of help. */
+void cln_options_describe(struct cln_option *options, const char *name, const char *help);
 /* Whether the option of this name was given. */
 bool cln_options_given(const struct cln_option *options, const char *name);
 /* Frees the parser's memory: every *text and *list becomes invalid. */

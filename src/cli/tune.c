@@ -94,7 +94,7 @@ static enum cln_status keep(const struct tune_options *o, const struct ocl_devic
              "(%.3f ms)",
              device->platform_version, device->driver_version, date, network->name, o->batch_size, 1e3 * tuned->best,
              tuned->start / tuned->best, 1e3 * tuned->start);
-    enum cln_status status = cln_tuned_profile(&text, &o->session.params, tuned->values, measured);
+    enum cln_status status = cln_tuned_profile(&text, device, o->session.params.profile_file, tuned->values, measured);
     /* Print the result of minutes of work before writing it, which may fail. */
     if (status == CLN_OK) {
         cln_report_result("%.2f times as fast, %.3f ms a step instead of %.3f: %s", tuned->start / tuned->best,
@@ -178,6 +178,7 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
         {0},
     };
     cln_session_options_add(options, &o.session, CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_KERNELS);
+    cln_options_describe(options, "profile-file", "profile to start from (default: what matches the device)");
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
         struct ocl_device device;
         struct cln_network *network = NULL;

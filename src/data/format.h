@@ -41,7 +41,7 @@ CLN_DATA_FORMATS(CLN_DECLARE_FORMAT)
 #undef CLN_DECLARE_FORMAT
 
 /* Finds the format of the data set in `folder`: the first that has all its files there, else the first that has some
- * (its `open` says what is missing). CLN_NOT_FOUND tells the user what every format contents of. */
+ * (its `open` says what is missing). CLN_NOT_FOUND tells the user what a folder of every format contains. */
 enum cln_status cln_data_format_find(const struct cln_data_format **out, const char *folder) CLN_MUST_CHECK;
 
 /* Calls `tell` with every path in `folder` that any format may read. */

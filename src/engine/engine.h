@@ -93,7 +93,7 @@ enum cln_status cln_engine_logits(struct cln_engine *engine, float *logits, size
  * first value that is not finite: "parameter 6.weight", "stage 3 (Linear(256, 120)), pre-activation". */
 enum cln_status cln_engine_find_nonfinite(struct cln_engine *engine, char *where, size_t bytes) CLN_MUST_CHECK;
 
-/* The number of launches of one training step. */
+/* The number of launches of one training step, actions of the host included. */
 size_t cln_engine_launches(const struct cln_engine *engine);
 /* Whether training steps are enqueued as command buffers; known after the first step. */
 bool cln_engine_replays(const struct cln_engine *engine);

@@ -29,8 +29,8 @@ struct cln_plan {
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
-/* Creates a buffer of zeros. If it is too large, the message names it "scope name". With a tally *out stays
- * unchanged. */
+/* Creates a buffer of zeros. With a tally it creates none: it adds `bytes` to the tally, which remembers the largest
+ * buffer as "scope name", and *out stays unchanged. */
 enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name,
                                 size_t bytes) CLN_MUST_CHECK;
 
@@ -58,8 +58,8 @@ enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_
                               void *user) CLN_MUST_CHECK;
 
 /* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups, and a unit
- * takes `iterations` loop iterations. There are enough parts for tuning.min_groups work-groups in all, and for at most
- * tuning.max_loop_iterations loop iterations per part. */
+ * takes `iterations` loop iterations. At most `total` parts; within that, enough for tuning.min_groups work-groups in
+ * all, and for at most tuning.max_loop_iterations loop iterations per part. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
 /* The number of batch slices of a weight gradient: enough that a slice's share of `bytes`, which every work-group reads
@@ -72,7 +72,7 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
 /* The number of work-items in a team: at most `wanted`, the number that is useful, and at most tuning.team. Their
- * scratch, `floats` per lane and work-item, must fit half of the local memory. 1 if the operation's work-groups have a
+ * scratch, team × lanes × `floats` floats, must fit half of the local memory. 1 if the operation's work-groups have a
  * single work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
 
@@ -80,8 +80,8 @@ int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted
 enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
                                           double iterations) CLN_MUST_CHECK;
 
-/* The number of consecutive channels per work-item, with `positions` vectors per channel: enough work for a work-group,
- * few enough channels that the launch still has tuning.min_groups work-groups. */
+/* The number of consecutive channels that one work-item processes: about 256 vectors' worth (a channel has `positions`
+ * vectors), or fewer to leave tuning.min_groups work-groups. */
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);
 
 /* The tile size, at most `limit`, that splits `total` most evenly: ceil(total / ceil(total / limit)). */

@@ -16,7 +16,7 @@ extern const size_t cln_operation_count;
 /* The set of one operation, by its name or the name of its file ("conv2d", "conv2d.cl"); it must exist. */
 unsigned cln_operation(const char *name);
 
-/* The set of all operations. */
+/* The set of all operations that a training launches by itself. */
 unsigned cln_all_operations(void);
 
 /* Loads the profile of a device with these tables; `file` is as in struct ocl_profile_params. */

@@ -187,7 +187,7 @@ static enum cln_status find_wrong(struct findings **out, struct guard *g) {
     return CLN_OK;
 }
 
-/* What a trial of this trainer is of. */
+/* The subject of this session's trials. */
 static const char *subject_name(const struct guard *g) {
     return g->session->workload->predict_only ? "a prediction" : "a training step";
 }
@@ -208,7 +208,7 @@ static unsigned narrow(struct findings *found, struct guard *g, const struct cln
         const unsigned operation = cln_operation(cln_check_operation(o));
         struct cln_tuning tuning = g->session->tuning;
         struct cln_trial trial;
-        if (tuning.safe & operation)
+        if ((tuning.safe & operation) || cln_check_operation_is_spare(o))
             continue;
         cln_tuning_make_safe(&tuning, set & ~operation);
         if (cln_trial_step(&trial, &g->trials, &tuning, false) == CLN_OK && trial.end == CLN_TRIAL_RIGHT)
@@ -223,7 +223,7 @@ static unsigned narrow(struct findings *found, struct guard *g, const struct cln
 static enum cln_status repair(struct guard *g, struct cln_trial *trial) {
     struct cln_tuning *tuning = &g->session->tuning;
     const unsigned all = cln_all_operations();
-    if (tuning->safe == all)
+    if ((tuning->safe & all) == all)
         return trial->end == CLN_TRIAL_REFUSED ? cln_fail(CLN_DEVICE, "%-s", trial->why) : fail_wrong(g, trial);
     /* If the safe variants fail likewise, the cause is no variant but, say, an error in a kernel. */
     if (trial->end != CLN_TRIAL_WRONG) {

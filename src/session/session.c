@@ -65,6 +65,8 @@ void cln_session_destroy(struct cln_session **session) {
 }
 
 enum cln_status cln_session_set(struct cln_session *s, const char *values) {
+    if (!*values)
+        return CLN_OK;
     enum cln_status status = cln_tuning_set(s->profile, values);
     return status == CLN_OK ? cln_tuning_create(&s->tuning, s->profile, &s->device) : status;
 }

@@ -266,7 +266,7 @@ enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *s, cons
     }
     if (crashes > 0) /* do not repeat it in this process */
         return CLN_OK;
-    /* Runs in the trainer's context, so that training finds its kernels built; but not if launches are timed or traced,
+    /* Runs in the session's context, so that training finds its kernels built; but not if launches are timed or traced,
      * because trials must not be among them. */
     const struct ocl_context_params params = params_here(s);
     return step_here(out, s, tuning, first && !p->timings && !p->trace ? s->session->context : NULL, &params);

@@ -7,7 +7,7 @@
 
 /* The trainer's context, for its timeline. */
 struct ocl_context *cln_trainer_context(const struct cln_trainer *trainer);
-/* Number of launches of one training step. */
+/* Number of launches of one training step, actions of the host included. */
 size_t cln_trainer_launches(const struct cln_trainer *trainer);
 /* Whether training steps are enqueued as command buffers; known after the first step. */
 bool cln_trainer_replays(const struct cln_trainer *trainer);

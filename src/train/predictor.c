@@ -1,4 +1,4 @@
-/* A predictor is a trainer that only evaluates, whose test images are one batch that is overwritten again and again. */
+/* A predictor is a session and an engine whose test images are one batch, which is overwritten again and again. */
 #include "clenet/predictor.h"
 
 #include <stdlib.h>
@@ -72,6 +72,8 @@ enum cln_status cln_predictor_create(struct cln_predictor **out, const struct cl
         status = create_engine(p, model);
     if (status != CLN_OK)
         cln_predictor_destroy(out);
+    else if (params->session.trace)
+        cln_trace_begin(params->session.trace);
     return status;
 }
 

@@ -50,7 +50,8 @@ static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) 
     t->steps++;
     if (status == CLN_OK)
         status = cln_pace_step(pace);
-    if (status == CLN_OK && cln_saver_due(t->saver))
+    /* As often as the pace looks at the device, and behind that. */
+    if (status == CLN_OK && pace->since == 0 && cln_saver_due(t->saver))
         status = cln_saver_save(t->saver, t, false);
     return status;
 }
@@ -157,6 +158,10 @@ bool cln_trainer_saved(struct cln_trainer *t) {
 
 enum cln_status cln_trainer_set_model(struct cln_trainer *t, const struct cln_checkpoint *c) {
     const char *origin = c->origin ? c->origin : "the model";
+    const struct cln_network *here = t->params.network;
+    if (c->network->parameter_floats != here->parameter_floats || c->network->running_floats != here->running_floats)
+        return cln_fail(CLN_INVALID, "%s is of network %s, which has other tensors than this trainer's network, %s",
+                        origin, c->network->name, here->name);
     if ((c->mean != NULL) != (t->mean != NULL))
         return cln_fail(CLN_INVALID,
                         "%s was trained on pixels that were %sstandardised, but `standardize` of this trainer differs",

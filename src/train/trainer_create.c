@@ -1,4 +1,5 @@
-/* A trainer's beginning: device, kernels, images, initial weights; and in a builder the kernels alone (build.c). */
+/* A trainer's beginning: device, kernels, images, initial weights; and the errands of processes that it starts
+ * (build.c). */
 #include <math.h>
 #include <stdlib.h>
 

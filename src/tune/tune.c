@@ -120,21 +120,21 @@ static void set_value(char out[CLN_TUNE_VALUES], const char *values, const char 
     snprintf(out + used, CLN_TUNE_VALUES - used, "%s%s=%ld", used ? "," : "", key, value);
 }
 
-/* The tuning of the profile that the search started from, with these values. */
-static enum cln_status tuning_with(struct cln_tuning *out, const struct cln_session_params *params,
-                                   const char *values) {
-    struct cln_session *session = NULL;
-    enum cln_status status = cln_session_create(&session, params);
+/* The tuning of the profile that the search started from, with these values, on the device that was found then: a
+ * candidate may have upset the driver since. */
+static enum cln_status tuning_with(struct cln_tuning *out, const struct search *s, const char *values) {
+    struct ocl_profile *profile = NULL;
+    enum cln_status status = cln_tuning_profile(&profile, s->device, s->params->session.profile_file);
     if (status == CLN_OK)
-        status = cln_session_set(session, values);
+        status = cln_tuning_set(profile, values);
     if (status == CLN_OK)
-        *out = session->tuning;
-    cln_session_destroy(&session);
+        status = cln_tuning_create(out, profile, s->device);
+    ocl_profile_destroy(&profile);
     return status;
 }
 
 static enum cln_status find_tuning(struct search *s) {
-    return tuning_with(&s->now, &s->params->session, s->out->values);
+    return tuning_with(&s->now, s, s->out->values);
 }
 
 static bool is_stopped(const struct search *s) {
@@ -219,7 +219,7 @@ static enum cln_status try_dimension(bool *better, struct search *s, size_t numb
  * CLBlast, which has one set per process. Then both race against our own kernel, whose time cancels out. */
 static enum cln_status last_race(struct outcome *o, const struct search *s) {
     struct cln_tuning start;
-    enum cln_status status = tuning_with(&start, &s->params->session, "");
+    enum cln_status status = tuning_with(&start, s, "");
     if (status != CLN_OK)
         return status;
     if (start.linear_gemm == 0 || s->now.linear_gemm == 0 || start.gemm_tile == s->now.gemm_tile)
@@ -292,22 +292,22 @@ static bool is_pattern(const char *words) {
     return *words && cln_text_is_utf8(words) && !strchr(words, '|');
 }
 
-enum cln_status cln_tuned_profile(char **out, const struct cln_session_params *params, const char *values,
-                                  const char *measured) {
-    struct cln_session *session = NULL;
-    enum cln_status status = cln_session_create(&session, params);
+enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
+                                  const char *values, const char *measured) {
+    struct ocl_profile *profile = NULL;
+    enum cln_status status = cln_tuning_profile(&profile, device, profile_file);
     if (status == CLN_OK)
-        status = cln_session_set(session, values);
+        status = cln_tuning_set(profile, values);
     if (status != CLN_OK) {
-        cln_session_destroy(&session);
+        ocl_profile_destroy(&profile);
         return status;
     }
-    const struct ocl_device *device = &session->device;
     json_t *table = json_object();
     int failed = 0;
     for (size_t i = 0; i < cln_tuning_key_count; i++)
         failed |= json_object_set_new(table, cln_tuning_keys[i].name,
-                                      json_integer(ocl_profile_value(session->profile, cln_tuning_keys[i].name)));
+                                      json_integer(ocl_profile_value(profile, cln_tuning_keys[i].name)));
+    ocl_profile_destroy(&profile);
     json_t *match = json_object();
     if (is_pattern(device->name))
         failed |= json_object_set_new(match, "name", cln_json_text(device->name));
@@ -320,6 +320,5 @@ enum cln_status cln_tuned_profile(char **out, const struct cln_session_params *p
         json_decref(match);
     *out = failed ? NULL : cln_json_dump(root, JSON_INDENT(4));
     json_decref(root);
-    cln_session_destroy(&session);
     return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
 }

@@ -17,9 +17,9 @@ struct cln_tune_progress {
 
 struct cln_tune_params {
     const struct cln_network *network;
-    struct cln_session_params session; /* device, profile to start from; `builder` starts a candidate's process:
-                                                 in it $CLENET_RACE is set and cln_tune_races() is true, and it must
-                                                 call cln_tune_race */
+    /* Device and profile to start from. `builder` starts a candidate's process: in it $CLENET_RACE is set and
+     * cln_tune_races() is true, and it must call cln_tune_race. */
+    struct cln_session_params session;
     int batch_size;
     double seconds;           /* seconds for the whole search; a candidate under way is finished */
     double candidate_seconds; /* time limit of a candidate, after which it counts as hanging */
@@ -44,8 +44,8 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
 
 /* Writes a profile as JSON text that matches devices of this name and platform; if those cannot be matched, it matches
  * no device and must be named by the user. `measured` says how the values were found. The caller's: free(). */
-enum cln_status cln_tuned_profile(char **out, const struct cln_session_params *session, const char *values,
-                                  const char *measured) CLN_MUST_CHECK;
+enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
+                                  const char *values, const char *measured) CLN_MUST_CHECK;
 
 /* Whether this process was started to run one candidate. */
 bool cln_tune_races(void);
