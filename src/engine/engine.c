@@ -15,6 +15,8 @@ static enum cln_status check_params(const struct cln_engine_params *params) {
                         input.channels);
     if (params->train.count > INT32_MAX || params->test.count > INT32_MAX)
         return cln_fail(CLN_INVALID, "more than %d images", INT32_MAX);
+    if (!params->exchange.moments != !params->exchange.sums)
+        return cln_fail(CLN_INVALID, "an exchange of batch norm's moments and one of its sums go together");
     return CLN_OK;
 }
 

@@ -393,12 +393,28 @@ static void test_a_failure_is_the_step_s(void **state) {
     }
 }
 
+static void test_moments_and_sums_go_together(void **state) {
+    struct cln_tuning tuning;
+    struct cln_engine *engine = NULL;
+    (void)state;
+    assert_ok(cln_check_tuning(&tuning, 0, ocl_context_device(context)));
+    const struct cln_engine_params params = {.network = network,
+                                             .tuning = &tuning,
+                                             .batch_size = WHOLE,
+                                             .image = network->input,
+                                             .train = {NULL, NULL, WHOLE},
+                                             .exchange = {.moments = refuse_moments}};
+    assert_fails(cln_engine_create(&engine, context, &params), CLN_INVALID, "go together");
+    assert_null(engine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sum_of_its_own_changes_no_bit),
         cmocka_unit_test(test_an_exchange_with_nobody_changes_no_bit),
         cmocka_unit_test(test_two_train_like_one),
         cmocka_unit_test(test_a_failure_is_the_step_s),
+        cmocka_unit_test(test_moments_and_sums_go_together),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
