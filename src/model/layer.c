@@ -102,10 +102,12 @@ const struct cln_layer_type *cln_layer_type_find(const char *name) {
 }
 
 const struct cln_layer_type *cln_layer_type_of_activation(enum cln_activation_kind kind) {
-    const struct cln_layer_type *type = layer_types;
-    while (type->kind != CLN_LAYER_ACTIVATION || type->variant != (int)kind)
-        type++;
-    return type;
+    const struct cln_layer_type *type;
+    for (size_t i = 0; (type = cln_layer_type_at(i)); i++) {
+        if (type->kind == CLN_LAYER_ACTIVATION && type->variant == (int)kind)
+            return type;
+    }
+    return NULL;
 }
 
 double cln_layer_option_get(const struct cln_layer *layer, const struct cln_layer_option *option, int axis) {

@@ -183,8 +183,9 @@ enum { PARAMETERS = 3 };
 static struct cln_activation activation_of(int kind, int parameter) {
     const struct cln_layer_type *type = cln_layer_type_of_activation((enum cln_activation_kind)kind);
     struct cln_layer layer;
-    cln_layer_init(&layer, type);
+    assert_non_null(type);
     assert_true(type->option_count <= 1);
+    cln_layer_init(&layer, type);
     for (const struct cln_layer_option *o = type->options; o < type->options + type->option_count; o++)
         cln_layer_option_set(&layer, o, 0, (double[PARAMETERS]){o->initial, o->least, o->most}[parameter]);
     return layer.activation;
