@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/table.h"
+
 /* The beginning of all messages. */
 #define VARIABLE "CLENET_LIMITS"
 
@@ -14,7 +16,8 @@ enum kind {
     BYTES,   /* at least 1, may end in K, M or G */
     ROOM,    /* like BYTES, but may be 0: memory that a device need not have */
     FEATURE, /* 0: absent; 1: as the device reports */
-    VERSION  /* MAJOR.MINOR */
+    VERSION, /* MAJOR.MINOR */
+    KIND_COUNT
 };
 
 /* A value: `number` for all kinds but versions. */
@@ -132,6 +135,7 @@ static const char *const wanted[] = {
     [FEATURE] = "0, for none, or 1, for what the device has",
     [VERSION] = "a version such as 1.2",
 };
+CLN_EVERY(wanted, KIND_COUNT);
 
 /* Reads a whole number that fills the text, except for a unit if `units`. */
 static bool read_number(uint64_t *out, const char *text, bool units) {
@@ -167,6 +171,7 @@ static bool read_value(struct value *out, enum kind kind, const char *text) {
     case FEATURE:
         return read_number(&out->number, text, false) && out->number <= 1;
     case VERSION:
+    case KIND_COUNT:
         break;
     }
     return isdigit((unsigned char)*text) && sscanf(text, "%4u.%4u%n", &out->major, &out->minor, &used) == 2 &&

@@ -40,7 +40,14 @@ struct cln_batchnorm {
     bool biased_running_variance;
 };
 
-enum cln_activation { CLN_IDENTITY, CLN_SIGMOID, CLN_RELU, CLN_TANH, CLN_ACTIVATION_COUNT };
+enum cln_activation_kind { CLN_IDENTITY, CLN_SIGMOID, CLN_RELU, CLN_TANH, CLN_ACTIVATION_COUNT };
+
+/* torch.nn.Sigmoid and so on, element by element. Every kind is monotone, so that a maximum may be taken before it, and
+ * its derivative is a function of its value. */
+struct cln_activation {
+    enum cln_activation_kind kind;
+    double parameter; /* the option of the kind's layer; 0 if it has none */
+};
 
 enum cln_pool_kind { CLN_POOL_NONE, CLN_POOL_MAX, CLN_POOL_AVERAGE, CLN_POOL_KIND_COUNT };
 

@@ -33,7 +33,7 @@ struct cln_layer {
         struct cln_conv2d conv2d;
         struct cln_linear linear;
         struct cln_batchnorm batchnorm;
-        enum cln_activation activation;
+        struct cln_activation activation;
         struct cln_pool2d pool2d;
     };
 };

@@ -8,7 +8,7 @@
 
 struct activate_case {
     struct cln_case base;
-    enum cln_activation activation;
+    struct cln_activation activation;
     bool normalise;
     struct cln_pool2d pool; /* `out` is computed */
     bool flat;              /* all z equal: every window is a tie */
@@ -28,25 +28,25 @@ struct activate_case {
 #define AVERAGE CLN_POOL_AVERAGE
 
 static const struct activate_case cases[] = {
-    {{"every batch", 257, EVERY_BATCH, .quick = true}, CLN_SIGMOID, true, POOL(MAX, 2, 2, 3, 2, 2, 2, 2, 0, 0)},
-    {{"identity", 17, {17, 3}}, CLN_IDENTITY, false, NONE(3, 2, 2)},
-    {{"sigmoid", 17, {17, 3}, .quick = true}, CLN_SIGMOID, true, NONE(5, 1, 1)},
-    {{"relu", 5, {5}}, CLN_RELU, false, NONE(2, 3, 3)},
-    {{"tanh", 5, {5}}, CLN_TANH, true, NONE(67, 1, 1)},
-    {{"identity, max, rows left over", 9, {9, 4}}, CLN_IDENTITY, true, POOL(MAX, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
-    {{"sigmoid, max, overlapping and padded", 7, {7}}, CLN_SIGMOID, false, POOL(MAX, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
-    {{"relu, max, not square", 7, {7}, .quick = true}, CLN_RELU, true, POOL(MAX, 3, 4, 6, 3, 2, 1, 2, 0, 1)},
-    {{"tanh, max, stride beyond the kernel", 3, {3}}, CLN_TANH, false, POOL(MAX, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
-    {{"identity, average, whole image", 9, {9, 4}}, CLN_IDENTITY, false, POOL(AVERAGE, 3, 3, 4, 3, 4, 1, 1, 0, 0)},
-    {{"sigmoid, average, rows left over", 7, {7}}, CLN_SIGMOID, true, POOL(AVERAGE, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
-    {{"relu, average, stride beyond the kernel", 3, {3}}, CLN_RELU, false, POOL(AVERAGE, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
+    {{"every batch", 257, EVERY_BATCH, .quick = true}, {CLN_SIGMOID}, true, POOL(MAX, 2, 2, 3, 2, 2, 2, 2, 0, 0)},
+    {{"identity", 17, {17, 3}}, {CLN_IDENTITY}, false, NONE(3, 2, 2)},
+    {{"sigmoid", 17, {17, 3}, .quick = true}, {CLN_SIGMOID}, true, NONE(5, 1, 1)},
+    {{"relu", 5, {5}}, {CLN_RELU}, false, NONE(2, 3, 3)},
+    {{"tanh", 5, {5}}, {CLN_TANH}, true, NONE(67, 1, 1)},
+    {{"identity, max, rows left over", 9, {9, 4}}, {CLN_IDENTITY}, true, POOL(MAX, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"sigmoid, max, overlapping and padded", 7, {7}}, {CLN_SIGMOID}, false, POOL(MAX, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
+    {{"relu, max, not square", 7, {7}, .quick = true}, {CLN_RELU}, true, POOL(MAX, 3, 4, 6, 3, 2, 1, 2, 0, 1)},
+    {{"tanh, max, stride beyond the kernel", 3, {3}}, {CLN_TANH}, false, POOL(MAX, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
+    {{"identity, average, whole image", 9, {9, 4}}, {CLN_IDENTITY}, false, POOL(AVERAGE, 3, 3, 4, 3, 4, 1, 1, 0, 0)},
+    {{"sigmoid, average, rows left over", 7, {7}}, {CLN_SIGMOID}, true, POOL(AVERAGE, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"relu, average, stride beyond the kernel", 3, {3}}, {CLN_RELU}, false, POOL(AVERAGE, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
     {{"tanh, average, overlapping and padded", 7, {7}, .quick = true},
-     CLN_TANH,
+     {CLN_TANH},
      true,
      POOL(AVERAGE, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
-    {{"all equal", 3, {3}}, CLN_SIGMOID, true, POOL(MAX, 1, 5, 5, 3, 3, 1, 1, 1, 1), true},
-    {{"scale 0", 3, {3}, .quick = true}, CLN_SIGMOID, true, POOL(MAX, 2, 5, 4, 3, 2, 2, 1, 1, 0), .no_scale = true},
-    {{"tanh, saturating", 17, {17}, .quick = true}, CLN_TANH, false, NONE(67, 1, 1), .saturates = true},
+    {{"all equal", 3, {3}}, {CLN_SIGMOID}, true, POOL(MAX, 1, 5, 5, 3, 3, 1, 1, 1, 1), true},
+    {{"scale 0", 3, {3}, .quick = true}, {CLN_SIGMOID}, true, POOL(MAX, 2, 5, 4, 3, 2, 2, 1, 1, 0), .no_scale = true},
+    {{"tanh, saturating", 17, {17}, .quick = true}, {CLN_TANH}, false, NONE(67, 1, 1), .saturates = true},
 };
 
 struct probes {
@@ -99,7 +99,7 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
                    bool by_channels) {
     const struct cln_pool2d *g = &in->pool;
     const bool pools = g->kind != CLN_POOL_NONE, normalise = in->c->normalise;
-    const enum cln_activation activation = in->c->activation;
+    const struct cln_activation activation = in->c->activation;
     const size_t n = (size_t)b->count, count = n * cln_shape_count(g->in), out = n * cln_shape_count(g->out);
     const size_t channels = (size_t)g->in.channels, run = (size_t)(g->in.height * g->in.width);
     const size_t blocks = (size_t)b->plan.blocks, lanes = (size_t)b->plan.tuning.lanes;
@@ -112,7 +112,7 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
         const double *normal = &in->normal[4 * (i / run % channels)];
         const double scaled = normalise ? (in->z[i] - normal[0]) * normal[2] : in->z[i];
         y[i] = normalise ? scaled + normal[3] : scaled;
-        whole[i] = cln_reference_activation(activation, y[i]);
+        whole[i] = cln_reference_activation(activation, y[i]).value;
         largest = fmax(largest, 1 + fabs(scaled) + (normalise ? fabs(normal[3]) : 0));
     }
     for (size_t i = 0; i < count; i++)
@@ -131,7 +131,7 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
 
     double *da_terms = cln_rig_magnitudes(b, in->da, out);
     for (size_t i = 0; i < out; i++) {
-        da[i] = in->da[i] * cln_reference_activation_derivative(activation, pools ? y_out[i] : y[i]);
+        da[i] = in->da[i] * cln_reference_activation(activation, pools ? y_out[i] : y[i]).derivative;
         da_terms[i] *= largest;
     }
     if (g->kind != CLN_POOL_AVERAGE)
@@ -144,7 +144,7 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
     for (size_t i = 0; i < count; i++) {
         const size_t c = i / run % channels, block = i / (run * channels) / lanes;
         const double *normal = &in->normal[4 * c], *gradient = &in->gradient[4 * c];
-        const double dy = (pools ? back[i] : in->da[i]) * cln_reference_activation_derivative(activation, y[i]);
+        const double dy = (pools ? back[i] : in->da[i]) * cln_reference_activation(activation, y[i]).derivative;
         const double dy_terms = 2 * largest * (pools ? back_terms[i] : fabs(in->da[i]));
         const double normalised = normalise ? (in->z[i] - normal[0]) * normal[1] : 0;
         double *sum = &sums[(c * blocks + block) * 4];

@@ -13,7 +13,7 @@ struct conv2d_case {
     struct cln_conv2d g;  /* `out` is computed, except its channels */
     double centre, scale; /* of x */
     bool stage;           /* has an epilogue: */
-    enum cln_activation activation;
+    struct cln_activation activation;
     struct cln_pool2d pool; /* `in` and `out` are computed */
 };
 
@@ -92,13 +92,13 @@ static const struct conv2d_case cases[] = {
      {IN(1, 8, 6), OUT(3), KERNEL(3, 3), STRIDE(1, 1), .bias = true},
      0,
      1,
-     .activation = CLN_SIGMOID,
+     .activation = {CLN_SIGMOID},
      POOL(AVERAGE, KERNEL(2, 2), STRIDE(2, 2))},
     {{"no pool behind", 7, {7}},
      {IN(1, 5, 6), OUT(3), KERNEL(2, 2), STRIDE(1, 1)},
      0,
      1,
-     .activation = CLN_TANH,
+     .activation = {CLN_TANH},
      POOL(NONE, KERNEL(1, 1), STRIDE(1, 1))},
 };
 
@@ -205,7 +205,7 @@ static void reference_dz(struct cln_rig *b, const struct epilogue *s, const doub
         const double *g = &s->gradient_values[4 * c], *m = &normal->values[4 * c];
         const double scaled = (z[i] - m[0]) * m[2];
         if (average) {
-            dz[i] *= cln_reference_activation_derivative(s->activate.activation, scaled + m[3]);
+            dz[i] *= cln_reference_activation(s->activate.activation, scaled + m[3]).derivative;
             terms[i] *= 2 * (1 + fabs(scaled) + fabs(m[3]));
         }
         dz[i] = g[3] * (dz[i] - g[2]) + g[1] * (z[i] - g[0]);

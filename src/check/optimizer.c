@@ -69,7 +69,8 @@ static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
 }
 
 static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, double scale, bool begins) {
-    static const char *const names[CLN_MOMENT_COUNT] = {"first moments", "second moments"};
+    static const char *const names[] = {"first moments", "second moments"};
+    CLN_EVERY(names, CLN_MOMENT_COUNT);
     size_t partials = ALIGN;
     struct values v = {0};
     for (size_t t = 0; t < TENSORS; t++) {

@@ -13,6 +13,7 @@
 #include "host/profile.h"
 #include "src/base/place.h"
 #include "src/base/replace.h"
+#include "src/base/table.h"
 #include "src/cli/options.h"
 #include "src/cli/self.h"
 #include "src/data/known_sets.h"
@@ -254,7 +255,7 @@ static const struct {
     void (*add)(struct uses *uses, const struct cln_option *row);
     enum cln_status (*check)(const struct uses *uses, const struct use *use); /* NULL: the file is only read */
     unsigned may_be;                                                          /* roles that may share the file */
-} roles[CLN_FILE_ROLES] = {
+} roles[] = {
     [CLN_FILE_INPUT] = {add_text},
     [CLN_FILE_NETWORK] = {add_network},
     [CLN_FILE_DATA] = {add_data},
@@ -270,6 +271,7 @@ static const struct {
     [CLN_FILE_TRACE] = {add_text, check_trace},
     [CLN_FILE_STANDARD] = {.may_be = BIT(CLN_FILE_STANDARD)},
 };
+CLN_EVERY(roles, CLN_FILE_ROLES);
 
 /* Whether the use is the model or a file kept with it. One of these may be a hard link to another, but may not have the
  * same name. */

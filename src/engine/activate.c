@@ -1,6 +1,8 @@
 /* The normalise, activate and pool part of a stage: memory-bound launches, over blocks or over whole channels. */
 #include "src/engine/activate.h"
 
+#include "src/model/layer.h"
+
 static int per_item(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_channels_per_item(plan, g->pool.in.channels, g->pool.in.height * g->pool.in.width);
 }
@@ -71,7 +73,7 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
         const char *name;
         int value;
     } values[] = {
-        {"ACTIVATION", (int)g->activation},
+        {"ACTIVATION", (int)g->activation.kind},
         {"Z_H", p->in.height},
         {"Z_W", p->in.width},
         {"A_H", p->out.height},
@@ -87,6 +89,8 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(constants, values[i].name, values[i].value);
+    if (cln_layer_type_of_activation(g->activation.kind)->option_count > 0)
+        ocl_constants_float(constants, "ACTIVATION_PARAMETER", g->activation.parameter);
 }
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {

@@ -7,7 +7,7 @@
 
 /* The normalise, activate and pool part of one stage. pool.kind CLN_POOL_NONE: pool.in = pool.out = the shape of z. */
 struct cln_activate {
-    enum cln_activation activation;
+    struct cln_activation activation;
     struct cln_pool2d pool;
     const struct cln_norm *norm; /* NULL: no batch norm */
     struct ocl_buffer *z, *a;
@@ -20,7 +20,7 @@ struct cln_activate {
     bool fuses_max, fuses_dz;
 };
 
-/* Adds the constants of kernels/pool.clh. */
+/* Adds the constants of kernels/pool.clh and activation.clh. */
 void cln_pool_constants(struct ocl_constants *constants, const struct cln_activate *g);
 
 /* Prediction: a = pool(act(normalise(z))), normalised by the running statistics. */

@@ -7,7 +7,7 @@
 
 /* Whether the stage is an affine part alone. */
 static bool is_plain(const struct cln_stage *stage) {
-    return !stage->normalise && stage->activation == CLN_IDENTITY && stage->pool.kind == CLN_POOL_NONE;
+    return !stage->normalise && stage->activation.kind == CLN_IDENTITY && stage->pool.kind == CLN_POOL_NONE;
 }
 
 int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage, int tensor) {

@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "clenet/version.h"
-#include "src/base/table.h"
-
 #include "src/base/replace.h"
 #include "src/format/metadata.h"
 #include "src/format/onnx.pb-c.h"
+#include "src/model/layer.h"
 
 enum { FLOAT32 = 1, MAX_INPUTS = 5, MAX_ATTRIBUTES = 4, MAX_RANK = 4, OWN_NODES = 2 };
 
@@ -118,7 +117,10 @@ static void add_window(struct node *node, const int kernel[2], const int stride[
 #define ADD_WINDOW(node, geometry)                                                                                     \
     add_window(node, PAIR(geometry, kernel), PAIR(geometry, stride), PAIR(geometry, padding))
 
-static void add_options(struct node *node, const struct cln_layer *layer) {
+static void add_options(struct node *node, const struct cln_layer *layer, const struct cln_layer_type *type) {
+    for (const struct cln_layer_option *o = type->options; o < type->options + type->option_count; o++)
+        if (o->onnx)
+            add_float(node, o->onnx, cln_layer_option_get(layer, o, 0));
     switch (layer->kind) {
     case CLN_LAYER_CONV2D:
         ADD_WINDOW(node, &layer->conv2d);
@@ -127,7 +129,6 @@ static void add_options(struct node *node, const struct cln_layer *layer) {
         add_int(node, "transB", 1);
         break;
     case CLN_LAYER_BATCHNORM:
-        add_float(node, "epsilon", layer->batchnorm.eps);
         add_float(node, "momentum",
                   1 - layer->batchnorm.momentum); /* in ONNX momentum is the weight of the old value */
         break;
@@ -145,36 +146,15 @@ static void add_options(struct node *node, const struct cln_layer *layer) {
     }
 }
 
-static const char *operator_of(const struct cln_layer *layer) {
-    static const char *const operators[CLN_LAYER_KIND_COUNT] = {
-        /* kinds without a name here are named by their variant */
-        [CLN_LAYER_CONV2D] = "Conv",
-        [CLN_LAYER_LINEAR] = "Gemm",
-        [CLN_LAYER_BATCHNORM] = "BatchNormalization",
-        [CLN_LAYER_FLATTEN] = "Flatten",
-    };
-    static const char *const activations[] = {
-        [CLN_IDENTITY] = "Identity",
-        [CLN_SIGMOID] = "Sigmoid",
-        [CLN_RELU] = "Relu",
-        [CLN_TANH] = "Tanh",
-    };
-    CLN_EVERY(activations, CLN_ACTIVATION_COUNT);
-    if (layer->kind == CLN_LAYER_ACTIVATION)
-        return activations[layer->activation];
-    if (layer->kind == CLN_LAYER_POOL2D)
-        return layer->pool2d.kind == CLN_POOL_MAX ? "MaxPool" : "AveragePool";
-    return operators[layer->kind];
-}
-
 /* Adds a layer. Its tensors are in the order of its operator's inputs. */
 static void add_layer(struct graph *g, size_t index) {
     const struct cln_network *network = g->model->network;
     const struct cln_layer *layer = &network->layers[index];
     char name[32];
     snprintf(name, sizeof(name), "%zu.%s", index, layer->type);
-    struct node *node = add_node(g, operator_of(layer), name);
-    add_options(node, layer);
+    const struct cln_layer_type *type = cln_layer_type_find(layer->type);
+    struct node *node = add_node(g, type->onnx, name);
+    add_options(node, layer, type);
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++)
         if (t->layer == (int)index)
             node->inputs[node->proto.n_input++] = (char *)t->name;

@@ -10,6 +10,7 @@
 
 #include "src/base/json_text.h"
 #include "src/base/replace.h"
+#include "src/base/table.h"
 
 enum { LENGTH_BYTES = 8, ALIGN = 8 };
 static const uint64_t header_limit = 100 * 1000 * 1000; /* the format's limit */
@@ -18,8 +19,9 @@ static const char metadata_key[] = "__metadata__";
 static const struct {
     const char *name;
     size_t bytes;
-} dtypes[CLN_DTYPE_COUNT] = {[CLN_F32] = {"F32", 4},   [CLN_F64] = {"F64", 8}, [CLN_F16] = {"F16", 2},
-                             [CLN_BF16] = {"BF16", 2}, [CLN_I64] = {"I64", 8}, [CLN_U8] = {"U8", 1}};
+} dtypes[] = {[CLN_F32] = {"F32", 4},   [CLN_F64] = {"F64", 8}, [CLN_F16] = {"F16", 2},
+              [CLN_BF16] = {"BF16", 2}, [CLN_I64] = {"I64", 8}, [CLN_U8] = {"U8", 1}};
+CLN_EVERY(dtypes, CLN_DTYPE_COUNT);
 
 const char *cln_dtype_name(enum cln_dtype dtype) {
     return dtypes[dtype].name;

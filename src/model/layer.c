@@ -37,7 +37,8 @@ static const struct cln_layer_option linear_options[] = {
 static const struct cln_layer_option batchnorm_options[] = {
     {"num_features", CLN_LAYER_OPTION_INTEGER, CLN_SHOW_VALUE, AT(batchnorm.shape.channels), COUNT_LIMITS,
      .inferred = true},
-    {"eps", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(batchnorm.eps), .least = 1e-12, .most = 1, .initial = 1e-5},
+    {"eps", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(batchnorm.eps), .least = 1e-12, .most = 1, .initial = 1e-5,
+     .onnx = "epsilon"},
     {"momentum", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(batchnorm.momentum), .least = 0, .most = 1, .initial = 0.1},
     {"biased_running_variance", CLN_LAYER_OPTION_FLAG, CLN_SHOW_CHANGED, AT(batchnorm.biased_running_variance),
      .only_here = true},
@@ -50,21 +51,42 @@ static const struct cln_layer_option pool2d_options[] = {
     {"padding", CLN_LAYER_OPTION_PAIR, CLN_SHOW_NAMED, AT(pool2d.padding_h), .least = 0, .most = CLN_WINDOW_LIMIT},
 };
 
-#define OPTIONS(table) (table), sizeof(table) / sizeof((table)[0])
+static const struct cln_layer_tensor conv2d_tensors[] = {
+    {"weight", CLN_WEIGHT, {AT(conv2d.out.channels), AT(conv2d.in.channels), AT(conv2d.kernel_h), AT(conv2d.kernel_w)}},
+    {"bias", CLN_BIAS, {AT(conv2d.out.channels)}, AT(conv2d.bias)},
+};
+
+static const struct cln_layer_tensor linear_tensors[] = {
+    {"weight", CLN_WEIGHT, {AT(linear.out_features), AT(linear.in_features)}},
+    {"bias", CLN_BIAS, {AT(linear.out_features)}, AT(linear.bias)},
+};
+
+static const struct cln_layer_tensor batchnorm_tensors[] = {
+    {"weight", CLN_GAMMA, {AT(batchnorm.shape.channels)}},
+    {"bias", CLN_BETA, {AT(batchnorm.shape.channels)}},
+    {"running_mean", CLN_RUNNING_MEAN, {AT(batchnorm.shape.channels)}},
+    {"running_var", CLN_RUNNING_VAR, {AT(batchnorm.shape.channels)}},
+};
+
+#define LIST(table) (table), sizeof(table) / sizeof((table)[0])
 
 static const struct cln_layer_type layer_types[] = {
-    {"Conv2d", CLN_LAYER_CONV2D, 0, CLN_NEEDS_IMAGE, OPTIONS(conv2d_options)},
-    {"Linear", CLN_LAYER_LINEAR, 0, CLN_NEEDS_FEATURES, OPTIONS(linear_options)},
-    {"BatchNorm1d", CLN_LAYER_BATCHNORM, 0, CLN_NEEDS_FEATURES, OPTIONS(batchnorm_options)},
-    {"BatchNorm2d", CLN_LAYER_BATCHNORM, 0, CLN_NEEDS_IMAGE, OPTIONS(batchnorm_options)},
-    {"Sigmoid", CLN_LAYER_ACTIVATION, CLN_SIGMOID, CLN_NEEDS_ANY, NULL, 0},
-    {"ReLU", CLN_LAYER_ACTIVATION, CLN_RELU, CLN_NEEDS_ANY, NULL, 0},
-    {"Tanh", CLN_LAYER_ACTIVATION, CLN_TANH, CLN_NEEDS_ANY, NULL, 0},
-    {"Identity", CLN_LAYER_ACTIVATION, CLN_IDENTITY, CLN_NEEDS_ANY, NULL, 0},
-    {"MaxPool2d", CLN_LAYER_POOL2D, CLN_POOL_MAX, CLN_NEEDS_IMAGE, OPTIONS(pool2d_options)},
-    {"AvgPool2d", CLN_LAYER_POOL2D, CLN_POOL_AVERAGE, CLN_NEEDS_IMAGE, OPTIONS(pool2d_options)},
-    {"Flatten", CLN_LAYER_FLATTEN, 0, CLN_NEEDS_ANY, NULL, 0},
+    {"Conv2d", CLN_LAYER_CONV2D, 0, CLN_NEEDS_IMAGE, "Conv", LIST(conv2d_options), LIST(conv2d_tensors)},
+    {"Linear", CLN_LAYER_LINEAR, 0, CLN_NEEDS_FEATURES, "Gemm", LIST(linear_options), LIST(linear_tensors)},
+    {"BatchNorm1d", CLN_LAYER_BATCHNORM, 0, CLN_NEEDS_FEATURES, "BatchNormalization", LIST(batchnorm_options),
+     LIST(batchnorm_tensors)},
+    {"BatchNorm2d", CLN_LAYER_BATCHNORM, 0, CLN_NEEDS_IMAGE, "BatchNormalization", LIST(batchnorm_options),
+     LIST(batchnorm_tensors)},
+    {"Sigmoid", CLN_LAYER_ACTIVATION, CLN_SIGMOID, CLN_NEEDS_ANY, "Sigmoid"},
+    {"ReLU", CLN_LAYER_ACTIVATION, CLN_RELU, CLN_NEEDS_ANY, "Relu"},
+    {"Tanh", CLN_LAYER_ACTIVATION, CLN_TANH, CLN_NEEDS_ANY, "Tanh"},
+    {"Identity", CLN_LAYER_ACTIVATION, CLN_IDENTITY, CLN_NEEDS_ANY, "Identity"},
+    {"MaxPool2d", CLN_LAYER_POOL2D, CLN_POOL_MAX, CLN_NEEDS_IMAGE, "MaxPool", LIST(pool2d_options)},
+    {"AvgPool2d", CLN_LAYER_POOL2D, CLN_POOL_AVERAGE, CLN_NEEDS_IMAGE, "AveragePool", LIST(pool2d_options)},
+    {"Flatten", CLN_LAYER_FLATTEN, 0, CLN_NEEDS_ANY, "Flatten"},
 };
+/* One row per kind; but one per activation, one per pool, and two for a batch norm. */
+CLN_EVERY(layer_types, CLN_LAYER_KIND_COUNT - 2 + CLN_ACTIVATION_COUNT + (CLN_POOL_KIND_COUNT - 1) + 1);
 
 const struct cln_layer_type *cln_layer_type_at(size_t index) {
     return index < sizeof(layer_types) / sizeof(layer_types[0]) ? &layer_types[index] : NULL;
@@ -74,6 +96,15 @@ const struct cln_layer_type *cln_layer_type_find(const char *name) {
     const struct cln_layer_type *type;
     for (size_t i = 0; (type = cln_layer_type_at(i)); i++) {
         if (strcmp(type->name, name) == 0)
+            return type;
+    }
+    return NULL;
+}
+
+const struct cln_layer_type *cln_layer_type_of_activation(enum cln_activation_kind kind) {
+    const struct cln_layer_type *type;
+    for (size_t i = 0; (type = cln_layer_type_at(i)); i++) {
+        if (type->kind == CLN_LAYER_ACTIVATION && type->variant == (int)kind)
             return type;
     }
     return NULL;
@@ -118,7 +149,7 @@ bool cln_layer_option_is_initial(const struct cln_layer *layer, const struct cln
 void cln_layer_init(struct cln_layer *layer, const struct cln_layer_type *type) {
     *layer = (struct cln_layer){.kind = type->kind, .type = type->name};
     if (type->kind == CLN_LAYER_ACTIVATION)
-        layer->activation = (enum cln_activation)type->variant;
+        layer->activation.kind = (enum cln_activation_kind)type->variant;
     if (type->kind == CLN_LAYER_POOL2D)
         layer->pool2d.kind = (enum cln_pool_kind)type->variant;
     for (size_t i = 0; i < type->option_count; i++) {

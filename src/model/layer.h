@@ -1,5 +1,6 @@
-/* The table of layer types: each type's name, and its options with their places in struct cln_layer. Reading, writing,
- * checking and printing of layers follow from this table. For src/model alone. */
+/* The table of layer types: each type's name, its options and the shapes of its tensors with their places in struct
+ * cln_layer, and its operator in ONNX. Reading, writing, checking, printing and exporting of layers follow from this
+ * table. */
 #ifndef SRC_MODEL_LAYER_H
 #define SRC_MODEL_LAYER_H
 
@@ -31,8 +32,17 @@ struct cln_layer_option {
     size_t offset;                   /* offset in struct cln_layer of an int, two ints, a double or a bool */
     double least, most, initial;
     bool required;
-    bool inferred;  /* follows from the input; a value in the text is only checked */
-    bool only_here; /* PyTorch's layer has no such option */
+    bool inferred;    /* follows from the input; a value in the text is only checked */
+    bool only_here;   /* PyTorch's layer has no such option */
+    const char *onnx; /* name of the float attribute with this value in ONNX; NULL: none */
+};
+
+/* A tensor of a layer. Its sizes are in struct cln_layer once the layer is inferred. */
+struct cln_layer_tensor {
+    const char *name; /* PyTorch's name: "weight" */
+    enum cln_tensor_role role;
+    size_t dims[4];   /* offsets of ints; 0 ends the list */
+    size_t only_with; /* offset of a bool, without which the layer has no such tensor; 0: always there */
 };
 
 enum cln_layer_needs { CLN_NEEDS_ANY, CLN_NEEDS_IMAGE, CLN_NEEDS_FEATURES, CLN_NEEDS_COUNT };
@@ -40,14 +50,19 @@ enum cln_layer_needs { CLN_NEEDS_ANY, CLN_NEEDS_IMAGE, CLN_NEEDS_FEATURES, CLN_N
 struct cln_layer_type {
     const char *name;
     enum cln_layer_kind kind;
-    int variant; /* an enum cln_activation or enum cln_pool_kind; 0 for other kinds */
+    int variant; /* an enum cln_activation_kind or enum cln_pool_kind; 0 for other kinds */
     enum cln_layer_needs needs;
+    const char *onnx; /* ONNX's name of the operator */
     const struct cln_layer_option *options;
     size_t option_count;
+    const struct cln_layer_tensor *tensors; /* in the order of the state dict and of the operator's inputs in ONNX */
+    size_t tensor_count;
 };
 
 /* The type of this name; NULL: unknown. */
 const struct cln_layer_type *cln_layer_type_find(const char *name);
+/* The type of an activation. If it has an option, that is the activation's `parameter`. */
+const struct cln_layer_type *cln_layer_type_of_activation(enum cln_activation_kind kind);
 /* The type number `index` in the table's order; NULL after the last. */
 const struct cln_layer_type *cln_layer_type_at(size_t index);
 

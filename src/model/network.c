@@ -71,9 +71,6 @@ static void declare_tensor(struct cln_network *network, size_t layer, const char
     snprintf(tensor.name, sizeof(tensor.name), "%zu.%s", layer, name);
     tensor.layer = (int)layer;
     tensor.trainable = tensor.role != CLN_RUNNING_MEAN && tensor.role != CLN_RUNNING_VAR;
-    tensor.count = 1;
-    for (int i = 0; i < tensor.rank; i++)
-        tensor.count *= (size_t)tensor.dims[i];
     size_t *count = tensor.trainable ? &network->parameter_count : &network->running_count;
     size_t *floats = tensor.trainable ? &network->parameter_floats : &network->running_floats;
     tensor.offset = *floats;
@@ -82,55 +79,38 @@ static void declare_tensor(struct cln_network *network, size_t layer, const char
     network->tensors[network->tensor_count++] = tensor;
 }
 
-static void declare_batchnorm(struct cln_network *network, size_t layer, int channels) {
-    static const struct {
-        const char *name;
-        enum cln_tensor_role role;
-    } tensors[] = {
-        {"weight", CLN_GAMMA},
-        {"bias", CLN_BETA},
-        {"running_mean", CLN_RUNNING_MEAN},
-        {"running_var", CLN_RUNNING_VAR},
-    };
-    for (size_t i = 0; i < sizeof(tensors) / sizeof(tensors[0]); i++)
-        declare_tensor(network, layer, tensors[i].name,
-                       (struct cln_tensor_info){.role = tensors[i].role, .rank = 1, .dims = {channels}});
+static void declare_layer(struct cln_network *network, size_t index) {
+    const struct cln_layer *layer = &network->layers[index];
+    const struct cln_layer_type *type = cln_layer_type_find(layer->type);
+    int fan_in = 0;
+    for (const struct cln_layer_tensor *t = type->tensors; t < type->tensors + type->tensor_count; t++) {
+        const char *at = (const char *)layer;
+        struct cln_tensor_info tensor = {.role = t->role, .count = 1};
+        if (t->only_with && !*(const bool *)(at + t->only_with))
+            continue;
+        for (; tensor.rank < 4 && t->dims[tensor.rank]; tensor.rank++) {
+            tensor.dims[tensor.rank] = *(const int *)(at + t->dims[tensor.rank]);
+            tensor.count *= (size_t)tensor.dims[tensor.rank];
+        }
+        if (t->role == CLN_WEIGHT)
+            fan_in = (int)(tensor.count / (size_t)tensor.dims[0]);
+        tensor.fan_in = fan_in;
+        declare_tensor(network, index, t->name, tensor);
+    }
 }
-
-static void declare_affine(struct cln_network *network, size_t layer, struct cln_tensor_info weight, bool bias) {
-    weight.role = CLN_WEIGHT;
-    weight.fan_in = weight.dims[1] * (weight.rank == 4 ? weight.dims[2] * weight.dims[3] : 1);
-    declare_tensor(network, layer, "weight", weight);
-    if (bias)
-        declare_tensor(
-            network, layer, "bias",
-            (struct cln_tensor_info){.role = CLN_BIAS, .rank = 1, .dims = {weight.dims[0]}, .fan_in = weight.fan_in});
-}
-
-enum { TENSORS_PER_LAYER = 4 };
 
 static enum cln_status declare_tensors(struct cln_network *network) {
-    network->tensors = calloc(network->layer_count * TENSORS_PER_LAYER, sizeof(*network->tensors));
+    size_t most = 1; /* calloc(0) may return NULL */
+    for (size_t i = 0; i < network->layer_count; i++)
+        most += cln_layer_type_find(network->layers[i].type)->tensor_count;
+    network->tensors = calloc(most, sizeof(*network->tensors));
     if (!network->tensors)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the tensors of %zu layers", network->layer_count);
     for (size_t i = 0; i < network->layer_count; i++) {
-        const struct cln_layer *layer = &network->layers[i];
-        if (layer->kind == CLN_LAYER_CONV2D) {
-            const struct cln_conv2d *g = &layer->conv2d;
-            declare_affine(network, i,
-                           (struct cln_tensor_info){
-                               .rank = 4, .dims = {g->out.channels, g->in.channels, g->kernel_h, g->kernel_w}},
-                           g->bias);
-        } else if (layer->kind == CLN_LAYER_LINEAR) {
-            const struct cln_linear *g = &layer->linear;
-            declare_affine(network, i, (struct cln_tensor_info){.rank = 2, .dims = {g->out_features, g->in_features}},
-                           g->bias);
-        } else if (layer->kind == CLN_LAYER_BATCHNORM) {
-            declare_batchnorm(network, i, layer->batchnorm.shape.channels);
-        }
+        declare_layer(network, i);
         if (network->parameter_floats > CLN_SIZE_LIMIT)
             return cln_fail(CLN_INVALID, "layer %zu (%s): more than %d parameters up to here, clenet's limit", i,
-                            layer->type, CLN_SIZE_LIMIT);
+                            network->layers[i].type, CLN_SIZE_LIMIT);
     }
     if (network->parameter_count == 0)
         return cln_fail(CLN_INVALID, "no layer has anything to train: add a Conv2d or Linear");

@@ -16,7 +16,7 @@ static enum part part_of(const struct cln_layer *layer) {
         [CLN_LAYER_ACTIVATION] = PART_ACTIVATE, [CLN_LAYER_FLATTEN] = PART_NONE,
     };
     CLN_EVERY(parts, CLN_LAYER_KIND_COUNT);
-    if (layer->kind == CLN_LAYER_ACTIVATION && layer->activation == CLN_IDENTITY)
+    if (layer->kind == CLN_LAYER_ACTIVATION && layer->activation.kind == CLN_IDENTITY)
         return PART_NONE;
     return parts[layer->kind];
 }

@@ -13,8 +13,8 @@ struct cln_stage {
     struct cln_linear linear;
     bool normalise;
     struct cln_batchnorm batchnorm;
-    enum cln_activation activation; /* CLN_IDENTITY: none */
-    struct cln_pool2d pool;         /* kind CLN_POOL_NONE: none */
+    struct cln_activation activation; /* kind CLN_IDENTITY: none */
+    struct cln_pool2d pool;           /* kind CLN_POOL_NONE: none */
 
     struct cln_shape x; /* input */
     struct cln_shape z; /* output of the affine part, the pre-activation; x if there is none */

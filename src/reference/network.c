@@ -64,7 +64,7 @@ static void forward_layer(const struct pass *p, size_t index, const double *x, d
         break;
     case CLN_LAYER_ACTIVATION:
         for (size_t i = 0; i < count; i++)
-            y[i] = cln_reference_activation(layer->activation, x[i]);
+            y[i] = cln_reference_activation(layer->activation, x[i]).value;
         break;
     case CLN_LAYER_POOL2D:
         cln_reference_pool2d_forward(&layer->pool2d, p->batch, x, y);
@@ -97,7 +97,7 @@ static void backward_layer(const struct pass *p, size_t index, const double *x, 
         break;
     case CLN_LAYER_ACTIVATION:
         for (size_t i = 0; i < count; i++)
-            dx[i] = dy[i] * cln_reference_activation_derivative(layer->activation, x[i]);
+            dx[i] = dy[i] * cln_reference_activation(layer->activation, x[i]).derivative;
         break;
     case CLN_LAYER_POOL2D:
         cln_reference_pool2d_backward(&layer->pool2d, p->batch, x, dy, dx);

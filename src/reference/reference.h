@@ -37,10 +37,13 @@ void cln_reference_batchnorm_predict(const struct cln_batchnorm *g, size_t batch
 void cln_reference_batchnorm_backward(const struct cln_batchnorm *g, size_t batch, const double *x, const double *gamma,
                                       const double *dy, double *dx, double *dgamma, double *dbeta);
 
-/* The activation's value at y. */
-double cln_reference_activation(enum cln_activation activation, double y);
-/* The activation's derivative at y. ReLU has 0 at 0, as in PyTorch. */
-double cln_reference_activation_derivative(enum cln_activation activation, double y);
+/* The value and the derivative of a function at one point. */
+struct cln_reference_point {
+    double value, derivative;
+};
+
+/* The activation at y. ReLU's derivative at 0 is 0, as in PyTorch. */
+struct cln_reference_point cln_reference_activation(struct cln_activation activation, double y);
 
 /* a = pool(x), and dx from da = ∂L/∂a: see struct cln_pool2d. */
 void cln_reference_pool2d_forward(const struct cln_pool2d *g, size_t batch, const double *x, double *a);

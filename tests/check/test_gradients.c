@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "src/model/layer.h"
 #include "src/reference/reference.h"
 #include "tests/check/gradient.h"
 
@@ -177,16 +178,43 @@ static void test_batchnorm(void **state) {
 
 /* ---- Activations, pools, loss ---- */
 
+/* A kind of activation with its parameter's default, least and largest value. */
+enum { PARAMETERS = 3 };
+static struct cln_activation activation_of(int kind, int parameter) {
+    const struct cln_layer_type *type = cln_layer_type_of_activation((enum cln_activation_kind)kind);
+    struct cln_layer layer;
+    assert_non_null(type);
+    assert_true(type->option_count <= 1);
+    cln_layer_init(&layer, type);
+    for (const struct cln_layer_option *o = type->options; o < type->options + type->option_count; o++)
+        cln_layer_option_set(&layer, o, 0, (double[PARAMETERS]){o->initial, o->least, o->most}[parameter]);
+    return layer.activation;
+}
+
 static void test_activations(void **state) {
     (void)state;
     static const double places[] = {-40, -3, -0.7, -1e-3, 1e-3, 0.2, 1, 5, 40};
-    for (int a = 0; a < CLN_ACTIVATION_COUNT; a++) {
-        enum cln_activation activation = (enum cln_activation)a;
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-            double above = cln_reference_activation(activation, places[i] + step);
-            double below = cln_reference_activation(activation, places[i] - step);
-            double derivative = cln_reference_activation_derivative(activation, places[i]);
+    for (int i = 0; i < CLN_ACTIVATION_COUNT * PARAMETERS; i++) {
+        const struct cln_activation activation = activation_of(i / PARAMETERS, i % PARAMETERS);
+        for (size_t k = 0; k < sizeof(places) / sizeof(places[0]); k++) {
+            double above = cln_reference_activation(activation, places[k] + step).value;
+            double below = cln_reference_activation(activation, places[k] - step).value;
+            double derivative = cln_reference_activation(activation, places[k]).derivative;
             assert_true(fabs(derivative - (above - below) / (2 * step)) <= tolerance);
+        }
+    }
+}
+
+/* The kernels take the maximum of a window before the activation. */
+static void test_activations_are_monotone(void **state) {
+    (void)state;
+    for (int i = 0; i < CLN_ACTIVATION_COUNT * PARAMETERS; i++) {
+        const struct cln_activation activation = activation_of(i / PARAMETERS, i % PARAMETERS);
+        double last = -INFINITY;
+        for (int k = -800; k <= 800; k++) {
+            const double value = cln_reference_activation(activation, k / 16.0).value;
+            assert_true(value >= last);
+            last = value;
         }
     }
 }
@@ -287,8 +315,13 @@ static void test_softmax_cross_entropy(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv2d),      cmocka_unit_test(test_linear), cmocka_unit_test(test_batchnorm),
-        cmocka_unit_test(test_activations), cmocka_unit_test(test_pool2d), cmocka_unit_test(test_softmax_cross_entropy),
+        cmocka_unit_test(test_conv2d),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_batchnorm),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_activations_are_monotone),
+        cmocka_unit_test(test_pool2d),
+        cmocka_unit_test(test_softmax_cross_entropy),
     };
     return cmocka_run_group_tests_name("gradients", tests, NULL, NULL);
 }

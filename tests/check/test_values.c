@@ -95,25 +95,29 @@ static void test_batchnorm_predicts_from_averages(void **state) {
 static void test_activations(void **state) {
     (void)state;
     static const struct {
-        enum cln_activation activation;
+        struct cln_activation activation;
         double y, value, derivative;
     } cases[] = {
-        {CLN_IDENTITY, -3, -3, 1},
-        {CLN_SIGMOID, 0, 0.5, 0.25},
-        {CLN_SIGMOID, -1000, 0, 0},
-        {CLN_SIGMOID, 1000, 1, 0},
-        {CLN_RELU, -2, 0, 0},
-        {CLN_RELU, 0, 0, 0},
-        {CLN_RELU, 3, 3, 1},
-        {CLN_TANH, 0, 0, 1},
-        {CLN_TANH, 0.5, 0.46211715726000975, 0.7864477329659274},
-        {CLN_TANH, -1000, -1, 0},
+        {{CLN_IDENTITY}, -3, -3, 1},
+        {{CLN_SIGMOID}, 0, 0.5, 0.25},
+        {{CLN_SIGMOID}, -1000, 0, 0},
+        {{CLN_SIGMOID}, 1000, 1, 0},
+        {{CLN_RELU}, -2, 0, 0},
+        {{CLN_RELU}, 0, 0, 0},
+        {{CLN_RELU}, 3, 3, 1},
+        {{CLN_TANH}, 0, 0, 1},
+        {{CLN_TANH}, 0.5, 0.46211715726000975, 0.7864477329659274},
+        {{CLN_TANH}, -1000, -1, 0},
     };
+    bool has_case[CLN_ACTIVATION_COUNT] = {false};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        double actual[] = {cln_reference_activation(cases[i].activation, cases[i].y),
-                           cln_reference_activation_derivative(cases[i].activation, cases[i].y)};
-        assert_near(actual, (double[]){cases[i].value, cases[i].derivative}, 2, 1e-15);
+        const struct cln_reference_point point = cln_reference_activation(cases[i].activation, cases[i].y);
+        assert_near((double[]){point.value, point.derivative}, (double[]){cases[i].value, cases[i].derivative}, 2,
+                    1e-15);
+        has_case[cases[i].activation.kind] = true;
     }
+    for (int kind = 0; kind < CLN_ACTIVATION_COUNT; kind++)
+        assert_true(has_case[kind]);
 }
 
 static void test_max_pool_gives_ties_to_the_first(void **state) {

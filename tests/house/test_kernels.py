@@ -1,12 +1,28 @@
-"""Every kernel file compiles alone as OpenCL C 1.2 without any extension. Argument: the source folder."""
+"""Every kernel file compiles alone as OpenCL C 1.2 without any extension, and every activation has kernel code and a case
+that checks it. Argument: the source folder."""
+import re
 import shutil
 import subprocess
 import sys
 import unittest
 from pathlib import Path
 
-KERNELS = Path(sys.argv.pop(1)) / "kernels"
+ROOT = Path(sys.argv.pop(1))
+KERNELS = ROOT / "kernels"
 CLANG = shutil.which("clang")
+
+
+class Activations(unittest.TestCase):
+    def test_each_has_kernel_code_and_a_case(self):
+        header = (ROOT / "include/clenet/geometry.h").read_text(encoding="utf-8")
+        names = re.search(r"enum cln_activation_kind \{(.*?)\}", header, re.DOTALL).group(1).replace(",", " ").split()
+        self.assertEqual(names.pop(), "CLN_ACTIVATION_COUNT")
+        code = (KERNELS / "activation.clh").read_text(encoding="utf-8")
+        cases = (ROOT / "src/check/activate.c").read_text(encoding="utf-8")
+        missing = [f"kernels/activation.clh: no branch for {name}" for number, name in enumerate(names)
+                   if not re.search(rf"(?m)^#(el)?if ACTIVATION == {number}$", code)]
+        missing += [f"src/check/activate.c: no case of {name}" for name in names if not re.search(rf"\{{{name}\b", cases)]
+        self.assertEqual(missing, [])
 
 
 @unittest.skipIf(CLANG is None, "clang is not installed")

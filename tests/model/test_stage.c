@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "src/base/table.h"
-
+#include "src/model/layer.h"
 #include "src/model/stage.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -21,17 +21,17 @@ static struct cln_network *parsed(const char *text) {
     return network;
 }
 
-/* One line of a stage: "layers parts x>z>a", such as "0-3 conv+norm+sigmoid+max 1x8x8>2x6x6>2x3x3". */
+/* One line of a stage: "layers parts x>z>a", such as "0-3 conv+norm+Sigmoid+max 1x8x8>2x6x6>2x3x3". */
 static void render(const struct cln_stage *s, char *text, size_t bytes) {
     static const char *const affine[] = {"none", "conv", "linear"};
     CLN_EVERY(affine, CLN_AFFINE_COUNT);
-    static const char *const activation[] = {"", "+sigmoid", "+relu", "+tanh"};
-    CLN_EVERY(activation, CLN_ACTIVATION_COUNT);
+    const bool activates = s->activation.kind != CLN_IDENTITY;
     static const char *const pool[] = {"", "+max", "+avg"};
     CLN_EVERY(pool, CLN_POOL_KIND_COUNT);
-    snprintf(text, bytes, "%d-%d %s%s%s%s %dx%dx%d>%dx%dx%d>%dx%dx%d", s->first_layer, s->last_layer, affine[s->affine],
-             s->normalise ? "+norm" : "", activation[s->activation], pool[s->pool.kind], s->x.channels, s->x.height,
-             s->x.width, s->z.channels, s->z.height, s->z.width, s->a.channels, s->a.height, s->a.width);
+    snprintf(text, bytes, "%d-%d %s%s%s%s%s %dx%dx%d>%dx%dx%d>%dx%dx%d", s->first_layer, s->last_layer,
+             affine[s->affine], s->normalise ? "+norm" : "", activates ? "+" : "",
+             activates ? cln_layer_type_of_activation(s->activation.kind)->name : "", pool[s->pool.kind], s->x.channels,
+             s->x.height, s->x.width, s->z.channels, s->z.height, s->z.width, s->a.channels, s->a.height, s->a.width);
 }
 
 /* Short names for layers in the cases below. */
@@ -75,25 +75,25 @@ static void layers_split_greedily(void **state) {
     } cases[] = {
         {"[1, 8, 8]",
          "conv norm sigmoid max flatten linear norm1d tanh linear",
-         {"0-4 conv+norm+sigmoid+max 1x8x8>2x6x6>18x1x1", "5-7 linear+norm+tanh 18x1x1>5x1x1>5x1x1",
+         {"0-4 conv+norm+Sigmoid+max 1x8x8>2x6x6>18x1x1", "5-7 linear+norm+Tanh 18x1x1>5x1x1>5x1x1",
           "8-8 linear 5x1x1>5x1x1>5x1x1"}},
         /* a part that comes too late begins a stage without affine part */
         {"[1, 8, 8]",
          "conv relu norm flatten linear",
-         {"0-1 conv+relu 1x8x8>2x6x6>2x6x6", "2-3 none+norm 2x6x6>2x6x6>72x1x1", "4-4 linear 72x1x1>5x1x1>5x1x1"}},
+         {"0-1 conv+ReLU 1x8x8>2x6x6>2x6x6", "2-3 none+norm 2x6x6>2x6x6>72x1x1", "4-4 linear 72x1x1>5x1x1>5x1x1"}},
         {"[1, 8, 8]",
          "conv max relu flatten linear",
-         {"0-1 conv+max 1x8x8>2x6x6>2x3x3", "2-3 none+relu 2x3x3>2x3x3>18x1x1", "4-4 linear 18x1x1>5x1x1>5x1x1"}},
+         {"0-1 conv+max 1x8x8>2x6x6>2x3x3", "2-3 none+ReLU 2x3x3>2x3x3>18x1x1", "4-4 linear 18x1x1>5x1x1>5x1x1"}},
         {"[1, 8, 8]",
          "conv max norm relu flatten linear",
-         {"0-1 conv+max 1x8x8>2x6x6>2x3x3", "2-4 none+norm+relu 2x3x3>2x3x3>18x1x1", "5-5 linear 18x1x1>5x1x1>5x1x1"}},
+         {"0-1 conv+max 1x8x8>2x6x6>2x3x3", "2-4 none+norm+ReLU 2x3x3>2x3x3>18x1x1", "5-5 linear 18x1x1>5x1x1>5x1x1"}},
         /* two of a kind in a row */
         {"[1, 8, 8]",
          "max avg flatten linear",
          {"0-0 none+max 1x8x8>1x8x8>1x4x4", "1-2 none+avg 1x4x4>1x4x4>4x1x1", "3-3 linear 4x1x1>5x1x1>5x1x1"}},
         {"[3]",
          "linear sigmoid tanh norm1d norm1d",
-         {"0-1 linear+sigmoid 3x1x1>5x1x1>5x1x1", "2-2 none+tanh 5x1x1>5x1x1>5x1x1", "3-3 none+norm 5x1x1>5x1x1>5x1x1",
+         {"0-1 linear+Sigmoid 3x1x1>5x1x1>5x1x1", "2-2 none+Tanh 5x1x1>5x1x1>5x1x1", "3-3 none+norm 5x1x1>5x1x1>5x1x1",
           "4-4 none+norm 5x1x1>5x1x1>5x1x1"}},
         {"[1, 8, 8]",
          "conv conv flatten linear linear",
@@ -102,11 +102,11 @@ static void layers_split_greedily(void **state) {
         /* identities and a Flatten of what is flat are absorbed and end nothing */
         {"[1, 8, 8]",
          "identity conv identity norm identity relu max identity flatten identity flatten linear identity norm1d",
-         {"0-10 conv+norm+relu+max 1x8x8>2x6x6>18x1x1", "11-13 linear+norm 18x1x1>5x1x1>5x1x1"}},
-        {"[3]", "linear flatten relu", {"0-2 linear+relu 3x1x1>5x1x1>5x1x1"}},
+         {"0-10 conv+norm+ReLU+max 1x8x8>2x6x6>18x1x1", "11-13 linear+norm 18x1x1>5x1x1>5x1x1"}},
+        {"[3]", "linear flatten relu", {"0-2 linear+ReLU 3x1x1>5x1x1>5x1x1"}},
         {"[7, 1, 1]",
          "norm flatten tanh linear",
-         {"0-2 none+norm+tanh 7x1x1>7x1x1>7x1x1", "3-3 linear 7x1x1>5x1x1>5x1x1"}},
+         {"0-2 none+norm+Tanh 7x1x1>7x1x1>7x1x1", "3-3 linear 7x1x1>5x1x1>5x1x1"}},
         /* a leading Flatten joins the first stage */
         {"[1, 2, 3]", "flatten linear", {"0-1 linear 6x1x1>5x1x1>5x1x1"}},
         {"[1, 2, 3]",
@@ -115,10 +115,10 @@ static void layers_split_greedily(void **state) {
         /* behind a Flatten the channels are others: nothing joins the stage it ends */
         {"[1, 8, 8]",
          "conv flatten norm1d relu linear",
-         {"0-1 conv 1x8x8>2x6x6>72x1x1", "2-3 none+norm+relu 72x1x1>72x1x1>72x1x1", "4-4 linear 72x1x1>5x1x1>5x1x1"}},
+         {"0-1 conv 1x8x8>2x6x6>72x1x1", "2-3 none+norm+ReLU 72x1x1>72x1x1>72x1x1", "4-4 linear 72x1x1>5x1x1>5x1x1"}},
         {"[1, 8, 8]",
          "conv norm flatten sigmoid linear",
-         {"0-2 conv+norm 1x8x8>2x6x6>72x1x1", "3-3 none+sigmoid 72x1x1>72x1x1>72x1x1",
+         {"0-2 conv+norm 1x8x8>2x6x6>72x1x1", "3-3 none+Sigmoid 72x1x1>72x1x1>72x1x1",
           "4-4 linear 72x1x1>5x1x1>5x1x1"}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -232,8 +232,8 @@ static void geometry_is_carried_over(void **state) {
     assert_int_equal(stages[2].conv2d.kernel_h, 1);
     assert_int_equal(stages[2].conv2d.kernel_w, 3);
     assert_int_equal(stages[3].linear.in_features, 288);
-    assert_int_equal(stages[3].activation, CLN_TANH);
-    assert_int_equal(stages[4].activation, CLN_IDENTITY);
+    assert_int_equal(stages[3].activation.kind, CLN_TANH);
+    assert_int_equal(stages[4].activation.kind, CLN_IDENTITY);
     assert_string_equal(network->tensors[stages[3].weight].name, "12.weight");
     free(stages);
     cln_network_destroy(&network);
