@@ -1,19 +1,22 @@
-/* Fills a buffer with random numbers, as kernels that draw their own would: for the checks of philox.clh. */
+/* Fills two tensors with random numbers, the way a kernel that needs some would draw them. `clenet check` compares
+ * them; no training launches it. */
 #include "philox.clh"
 
-__kernel void philox_fill(__global uint *restrict bits, __global float *restrict uniform, const int count,
+/* Groups: (quads of elements, blocks). */
+GROUP_OF(GROUP)
+__kernel void philox_fill(__global uintv *restrict bits, __global floatv *restrict uniforms, const int elements,
                           const int seed_low, const int seed_high, const int step, const int stage,
-                          const int first_quad) {
-    const int quad = (int)get_global_id(0);
-    if (4 * quad >= count)
+                          const int first_sample, const int first_quad,
+                          __global const struct cln_state *restrict state) {
+    const int block = (int)get_group_id(1), quad = (int)get_group_id(0);
+    if (block >= blocks_of(state->count))
         return;
-    const uint4 four =
-        random_bits((uint2)((uint)seed_low, (uint)seed_high), (uint)step, (uint)stage, (uint)first_quad + (uint)quad);
-    const float4 numbers = random_uniform(four);
-    const uint b[4] = {four.x, four.y, four.z, four.w};
-    const float u[4] = {numbers.x, numbers.y, numbers.z, numbers.w};
-    for (int i = 0; i < 4 && 4 * quad + i < count; i++) {
-        bits[4 * quad + i] = b[i];
-        uniform[4 * quad + i] = u[i];
+    uintv numbers[4];
+    random_bits(numbers, (uint2)((uint)seed_low, (uint)seed_high), (uint)step, (uint)stage,
+                lane_samples(block) + (uint)first_sample, (uint)quad + (uint)first_quad);
+    for (int i = 0; i < min(4, elements - 4 * quad); i++) {
+        const size_t at = ((size_t)block * elements + 4 * quad + i) * GROUP + lane_group();
+        bits[at] = numbers[i];
+        uniforms[at] = random_uniform(numbers[i]);
     }
 }

@@ -10,24 +10,16 @@
 
 #include "src/reference/philox.h"
 
-/* Random123's known answers for philox4x32, 10 rounds. */
 static void test_published_vectors(void **state) {
-    static const struct {
-        uint32_t counter[4], key[2], expected[4];
-    } vectors[] = {
-        {{0}, {0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
-         {0xffffffff, 0xffffffff},
-         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-         {0xa4093822, 0x299f31d0},
-         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+    for (size_t i = 0; i < CLN_PHILOX_VECTORS; i++) {
+        const struct cln_philox_vector *v = &cln_philox_vectors[i];
         uint32_t out[4];
-        cln_reference_philox(out, vectors[i].counter, vectors[i].key);
-        assert_memory_equal(out, vectors[i].expected, sizeof out);
+        cln_reference_philox(out, v->counter, v->key);
+        assert_memory_equal(out, v->expected, sizeof out);
+        cln_reference_random_bits(out, (uint64_t)v->key[1] << 32 | v->key[0], v->counter[2], v->counter[1],
+                                  v->counter[3], v->counter[0]);
+        assert_memory_equal(out, v->expected, sizeof out);
     }
 }
 
@@ -39,49 +31,89 @@ static void test_the_ends_of_the_uniform_numbers(void **state) {
     assert_true(cln_reference_random_uniform(UINT32_MAX) == 1.0f - 0x1p-24f);
 }
 
-/* Seed, step, stage and element each change all four numbers. */
+/* What a number depends on, but for its element. */
+struct place {
+    uint64_t seed;
+    uint32_t step, stage, sample;
+};
+
+static const struct place base = {7, 5, 2, 3};
+/* Neighbours of `base`: one part differs, or two are exchanged. */
+static const struct place neighbours[] = {
+    {8, 5, 2, 3}, {7 + (UINT64_C(1) << 32), 5, 2, 3},
+    {7, 6, 2, 3}, {7, 5, 3, 3},
+    {7, 5, 2, 4}, {5, 7, 2, 3},
+    {7, 2, 5, 3}, {7, 3, 2, 5},
+    {7, 5, 3, 2},
+};
+enum { NEIGHBOURS = sizeof neighbours / sizeof *neighbours };
+
+static void random_bits(uint32_t out[4], struct place p, uint32_t quad) {
+    cln_reference_random_bits(out, p.seed, p.step, p.stage, p.sample, quad);
+}
+
+/* Each part changes all four numbers. */
 static void test_every_part_matters(void **state) {
-    uint32_t base[4], other[4];
+    uint32_t expected[4], other[4];
     (void)state;
-    cln_reference_random_bits(base, 1, 2, 3, 4);
-    const struct {
-        uint64_t seed;
-        uint32_t step, stage, quad;
-    } others[] = {{2, 2, 3, 4}, {1 + (UINT64_C(1) << 32), 2, 3, 4}, {1, 3, 3, 4}, {1, 2, 4, 4}, {1, 2, 3, 5},
-                  {1, 3, 2, 4}};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        cln_reference_random_bits(other, others[i].seed, others[i].step, others[i].stage, others[i].quad);
+    random_bits(expected, base, 4);
+    for (size_t i = 0; i <= NEIGHBOURS; i++) {
+        if (i < NEIGHBOURS)
+            random_bits(other, neighbours[i], 4);
+        else
+            random_bits(other, base, 5);
         for (int k = 0; k < 4; k++)
-            assert_int_not_equal(base[k], other[k]);
+            assert_int_not_equal(expected[k], other[k]);
     }
 }
 
-/* Of 40,000 numbers, in 100 bins: chi-square has mean 99 and deviation 14. Neighbouring steps and stages do not go
- * together: the correlation of 40,000 pairs has deviation 0.005. */
-static void test_numbers_are_even_and_unrelated(void **state) {
-    enum { QUADS = 10000, BINS = 100, COUNT = 4 * QUADS };
-    static float numbers[3][COUNT];
-    (void)state;
+enum { QUADS = 10000, BINS = 100, COUNT = 4 * QUADS };
+
+static void fill(float numbers[COUNT], struct place p) {
     for (uint32_t quad = 0; quad < QUADS; quad++) {
-        const uint32_t steps[] = {5, 6, 5}, stages[] = {1, 1, 2};
-        for (int which = 0; which < 3; which++) {
-            uint32_t four[4];
-            cln_reference_random_bits(four, 7, steps[which], stages[which], quad);
-            for (int k = 0; k < 4; k++)
-                numbers[which][4 * quad + (uint32_t)k] = cln_reference_random_uniform(four[k]);
-        }
+        uint32_t four[4];
+        random_bits(four, p, quad);
+        for (uint32_t k = 0; k < 4; k++)
+            numbers[4 * quad + k] = cln_reference_random_uniform(four[k]);
     }
-    for (int which = 0; which < 3; which++) {
-        int bins[BINS] = {0};
-        double chi = 0, correlation = 0;
-        for (int i = 0; i < COUNT; i++) {
-            bins[(int)(BINS * numbers[which][i])]++;
-            correlation += ((double)numbers[0][i] - 0.5) * ((double)numbers[which][i] - 0.5) * 12 / COUNT;
-        }
-        for (int i = 0; i < BINS; i++)
-            chi += pow(bins[i] - COUNT / BINS, 2) * BINS / COUNT;
-        assert_true(chi > 99 - 4 * 14 && chi < 99 + 4 * 14);
-        assert_true(fabs(correlation - (which == 0)) < 0.02);
+}
+
+/* The correlation of x[i] and y[i]; 1 for a uniform x and itself. */
+static double correlation(const float *x, const float *y, int count) {
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += ((double)x[i] - 0.5) * ((double)y[i] - 0.5);
+    return 12 * sum / count;
+}
+
+/* Every bound is four standard deviations, which are: of the mean of 40,000 numbers sqrt(1/12/40,000) = 0.00144, of
+ * chi-square over 100 bins sqrt(2 * 99) = 14.07 around 99, of a correlation 1/sqrt(40,000) = 0.005. */
+static void check_evenness(const float numbers[COUNT]) {
+    int bins[BINS] = {0};
+    double sum = 0, chi_square = 0;
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(numbers[i] >= 0 && numbers[i] < 1);
+        bins[(int)(BINS * numbers[i])]++;
+        sum += (double)numbers[i];
+    }
+    for (int i = 0; i < BINS; i++)
+        chi_square += pow(bins[i] - COUNT / BINS, 2) * BINS / COUNT;
+    assert_true(fabs(sum / COUNT - 0.5) < 4 * 0.00144);
+    assert_true(fabs(chi_square - 99) < 4 * 14.07);
+}
+
+static void test_numbers_are_even_and_unrelated(void **state) {
+    static float numbers[COUNT], others[COUNT];
+    (void)state;
+    fill(numbers, base);
+    check_evenness(numbers);
+    assert_true(fabs(correlation(numbers, numbers, COUNT) - 1) < 0.02); /* so that a 0 below means something */
+    for (int distance = 1; distance <= 8; distance++)
+        assert_true(fabs(correlation(numbers, numbers + distance, COUNT - distance)) < 4 * 0.005);
+    for (size_t i = 0; i < NEIGHBOURS; i++) {
+        fill(others, neighbours[i]);
+        check_evenness(others);
+        assert_true(fabs(correlation(numbers, others, COUNT)) < 4 * 0.005);
     }
 }
 
