@@ -11,7 +11,7 @@
 #include "src/engine/tuning.h"
 #include "src/session/errand.h"
 
-/* What will run in a session: the guard checks a step of it, and builders build its kernels. */
+/* The work of a session: the guard checks a step of it, and builders build its kernels. */
 struct cln_workload {
     const struct cln_network *network;
     struct cln_shape image; /* of the stored images, before resizing */

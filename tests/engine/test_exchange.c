@@ -209,7 +209,7 @@ static void await_turn(int own) {
     pthread_mutex_unlock(&pair.mutex);
 }
 
-/* Of process 0: leaves `numbers` and gets those of both; of process 1: combines them there. */
+/* Process 0 leaves its numbers and gets those of both; process 1 combines them. */
 static void meet(int process, double *numbers, size_t count,
                  void (*combine)(double *of_both, const double *own, size_t)) {
     if (process == 0) {
