@@ -83,7 +83,8 @@ static void declare_layer(struct cln_network *network, size_t index) {
     const struct cln_layer *layer = &network->layers[index];
     const struct cln_layer_type *type = cln_layer_type_find(layer->type);
     int fan_in = 0;
-    for (const struct cln_layer_tensor *t = type->tensors; t < type->tensors + type->tensor_count; t++) {
+    for (size_t i = 0; i < type->tensor_count; i++) {
+        const struct cln_layer_tensor *t = &type->tensors[i];
         const char *at = (const char *)layer;
         struct cln_tensor_info tensor = {.role = t->role, .count = 1};
         if (t->only_with && !*(const bool *)(at + t->only_with))
