@@ -13,8 +13,8 @@
 static inline int team_row(void) { return TEAM_ROWS == 1 ? 0 : team_rank() % TEAM_ROWS; }
 static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() / TEAM_ROWS; }
 
-#ifndef SELECTED /* in training the producer of z has written `max_value` and `max_index` */
-#define SELECTED 0
+#ifndef FUSES_MAX /* in training the producer of z has written `max_value` and `max_index` */
+#define FUSES_MAX 0
 #endif
 
 /* The number of channels is an argument, so that stages share a program. The work-groups along dimension 0 divide the
@@ -32,7 +32,7 @@ static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() /
  * made the whole channel NaN.) */
 static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
                                  __global floatv *max_value, __global ushortv *max_index) {
-    if (SELECTED && training) {
+    if (FUSES_MAX && training) {
         OVERLAP_LOADS
         for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS)
             a[p * GROUP] = activation(normalised(max_value[p * GROUP], n));
@@ -167,7 +167,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
                               __global const ushortv *restrict max_index, __global const float4 *restrict normal,
-                              __global const float4 *restrict gradient, const int channels,
+                              __global const float4 *restrict dz_coefficients, const int channels,
                               __global const struct cln_state *restrict state) {
     const int block = (int)get_group_id(1);
     if (block >= blocks_of(state->count))
@@ -176,7 +176,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
         plane_spread(da + out, z + Z_PLANE(block, channel), max_index + out, NORMALISE ? normal[channel] : (float4)0.0f,
-                     NORMALISE ? gradient[channel] : (float4)0.0f);
+                     NORMALISE ? dz_coefficients[channel] : (float4)0.0f);
     }
 }
 
@@ -240,12 +240,12 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
 
 /* Sums, then dgamma and dbeta (without batch norm: the bias's gradient, at beta_base), then dz, for whole channels. The
  * last block comes first, so that its dead lanes can be cleared from the sums. spread 0: da is dz, or the consumer of
- * dz makes it from da and `coefficients` (see batchnorm.clh). Groups: (channel groups). */
+ * dz makes it from da and `dz_coefficients` (see batchnorm.clh). Groups: (channel groups). */
 GROUP_OF(TEAM_ITEMS)
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                __global floatv *restrict z, __global const floatv *restrict max_value,
                                __global const ushortv *restrict max_index, __global const float4 *restrict normal,
-                               __global float4 *restrict coefficients, __global float *restrict gradients,
+                               __global float4 *restrict dz_coefficients, __global float *restrict gradients,
                                const int gamma_base, const int beta_base, const int spread, const int channels,
                                __global const struct cln_state *restrict state) {
     GROUP_SCRATCH
@@ -267,13 +267,13 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
             }
         }
         const float2 total = group_total((float2)(vector_sum(sum), vector_sum(product) * n.y), group_scratch);
-        const float4 g = NORMALISE ? batchnorm_gradient(total, n, (float)count * (Z_H * Z_W)) : (float4)0.0f;
+        const float4 g = NORMALISE ? batchnorm_dz_coefficients(total, n, (float)count * (Z_H * Z_W)) : (float4)0.0f;
         if (group_rank() == 0) {
             if (beta_base >= 0)
                 gradients[beta_base + channel] = total.x;
             if (NORMALISE) {
                 gradients[gamma_base + channel] = total.y;
-                coefficients[channel] = g;
+                dz_coefficients[channel] = g;
             }
         }
         if (!spread)

@@ -117,10 +117,10 @@ static inline floatv load_feature(__global const uchar *const *image, int f) {
 }
 
 /* Writes a feature. Lanes outside of `mask` become 0, unless another launch has put samples of the same batch there. */
-static inline void put_feature(__global floatv *x, int f, floatv value, __global const float2 *standard, intv mask,
-                               bool keep) {
+static inline void put_feature(__global floatv *x, int f, floatv value, __global const float2 *standardization,
+                               intv mask, bool keep) {
 #if STANDARDIZE
-    const float2 s = standard[f];
+    const float2 s = standardization[f];
     value = (value - s.x) * s.y;
 #endif
     x[f * GROUP] = CHUNKED && keep ? select(x[f * GROUP], value, mask) : live(value, mask);
@@ -128,13 +128,13 @@ static inline void put_feature(__global floatv *x, int f, floatv value, __global
 
 /* Advances the state to the batch that starts at `next`, and gathers that batch. Every group computes the batch's place
  * itself, because other groups see the new state only in later launches. Dead lanes become 0, their labels −1. pixels
- * are [sample][channel][row][column]; standard[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the samples from
- * chunk_begin to before chunk_end. The launch for the first chunk writes 0 for samples of other chunks, and the other
- * launches fill them in. Groups: (features / FEATURES_PER_ITEM, blocks). */
+ * are [sample][channel][row][column]; standardization[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the
+ * samples from chunk_begin to before chunk_end. The launch for the first chunk writes 0 for samples of other chunks,
+ * and the other launches fill them in. Groups: (features / FEATURES_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk_begin, const int chunk_end,
                           __global const uchar *restrict labels, __global const int *restrict order,
-                          __global const float2 *restrict standard, __global floatv *restrict x,
+                          __global const float2 *restrict standardization, __global floatv *restrict x,
                           __global intv *restrict lane_labels, __global struct cln_state *restrict state) {
     const int block = (int)get_group_id(1), position = state->next;
     const int count = clamp(state->samples - position, 0, state->batch_size);
@@ -176,11 +176,11 @@ __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk
         load_stretch(image, f, value);
 #pragma unroll
         for (int k = 0; k < STRETCH; k++)
-            put_feature(x, f + k, to_unit(value[k]), standard, mask, !leads);
+            put_feature(x, f + k, to_unit(value[k]), standardization, mask, !leads);
     }
 #endif
     for (; f < end; f++)
-        put_feature(x, f, load_feature(image, f), standard, mask, !leads);
+        put_feature(x, f, load_feature(image, f), standardization, mask, !leads);
 }
 
 /* Adds the batch's sums to the epoch's, freezes the state at a loss that is not finite, and computes the place of the

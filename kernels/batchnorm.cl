@@ -69,7 +69,8 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
 
 /* Combines the sums of (dy, dy x̂) into dgamma, dbeta and the coefficients of dz. One work-item per channel. */
 __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums,
-                                            __global const float4 *restrict normal, __global float4 *restrict gradient,
+                                            __global const float4 *restrict normal,
+                                            __global float4 *restrict dz_coefficients,
                                             __global float *restrict gradients, const int gamma_base,
                                             const int beta_base, __global const struct cln_state *restrict state) {
     const int c = (int)get_global_id(0);
@@ -82,7 +83,7 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
     gradients[beta_base + c] = total.x;
     gradients[gamma_base + c] = total.y;
 
-    gradient[c] = batchnorm_gradient(total, normal[c], (float)count * POSITIONS);
+    dz_coefficients[c] = batchnorm_dz_coefficients(total, normal[c], (float)count * POSITIONS);
 }
 
 /* Without batch norm: combines the sums of dz into the bias's gradient. One work-item per channel. */

@@ -3,8 +3,8 @@
  * No im2col: weights are broadcast scalars, inputs are aligned vectors. Every work-item keeps a tile of accumulators in
  * registers; the loops over a tile have constant bounds and are unrolled.
  * z is the largest tensor of a network, and every kernel that reads it brings it through the cache once more. Therefore
- * these kernels take over parts of the epilogue (pool.clh). SELECT: the forward pass picks a max pool's maxima from the
- * rows it has just written. SPREAD: the weight gradient makes dz itself, a few rows at a time. */
+ * these kernels take over parts of the epilogue (pool.clh). FUSES_MAX: the forward pass picks a max pool's maxima from
+ * the rows it has just written. FUSES_DZ: the weight gradient makes dz itself, a few rows at a time. */
 #include "welford.clh"
 
 #ifndef IN_C /* a small geometry, so that this file compiles alone */
@@ -31,11 +31,11 @@
 #define BLOCK_SLICES 1
 #define ROW_SLICES 1
 #define HAS_BIAS 1
-#define SELECT 1
-#define SPREAD 1
+#define FUSES_MAX 1
+#define FUSES_DZ 1
 #endif
 
-#if SELECT || SPREAD
+#if FUSES_MAX || FUSES_DZ
 #define SPREAD_TARGET floatv
 #include "pool.clh"
 #endif
@@ -46,7 +46,7 @@
 #define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
 #define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)
 
-#if SELECT
+#if FUSES_MAX
 /* The windows that belong to a range of rows: those that begin in it. Either windows do not reach into the next range,
  * or there is only one range (cln_conv2d_fuse). */
 #define FIRST_WINDOW(first_row) ((first_row) / POOL_STRIDE_H)
@@ -70,7 +70,7 @@ GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
                              const int statistics, __global float4 *restrict partials,
-#if SELECT
+#if FUSES_MAX
                              const int gamma_offset, __global floatv *restrict max_value,
                              __global ushortv *restrict max_index,
 #endif
@@ -87,14 +87,14 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     const int end_row = min(first_row + FORWARD_ROWS, OUT_H);
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
-#if SELECT
+#if FUSES_MAX
     max_value += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
     max_index += (size_t)block * (OUT_C * A_H * A_W) * GROUP + lane_group();
     int window = FIRST_WINDOW(first_row);
 #endif
 
-    stage_weights(weight, parameters + weight_offset + o0 * (IN_C * KERNEL_H * KERNEL_W), 1,
-                  FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W, 0, (OUT_C - o0) * (IN_C * KERNEL_H * KERNEL_W));
+    copy_weights(weight, parameters + weight_offset + o0 * (IN_C * KERNEL_H * KERNEL_W), 1,
+                 FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W, 0, (OUT_C - o0) * (IN_C * KERNEL_H * KERNEL_W));
     floatv bias[FORWARD_CHANNELS];
 #pragma unroll
     for (int o = 0; o < FORWARD_CHANNELS; o++) {
@@ -183,7 +183,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
             seen += columns;
         }
 
-#if SELECT
+#if FUSES_MAX
         for (; statistics && window < END_WINDOW(end_row) && LAST_ROW(window) <= r; window++)
             for (int o = o0 + team_rank(); o < min(o0 + FORWARD_CHANNELS, OUT_C); o += TEAM)
                 select_row(z + o * (OUT_H * OUT_W) * GROUP, window, parameters[gamma_offset + o],
@@ -254,9 +254,9 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
     dz += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
     dx += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
 
-    stage_weights(weight, parameters + weight_offset + i0 * (KERNEL_H * KERNEL_W), OUT_C,
-                  DATA_CHANNELS * KERNEL_H * KERNEL_W, IN_C * KERNEL_H * KERNEL_W,
-                  (OUT_C * IN_C - i0) * (KERNEL_H * KERNEL_W));
+    copy_weights(weight, parameters + weight_offset + i0 * (KERNEL_H * KERNEL_W), OUT_C,
+                 DATA_CHANNELS * KERNEL_H * KERNEL_W, IN_C * KERNEL_H * KERNEL_W,
+                 (OUT_C * IN_C - i0) * (KERNEL_H * KERNEL_W));
 
     for (int h = first_row; h < end_row; h++) {
         /* A row of dx reads a row of every channel of dz: too many places for the processor's own prefetching. */
@@ -319,9 +319,9 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)        /* those of one work-item; a team divides them */
 #define WEIGHT_SUMS (WEIGHT_CHANNELS * WEIGHT_TAPS)
 
-/* With SPREAD, dz is computed a strip of rows at a time, in private memory that stays in the nearest cache; a work-item
- * then has its block to itself (GROUP is 1). Otherwise the strip is all rows of the slice, in place. */
-#if SPREAD
+/* With FUSES_DZ, dz is computed a strip of rows at a time, in private memory that stays in the nearest cache; a
+ * work-item then has its block to itself (GROUP is 1). Otherwise the strip is all rows of the slice, in place. */
+#if FUSES_DZ
 #define STRIP_VECTORS 256
 #define STRIP_ROWS CEIL_DIV(SLICE_ROWS, CEIL_DIV(SLICE_ROWS *WEIGHT_CHANNELS *OUT_W, STRIP_VECTORS))
 #define STRIP const floatv
@@ -330,12 +330,12 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
  * `max_index` are those of one block. */
 static inline void spread_strip(floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W], __global const floatv *z,
                                 __global const floatv *da, __global const ushortv *max_index,
-                                __global const float4 *normal, __global const float4 *coefficients, int o0, int row0,
+                                __global const float4 *normal, __global const float4 *dz_coefficients, int o0, int row0,
                                 int row1) {
     for (int o = 0; o < WEIGHT_CHANNELS; o++) {
         const int channel = min(o0 + o, OUT_C - 1);
         const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
-        const float4 k = NORMALISE ? coefficients[channel] : (float4)0.0f;
+        const float4 k = NORMALISE ? dz_coefficients[channel] : (float4)0.0f;
         __global const floatv *plane = z + channel * (OUT_H * OUT_W);
         for (int r = row0; r < row1; r++)
             spread_row(strip[o] + (r - row0) * OUT_W, plane + r * OUT_W, r, n, k, da + channel * (A_H * A_W),
@@ -382,13 +382,13 @@ static inline void weight_products(floatv *acc, __global const floatv *in, STRIP
     }
 }
 
-/* With SPREAD the buffer `dz` holds z. */
+/* With FUSES_DZ the buffer `dz` holds z. */
 GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
-#if SPREAD
+#if FUSES_DZ
                                       __global const floatv *restrict da, __global const ushortv *restrict max_index,
                                       __global const float4 *restrict normal,
-                                      __global const float4 *restrict coefficients,
+                                      __global const float4 *restrict dz_coefficients,
 #endif
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state) {
@@ -419,10 +419,10 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
             for (int row0 = slice_row; row0 < slice_end; row0 += STRIP_ROWS) {
                 const int row1 = min(row0 + STRIP_ROWS, slice_end);
                 STRIP *gradient[WEIGHT_CHANNELS];
-#if SPREAD
+#if FUSES_DZ
                 floatv strip[WEIGHT_CHANNELS][STRIP_ROWS * OUT_W];
                 spread_strip(strip, out, da + (size_t)block * (OUT_C * A_H * A_W),
-                             max_index + (size_t)block * (OUT_C * A_H * A_W), normal, coefficients, o0, row0, row1);
+                             max_index + (size_t)block * (OUT_C * A_H * A_W), normal, dz_coefficients, o0, row0, row1);
 #pragma unroll
                 for (int o = 0; o < WEIGHT_CHANNELS; o++)
                     gradient[o] = strip[o];

@@ -70,8 +70,8 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
             acc[f][b] =
                 bias_offset >= 0 && team_rank() == 0 ? parameters[bias_offset + min(f0 + f, out_features - 1)] : 0.0f;
 
-    stage_weights(tile, parameters + weight_offset + f0 * in_features, 1, TILE_FEATURES * in_features, 0,
-                  (out_features - f0) * in_features);
+    copy_weights(tile, parameters + weight_offset + f0 * in_features, 1, TILE_FEATURES * in_features, 0,
+                 (out_features - f0) * in_features);
     multiply(acc, tile, in_features, 1, out_features - f0, x, in_features, block0, blocks);
     team_sums(&acc[0][0], TILE_FEATURES * TILE_BLOCKS, 1);
 
@@ -125,8 +125,8 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, const int
         for (int b = 0; b < TILE_BLOCKS; b++)
             acc[f][b] = (floatv)0.0f;
 
-    stage_weights(tile, parameters + weight_offset + f0, out_features, TILE_FEATURES, in_features,
-                  out_features * in_features - f0);
+    copy_weights(tile, parameters + weight_offset + f0, out_features, TILE_FEATURES, in_features,
+                 out_features * in_features - f0);
     multiply(acc, tile, 1, STAGED_PITCH(in_features, TILE_FEATURES), in_features - f0, dz, out_features, block0,
              blocks);
     team_sums(&acc[0][0], TILE_FEATURES * TILE_BLOCKS, 1);

@@ -4,14 +4,14 @@
 #include "optimizer.clh"
 
 __kernel void sgd(__global float *restrict parameters, __global float *restrict gradients,
-                  __global const float *restrict partials, __global const int4 *restrict chunks,
+                  __global const float *restrict partials, __global const int4 *restrict slice_table,
                   __global float *restrict momentum_buffers, const int floats,
                   __global const struct cln_state *restrict state) {
     const int at = (int)get_global_id(0) * VECTOR;
     if (at >= floats || state->count == 0)
         return;
     const floatv p = load_floatv(parameters + at);
-    floatv g = gradient_sum(partials, chunks, at);
+    floatv g = gradient_sum(partials, slice_table, at);
     store_floatv(g, gradients + at);
     if (state->frozen)
         return;

@@ -50,7 +50,7 @@ static const struct activate_case cases[] = {
 };
 
 struct probes {
-    struct cln_probe *z, *a, *predicted, *max_value, *max_index, *da, *normal, *gradient, *sums, *dbias;
+    struct cln_probe *z, *a, *predicted, *max_value, *max_index, *da, *normal, *dz_coefficients, *sums, *dbias;
 };
 
 /* Random quarters: windows have ties, and rounding never decides a maximum. */
@@ -83,11 +83,11 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_acti
     return status;
 }
 
-/* The inputs of a case. normal and gradient are as in kernels/batchnorm.clh, per channel. */
+/* The inputs of a case. normal and dz_coefficients are as in kernels/batchnorm.clh, per channel. */
 struct inputs {
     const struct activate_case *c;
     struct cln_pool2d pool;
-    const double *z, *da, *normal, *gradient;
+    const double *z, *da, *normal, *dz_coefficients;
 };
 
 /* The error of an activation is a few roundings of y's terms; `size` bounds all of them (1 and the activation's own
@@ -143,7 +143,7 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
         sums[i] = 0;
     for (size_t i = 0; i < count; i++) {
         const size_t c = i / run % channels, block = i / (run * channels) / lanes;
-        const double *normal = &in->normal[4 * c], *gradient = &in->gradient[4 * c];
+        const double *normal = &in->normal[4 * c], *dz_coefficients = &in->dz_coefficients[4 * c];
         const double dy = (pools ? back[i] : in->da[i]) * cln_reference_activation(activation, y[i]).derivative;
         const double dy_terms = 2 * largest * (pools ? back_terms[i] : fabs(in->da[i]));
         const double normalised = normalise ? (in->z[i] - normal[0]) * normal[1] : 0;
@@ -152,9 +152,10 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
         sum[1] += dy * normalised;
         sum[2] += dy_terms;
         sum[3] += dy_terms * fabs(normalised);
-        const double straight = gradient[1] * (in->z[i] - gradient[0]);
-        dz[i] = normalise ? gradient[3] * (dy - gradient[2]) + straight : dy;
-        dz_terms[i] = normalise ? fabs(gradient[3]) * (dy_terms + fabs(gradient[2])) + fabs(straight) : dy_terms;
+        const double straight = dz_coefficients[1] * (in->z[i] - dz_coefficients[0]);
+        dz[i] = normalise ? dz_coefficients[3] * (dy - dz_coefficients[2]) + straight : dy;
+        dz_terms[i] =
+            normalise ? fabs(dz_coefficients[3]) * (dy_terms + fabs(dz_coefficients[2])) + fabs(straight) : dy_terms;
     }
     cln_rig_expect_tensor(b, p->z, g->in, dz, dz_terms, factor);
     for (size_t c = 0; c < channels; c++) {
@@ -190,7 +191,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         .max_index = cln_rig_cells(b, "max_index", (cln_plan_elements(&b->plan, g.out) + 1) / 2),
         .da = cln_rig_tensor(b, "da", g.out, da),
         .normal = cln_rig_cells(b, "normal", 4 * channels),
-        .gradient = cln_rig_cells(b, "gradient", 4 * channels),
+        .dz_coefficients = cln_rig_cells(b, "dz_coefficients", 4 * channels),
         .sums = cln_rig_partials(b, "sums", g.in.channels, 1, 2),
     };
     const size_t written = cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * cln_shape_count(g.out);
@@ -199,13 +200,14 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         cln_probe_free(p.max_index, 0, (written + 1) / 2);
     }
     cln_probe_put(p.normal, 0, normal, 4 * channels);
-    cln_probe_put(p.gradient, 0, inputs.gradient, 4 * channels);
+    cln_probe_put(p.dz_coefficients, 0, inputs.dz_coefficients, 4 * channels);
     struct cln_slices dbias;
     struct probes all = p;
     all.dbias = cln_rig_slices(b, "bias gradient", channels, 1, &dbias);
 
-    const struct cln_norm norm = {
-        .options = {.eps = 1e-5, .momentum = 0.1}, .normal = p.normal->buffer, .gradient = p.gradient->buffer};
+    const struct cln_norm norm = {.options = {.eps = 1e-5, .momentum = 0.1},
+                                  .normal = p.normal->buffer,
+                                  .dz_coefficients = p.dz_coefficients->buffer};
     const struct cln_activate activate = {
         .activation = c->activation,
         .pool = g,

@@ -63,7 +63,7 @@ static struct cln_pixels put_pixels(struct cln_rig *b, const struct batch_case *
 
 /* Expects each sample's features as the host prepares them; also gives their magnitudes. */
 static void expect_x(struct cln_rig *b, const struct batch_case *c, struct cln_probe *x, const uint8_t *pixels,
-                     const double *order, const double *standard) {
+                     const double *order, const double *standardization) {
     const size_t n = (size_t)b->count, features = cln_shape_count(c->out), lanes = (size_t)b->plan.tuning.lanes;
     double *expected = cln_rig_alloc(b, n * features), *size = cln_rig_alloc(b, n * features);
     float *image = (void *)cln_rig_alloc(b, features);
@@ -71,8 +71,8 @@ static void expect_x(struct cln_rig *b, const struct batch_case *c, struct cln_p
         cln_resize_bilinear(image, c->out.height, c->out.width,
                             pixels + (size_t)order[BEFORE + i] * cln_shape_count(c->in), c->in);
         for (size_t f = 0; f < features; f++) {
-            const double mean = c->standardize ? standard[2 * f] : 0,
-                         inverse = c->standardize ? standard[2 * f + 1] : 1;
+            const double mean = c->standardize ? standardization[2 * f] : 0,
+                         inverse = c->standardize ? standardization[2 * f + 1] : 1;
             expected[i * features + f] = ((double)image[f] - mean) * inverse;
             size[i * features + f] = (1 + fabs(mean)) * fabs(inverse);
         }
@@ -105,7 +105,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     double *order = cln_rig_alloc(b, BEFORE + n);
     for (size_t i = 0; i < BEFORE + n; i++)
         order[i] = cln_random_below(&b->random, STORED);
-    double *standard = cln_rig_random(b, 2 * features, 0.5, 2);
+    double *standardization = cln_rig_random(b, 2 * features, 0.5, 2);
 
     struct ocl_buffer *chunks[CHUNKS] = {NULL};
     const struct cln_pixels stored = put_pixels(b, c, pixels, chunks);
@@ -113,22 +113,23 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     struct cln_probe *porder = cln_rig_cells(b, "order", BEFORE + n);
     porder->integer = true;
     cln_probe_put(porder, 0, order, BEFORE + n);
-    struct cln_probe *pstandard = cln_rig_cells(b, "standard", 2 * features);
-    cln_probe_put(pstandard, 0, standard, 2 * features);
+    struct cln_probe *pstandard = cln_rig_cells(b, "standardization", 2 * features);
+    cln_probe_put(pstandard, 0, standardization, 2 * features);
     struct cln_probe *px = cln_rig_tensor(b, "x", c->out, NULL);
     struct cln_probe *plabels = cln_rig_cells(b, "labels", (size_t)b->plan.blocks * lanes);
     plabels->integer = true;
 
     enum cln_status status = b->status;
     if (status == CLN_OK)
-        status = cln_batch_begin(&b->plan, &(struct cln_batch){.in = c->in,
-                                                               .out = c->out,
-                                                               .pixels = &stored,
-                                                               .labels = pstored->buffer,
-                                                               .order = porder->buffer,
-                                                               .standard = c->standardize ? pstandard->buffer : NULL,
-                                                               .x = px->buffer,
-                                                               .lane_labels = plabels->buffer});
+        status =
+            cln_batch_begin(&b->plan, &(struct cln_batch){.in = c->in,
+                                                          .out = c->out,
+                                                          .pixels = &stored,
+                                                          .labels = pstored->buffer,
+                                                          .order = porder->buffer,
+                                                          .standardization = c->standardize ? pstandard->buffer : NULL,
+                                                          .x = px->buffer,
+                                                          .lane_labels = plabels->buffer});
     if (status == CLN_OK)
         status = cln_rig_run(b);
     if (status != CLN_OK)
@@ -136,7 +137,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
 
     const bool moves = c->place != FROZEN, comes = c->place == MIDDLE;
     if (comes) {
-        expect_x(b, c, px, pixels, order, standard);
+        expect_x(b, c, px, pixels, order, standardization);
         for (size_t i = 0; i < cln_rig_blocks(b) * lanes; i++)
             cln_probe_expect(plabels, i, i < n ? labels[(size_t)order[BEFORE + i]] : -1, 0);
     } else if (!moves) { /* the same batch again */

@@ -189,7 +189,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     cln_rig_expect_tensor(b, py, g->shape, y, bounds.y, 1 / CLN_EPS32);
     cln_rig_expect_tensor(b, px, g->shape, dx, bounds.dx, 1 / CLN_EPS32);
     cln_rig_expect_tensor(b, pdy, g->shape, dy, dy, 0); /* identity: dy must stay unchanged */
-    cln_probe_free(norm_probes.gradient, 0, 4 * channels);
+    cln_probe_free(norm_probes.dz_coefficients, 0, 4 * channels);
     for (size_t i = 0; i < channels; i++) {
         cln_probe_expect(gradients, (size_t)buffers.dgamma.base + i, dgamma[i], bounds.dgamma[i]);
         cln_probe_expect(gradients, (size_t)buffers.dbeta.base + i, dbeta[i], bounds.dbeta[i]);

@@ -42,29 +42,33 @@ bool cln_check_operation_is_spare(size_t operation) {
     return operation >= SPARES_AT;
 }
 
-enum { NEVER = 1 << 20, LARGE = 1 << 20 };
-
 /* The settings: few lanes and many, with and without work-groups, tiles of every size, launches with few and many
  * groups. */
 static const struct {
     const char *name;
-    bool quick;                                   /* in quick checks, too */
-    bool thorough;                                /* runs all cases */
-    long vector, lanes, accumulators, min_groups; /* 0: the profile's value */
-    long whole_channels, channel_cache_kib, slice_cache_kib, stage_weights, team;
+    bool quick;                       /* in quick checks, too */
+    bool thorough;                    /* runs all cases */
+    int vector;                       /* 0: the device's profile */
+    const char *values;               /* tuning values besides, as cln_tuning_set takes them; NULL: none */
     const struct cln_operation *only; /* NULL: all operations */
     bool safe;                        /* the checked operation runs in its safe variant */
 } tunings[] = {
     {.name = "the device's profile", .thorough = true},
-    {"one lane", true, false, 1, 1, 12, 16, .whole_channels = NEVER},
-    {"groups of 8", true, true, 1, 8, 12, 64, .whole_channels = 1, .channel_cache_kib = LARGE, .slice_cache_kib = 1,
-     .stage_weights = 1, .team = 5},
-    {"groups of 32", false, false, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .team = 4},
-    {"groups of 4 × 4", false, false, 4, 16, 12, 64, .whole_channels = 1, .channel_cache_kib = LARGE, .team = 2},
-    {"vectors of 16", false, false, 16, 16, 24, 16, .whole_channels = NEVER},
-    {"vectors of 2, small tiles", false, false, 2, 2, 4, 6, .whole_channels = NEVER, .slice_cache_kib = 1},
-    {"CLBlast", false, true, 4, 8, 12, 16, .only = &cln_device_linear},
-    {"safe among groups of 32", false, true, 1, 32, 12, 64, .whole_channels = NEVER, .stage_weights = 1, .safe = true},
+    {"one lane", true, false, 1, "lanes=1,accumulators=12,min_groups=16,min_whole_channels=1048576"},
+    {"groups of 8", true, true, 1,
+     "lanes=8,accumulators=12,min_groups=64,min_whole_channels=1,channel_cache_kib=1048576,slice_cache_kib=1,"
+     "local_weights=1,max_team=5"},
+    {"groups of 32", false, false, 1,
+     "lanes=32,accumulators=12,min_groups=64,min_whole_channels=1048576,local_weights=1,max_team=4"},
+    {"groups of 4 × 4", false, false, 4,
+     "lanes=16,accumulators=12,min_groups=64,min_whole_channels=1,channel_cache_kib=1048576,max_team=2"},
+    {"vectors of 16", false, false, 16, "lanes=16,accumulators=24,min_groups=16,min_whole_channels=1048576"},
+    {"vectors of 2, small tiles", false, false, 2,
+     "lanes=2,accumulators=4,min_groups=6,min_whole_channels=1048576,slice_cache_kib=1"},
+    {"CLBlast", false, true, 4, "lanes=8,accumulators=12,min_groups=16,min_clblast_weights=1",
+     .only = &cln_device_linear},
+    {"safe among groups of 32", false, true, 1,
+     "lanes=32,accumulators=12,min_groups=64,min_whole_channels=1048576,local_weights=1", .safe = true},
 };
 
 enum { TUNING_COUNT = sizeof tunings / sizeof *tunings };
@@ -88,28 +92,16 @@ bool cln_check_tuning_is_safe(size_t tuning) {
 }
 
 enum cln_status cln_check_tuning(struct cln_tuning *out, size_t tuning, const struct ocl_device *device) {
-    const struct {
-        const char *key;
-        long value;
-    } values[] = {
-        {"vector", tunings[tuning].vector},
-        {"lanes", tunings[tuning].lanes},
-        {"accumulators", tunings[tuning].accumulators},
-        {"min_groups", tunings[tuning].min_groups},
-        {"whole_channels", tunings[tuning].whole_channels},
-        {"stage_weights", tunings[tuning].stage_weights},
-        {"channel_cache_kib", tunings[tuning].channel_cache_kib},
-        {"team", tunings[tuning].team},
-        {"slice_cache_kib", tunings[tuning].slice_cache_kib},
-        {"linear_gemm", tunings[tuning].only == &cln_device_linear},
-    };
     struct ocl_profile *profile = NULL;
     enum cln_status status = cln_tuning_profile(&profile, device, NULL);
     /* A profile that sets 1 has a reason. */
-    const bool no_teams = status == CLN_OK && ocl_profile_value(profile, "team") == 1;
-    for (size_t i = 0; i < sizeof values / sizeof *values && status == CLN_OK; i++)
-        if (values[i].value != 0 && !(no_teams && strcmp(values[i].key, "team") == 0))
-            status = ocl_profile_set(profile, values[i].key, values[i].value);
+    const bool no_teams = status == CLN_OK && ocl_profile_value(profile, "max_team") == 1;
+    if (status == CLN_OK && tunings[tuning].values)
+        status = cln_tuning_set(profile, tunings[tuning].values);
+    if (status == CLN_OK && tunings[tuning].vector > 0)
+        status = ocl_profile_set(profile, "vector", tunings[tuning].vector);
+    if (status == CLN_OK && no_teams)
+        status = ocl_profile_set(profile, "max_team", 1);
     if (status == CLN_OK)
         status = cln_tuning_create(out, profile, device);
     ocl_profile_destroy(&profile);
@@ -182,7 +174,7 @@ static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *
         for (; *counts > 0; counts++) {
             snprintf(b->where, sizeof b->where,
                      "%s, %s, %d of %d samples, %s (vector %d, lanes %d, team %d, accumulators %d)", operation->name,
-                     c->name, *counts, c->batch_size, params->tuning_name, t->vector, t->lanes, t->team,
+                     c->name, *counts, c->batch_size, params->tuning_name, t->vector, t->lanes, t->max_team,
                      t->accumulators);
             const bool first = b->result->failed_case[0] == '\0';
             enum cln_status status = run_case(b, operation, c, *counts);

@@ -109,8 +109,8 @@ static int windows(int in, int kernel, int stride, int padding) {
 /* The epilogue's buffers and their content. */
 struct epilogue {
     struct cln_activate activate; /* norm NULL: no epilogue */
-    struct cln_probe *max_value, *max_index, *da, *gradient;
-    const double *da_values, *gradient_values;
+    struct cln_probe *max_value, *max_index, *da, *dz_coefficients;
+    const double *da_values, *coefficient_values;
 };
 
 static struct epilogue make_epilogue(struct cln_rig *b, const struct conv2d_case *c, struct cln_shape z,
@@ -124,9 +124,9 @@ static struct epilogue make_epilogue(struct cln_rig *b, const struct conv2d_case
                          .max_index = cln_rig_cells(b, "max_index", cells)};
     s.da_values = cln_rig_random(b, (size_t)b->count * cln_shape_count(pool.out), 0, 1);
     s.da = cln_rig_tensor(b, "da", pool.out, s.da_values);
-    s.gradient = norm_probes->gradient;
-    s.gradient_values = cln_rig_random(b, 4 * channels, 0, 1);
-    cln_probe_put(s.gradient, 0, s.gradient_values, 4 * channels);
+    s.dz_coefficients = norm_probes->dz_coefficients;
+    s.coefficient_values = cln_rig_random(b, 4 * channels, 0, 1);
+    cln_probe_put(s.dz_coefficients, 0, s.coefficient_values, 4 * channels);
     s.activate = (struct cln_activate){
         .activation = c->activation,
         .pool = pool,
@@ -202,7 +202,7 @@ static void reference_dz(struct cln_rig *b, const struct epilogue *s, const doub
             }
     for (size_t i = 0; i < count; i++) {
         const size_t c = i / (size_t)(p->in.height * p->in.width) % (size_t)p->in.channels;
-        const double *g = &s->gradient_values[4 * c], *m = &normal->values[4 * c];
+        const double *g = &s->coefficient_values[4 * c], *m = &normal->values[4 * c];
         const double scaled = (z[i] - m[0]) * m[2];
         if (average) {
             dz[i] *= cln_reference_activation(s->activate.activation, scaled + m[3]).derivative;

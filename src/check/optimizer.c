@@ -39,7 +39,7 @@ enum { TENSORS = sizeof tensors / sizeof *tensors, ALIGN = CLN_TENSOR_ALIGN };
 struct values {
     size_t floats;
     double *p, *g, *g_terms, *moments[CLN_MOMENT_COUNT];
-    struct cln_probe *parameters, *gradients, *of_moments[CLN_MOMENT_COUNT], *partials, *chunks;
+    struct cln_probe *parameters, *gradients, *of_moments[CLN_MOMENT_COUNT], *partials, *slice_table;
 };
 
 static size_t padded(size_t count) {
@@ -52,7 +52,7 @@ static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
     for (size_t t = 0; t < TENSORS; t++) {
         const size_t stride = padded(tensors[t].count);
         for (size_t i = 0; i < stride / ALIGN; i++)
-            cln_probe_put(v->chunks, 4 * (parameter / ALIGN + i),
+            cln_probe_put(v->slice_table, 4 * (parameter / ALIGN + i),
                           (double[]){(double)(partial + i * ALIGN), tensors[t].slices, (double)stride, 0}, 4);
         for (int s = 0; s < tensors[t].slices; s++) {
             double *slice = cln_rig_random(b, stride, 0, scale);
@@ -90,8 +90,8 @@ static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, doubl
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         v.of_moments[i] = cln_rig_cells(b, names[i], v.floats);
     v.partials = cln_rig_cells(b, "partial gradients", partials);
-    v.chunks = cln_rig_cells(b, "chunks", 4 * v.floats / ALIGN);
-    v.chunks->integer = true;
+    v.slice_table = cln_rig_cells(b, "slice_table", 4 * v.floats / ALIGN);
+    v.slice_table->integer = true;
     cln_probe_put(v.parameters, 0, v.p, v.floats);
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         cln_probe_put(v.of_moments[i], 0, v.moments[i], v.floats);
@@ -115,7 +115,7 @@ static enum cln_status run_device(struct cln_rig *b, const struct values *v, enu
                                                           .parameters = v->parameters->buffer,
                                                           .gradients = v->gradients->buffer,
                                                           .partials = v->partials->buffer,
-                                                          .chunks = v->chunks->buffer,
+                                                          .slice_table = v->slice_table->buffer,
                                                           .moments = moments});
     return status == CLN_OK ? cln_rig_run(b) : status;
 }

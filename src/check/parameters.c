@@ -69,7 +69,7 @@ struct cln_norm_probes cln_rig_norm(struct cln_rig *b, const struct cln_batchnor
     p.running_mean_at = CLN_TENSOR_ALIGN;
     p.running_var_at = (int)(2 * CLN_TENSOR_ALIGN + padded(channels));
     p.normal = cln_rig_cells(b, "normal", channels * 4);
-    p.gradient = cln_rig_cells(b, "gradient", channels * 4);
+    p.dz_coefficients = cln_rig_cells(b, "dz_coefficients", channels * 4);
     p.running = cln_rig_cells(b, "running", (size_t)p.running_var_at + padded(channels));
     cln_probe_put(p.running, (size_t)p.running_mean_at, p.running_mean, channels);
     cln_probe_put(p.running, (size_t)p.running_var_at, p.running_var, channels);
@@ -86,7 +86,7 @@ struct cln_norm cln_norm_of(const struct cln_norm_probes *p, const struct cln_pa
         .running_mean = p->running_mean_at,
         .running_var = p->running_var_at,
         .normal = p->normal->buffer,
-        .gradient = p->gradient->buffer,
+        .dz_coefficients = p->dz_coefficients->buffer,
     };
 }
 

@@ -30,7 +30,7 @@ void cln_rig_expect_slices(struct cln_probe *probe, const struct cln_slices *at,
 /* Probes of a batch norm's buffers. */
 struct cln_norm_probes {
     struct cln_batchnorm options;
-    struct cln_probe *normal, *gradient, *running;
+    struct cln_probe *normal, *dz_coefficients, *running;
     const double *running_mean, *running_var; /* values before the run */
     const double *gamma, *beta;
     int running_mean_at, running_var_at;

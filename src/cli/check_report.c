@@ -109,7 +109,7 @@ void cln_check_print_markdown(const struct cln_checkup *c) {
     cln_report_markdown("| profile | %s:", c->profile);
     for (size_t i = 0; i < c->value_count; i++)
         cln_report_markdown("%s %s %ld", i ? "," : "", c->values[i].key, c->values[i].value);
-    cln_report_markdown("; comes out as vector %d, lanes %d, accumulators %d, groups %d%s |\n\n", c->tuning.vector,
+    cln_report_markdown("; comes out as vector %d, lanes %d, accumulators %d, min_groups %d%s |\n\n", c->tuning.vector,
                         c->tuning.lanes, c->tuning.accumulators, c->tuning.min_groups,
                         c->profile_is_safe ? ": the safe variant" : "");
     cln_report_markdown("| operation | setting | cases | error / tolerance | seconds | verdict |\n"

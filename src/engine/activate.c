@@ -19,10 +19,10 @@ static double plane_iterations(const struct cln_activate *g) {
 /* How a team divides planes: team_rows work-items divide the rows, and if a group has all blocks, team_blocks divide
  * the blocks. */
 static int team_rows(const struct cln_plan *plan, const struct cln_activate *g) {
-    return cln_plan_team(plan, "activate", cln_even_tile(g->pool.out.height, plan->tuning.team), 2);
+    return cln_plan_team(plan, "activate", cln_even_tile(g->pool.out.height, plan->tuning.max_team), 2);
 }
 static int team_blocks(const struct cln_plan *plan, const struct cln_activate *g) {
-    const int most = cln_plan_team(plan, "activate", plan->tuning.team, 2) / team_rows(plan, g);
+    const int most = cln_plan_team(plan, "activate", plan->tuning.max_team, 2) / team_rows(plan, g);
     return cln_even_tile(plan->blocks, most);
 }
 
@@ -55,7 +55,7 @@ static double backward_bytes(const struct cln_plan *plan, const struct cln_activ
 }
 
 static bool whole_channels_pay(const struct cln_plan *plan, const struct cln_activate *g, double bytes) {
-    return g->pool.in.channels >= plan->tuning.whole_channels && bytes <= 1024.0 * plan->tuning.channel_cache_kib &&
+    return g->pool.in.channels >= plan->tuning.min_whole_channels && bytes <= 1024.0 * plan->tuning.channel_cache_kib &&
            per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.max_loop_iterations;
 }
 
@@ -96,7 +96,7 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_activate *g) {
     cln_plan_constants(plan, c);
     cln_pool_constants(c, g);
-    ocl_constants_int(c, "SELECTED", g->fuses_max);
+    ocl_constants_int(c, "FUSES_MAX", g->fuses_max);
     ocl_constants_int(c, "TEAM", team_rows(plan, g) * team_blocks(plan, g));
     ocl_constants_int(c, "TEAM_ROWS", team_rows(plan, g));
     if (g->norm)
@@ -175,14 +175,15 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
 }
 
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) {
-    return launch_blocks(plan, g,
-                         (struct ocl_launch){
-                             .kernel = "activate_spread",
-                             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->max_index, g),
-                                      optional(normal_of(g), g), optional(g->norm ? g->norm->gradient : NULL, g)},
-                             .arg_count = 5,
-                             .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
-                         });
+    return launch_blocks(
+        plan, g,
+        (struct ocl_launch){
+            .kernel = "activate_spread",
+            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->max_index, g), optional(normal_of(g), g),
+                     optional(g->norm ? g->norm->dz_coefficients : NULL, g)},
+            .arg_count = 5,
+            .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
+        });
 }
 
 enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_activate *g, struct cln_partials partials) {
@@ -209,8 +210,8 @@ enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_act
             .kernel = "channel_backward",
             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
                      optional(g->max_index, g), optional(normal_of(g), g),
-                     optional(g->norm ? g->norm->gradient : NULL, g), optional(gradients, g), OCL_INT(gamma.base),
-                     OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spreads_here(g))},
+                     optional(g->norm ? g->norm->dz_coefficients : NULL, g), optional(gradients, g),
+                     OCL_INT(gamma.base), OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spreads_here(g))},
             .arg_count = 11,
             .bytes = backward_bytes(plan, g),
         });

@@ -16,7 +16,7 @@ struct cln_activate {
     struct ocl_buffer *da; /* gradient of a; NULL: prediction */
     /* Work that the affine part takes over in training (cln_conv2d_fuse). fuses_max: its
      * forward pass writes `max_value` and `max_index`. fuses_dz: its weight gradient computes dz itself, from z, da and
-     * norm->gradient. */
+     * norm->dz_coefficients. */
     bool fuses_max, fuses_dz;
 };
 
@@ -35,7 +35,7 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g,
                                       struct cln_partials sums) CLN_MUST_CHECK;
 
-/* Overwrites z by dz, computed from da as cln_activate_backward left it and from norm->gradient. */
+/* Overwrites z by dz, computed from da as cln_activate_backward left it and from norm->dz_coefficients. */
 enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
 /* Whether the launches over whole channels (the next two functions) are faster, forward and backward. In them a
@@ -50,9 +50,9 @@ bool cln_channel_backward_pays(const struct cln_plan *plan, const struct cln_act
 enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_activate *g,
                                     struct cln_partials partials) CLN_MUST_CHECK;
 
-/* In one launch: the work of cln_activate_backward; then writes norm->gradient and the gradients ∂γ to `gamma` and ∂β
- * to `beta`, each as one slice of the same buffer; then, unless g->fuses_dz, overwrites z by dz. Without batch norm
- * `beta` gets the bias's gradient; NULL buffer: not wanted. */
+/* In one launch: the work of cln_activate_backward; then writes norm->dz_coefficients and the gradients ∂γ to `gamma`
+ * and ∂β to `beta`, each as one slice of the same buffer; then, unless g->fuses_dz, overwrites z by dz. Without batch
+ * norm `beta` gets the bias's gradient; NULL buffer: not wanted. */
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
                                      struct cln_slices beta) CLN_MUST_CHECK;
 

@@ -62,9 +62,9 @@ enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_n
         &(struct ocl_launch){.source = "batchnorm.cl",
                              .kernel = "batchnorm_backward_statistics",
                              .constants = &constants,
-                             .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(norm->normal), OCL_BUFFER(norm->gradient),
-                                      OCL_BUFFER(gamma_out.buffer), OCL_INT(gamma_out.base), OCL_INT(beta_out.base),
-                                      OCL_BUFFER(plan->state)},
+                             .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(norm->normal),
+                                      OCL_BUFFER(norm->dz_coefficients), OCL_BUFFER(gamma_out.buffer),
+                                      OCL_INT(gamma_out.base), OCL_INT(beta_out.base), OCL_BUFFER(plan->state)},
                              .arg_count = 7},
         (size_t)norm->options.shape.channels);
 }

@@ -12,8 +12,8 @@ struct cln_norm {
     int gamma, beta;
     struct ocl_buffer *running; /* has the running statistics at these offsets */
     int running_mean, running_var;
-    struct ocl_buffer *normal;   /* channels × float4, what the forward pass applies: see kernels/batchnorm.clh */
-    struct ocl_buffer *gradient; /* channels × float4, coefficients of dz; NULL: prediction */
+    struct ocl_buffer *normal; /* channels × float4, what the forward pass applies: see kernels/batchnorm.clh */
+    struct ocl_buffer *dz_coefficients; /* channels × float4, coefficients of dz; NULL: prediction */
 };
 
 /* Adds the constants of kernels/batchnorm.clh. */
@@ -28,7 +28,7 @@ enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln
                                          struct cln_partials partials) CLN_MUST_CHECK;
 
 /* Reduces the sums of (dy, dy·x̂) in `sums` (splits 1): writes ∂γ to `gamma_out` and ∂β to `beta_out`, each as one
- * slice, and the coefficients of dz to norm->gradient. */
+ * slice, and the coefficients of dz to norm->dz_coefficients. */
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,
                                        struct cln_slices gamma_out, struct cln_slices beta_out) CLN_MUST_CHECK;
 

@@ -209,14 +209,14 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"BLOCK_SLICES", t.block_slices},
         {"ROW_SLICES", t.row_slices},
         {"TEAM", t.team},
-        {"STAGE_WEIGHTS",
+        {"LOCAL_WEIGHTS",
          cln_plan_stages_weights(plan, "conv2d", (double)taps * cln_max(forward, data), t.forward_channels)},
     };
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
-    ocl_constants_int(c, "SELECT", epilogue && epilogue->fuses_max);
-    ocl_constants_int(c, "SPREAD", epilogue && epilogue->fuses_dz);
+    ocl_constants_int(c, "FUSES_MAX", epilogue && epilogue->fuses_max);
+    ocl_constants_int(c, "FUSES_DZ", epilogue && epilogue->fuses_dz);
     if (epilogue && (epilogue->fuses_max || epilogue->fuses_dz))
         cln_pool_constants(c, epilogue);
 }
@@ -313,7 +313,7 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
         add_argument(&launch, OCL_BUFFER(epilogue->da));
         add_argument(&launch, OCL_BUFFER(epilogue->max_index ? epilogue->max_index : none));
         add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->normal : none));
-        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->gradient : none));
+        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->dz_coefficients : none));
     }
     add_argument(&launch, OCL_BUFFER(out.buffer));
     add_argument(&launch, OCL_INT(out.base));

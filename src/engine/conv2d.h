@@ -31,7 +31,7 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
 int cln_conv2d_slices(const struct cln_plan *plan, const struct cln_conv2d *g);
 
 /* Computes the slices of dW from x and dz; their dead lanes may hold anything. If epilogue->fuses_dz, the buffer `dz`
- * still holds z, and dz is computed from z, epilogue->da and norm->gradient. */
+ * still holds z, and dz is computed from z, epilogue->da and norm->dz_coefficients. */
 enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g,
                                             const struct cln_activate *epilogue, struct ocl_buffer *x,
                                             struct ocl_buffer *dz, struct cln_slices out) CLN_MUST_CHECK;

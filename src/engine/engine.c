@@ -62,7 +62,7 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
     /* Only a built kernel shows how large a work-group its registers and local memory allow. */
     char refusal[512] = "";
     while ((status = create(out, context, params, &tuning)) != CLN_OK &&
-           (ocl_context_group_refused(context) || (status == CLN_BUILD && tuning.team > 1))) {
+           (ocl_context_group_refused(context) || (status == CLN_BUILD && tuning.max_team > 1))) {
         if (!refusal[0])
             snprintf(refusal, sizeof refusal, "%s", cln_error_message());
         if (!cln_tuning_shrink(&tuning))
@@ -71,7 +71,7 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
     if (status == CLN_OK && tuning.lanes < params->tuning->lanes)
         cln_log(CLN_LOG_WARNING, "%-s: using %d lanes", refusal, tuning.lanes);
     else if (status == CLN_OK && refusal[0])
-        cln_log(CLN_LOG_WARNING, "%-s: using teams of %d", refusal, tuning.team);
+        cln_log(CLN_LOG_WARNING, "%-s: using teams of %d", refusal, tuning.max_team);
     return status;
 }
 
@@ -94,8 +94,9 @@ void cln_engine_destroy(struct cln_engine **engine) {
             cln_stage_buffers_destroy(&e->buffers[s]);
     for (int which = 0; which < CLN_VALUES_COUNT; which++)
         ocl_buffer_destroy(&e->values[which]);
-    struct ocl_buffer **rest[] = {&e->standard, &e->x,          &e->lane_labels, &e->predicted,         &e->loss_sums,
-                                  &e->sums,     &e->sum_chunks, &e->chunks,      &e->gradient_partials, &e->partials};
+    struct ocl_buffer **rest[] = {&e->standardization,   &e->x,       &e->lane_labels,     &e->predicted,
+                                  &e->loss_sums,         &e->sums,    &e->sum_slice_table, &e->slice_table,
+                                  &e->gradient_partials, &e->partials};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
     free(e->buffers);

@@ -19,7 +19,7 @@ enum cln_status cln_engine_upload(struct cln_engine *e, enum cln_engine_set set,
 }
 
 enum cln_status cln_engine_standardize(struct cln_engine *e, const float *mean, const float *inverse_deviation) {
-    if (!e->standard)
+    if (!e->standardization)
         return cln_fail(CLN_INVALID, "this engine was made for pixels that are not standardised");
     const size_t features = cln_shape_count(e->network->input);
     float *pairs = malloc(features * 2 * sizeof *pairs);
@@ -29,7 +29,7 @@ enum cln_status cln_engine_standardize(struct cln_engine *e, const float *mean, 
         pairs[2 * f] = mean[f];
         pairs[2 * f + 1] = inverse_deviation[f];
     }
-    enum cln_status status = ocl_buffer_write(e->standard, 0, features * 2 * sizeof *pairs, pairs);
+    enum cln_status status = ocl_buffer_write(e->standardization, 0, features * 2 * sizeof *pairs, pairs);
     free(pairs);
     return status;
 }
@@ -42,9 +42,9 @@ static const struct cln_stage *stage_of_layer(const struct cln_engine *e, int la
 }
 
 /* Lays out the slices of all gradients one after the other. Returns the number of floats in all. `slices`, and
- * `chunks`, the table by which the optimizer finds the slices, may be NULL. */
+ * `slice_table`, the table by which the optimizer finds the slices, may be NULL. */
 static size_t lay_out_gradients(const struct cln_engine *e, const struct cln_plan *plan, struct cln_slices *slices,
-                                int32_t (*chunks)[4]) {
+                                int32_t (*slice_table)[4]) {
     const struct cln_network *network = e->network;
     size_t floats = 0;
     for (size_t t = 0; t < network->tensor_count; t++) {
@@ -55,41 +55,41 @@ static size_t lay_out_gradients(const struct cln_engine *e, const struct cln_pla
         const int count = cln_stage_slices(plan, stage_of_layer(e, tensor->layer), (int)t);
         if (slices)
             slices[t] = (struct cln_slices){.buffer = e->gradient_partials, .base = (int)floats, .stride = (int)padded};
-        for (size_t i = 0; chunks && i < padded / CLN_TENSOR_ALIGN; i++) {
-            int32_t *chunk = chunks[tensor->offset / CLN_TENSOR_ALIGN + i];
-            chunk[0] = (int32_t)(floats + i * CLN_TENSOR_ALIGN);
-            chunk[1] = count;
-            chunk[2] = (int32_t)padded;
+        for (size_t i = 0; slice_table && i < padded / CLN_TENSOR_ALIGN; i++) {
+            int32_t *row = slice_table[tensor->offset / CLN_TENSOR_ALIGN + i];
+            row[0] = (int32_t)(floats + i * CLN_TENSOR_ALIGN);
+            row[1] = count;
+            row[2] = (int32_t)padded;
         }
         floats += padded * (size_t)count;
     }
     return floats;
 }
 
-static size_t chunk_bytes(const struct cln_engine *e) {
+static size_t slice_table_bytes(const struct cln_engine *e) {
     return e->network->parameter_floats / CLN_TENSOR_ALIGN * 4 * sizeof(int32_t);
 }
 
 static enum cln_status find_gradients(struct cln_engine *e) {
     const struct cln_network *network = e->network;
-    int32_t(*chunks)[4] = calloc(1, chunk_bytes(e));
+    int32_t(*slice_table)[4] = calloc(1, slice_table_bytes(e));
     e->slices = calloc(network->tensor_count, sizeof *e->slices);
-    if (!chunks || !e->slices) {
-        free(chunks);
+    if (!slice_table || !e->slices) {
+        free(slice_table);
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu tensors", network->tensor_count);
     }
-    const size_t floats = lay_out_gradients(e, &e->plan, e->slices, chunks);
+    const size_t floats = lay_out_gradients(e, &e->plan, e->slices, slice_table);
     enum cln_status status =
         floats > INT32_MAX
             ? cln_fail(CLN_OUT_OF_MEMORY, "partial gradients of %zu floats: use a smaller network", floats)
-            : ocl_buffer_write(e->chunks, 0, chunk_bytes(e), chunks);
+            : ocl_buffer_write(e->slice_table, 0, slice_table_bytes(e), slice_table);
     for (size_t i = 0; i < network->parameter_floats / CLN_TENSOR_ALIGN; i++) {
-        chunks[i][0] = (int32_t)(i * CLN_TENSOR_ALIGN);
-        chunks[i][1] = 1;
+        slice_table[i][0] = (int32_t)(i * CLN_TENSOR_ALIGN);
+        slice_table[i][1] = 1;
     }
-    if (status == CLN_OK && e->sum_chunks)
-        status = ocl_buffer_write(e->sum_chunks, 0, chunk_bytes(e), chunks);
-    free(chunks);
+    if (status == CLN_OK && e->sum_slice_table)
+        status = ocl_buffer_write(e->sum_slice_table, 0, slice_table_bytes(e), slice_table);
+    free(slice_table);
     return status;
 }
 
@@ -157,11 +157,11 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
         {&e->lane_labels, "labels of a batch", (size_t)plan->blocks * (size_t)plan->tuning.lanes * sizeof(int)},
         {&e->loss_sums, "losses", (size_t)plan->blocks * 2 * sizeof(float)},
         {&e->predicted, "predictions", predictions * sizeof(int)},
-        {&e->standard, "means and deviations", e->standardized ? cln_shape_count(input) * 2 * sizeof(float) : 0},
+        {&e->standardization, "means and deviations", e->standardized ? cln_shape_count(input) * 2 * sizeof(float) : 0},
         {&e->gradient_partials, "partial gradients", lay_out_gradients(e, plan, NULL, NULL) * sizeof(float)},
-        {&e->chunks, "table of gradients", chunk_bytes(e)},
+        {&e->slice_table, "table of gradients", slice_table_bytes(e)},
         {&e->sums, "summed gradients", e->exchange.gradients ? e->network->parameter_floats * sizeof(float) : 0},
-        {&e->sum_chunks, "table of summed gradients", e->exchange.gradients ? chunk_bytes(e) : 0},
+        {&e->sum_slice_table, "table of summed gradients", e->exchange.gradients ? slice_table_bytes(e) : 0},
     };
     enum cln_status status = stage_buffers(e, plan);
     for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)

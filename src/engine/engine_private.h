@@ -28,12 +28,12 @@ struct cln_engine {
     struct cln_shape image;
     bool standardized;
     struct cln_engine_data sets[CLN_SET_COUNT];
-    struct ocl_buffer *standard; /* standardization; NULL: none */
+    struct ocl_buffer *standardization; /* standardization; NULL: none */
     struct ocl_buffer *x, *lane_labels;
     struct ocl_buffer *predicted, *loss_sums;
     struct ocl_buffer *values[CLN_VALUES_COUNT];
-    struct ocl_buffer *gradient_partials, *chunks, *partials;
-    struct ocl_buffer *sums, *sum_chunks; /* the summed gradients, and their `chunks`; NULL without an exchange */
+    struct ocl_buffer *gradient_partials, *slice_table, *partials;
+    struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, and their table; NULL without an exchange */
     struct cln_exchange exchange;
 
     struct ocl_sequence *repeat; /* forward pass of the last training batch, for diagnosis */

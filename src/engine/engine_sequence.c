@@ -13,7 +13,7 @@ static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_en
         .pixels = &set->pixels,
         .labels = set->labels,
         .order = set->order,
-        .standard = e->standard,
+        .standardization = e->standardization,
         .x = e->x,
         .lane_labels = e->lane_labels,
     };
@@ -116,7 +116,7 @@ static enum cln_status add_exchange(struct cln_engine *e, struct cln_optimizer *
     struct cln_optimizer sum = *optimizer;
     sum.gradients = e->sums;
     optimizer->partials = e->sums;
-    optimizer->chunks = e->sum_chunks;
+    optimizer->slice_table = e->sum_slice_table;
     enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
     return status == CLN_OK ? cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e) : status;
 }
@@ -128,7 +128,7 @@ static enum cln_status add_update(struct cln_engine *e) {
         .parameters = e->values[CLN_PARAMETERS],
         .gradients = e->values[CLN_GRADIENTS],
         .partials = e->gradient_partials,
-        .chunks = e->chunks,
+        .slice_table = e->slice_table,
         .moments = &e->values[CLN_MOMENTS],
     };
     e->plan.scope = NULL;

@@ -19,7 +19,8 @@ enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_opt
         .source = source,
         .kernel = name,
         .constants = &constants,
-        .args = {OCL_BUFFER(g->parameters), OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->chunks)},
+        .args = {OCL_BUFFER(g->parameters), OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials),
+                 OCL_BUFFER(g->slice_table)},
         .arg_count = 4,
     };
     double passes = 3; /* reads or writes of all parameters: these, their gradients, and their new values */
@@ -43,7 +44,7 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
         .source = "sum_gradients.cl",
         .kernel = name,
         .constants = &constants,
-        .args = {OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->chunks), OCL_INT(g->floats),
+        .args = {OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->slice_table), OCL_INT(g->floats),
                  OCL_BUFFER(plan->state)},
         .arg_count = 5,
         .bytes = 2 * (double)g->floats * sizeof(float),

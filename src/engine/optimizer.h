@@ -12,7 +12,7 @@ struct cln_optimizer {
     size_t floats; /* of each buffer below, a multiple of CLN_TENSOR_ALIGN */
     struct ocl_buffer *parameters, *gradients;
     struct ocl_buffer *partials;       /* slices of the gradients */
-    struct ocl_buffer *chunks;         /* int4 per CLN_TENSOR_ALIGN parameters, see kernels/optimizer.clh */
+    struct ocl_buffer *slice_table;    /* int4 per CLN_TENSOR_ALIGN parameters, see kernels/optimizer.clh */
     struct ocl_buffer *const *moments; /* CLN_MOMENT_COUNT of them, those that this kind has */
 };
 

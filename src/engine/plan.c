@@ -107,7 +107,7 @@ bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation,
     const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
     /* Half of the local memory: a team's sums may take the other half (cln_plan_team), and Mesa 22.3's llvmpipe counts
      * arrays twice. */
-    return plan->tuning.stage_weights && items > 1 &&
+    return plan->tuning.local_weights && items > 1 &&
            bytes <= (double)ocl_context_device(plan->context)->local_memory_bytes / 2;
 }
 
@@ -115,7 +115,7 @@ int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted
     const struct ocl_device *device = ocl_context_device(plan->context);
     const int vector = cln_plan_vector(plan, operation), items = plan->tuning.lanes / vector;
     const double bytes = (double)sizeof(float) * floats * plan->tuning.lanes;
-    int team = items > 1 ? cln_max(1, cln_min(wanted, plan->tuning.team)) : 1;
+    int team = items > 1 ? cln_max(1, cln_min(wanted, plan->tuning.max_team)) : 1;
     while (team > 1 && team * bytes > (double)device->local_memory_bytes / 2)
         team--;
     return team;

@@ -67,11 +67,11 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
  * take no more memory than `bytes`. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
-/* Whether an operation copies its tiles of weights to local memory. That needs tuning.stage_weights and work-groups of
+/* Whether an operation copies its tiles of weights to local memory. That needs tuning.local_weights and work-groups of
  * several work-items, and `floats` weights plus `scratch` float4 per work-item must fit half of the local memory. */
 bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
-/* The number of work-items in a team: at most `wanted`, the number that is useful, and at most tuning.team. Their
+/* The number of work-items in a team: at most `wanted`, the number that is useful, and at most tuning.max_team. Their
  * scratch, team × lanes × `floats` floats, must fit half of the local memory. 1 if the operation's work-groups have a
  * single work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);

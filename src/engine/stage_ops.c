@@ -34,7 +34,7 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->max_value, maximum ? cln_plan_bytes(plan, stage->a) : 0},
         {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
         {&out->normal, stage->normalise ? channel_bytes : 0},
-        {&out->gradient, stage->normalise ? channel_bytes : 0},
+        {&out->dz_coefficients, stage->normalise ? channel_bytes : 0},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (wanted[i].bytes > 0) {
@@ -46,8 +46,13 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
 }
 
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
-    struct ocl_buffer **all[] = {&buffers->z,         &buffers->a,      &buffers->da,      &buffers->max_value,
-                                 &buffers->max_index, &buffers->normal, &buffers->gradient};
+    struct ocl_buffer **all[] = {&buffers->z,
+                                 &buffers->a,
+                                 &buffers->da,
+                                 &buffers->max_value,
+                                 &buffers->max_index,
+                                 &buffers->normal,
+                                 &buffers->dz_coefficients};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         ocl_buffer_destroy(all[i]);
 }
@@ -79,7 +84,7 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
         .running_mean = offset_of(network, stage->running_mean),
         .running_var = offset_of(network, stage->running_var),
         .normal = b->normal,
-        .gradient = b->gradient,
+        .dz_coefficients = b->dz_coefficients,
     };
 }
 

@@ -8,12 +8,12 @@
 
 /* The buffers of one stage; those it does not need are NULL. */
 struct cln_stage_buffers {
-    struct ocl_buffer *z;                     /* pre-activation; in the backward pass overwritten by its gradient */
-    struct ocl_buffer *a;                     /* output; z itself if nothing is between them */
-    struct ocl_buffer *da;                    /* gradient of the output */
-    struct ocl_buffer *max_value, *max_index; /* see struct cln_activate */
-    struct ocl_buffer *normal, *gradient;     /* see struct cln_norm */
-    bool shares_output;                       /* a is z, and da is dz */
+    struct ocl_buffer *z;                        /* pre-activation; in the backward pass overwritten by its gradient */
+    struct ocl_buffer *a;                        /* output; z itself if nothing is between them */
+    struct ocl_buffer *da;                       /* gradient of the output */
+    struct ocl_buffer *max_value, *max_index;    /* see struct cln_activate */
+    struct ocl_buffer *normal, *dz_coefficients; /* see struct cln_norm */
+    bool shares_output;                          /* a is z, and da is dz */
     struct cln_exchange_point of_moments, of_sums;
 };
 

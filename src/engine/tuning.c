@@ -83,7 +83,7 @@ static enum cln_status settle_lanes(long *value, void *user) {
     return CLN_OK;
 }
 
-static enum cln_status settle_team(long *value, void *user) {
+static enum cln_status settle_max_team(long *value, void *user) {
     const struct fit *f = user;
     const int vectors = f->out->lanes / f->out->vector;
     if (vectors == 1 || *value == 0)
@@ -100,7 +100,7 @@ static enum cln_status settle_min_groups(long *value, void *user) {
     return CLN_OK;
 }
 
-static enum cln_status settle_whole_channels(long *value, void *user) {
+static enum cln_status settle_min_whole_channels(long *value, void *user) {
     const struct fit *f = user;
     if (*value == 0)
         *value = 3 * (long)f->device->compute_units;
@@ -121,12 +121,12 @@ static enum cln_status settle_channel_cache_kib(long *value, void *user) {
     return CLN_OK;
 }
 
-static enum cln_status settle_linear_gemm(long *value, void *user) {
+static enum cln_status settle_min_clblast_weights(long *value, void *user) {
     const struct fit *f = user;
     if (*value == 0 || (ocl_gemm_available() && ocl_gemm_suits(f->device)))
         return CLN_OK;
     cln_log(CLN_LOG_WARNING, "%s asks for CLBlast, %s: using our own kernel",
-            ocl_profile_origin(f->profile, "linear_gemm"),
+            ocl_profile_origin(f->profile, "min_clblast_weights"),
             ocl_gemm_available() ? "which does not suit this device's limits" : "this build has none");
     *value = 0;
     return CLN_OK;
@@ -143,37 +143,48 @@ static enum cln_status settle_command_buffer(long *value, void *user) {
 #define MEMBER(name) .offset = offsetof(struct cln_tuning, name)
 
 const struct ocl_profile_key cln_tuning_keys[] = {
-    {"vector", 0, 16, 0, "lanes that a work-item owns: 1, 2, 4, 8 or 16; 0: the device's native width for float",
+    {"vector", 0, 16, 0, "the device's native width for float", "samples that one work-item holds: 1, 2, 4, 8 or 16",
      MEMBER(vector), .settle = settle_vector},
-    {"lanes", 0, 1024, 0, "samples of a block: vector times a power of two; 0: vector", MEMBER(lanes),
+    {"lanes", 0, 1024, 0, "as `vector`", "samples of a block: `vector` times a power of two", MEMBER(lanes),
      .settle = settle_lanes},
-    {"team", 0, 64, 0,
-     "most work-items of a group that share what there is to do for the same lanes, where a block has several; 0: 1",
-     MEMBER(team), .settle = settle_team},
-    {"accumulators", 0, 64, 0, "vectors of a register tile; 0: 24 where vector is 16, else 12", MEMBER(accumulators),
+    {"max_team", 0, 64, 0, "1, and `clenet check` tries more",
+     "most work-items that share the work on the same lanes, if a block has several work-items; a profile sets 1 if "
+     "the "
+     "driver gets teams wrong",
+     MEMBER(max_team), .was = "team", .settle = settle_max_team},
+    {"accumulators", 0, 64, 0, "24 if `vector` is 16, else 12", "vectors of a register tile", MEMBER(accumulators),
      .settle = settle_accumulators},
-    {"min_groups", 0, 1 << 20, 0, "work-groups that a launch should have at least; 0: 8 per compute unit",
+    {"min_groups", 0, 1 << 20, 0, "8 per compute unit", "work-groups that a launch should have at least",
      MEMBER(min_groups), .was = "groups", .settle = settle_min_groups},
-    {"whole_channels", 0, 1 << 20, 0,
-     "channels from which on a work-group takes whole ones, so that launches are fewer; 0: 3 per compute unit",
-     MEMBER(whole_channels), .settle = settle_whole_channels},
-    {"max_loop_iterations", 0, 1 << 30, 0,
-     "most loop iterations that a work-item may make, for drivers that cut loops off; 0: no limit",
-     MEMBER(max_loop_iterations), .was = "iterations", .settle = settle_max_loop_iterations},
-    {"slice_cache_kib", 1, 1 << 20, 384, "KiB of cache that a work-group's compute unit has to itself",
-     MEMBER(slice_cache_kib), .was = "cache"},
-    {"channel_cache_kib", 0, 1 << 22, 0,
-     "KiB that a launch may touch where it takes whole channels; 0: an eighth of the cache that the device says",
+    {"min_whole_channels", 0, 1 << 20, 0, "3 per compute unit",
+     "least number of channels for which a work-group takes whole channels, so that one launch reduces a channel and "
+     "applies the result",
+     MEMBER(min_whole_channels), .was = "whole_channels", .settle = settle_min_whole_channels},
+    {"channel_cache_kib", 0, 1 << 22, 0, "an eighth of the cache that the device reports",
+     "most memory, in KiB, that a launch over whole channels may touch, so that it stays in the shared cache",
      MEMBER(channel_cache_kib), .was = "shared_cache", .settle = settle_channel_cache_kib},
-    {"stage_weights", 0, 1, 0, "work-groups of several work-items copy their weights to local memory (1) or not (0)",
-     MEMBER(stage_weights)},
-    {"fma", 0, 1, 1, "multiply-adds by fma() (1) or mad() (0), for drivers that work fma() out in software",
+    {"slice_cache_kib", 1, 1 << 20, 384, NULL,
+     "cache of one compute unit, in KiB; the slices of the batch that weight gradients are summed over fit in it",
+     MEMBER(slice_cache_kib), .was = "cache"},
+    {"max_loop_iterations", 0, 1 << 30, 0, "no limit",
+     "most loop iterations of a work-item, for drivers that cut loops off; convolutions are split, other operations "
+     "are "
+     "refused",
+     MEMBER(max_loop_iterations), .was = "iterations", .settle = settle_max_loop_iterations},
+    {"local_weights", 0, 1, 0, "weights are read from global memory",
+     "1: work-groups of several work-items copy the weights of their tile to local memory, if the weights fit",
+     MEMBER(local_weights), .was = "stage_weights"},
+    {"fma", 0, 1, 1, "`mad()`, for drivers that compute `fma()` in software", "1: multiply-adds use `fma()`",
      MEMBER(fma)},
-    {"linear_gemm", 0, 1 << 30, 0, "linear layers of so many weights or more go through CLBlast: 1: all; 0: none",
-     MEMBER(linear_gemm), .settle = settle_linear_gemm},
-    {"gemm_tile", 0, OCL_GEMM_TILES - 1, 0, "CLBlast's parameters: a set of host/gemm.c; 0: its own for the device",
-     MEMBER(gemm_tile)},
-    {"command_buffer", 0, 1, 1, "a step as one command buffer where the device has them (1), or launch by launch (0)",
+    {"min_clblast_weights", 0, 1 << 30, 0, "never", "least number of weights for which a linear layer uses CLBlast",
+     MEMBER(min_clblast_weights), .was = "linear_gemm", .settle = settle_min_clblast_weights},
+    {"clblast_parameters", 0, OCL_GEMM_TILES - 1, 0, "CLBlast's own for the device",
+     "set of parameters, from `host/gemm.c`, that CLBlast builds its kernel for small products with",
+     MEMBER(clblast_parameters), .was = "gemm_tile"},
+    {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
+     "1: a step is recorded once and enqueued as a whole, if the device has `cl_khr_command_buffer`; the results are "
+     "the "
+     "same",
      MEMBER(command_buffer), .settle = settle_command_buffer},
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
@@ -234,8 +245,8 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
 bool cln_tuning_shrink(struct cln_tuning *tuning) {
     if (tuning->lanes == tuning->vector)
         return false;
-    if (tuning->team > 1)
-        tuning->team /= 2;
+    if (tuning->max_team > 1)
+        tuning->max_team /= 2;
     else
         tuning->lanes /= 2;
     return true;
@@ -247,12 +258,12 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
     if (tuning->safe && tuning->lanes > WIDEST_VECTOR)
         tuning->lanes = WIDEST_VECTOR;
     if (tuning->safe & cln_operation("linear"))
-        tuning->linear_gemm = 0;
+        tuning->min_clblast_weights = 0;
 }
 
 bool cln_tuning_is_plain(const struct cln_tuning *tuning) {
     const unsigned all = cln_all_operations();
-    return (tuning->lanes == tuning->vector || (tuning->safe & all) == all) && tuning->linear_gemm == 0;
+    return (tuning->lanes == tuning->vector || (tuning->safe & all) == all) && tuning->min_clblast_weights == 0;
 }
 
 long cln_tuning_value(const struct cln_tuning *t, const char *key) {

@@ -26,17 +26,17 @@ enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_de
 struct cln_tuning {
     int vector;              /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;               /* samples of a block: vector times a power of two */
-    int team;                /* most work-items in a team for the same lanes, if groups have several */
+    int max_team;            /* most work-items in a team for the same lanes, if a block has several */
     int accumulators;        /* vectors of a register tile */
     int min_groups;          /* work-groups that a launch should have, to keep every compute unit busy */
-    int whole_channels;      /* least number of channels for which a work-group takes whole channels */
+    int min_whole_channels;  /* least number of channels for which a work-group takes whole channels */
     int max_loop_iterations; /* limit of a work-item's loop iterations */
     int slice_cache_kib;     /* KiB that a slice of the batch should fit in */
     int channel_cache_kib;   /* KiB that a launch over whole channels may touch */
-    int stage_weights;       /* work-groups copy weights to local memory (1) or not (0) */
+    int local_weights;       /* work-groups copy weights to local memory (1) or not (0) */
     int fma;                 /* multiply-adds are fused (1) or not (0) */
-    int linear_gemm;         /* least number of weights for which a linear layer uses CLBlast; 0: never */
-    int gemm_tile;           /* CLBlast's parameters, see ocl_gemm */
+    int min_clblast_weights; /* least number of weights for which a linear layer uses CLBlast; 0: never */
+    int clblast_parameters;  /* CLBlast's parameters, see ocl_gemm */
     int command_buffer;      /* a step is enqueued as one command buffer (1) or not (0) */
     unsigned safe;           /* set of operations that run in their safe variant */
 };

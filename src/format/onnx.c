@@ -118,9 +118,9 @@ static void add_window(struct node *node, const int kernel[2], const int stride[
     add_window(node, PAIR(geometry, kernel), PAIR(geometry, stride), PAIR(geometry, padding))
 
 static void add_options(struct node *node, const struct cln_layer *layer, const struct cln_layer_type *type) {
-    for (const struct cln_layer_option *o = type->options; o < type->options + type->option_count; o++)
-        if (o->onnx)
-            add_float(node, o->onnx, cln_layer_option_get(layer, o, 0));
+    for (size_t i = 0; i < type->option_count; i++)
+        if (type->options[i].onnx)
+            add_float(node, type->options[i].onnx, cln_layer_option_get(layer, &type->options[i], 0));
     switch (layer->kind) {
     case CLN_LAYER_CONV2D:
         ADD_WINDOW(node, &layer->conv2d);

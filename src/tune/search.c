@@ -66,11 +66,11 @@ enum { SHAPE, TEAM, TILES, GEMM, WHOLE, GROUPS, STAGE, SHARED_CACHE, CACHE, FMA,
 void cln_search_dimension(struct cln_search_dimension *d, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm) {
     static const char *const keys[DIMENSIONS][CLN_SEARCH_KEYS] = {
-        [SHAPE] = {"vector", "lanes"}, [TEAM] = {"team"},
-        [TILES] = {"accumulators"},    [GEMM] = {"linear_gemm", "gemm_tile"},
-        [WHOLE] = {"whole_channels"},  [GROUPS] = {"min_groups"},
-        [STAGE] = {"stage_weights"},   [SHARED_CACHE] = {"channel_cache_kib"},
-        [CACHE] = {"slice_cache_kib"}, [FMA] = {"fma"},
+        [SHAPE] = {"vector", "lanes"},    [TEAM] = {"max_team"},
+        [TILES] = {"accumulators"},       [GEMM] = {"min_clblast_weights", "clblast_parameters"},
+        [WHOLE] = {"min_whole_channels"}, [GROUPS] = {"min_groups"},
+        [STAGE] = {"local_weights"},      [SHARED_CACHE] = {"channel_cache_kib"},
+        [CACHE] = {"slice_cache_kib"},    [FMA] = {"fma"},
         [REPLAY] = {"command_buffer"},
     };
     const long units = (long)device->compute_units;
@@ -97,11 +97,11 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     case GEMM:
         /* CLBlast has one set of parameters per process, so two sets cannot race each other: each races against our own
          * kernel. Layers differ by their size. */
-        d->base = "linear_gemm";
+        d->base = "min_clblast_weights";
         for (long tile = 0; has_gemm && tile < OCL_GEMM_TILES; tile++)
             add(d, 1, tile);
         for (int i = 0; has_gemm && i < 2; i++)
-            add(d, i == 0 ? 5000 : 20000, now->gemm_tile);
+            add(d, i == 0 ? 5000 : 20000, now->clblast_parameters);
         break;
     case WHOLE:
         add_list(d, LIST(1, 3 * units, NEVER));

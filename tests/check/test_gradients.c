@@ -186,8 +186,10 @@ static struct cln_activation activation_of(int kind, int parameter) {
     assert_non_null(type);
     assert_true(type->option_count <= 1);
     cln_layer_init(&layer, type);
-    for (const struct cln_layer_option *o = type->options; o < type->options + type->option_count; o++)
+    for (size_t i = 0; i < type->option_count; i++) {
+        const struct cln_layer_option *o = &type->options[i];
         cln_layer_option_set(&layer, o, 0, (double[PARAMETERS]){o->initial, o->least, o->most}[parameter]);
+    }
     return layer.activation;
 }
 

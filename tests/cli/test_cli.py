@@ -214,7 +214,7 @@ class Listings(Case):
             self.assertEqual(values["min_groups"], {"profile": 7, "used": 7, "from": f"{path}:3"})
             self.assertEqual((values["vector"]["profile"], values["vector"]["from"]), (0, f"{path}:2"))
             self.assertIn(values["vector"]["used"], (1, 2, 4, 8, 16))
-            self.assertRegex(values["linear_gemm"]["from"], r"^(built-in|.*devices/\w+\.json:\d+)$")
+            self.assertRegex(values["min_clblast_weights"]["from"], r"^(built-in|.*devices/\w+\.json:\d+)$")
             mine = [quirk for quirk in device["quirks"] if quirk["from"].startswith(path)]  # shipped ones stand beside
             self.assertEqual(mine, [{"operation": "linear", "reason": "is wrong",
                                      "link": "https://example.org/1", "from": f"{path}:4"}])
@@ -222,6 +222,18 @@ class Listings(Case):
         self.assertRegex(text, r"(?m)^  measured +not measured$")
         self.assertRegex(text, rf"(?m)^  min_groups +7 +7  {re.escape(path)}:3$")
         self.assertIn(f"linear runs in its safe variant: is wrong, https://example.org/1\n  {path}:4", text)
+
+    def test_old_names_of_values_are_told_and_never_written(self):
+        path = self.profile('{"name": "mine", "match": null, "values": {"groups": 9, "team": 2, "linear_gemm": 3}}')
+        result = self.expect(0, "devices", "--json", "--profile-file", path)
+        self.assertIn(f'{path}:1: "groups" is now called "min_groups"', result.stderr)
+        values = json.loads(result.stdout)[0]["values"]
+        self.assertEqual([values[name]["profile"] for name in ("min_groups", "max_team", "min_clblast_weights")], [9, 2, 3])
+        documented = re.findall(r"(?m)^\| `(\w+)` \| \d+ \| \d+ \|", (ROOT / "devices/README.md").read_text(encoding="utf-8"))
+        self.assertEqual(list(values), documented)
+        verbose = self.expect(0, "devices", "--verbose", "--profile-file", path).stdout
+        self.assertEqual([re.search(rf"(?m)^  {name} ", verbose) is not None for name in documented], [True] * len(documented))
+        self.assertNotRegex(verbose, r"(?m)^  (groups|team|linear_gemm) ")
 
     def test_devices_where_a_profile_is_broken(self):
         path = self.profile('{"name": "mine", "match": null, "values": {\n"vector": 99}}')
@@ -1536,7 +1548,7 @@ class Tune(Case):
     def slow(self):
         """A profile that nearly every other is faster than."""
         path = self.folder / "slow.json"
-        path.write_text('{"name": "slow", "match": null, "values": {"vector": 1, "lanes": 1, "min_groups": 512}}')
+        path.write_text('{"name": "slow", "match": null, "values": {"vector": 1, "lanes": 1, "groups": 512}}')
         return str(path)
 
     def search(self, enough, *arguments, **environment):
@@ -1557,6 +1569,8 @@ class Tune(Case):
         self.assertIn(str(profile), result.stdout)
         content = json.loads(profile.read_text())
         self.assertIn("clenet tune", content["measured"])
+        self.assertIn("min_groups", content["values"])
+        self.assertNotIn("groups", content["values"])  # its old name, which slow() has
         for item in gain[2].split(","):
             key, value = item.split("=")
             self.assertEqual(content["values"][key], int(value))

@@ -26,7 +26,7 @@ class Case(unittest.TestCase):
         self.processes = self.folder / "processes"
         self.processes.mkdir()
         # Every channel is taken apart, so that there are kernels of batchnorm; in work-groups of several work-items.
-        self.profile("groups", {"vector": 1, "lanes": 8, "team": 1, "whole_channels": 1 << 20})
+        self.profile("groups", {"vector": 1, "lanes": 8, "max_team": 1, "min_whole_channels": 1 << 20})
         (self.folder / "tiny.json").write_text(json.dumps(NETWORK))
 
     def profile(self, name, values):
@@ -134,7 +134,7 @@ class Training(Case):
     def test_kept_kernels_that_crash_are_removed(self):
         keeps = {"POCL_KERNEL_CACHE": "0"}  # a driver without a cache of its own has its binaries kept
         # This profile is safe as it is, so that no quick checks come, which would compile everything each time.
-        self.profile("groups", {"vector": 1, "lanes": 1, "team": 1})
+        self.profile("groups", {"vector": 1, "lanes": 1, "max_team": 1})
         for _ in range(2):  # a start keeps as many as there is time for
             self.train(0, "crash launch nothing", **keeps)
         before = len(list((self.folder / "cache").iterdir()))

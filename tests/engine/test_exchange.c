@@ -51,7 +51,7 @@ static struct cln_engine *engine_with(size_t setting, struct ocl_context *where,
     struct cln_engine *engine = NULL;
     assert_ok(cln_check_tuning(&tuning, setting == IN_PARTS ? PROFILE : setting, ocl_context_device(context)));
     if (setting == IN_PARTS)
-        tuning.whole_channels = INT_MAX;
+        tuning.min_whole_channels = INT_MAX;
     assert_ok(cln_engine_create(&engine, where,
                                 &(struct cln_engine_params){.network = network,
                                                             .tuning = &tuning,

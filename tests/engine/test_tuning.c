@@ -165,10 +165,10 @@ static void test_groups_shrink_to_one_work_item(void **state) {
     (void)state;
     const struct ocl_device gpu = device_of(OCL_DEVICE_GPU, "x", "x", "x");
     struct cln_tuning tuning = tuning_of(&gpu, NULL);
-    assert_int_equal(tuning.team, 8);
+    assert_int_equal(tuning.max_team, 8);
     for (int team = 4; team >= 1; team /= 2) {
         assert_true(cln_tuning_shrink(&tuning));
-        assert_int_equal(tuning.team, team);
+        assert_int_equal(tuning.max_team, team);
         assert_int_equal(tuning.lanes, 32);
     }
     for (int lanes = 16; lanes >= 1; lanes /= 2) {
@@ -190,10 +190,10 @@ static void test_safe_narrows_blocks_and_leaves_the_rest(void **state) {
     assert_int_equal(tuning.safe, cln_operation("conv2d"));
     assert_int_equal(tuning.lanes, 16);
     assert_int_equal(tuning.vector, 1);
-    assert_int_equal(tuning.linear_gemm > 0, ocl_gemm_available());
+    assert_int_equal(tuning.min_clblast_weights > 0, ocl_gemm_available());
     cln_tuning_make_safe(&tuning, cln_operation("linear"));
     assert_int_equal(tuning.safe, cln_operation("conv2d") | cln_operation("linear"));
-    assert_false(tuning.linear_gemm);
+    assert_false(tuning.min_clblast_weights);
 
     const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, "x", "x", "x");
     tuning = tuning_of(&cpu, NULL);
@@ -214,7 +214,7 @@ static void test_quirks_make_operations_safe(void **state) {
     struct cln_tuning tuning = tuning_of(&device, path);
     assert_int_equal(tuning.safe, cln_operation("linear"));
     assert_int_equal(tuning.lanes, 16);
-    assert_false(tuning.linear_gemm);
+    assert_false(tuning.min_clblast_weights);
     strcpy(device.driver_version, "unknown");
     tuning = tuning_of(&device, path);
     assert_int_equal(tuning.safe, 0);
@@ -232,10 +232,10 @@ static void test_planning_takes_no_longer_for_large_numbers(void **state) {
     struct cln_plan plan = {.context = context, .batch_size = 256, .blocks = 16};
     plan.tuning = (struct cln_tuning){.vector = 16,
                                       .lanes = 16,
-                                      .team = 1,
+                                      .max_team = 1,
                                       .accumulators = 24,
                                       .min_groups = 16,
-                                      .whole_channels = 6,
+                                      .min_whole_channels = 6,
                                       .max_loop_iterations = INT_MAX,
                                       .slice_cache_kib = 384};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -255,8 +255,35 @@ static void test_planning_takes_no_longer_for_large_numbers(void **state) {
     ocl_context_destroy(&context);
 }
 
+/* devices/README.md has the table of tuning values, row by row as cln_tuning_keys says it. */
+static void test_every_value_is_documented_as_its_row_says(void **state) {
+    (void)state;
+    static char readme[1 << 16];
+    FILE *stream = fopen(CLN_DEVICES "/README.md", "r");
+    assert_non_null(stream);
+    readme[fread(readme, 1, sizeof readme - 1, stream)] = '\0';
+    fclose(stream);
+    char row[1024];
+    char expected[1 << 14] =
+        "| value | from | to | default | 0 means | meaning |\n| --- | ---: | ---: | ---: | --- | --- |\n";
+    for (const struct ocl_profile_key *key = cln_tuning_keys; key < cln_tuning_keys + cln_tuning_key_count; key++) {
+        assert_true(key->value >= key->min && key->value <= key->max);
+        assert_int_equal(key->zero != NULL, key->min <= 0);
+        snprintf(row, sizeof row, "| `%s` | %ld | %ld | %ld | %s | %s |\n", key->name, key->min, key->max, key->value,
+                 key->zero ? key->zero : "", key->meaning);
+        strncat(expected, row, sizeof expected - strlen(expected) - 1);
+    }
+    char *table = strstr(readme, "| value |");
+    assert_non_null(table);
+    char *end = strstr(table, "\n\n");
+    assert_non_null(end);
+    end[1] = '\0';
+    assert_string_equal(table, expected);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_value_is_documented_as_its_row_says),
         cmocka_unit_test(test_every_file_is_shipped_and_right),
         cmocka_unit_test(test_the_right_profile_wins),
         cmocka_unit_test(test_every_key_has_a_value),
