@@ -184,9 +184,11 @@ __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk
 }
 
 /* Adds the batch's sums to the epoch's, freezes the state at a loss that is not finite, and computes the place of the
- * next batch and the optimizer's factors. sums[block] = (loss, hits). One work-item. Adam's 1 - b^t is computed as
- * -expm1(t log b): a power of a rounded b would be off by 1e-5 in the first steps. */
-__kernel void batch_end(__global const float2 *restrict sums, __global struct cln_state *restrict state) {
+ * next batch and the optimizer's factors. sums[block] = (loss, hits); rates[i] is the learning rate of batch i
+ * after the resumed ones. One work-item. Adam's 1 - b^t is computed as -expm1(t log b): a power of a rounded b would be
+ * off by 1e-5 in the first steps. */
+__kernel void batch_end(__global const float2 *restrict sums, __global const float *restrict rates,
+                        __global struct cln_state *restrict state) {
     if (state->frozen || state->count == 0)
         return;
     float2 total = (float2)0.0f;
@@ -203,6 +205,7 @@ __kernel void batch_end(__global const float2 *restrict sums, __global struct cl
     state->hits += (int)total.y;
     state->seen += state->count;
     state->next = state->position + state->count;
+    state->lr = rates[state->batches - 1 - state->resumed];
     const float t = (float)state->step;
     state->rate = state->lr / -expm1(t * state->log_beta1);
     state->correction = 1.0f / sqrt(-expm1(t * state->log_beta2));

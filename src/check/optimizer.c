@@ -99,16 +99,18 @@ static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, doubl
     return v;
 }
 
-static enum cln_status run_device(struct cln_rig *b, const struct values *v, enum cln_optimizer_kind kind,
+static enum cln_status run_device(struct cln_rig *b, const struct values *v, enum cln_optimizer_kind kind, double lr,
                                   enum cln_status (*launch)(struct cln_plan *, const struct cln_optimizer *)) {
-    struct cln_probe *sums = cln_rig_cells(b, "loss sums", 2);
+    struct cln_probe *sums = cln_rig_cells(b, "loss sums", 2), *rates = cln_rig_cells(b, "rates", 1);
     struct ocl_buffer *moments[CLN_MOMENT_COUNT];
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         moments[i] = v->of_moments[i]->buffer;
     cln_probe_put(sums, 0, (double[]){0, 0}, 2);
+    cln_probe_put(rates, 0, &lr, 1);
     enum cln_status status = b->status;
     if (status == CLN_OK) /* computes the step's factors */
-        status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
+        status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}, .rates = rates->buffer},
+                               sums->buffer);
     if (status == CLN_OK)
         status = launch(&b->plan, &(struct cln_optimizer){.kind = kind,
                                                           .floats = v->floats,
@@ -169,10 +171,10 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const enum cln_optimizer_kind kind = cln_optimizer_find(b->operation->name);
     const struct cln_optimizer_params params = cln_optimizer_resolve(
         (struct cln_optimizer_params){.kind = kind, .momentum = c->momentum, .weight_decay = c->weight_decay});
-    b->state = (struct cln_state){.count = 1, .step = c->step, .frozen = c->frozen};
+    b->state = (struct cln_state){.count = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
     cln_optimizer_begin(&b->state, &params);
     const struct values v = make(b, kind, c->scale, c->step == 1);
-    enum cln_status status = run_device(b, &v, kind, cln_optimizer_update);
+    enum cln_status status = run_device(b, &v, kind, cln_learning_rate(&params, c->step), cln_optimizer_update);
     if (status != CLN_OK)
         return status;
 
@@ -195,9 +197,9 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
 /* The sum alone: it changes nothing but the gradients, also of a state that is frozen. */
 static enum cln_status run_sum(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
-    b->state = (struct cln_state){.count = 1, .step = c->step, .frozen = c->frozen};
+    b->state = (struct cln_state){.count = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
     const struct values v = make(b, CLN_ADAM, c->scale, false);
-    enum cln_status status = run_device(b, &v, CLN_ADAM, cln_optimizer_sum);
+    enum cln_status status = run_device(b, &v, CLN_ADAM, 0, cln_optimizer_sum);
     for (size_t i = 0; i < v.floats && status == CLN_OK; i++)
         cln_probe_expect(v.gradients, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
     if (status == CLN_OK)

@@ -27,7 +27,7 @@ static const struct loss_case cases[] = {
     {{"not a number, prediction", 5, {5}}, 4, 1, false, true},
 };
 
-enum { POSITION = 3 }; /* samples of the epoch before this batch */
+enum { POSITION = 3, BATCHES = 3 }; /* samples of the epoch before this batch; batches, with this one */
 
 static struct cln_probe *put_labels(struct cln_rig *b, const uint8_t *labels) {
     struct cln_probe *p = cln_rig_cells(b, "labels", (size_t)b->plan.blocks * (size_t)b->plan.tuning.lanes);
@@ -92,6 +92,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                                      .samples = 10000,
                                      .position = POSITION,
                                      .count = b->count,
+                                     .batches = BATCHES + 4,
+                                     .resumed = 4,
                                      .seen = POSITION,
                                      .hits = 2,
                                      .loss_sum = 7.5F};
@@ -106,8 +108,9 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     struct cln_probe *plogits = cln_rig_tensor(b, "logits", shape, logits), *plabels = put_labels(b, labels);
     struct cln_probe *gradient = cln_rig_tensor(b, "gradient", shape, NULL);
     struct cln_probe *predicted = cln_rig_cells(b, "predicted", POSITION + (size_t)b->plan.batch_size);
-    struct cln_probe *sums = cln_rig_partials(b, "sums", 1, 1, 2);
+    struct cln_probe *sums = cln_rig_partials(b, "sums", 1, 1, 2), *rates = cln_rig_cells(b, "rates", BATCHES);
     predicted->integer = true;
+    cln_probe_put(rates, 0, (double[BATCHES]){1, 2, 3}, BATCHES);
     enum cln_status status = b->status;
     if (status == CLN_OK)
         status = cln_softmax_cross_entropy(
@@ -118,7 +121,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                                                           .predicted = c->training ? NULL : predicted->buffer,
                                                           .sums = sums->buffer});
     if (status == CLN_OK)
-        status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}}, sums->buffer);
+        status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}, .rates = rates->buffer},
+                               sums->buffer);
     if (status == CLN_OK)
         status = cln_rig_run(b);
     if (status != CLN_OK)
@@ -136,6 +140,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     cln_rig_compare(b);
     cln_rig_compare_value(b, "state.frozen", b->state.frozen, c->bad, 0);
     cln_rig_compare_value(b, "state.seen", b->state.seen, before.seen + (c->bad ? 0 : b->count), 0);
+    cln_rig_compare_value(b, "state.lr", (double)b->state.lr, c->bad ? 0 : BATCHES, 0);
     cln_rig_compare_value(b, "state.next", b->state.next, c->bad ? 0 : POSITION + b->count, 0);
     cln_rig_compare_value(b, "state.hits", b->state.hits, before.hits + (double)hits, 0);
     cln_rig_compare_value(b, "state.loss_sum", b->state.loss_sum - (double)b->state.loss_carry,

@@ -60,8 +60,8 @@ enum cln_status cln_batch_end(struct cln_plan *plan, const struct cln_batch *g, 
                               .source = "batch.cl",
                               .kernel = "batch_end",
                               .constants = &constants,
-                              .args = {OCL_BUFFER(sums), OCL_BUFFER(plan->state)},
-                              .arg_count = 2,
+                              .args = {OCL_BUFFER(sums), OCL_BUFFER(g->rates), OCL_BUFFER(plan->state)},
+                              .arg_count = 3,
                           },
                           1);
 }

@@ -11,6 +11,7 @@ struct cln_batch {
     const struct cln_pixels *pixels;
     struct ocl_buffer *labels;          /* [sample] bytes */
     struct ocl_buffer *order;           /* [samples of the epoch] int: indices of the samples in the epoch's order */
+    struct ocl_buffer *rates;           /* [batches of the epoch after the resumed ones] float: learning rates */
     struct ocl_buffer *standardization; /* float2 (mean, 1/deviation) per feature of `out`; NULL: not standardised */
     struct ocl_buffer *x;               /* the batch, in lanes */
     struct ocl_buffer *lane_labels;     /* int per lane, −1 in dead lanes */
@@ -22,7 +23,7 @@ enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g
 
 /* Ends a batch: adds the loss and hits in `sums` (of cln_softmax_cross_entropy) to the epoch's, sets the place of the
  * next batch, and computes the optimizer's factors for this step. A loss that is not finite freezes the state instead.
- * Of `g` only the shapes matter, and whether it has `standardization` and several chunks of pixels. */
+ * Of `g` only the rates and the shapes matter, and whether it has `standardization` and several chunks of pixels. */
 enum cln_status cln_batch_end(struct cln_plan *plan, const struct cln_batch *g, struct ocl_buffer *sums) CLN_MUST_CHECK;
 
 #endif

@@ -29,7 +29,7 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->network = params->network;
     e->image = params->image;
     e->standardized = params->mean != NULL;
-    e->optimizer = params->optimizer;
+    e->optimizer = cln_optimizer_resolve(params->optimizer);
     e->exchange = params->exchange;
     e->plan = (struct cln_plan){
         .context = context,
@@ -87,6 +87,7 @@ void cln_engine_destroy(struct cln_engine **engine) {
         cln_pixels_destroy(&set->pixels);
         ocl_buffer_destroy(&set->labels);
         ocl_buffer_destroy(&set->order);
+        ocl_buffer_destroy(&set->rates);
         ocl_buffer_destroy(&set->state);
     }
     if (e->buffers)
@@ -121,8 +122,23 @@ static enum cln_status write_order(struct cln_engine_data *set, const uint32_t *
     return status;
 }
 
-static enum cln_status begin(struct cln_engine_data *set, const uint32_t *order, size_t count,
+/* Writes the learning rates of the batches from `state` to the end of the epoch. */
+static enum cln_status write_rates(const struct cln_engine *e, const struct cln_engine_data *set,
+                                   const struct cln_state *state) {
+    const int batches = cln_ceil_div(state->samples - state->seen, state->batch_size);
+    float *rates = malloc((size_t)batches * sizeof *rates);
+    if (!rates)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the learning rates of %d batches", batches);
+    for (int i = 0; i < batches; i++)
+        rates[i] = (float)cln_learning_rate(&e->optimizer, state->step + i + 1);
+    const enum cln_status status = ocl_buffer_write(set->rates, 0, (size_t)batches * sizeof *rates, rates);
+    free(rates);
+    return status;
+}
+
+static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, const uint32_t *order, size_t count,
                              const struct cln_state *at) {
+    struct cln_engine_data *set = &e->sets[which];
     if (count < 1 || count > set->count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples: the set has %zu", count, set->count);
     enum cln_status status = write_order(set, order, count);
@@ -134,24 +150,27 @@ static enum cln_status begin(struct cln_engine_data *set, const uint32_t *order,
     state.samples = (int)count;
     state.next = state.position = at->seen;
     state.count = state.frozen = 0;
-    state.batches = at->batches;
+    state.batches = state.resumed = at->batches;
     state.seen = at->seen;
     state.hits = at->hits;
     state.loss_sum = at->loss_sum;
     state.loss_carry = at->loss_carry;
     state.step = at->step >= 0 ? at->step : state.step;
+    status = which == CLN_TRAIN && state.seen < state.samples ? write_rates(e, set, &state) : CLN_OK;
+    if (status != CLN_OK)
+        return status;
     return ocl_buffer_write(set->state, 0, sizeof state, &state);
 }
 
 enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set set, const uint32_t *order, size_t count) {
-    return begin(&e->sets[set], order, count, &(struct cln_state){.step = -1});
+    return begin(e, set, order, count, &(struct cln_state){.step = -1});
 }
 
 enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order, size_t count,
                                     const struct cln_state *at) {
     if (at->seen < 0 || (size_t)at->seen > count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples cannot resume after %d", count, at->seen);
-    return begin(&e->sets[CLN_TRAIN], order, count, at);
+    return begin(e, CLN_TRAIN, order, count, at);
 }
 
 enum cln_status cln_engine_step(struct cln_engine *e, enum cln_engine_set set) {

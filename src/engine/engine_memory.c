@@ -1,5 +1,4 @@
 /* The engine's buffers and their initial content. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,25 +122,27 @@ static enum cln_status stage_buffers(struct cln_engine *e, struct cln_plan *plan
     enum cln_status status = CLN_OK;
     size_t partial_bytes = sizeof(float);
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
-        char scope[32];
-        snprintf(scope, sizeof scope, "stage %zu", s + 1);
-        plan->scope = scope;
+        cln_plan_scope(plan, (int)s);
         status = cln_stage_buffers_create(&e->buffers[s], plan, &e->stages[s]);
-        plan->scope = NULL;
         if (status != CLN_OK)
-            return cln_fail_within(status, "%s at batch size %d (a smaller batch needs less)", scope, plan->batch_size);
+            return cln_fail_within(status, "%s at batch size %d (a smaller batch needs less)", plan->scope,
+                                   plan->batch_size);
         const size_t bytes = cln_stage_partial_bytes(plan, &e->stages[s]);
         partial_bytes = bytes > partial_bytes ? bytes : partial_bytes;
     }
+    cln_plan_scope(plan, CLN_NO_STAGE);
     return status == CLN_OK ? cln_plan_buffer(plan, &e->partials, "partial sums", partial_bytes) : status;
 }
 
 static enum cln_status set_buffers(struct cln_engine_data *set, const struct cln_plan *plan) {
     if (set->count == 0)
         return CLN_OK;
+    const size_t batch = (size_t)plan->batch_size;
     enum cln_status status = cln_plan_buffer(plan, &set->labels, "labels", set->count);
     if (status == CLN_OK)
         status = cln_plan_buffer(plan, &set->order, "order of samples", set->count * sizeof(int));
+    if (status == CLN_OK)
+        status = cln_plan_buffer(plan, &set->rates, "learning rates", (set->count + batch - 1) / batch * sizeof(float));
     return status == CLN_OK ? cln_plan_buffer(plan, &set->state, "state", sizeof(struct cln_state)) : status;
 }
 

@@ -11,7 +11,7 @@
 struct cln_engine_data {
     size_t count;
     struct cln_pixels pixels;
-    struct ocl_buffer *labels, *order, *state;
+    struct ocl_buffer *labels, *order, *rates, *state; /* see struct cln_batch */
     struct ocl_sequence *step;
 };
 

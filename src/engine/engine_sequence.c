@@ -1,6 +1,4 @@
 /* The engine's sequences: which launches make a training step, an evaluation step, a repeated forward pass. */
-#include <stdio.h>
-
 #include "src/engine/batch.h"
 #include "src/engine/engine_private.h"
 #include "src/engine/optimizer.h"
@@ -13,6 +11,7 @@ static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_en
         .pixels = &set->pixels,
         .labels = set->labels,
         .order = set->order,
+        .rates = set->rates,
         .standardization = e->standardization,
         .x = e->x,
         .lane_labels = e->lane_labels,
@@ -21,7 +20,7 @@ static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_en
 
 static enum cln_status add_batch(struct cln_engine *e, const struct cln_engine_data *set) {
     const struct cln_batch batch = batch_of(e, set);
-    e->plan.scope = NULL;
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
     return cln_batch_begin(&e->plan, &batch);
 }
 
@@ -44,19 +43,13 @@ static struct ocl_buffer *input_of(const struct cln_engine *e, size_t stage) {
     return stage == 0 ? e->x : cln_engine_output(e, stage - 1);
 }
 
-static void set_scope(struct cln_engine *e, char scope[32], size_t stage) {
-    snprintf(scope, 32, "stage %zu", stage + 1);
-    e->plan.scope = scope;
-}
-
 static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchange *exchange) {
     const struct cln_stage_context context = stage_context(e, exchange);
     for (size_t s = 0; s < e->stage_count; s++) {
-        char scope[32];
-        set_scope(e, scope, s);
+        cln_plan_scope(&e->plan, (int)s);
         enum cln_status status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
         if (status != CLN_OK)
-            return cln_fail_within(status, "%s", scope);
+            return cln_fail_within(status, "%s", e->plan.scope);
     }
     return CLN_OK;
 }
@@ -64,11 +57,10 @@ static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchan
 static enum cln_status add_prediction(struct cln_engine *e) {
     const struct cln_stage_context context = stage_context(e, NULL);
     for (size_t s = 0; s < e->stage_count; s++) {
-        char scope[32];
-        set_scope(e, scope, s);
+        cln_plan_scope(&e->plan, (int)s);
         enum cln_status status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
         if (status != CLN_OK)
-            return cln_fail_within(status, "%s", scope);
+            return cln_fail_within(status, "%s", e->plan.scope);
     }
     return CLN_OK;
 }
@@ -76,12 +68,11 @@ static enum cln_status add_prediction(struct cln_engine *e) {
 static enum cln_status add_backward(struct cln_engine *e) {
     const struct cln_stage_context context = stage_context(e, &e->exchange);
     for (size_t s = e->stage_count; s-- > 0;) {
-        char scope[32];
-        set_scope(e, scope, s);
+        cln_plan_scope(&e->plan, (int)s);
         enum cln_status status = cln_stage_backward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s),
                                                     s > 0 ? e->buffers[s - 1].da : NULL);
         if (status != CLN_OK)
-            return cln_fail_within(status, "%s", scope);
+            return cln_fail_within(status, "%s", e->plan.scope);
     }
     return CLN_OK;
 }
@@ -97,7 +88,7 @@ static enum cln_status add_loss(struct cln_engine *e, const struct cln_engine_da
         .sums = e->loss_sums,
     };
     const struct cln_batch batch = batch_of(e, set);
-    e->plan.scope = NULL;
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
     const enum cln_status status = cln_softmax_cross_entropy(&e->plan, &loss);
     return status == CLN_OK ? cln_batch_end(&e->plan, &batch, e->loss_sums) : status;
 }
@@ -131,7 +122,7 @@ static enum cln_status add_update(struct cln_engine *e) {
         .slice_table = e->slice_table,
         .moments = &e->values[CLN_MOMENTS],
     };
-    e->plan.scope = NULL;
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
     enum cln_status status = e->exchange.gradients ? add_exchange(e, &optimizer) : CLN_OK;
     return status == CLN_OK ? cln_optimizer_update(&e->plan, &optimizer) : status;
 }

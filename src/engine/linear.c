@@ -99,7 +99,7 @@ static enum cln_status check(const struct cln_plan *plan, const struct cln_linea
 /* Adds one product of CLBlast per block of `lanes` columns. */
 static enum cln_status gemm(struct cln_plan *plan, const char *name, struct ocl_gemm product) {
     char label[96];
-    snprintf(label, sizeof label, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", name);
+    cln_plan_label(plan, name, label, sizeof label);
     product.label = label;
     product.alpha = 1.0f;
     product.batch_count = (size_t)plan->blocks;

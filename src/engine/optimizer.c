@@ -54,7 +54,6 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
 
 void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_params *params) {
     const struct cln_optimizer_params p = cln_optimizer_resolve(*params);
-    state->lr = (float)p.lr;
     state->beta1 = (float)p.beta1;
     state->beta2 = (float)p.beta2;
     state->one_minus_beta1 = (float)(1.0 - p.beta1);

@@ -20,8 +20,14 @@ int cln_plan_vector(const struct cln_plan *plan, const char *operation) {
     return is_safe(plan, operation) ? plan->tuning.lanes : plan->tuning.vector;
 }
 
-static void write_label(char *label, size_t bytes, const struct cln_plan *plan, const char *name) {
-    snprintf(label, bytes, "%s%s%s", plan->scope ? plan->scope : "", plan->scope ? " " : "", name);
+void cln_plan_scope(struct cln_plan *plan, int stage) {
+    plan->scope[0] = '\0';
+    if (stage != CLN_NO_STAGE)
+        snprintf(plan->scope, sizeof plan->scope, "stage %d", stage + 1);
+}
+
+void cln_plan_label(const struct cln_plan *plan, const char *name, char *label, size_t bytes) {
+    snprintf(label, bytes, "%s%s%s", plan->scope, plan->scope[0] ? " " : "", name);
 }
 
 enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name, size_t bytes) {
@@ -31,7 +37,7 @@ enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer *
     tally->total += (double)bytes;
     if ((double)bytes > tally->largest) {
         tally->largest = (double)bytes;
-        write_label(tally->largest_name, sizeof tally->largest_name, plan, name);
+        cln_plan_label(plan, name, tally->largest_name, sizeof tally->largest_name);
     }
     return CLN_OK;
 }
@@ -45,7 +51,7 @@ void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *const
 static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
     char label[96];
     struct ocl_constants constants = *launch->constants;
-    write_label(label, sizeof label, plan, launch->kernel);
+    cln_plan_label(plan, launch->kernel, label, sizeof label);
     ocl_constants_int(&constants, "VECTOR", cln_plan_vector(plan, launch->source));
     launch->label = label;
     launch->constants = &constants;
@@ -86,7 +92,7 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
 
 enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function, void *user) {
     char label[96];
-    write_label(label, sizeof label, plan, name);
+    cln_plan_label(plan, name, label, sizeof label);
     return ocl_sequence_call(plan->sequence, label, function, user);
 }
 

@@ -20,7 +20,7 @@ struct cln_plan {
     int blocks;               /* ceil(batch_size / lanes) */
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
-    const char *scope;                                                /* prefix of labels, such as "stage 1" */
+    char scope[32];                                                   /* prefix of labels, "stage 1"; "": none */
     void (*observe)(void *observer, const struct ocl_launch *launch); /* called with every launch; NULL: none */
     void *observer;
 };
@@ -28,6 +28,12 @@ struct cln_plan {
 /* The number of elements and of bytes of a tensor in lanes, [block][channel][row][column][lane] float32. */
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
+
+/* Sets the scope to a stage, counted from 0, or with CLN_NO_STAGE to none. */
+enum { CLN_NO_STAGE = -1 };
+void cln_plan_scope(struct cln_plan *plan, int stage);
+/* Writes "scope name", or "name" without a scope. */
+void cln_plan_label(const struct cln_plan *plan, const char *name, char *label, size_t bytes);
 
 /* Creates a buffer of zeros. With a tally it creates none: it adds `bytes` to the tally, which remembers the largest
  * buffer as "scope name", and *out stays unchanged. */

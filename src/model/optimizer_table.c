@@ -30,8 +30,6 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
 CLN_EVERY(names, CLN_OPTIMIZER_COUNT);
 CLN_EVERY(cln_optimizers, CLN_OPTIMIZER_COUNT);
 CLN_EVERY(cln_hyperparameters, CLN_HYPERPARAMETER_COUNT);
-_Static_assert(sizeof(struct cln_optimizer_params) == sizeof(double) * (1 + CLN_HYPERPARAMETER_COUNT),
-               "a hyperparameter has no row");
 
 double *cln_hyperparameter_value(struct cln_optimizer_params *params, const struct cln_hyperparameter *row) {
     return (double *)((char *)params + row->offset);
@@ -65,6 +63,11 @@ enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) {
                             row->limit);
     }
     return CLN_OK;
+}
+
+double cln_learning_rate(const struct cln_optimizer_params *params, int step) {
+    (void)step;
+    return params->lr;
 }
 
 const char *cln_optimizer_name(enum cln_optimizer_kind kind) {

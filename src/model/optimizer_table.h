@@ -22,7 +22,11 @@ struct cln_hyperparameter {
     double least, most; /* inclusive */
 };
 
-enum { CLN_HYPERPARAMETER_COUNT = 6, CLN_MOMENT_COUNT = 2 };
+enum {
+    CLN_HYPERPARAMETER_COUNT =
+        (sizeof(struct cln_optimizer_params) - offsetof(struct cln_optimizer_params, lr)) / sizeof(double),
+    CLN_MOMENT_COUNT = 2
+};
 
 /* One value that an optimizer keeps per parameter, in a buffer of the engine's moments. */
 struct cln_moment {
@@ -48,6 +52,9 @@ bool cln_hyperparameter_is_taken(const struct cln_hyperparameter *row, enum cln_
 struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params params);
 /* Checks the kind and the range of every hyperparameter. CLN_INVALID names the one that is wrong. */
 enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
+/* The learning rate of a step, `step` counted from 1 over all epochs: always lr. A schedule computes it here; the
+ * device and the references take it from here. `params` has no 0 for a default (cln_optimizer_resolve). */
+double cln_learning_rate(const struct cln_optimizer_params *params, int step);
 /* The name of a kind: "adam". */
 const char *cln_optimizer_name(enum cln_optimizer_kind kind);
 /* The kind of this name; CLN_OPTIMIZER_COUNT: unknown. */

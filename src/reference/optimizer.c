@@ -10,12 +10,13 @@
 static void adam(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
                  double *parameter, double *const *moments) {
     double *m = moments[0], *v = moments[1];
+    const double lr = cln_learning_rate(o, (int)t);
     const double correction1 = 1 - pow(o->beta1, (double)t), correction2 = 1 - pow(o->beta2, (double)t);
     for (size_t i = 0; i < count; i++) {
         const double g = gradient[i] + o->weight_decay * parameter[i];
         m[i] = o->beta1 * m[i] + (1 - o->beta1) * g;
         v[i] = o->beta2 * v[i] + (1 - o->beta2) * g * g;
-        parameter[i] -= o->lr / correction1 * m[i] / (sqrt(v[i]) / sqrt(correction2) + o->eps);
+        parameter[i] -= lr / correction1 * m[i] / (sqrt(v[i]) / sqrt(correction2) + o->eps);
     }
 }
 
@@ -23,10 +24,11 @@ static void adam(const struct cln_optimizer_params *o, size_t t, size_t count, c
 static void sgd(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient, double *parameter,
                 double *const *moments) {
     double *buffer = moments[0];
+    const double lr = cln_learning_rate(o, (int)t);
     for (size_t i = 0; i < count; i++) {
         const double g = gradient[i] + o->weight_decay * parameter[i];
         buffer[i] = t == 1 ? g : o->momentum * buffer[i] + g;
-        parameter[i] -= o->lr * buffer[i];
+        parameter[i] -= lr * buffer[i];
     }
 }
 

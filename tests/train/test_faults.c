@@ -39,7 +39,7 @@ static void batch_begin(const struct standin_launch *launch) {
 }
 
 static void batch_end(const struct standin_launch *launch) {
-    struct cln_state *state = launch->arguments[1];
+    struct cln_state *state = launch->arguments[2];
     state->seen += state->count;
     state->next = state->position + state->count;
 }

@@ -230,6 +230,10 @@ static void test_what_was_begun_otherwise_is_told(void **state) {
             assert_ok(cln_trainer_epoch(trainer, &last));
             assert_int_equal(last.epoch, 1);
             assert_int_equal(last.train.samples, 64); /* with another seed or other data, all of them anew */
+            struct cln_state at;
+            assert_ok(
+                cln_trainer_state(trainer, CLN_TRAIN, &at)); /* of the last batch, whatever the first ones' size */
+            assert_true(at.lr == (i == 2 ? 0.5F : 0.001F));
             cln_trainer_destroy(&trainer);
         }
     }
