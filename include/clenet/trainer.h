@@ -21,7 +21,7 @@ struct cln_progress {
     int epoch;          /* from 1 */
     size_t step, steps; /* steps done in this epoch; steps of a whole epoch */
     size_t samples;     /* samples trained on in this epoch so far */
-    size_t before; /* samples of these from before this call of cln_trainer_epoch; their time is not in `seconds` */
+    size_t before; /* of `samples`, those trained on before this call of cln_trainer_epoch; `seconds` leaves them out */
     double loss, accuracy; /* means over `samples` */
     double seconds;        /* training time in this call of cln_trainer_epoch */
     double images_per_second;
@@ -33,16 +33,16 @@ struct cln_progress {
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
 /* The path and the times of resume points, checkpoints that training can resume from. Training pauses only to read the
- * values from the device; another thread writes the file. If a write fails, training continues: a warning follows when
- * the next resume point is due, which is written as usual. cln_trainer_finish writes again if the last write failed,
+ * values from the device; another thread writes the file. If a write fails, training continues. A warning follows when
+ * the next resume point is due; that one is written as usual. cln_trainer_finish writes again if the last write failed,
  * and returns its error. */
 struct cln_save_params {
     const char *path;     /* the newest resume point; NULL: none is written */
-    int every_epochs;     /* epochs between resume points; 0: 1 if every_seconds is 0, else not by epochs */
+    int every_epochs;     /* epochs between resume points; 0: one, or if every_seconds is set, by time alone */
     double every_seconds; /* seconds between resume points, also within an epoch; 0: not by time */
     int keep;  /* number of files, the newest included; older ones have .1, .2, … before their extension. 0: 1 */
-    bool best; /* after every epoch with a new highest test accuracy: a resume point, and a copy of it as .best, which
-                  `keep` does not count */
+    bool best; /* write a resume point and a copy named .best after every epoch whose test accuracy is the highest so
+                  far; `keep` does not count the copy */
 };
 
 struct cln_trainer_params {
@@ -64,7 +64,7 @@ struct cln_trainer_params {
     const struct cln_checkpoint *resume;
     bool override; /* with `resume`: batch size, seed, hyperparameters and data are taken from here where they differ.
                       With another seed or other data an unfinished epoch starts over */
-    size_t max_steps;               /* stop after this many steps, those before `resume` included; 0: no limit */
+    size_t max_steps; /* stop after this many steps, counting those of the training that is resumed; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */
     void *user;
 };
@@ -86,10 +86,11 @@ struct cln_epoch {
 struct cln_trainer;
 
 /* Finds the device, builds the kernels, uploads the data, and draws initial weights: uniform in ±1/√fan_in from `seed`,
- * γ = 1, β = 0. `network` and `data` must outlive the trainer; the pixels may be released (cln_dataset_release_pixels).
+ * γ = 1, β = 0. `network`, `data` and session.trace must outlive the trainer; strings, session.builder and
+ * `resume` are used only by this call. The pixels may be released afterwards (cln_dataset_release_pixels).
  * These are found before a device is opened, and give CLN_INVALID with a message: images of another size, a
- * label beyond the network's classes (with its file and byte offset), or batch_size 1 with a batch norm that then has
- * one value per channel. If only the last batch of an epoch has one image, that is a warning. */
+ * label beyond the network's classes (with its file and byte offset), or batch_size 1 if a batch norm has one value per
+ * channel and image. If only the last batch of an epoch has one image, that is a warning. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
@@ -105,12 +106,13 @@ CLN_API enum cln_status cln_trainer_build(const struct cln_trainer_params *param
  * as the trainer. */
 CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
 
-/* Number of finished epochs, those before `resume` included. */
+/* Number of finished epochs, counting those of the training that is resumed. */
 CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
 
 /* Trains one epoch, or the rest of an unfinished one, and fills *epoch. If it was not stopped, evaluates the test
- * images, if there are any. If max_steps is already reached, trains nothing and returns CLN_OK with epoch->stopped and
- * no samples. CLN_NUMERIC names the epoch, step and stage where a value became non-finite. */
+ * images, if there are any. If max_steps is already reached, trains nothing and returns CLN_OK with
+ * epoch->stopped; train.samples is then `before`. An epoch that lacks only its evaluation is evaluated. CLN_NUMERIC
+ * names the epoch, step and stage where a value became non-finite. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Evaluates the test images in prediction mode. `confusion` is NULL or gets class_count² counters
@@ -118,7 +120,8 @@ CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cl
 CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct cln_metrics *metrics,
                                              size_t *confusion) CLN_MUST_CHECK;
 
-/* Writes a resume point of the present state to `path` and waits for it; a trainer with evaluate_only writes a model.
+/* Writes a resume point of the present state to `path`, and waits until the file is written; a trainer with
+ * evaluate_only writes a model.
  * The file has the data's digest if it is known (cln_dataset_measure_digest) or the pixels are still in memory. */
 CLN_API enum cln_status cln_trainer_save(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
 /* Call after the last epoch: writes the resume point that params.save asks for if training went on since the last one
@@ -128,13 +131,13 @@ CLN_API enum cln_status cln_trainer_finish(struct cln_trainer *trainer) CLN_MUST
 /* Whether this trainer has written params.save.path. Waits for a write that is under way. */
 CLN_API bool cln_trainer_saved(struct cln_trainer *trainer);
 /* Set the weights, running statistics and standardization from a checkpoint, or from its file. CLN_INVALID: its network
- * has other tensors, or `standardize` or `resize` are not as when the model was trained. */
+ * has other tensors, or the trainer's `standardize` or `resize` differs from the model's. */
 CLN_API enum cln_status cln_trainer_set_model(struct cln_trainer *trainer,
                                               const struct cln_checkpoint *model) CLN_MUST_CHECK;
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
 
-/* Writes a table of device time per kernel as text, one line each, largest first; "" if params.session.timings is off.
- * *out is the caller's: free(). */
+/* Writes a table of device time per kernel as text: a header, one line per kernel, largest first, and a total; "" if
+ * params.session.timings is off. *out is the caller's: free(). */
 CLN_API enum cln_status cln_trainer_timings(struct cln_trainer *trainer, char **out) CLN_MUST_CHECK;
 
 #ifdef __cplusplus

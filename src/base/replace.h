@@ -29,11 +29,11 @@ enum cln_status cln_replace_commit(struct cln_replacement *replacement) CLN_MUST
 void cln_replace_end(struct cln_replacement *replacement);
 
 /* Checks whether `path` can be replaced, as far as that can be known beforehand. The file itself is not touched;
- * leftover temporary files are deleted as in cln_replace_begin. If the file could only be written in place, that is a
- * warning in the log, or CLN_IO if `as_a_whole`. */
+ * leftover temporary files are deleted as in cln_replace_begin. If the file can only be written in place, the
+ * function gives a warning (cln_log), or with `as_a_whole` fails with CLN_IO. */
 enum cln_status cln_replace_check(const char *path, bool as_a_whole) CLN_MUST_CHECK;
 
-/* Makes `name`, which must be in the folder of `path`, a hard link to it, and replaces an existing `name`. If linking
+/* Makes `name` a hard link to the file `path`; both must be in one folder. An existing `name` is replaced. If linking
  * fails, renames `path` to `name`: `path` is then gone. */
 enum cln_status cln_replace_link(const char *path, const char *name) CLN_MUST_CHECK;
 

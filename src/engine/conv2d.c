@@ -210,7 +210,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"ROW_SLICES", t.row_slices},
         {"TEAM", t.team},
         {"LOCAL_WEIGHTS",
-         cln_plan_stages_weights(plan, "conv2d", (double)taps * cln_max(forward, data), t.forward_channels)},
+         cln_plan_copies_weights(plan, "conv2d", (double)taps * cln_max(forward, data), t.forward_channels)},
     };
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)

@@ -1,54 +1,59 @@
-/* The exchange with other processes that train the same network, each on its own samples: what comes between the
- * launches of a training step. Together they then compute what one process would compute on all samples, within
+/* The exchange: numbers that processes give each other between the launches of a training step. The processes train the
+ * same network, each on its own samples. Together they compute what one process would compute on all samples, within
  * rounding. */
 #ifndef SRC_ENGINE_EXCHANGE_H
 #define SRC_ENGINE_EXCHANGE_H
 
 #include "src/engine/plan.h"
 
-/* Of one channel of z before a batch norm: how many values, their mean, and the sum of their squared deviations from
- * it. */
+/* The statistics of one channel of z before a batch norm: the number of values, their mean, and the sum of their
+ * squared deviations from the mean (m2). */
 struct cln_channel_moments {
     double count, mean, m2;
 };
 
-/* Of one channel on the way back: the sums of dy and of dy·x̂ over this process's samples. */
+/* The sums of one channel in a batch norm's backward pass: of dy and of dy·x̂, over this process's samples. */
 struct cln_channel_sums {
     double dy, dy_xhat;
 };
 
-/* Each function is called on the host, in every training step, in the order of the step; its failure is that of the
- * step. NULL: nothing is exchanged there, and without any the step is as if there were no exchange. No function is
- * called in a step behind the epoch's end, in prediction or in diagnosis. So the processes have to take the same number
- * of steps, of at least one sample each; the numbers of samples may differ. All processes have to get the same bits
- * from a function, or else their parameters drift apart. A process whose loss is not finite goes on exchanging, and
- * freezes the others in that step or the next. */
+/* The host calls each function in every training step, in the order of the step. If a function fails, the step fails
+ * with its status. A function that is NULL exchanges nothing; if all three are NULL, there is no exchange. No function
+ * is called in a step without samples (the steps that follow the epoch's last batch), in prediction, or while the
+ * engine looks for a value that is not finite. So the processes have to take the same number of steps, of at least one
+ * sample each; the numbers of samples may differ. A function must return the same bits in all processes: otherwise
+ * their parameters become different. A process whose loss is not finite continues to exchange, and the others freeze in
+ * that step or the next. */
 struct cln_exchange {
-    /* Batch norm's statistics: in come the moments of this process's samples, out go those of all processes' samples.
-     * NULL: each process normalises by its own samples. */
+    /* Batch norm's statistics. `channels` holds the moments of this process's samples before the call, and has to hold
+     * those of all processes' samples after it. NULL: each process normalises by its own samples. */
     enum cln_status (*moments)(void *user, struct cln_channel_moments *channels, size_t count);
-    /* Batch norm's gradient: in come this process's sums, out goes the mean of all processes' sums, weighted by their
-     * samples. Goes with `moments`. */
+    /* Batch norm's gradient. `channels` holds this process's sums before the call, and has to hold the mean of all
+     * processes' sums, weighted by their samples, after it. Set both `moments` and `sums` or neither: otherwise
+     * cln_engine_create fails with CLN_INVALID. */
     enum cln_status (*sums)(void *user, struct cln_channel_sums *channels, size_t count);
     /* `gradients` holds `floats` floats, laid out like network->tensors: the gradient of the mean loss over this
-     * process's samples. The optimizer takes what it holds afterwards: the mean of all processes' gradients, weighted
-     * by their samples. */
+     * process's samples. After the call the buffer has to hold the mean of all processes' gradients, weighted by their
+     * samples: the optimizer uses that. The function is not told the number of samples: `user` has to know it. */
     enum cln_status (*gradients)(void *user, struct ocl_buffer *gradients, size_t floats);
     void *user;
 };
 
-/* Reads the number of samples in the step's batch; 0: the step does nothing. */
+/* For the engine: reads the number of samples in the step's batch from `state`. 0: the step does nothing, and no
+ * function is called. */
 enum cln_status cln_exchange_samples(int *samples, struct ocl_buffer *state) CLN_MUST_CHECK;
 
-/* Where batch norm's numbers are exchanged. It must outlive the sequence. */
+/* One place in a sequence where a batch norm's numbers are exchanged. It must outlive the sequence. */
 struct cln_exchange_point {
     const struct cln_exchange *exchange;
     struct ocl_buffer *state, *partials;
-    size_t channels, stride; /* partials of a channel */
+    size_t channels;
+    size_t stride; /* partials of one channel */
     int splits, lanes;
 };
 
-/* Add the exchange of the moments in `partials`, and of the sums in them (splits 1), to the plan's sequence. */
+/* cln_exchange_moments adds the exchange of the moments in `partials` to the plan's sequence; cln_exchange_sums adds
+ * the exchange of the sums in `sums`, which has splits 1. Both fill *point. */
 enum cln_status cln_exchange_moments(struct cln_plan *plan, struct cln_exchange_point *point,
                                      const struct cln_exchange *exchange, int channels,
                                      struct cln_partials partials) CLN_MUST_CHECK;

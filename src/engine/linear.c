@@ -81,7 +81,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     ocl_constants_int(c, "WEIGHT_OUT", t.weight_out);
     ocl_constants_int(c, "WEIGHT_IN", t.weight_in);
     const double staged = (double)t.features * cln_max(g->in_features, g->out_features);
-    if (cln_plan_stages_weights(plan, "linear", staged, t.features * t.blocks)) {
+    if (cln_plan_copies_weights(plan, "linear", staged, t.features * t.blocks)) {
         ocl_constants_int(c, "LOCAL_WEIGHTS", 1);
         ocl_constants_int(c, "IN_FEATURES", g->in_features);
         ocl_constants_int(c, "OUT_FEATURES", g->out_features);

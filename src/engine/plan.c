@@ -108,7 +108,7 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
     return (int)fmax(1, fmin(wanted, most));
 }
 
-bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch) {
+bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch) {
     const int items = plan->tuning.lanes / cln_plan_vector(plan, operation);
     const double bytes = floats * sizeof(float) + 4.0 * sizeof(float) * scratch * (items + 1);
     /* Half of the local memory: a team's sums may take the other half (cln_plan_team), and Mesa 22.3's llvmpipe counts
@@ -127,10 +127,10 @@ int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted
     return team;
 }
 
-enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what, double iterations) {
+enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *kernel, double iterations) {
     if (iterations <= plan->tuning.max_loop_iterations)
         return CLN_OK;
-    return cln_fail(CLN_DEVICE, "%s: a work-item would make %.0f loop iterations, %s cuts loops off after %d", what,
+    return cln_fail(CLN_DEVICE, "%s: a work-item would make %.0f loop iterations, %s cuts loops off after %d", kernel,
                     iterations, ocl_context_device(plan->context)->name, plan->tuning.max_loop_iterations);
 }
 

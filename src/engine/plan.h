@@ -14,14 +14,16 @@ struct cln_tally {
 
 struct cln_plan {
     struct ocl_context *context;
-    struct cln_tally *tally; /* NULL: buffers are created; else they are only added up here */
+    struct cln_tally *tally; /* NULL: buffers are created; else their sizes are only added up in it */
     struct cln_tuning tuning;
     int batch_size;           /* largest batch */
     int blocks;               /* ceil(batch_size / lanes) */
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
-    char scope[32];                                                   /* prefix of labels, "stage 1"; "": none */
-    void (*observe)(void *observer, const struct ocl_launch *launch); /* called with every launch; NULL: none */
+    char scope[32]; /* prefix of labels, "stage 1"; "": none */
+    void (*observe)(
+        void *observer,
+        const struct ocl_launch *launch); /* called with every launch, also one that is refused; NULL: none */
     void *observer;
 };
 
@@ -44,15 +46,17 @@ enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer *
  * lanes of a block. `operation` is the name of its kernel file. */
 int cln_plan_vector(const struct cln_plan *plan, const char *operation);
 
-/* Starts a set of constants with LANES and FMA. VECTOR is added when a launch is added, as its source's operation needs
- * it. */
+/* Starts a set of constants with LANES and FMA. VECTOR is added with the launch, because it depends on the
+ * launch's operation. */
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
-/* Adds a launch whose work-groups each cover the lanes of a block, along dimension 0. Its label becomes "scope kernel".
- * groups[1] = 0: one group per block. */
+/* Adds a launch. Along dimension 0 a work-group has the lanes of a block: lanes / vector work-items. Along dimension 1
+ * there is one group per block, unless the caller sets groups[1]. groups[0] and groups[2] are the caller's. The label
+ * becomes "scope kernel". */
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
 
-/* Like cln_plan_lanes, with `team` work-items for the same lanes (cln_plan_team). */
+/* Like cln_plan_lanes, with `team` work-items for each vector of lanes (cln_plan_team): local[0] = team × lanes /
+ * vector. */
 enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch, int team) CLN_MUST_CHECK;
 
 /* Adds a launch of `items` independent work-items along dimension 0, in small work-groups (of one work-item in the
@@ -63,31 +67,34 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
 enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function,
                               void *user) CLN_MUST_CHECK;
 
-/* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups, and a unit
- * takes `iterations` loop iterations. At most `total` parts; within that, enough for tuning.min_groups work-groups in
- * all, and for at most tuning.max_loop_iterations loop iterations per part. */
+/* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups; a unit
+ * takes `iterations` loop iterations. There are enough parts for tuning.min_groups work-groups in all, and for at most
+ * tuning.max_loop_iterations loop iterations per part. There are never more than `total` parts. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
-/* The number of batch slices of a weight gradient: enough that a slice's share of `bytes`, which every work-group reads
- * again, fits the cache (tuning.slice_cache_kib), but few enough that the partial sums, `weights` floats per slice,
- * take no more memory than `bytes`. */
+/* The number of slices of the batch for a weight gradient, from 1 to the number of blocks. Every work-group reads
+ * `bytes` again; there are enough slices that a slice's share of them fits tuning.slice_cache_kib. A slice has a
+ * partial sum of `weights` floats; there are few enough slices that all partial sums take no more memory than `bytes`.
+ */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
 /* Whether an operation copies its tiles of weights to local memory. That needs tuning.local_weights and work-groups of
- * several work-items, and `floats` weights plus `scratch` float4 per work-item must fit half of the local memory. */
-bool cln_plan_stages_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
+ * several work-items. The `floats` weights, and `scratch` float4 for each work-item and once more, must fit half of the
+ * local memory. */
+bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
-/* The number of work-items in a team: at most `wanted`, the number that is useful, and at most tuning.max_team. Their
- * scratch, team × lanes × `floats` floats, must fit half of the local memory. 1 if the operation's work-groups have a
- * single work-item. */
+/* The number of work-items in a team. `wanted` is the number that is useful; the result is at most `wanted` and at most
+ * tuning.max_team. The team's sums, team × lanes × `floats` floats, must fit half of the local memory. The result is 1
+ * if the operation's work-groups have a single work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
 
-/* CLN_DEVICE if a work-item of `what` would make more loop iterations than tuning.max_loop_iterations allows. */
-enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *what,
+/* Fails with CLN_DEVICE if a work-item makes more loop iterations than tuning.max_loop_iterations allows. The message
+ * names `kernel`. */
+enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *kernel,
                                           double iterations) CLN_MUST_CHECK;
 
-/* The number of consecutive channels that one work-item processes: about 256 vectors' worth (a channel has `positions`
- * vectors), or fewer to leave tuning.min_groups work-groups. */
+/* The number of consecutive channels that one work-item processes. A channel has `positions` vectors, and a work-item
+ * gets about 256 vectors. It gets fewer if otherwise there would be less than tuning.min_groups work-groups. */
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions);
 
 /* The tile size, at most `limit`, that splits `total` most evenly: ceil(total / ceil(total / limit)). */
