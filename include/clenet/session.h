@@ -34,8 +34,7 @@ struct cln_session_params {
     const char *const *builder;
     double builder_seconds; /* time limit, after which builders are ended; 0: 60 */
     bool timings; /* measure the device time of every kernel, for cln_trainer_timings; of no use to a predictor */
-    struct cln_trace
-        *trace; /* every launch is written to this trace; NULL: none. It must outlive the trainer or predictor */
+    struct cln_trace *trace; /* gets every launch; NULL: none. It must outlive the trainer or predictor */
 };
 
 #ifdef __cplusplus
