@@ -14,7 +14,7 @@ enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_opt
     char source[32];
     snprintf(source, sizeof source, "%s.cl", name);
     cln_plan_constants(plan, &constants);
-    ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
+    ocl_constants_int(&constants, "TENSOR_ALIGN", CLN_TENSOR_ALIGN);
     struct ocl_launch launch = {
         .source = source,
         .kernel = name,
@@ -39,7 +39,7 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
     static const char name[] = "sum_gradients";
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
-    ocl_constants_int(&constants, "CHUNK", CLN_TENSOR_ALIGN);
+    ocl_constants_int(&constants, "TENSOR_ALIGN", CLN_TENSOR_ALIGN);
     struct ocl_launch launch = {
         .source = "sum_gradients.cl",
         .kernel = name,

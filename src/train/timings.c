@@ -37,7 +37,7 @@ enum cln_status cln_timings_text(char **out, struct ocl_context *context) {
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the table of timings");
     }
     if (count > 0) {
-        struct ocl_timing total = {.label = "all kernels"};
+        struct ocl_timing total = {.label = "total"};
         for (size_t i = 0; i < count; i++) {
             total.launches += rows[i].launches;
             total.seconds += rows[i].seconds;
