@@ -304,13 +304,15 @@ enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char 
                                        const struct ocl_profile_params *params) {
     json_error_t error;
     text = cln_json_begin(text);
-    json_t *root = cln_json_parse(text, strlen(text), 0, &error);
-    if (!root)
+    json_t *root;
+    enum cln_status status = cln_json_parse(&root, text, strlen(text), 0, &error);
+    if (status == CLN_INVALID)
         return cln_fail(CLN_INVALID, "%s:%d: %s", path, error.line, error.text);
+    if (status != CLN_OK)
+        return cln_fail_within(status, "%s", path);
     *out = (struct ocl_profile_file){.layer = layer, .path = strdup(path), .key_count = params->key_count};
     out->values = calloc(params->key_count + 1, sizeof *out->values);
     out->origins = calloc(params->key_count + 1, sizeof *out->origins);
-    enum cln_status status = CLN_OK;
     if (!out->path || !out->values || !out->origins)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
     for (size_t i = 0; status == CLN_OK && i < params->key_count; i++)

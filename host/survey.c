@@ -36,9 +36,10 @@ static enum cln_status find_advice(char **out, const char *platform) {
     *out = NULL;
     for (const struct ocl_embedded *file = ocl_embedded_devices; file->name && !*out; file++) {
         json_error_t error;
-        json_t *root = cln_json_parse(file->text, strlen(file->text), 0, &error);
-        if (!root)
-            return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the profile %s", file->name);
+        json_t *root;
+        const enum cln_status status = cln_json_parse(&root, file->text, strlen(file->text), 0, &error);
+        if (status != CLN_OK)
+            return status == CLN_INVALID ? cln_fail(status, "%s: %s", file->name, error.text) : status;
         const char *advice = json_string_value(json_object_get(root, "no_device"));
         const char *part = json_string_value(json_object_get(json_object_get(root, "match"), "platform"));
         const bool fits = advice && part && strstr(platform, part);

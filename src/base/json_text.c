@@ -113,7 +113,7 @@ static size_t give_byte(void *buffer, size_t room, void *user) {
     return 1;
 }
 
-json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_t *error) {
+enum cln_status cln_json_parse(json_t **out, const char *text, size_t bytes, size_t flags, json_error_t *error) {
     const size_t before = bytes >= MARK_BYTES && memcmp(text, mark, MARK_BYTES) == 0 ? MARK_BYTES : 0;
     struct text rest = {.at = text + before, .bytes = bytes - before};
     json_t *value = NULL;
@@ -127,12 +127,13 @@ json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_
         value = whole;
     }
     make_whole(value);
+    *out = NULL;
     if (!leave_reserve()) {
         json_decref(value);
-        *error = (json_error_t){.text = "out of memory"};
-        return NULL;
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory to read %zu bytes of JSON", bytes);
     }
-    return value;
+    *out = value;
+    return value ? CLN_OK : CLN_INVALID;
 }
 
 /* ---- Writing ---- */

@@ -5,10 +5,14 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "clenet/status.h"
+
 /* Parses JSON text of `bytes`, with jansson's `flags` and JSON_REJECT_DUPLICATES. A UTF-8 byte-order mark is skipped.
- * 6.0 and 6e0 become the integer 6 (up to 2^53), as JSON has one kind of number. On any failure, out of memory
- * included, returns NULL and *error says why. */
-json_t *cln_json_parse(const char *text, size_t bytes, size_t flags, json_error_t *error);
+ * 6.0 and 6e0 become the integer 6 (up to 2^53), as JSON has one kind of number. *out is the caller's: json_decref().
+ * CLN_INVALID: the text is no such JSON; *error says why and where, and the caller sets the message, as it knows where
+ * the text comes from. CLN_OUT_OF_MEMORY has its message. After a failure *out is NULL. */
+enum cln_status cln_json_parse(json_t **out, const char *text, size_t bytes, size_t flags,
+                               json_error_t *error) CLN_MUST_CHECK;
 /* The start of a text, after its byte-order mark if it has one. */
 const char *cln_json_begin(const char *text);
 

@@ -24,9 +24,12 @@ static enum cln_status fold_network(struct cln_network **out, const struct cln_n
     if (status != CLN_OK)
         return status;
     json_error_t error;
-    json_t *root = cln_json_parse(text, strlen(text), 0, &error);
-    json_t *layers = json_object_get(root, "layers");
+    json_t *root;
+    status = cln_json_parse(&root, text, strlen(text), 0, &error);
     free(text);
+    if (status != CLN_OK)
+        return status == CLN_INVALID ? cln_fail(status, "network %s: %s", network->name, error.text) : status;
+    json_t *layers = json_object_get(root, "layers");
     for (size_t i = network->layer_count; i-- > 1;) {
         if (!is_folded(network, i))
             continue;

@@ -355,9 +355,12 @@ enum cln_status cln_metadata_read(struct cln_checkpoint *c, const struct cln_saf
         if (!text)
             continue;
         json_error_t error;
-        json_t *value = cln_json_parse(text, strlen(text), JSON_DECODE_ANY, &error);
-        status = value ? readers[i].read(c, value)
-                       : cln_fail(CLN_INVALID, "metadata \"%s\" is not JSON: %s", readers[i].key, error.text);
+        json_t *value;
+        status = cln_json_parse(&value, text, strlen(text), JSON_DECODE_ANY, &error);
+        if (status == CLN_OK)
+            status = readers[i].read(c, value);
+        else if (status == CLN_INVALID)
+            status = cln_fail(status, "metadata \"%s\" is not JSON: %s", readers[i].key, error.text);
         json_decref(value);
     }
     if (status == CLN_OK && !c->mean != !c->inverse_deviation)

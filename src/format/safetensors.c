@@ -206,10 +206,11 @@ static enum cln_status read_header(struct cln_safetensors *file, const unsigned 
                         (unsigned long long)header_bytes, size);
     *data_at = LENGTH_BYTES + (size_t)header_bytes;
     json_error_t error;
-    file->header = cln_json_parse((const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, JSON_ALLOW_NUL, &error);
-    if (file->header)
-        return CLN_OK;
-    return cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);
+    const enum cln_status status =
+        cln_json_parse(&file->header, (const char *)bytes + LENGTH_BYTES, (size_t)header_bytes, JSON_ALLOW_NUL, &error);
+    if (status == CLN_INVALID)
+        return cln_fail(CLN_INVALID, "header: %s at byte %d", error.text, LENGTH_BYTES + error.position);
+    return status;
 }
 
 /* Copies the numbers to aligned memory; in the file they need not be aligned. */

@@ -198,11 +198,14 @@ enum cln_status cln_network_parse(struct cln_network **out, const char *text, si
     if (bytes > TEXT_LIMIT)
         return cln_fail(CLN_INVALID, "%s: more than %d bytes of text, clenet's limit", origin, TEXT_LIMIT);
     json_error_t error;
-    json_t *root = cln_json_parse(text, bytes, 0, &error);
-    if (!root)
+    json_t *root;
+    enum cln_status status = cln_json_parse(&root, text, bytes, 0, &error);
+    if (status == CLN_INVALID)
         return cln_fail(CLN_INVALID, "%s: line %d, column %d: %s", origin, error.line, error.column, error.text);
+    if (status != CLN_OK)
+        return cln_fail_within(status, "%s", origin);
     struct cln_network *network = calloc(1, sizeof(*network));
-    enum cln_status status = network ? parse_root(network, root, params) : cln_fail(CLN_OUT_OF_MEMORY, "no memory");
+    status = network ? parse_root(network, root, params) : cln_fail(CLN_OUT_OF_MEMORY, "no memory");
     json_decref(root);
     if (status != CLN_OK) {
         cln_network_destroy(&network);
