@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
 #include "src/base/process.h"
 #include "src/base/replace.h"
 #include "src/cli/report.h"
@@ -30,20 +30,17 @@ static const int ignored[] = {SIGPIPE, SIGXFSZ};
 #define SAME_REQUEST_SECONDS 0.2
 
 static atomic_int keeps, stop;
-static struct timespec stopped; /* time at which `stop` was set */
+static double stopped; /* time at which `stop` was set */
 
 int cln_signals_exit_status(int number) {
     return 128 + number;
 }
 
 static bool is_second_request(int number) {
-    struct timespec now;
     for (size_t i = 0; i < sizeof polite / sizeof *polite; i++)
         if (polite[i].number == number && polite[i].repeats)
             return false;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - stopped.tv_sec) + 1e-9 * (double)(now.tv_nsec - stopped.tv_nsec) >
-           SAME_REQUEST_SECONDS;
+    return cln_clock_seconds() - stopped > SAME_REQUEST_SECONDS;
 }
 
 /* Ends the process by the signal itself, so that a waiting shell ends its script, too. No core file is written. */
@@ -69,7 +66,7 @@ static void on_signal(int number) {
     if (!keeps || (stop && is_second_request(number)))
         end_at_once(number);
     if (!stop) {
-        clock_gettime(CLOCK_MONOTONIC, &stopped);
+        stopped = cln_clock_seconds();
         stop = number;
         cln_spawned_kill(); /* their results are not needed any more */
     }
