@@ -1,15 +1,14 @@
 /* Profiles: which match, who wins, and what a faulty file is told. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "clenet/log.h"
 #include "host/embedded.h"
 #include "host/profile_private.h"
 #include "tests/host/support.h"
+#include "tests/temporary.h"
 
 static const struct ocl_profile_key keys[] = {
     {"lanes", 0, 1024, 0, NULL, "samples of a block"},
@@ -41,48 +40,28 @@ static struct ocl_profile_params params = {.keys = keys,
                                            .operations = operations,
                                            .operation_count = sizeof operations / sizeof operations[0]};
 enum { INSTALLED, SITE, USER, FOLDERS };
-static char folders[FOLDERS][64];
-
-static int set_up(void **state) {
-    (void)state;
-    params.file = NULL;
-    for (int i = 0; i < FOLDERS; i++) {
-        snprintf(folders[i], sizeof folders[i], "/tmp/clenet-profiles-XXXXXX");
-        assert_non_null(mkdtemp(folders[i]));
-    }
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    for (int i = 0; i < FOLDERS; i++) {
-        DIR *folder = opendir(folders[i]);
-        for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
-            char path[1024];
-            snprintf(path, sizeof path, "%s/%s", folders[i], entry->d_name);
-            if (entry->d_name[0] != '.')
-                unlink(path);
-        }
-        if (folder)
-            closedir(folder);
-        rmdir(folders[i]);
-    }
-    return 0;
-}
+static const char *const folders[] = {"installed", "site", "user"}; /* in the temporary folder */
 
 static const char *write_file(const char *folder, const char *name, const char *text) {
     static char path[1024];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    temporary_write(path, text, strlen(text));
+    snprintf(path, sizeof path, "%s", temporary_path(path));
     return path;
 }
 
+static int set_up(void **state) {
+    params.file = NULL;
+    const int failed = temporary_create(state);
+    for (int i = 0; i < FOLDERS; i++)
+        assert_int_equal(mkdir(temporary_path(folders[i]), 0700), 0);
+    return failed;
+}
+
 static enum cln_status load(struct ocl_profile **out) {
-    return ocl_profile_load_from(out, &cpu, &params,
-                                 &(struct ocl_profile_folders){folders[INSTALLED], folders[SITE], folders[USER]});
+    const struct ocl_profile_folders paths = {temporary_path(folders[INSTALLED]), temporary_path(folders[SITE]),
+                                              temporary_path(folders[USER])};
+    return ocl_profile_load_from(out, &cpu, &params, &paths);
 }
 
 /* Parses one text and says how narrowly it matches the CPU. */
@@ -327,7 +306,7 @@ static void test_faults_name_file_and_line(void **state) {
         struct ocl_profile *profile = NULL;
         write_file(folders[i % FOLDERS], "bad.json", cases[i].text);
         assert_fails(load(&profile), CLN_INVALID, cases[i].message);
-        assert_message(folders[i % FOLDERS]);
+        assert_message(temporary_path(folders[i % FOLDERS]));
         assert_null(profile);
         write_file(folders[i % FOLDERS], "bad.json", "{\"name\": \"good\", \"match\": {}, \"values\": {}}");
     }
@@ -349,14 +328,10 @@ static void test_set(void **state) {
 static void test_user_folder_is_found(void **state) {
     (void)state;
     const char *before = getenv("XDG_CONFIG_HOME");
-    char *kept = before ? strdup(before) : NULL, path[512];
-    snprintf(path, sizeof path, "%s/clenet", folders[USER]);
-    assert_int_equal(mkdir(path, 0700), 0);
-    snprintf(path, sizeof path, "%s/clenet/devices", folders[USER]);
-    assert_int_equal(mkdir(path, 0700), 0);
-    const char *file =
-        write_file(path, "a.json", "{\"name\": \"at home\", \"match\": {\"name\": \"iron\"}, \"values\": {}}");
-    setenv("XDG_CONFIG_HOME", folders[USER], 1);
+    char *kept = before ? strdup(before) : NULL;
+    write_file(folders[USER], "clenet/devices/a.json",
+               "{\"name\": \"at home\", \"match\": {\"name\": \"iron\"}, \"values\": {}}");
+    setenv("XDG_CONFIG_HOME", temporary_path(folders[USER]), 1);
     struct ocl_profile *profile = NULL;
     assert_ok(ocl_profile_load(&profile, &cpu, &params));
     assert_string_equal(ocl_profile_name(profile), "at home");
@@ -366,10 +341,6 @@ static void test_user_folder_is_found(void **state) {
     else
         unsetenv("XDG_CONFIG_HOME");
     free(kept);
-    unlink(file);
-    rmdir(path);
-    snprintf(path, sizeof path, "%s/clenet", folders[USER]);
-    rmdir(path);
 }
 
 static char logged[4096];
@@ -402,7 +373,7 @@ static void test_old_name_is_taken_with_a_warning(void **state) {
 }
 
 int main(void) {
-#define WITH_FOLDERS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDERS(test) cmocka_unit_test_setup_teardown(test, set_up, temporary_remove)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_match),
         cmocka_unit_test(test_every_shipped_file_parses),

@@ -1,73 +1,7 @@
-/* Going on with a training: to the bit, from anywhere in an epoch; what does not agree is told; which files are kept.
- */
-#include <math.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
+/* Resuming a training: it goes on to the bit from anywhere in an epoch, and what differs from its beginning is told. */
+#include "tests/train/support.h"
 
-#include "src/train/saver.h"
-#include "src/train/snapshot.h"
-#include "tests/engine/support.h"
-#include "tests/temporary.h"
-
-static const char tiny_text[] =
-    "{\"name\": \"tiny\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
-    "{\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 3}, {\"type\": \"BatchNorm2d\"}, "
-    "{\"type\": \"ReLU\"}, {\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
-
-static struct cln_network *network;
-static struct cln_dataset *data; /* 64 images to train on, 10 to test */
-static char path[512], cache[512];
-
-static int begin(void **state) {
-    assert_ok(cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL));
-    assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
-    const int failed = temporary_create(state);
-    snprintf(path, sizeof path, "%s", temporary_path("model.safetensors"));
-    snprintf(cache, sizeof cache, "%s", temporary_path("cache"));
-    setenv("CLENET_CACHE_DIR", cache, 1);
-    return failed;
-}
-
-static int end(void **state) {
-    cln_network_destroy(&network);
-    cln_dataset_destroy(&data);
-    return temporary_remove(state);
-}
-
-static struct cln_trainer_params params_of(void) {
-    return (struct cln_trainer_params){.network = network,
-                                       .data = data,
-                                       .batch_size = 12,
-                                       .seed = 3,
-                                       .session.no_guard = true}; /* 5 steps of 12, one of 4 */
-}
-
-static struct cln_trainer *trainer_of(const struct cln_trainer_params *params) {
-    struct cln_trainer *trainer = NULL;
-    assert_ok(cln_trainer_create(&trainer, params));
-    return trainer;
-}
-
-static struct cln_checkpoint *read_checkpoint(const char *file) {
-    struct cln_checkpoint *checkpoint = NULL;
-    assert_ok(cln_checkpoint_read(&checkpoint, file, NULL));
-    return checkpoint;
-}
-
-/* Trains to `epochs` or max_steps, from `from` where there is such a file, and keeps the end in `to`. */
-static void train(struct cln_trainer_params params, int epochs, const char *from, const char *to,
-                  struct cln_epoch *last) {
-    struct cln_checkpoint *checkpoint = from ? read_checkpoint(from) : NULL;
-    params.resume = checkpoint;
-    struct cln_trainer *trainer = trainer_of(&params);
-    cln_checkpoint_destroy(&checkpoint); /* only creating looks at it */
-    *last = (struct cln_epoch){0};
-    while (cln_trainer_epochs(trainer) < epochs && !last->stopped)
-        assert_ok(cln_trainer_epoch(trainer, last));
-    assert_ok(cln_trainer_save(trainer, to));
-    cln_trainer_destroy(&trainer);
-}
+enum { BATCH = 12 }; /* 5 steps of 12 images, one of 4 */
 
 static void assert_same_file(const char *a, const char *b) {
     static unsigned char content[2][1 << 18];
@@ -110,12 +44,12 @@ static void check_exact(struct cln_trainer_params params) {
 
 static void test_adam_goes_on_to_the_bit(void **state) {
     (void)state;
-    check_exact(params_of());
+    check_exact(params_of(BATCH));
 }
 
 static void test_momentum_and_standardising_go_on_to_the_bit(void **state) {
     (void)state;
-    struct cln_trainer_params params = params_of();
+    struct cln_trainer_params params = params_of(BATCH);
     params.optimizer =
         (struct cln_optimizer_params){.kind = CLN_SGD, .lr = 0.05, .momentum = 0.9, .weight_decay = 1e-3};
     params.standardize = true;
@@ -128,9 +62,9 @@ static void test_an_epoch_without_its_evaluation(void **state) {
     struct cln_epoch expected, last;
     char whole[600];
     snprintf(whole, sizeof whole, "%s.whole", path);
-    train(params_of(), 2, NULL, whole, &expected);
+    train(params_of(BATCH), 2, NULL, whole, &expected);
 
-    struct cln_trainer_params params = params_of();
+    struct cln_trainer_params params = params_of(BATCH);
     params.max_steps = 11;
     train(params, 2, NULL, path, &last);
     struct cln_checkpoint *checkpoint = read_checkpoint(path);
@@ -145,7 +79,7 @@ static void test_an_epoch_without_its_evaluation(void **state) {
     assert_ok(cln_trainer_save(trainer, path));
     cln_trainer_destroy(&trainer);
 
-    train(params_of(), 2, path, path, &last);
+    train(params_of(BATCH), 2, path, path, &last);
     assert_int_equal(last.epoch, 2);
     assert_true(last.test.loss == expected.test.loss && last.train.loss == expected.train.loss);
     assert_same_file(whole, path);
@@ -157,8 +91,8 @@ static void test_a_stopped_epoch_goes_on(void **state) {
     struct cln_epoch expected, last;
     char whole[600];
     snprintf(whole, sizeof whole, "%s.whole", path);
-    train(params_of(), 2, NULL, whole, &expected);
-    struct cln_trainer_params params = params_of();
+    train(params_of(BATCH), 2, NULL, whole, &expected);
+    struct cln_trainer_params params = params_of(BATCH);
     params.max_steps = 3;
     struct cln_trainer *trainer = trainer_of(&params);
     for (int i = 0; i < 2; i++) { /* the second time there is nothing to do */
@@ -186,7 +120,7 @@ static void test_a_stopped_epoch_goes_on(void **state) {
 static void test_what_was_begun_otherwise_is_told(void **state) {
     (void)state;
     struct cln_epoch last;
-    struct cln_trainer_params params = params_of();
+    struct cln_trainer_params params = params_of(BATCH);
     params.max_steps = 3;
     train(params, 1, NULL, path, &last);
     struct cln_checkpoint *checkpoint = read_checkpoint(path);
@@ -258,199 +192,18 @@ static void test_what_was_begun_otherwise_is_told(void **state) {
 
 static void test_a_model_is_no_resume_point(void **state) {
     (void)state;
-    struct cln_trainer_params params = params_of();
+    struct cln_trainer_params params = params_of(BATCH);
     params.evaluate_only = true;
     struct cln_trainer *trainer = trainer_of(&params);
     assert_ok(cln_trainer_save(trainer, path));
     cln_trainer_destroy(&trainer);
     struct cln_checkpoint *checkpoint = read_checkpoint(path);
     assert_null(checkpoint->training);
-    params = params_of();
+    params = params_of(BATCH);
     params.resume = checkpoint;
     assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
     assert_non_null(strstr(cln_error_message(), "model only"));
     cln_checkpoint_destroy(&checkpoint);
-}
-
-static int epochs_in(const char *mark) {
-    char *name = mark ? cln_saver_name(path, mark) : strdup(path);
-    struct cln_checkpoint *checkpoint = NULL;
-    const enum cln_status status = cln_checkpoint_read(&checkpoint, name, NULL);
-    const int epochs = status == CLN_OK ? checkpoint->training->epochs : -1;
-    assert_true(status == CLN_OK || status == CLN_NOT_FOUND);
-    cln_checkpoint_destroy(&checkpoint);
-    free(name);
-    return epochs;
-}
-
-static void remove_files(void) {
-    static const char *const marks[] = {"1", "2", "3", "best"};
-    unlink(path);
-    for (int i = 0; i < 4; i++) {
-        char *name = cln_saver_name(path, marks[i]);
-        unlink(name);
-        free(name);
-    }
-}
-
-static void test_files_that_are_kept(void **state) {
-    (void)state;
-    remove_files();
-    struct cln_trainer_params params = params_of();
-    params.save = (struct cln_save_params){.path = path, .every_epochs = 2, .keep = 3};
-    struct cln_trainer *trainer = trainer_of(&params);
-    static const int expected[][4] = {{-1, -1, -1, -1}, {2, -1, -1, -1}, {2, -1, -1, -1}, {4, 2, -1, -1},
-                                      {4, 2, -1, -1},   {6, 4, 2, -1},   {6, 4, 2, -1},   {8, 6, 4, -1}};
-    for (int i = 0; i < 8; i++) {
-        struct cln_epoch epoch;
-        assert_ok(cln_trainer_epoch(trainer, &epoch));
-        assert_int_equal(cln_trainer_saved(trainer), i > 0);
-        static const char *const marks[] = {NULL, "1", "2", "3"};
-        for (int k = 0; k < 4; k++)
-            assert_int_equal(epochs_in(marks[k]), expected[i][k]);
-    }
-    assert_ok(cln_trainer_finish(trainer)); /* has nothing to do */
-    assert_int_equal(epochs_in("1"), 6);
-    struct cln_epoch epoch;
-    assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_ok(cln_trainer_finish(trainer));
-    assert_int_equal(epochs_in(NULL), 9);
-    assert_int_equal(epochs_in("1"), 8);
-    cln_trainer_destroy(&trainer);
-}
-
-/* FILE may be a link, or be gone: what is there besides is not lost. */
-static void test_files_that_are_kept_beside_a_link(void **state) {
-    (void)state;
-    char target[600];
-    struct cln_epoch epoch;
-    snprintf(target, sizeof target, "%s.target", path);
-    remove_files();
-    train(params_of(), 1, NULL, target, &epoch);
-    assert_int_equal(symlink(target, path), 0);
-    struct cln_trainer_params params = params_of();
-    params.save = (struct cln_save_params){.path = path, .keep = 2};
-    struct cln_trainer *trainer = trainer_of(&params);
-    for (int i = 0; i < 3; i++)
-        assert_ok(cln_trainer_epoch(trainer, &epoch));
-    cln_trainer_destroy(&trainer);
-    struct stat info;
-    assert_true(lstat(path, &info) == 0 && S_ISLNK(info.st_mode));
-    assert_int_equal(epochs_in(NULL), 3);
-    char *previous = cln_saver_name(target, "1");
-    struct cln_checkpoint *checkpoint = read_checkpoint(previous);
-    assert_int_equal(checkpoint->training->epochs, 2);
-    cln_checkpoint_destroy(&checkpoint);
-    unlink(previous);
-    free(previous);
-    unlink(target);
-
-    remove_files();
-    params.save.keep = 3;
-    trainer = trainer_of(&params);
-    assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_true(cln_trainer_saved(trainer));
-    unlink(path);
-    assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_true(cln_trainer_saved(trainer));
-    assert_int_equal(epochs_in(NULL), 3);
-    assert_int_equal(epochs_in("1"), 1); /* as it was */
-    assert_int_equal(epochs_in("2"), -1);
-    cln_trainer_destroy(&trainer);
-}
-
-static void test_the_best_is_kept(void **state) {
-    (void)state;
-    remove_files();
-    struct cln_trainer_params params = params_of();
-    params.optimizer.lr = 0.03;
-    params.save = (struct cln_save_params){.path = path, .every_epochs = 100, .best = true};
-    struct cln_trainer *trainer = trainer_of(&params);
-    double best = -1;
-    int best_epoch = 0;
-    for (int i = 1; i <= 6; i++) {
-        struct cln_epoch epoch;
-        assert_ok(cln_trainer_epoch(trainer, &epoch));
-        if (epoch.test.accuracy > best) {
-            best = epoch.test.accuracy;
-            best_epoch = i;
-        }
-        assert_true(cln_trainer_saved(trainer));
-        assert_int_equal(epochs_in("best"), best_epoch);
-    }
-    cln_trainer_destroy(&trainer);
-    struct cln_checkpoint *checkpoint = read_checkpoint(path);
-    assert_true(checkpoint->training->best_accuracy == best);
-
-    /* Going on: it has to be surpassed, but where its file is gone. */
-    params.resume = checkpoint;
-    trainer = trainer_of(&params);
-    assert_true(trainer->best_accuracy == best);
-    cln_trainer_destroy(&trainer);
-    remove_files();
-    trainer = trainer_of(&params);
-    assert_true(trainer->best_accuracy < 0);
-    cln_trainer_destroy(&trainer);
-    cln_checkpoint_destroy(&checkpoint);
-}
-
-static void test_by_time_within_an_epoch(void **state) {
-    (void)state;
-    remove_files();
-    struct cln_dataset *large = NULL;
-    assert_ok(cln_dataset_load(&large, &(struct cln_dataset_params){.name = "synthetic:20000", .seed = 1}));
-    struct cln_trainer_params params = params_of();
-    params.data = large;
-    params.save = (struct cln_save_params){.path = path, .every_seconds = 0.005, .keep = 4};
-    struct cln_trainer *trainer = trainer_of(&params);
-    struct cln_epoch epoch;
-    assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_ok(cln_trainer_finish(trainer));
-    cln_trainer_destroy(&trainer);
-    assert_int_equal(epochs_in(NULL), 1);
-    assert_int_equal(epochs_in("2"), 0);
-    char *name = cln_saver_name(path, "2");
-    struct cln_checkpoint *checkpoint = read_checkpoint(name);
-    assert_in_range(checkpoint->training->position, 12, 20000);
-    assert_true(checkpoint->training->position % 12 == 0 || checkpoint->training->position == 20000);
-    cln_checkpoint_destroy(&checkpoint);
-    free(name);
-    cln_dataset_destroy(&large);
-}
-
-/* A full disk in the middle: training goes on, and the end says that it failed. */
-static void test_what_cannot_be_written(void **state) {
-    (void)state;
-    struct cln_trainer_params params = params_of();
-    params.save = (struct cln_save_params){.path = temporary_path("nowhere/m.safetensors"), .keep = 2};
-    struct cln_trainer *trainer = trainer_of(&params);
-    struct cln_epoch epoch;
-    for (int i = 0; i < 3; i++)
-        assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_int_equal(epoch.epoch, 3);
-    assert_false(cln_trainer_saved(trainer));
-    assert_int_equal(cln_trainer_finish(trainer), CLN_IO);
-    assert_non_null(strstr(cln_error_message(), "nowhere/m"));
-    assert_int_equal(mkdir(temporary_path("nowhere"), 0700), 0);
-    assert_ok(cln_trainer_finish(trainer)); /* is tried again */
-    assert_true(cln_trainer_saved(trainer));
-    unlink(temporary_path("nowhere/m.safetensors"));
-    rmdir(temporary_path("nowhere"));
-    cln_trainer_destroy(&trainer);
-}
-
-static void test_names(void **state) {
-    (void)state;
-    static const char *const cases[][2] = {{"m.safetensors", "m.1.safetensors"},
-                                           {"a.b/m", "a.b/m.1"},
-                                           {"a/.hidden", "a/.hidden.1"},
-                                           {"a.b/m.x.y", "a.b/m.x.1.y"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *name = cln_saver_name(cases[i][0], "1");
-        assert_string_equal(name, cases[i][1]);
-        free(name);
-    }
 }
 
 int main(void) {
@@ -461,12 +214,6 @@ int main(void) {
         cmocka_unit_test_teardown(test_a_stopped_epoch_goes_on, nothing_alive),
         cmocka_unit_test_teardown(test_what_was_begun_otherwise_is_told, nothing_alive),
         cmocka_unit_test_teardown(test_a_model_is_no_resume_point, nothing_alive),
-        cmocka_unit_test_teardown(test_files_that_are_kept, nothing_alive),
-        cmocka_unit_test_teardown(test_files_that_are_kept_beside_a_link, nothing_alive),
-        cmocka_unit_test_teardown(test_the_best_is_kept, nothing_alive),
-        cmocka_unit_test_teardown(test_by_time_within_an_epoch, nothing_alive),
-        cmocka_unit_test_teardown(test_what_cannot_be_written, nothing_alive),
-        cmocka_unit_test_teardown(test_names, nothing_alive),
     };
-    return cmocka_run_group_tests_name("resume", tests, begin, end);
+    return cmocka_run_group_tests_name("resume", tests, begin_one_norm, end);
 }

@@ -1,83 +1,8 @@
-/* The trainer on the device: it learns, repeats itself to the bit, keeps every sample, stops when told to or when the
- * loss is not finite, saves and loads, and leaves nothing alive, whatever OpenCL call fails. */
-#include <math.h>
-#include <stdio.h>
-#include <unistd.h>
-
-#include "clenet/checkpoint.h"
-#include "clenet/log.h"
+/* The trainer on the device: it learns, repeats itself to the bit, takes every sample, saves and loads, and leaves
+ * nothing alive, whatever OpenCL call fails. */
 #include "src/train/measure.h"
-#include "src/train/trainer_private.h"
-#include "tests/engine/support.h"
 #include "tests/limits.h"
-#include "tests/temporary.h"
-
-/* Small enough to build its kernels over and over, with a batch norm of each kind. */
-static const char tiny_text[] =
-    "{\"name\": \"tiny\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
-    "{\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 3}, {\"type\": \"BatchNorm2d\"}, "
-    "{\"type\": \"ReLU\"}, {\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 16}, "
-    "{\"type\": \"BatchNorm1d\"}, {\"type\": \"Tanh\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
-
-/* The same without the batch norm behind Linear, which has one value per channel in a batch of one. */
-static const char single_text[] =
-    "{\"name\": \"single\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
-    "{\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 3}, {\"type\": \"BatchNorm2d\"}, "
-    "{\"type\": \"ReLU\"}, {\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 16}, "
-    "{\"type\": \"Tanh\"}, {\"type\": \"Linear\", \"out_features\": 10}]}";
-
-static struct cln_network *network, *single;
-static char warnings[4096];
-static struct cln_dataset *data; /* 64 images to train on, 10 to test */
-static char path[512];
-
-static void on_log(void *user, enum cln_log_level level, const char *message) {
-    (void)user;
-    const size_t used = strlen(warnings);
-    if (level == CLN_LOG_WARNING)
-        snprintf(warnings + used, sizeof warnings - used, "%s\n", message);
-}
-
-static int begin(void **state) {
-    cln_log_set_handler(on_log, NULL);
-    assert_ok(cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL));
-    assert_ok(cln_network_parse(&single, single_text, strlen(single_text), "single", NULL));
-    assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
-    const int failed = temporary_create(state);
-    snprintf(path, sizeof path, "%s", temporary_path("model.safetensors"));
-    setenv("CLENET_CACHE_DIR", temporary_path("cache"), 1);
-    return failed;
-}
-
-static int end(void **state) {
-    cln_network_destroy(&network);
-    cln_network_destroy(&single);
-    cln_dataset_destroy(&data);
-    return temporary_remove(state);
-}
-
-static struct cln_trainer_params params_of(int batch_size) {
-    return (struct cln_trainer_params){.network = batch_size == 1 ? single : network,
-                                       .data = data,
-                                       .batch_size = batch_size,
-                                       .seed = 3,
-                                       .session.no_guard = true};
-}
-
-static struct cln_trainer *trainer_of(const struct cln_trainer_params *params) {
-    struct cln_trainer *trainer = NULL;
-    assert_ok(cln_trainer_create(&trainer, params));
-    assert_non_null(strstr(cln_trainer_device(trainer), "profile"));
-    return trainer;
-}
-
-static struct cln_epoch epoch_of(struct cln_trainer *trainer) {
-    struct cln_epoch epoch;
-    assert_ok(cln_trainer_epoch(trainer, &epoch));
-    assert_true(isfinite(epoch.train.loss) && epoch.train.loss > 0);
-    assert_true(epoch.train.accuracy >= 0 && epoch.train.accuracy <= 1);
-    return epoch;
-}
+#include "tests/train/support.h"
 
 /* The saved model's bytes after some epochs. */
 static char *train_and_save(const struct cln_trainer_params *params, int epochs, size_t *bytes) {
@@ -274,7 +199,7 @@ static void test_resizes_and_standardises(void **state) {
     (void)state;
     struct cln_network *resized = NULL;
     struct cln_trainer_params params = params_of(20);
-    assert_ok(cln_network_parse(&resized, tiny_text, strlen(tiny_text), "tiny",
+    assert_ok(cln_network_parse(&resized, two_norms_text, strlen(two_norms_text), "tiny",
                                 &(struct cln_network_params){.height = 32, .width = 32}));
     params.standardize = true;
     check_save_and_load(&params);
@@ -288,174 +213,6 @@ static void test_resizes_and_standardises(void **state) {
     assert_non_null(checkpoint->mean);
     cln_checkpoint_destroy(&checkpoint);
     cln_network_destroy(&resized);
-}
-
-static void test_refuses_what_does_not_fit(void **state) {
-    (void)state;
-    struct cln_trainer *trainer = NULL;
-    struct cln_trainer_params params = params_of(20);
-    params.resize = 30;
-    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
-    assert_null(trainer);
-    assert_non_null(strstr(cln_error_message(), "30"));
-    params = params_of(-1);
-    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
-    assert_null(trainer);
-    params = params_of(20);
-    params.session.device = "no such device";
-    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_NO_DEVICE);
-    assert_null(trainer);
-}
-
-static void assert_not_created(const struct cln_trainer_params *params, const char *word) {
-    struct cln_trainer *trainer = NULL;
-    const enum cln_status status = cln_trainer_create(&trainer, params);
-    assert_null(trainer);
-    if (status != CLN_INVALID || !strstr(cln_error_message(), word))
-        fail_msg("%s, and no \"%s\" in: %s", cln_status_name(status), word, cln_error_message());
-}
-
-/* Of a data set that a program made up itself; a trainer that only evaluates needs no training labels. */
-static void test_judges_labels_against_the_network(void **state) {
-    (void)state;
-    uint8_t train_labels[64], test_labels[10];
-    struct cln_dataset mine = *data;
-    struct cln_trainer_params params = params_of(20);
-    struct cln_trainer *trainer = NULL;
-    memcpy(train_labels, data->train.labels, sizeof train_labels);
-    memcpy(test_labels, data->test.labels, sizeof test_labels);
-    mine.train.labels = train_labels;
-    mine.test.labels = test_labels;
-    mine.class_count = 256;
-    params.data = &mine;
-
-    train_labels[5] = 10;
-    train_labels[9] = 255;
-    assert_not_created(&params, "training image 5 (counted from 0) has label 10, but network tiny has 10 classes, 0 to "
-                                "9 (2 of 64 labels are too large, the largest is 255)");
-    params.evaluate_only = true;
-    assert_ok(cln_trainer_create(&trainer, &params));
-    cln_trainer_destroy(&trainer);
-    test_labels[9] = 10;
-    assert_not_created(&params, "test image 9 (counted from 0) has label 10");
-    params.evaluate_only = false;
-    memcpy(train_labels, data->train.labels, sizeof train_labels);
-    assert_not_created(&params, "test image 9 (counted from 0) has label 10");
-
-    memset(test_labels, 9, sizeof test_labels); /* a class that no training image shows */
-    for (size_t i = 0; i < sizeof train_labels; i++)
-        train_labels[i] = (uint8_t)(i % 9);
-    mine.class_count = 10;
-    assert_ok(cln_trainer_create(&trainer, &params));
-    cln_trainer_destroy(&trainer);
-    mine.class_count = 9; /* the data set's own word is wrong: counts of classes would be written behind their end */
-    assert_not_created(&params, "data set synthetic has 9 classes");
-    mine.class_count = 0;
-    assert_not_created(&params, "data set synthetic has 0 classes");
-    mine.class_count = 10;
-    mine.test.labels = NULL;
-    assert_not_created(&params, "the test images have no labels");
-    mine.test.labels = test_labels;
-    mine.test.shape.height = 27;
-    assert_not_created(&params, "test images of 1×27×28");
-    mine.test.shape.height = 28;
-    mine.train.count = 0;
-    assert_not_created(&params, "no training images");
-}
-
-/* One value per channel: refused where every batch is so, and told once where the last one is. */
-static void test_batches_of_one_image(void **state) {
-    (void)state;
-    static const struct {
-        int batch_size;
-        size_t count;
-        bool single, refused, warned;
-    } cases[] = {{1, 64, false, true, false},  {1, 64, true, false, false},  {20, 1, false, true, false},
-                 {20, 1, true, false, false},  {63, 64, false, false, true}, {63, 64, true, false, false},
-                 {20, 61, false, false, true}, {2, 63, false, false, true},  {20, 64, false, false, false},
-                 {64, 64, false, false, false}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct cln_dataset mine = *data;
-        struct cln_trainer_params params = params_of(cases[i].batch_size);
-        struct cln_trainer *trainer = NULL;
-        mine.train.count = cases[i].count;
-        params.data = &mine;
-        params.network = cases[i].single ? single : network;
-        warnings[0] = '\0';
-        if (cases[i].refused) {
-            assert_not_created(&params, "layer 6 (BatchNorm1d) of network tiny needs more than one value per channel");
-            params.evaluate_only = true; /* prediction normalises by the running statistics */
-        }
-        assert_ok(cln_trainer_create(&trainer, &params));
-        cln_trainer_destroy(&trainer);
-        const char *warning = strstr(warnings, "layer 6 (BatchNorm1d)");
-        if ((warning != NULL) != cases[i].warned || (warning && strstr(warning + 1, "layer 6")))
-            fail_msg("case %zu: warnings are \"%s\"", i, warnings);
-    }
-}
-
-/* A loss that is not finite stops with epoch, step and the place where it began. */
-static void test_stops_where_the_loss_is_not_finite(void **state) {
-    (void)state;
-    struct cln_trainer_params params = params_of(16);
-    params.optimizer = (struct cln_optimizer_params){.kind = CLN_SGD, .lr = 1e30};
-    struct cln_trainer *trainer = trainer_of(&params);
-    struct cln_epoch epoch;
-    assert_int_equal(cln_trainer_epoch(trainer, &epoch), CLN_NUMERIC);
-    assert_non_null(strstr(cln_error_message(), "epoch 1, step "));
-    if (!strstr(cln_error_message(), "parameter ") && !strstr(cln_error_message(), "stage "))
-        fail_msg("no place is named: %s", cln_error_message());
-    print_message("  %s\n", cln_error_message());
-    cln_trainer_destroy(&trainer);
-}
-
-static void test_stops_after_max_steps(void **state) {
-    (void)state;
-    struct cln_trainer_params params = params_of(20); /* four steps an epoch */
-    params.max_steps = 6;
-    struct cln_trainer *trainer = trainer_of(&params);
-    assert_false(epoch_of(trainer).stopped);
-    const struct cln_epoch second = epoch_of(trainer);
-    assert_true(second.stopped);
-    assert_int_equal(second.train.samples, 40);
-    assert_int_equal(second.test.samples, 0);
-    assert_ok(cln_trainer_save(trainer, path));
-    cln_trainer_destroy(&trainer);
-}
-
-struct progress {
-    size_t calls, last_step, samples;
-};
-
-static bool stop_at_once(void *user, const struct cln_progress *progress) {
-    struct progress *seen = user;
-    seen->calls++;
-    seen->last_step = progress->step;
-    seen->samples = progress->samples;
-    assert_int_equal(progress->epoch, 1);
-    assert_true(progress->step <= progress->steps);
-    assert_true(isfinite(progress->loss) && progress->seconds > 0);
-    return false;
-}
-
-/* Batches of one image take long enough for a report. */
-static void test_stops_when_the_handler_says_so(void **state) {
-    (void)state;
-    struct cln_dataset *large = NULL;
-    struct progress seen = {0};
-    assert_ok(cln_dataset_load(&large, &(struct cln_dataset_params){.name = "synthetic:50000", .seed = 1}));
-    struct cln_trainer_params params = params_of(1);
-    params.data = large;
-    params.progress = stop_at_once;
-    params.user = &seen;
-    struct cln_trainer *trainer = trainer_of(&params);
-    const struct cln_epoch epoch = epoch_of(trainer);
-    assert_true(epoch.stopped);
-    assert_int_equal(seen.calls, 1);
-    assert_int_equal(seen.samples, seen.last_step);
-    assert_true(epoch.train.samples >= seen.samples && epoch.train.samples < 50000);
-    cln_trainer_destroy(&trainer);
-    cln_dataset_destroy(&large);
 }
 
 static void test_timings_name_the_kernels(void **state) {
@@ -524,14 +281,8 @@ int main(void) {
         cmocka_unit_test_teardown(test_evaluation_counts_every_test_image, nothing_alive),
         cmocka_unit_test_teardown(test_saves_and_loads, nothing_alive),
         cmocka_unit_test_teardown(test_resizes_and_standardises, nothing_alive),
-        cmocka_unit_test_teardown(test_refuses_what_does_not_fit, nothing_alive),
-        cmocka_unit_test_teardown(test_judges_labels_against_the_network, nothing_alive),
-        cmocka_unit_test_teardown(test_batches_of_one_image, nothing_alive),
-        cmocka_unit_test_teardown(test_stops_where_the_loss_is_not_finite, nothing_alive),
-        cmocka_unit_test_teardown(test_stops_after_max_steps, nothing_alive),
-        cmocka_unit_test_teardown(test_stops_when_the_handler_says_so, nothing_alive),
         cmocka_unit_test_teardown(test_timings_name_the_kernels, nothing_alive),
         cmocka_unit_test_teardown(test_any_call_may_fail, nothing_alive),
     };
-    return cmocka_run_group_tests_name("trainer", tests, begin, end);
+    return cmocka_run_group_tests_name("trainer", tests, begin_two_norms, end);
 }

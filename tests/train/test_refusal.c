@@ -1,0 +1,130 @@
+/* What a trainer refuses before it begins: sizes, labels and batches that do not fit the network. */
+#include "clenet/log.h"
+#include "tests/train/support.h"
+
+static char warnings[4096];
+
+static void on_log(void *user, enum cln_log_level level, const char *message) {
+    (void)user;
+    const size_t used = strlen(warnings);
+    if (level == CLN_LOG_WARNING)
+        snprintf(warnings + used, sizeof warnings - used, "%s\n", message);
+}
+
+static int begin(void **state) {
+    cln_log_set_handler(on_log, NULL);
+    return begin_two_norms(state);
+}
+
+static void test_refuses_what_does_not_fit(void **state) {
+    (void)state;
+    struct cln_trainer *trainer = NULL;
+    struct cln_trainer_params params = params_of(20);
+    params.resize = 30;
+    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
+    assert_null(trainer);
+    assert_non_null(strstr(cln_error_message(), "30"));
+    params = params_of(-1);
+    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_INVALID);
+    assert_null(trainer);
+    params = params_of(20);
+    params.session.device = "no such device";
+    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_NO_DEVICE);
+    assert_null(trainer);
+}
+
+static void assert_not_created(const struct cln_trainer_params *params, const char *word) {
+    struct cln_trainer *trainer = NULL;
+    const enum cln_status status = cln_trainer_create(&trainer, params);
+    assert_null(trainer);
+    if (status != CLN_INVALID || !strstr(cln_error_message(), word))
+        fail_msg("%s, and no \"%s\" in: %s", cln_status_name(status), word, cln_error_message());
+}
+
+/* Of a data set that a program made up itself; a trainer that only evaluates needs no training labels. */
+static void test_judges_labels_against_the_network(void **state) {
+    (void)state;
+    uint8_t train_labels[64], test_labels[10];
+    struct cln_dataset mine = *data;
+    struct cln_trainer_params params = params_of(20);
+    struct cln_trainer *trainer = NULL;
+    memcpy(train_labels, data->train.labels, sizeof train_labels);
+    memcpy(test_labels, data->test.labels, sizeof test_labels);
+    mine.train.labels = train_labels;
+    mine.test.labels = test_labels;
+    mine.class_count = 256;
+    params.data = &mine;
+
+    train_labels[5] = 10;
+    train_labels[9] = 255;
+    assert_not_created(&params, "training image 5 (counted from 0) has label 10, but network tiny has 10 classes, 0 to "
+                                "9 (2 of 64 labels are too large, the largest is 255)");
+    params.evaluate_only = true;
+    assert_ok(cln_trainer_create(&trainer, &params));
+    cln_trainer_destroy(&trainer);
+    test_labels[9] = 10;
+    assert_not_created(&params, "test image 9 (counted from 0) has label 10");
+    params.evaluate_only = false;
+    memcpy(train_labels, data->train.labels, sizeof train_labels);
+    assert_not_created(&params, "test image 9 (counted from 0) has label 10");
+
+    memset(test_labels, 9, sizeof test_labels); /* a class that no training image shows */
+    for (size_t i = 0; i < sizeof train_labels; i++)
+        train_labels[i] = (uint8_t)(i % 9);
+    mine.class_count = 10;
+    assert_ok(cln_trainer_create(&trainer, &params));
+    cln_trainer_destroy(&trainer);
+    mine.class_count = 9; /* the data set's own word is wrong: counts of classes would be written behind their end */
+    assert_not_created(&params, "data set synthetic has 9 classes");
+    mine.class_count = 0;
+    assert_not_created(&params, "data set synthetic has 0 classes");
+    mine.class_count = 10;
+    mine.test.labels = NULL;
+    assert_not_created(&params, "the test images have no labels");
+    mine.test.labels = test_labels;
+    mine.test.shape.height = 27;
+    assert_not_created(&params, "test images of 1×27×28");
+    mine.test.shape.height = 28;
+    mine.train.count = 0;
+    assert_not_created(&params, "no training images");
+}
+
+/* One value per channel: refused where every batch is so, and told once where the last one is. */
+static void test_batches_of_one_image(void **state) {
+    (void)state;
+    static const struct {
+        int batch_size;
+        size_t count;
+        bool single, refused, warned;
+    } cases[] = {{1, 64, false, true, false},  {1, 64, true, false, false},  {20, 1, false, true, false},
+                 {20, 1, true, false, false},  {63, 64, false, false, true}, {63, 64, true, false, false},
+                 {20, 61, false, false, true}, {2, 63, false, false, true},  {20, 64, false, false, false},
+                 {64, 64, false, false, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cln_dataset mine = *data;
+        struct cln_trainer_params params = params_of(cases[i].batch_size);
+        struct cln_trainer *trainer = NULL;
+        mine.train.count = cases[i].count;
+        params.data = &mine;
+        params.network = cases[i].single ? single : network;
+        warnings[0] = '\0';
+        if (cases[i].refused) {
+            assert_not_created(&params, "layer 6 (BatchNorm1d) of network tiny needs more than one value per channel");
+            params.evaluate_only = true; /* prediction normalises by the running statistics */
+        }
+        assert_ok(cln_trainer_create(&trainer, &params));
+        cln_trainer_destroy(&trainer);
+        const char *warning = strstr(warnings, "layer 6 (BatchNorm1d)");
+        if ((warning != NULL) != cases[i].warned || (warning && strstr(warning + 1, "layer 6")))
+            fail_msg("case %zu: warnings are \"%s\"", i, warnings);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_refuses_what_does_not_fit, nothing_alive),
+        cmocka_unit_test_teardown(test_judges_labels_against_the_network, nothing_alive),
+        cmocka_unit_test_teardown(test_batches_of_one_image, nothing_alive),
+    };
+    return cmocka_run_group_tests_name("refusal", tests, begin, end);
+}
