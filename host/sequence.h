@@ -57,29 +57,30 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence);
 
 /* Appends a launch. Checks the number and kinds of its arguments against the kernel (if the driver has
  * clGetKernelArgInfo), buffers against NULL, and the work-group against the limits of the device and of the built
- * kernel. CLN_INVALID names the kernel, the argument, the value that it was given and the one that it takes. A program
- * is built once per context for equal source and constants. Buffers must outlive the sequence. */
+ * kernel. The message of CLN_INVALID names the kernel and the argument, what was given, and what the kernel takes. A
+ * program is built once per context for equal source and constants. Buffers must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it
  * are done, calls `function`, which may read and write buffers, and goes on with the launches after it. If `function`
  * fails, the run returns its status, and the later launches are not enqueued. In a context with timings the table of
- * timings has a row for the action: the row holds the host's time and does not count as a launch. A builder does not
+ * timings has a row for the action, with the host's time and the number of calls of `function`. A builder does not
  * call `function`. A sequence with an action is never recorded as a command buffer. `user` must outlive the sequence.
  */
 typedef enum cln_status ocl_host_function(void *user);
 enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
                                   void *user) CLN_MUST_CHECK;
 
-/* Enqueues every launch in order. A run does not wait for the device, with three exceptions: it comes to an action of
- * the host; it waits for a command buffer (see below); or it has launched a program for the first time and the context
- * keeps programs. In the last case the run waits for the device and stores the program on disk. On failure the message
- * names the launch and the OpenCL error.
- * In a context with `replay` (struct ocl_context_params) the first run after an ocl_sequence_add records all launches
- * as a command buffer. This run and all later ones enqueue the command buffer. The launches are enqueued one by one
- * instead if one of them cannot be recorded: a product of CLBlast, an action of the host, or a launch that the driver
- * refuses to record, with a notice. In a context with timings or a trace nothing is recorded. If the device cannot run
- * one command buffer twice at the same time, eight copies take turns, and a run waits for the eighth run before it. */
+/* Enqueues every launch in order. A run waits for the device in these cases only: at an action of the host; for a
+ * command buffer (see below); after the first launch of a program in a context that keeps programs, to store the
+ * program on disk; and in a context with timings or a trace, whenever the array of events is full, or at every launch
+ * if the driver's times mean nothing. On failure the message names the launch and the OpenCL error. In a context with
+ * `replay` (struct ocl_context_params) the first run after an ocl_sequence_add records all launches as a command
+ * buffer. This run and all later ones enqueue the command buffer; if the driver says that it is still busy, that one
+ * run enqueues the launches one by one. Nothing is recorded, and all runs enqueue the launches one by one, in a context
+ * with timings or a trace, or if the sequence has a product of CLBlast, an action of the host, or a launch that the
+ * driver refuses to record. A notice tells of the last case. If the device cannot run one command buffer twice at the
+ * same time, eight copies take turns, and a run waits for the eighth run before it. */
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 
 /* Whether the launches are recorded as a command buffer; known after the first run. */

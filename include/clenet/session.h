@@ -16,7 +16,8 @@ extern "C" {
  * launch by launch. */
 enum cln_replay { CLN_REPLAY_PROFILE, CLN_REPLAY_OFF, CLN_REPLAY_ON };
 
-/* All zero is the default: the best device with its profile, the embedded kernels, kept on disk, guarded. */
+/* All zero is the default: the best device with its profile, and the embedded kernels. Built kernels are kept on disk,
+ * and the start-up guard checks the device. */
 struct cln_session_params {
     const char *device;        /* "gpu", "0:1", a name: as --device; NULL: $CLENET_DEVICE or the best */
     const char *profile_file;  /* path or name, as --profile-file; NULL: what matches the device */
@@ -28,9 +29,10 @@ struct cln_session_params {
     enum cln_replay replay; /* 0: as the device's profile says */
     /* The command line that starts this program again, path first, NULL at the end; NULL: this process builds all
      * kernels. If kernels are needed that were never built on this machine, a few such processes ("builders") build
-     * them in parallel. This saves time, and the compilers' memory is returned when the builders end. In a builder
-     * cln_trainer_builds() is true; it must call cln_trainer_build or cln_predictor_build with the same params and
-     * exit. Kernels that the builders do not finish are built by this process. */
+     * them in parallel. This saves time, and the compilers' memory is returned when the builders end. The
+     * start-up guard runs its trials in such processes, too. In such a process cln_trainer_builds() returns true. The
+     * program must then call cln_trainer_build or cln_predictor_build with the same params, and exit. Kernels that the
+     * builders do not finish are built by this process. */
     const char *const *builder;
     double builder_seconds; /* time limit, after which builders are ended; 0: 60 */
     bool timings; /* measure the device time of every kernel, for cln_trainer_timings; of no use to a predictor */

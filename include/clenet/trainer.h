@@ -32,13 +32,13 @@ struct cln_progress {
  */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
-/* The path and the times of resume points, checkpoints that training can resume from. Training pauses only to read the
- * values from the device; another thread writes the file. If a write fails, training continues. A warning follows when
- * the next resume point is due; that one is written as usual. cln_trainer_finish writes again if the last write failed,
- * and returns its error. */
+/* The path and the times of resume points, checkpoints that training can resume from. Training pauses while the
+ * values are read from the device, and while an earlier write is still under way; another thread writes the file. If a
+ * write fails, training continues. The warning is given when the next resume point is due, which is then written.
+ * cln_trainer_finish writes again if the last write failed, and returns its error. */
 struct cln_save_params {
     const char *path;     /* the newest resume point; NULL: none is written */
-    int every_epochs;     /* epochs between resume points; 0: one, or if every_seconds is set, by time alone */
+    int every_epochs;     /* epochs between resume points; 0: 1, but if every_seconds is set, none by epochs */
     double every_seconds; /* seconds between resume points, also within an epoch; 0: not by time */
     int keep;  /* number of files, the newest included; older ones have .1, .2, … before their extension. 0: 1 */
     bool best; /* write a resume point and a copy named .best after every epoch whose test accuracy is the highest so
@@ -59,8 +59,9 @@ struct cln_trainer_params {
     struct cln_save_params save;
     /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device, driver and
      * profile the results are the same bits as without the interruption, on others equal within rounding. Network,
-     * batch size, optimizer, seed, preprocessing and data must be as in the checkpoint, else CLN_INVALID lists what
-     * differs (of the layers, the first) before a kernel is built. Used only while the trainer is created. */
+     * batch size, optimizer, seed, preprocessing and data must be as in the checkpoint. If they differ,
+     * cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message lists all differences; of the
+     * layers it names the first that differs. Not with evaluate_only. Used only while the trainer is created. */
     const struct cln_checkpoint *resume;
     bool override; /* with `resume`: batch size, seed, hyperparameters and data are taken from here where they differ.
                       With another seed or other data an unfinished epoch starts over */
@@ -88,9 +89,9 @@ struct cln_trainer;
 /* Finds the device, builds the kernels, uploads the data, and draws initial weights: uniform in ±1/√fan_in from `seed`,
  * γ = 1, β = 0. `network`, `data` and session.trace must outlive the trainer; strings, session.builder and
  * `resume` are used only by this call. The pixels may be released afterwards (cln_dataset_release_pixels).
- * These are found before a device is opened, and give CLN_INVALID with a message: images of another size, a
- * label beyond the network's classes (with its file and byte offset), or batch_size 1 if a batch norm has one value per
- * channel and image. If only the last batch of an epoch has one image, that is a warning. */
+ * Three errors give CLN_INVALID with a message, before a device is opened: images of another size than the input's, a
+ * label beyond the network's classes (with its file and byte offset), or batches of one image if a batch norm has one
+ * value per channel and image. If only the last batch of an epoch has one image, that is a warning. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
@@ -111,8 +112,9 @@ CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
 
 /* Trains one epoch, or the rest of an unfinished one, and fills *epoch. If it was not stopped, evaluates the test
  * images, if there are any. If max_steps is already reached, trains nothing and returns CLN_OK with
- * epoch->stopped; train.samples is then `before`. An epoch that lacks only its evaluation is evaluated. CLN_NUMERIC
- * names the epoch, step and stage where a value became non-finite. */
+ * epoch->stopped; train.samples then equals epoch->before. If an unfinished epoch lacks only its evaluation, the call
+ * evaluates it. CLN_NUMERIC: a loss is not finite. In training the message names the epoch, the step and the place
+ * where it began: a parameter, a stage, or the loss itself; in the evaluation it names the sample. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Evaluates the test images in prediction mode. `confusion` is NULL or gets class_count² counters
@@ -131,13 +133,13 @@ CLN_API enum cln_status cln_trainer_finish(struct cln_trainer *trainer) CLN_MUST
 /* Whether this trainer has written params.save.path. Waits for a write that is under way. */
 CLN_API bool cln_trainer_saved(struct cln_trainer *trainer);
 /* Set the weights, running statistics and standardization from a checkpoint, or from its file. CLN_INVALID: its network
- * has other tensors, or the trainer's `standardize` or `resize` differs from the model's. */
+ * has other tensors (by name or shape), or the trainer's `standardize` or `resize` differs from the model's. */
 CLN_API enum cln_status cln_trainer_set_model(struct cln_trainer *trainer,
                                               const struct cln_checkpoint *model) CLN_MUST_CHECK;
 CLN_API enum cln_status cln_trainer_load(struct cln_trainer *trainer, const char *path) CLN_MUST_CHECK;
 
 /* Writes a table of device time per kernel as text: a header, one line per kernel, largest first, and a total; "" if
- * params.session.timings is off. *out is the caller's: free(). */
+ * params.session has neither timings nor a trace. *out is the caller's: free(). */
 CLN_API enum cln_status cln_trainer_timings(struct cln_trainer *trainer, char **out) CLN_MUST_CHECK;
 
 #ifdef __cplusplus

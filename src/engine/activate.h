@@ -13,9 +13,9 @@ struct cln_activate {
     struct ocl_buffer *z, *a;
     /* For a max pool, per window: z at the maximum (float), and its place in the window (ushort). */
     struct ocl_buffer *max_value, *max_index;
-    struct ocl_buffer *da; /* gradient of a; NULL: prediction */
-    /* Work that the affine part takes over in training (cln_conv2d_fuse). fuses_max: its
-     * forward pass writes `max_value` and `max_index`. fuses_dz: its weight gradient computes dz itself, from z, da and
+    struct ocl_buffer *da; /* gradient of a; not used by cln_activate_predict */
+    /* Work that the affine part takes over in training (cln_conv2d_fuse). fuses_max: its forward pass writes
+     * `max_value` and `max_index`. fuses_dz: its weight gradient computes dz itself, from z, da and
      * norm->dz_coefficients. */
     bool fuses_max, fuses_dz;
 };
@@ -30,8 +30,8 @@ enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_act
  * `max_index`; if `fuses_max`, these are already written, and a = act(normalise(max_value)). */
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* Writes the sums of (dy, dy·x̂) per channel and block to `sums` (float2, splits 1). Replaces da by da·act′, except for
- * an average pool. */
+/* Writes the sums of (dy, dy·x̂) per channel and block to `sums` (float2, splits 1). For a max pool or no pool, da
+ * becomes da·act′; for an average pool it stays as it is. */
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g,
                                       struct cln_partials sums) CLN_MUST_CHECK;
 
@@ -40,8 +40,8 @@ enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_acti
 
 /* Whether the launches over whole channels (the next two functions) are faster, forward and backward. In them a
  * work-group takes a channel over all blocks, so that one launch can reduce the channel and then apply the result.
- * There must be enough channels for the compute units, and the data must stay in the cache while a group goes from
- * block to block (tuning). */
+ * There must be at least tuning.min_whole_channels channels and at most tuning.channel_cache_kib of data, and
+ * tuning.max_loop_iterations must allow it. */
 bool cln_channel_forward_pays(const struct cln_plan *plan, const struct cln_activate *g);
 bool cln_channel_backward_pays(const struct cln_plan *plan, const struct cln_activate *g);
 
@@ -50,9 +50,10 @@ bool cln_channel_backward_pays(const struct cln_plan *plan, const struct cln_act
 enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_activate *g,
                                     struct cln_partials partials) CLN_MUST_CHECK;
 
-/* In one launch: the work of cln_activate_backward; then writes norm->dz_coefficients and the gradients ∂γ to `gamma`
- * and ∂β to `beta`, each as one slice of the same buffer; then, unless g->fuses_dz, overwrites z by dz. Without batch
- * norm `beta` gets the bias's gradient; NULL buffer: not wanted. */
+/* In one launch: does the work of cln_activate_backward; then writes norm->dz_coefficients, dγ to `gamma` and dβ to
+ * `beta`. Each is a single slice; both lie in one buffer. Then the launch overwrites z by dz, with two exceptions:
+ * g->fuses_dz; or g->a is g->z, and da already is dz. Without batch norm `beta` gets the bias's gradient; if its buffer
+ * is NULL, no bias gradient is written. */
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
                                      struct cln_slices beta) CLN_MUST_CHECK;
 

@@ -16,7 +16,7 @@ void cln_norm_constants(struct ocl_constants *c, const struct cln_norm *norm) {
     ocl_constants_int(c, "BIASED_RUNNING_VARIANCE", norm->options.biased_running_variance);
 }
 
-enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *x,
+enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *z,
                                        struct cln_partials out) {
     const int per_item = cln_plan_channels_per_item(plan, shape.channels, shape.height * shape.width);
     const enum cln_status status =
@@ -29,7 +29,7 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
                           &(struct ocl_launch){.source = "batchnorm.cl",
                                                .kernel = "batchnorm_partials",
                                                .constants = &constants,
-                                               .args = {OCL_BUFFER(x), OCL_BUFFER(out.buffer), OCL_BUFFER(plan->state)},
+                                               .args = {OCL_BUFFER(z), OCL_BUFFER(out.buffer), OCL_BUFFER(plan->state)},
                                                .arg_count = 3,
                                                .groups = {(size_t)cln_ceil_div(shape.channels, per_item)},
                                                .bytes = (double)cln_plan_bytes(plan, shape)});

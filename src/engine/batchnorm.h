@@ -8,26 +8,27 @@
 /* One batch norm's options and buffers. */
 struct cln_norm {
     struct cln_batchnorm options;
-    struct ocl_buffer *parameters; /* has γ and β at these offsets, in floats */
+    struct ocl_buffer *parameters; /* has γ at the offset `gamma` and β at `beta`, in floats */
     int gamma, beta;
-    struct ocl_buffer *running; /* has the running statistics at these offsets */
+    struct ocl_buffer *running; /* has the running statistics at the offsets running_mean and running_var, in floats */
     int running_mean, running_var;
-    struct ocl_buffer *normal; /* channels × float4, what the forward pass applies: see kernels/batchnorm.clh */
-    struct ocl_buffer *dz_coefficients; /* channels × float4, coefficients of dz; NULL: prediction */
+    struct ocl_buffer *normal; /* channels × float4, the coefficients of the forward pass: see kernels/batchnorm.clh */
+    struct ocl_buffer *dz_coefficients; /* channels × float4, the coefficients of dz; not used in prediction */
 };
 
 /* Adds the constants of kernels/batchnorm.clh. */
 void cln_norm_constants(struct ocl_constants *constants, const struct cln_norm *norm);
 
-/* Writes the moments of x per channel and block to `out` (splits 1), for an x whose producer left none. */
-enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *x,
+/* Writes the moments of z per channel and block to `out` (splits 1). It is used if the launch that made z wrote none.
+ */
+enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *z,
                                        struct cln_partials out) CLN_MUST_CHECK;
 
 /* Training: combines the moments in `partials` into norm->normal and moves the running statistics. */
 enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln_norm *norm,
                                          struct cln_partials partials) CLN_MUST_CHECK;
 
-/* Reduces the sums of (dy, dy·x̂) in `sums` (splits 1): writes ∂γ to `gamma_out` and ∂β to `beta_out`, each as one
+/* Reduces the sums of (dy, dy·x̂) in `sums` (splits 1): writes dγ to `gamma_out` and dβ to `beta_out`, each as one
  * slice, and the coefficients of dz to norm->dz_coefficients. */
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,
                                        struct cln_slices gamma_out, struct cln_slices beta_out) CLN_MUST_CHECK;

@@ -22,15 +22,16 @@ struct cln_channel_sums {
  * is called in a step without samples (the steps that follow the epoch's last batch), in prediction, or while the
  * engine looks for a value that is not finite. So the processes have to take the same number of steps, of at least one
  * sample each; the numbers of samples may differ. A function must return the same bits in all processes: otherwise
- * their parameters become different. A process whose loss is not finite continues to exchange, and the others freeze in
- * that step or the next. */
+ * their parameters become different. A process whose loss is not finite continues to exchange. Its numbers are not
+ * finite, so the others freeze in the same step or the next. */
 struct cln_exchange {
     /* Batch norm's statistics. `channels` holds the moments of this process's samples before the call, and has to hold
      * those of all processes' samples after it. NULL: each process normalises by its own samples. */
     enum cln_status (*moments)(void *user, struct cln_channel_moments *channels, size_t count);
     /* Batch norm's gradient. `channels` holds this process's sums before the call, and has to hold the mean of all
-     * processes' sums, weighted by their samples, after it. Set both `moments` and `sums` or neither: otherwise
-     * cln_engine_create fails with CLN_INVALID. */
+     * processes' sums, weighted by their samples, after it. (A mean and not a total: the kernel divides by the number
+     * of this process's values.) Set both `moments` and `sums` or neither: otherwise cln_engine_create fails with
+     * CLN_INVALID. */
     enum cln_status (*sums)(void *user, struct cln_channel_sums *channels, size_t count);
     /* `gradients` holds `floats` floats, laid out like network->tensors: the gradient of the mean loss over this
      * process's samples. After the call the buffer has to hold the mean of all processes' gradients, weighted by their
@@ -53,7 +54,7 @@ struct cln_exchange_point {
 };
 
 /* cln_exchange_moments adds the exchange of the moments in `partials` to the plan's sequence; cln_exchange_sums adds
- * the exchange of the sums in `sums`, which has splits 1. Both fill *point. */
+ * the exchange of the sums in `sums`, which must have splits 1. Both fill *point. */
 enum cln_status cln_exchange_moments(struct cln_plan *plan, struct cln_exchange_point *point,
                                      const struct cln_exchange *exchange, int channels,
                                      struct cln_partials partials) CLN_MUST_CHECK;

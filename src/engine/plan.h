@@ -68,19 +68,20 @@ enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_
                               void *user) CLN_MUST_CHECK;
 
 /* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups; a unit
- * takes `iterations` loop iterations. There are enough parts for tuning.min_groups work-groups in all, and for at most
- * tuning.max_loop_iterations loop iterations per part. There are never more than `total` parts. */
+ * takes `iterations` loop iterations. There are as few parts as give tuning.min_groups work-groups in all, and at most
+ * tuning.max_loop_iterations loop iterations per part; but never more than `total` parts, even if a limit is then not
+ * met. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
-/* The number of slices of the batch for a weight gradient, from 1 to the number of blocks. Every work-group reads
- * `bytes` again; there are enough slices that a slice's share of them fits tuning.slice_cache_kib. A slice has a
- * partial sum of `weights` floats; there are few enough slices that all partial sums take no more memory than `bytes`.
- */
+/* The number of slices of the batch for a weight gradient, from 1 to the number of blocks. `bytes`
+ * is the size of the data that every work-group reads. A slice's share of `bytes` should fit tuning.slice_cache_kib:
+ * that gives the number of slices. It becomes smaller, down to 1, so that all partial sums, `weights` floats per slice,
+ * take no more memory than `bytes`. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
 /* Whether an operation copies its tiles of weights to local memory. That needs tuning.local_weights and work-groups of
- * several work-items. The `floats` weights, and `scratch` float4 for each work-item and once more, must fit half of the
- * local memory. */
+ * several work-items. The `floats` weights and (work-items + 1) × `scratch` float4 must fit half of the local memory.
+ */
 bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
 /* The number of work-items in a team. `wanted` is the number that is useful; the result is at most `wanted` and at most
@@ -116,9 +117,9 @@ struct cln_weights {
     int weight, bias;
 };
 
-/* The place of a tensor's gradient in slices, partial sums over parts of the batch: slice s starts at base + s·stride,
- * in floats. Each operation says how many slices it makes, before the buffer exists (cln_conv2d_slices,
- * cln_linear_slices). */
+/* The place of a tensor's gradient. The gradient is stored in slices: each is the partial sum over a part of the batch.
+ * Slice s starts at base + s·stride, in floats. Each operation says how many slices it makes, before the buffer exists
+ * (cln_conv2d_slices, cln_linear_slices). */
 struct cln_slices {
     struct ocl_buffer *buffer;
     int base, stride;

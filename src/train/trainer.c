@@ -156,10 +156,18 @@ bool cln_trainer_saved(struct cln_trainer *t) {
     return cln_saver_has_saved(t->saver);
 }
 
+static bool have_same_tensors(const struct cln_network *a, const struct cln_network *b) {
+    bool same = a->tensor_count == b->tensor_count;
+    for (size_t i = 0; same && i < a->tensor_count; i++)
+        same = strcmp(a->tensors[i].name, b->tensors[i].name) == 0 && a->tensors[i].rank == b->tensors[i].rank &&
+               memcmp(a->tensors[i].dims, b->tensors[i].dims, sizeof a->tensors[i].dims) == 0;
+    return same;
+}
+
 enum cln_status cln_trainer_set_model(struct cln_trainer *t, const struct cln_checkpoint *c) {
     const char *origin = c->origin ? c->origin : "the model";
     const struct cln_network *here = t->params.network;
-    if (c->network->parameter_floats != here->parameter_floats || c->network->running_floats != here->running_floats)
+    if (!have_same_tensors(c->network, here))
         return cln_fail(CLN_INVALID, "%s is of network %s, which has other tensors than this trainer's network, %s",
                         origin, c->network->name, here->name);
     if ((c->mean != NULL) != (t->mean != NULL))

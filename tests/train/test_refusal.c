@@ -120,11 +120,40 @@ static void test_batches_of_one_image(void **state) {
     }
 }
 
+/* A model whose network has as many parameters, but other tensors. */
+static void test_a_model_of_another_network_is_refused(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"name\": \"shifted\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"Identity\"}, "
+        "{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, {\"type\": \"Conv2d\", \"out_channels\": 4, "
+        "\"kernel_size\": 3}, {\"type\": \"BatchNorm2d\"}, {\"type\": \"ReLU\"}, {\"type\": \"Flatten\"}, "
+        "{\"type\": \"Linear\", \"out_features\": 16}, {\"type\": \"BatchNorm1d\"}, {\"type\": \"Tanh\"}, "
+        "{\"type\": \"Linear\", \"out_features\": 10}]}";
+    struct cln_trainer_params params = params_of(16);
+    struct cln_network *shifted = NULL;
+    assert_ok(cln_network_parse(&shifted, text, strlen(text), "shifted", NULL));
+    assert_int_equal(shifted->parameter_floats, network->parameter_floats);
+    params.evaluate_only = true;
+    struct cln_trainer *trainer = trainer_of(&params);
+    assert_ok(cln_trainer_save(trainer, path));
+    struct cln_checkpoint *model = read_checkpoint(path);
+    assert_ok(cln_trainer_set_model(trainer, model));
+    cln_trainer_destroy(&trainer);
+    params.network = shifted;
+    trainer = trainer_of(&params);
+    assert_int_equal(cln_trainer_set_model(trainer, model), CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "is of network tiny, which has other tensors than"));
+    cln_trainer_destroy(&trainer);
+    cln_checkpoint_destroy(&model);
+    cln_network_destroy(&shifted);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_refuses_what_does_not_fit, nothing_alive),
         cmocka_unit_test_teardown(test_judges_labels_against_the_network, nothing_alive),
         cmocka_unit_test_teardown(test_batches_of_one_image, nothing_alive),
+        cmocka_unit_test_teardown(test_a_model_of_another_network_is_refused, nothing_alive),
     };
     return cmocka_run_group_tests_name("refusal", tests, begin, end);
 }
