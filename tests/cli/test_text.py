@@ -1,6 +1,4 @@
-"""Text of files, users and the environment, wherever the program says it; strings of other programs; limits and oddities
-of files. Arguments: as for test_cli.py; $CLENET_TEST_ODD_DRIVER is the
-library of odd_driver.c."""
+"""Text of files, users, drivers and the environment, wherever the program says it."""
 import csv
 import json
 import os
@@ -10,77 +8,15 @@ import shutil
 import struct
 import subprocess
 import unittest
-import zlib
 from pathlib import Path
 
-from test_cli import PROGRAM, READS_PNG, ROOT, Case, idx  # which takes the arguments
+from support import (C1, CLEAR, LINEAR, NASTY, PROGRAM, REVERSED, ROOT, TITLE, Text, idx, linear_tensors, main,
+    safetensors)
 
 ODD_DRIVER = os.environ.get("CLENET_TEST_ODD_DRIVER")
-TITLE, CLEAR, C1, REVERSED = "\x1b]0;owned\x07", "\x1b[2J", "\u009b31m", "\u202egnp.exe"
-NASTY = [f"a{CLEAR}b", "c\nd", f"{TITLE}e", f"{C1}f", REVERSED, "g\u2028h\x7f", "=1+2", "+3", "-4,;", "@\"5\"\t\r"]
 SEEN = ["a\\x1b[2Jb", "c\\nd", "\\x1b]0;owned\\x07e", "\\u009b31mf", "\\u202egnp.exe", "g\\u2028h\\x7f"]
 BYTES = b"m\xff\x1b[2J\n"  # a file name
 SHOWN = "m\\xff\\x1b[2J\\n"
-NETWORK = {"name": "linear", "input": [1, 4, 4], "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}
-HIDDEN = {*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)}
-
-
-def tensors():
-    values = [0.01 * ((i * 37 + i // 16 * 11) % 19 - 9) for i in range(160)]
-    return {"1.weight": ("F32", [10, 16], values), "1.bias": ("F32", [10], [0.0] * 10)}
-
-
-def safetensors(tensors_, metadata=None, tail=""):
-    header, data = {} if metadata is None else {"__metadata__": metadata}, b""
-    for name, (dtype, shape, values) in tensors_.items():
-        piece = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(piece)]}
-        data += piece
-    text = (json.dumps(header) + tail).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
-def chunk(kind, content, crc=None):
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content) if crc is None else crc)
-
-
-def png(width, height, rows, depth=8, colour=0, before=b"", tail=b"", interlace=0):
-    """rows: the bytes of each row; interlaced only where there is a single pixel."""
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)) + before
-            + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))) + chunk(b"IEND", b"") + tail)
-
-
-class Text(Case):
-    def setUp(self):
-        super().setUp()
-        os.makedirs(self.folder / "set")
-        images = [[(n * 31 + i * 7) % 256 for i in range(16)] for n in range(40)]
-        for part in ("train", "t10k"):
-            (self.folder / "set" / f"{part}-images-idx3-ubyte").write_bytes(idx(images, 4, 4))
-            (self.folder / "set" / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, 40) + bytes(n % 10 for n in range(40)))
-        self.write("network.json", json.dumps(NETWORK))
-
-    def write(self, name, content):
-        path = self.folder / name if isinstance(name, str) else os.path.join(os.fsencode(self.folder), name)
-        with open(path, "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    def model(self, metadata=None, name="m.safetensors", **more):
-        said = {"clenet": "0.1.0", "network": json.dumps(NETWORK), **more} if metadata is None else metadata
-        return self.write(name, safetensors(tensors(), said))
-
-    def run_raw(self, *arguments, exit_status=0, **environment):
-        """Standard output and error as text, of which every byte is looked at."""
-        process = subprocess.run([PROGRAM, *arguments], capture_output=True, check=False, timeout=300, cwd=self.folder,
-                                 stdin=subprocess.DEVNULL, env={**os.environ, **environment})
-        self.assertEqual(process.returncode, exit_status, (arguments, process.stdout, process.stderr))
-        return tuple(self.assert_clean(output) for output in (process.stdout, process.stderr))
-
-    def assert_clean(self, content):
-        text = content.decode("utf-8")
-        self.assertEqual([hex(ord(c)) for c in text if ord(c) in HIDDEN and c != "\n"], [], text)
-        return text
 
 
 class Names(Text):
@@ -152,9 +88,9 @@ class Names(Text):
 
     def test_network(self):
         """A name of a network, in summaries and reports; what a file may not have it is told of."""
-        self.write("n.json", json.dumps({**NETWORK, "name": f"{REVERSED}{C1}"}))
+        self.write("n.json", json.dumps({**LINEAR, "name": f"{REVERSED}{C1}"}))
         self.assertIn("\\u202egnp.exe\\u009b31m: input", self.run_raw("summary", "n.json")[0])
-        self.write("n.json", json.dumps({**NETWORK, "name": CLEAR}))
+        self.write("n.json", json.dumps({**LINEAR, "name": CLEAR}))
         self.assertIn("without control characters", self.run_raw("summary", "n.json", exit_status=1)[1])
 
 
@@ -169,7 +105,7 @@ class Messages(Text):
                              ({"layers": [{"type": "Flatten", TITLE: 1}]}, 'unknown option "\\x1b]0;owned\\x07"'),
                              ({"layers": [{"type": "Flatten", "a\nclenet: done": 1}]}, '"a\\nclenet: done"'),
                              ({C1: 1}, 'unknown option "\\u009b31m"')):
-            self.write("n.json", json.dumps({**NETWORK, **change}))
+            self.write("n.json", json.dumps({**LINEAR, **change}))
             error = self.refused("summary", "n.json")
             self.assertIn(seen, error)
             self.assertEqual(error.count("\n"), 1)
@@ -179,12 +115,12 @@ class Messages(Text):
 
     def test_tensors(self):
         for name in (CLEAR, "w\nclenet: all is well", C1):
-            self.write("m.safetensors", safetensors({**tensors(), name: ("F32", [1], [0])}, {"clenet": "0.1.0", "network": json.dumps(NETWORK)}))
+            self.write("m.safetensors", safetensors({**linear_tensors(), name: ("F32", [1], [0])}, {"clenet": "0.1.0", "network": json.dumps(LINEAR)}))
             error = self.refused("predict", "m.safetensors", "p.png")
             self.assertIn("is not one of network linear", error)
             self.assertEqual(error.count("\n"), 1)
         names = {f"{name}{i}": ("F32", [1], [0]) for i, name in enumerate((CLEAR, "\n  tensor", C1))}
-        self.write("m.safetensors", safetensors({**tensors(), **names}, {"clenet": "0.1.0", "network": json.dumps(NETWORK)}))
+        self.write("m.safetensors", safetensors({**linear_tensors(), **names}, {"clenet": "0.1.0", "network": json.dumps(LINEAR)}))
         self.assertEqual(self.refused("predict", "m.safetensors", "p.png").count("\n"), 4)  # one for each
         self.write("m.safetensors", safetensors({"w": (CLEAR, [1], [0])}))
         self.assertIn("has type \\x1b[2J", self.refused("import", "m.safetensors", "--network", "network.json", "--save", "o"))
@@ -194,7 +130,7 @@ class Messages(Text):
                      {"mean": TITLE}, {"image": REVERSED}, {"clenet": CLEAR, "network": "{}"}, {"clenet": f"99.0.0-{C1}", "network": "{}"}):
             self.model(**more)
             self.refused("predict", "m.safetensors", "p.png")
-        self.write("m.safetensors", safetensors(tensors(), {CLEAR: 1}))
+        self.write("m.safetensors", safetensors(linear_tensors(), {CLEAR: 1}))
         self.refused("predict", "m.safetensors", "p.png")
 
     def test_paths(self):
@@ -340,165 +276,5 @@ class Drivers(Text):
         json.loads((self.folder / "trace.json").read_text())
 
 
-class Strangers(Text):
-    """Strings in a file's metadata are clenet's where "clenet" says so; all others may be anything."""
-
-    STRINGS = {"classes": "10", "mean": "0.2860", "inverse_deviation": "[1]", "resize": "32", "image": "shoe.png", "training": "true",
-               "network": "resnet18", "optimizer": "adam", "format": "pt", "clenet_version": "x"}
-
-    def test_they_change_nothing(self):
-        self.write("p.idx", idx([[(i * 16 + n) % 256 for i in range(16)] for n in range(3)], 4, 4))
-        network = ("--network", "network.json")
-        said = set()
-        for metadata in (None, {}, *({key: value} for key, value in self.STRINGS.items()), self.STRINGS, {"classes": json.dumps(NASTY)},
-                         {**self.STRINGS, "clenet": "yes"}, {"classes": "x", "clenet": ""}, {"key": "a\0b", "classes": "\0"}):
-            self.write("t.safetensors", safetensors(tensors(), metadata))
-            predicted = self.run_raw("predict", "t.safetensors", *network, "p.idx", "--json", "--top", "10")[0]
-            self.run_raw("import", "t.safetensors", *network, "--save", "m.safetensors")
-            self.assertEqual(self.run_raw("predict", "m.safetensors", "p.idx", "--json", "--top", "10")[0], predicted)
-            self.run_raw("export", "t.safetensors", *network, "--safetensors", "e.safetensors")
-            self.assertEqual((self.folder / "e.safetensors").read_bytes(), (self.folder / "m.safetensors").read_bytes())
-            said.add((predicted, (self.folder / "m.safetensors").read_bytes()))
-        self.assertEqual(len(said), 1)
-        self.write("t.safetensors", safetensors(tensors(), self.STRINGS))
-        strange = self.run_raw("evaluate", "t.safetensors", *network, "--data", "set")[0]
-        self.write("t.safetensors", safetensors(tensors()))
-        self.assertEqual(self.run_raw("evaluate", "t.safetensors", *network, "--data", "set")[0], strange)
-
-    def test_what_is_missing_is_told(self):
-        self.write("t.safetensors", safetensors(tensors(), self.STRINGS))
-        self.assertIn("name the network", self.run_raw("predict", "t.safetensors", "p.idx", exit_status=1)[1])
-        self.write("t.safetensors", safetensors(tensors(), {"network": json.dumps(NETWORK), "training": "true"}))
-        self.assertIn("is a model only", self.run_raw("train", "--resume", "t.safetensors", "--data", "set", exit_status=1)[1])
-
-    def test_odd_and_later_versions(self):
-        self.write("p.idx", idx([[0] * 16], 4, 4))
-        self.model(clenet="99.1.0")
-        self.assertIn("written by clenet 99.1.0, which is newer than this one", self.run_raw("predict", "m.safetensors", "p.idx")[1])
-        self.model(clenet="99.1.0", classes="[]")
-        self.assertIn("which is newer than this one", self.run_raw("predict", "m.safetensors", "p.idx", exit_status=1)[1])
-        self.model(clenet="ninety")
-        self.assertIn('"clenet" is "ninety", not a version', self.run_raw("predict", "m.safetensors", "p.idx")[1])
-
-
-class Oddities(Text):
-    """Files that other readers take."""
-
-    def summary(self, content, exit_status=0):
-        self.write("n.json", content)
-        return self.run_raw("summary", "n.json", exit_status=exit_status)
-
-    def test_networks(self):
-        text = json.dumps(NETWORK)
-        plain = self.summary(text)
-        for odd in (b"\xef\xbb\xbf" + text.encode(), text.replace(", ", ",\r\n") + "\r\n\r\n", text.replace("10}", "10.0}"),
-                    text.replace("10}", "1e1}"), text.replace("[1, 4, 4]", "[1.0, 40e-1, 4E0]"), "\n\t " + text):
-            self.assertEqual(self.summary(odd), plain)
-        for wrong in ("10.5", "1e-1", "1e300", '"10"', "-10.0"):
-            error = self.summary(text.replace("10}", wrong + "}"), 1)[1]
-            self.assertRegex(error, "must be a whole number from 1 to")
-
-    def test_profiles(self):
-        text = json.dumps({"name": "odd", "match": {"min_native_float_vector": 1.0}, "values": {"lanes": 16.0, "min_groups": 2e1}})
-        self.write("p.json", b"\xef\xbb\xbf" + text.replace(", ", ",\r\n").encode() + b"\r\n")
-        values = json.loads(self.run_raw("devices", "--json", "--profile-file", "p.json")[0])[0]["values"]
-        self.assertEqual((values["lanes"]["profile"], values["min_groups"]["profile"]), (16, 20))
-        self.assertTrue(values["lanes"]["from"].endswith("p.json:3"), values)
-        self.write("p.json", b"\xef\xbb\xbf{\n\"name\": \"x\", \"match\": {},\n\"values\": {\"lanes\": 1.5}}")
-        self.assertIn("p.json:3: lanes", self.run_raw("check", "--only", "sgd", "--profile-file", "p.json", exit_status=1)[0]
-                      + self.run_raw("check", "--only", "sgd", "--profile-file", "p.json", exit_status=1)[1])
-
-    def test_models(self):
-        self.write("p.idx", idx([[i * 16 for i in range(16)]], 4, 4))
-        self.model()
-        plain = self.run_raw("predict", "m.safetensors", "p.idx", "--json")[0]
-        metadata = {"clenet": "0.1.0", "network": json.dumps(NETWORK).replace("10}", "10.0}"), "image": "[1.0, 4e0, 4]", "resize": "4.0"}
-        for content in (safetensors(tensors(), metadata), safetensors(tensors(), metadata, tail="   \n"),
-                        safetensors(dict(reversed(list(tensors().items()))), metadata)):
-            self.write("m.safetensors", content)
-            self.assertEqual(self.run_raw("predict", "m.safetensors", "p.idx", "--json")[0], plain)
-
-    def test_data_with_more_bytes_than_it_announces(self):
-        path = self.folder / "set" / "train-images-idx3-ubyte"
-        path.write_bytes(path.read_bytes() + b"tail")
-        _, notes = self.run_raw("train", "--network", "network.json", "--data", "set", "--epochs", "1")
-        self.assertIn("4 bytes more than the header announces are left out", notes)
-
-    @unittest.skipUnless(READS_PNG, "this clenet was built without libpng")
-    def test_pictures(self):
-        self.model()
-        rows = [bytes(60 * y + 3 * x for x in range(4)) for y in range(4)]
-        plain = self.predict(png(4, 4, rows))
-        wide = [b"".join(bytes([v, 7 * v % 256]) for v in row) for row in rows]
-        opaque = [b"".join(bytes([v, 255]) for v in row) for row in rows]
-        colours = b"".join(bytes([v] * 3) for row in rows for v in row)
-        for odd in (png(4, 4, rows, tail=b"behind"), png(4, 4, rows, before=chunk(b"teXt", b"x\x1b")),
-                    png(4, 4, rows, before=chunk(b"tEXt", b"key\0value", crc=1)), png(4, 4, wide, depth=16), png(4, 4, opaque, colour=4),
-                    png(4, 4, [bytes(range(4 * y, 4 * y + 4)) for y in range(4)], colour=3, before=chunk(b"PLTE", colours))):
-            self.assertEqual(self.predict(odd), plain)
-
-    def predict(self, picture, *options, exit_status=0):
-        self.write("p.png", picture)
-        output, errors = self.run_raw("predict", "m.safetensors", "p.png", "--json", "--top", "10", *options, exit_status=exit_status)
-        return output if exit_status == 0 else errors
-
-    @unittest.skipUnless(READS_PNG, "this clenet was built without libpng")
-    def test_ink_on_nothing_is_seen(self):
-        self.model()
-
-        def drawn(grey, alpha, ground=None):
-            values = [[(grey, alpha) if x == 1 else (0, 0) for x in range(4)] for _ in range(4)]
-            if ground is None:
-                return png(4, 4, [b"".join(bytes([v, v, v, a]) for v, a in row) for row in values], colour=6)
-            return png(4, 4, [bytes((v * a + ground * (255 - a) + 127) // 255 for v, a in row) for row in values])
-
-        for options in ((), ("--invert",)):
-            nothing = self.predict(drawn(0, 0), *options)
-            self.assertEqual(nothing, self.predict(png(4, 4, [bytes([255] * 4)] * 4), *options))
-            for grey, alpha, ground in ((0, 255, 255), (0, 128, 255), (100, 200, 255), (255, 255, 0), (200, 128, 0), (255, 9, 0)):
-                seen = self.predict(drawn(grey, alpha), *options)
-                self.assertNotEqual(seen, nothing)
-                self.assertEqual(seen, self.predict(drawn(grey, alpha, ground), *options))
-
-
-class Limits(Text):
-    """Of clenet's own, told as such."""
-
-    def told(self, *arguments):
-        return self.run_raw(*arguments, exit_status=1)[1]
-
-    def test_of_networks(self):
-        for change, told in (({"layers": [{"type": "ReLU"}] * 1001}, "clenet's limit of 1000"),
-                             ({"name": "n" * 64}, "clenet's limit of 63"),
-                             ({"input": [1, 1 << 15, 1 << 15]}, "clenet's limit of 268435456"),
-                             ({"layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 257}]}, "from 2 to 256, clenet's limit"),
-                             ({"layers": [{"type": "Flatten"}] + [{"type": "Linear", "out_features": 1 << 14}] * 3 + [{"type": "Linear", "out_features": 2}]}, "268435456 parameters up to here, clenet's limit")):
-            self.write("n.json", json.dumps({**NETWORK, **change}))
-            self.assertIn(told, self.told("summary", "n.json"))
-        self.write("n.json", json.dumps(NETWORK) + " " * (1 << 20))
-        self.assertIn("1048576 bytes of text, clenet's limit", self.told("summary", "n.json"))
-        self.write("n.json", "[" * 3000)
-        self.assertIn("2048 levels of brackets, clenet's limit", self.told("summary", "n.json"))
-        self.write("p.json", json.dumps({"name": "x", "match": {}, "values": {}}) + " " * (1 << 20))
-        self.assertIn("clenet's limit", self.told("train", "--data", "set", "--network", "network.json", "--profile-file", "p.json"))
-
-    def test_of_files(self):
-        self.model()
-        self.write("p.idx", struct.pack(">IIII", 0x803, 1, 1, 4097) + bytes(4097))
-        self.assertIn("from 1 to 4096, clenet's limit", self.told("predict", "m.safetensors", "p.idx"))
-        self.write("t.safetensors", safetensors({"a": ("F32", [1] * 9, [0])}))
-        self.assertIn("more than 8, clenet's limit", self.told("predict", "t.safetensors", "p.idx"))
-
-    @unittest.skipUnless(READS_PNG, "this clenet was built without libpng")
-    def test_of_pictures(self):
-        self.model()
-        for width, height in ((9000, 2), (1, 8193)):
-            self.write("p.png", png(width, height, [bytes(width)] * height))
-            error = self.told("predict", "m.safetensors", "p.png")
-            self.assertIn(f"a picture of {width}×{height} pixels; clenet's limit is 8192 a side", error)
-        self.write("p.png", png(8192, 1, [bytes(8192)]))
-        self.run_raw("predict", "m.safetensors", "p.png")
-
-
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

@@ -1,0 +1,106 @@
+"""The progress of a training, on a terminal and elsewhere."""
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import termios
+import time
+
+from support import Case, EPOCH, PROGRAM, SMALL, Sets, main
+
+
+class Terminal(Case):
+    def on_terminal(self, *arguments):
+        """What the program writes to a terminal of 100 columns."""
+        process, terminal = pty.fork()
+        if process == 0:
+            os.environ["TERM"] = "xterm"
+            os.execv("/bin/sh", ["sh", "-c", 'stty cols 100 && exec "$@"', "sh", PROGRAM, *arguments])
+        text, deadline = b"", time.monotonic() + 300
+        while time.monotonic() < deadline and select.select([terminal], [], [], 60)[0]:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:  # Linux's way to say that the other side is closed
+                break
+            if not piece:
+                break
+            text += piece
+        os.close(terminal)
+        _, status = os.waitpid(process, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0, text)
+        return text.decode()
+
+    def test_progress_line(self):
+        text = self.on_terminal("train", "--data", "synthetic:40000", "--batch-size", "32", "--offline", "--epochs", "2")
+        lines = [line for line in re.split("[\r\n]+", text) if "images/s" in line]
+        self.assertTrue(lines, text)
+        for line in lines:
+            shown = line.replace("\033[K", "")
+            self.assertLess(len(shown), 100)
+            self.assertRegex(shown, r"^epoch [12] \[=*>? *\] +\d+ %  \d+ images/s  loss \d\.\d{4}  acc [01]\.\d{3}  "
+                                    r"\d+:\d\d left$")
+        # What stays on the screen is the epoch lines: each begins on a cleared line.
+        for number in (1, 2):
+            self.assertRegex(text, r"\r\033\[K" + EPOCH.format(number) + "\r\n")
+
+    def test_quiet_shows_nothing(self):
+        self.assertEqual(self.on_terminal("train", *SMALL, "--epochs", "1", "--quiet"), "")
+
+
+class Progress(Sets):
+    SLOW = ("--data", "synthetic:40000", "--batch-size", "8", "--epochs", "1")
+
+    def test_told_without_a_terminal_and_in_the_log(self):
+        result = self.train(0, *self.SLOW, "--log", "run.jsonl", CLENET_PROGRESS_SECONDS="0.3")
+        lines = re.findall(r"(?m)^epoch 1: (\d+) of 40000 images, loss [\d.]+, train acc [\d.]+, \d+ images/s, \d+ sec$",
+                           result.stderr)
+        self.assertTrue(lines, result.stderr)
+        self.assertEqual(len(result.stdout.splitlines()), 1)
+        records = [json.loads(line) for line in (self.folder / "run.jsonl").read_text().splitlines()]
+        progress = [record for record in records if record["event"] == "progress"]
+        self.assertEqual([record["train_images"] for record in progress], [int(line) for line in lines])
+        self.assertEqual([r["event"] for r in records], ["start"] + ["progress"] * len(progress) + ["epoch", "end"])
+        for record in progress:
+            self.assertEqual(sorted(record), sorted(("event", "epoch", "train_images", "images_before", "loss",
+                                                     "train_accuracy", "train_seconds", "images_per_second")))
+
+    def test_short_epochs_tell_nothing(self):
+        result = self.train(0, "--data", "synthetic:64", "--epochs", "2", "--log", "run.jsonl")
+        self.assertNotIn(" of 64 images", result.stderr)
+        self.assertNotIn("progress", (self.folder / "run.jsonl").read_text())
+
+    def on_terminal(self, columns):
+        process, terminal = pty.fork()
+        if process == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+            os.environ["TERM"] = "xterm"
+            os.execv(PROGRAM, [PROGRAM, "train", "--network", str(self.network), "--no-guard", *self.SLOW])
+        text = b""
+        while True:
+            try:
+                piece = os.read(terminal, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            text += piece
+        os.waitpid(process, 0)
+        os.close(terminal)
+        return text.decode()
+
+    def test_a_narrow_terminal_cuts_no_number(self):
+        for columns in (20, 40, 60, 80, 120):
+            text = self.on_terminal(columns)
+            lines = [line.replace("\033[K", "") for line in re.split("[\r\n]+", text) if re.search(r"^epoch 1 .* %", line)]
+            self.assertTrue(lines, text)
+            for line in lines:
+                self.assertLessEqual(len(line), columns - 3)
+                self.assertRegex(line, r"^epoch 1( \[=*>? *\])? +\d+ %(  \d+ images/s)?(  loss \d+\.\d{4})?"
+                                       r"(  acc \d\.\d{3})?(  [\d:]+ left)?$")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""What `clenet train` prints, logs and saves, to its end or until a signal."""
+import json
+import re
+import signal
+import subprocess
+
+from support import Case, EPOCH, PROGRAM, SMALL, VERSION, main, traced
+
+QUICK = ("Training.test_prints_the_epoch_lines_and_nothing_else", "Training.test_saved_model_evaluates_to_what_training_said")
+
+
+class Training(Case):
+    def test_prints_the_epoch_lines_and_nothing_else(self):
+        result = self.expect(0, "train", *SMALL, "--epochs", "2")
+        lines = result.stdout.splitlines()
+        self.assertEqual(len(lines), 2)
+        for number, line in enumerate(lines, 1):
+            self.assertRegex(line, "^" + EPOCH.format(number) + "$")
+        self.assertNotRegex(result.stderr, "[\r\033]")
+        self.assertRegex(result.stderr, "bn-lenet, 44878 parameters; .*120 training and 20 test images")
+
+    def test_safe_and_quirks(self):
+        path = self.folder / "quirk.json"
+        path.write_text('{"name": "quirky", "match": {}, "values": {}, "quirks": [\n'
+                        '{"operation": "copy", "reason": "is wrong"}]}')
+        result = self.expect(0, "train", *SMALL, "--max-steps", "1", "--profile-file", str(path))
+        self.assertIn(f"copy runs in its safe variant: is wrong ({path}:2)\n", result.stderr)
+        self.assertRegex(result.stderr, r"(?m), profile quirky; safe: copy$")
+        log = self.folder / "log"
+        result = self.expect(0, "train", *SMALL, "--max-steps", "1", "--safe", "--log", str(log))
+        self.assertIn("profile safe", result.stderr)
+        options = json.loads(log.read_text().splitlines()[0])["options"]
+        self.assertEqual((options["safe"], options["profile-file"]), (True, "safe"))
+
+    def test_quiet_prints_nothing(self):
+        result = self.expect(0, "train", *SMALL, "--epochs", "1", "--quiet")
+        self.assertEqual((result.stdout, result.stderr), ("", ""))
+
+    def test_max_steps(self):
+        result = self.expect(0, "train", *SMALL, "--max-steps", "2")
+        self.assertRegex(result.stdout, r"^epoch 1 stopped after 64 of 120 images, loss \d+\.\d{4}, .* sec\n$")
+        result = self.expect(0, "train", *SMALL, "--max-steps", "4")  # just the first epoch
+        self.assertRegex(result.stdout, "^" + EPOCH.format(1) + "\n$")
+
+    def test_options_reach_the_trainer(self):
+        def first_loss(*options):
+            result = self.expect(0, "train", *SMALL, "--epochs", "1", *options)
+            return re.search(r"loss (\S+), train acc \S+, test acc (\S+),", result.stdout).groups()
+
+        plain = first_loss()
+        self.assertEqual(plain, first_loss("--optimizer", "adam", "--lr", "0.001", "--seed", "0"))
+        for options in (("--seed", "1"), ("--lr", "0.01"), ("--optimizer", "sgd", "--lr", "0.1", "--momentum", "0.9"),
+                        ("--weight-decay", "0.5"), ("--standardize",), ("--network", "lenet")):
+            with self.subTest(options=options):
+                self.assertNotEqual(plain, first_loss(*options))
+
+    def test_timings(self):
+        result = self.expect(0, "train", *SMALL, "--epochs", "1", "--timings")
+        lines = result.stdout.splitlines()
+        self.assertRegex(lines[0], "^" + EPOCH.format(1) + "$")
+        self.assertGreater(len(lines), 10)
+        self.assertIn("conv2d", result.stdout)
+
+    def test_log(self):
+        log = self.folder / "log.jsonl"
+        result = self.expect(0, "train", *SMALL, "--epochs", "2", "--seed", "7", "--log", str(log))
+        start, *epochs, end = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual((start["event"], start["version"], start["network"]), ("start", VERSION, "bn-lenet"))
+        self.assertEqual((start["parameters"], start["train_images"], start["test_images"]), (44878, 120, 20))
+        self.assertTrue(start["device"])
+        options = {"epochs": 2, "batch-size": 32, "seed": 7, "lr": 0.001, "optimizer": "adam", "standardize": False,
+                   "save": None, "data": "synthetic:120"}
+        self.assertEqual({name: start["options"][name] for name in options}, options)
+        self.assertEqual([(e["event"], e["epoch"], e["stopped"]) for e in epochs],
+                         [("epoch", 1, False), ("epoch", 2, False)])
+        for epoch, line in zip(epochs, result.stdout.splitlines()):
+            self.assertTrue(line.startswith("epoch {epoch}, loss {loss:.4f}, train acc {train_accuracy:.3f}, "
+                                            "test acc {test_accuracy:.3f}, ".format(**epoch)), (epoch, line))
+        self.assertEqual((end["event"], end["result"], end["saved"]), ("end", "ok", None))
+
+    def test_required_accuracy(self):
+        def train(exit_status, required):
+            model, log = self.folder / f"{required}.safetensors", self.folder / f"{required}.jsonl"
+            result = self.expect(exit_status, "train", *SMALL, "--epochs", "2", "--require-accuracy", str(required),
+                                 "--save", str(model), "--log", str(log))
+            self.assertEqual(len(result.stdout.splitlines()), 2)
+            *_, epoch, end = [json.loads(line) for line in log.read_text().splitlines()]
+            self.assertEqual(end["saved"], str(model))
+            return epoch["test_accuracy"], end, result.stderr, model.read_bytes()
+
+        accuracy, end, errors, model = train(0, 0)
+        self.assertGreater(accuracy, 0)
+        self.assertLess(accuracy, 0.99)
+        self.assertEqual((end["result"], end["message"]), ("ok", ""))
+        self.assertEqual(train(0, accuracy)[1]["result"], "ok")  # reached is enough
+        accuracy, end, errors, kept = train(1, 0.99)
+        self.assertEqual(kept, model)
+        self.assertEqual((end["result"], end["message"]),
+                         ("inaccurate", f"test accuracy {accuracy:g} after epoch 2 is below 0.99"))
+        self.assertTrue(errors.endswith(f"clenet train: {end['message']}\n"), errors)
+
+    def test_saved_model_evaluates_to_what_training_said(self):
+        model = self.folder / "m.safetensors"
+        result = self.expect(0, "train", *SMALL, "--epochs", "2", "--standardize", "--save", str(model))
+        accuracy = float(re.findall(r"test acc (\S+),", result.stdout)[-1])
+        self.assertIn(str(model), result.stderr)
+        result = self.expect(0, "evaluate", str(model), *SMALL, "--confusion")
+        head, *rows = result.stdout.splitlines()
+        self.assertAlmostEqual(float(re.search(r"accuracy (\S+)$", head).group(1)), accuracy, delta=0.0006)
+        rows = rows[rows.index("", 1):]  # behind the table of classes
+        counts = [[int(n) for n in re.findall(r" (\d+)(?= )", row)][-10:] for row in rows if re.search(r" [01]\.\d{3}$| -$", row)]
+        self.assertEqual(len(counts), 10)
+        self.assertEqual(sum(map(sum, counts)), 20)
+        self.assertAlmostEqual(sum(counts[i][i] for i in range(10)) / 20, accuracy, delta=0.0006)
+
+    def test_running_variance_conventions_differ_in_prediction_only(self):
+        def epoch(kind):
+            log = self.folder / f"{kind}.jsonl"
+            self.expect(0, "train", *SMALL, "--epochs", "1", "--running-variance", kind, "--log", str(log))
+            return json.loads(log.read_text().splitlines()[1])
+
+        unbiased, biased = epoch("unbiased"), epoch("biased")
+        self.assertEqual(unbiased["loss"], biased["loss"])
+        self.assertNotEqual(unbiased["test_loss"], biased["test_loss"])
+
+
+class Signals(Case):
+    def interrupt(self, number):
+        model, log, trace = (self.folder / name for name in ("m.safetensors", "log.jsonl", "trace.json"))
+        command = [PROGRAM, "train", *SMALL, "--epochs", "100000", "--save", str(model), "--log", str(log),
+                   "--trace", str(trace)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            self.addCleanup(process.kill)
+            self.assertRegex(process.stdout.readline(), EPOCH.format(1))
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 128 + number, errors)
+        self.assertIn(str(model), errors)
+        end = json.loads(log.read_text().splitlines()[-1])
+        self.assertEqual((end["event"], end["result"], end["saved"]), ("end", "interrupted", str(model)))
+        (launches,) = traced(trace).values()
+        self.assertIn("adam", [name for name, _, _ in launches])
+        self.expect(0, "evaluate", str(model), *SMALL)
+
+    def test_interrupt_keeps_the_model(self):
+        self.interrupt(signal.SIGINT)
+
+    def test_terminate_keeps_the_model(self):
+        self.interrupt(signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(QUICK)
