@@ -214,6 +214,9 @@ class Tree(unittest.TestCase):
         self.assertEqual(set(names), {path.stem for path in sources("kernels", ".cl")} - {"peak"})
         self.assertEqual([key for key in keys if f"| `{key}` | " not in readme], [])
         self.assertEqual([name for name in names if f"`{name}`" not in readme], [])
+        old = re.compile("`(" + "|".join(set(re.findall(r'\.was = "(\w+)"', values)) - {"cache"}) + ")`")  # the reports' are not in code style
+        texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.*")}
+        self.assertEqual([f"{path.name}: {word}" for path, text in texts.items() for word in old.findall(text)], [])
 
     def test_tables_have_a_row_for_every_value_of_their_enum(self):
         """So that a value that is added does not compile until it is handled: see src/base/table.h."""
