@@ -48,13 +48,13 @@ static enum cln_status check(const struct ocl_gemm *g, const struct ocl_context 
     return status;
 }
 
-/* Sets the parameters of CLBlast's XgemmDirect, in the order of `names`: tiles of WGD × WGD, computed by work-groups of
+/* Sets the parameters of CLBlast's XgemmDirect, in the order of `names`: sets of WGD × WGD, computed by work-groups of
  * MDIMCD × NDIMCD. */
-static enum cln_status set_tile(struct ocl_context *context, int tile) {
+static enum cln_status set_tile(struct ocl_context *context, int set) {
     static const char *const names[] = {"WGD",  "MDIMCD", "NDIMCD", "MDIMAD", "NDIMBD",
                                         "KWID", "VWMD",   "VWND",   "PADA",   "PADB"};
     enum { COUNT = sizeof names / sizeof *names };
-    static const size_t tiles[OCL_GEMM_TILES][COUNT] = {
+    static const size_t sets[OCL_CLBLAST_SETS][COUNT] = {
         {0},
         {8, 8, 8, 8, 8, 2, 1, 1, 1, 1},
         {16, 8, 8, 8, 8, 2, 1, 1, 1, 1},
@@ -63,17 +63,17 @@ static enum cln_status set_tile(struct ocl_context *context, int tile) {
         {32, 16, 16, 16, 16, 2, 2, 2, 1, 1},
         {64, 16, 16, 16, 16, 2, 4, 4, 1, 1},
     };
-    if (tile < 0 || tile >= OCL_GEMM_TILES)
-        return cln_fail(CLN_INVALID, "gemm: tile %d: there are 0 to %d", tile, OCL_GEMM_TILES - 1);
-    if (tile == 0 || tile == context->gemm_tile)
+    if (set < 0 || set >= OCL_CLBLAST_SETS)
+        return cln_fail(CLN_INVALID, "clblast_parameters %d: there are 0 to %d", set, OCL_CLBLAST_SETS - 1);
+    if (set == 0 || set == context->clblast_set)
         return CLN_OK;
-    if (tiles[tile][1] * tiles[tile][2] > context->device.max_work_group_size)
-        return cln_fail(CLN_INVALID, "gemm: tile %d takes groups of %zu, %s has %zu at most", tile,
-                        tiles[tile][1] * tiles[tile][2], context->device.name, context->device.max_work_group_size);
+    if (sets[set][1] * sets[set][2] > context->device.max_work_group_size)
+        return cln_fail(CLN_INVALID, "clblast_parameters %d takes groups of %zu, %s has %zu at most", set,
+                        sets[set][1] * sets[set][2], context->device.name, context->device.max_work_group_size);
     const enum cln_status status = OCL_CALL(CLBlastOverrideParameters, context->device.device_id, "XgemmDirect",
-                                            CLBlastPrecisionSingle, COUNT, (const char **)names, tiles[tile]);
+                                            CLBlastPrecisionSingle, COUNT, (const char **)names, sets[set]);
     if (status == CLN_OK)
-        context->gemm_tile = tile;
+        context->clblast_set = set;
     return status;
 }
 
@@ -132,7 +132,7 @@ enum cln_status ocl_sequence_add_gemm(struct ocl_sequence *sequence, const struc
     const char *label = gemm->label ? gemm->label : "gemm";
     enum cln_status status = check(gemm, context);
     if (status == CLN_OK)
-        status = set_tile(context, gemm->tile);
+        status = set_tile(context, gemm->parameters);
     if (status != CLN_OK)
         return cln_fail_within(status, "%s", label);
     struct gemm *state = malloc(sizeof *state);

@@ -21,10 +21,10 @@ struct ocl_gemm {
     /* The parameters that CLBlast builds its kernels for small products with. 0: CLBlast's own for the device; n > 0:
      * set n of the table in gemm.c. CLBlast has one set per process: it holds from then on for all contexts of the
      * device. */
-    int tile;
+    int parameters;
 };
 
-enum { OCL_GEMM_TILES = 7 };
+enum { OCL_CLBLAST_SETS = 7 };
 
 bool ocl_gemm_available(void);
 

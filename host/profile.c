@@ -257,8 +257,8 @@ enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, lo
     size_t i = find_value(profile, key);
     const struct ocl_profile_key *k = &profile->params.keys[i];
     if (value < k->min || value > k->max)
-        return cln_fail(CLN_INVALID, "%s: %ld: has to be an integer from %ld to %ld (%s)", key, value, k->min, k->max,
-                        k->meaning);
+        return cln_fail(CLN_INVALID, "%s: %ld: has to be an integer from %ld to %ld (%s%s%s)", key, value, k->min,
+                        k->max, k->meaning, k->zero ? "; 0: " : "", k->zero ? k->zero : "");
     profile->values[i] = value;
     profile->origins[i] = "set";
     return CLN_OK;

@@ -13,9 +13,9 @@
 struct ocl_profile_key {
     const char *name;
     long min, max;
-    long value;          /* default */
-    const char *zero;    /* how the value is worked out if a profile says 0, or what 0 does; NULL: 0 is out of range */
-    const char *meaning; /* this and `zero` as Markdown */
+    long value;       /* default */
+    const char *zero; /* how the value is worked out if a profile says 0, or what 0 does; NULL: 0 is out of range */
+    const char *meaning;
     /* Used by the caller alone: the offset of the member that gets the value, and a function that computes the final
      * value from what the profiles say. */
     size_t offset;

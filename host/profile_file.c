@@ -161,8 +161,9 @@ static enum cln_status take_values(struct ocl_profile_file *file, const struct p
         const struct ocl_profile_key *key = &params->keys[i];
         json_int_t number = json_integer_value(value);
         if (!json_is_integer(value) || number < key->min || number > key->max)
-            return cln_fail(CLN_INVALID, "%s:%d: %s: has to be an integer from %ld to %ld (%s)", place.path,
-                            line_of(&place, name), name, key->min, key->max, key->meaning);
+            return cln_fail(CLN_INVALID, "%s:%d: %s: has to be an integer from %ld to %ld (%s%s%s)", place.path,
+                            line_of(&place, name), name, key->min, key->max, key->meaning, key->zero ? "; 0: " : "",
+                            key->zero ? key->zero : "");
         if (file->values[i] != OCL_PROFILE_UNSET)
             return cln_fail(CLN_INVALID, "%s:%d: %s: is the old name of %s, which is given too: remove %s", place.path,
                             line_of(&place, key->was), key->was, key->name, key->was);

@@ -71,16 +71,21 @@ typedef enum cln_status ocl_host_function(void *user);
 enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
                                   void *user) CLN_MUST_CHECK;
 
-/* Enqueues every launch in order. A run waits for the device in these cases only: at an action of the host; for a
- * command buffer (see below); after the first launch of a program in a context that keeps programs, to store the
- * program on disk; and in a context with timings or a trace, whenever the array of events is full, or at every launch
- * if the driver's times mean nothing. On failure the message names the launch and the OpenCL error. In a context with
- * `replay` (struct ocl_context_params) the first run after an ocl_sequence_add records all launches as a command
- * buffer. This run and all later ones enqueue the command buffer; if the driver says that it is still busy, that one
- * run enqueues the launches one by one. Nothing is recorded, and all runs enqueue the launches one by one, in a context
- * with timings or a trace, or if the sequence has a product of CLBlast, an action of the host, or a launch that the
- * driver refuses to record. A notice tells of the last case. If the device cannot run one command buffer twice at the
- * same time, eight copies take turns, and a run waits for the eighth run before it. */
+/* Enqueues every launch in order. On failure the message names the launch and the OpenCL error.
+ *
+ * A run waits for the device in these cases only: at an action of the host; for a command buffer (see below); at its
+ * end if it launched a program for the first time and the context keeps programs, which it then stores on disk; in a
+ * context with timings or a trace, whenever the array of events is full, or at every launch if the driver's times mean
+ * nothing.
+ *
+ * In a context with `replay` (struct ocl_context_params) the first run after an ocl_sequence_add records all launches
+ * as a command buffer. This run and all later ones enqueue the command buffer; if the driver says that it is still
+ * busy, that one run enqueues the launches one by one. Nothing is recorded, and all runs enqueue the launches one by
+ * one, in a context with timings or a trace, or if the sequence has a product of CLBlast, an action of the host, or a
+ * launch that the driver refuses to record. A notice tells of the last case.
+ *
+ * If the device cannot run one command buffer twice at the same time, eight copies take turns, and a run waits for the
+ * eighth run before it. */
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 
 /* Whether the launches are recorded as a command buffer; known after the first run. */

@@ -77,7 +77,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                              __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
     TEAM_SCRATCH(FORWARD_CHANNELS * FORWARD_COLUMNS)
-    STAGED_WEIGHTS(1, FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W)
+    WEIGHT_COPY(1, FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W)
     const int block = (int)get_group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -244,7 +244,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                                    const int weight_offset, __global floatv *restrict dx,
                                    __global const struct cln_state *restrict state) {
     TEAM_SCRATCH(DATA_CHANNELS * DATA_COLUMNS)
-    STAGED_WEIGHTS(OUT_C, DATA_CHANNELS * KERNEL_H * KERNEL_W)
+    WEIGHT_COPY(OUT_C, DATA_CHANNELS * KERNEL_H * KERNEL_W)
     const int block = (int)get_group_id(1), blocks = blocks_of(state->count);
     if (block >= blocks)
         return;
@@ -283,7 +283,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                         continue;
                     __global const floatv *line = dz + ((o * OUT_H + r) * OUT_W) * GROUP;
                     WEIGHTS *taps = weight +
-                                    o * STAGED_PITCH(IN_C * KERNEL_H * KERNEL_W, DATA_CHANNELS * KERNEL_H * KERNEL_W) +
+                                    o * COPY_PITCH(IN_C * KERNEL_H * KERNEL_W, DATA_CHANNELS * KERNEL_H * KERNEL_W) +
                                     u * KERNEL_W;
                     if (DATA_TILES > 8 && j0 + DATA_FIRST >= 0 && j0 + DATA_LAST < OUT_W)
                         data_products(acc, taps, i0, line, j0, false);

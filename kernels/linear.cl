@@ -10,7 +10,7 @@
 #define WEIGHT_OUT 2
 #define WEIGHT_IN 4
 #endif
-/* The numbers of features are arguments, so that layers share a program. Only staged weights need them as constants. */
+/* The numbers of features are arguments, so that layers share a program. Only copied weights need them as constants. */
 #ifndef IN_FEATURES
 #define IN_FEATURES 1
 #define OUT_FEATURES 1
@@ -55,7 +55,7 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
                              const int partial_blocks, __global const struct cln_state *restrict state) {
     LANE_SCRATCH(float4, TILE_FEATURES * TILE_BLOCKS)
     TEAM_SCRATCH(TILE_FEATURES * TILE_BLOCKS)
-    STAGED_WEIGHTS(1, TILE_FEATURES * IN_FEATURES)
+    WEIGHT_COPY(1, TILE_FEATURES * IN_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
     const int count = state->count, blocks = blocks_of(count);
@@ -111,7 +111,7 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, const int
                                    __global const float *restrict parameters, const int weight_offset,
                                    __global floatv *restrict dx, __global const struct cln_state *restrict state) {
     TEAM_SCRATCH(TILE_FEATURES * TILE_BLOCKS)
-    STAGED_WEIGHTS(OUT_FEATURES, TILE_FEATURES)
+    WEIGHT_COPY(OUT_FEATURES, TILE_FEATURES)
     const int f0 = (int)get_group_id(0) * TILE_FEATURES;
     const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
     const int blocks = blocks_of(state->count);
@@ -127,8 +127,7 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, const int
 
     copy_weights(tile, parameters + weight_offset + f0, out_features, TILE_FEATURES, in_features,
                  out_features * in_features - f0);
-    multiply(acc, tile, 1, STAGED_PITCH(in_features, TILE_FEATURES), in_features - f0, dz, out_features, block0,
-             blocks);
+    multiply(acc, tile, 1, COPY_PITCH(in_features, TILE_FEATURES), in_features - f0, dz, out_features, block0, blocks);
     team_sums(&acc[0][0], TILE_FEATURES * TILE_BLOCKS, 1);
 
 #pragma unroll

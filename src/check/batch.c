@@ -113,23 +113,23 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     struct cln_probe *porder = cln_rig_cells(b, "order", BEFORE + n);
     porder->integer = true;
     cln_probe_put(porder, 0, order, BEFORE + n);
-    struct cln_probe *pstandard = cln_rig_cells(b, "standardization", 2 * features);
-    cln_probe_put(pstandard, 0, standardization, 2 * features);
+    struct cln_probe *pstandardization = cln_rig_cells(b, "standardization", 2 * features);
+    cln_probe_put(pstandardization, 0, standardization, 2 * features);
     struct cln_probe *px = cln_rig_tensor(b, "x", c->out, NULL);
     struct cln_probe *plabels = cln_rig_cells(b, "labels", (size_t)b->plan.blocks * lanes);
     plabels->integer = true;
 
     enum cln_status status = b->status;
     if (status == CLN_OK)
-        status =
-            cln_batch_begin(&b->plan, &(struct cln_batch){.in = c->in,
-                                                          .out = c->out,
-                                                          .pixels = &stored,
-                                                          .labels = pstored->buffer,
-                                                          .order = porder->buffer,
-                                                          .standardization = c->standardize ? pstandard->buffer : NULL,
-                                                          .x = px->buffer,
-                                                          .lane_labels = plabels->buffer});
+        status = cln_batch_begin(
+            &b->plan, &(struct cln_batch){.in = c->in,
+                                          .out = c->out,
+                                          .pixels = &stored,
+                                          .labels = pstored->buffer,
+                                          .order = porder->buffer,
+                                          .standardization = c->standardize ? pstandardization->buffer : NULL,
+                                          .x = px->buffer,
+                                          .lane_labels = plabels->buffer});
     if (status == CLN_OK)
         status = cln_rig_run(b);
     if (status != CLN_OK)

@@ -48,7 +48,7 @@ static const struct {
     const char *name;
     bool quick;                       /* in quick checks, too */
     bool thorough;                    /* runs all cases */
-    int vector;                       /* 0: the device's profile */
+    int vector;                       /* 0: the device's profile. Also decides whether the setting suits the device */
     const char *values;               /* tuning values besides, as cln_tuning_set takes them; NULL: none */
     const struct cln_operation *only; /* NULL: all operations */
     bool safe;                        /* the checked operation runs in its safe variant */

@@ -143,7 +143,7 @@ static void expect_adam(const struct update *u, size_t i) {
     const double m_error = (1 - o->beta1) * g_error + 4 * CLN_EPS32 * (fabs(v->moments[0][i]) + fabs(g));
     const double v_error = (1 - o->beta2) * 2 * fabs(g) * g_error + 4 * CLN_EPS32 * second;
     /* p moves by rate·m/(√v̂ + ε): errors of m and v, the roundings of rate, root and quotients. */
-    const double rate = o->lr / (1 - pow(o->beta1, u->step));
+    const double rate = cln_learning_rate(o, u->step) / (1 - pow(o->beta1, u->step));
     const double root = sqrt(second / (1 - pow(o->beta2, u->step))) + o->eps;
     const double v_part = second > 0 ? v_error / (2 * second) : 0;
     const double moved = rate / root * (m_error + fabs(first) * (v_part + 16 * CLN_EPS32));
@@ -158,7 +158,8 @@ static void expect_sgd(const struct update *u, size_t i) {
     const double error = gradient_error(u, i) + 2 * CLN_EPS32 * o->momentum * fabs(v->moments[0][i]);
     cln_probe_expect(v->of_moments[0], i, u->moments[0][i], error);
     cln_probe_expect(v->parameters, i, u->p[i],
-                     o->lr * (error + 2 * CLN_EPS32 * fabs(u->moments[0][i])) + CLN_EPS32 * fabs(u->p[i]));
+                     cln_learning_rate(o, u->step) * (error + 2 * CLN_EPS32 * fabs(u->moments[0][i])) +
+                         CLN_EPS32 * fabs(u->p[i]));
 }
 
 /* Expected values of one parameter and its moments, by optimizer. */

@@ -11,7 +11,8 @@ struct cln_batch {
     const struct cln_pixels *pixels;
     struct ocl_buffer *labels;          /* [sample] bytes */
     struct ocl_buffer *order;           /* [samples of the epoch] int: indices of the samples in the epoch's order */
-    struct ocl_buffer *rates;           /* [batches of the epoch after the resumed ones] float: learning rates */
+    struct ocl_buffer *rates;           /* [batches of the epoch after the resumed ones] float: learning rates; zeros in
+                                           evaluation, which has no update */
     struct ocl_buffer *standardization; /* float2 (mean, 1/deviation) per feature of `out`; NULL: not standardised */
     struct ocl_buffer *x;               /* the batch, in lanes */
     struct ocl_buffer *lane_labels;     /* int per lane, −1 in dead lanes */

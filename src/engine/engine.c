@@ -1,4 +1,5 @@
 /* The engine: a network on a device, created once, then run batch by batch. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,10 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
     state.loss_sum = at->loss_sum;
     state.loss_carry = at->loss_carry;
     state.step = at->step >= 0 ? at->step : state.step;
+    if (which == CLN_TRAIN && state.step > INT_MAX - (int)count)
+        return cln_fail(CLN_INVALID,
+                        "a training of more than %d steps: %d are done, and an epoch of %zu samples begins", INT_MAX,
+                        state.step, count);
     status = which == CLN_TRAIN && state.seen < state.samples ? write_rates(e, set, &state) : CLN_OK;
     if (status != CLN_OK)
         return status;

@@ -28,7 +28,7 @@ struct cln_engine {
     struct cln_shape image;
     bool standardized;
     struct cln_engine_data sets[CLN_SET_COUNT];
-    struct ocl_buffer *standardization; /* standardization; NULL: none */
+    struct ocl_buffer *standardization; /* see struct cln_batch; NULL: pixels are not standardised */
     struct ocl_buffer *x, *lane_labels;
     struct ocl_buffer *predicted, *loss_sums;
     struct ocl_buffer *values[CLN_VALUES_COUNT];

@@ -80,8 +80,8 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     ocl_constants_int(c, "TEAM", t.team);
     ocl_constants_int(c, "WEIGHT_OUT", t.weight_out);
     ocl_constants_int(c, "WEIGHT_IN", t.weight_in);
-    const double staged = (double)t.features * cln_max(g->in_features, g->out_features);
-    if (cln_plan_copies_weights(plan, "linear", staged, t.features * t.blocks)) {
+    const double copied = (double)t.features * cln_max(g->in_features, g->out_features);
+    if (cln_plan_copies_weights(plan, "linear", copied, t.features * t.blocks)) {
         ocl_constants_int(c, "LOCAL_WEIGHTS", 1);
         ocl_constants_int(c, "IN_FEATURES", g->in_features);
         ocl_constants_int(c, "OUT_FEATURES", g->out_features);
@@ -103,7 +103,7 @@ static enum cln_status gemm(struct cln_plan *plan, const char *name, struct ocl_
     product.label = label;
     product.alpha = 1.0f;
     product.batch_count = (size_t)plan->blocks;
-    product.tile = plan->tuning.clblast_parameters;
+    product.parameters = plan->tuning.clblast_parameters;
     return ocl_sequence_add_gemm(plan->sequence, &product);
 }
 

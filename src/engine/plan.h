@@ -21,9 +21,8 @@ struct cln_plan {
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
     char scope[32]; /* prefix of labels, "stage 1"; "": none */
-    void (*observe)(
-        void *observer,
-        const struct ocl_launch *launch); /* called with every launch, also one that is refused; NULL: none */
+    /* Called with every launch, also one that is refused; NULL: none. */
+    void (*observe)(void *observer, const struct ocl_launch *launch);
     void *observer;
 };
 

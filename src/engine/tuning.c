@@ -145,14 +145,13 @@ static enum cln_status settle_command_buffer(long *value, void *user) {
 const struct ocl_profile_key cln_tuning_keys[] = {
     {"vector", 0, 16, 0, "the device's native width for float", "samples that one work-item holds: 1, 2, 4, 8 or 16",
      MEMBER(vector), .settle = settle_vector},
-    {"lanes", 0, 1024, 0, "as `vector`", "samples of a block: `vector` times a power of two", MEMBER(lanes),
+    {"lanes", 0, 1024, 0, "as vector", "samples of a block: vector times a power of two", MEMBER(lanes),
      .settle = settle_lanes},
-    {"max_team", 0, 64, 0, "1, and `clenet check` tries more",
-     "most work-items that share the work on the same lanes, if a block has several work-items; a profile sets 1 if "
-     "the "
-     "driver gets teams wrong",
+    {"max_team", 0, 64, 0, "1, and clenet check tries more",
+     "most work-items that share the work on the same lanes, if a block has several work-items; a work-group then "
+     "has up to lanes / vector × max_team of them; a profile sets 1 if the driver gets teams wrong",
      MEMBER(max_team), .was = "team", .settle = settle_max_team},
-    {"accumulators", 0, 64, 0, "24 if `vector` is 16, else 12", "vectors of a register tile", MEMBER(accumulators),
+    {"accumulators", 0, 64, 0, "24 if vector is 16, else 12", "vectors of a register tile", MEMBER(accumulators),
      .settle = settle_accumulators},
     {"min_groups", 0, 1 << 20, 0, "8 per compute unit", "work-groups that a launch should have at least",
      MEMBER(min_groups), .was = "groups", .settle = settle_min_groups},
@@ -160,31 +159,30 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "least number of channels for which a work-group takes whole channels, so that one launch reduces a channel and "
      "applies the result",
      MEMBER(min_whole_channels), .was = "whole_channels", .settle = settle_min_whole_channels},
-    {"channel_cache_kib", 0, 1 << 22, 0, "an eighth of the cache that the device reports",
+    {"channel_cache_kib", 0, 1 << 22, 0, "an eighth of the cache that the device reports; nothing if it reports none",
      "most memory, in KiB, that a launch over whole channels may touch, so that it stays in the shared cache",
      MEMBER(channel_cache_kib), .was = "shared_cache", .settle = settle_channel_cache_kib},
     {"slice_cache_kib", 1, 1 << 20, 384, NULL,
-     "cache of one compute unit, in KiB; the slices of the batch that weight gradients are summed over fit in it",
+     "cache of one compute unit, in KiB; the slices of the batch that weight gradients are summed over are made to "
+     "fit in it",
      MEMBER(slice_cache_kib), .was = "cache"},
     {"max_loop_iterations", 0, 1 << 30, 0, "no limit",
-     "most loop iterations of a work-item, for drivers that cut loops off; convolutions are split, other operations "
-     "are "
-     "refused",
+     "most loop iterations of a work-item, for drivers that cut loops off; work is split to stay below it, and what "
+     "cannot be split is refused",
      MEMBER(max_loop_iterations), .was = "iterations", .settle = settle_max_loop_iterations},
     {"local_weights", 0, 1, 0, "weights are read from global memory",
      "1: work-groups of several work-items copy the weights of their tile to local memory, if the weights fit",
      MEMBER(local_weights), .was = "stage_weights"},
-    {"fma", 0, 1, 1, "`mad()`, for drivers that compute `fma()` in software", "1: multiply-adds use `fma()`",
-     MEMBER(fma)},
-    {"min_clblast_weights", 0, 1 << 30, 0, "never", "least number of weights for which a linear layer uses CLBlast",
-     MEMBER(min_clblast_weights), .was = "linear_gemm", .settle = settle_min_clblast_weights},
-    {"clblast_parameters", 0, OCL_GEMM_TILES - 1, 0, "CLBlast's own for the device",
-     "set of parameters, from `host/gemm.c`, that CLBlast builds its kernel for small products with",
+    {"fma", 0, 1, 1, "mad(), for drivers that compute fma() in software", "1: multiply-adds use fma()", MEMBER(fma)},
+    {"min_clblast_weights", 0, 1 << 30, 0, "never",
+     "least number of weights for which a linear layer uses CLBlast; 1: all linear layers", MEMBER(min_clblast_weights),
+     .was = "linear_gemm", .settle = settle_min_clblast_weights},
+    {"clblast_parameters", 0, OCL_CLBLAST_SETS - 1, 0, "CLBlast's own for the device",
+     "set of parameters, from host/gemm.c, that CLBlast builds its kernel for small products with",
      MEMBER(clblast_parameters), .was = "gemm_tile"},
     {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
-     "1: a step is recorded once and enqueued as a whole, if the device has `cl_khr_command_buffer`; the results are "
-     "the "
-     "same",
+     "1: a step is recorded once and enqueued as a whole, if the device has cl_khr_command_buffer; the results are "
+     "the same, and clenet bench measures both",
      MEMBER(command_buffer), .settle = settle_command_buffer},
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;

@@ -53,7 +53,8 @@ struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params pa
 /* Checks the kind and the range of every hyperparameter. CLN_INVALID names the one that is wrong. */
 enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
 /* The learning rate of a step, `step` counted from 1 over all epochs: always lr. A schedule computes it here; the
- * device and the references take it from here. `params` has no 0 for a default (cln_optimizer_resolve). */
+ * device and the references take it from here. The first schedule brings a test that a resumed training goes on with
+ * the right step: a constant cannot show it. `params` must come from cln_optimizer_resolve. */
 double cln_learning_rate(const struct cln_optimizer_params *params, int step);
 /* The name of a kind: "adam". */
 const char *cln_optimizer_name(enum cln_optimizer_kind kind);

@@ -156,20 +156,37 @@ bool cln_trainer_saved(struct cln_trainer *t) {
     return cln_saver_has_saved(t->saver);
 }
 
-static bool have_same_tensors(const struct cln_network *a, const struct cln_network *b) {
-    bool same = a->tensor_count == b->tensor_count;
-    for (size_t i = 0; same && i < a->tensor_count; i++)
-        same = strcmp(a->tensors[i].name, b->tensors[i].name) == 0 && a->tensors[i].rank == b->tensors[i].rank &&
-               memcmp(a->tensors[i].dims, b->tensors[i].dims, sizeof a->tensors[i].dims) == 0;
-    return same;
+/* The number of tensors that two networks have in common, from the first on, by name and shape. */
+static size_t common_tensors(const struct cln_network *a, const struct cln_network *b) {
+    size_t i = 0;
+    while (i < a->tensor_count && i < b->tensor_count && strcmp(a->tensors[i].name, b->tensors[i].name) == 0 &&
+           a->tensors[i].rank == b->tensors[i].rank &&
+           memcmp(a->tensors[i].dims, b->tensors[i].dims, sizeof a->tensors[i].dims) == 0)
+        i++;
+    return i;
+}
+
+/* "0.weight [6, 1, 5, 5]", or "no more" for tensor `i` of a network that has fewer. */
+static void describe_tensor(char *out, size_t bytes, const struct cln_network *network, size_t i) {
+    int used = snprintf(out, bytes, "%s", i < network->tensor_count ? network->tensors[i].name : "no more");
+    for (int d = 0; i < network->tensor_count && d < network->tensors[i].rank; d++)
+        used += snprintf(out + used, bytes - (size_t)used, "%s%d", d ? ", " : " [", network->tensors[i].dims[d]);
+    if (i < network->tensor_count)
+        snprintf(out + used, bytes - (size_t)used, "]");
 }
 
 enum cln_status cln_trainer_set_model(struct cln_trainer *t, const struct cln_checkpoint *c) {
     const char *origin = c->origin ? c->origin : "the model";
     const struct cln_network *here = t->params.network;
-    if (!have_same_tensors(c->network, here))
-        return cln_fail(CLN_INVALID, "%s is of network %s, which has other tensors than this trainer's network, %s",
-                        origin, c->network->name, here->name);
+    const size_t common = common_tensors(c->network, here);
+    if (common < c->network->tensor_count || common < here->tensor_count) {
+        char there[128], wanted[128];
+        describe_tensor(there, sizeof there, c->network, common);
+        describe_tensor(wanted, sizeof wanted, here, common);
+        return cln_fail(CLN_INVALID,
+                        "%s is of network %s, which does not fit this trainer's network, %s: tensor %s, not %s", origin,
+                        c->network->name, here->name, there, wanted);
+    }
     if ((c->mean != NULL) != (t->mean != NULL))
         return cln_fail(CLN_INVALID,
                         "%s was trained on pixels that were %sstandardised, but `standardize` of this trainer differs",

@@ -61,16 +61,34 @@ static void drop_current(struct cln_search_dimension *d, const struct cln_tuning
     d->count = kept;
 }
 
-enum { SHAPE, TEAM, TILES, GEMM, WHOLE, GROUPS, STAGE, SHARED_CACHE, CACHE, FMA, REPLAY, DIMENSIONS };
+enum {
+    SHAPE,
+    TEAM,
+    TILES,
+    CLBLAST,
+    WHOLE_CHANNELS,
+    GROUPS,
+    LOCAL_WEIGHTS,
+    CHANNEL_CACHE,
+    SLICE_CACHE,
+    FMA,
+    REPLAY,
+    DIMENSIONS
+};
 
 void cln_search_dimension(struct cln_search_dimension *d, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm) {
     static const char *const keys[DIMENSIONS][CLN_SEARCH_KEYS] = {
-        [SHAPE] = {"vector", "lanes"},    [TEAM] = {"max_team"},
-        [TILES] = {"accumulators"},       [GEMM] = {"min_clblast_weights", "clblast_parameters"},
-        [WHOLE] = {"min_whole_channels"}, [GROUPS] = {"min_groups"},
-        [STAGE] = {"local_weights"},      [SHARED_CACHE] = {"channel_cache_kib"},
-        [CACHE] = {"slice_cache_kib"},    [FMA] = {"fma"},
+        [SHAPE] = {"vector", "lanes"},
+        [TEAM] = {"max_team"},
+        [TILES] = {"accumulators"},
+        [CLBLAST] = {"min_clblast_weights", "clblast_parameters"},
+        [WHOLE_CHANNELS] = {"min_whole_channels"},
+        [GROUPS] = {"min_groups"},
+        [LOCAL_WEIGHTS] = {"local_weights"},
+        [CHANNEL_CACHE] = {"channel_cache_kib"},
+        [SLICE_CACHE] = {"slice_cache_kib"},
+        [FMA] = {"fma"},
         [REPLAY] = {"command_buffer"},
     };
     const long units = (long)device->compute_units;
@@ -80,7 +98,7 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         return;
     /* On a CPU CLBlast takes longest to build and gains least: it comes last. */
     if (device->type == OCL_DEVICE_CPU)
-        number = number == DIMENSIONS - 1 ? GEMM : number >= GEMM ? number + 1 : number;
+        number = number == DIMENSIONS - 1 ? CLBLAST : number >= CLBLAST ? number + 1 : number;
     memcpy(d->keys, keys[number], sizeof d->keys);
     switch (number) {
     case SHAPE:
@@ -94,29 +112,29 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     case TILES:
         add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
         break;
-    case GEMM:
+    case CLBLAST:
         /* CLBlast has one set of parameters per process, so two sets cannot race each other: each races against our own
          * kernel. Layers differ by their size. */
         d->base = "min_clblast_weights";
-        for (long tile = 0; has_gemm && tile < OCL_GEMM_TILES; tile++)
+        for (long tile = 0; has_gemm && tile < OCL_CLBLAST_SETS; tile++)
             add(d, 1, tile);
         for (int i = 0; has_gemm && i < 2; i++)
             add(d, i == 0 ? 5000 : 20000, now->clblast_parameters);
         break;
-    case WHOLE:
+    case WHOLE_CHANNELS:
         add_list(d, LIST(1, 3 * units, NEVER));
         break;
     case GROUPS:
         add_list(d, LIST(units, 2 * units, 4 * units, 8 * units, 16 * units, 32 * units));
         break;
-    case STAGE:
+    case LOCAL_WEIGHTS:
         if (groups && device->local_memory_bytes > 0)
             add_list(d, LIST(0, 1));
         break;
-    case SHARED_CACHE:
+    case CHANNEL_CACHE:
         add_list(d, LIST(1024, 2048, 4096, 8192, 16384));
         break;
-    case CACHE:
+    case SLICE_CACHE:
         add_list(d, LIST(96, 192, 384, 768, 1536));
         break;
     case FMA:

@@ -1,4 +1,6 @@
 /* What a trainer refuses before it begins: sizes, labels and batches that do not fit the network. */
+#include <limits.h>
+
 #include "clenet/log.h"
 #include "tests/train/support.h"
 
@@ -142,10 +144,30 @@ static void test_a_model_of_another_network_is_refused(void **state) {
     params.network = shifted;
     trainer = trainer_of(&params);
     assert_int_equal(cln_trainer_set_model(trainer, model), CLN_INVALID);
-    assert_non_null(strstr(cln_error_message(), "is of network tiny, which has other tensors than"));
+    assert_non_null(strstr(cln_error_message(), "is of network tiny, which does not fit this trainer's network, "
+                                                "shifted: tensor 1.weight [4, 1, 3, 3], not 2.weight"));
     cln_trainer_destroy(&trainer);
     cln_checkpoint_destroy(&model);
     cln_network_destroy(&shifted);
+}
+
+/* Steps are counted in 32 bits. */
+static void test_steps_that_cannot_be_counted_are_refused(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(16);
+    struct cln_epoch last;
+    train(params, 1, NULL, path, &last);
+    struct cln_checkpoint *checkpoint = read_checkpoint(path);
+    checkpoint->training->steps = INT_MAX;
+    params.resume = checkpoint;
+    struct cln_trainer *trainer = NULL;
+    enum cln_status status = cln_trainer_create(&trainer, &params);
+    if (status == CLN_OK)
+        status = cln_trainer_epoch(trainer, &last);
+    assert_int_equal(status, CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "a training of more than 2147483647 steps: 2147483647 are done"));
+    cln_trainer_destroy(&trainer);
+    cln_checkpoint_destroy(&checkpoint);
 }
 
 int main(void) {
@@ -154,6 +176,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_judges_labels_against_the_network, nothing_alive),
         cmocka_unit_test_teardown(test_batches_of_one_image, nothing_alive),
         cmocka_unit_test_teardown(test_a_model_of_another_network_is_refused, nothing_alive),
+        cmocka_unit_test_teardown(test_steps_that_cannot_be_counted_are_refused, nothing_alive),
     };
     return cmocka_run_group_tests_name("refusal", tests, begin, end);
 }
