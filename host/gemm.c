@@ -54,7 +54,7 @@ static enum cln_status set_tile(struct ocl_context *context, int set) {
     static const char *const names[] = {"WGD",  "MDIMCD", "NDIMCD", "MDIMAD", "NDIMBD",
                                         "KWID", "VWMD",   "VWND",   "PADA",   "PADB"};
     enum { COUNT = sizeof names / sizeof *names };
-    static const size_t sets[OCL_CLBLAST_SETS][COUNT] = {
+    static const size_t sets[OCL_GEMM_SETS][COUNT] = {
         {0},
         {8, 8, 8, 8, 8, 2, 1, 1, 1, 1},
         {16, 8, 8, 8, 8, 2, 1, 1, 1, 1},
@@ -63,17 +63,17 @@ static enum cln_status set_tile(struct ocl_context *context, int set) {
         {32, 16, 16, 16, 16, 2, 2, 2, 1, 1},
         {64, 16, 16, 16, 16, 2, 4, 4, 1, 1},
     };
-    if (set < 0 || set >= OCL_CLBLAST_SETS)
-        return cln_fail(CLN_INVALID, "clblast_parameters %d: there are 0 to %d", set, OCL_CLBLAST_SETS - 1);
-    if (set == 0 || set == context->clblast_set)
+    if (set < 0 || set >= OCL_GEMM_SETS)
+        return cln_fail(CLN_INVALID, "gemm_parameters %d: there are 0 to %d", set, OCL_GEMM_SETS - 1);
+    if (set == 0 || set == context->gemm_set)
         return CLN_OK;
     if (sets[set][1] * sets[set][2] > context->device.max_work_group_size)
-        return cln_fail(CLN_INVALID, "clblast_parameters %d takes groups of %zu, %s has %zu at most", set,
+        return cln_fail(CLN_INVALID, "gemm_parameters %d takes groups of %zu, %s has %zu at most", set,
                         sets[set][1] * sets[set][2], context->device.name, context->device.max_work_group_size);
     const enum cln_status status = OCL_CALL(CLBlastOverrideParameters, context->device.device_id, "XgemmDirect",
                                             CLBlastPrecisionSingle, COUNT, (const char **)names, sets[set]);
     if (status == CLN_OK)
-        context->clblast_set = set;
+        context->gemm_set = set;
     return status;
 }
 

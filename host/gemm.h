@@ -24,7 +24,7 @@ struct ocl_gemm {
     int parameters;
 };
 
-enum { OCL_CLBLAST_SETS = 7 };
+enum { OCL_GEMM_SETS = 7 };
 
 bool ocl_gemm_available(void);
 

@@ -22,7 +22,7 @@ struct ocl_context {
     bool brief;                      /* as in struct ocl_context_params */
     bool replay;                     /* requested, and the device has command buffers */
     void (*forget_products)(void);   /* frees CLBlast's cache of this context; NULL: nothing to free */
-    int clblast_set;                 /* the set of parameters given to CLBlast (struct ocl_gemm); 0: none */
+    int gemm_set;                    /* the set of parameters given to CLBlast (struct ocl_gemm); 0: none */
     uint64_t buffer_bytes;           /* of all its buffers together */
     bool unkept;                     /* a program was launched for the first time since ocl_programs_keep */
     bool kept;                       /* something was stored in the cache */

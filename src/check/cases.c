@@ -65,8 +65,7 @@ static const struct {
     {"vectors of 16", false, false, 16, "lanes=16,accumulators=24,min_groups=16,min_whole_channels=1048576"},
     {"vectors of 2, small tiles", false, false, 2,
      "lanes=2,accumulators=4,min_groups=6,min_whole_channels=1048576,slice_cache_kib=1"},
-    {"CLBlast", false, true, 4, "lanes=8,accumulators=12,min_groups=16,min_clblast_weights=1",
-     .only = &cln_device_linear},
+    {"CLBlast", false, true, 4, "lanes=8,accumulators=12,min_groups=16,min_gemm_weights=1", .only = &cln_device_linear},
     {"safe among groups of 32", false, true, 1,
      "lanes=32,accumulators=12,min_groups=64,min_whole_channels=1048576,local_weights=1", .safe = true},
 };

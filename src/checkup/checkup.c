@@ -80,9 +80,9 @@ static enum cln_status choose_settings(struct run *r) {
     r->checkup->profile_is_safe = cln_tuning_is_plain(tuning);
     if (!r->checkup->profile_is_safe)
         cln_tuning_make_safe(add_setting(r, "safe", NULL), cln_all_operations());
-    if (r->params->quick || tuning->min_clblast_weights != 0 || !ocl_gemm_suits(&r->session->device))
+    if (r->params->quick || tuning->min_gemm_weights != 0 || !ocl_gemm_suits(&r->session->device))
         return CLN_OK;
-    status = ocl_profile_set(profile, "min_clblast_weights", 1);
+    status = ocl_profile_set(profile, "min_gemm_weights", 1);
     return status == CLN_OK ? cln_tuning_create(add_setting(r, "CLBlast", "linear"), profile, &r->session->device)
                             : status;
 }

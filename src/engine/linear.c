@@ -69,7 +69,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
 
 bool cln_linear_uses_gemm(const struct cln_plan *plan, const struct cln_linear *g) {
     const double weights = (double)g->in_features * g->out_features;
-    return plan->tuning.min_clblast_weights > 0 && weights >= plan->tuning.min_clblast_weights;
+    return plan->tuning.min_gemm_weights > 0 && weights >= plan->tuning.min_gemm_weights;
 }
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_linear *g,
@@ -103,7 +103,7 @@ static enum cln_status gemm(struct cln_plan *plan, const char *name, struct ocl_
     product.label = label;
     product.alpha = 1.0f;
     product.batch_count = (size_t)plan->blocks;
-    product.parameters = plan->tuning.clblast_parameters;
+    product.parameters = plan->tuning.gemm_parameters;
     return ocl_sequence_add_gemm(plan->sequence, &product);
 }
 

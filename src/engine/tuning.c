@@ -121,12 +121,12 @@ static enum cln_status settle_channel_cache_kib(long *value, void *user) {
     return CLN_OK;
 }
 
-static enum cln_status settle_min_clblast_weights(long *value, void *user) {
+static enum cln_status settle_min_gemm_weights(long *value, void *user) {
     const struct fit *f = user;
     if (*value == 0 || (ocl_gemm_available() && ocl_gemm_suits(f->device)))
         return CLN_OK;
     cln_log(CLN_LOG_WARNING, "%s asks for CLBlast, %s: using our own kernel",
-            ocl_profile_origin(f->profile, "min_clblast_weights"),
+            ocl_profile_origin(f->profile, "min_gemm_weights"),
             ocl_gemm_available() ? "which does not suit this device's limits" : "this build has none");
     *value = 0;
     return CLN_OK;
@@ -174,12 +174,12 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "1: work-groups of several work-items copy the weights of their tile to local memory, if the weights fit",
      MEMBER(local_weights), .was = "stage_weights"},
     {"fma", 0, 1, 1, "mad(), for drivers that compute fma() in software", "1: multiply-adds use fma()", MEMBER(fma)},
-    {"min_clblast_weights", 0, 1 << 30, 0, "never",
-     "least number of weights for which a linear layer uses CLBlast; 1: all linear layers", MEMBER(min_clblast_weights),
-     .was = "linear_gemm", .settle = settle_min_clblast_weights},
-    {"clblast_parameters", 0, OCL_CLBLAST_SETS - 1, 0, "CLBlast's own for the device",
+    {"min_gemm_weights", 0, 1 << 30, 0, "never",
+     "least number of weights for which a linear layer uses CLBlast; 1: all linear layers", MEMBER(min_gemm_weights),
+     .was = "linear_gemm", .settle = settle_min_gemm_weights},
+    {"gemm_parameters", 0, OCL_GEMM_SETS - 1, 0, "CLBlast's own for the device",
      "set of parameters, from host/gemm.c, that CLBlast builds its kernel for small products with",
-     MEMBER(clblast_parameters), .was = "gemm_tile"},
+     MEMBER(gemm_parameters), .was = "gemm_tile"},
     {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
      "1: a step is recorded once and enqueued as a whole, if the device has cl_khr_command_buffer; the results are "
      "the same, and clenet bench measures both",
@@ -256,12 +256,12 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
     if (tuning->safe && tuning->lanes > WIDEST_VECTOR)
         tuning->lanes = WIDEST_VECTOR;
     if (tuning->safe & cln_operation("linear"))
-        tuning->min_clblast_weights = 0;
+        tuning->min_gemm_weights = 0;
 }
 
 bool cln_tuning_is_plain(const struct cln_tuning *tuning) {
     const unsigned all = cln_all_operations();
-    return (tuning->lanes == tuning->vector || (tuning->safe & all) == all) && tuning->min_clblast_weights == 0;
+    return (tuning->lanes == tuning->vector || (tuning->safe & all) == all) && tuning->min_gemm_weights == 0;
 }
 
 long cln_tuning_value(const struct cln_tuning *t, const char *key) {

@@ -35,8 +35,8 @@ struct cln_tuning {
     int channel_cache_kib;   /* KiB that a launch over whole channels may touch */
     int local_weights;       /* work-groups copy weights to local memory (1) or not (0) */
     int fma;                 /* multiply-adds are fused (1) or not (0) */
-    int min_clblast_weights; /* least number of weights for which a linear layer uses CLBlast; 0: never */
-    int clblast_parameters;  /* CLBlast's parameters, see ocl_gemm */
+    int min_gemm_weights;    /* least number of weights for which a linear layer uses CLBlast; 0: never */
+    int gemm_parameters;     /* CLBlast's parameters, see ocl_gemm */
     int command_buffer;      /* a step is enqueued as one command buffer (1) or not (0) */
     unsigned safe;           /* set of operations that run in their safe variant */
 };

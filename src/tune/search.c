@@ -65,7 +65,7 @@ enum {
     SHAPE,
     TEAM,
     TILES,
-    CLBLAST,
+    GEMM,
     WHOLE_CHANNELS,
     GROUPS,
     LOCAL_WEIGHTS,
@@ -82,7 +82,7 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         [SHAPE] = {"vector", "lanes"},
         [TEAM] = {"max_team"},
         [TILES] = {"accumulators"},
-        [CLBLAST] = {"min_clblast_weights", "clblast_parameters"},
+        [GEMM] = {"min_gemm_weights", "gemm_parameters"},
         [WHOLE_CHANNELS] = {"min_whole_channels"},
         [GROUPS] = {"min_groups"},
         [LOCAL_WEIGHTS] = {"local_weights"},
@@ -98,7 +98,7 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         return;
     /* On a CPU CLBlast takes longest to build and gains least: it comes last. */
     if (device->type == OCL_DEVICE_CPU)
-        number = number == DIMENSIONS - 1 ? CLBLAST : number >= CLBLAST ? number + 1 : number;
+        number = number == DIMENSIONS - 1 ? GEMM : number >= GEMM ? number + 1 : number;
     memcpy(d->keys, keys[number], sizeof d->keys);
     switch (number) {
     case SHAPE:
@@ -112,14 +112,14 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     case TILES:
         add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
         break;
-    case CLBLAST:
+    case GEMM:
         /* CLBlast has one set of parameters per process, so two sets cannot race each other: each races against our own
          * kernel. Layers differ by their size. */
-        d->base = "min_clblast_weights";
-        for (long tile = 0; has_gemm && tile < OCL_CLBLAST_SETS; tile++)
+        d->base = "min_gemm_weights";
+        for (long tile = 0; has_gemm && tile < OCL_GEMM_SETS; tile++)
             add(d, 1, tile);
         for (int i = 0; has_gemm && i < 2; i++)
-            add(d, i == 0 ? 5000 : 20000, now->clblast_parameters);
+            add(d, i == 0 ? 5000 : 20000, now->gemm_parameters);
         break;
     case WHOLE_CHANNELS:
         add_list(d, LIST(1, 3 * units, NEVER));

@@ -222,13 +222,12 @@ static enum cln_status last_race(struct outcome *o, const struct search *s) {
     enum cln_status status = tuning_with(&start, s, "");
     if (status != CLN_OK)
         return status;
-    if (start.min_clblast_weights == 0 || s->now.min_clblast_weights == 0 ||
-        start.clblast_parameters == s->now.clblast_parameters)
+    if (start.min_gemm_weights == 0 || s->now.min_gemm_weights == 0 || start.gemm_parameters == s->now.gemm_parameters)
         return race(o, s, "", s->out->values, CONFIRM_SECONDS);
     struct outcome before;
-    status = race(&before, s, "min_clblast_weights=0", "", CONFIRM_SECONDS);
+    status = race(&before, s, "min_gemm_weights=0", "", CONFIRM_SECONDS);
     if (status == CLN_OK)
-        status = race(o, s, "min_clblast_weights=0", s->out->values, CONFIRM_SECONDS);
+        status = race(o, s, "min_gemm_weights=0", s->out->values, CONFIRM_SECONDS);
     if (status == CLN_OK && before.candidate > 0 && o->candidate > 0)
         o->incumbent *= before.candidate / before.incumbent;
     else

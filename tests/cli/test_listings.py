@@ -54,7 +54,7 @@ class Listings(Case):
             self.assertEqual(values["min_groups"], {"profile": 7, "used": 7, "from": f"{path}:3"})
             self.assertEqual((values["vector"]["profile"], values["vector"]["from"]), (0, f"{path}:2"))
             self.assertIn(values["vector"]["used"], (1, 2, 4, 8, 16))
-            self.assertRegex(values["min_clblast_weights"]["from"], r"^(built-in|.*devices/\w+\.json:\d+)$")
+            self.assertRegex(values["min_gemm_weights"]["from"], r"^(built-in|.*devices/\w+\.json:\d+)$")
             mine = [quirk for quirk in device["quirks"] if quirk["from"].startswith(path)]  # shipped ones stand beside
             self.assertEqual(mine, [{"operation": "linear", "reason": "is wrong",
                                      "link": "https://example.org/1", "from": f"{path}:4"}])
@@ -68,7 +68,7 @@ class Listings(Case):
         result = self.expect(0, "devices", "--json", "--profile-file", path)
         self.assertIn(f'{path}:1: "groups" is now called "min_groups"', result.stderr)
         values = json.loads(result.stdout)[0]["values"]
-        self.assertEqual([values[name]["profile"] for name in ("min_groups", "max_team", "min_clblast_weights")], [9, 2, 3])
+        self.assertEqual([values[name]["profile"] for name in ("min_groups", "max_team", "min_gemm_weights")], [9, 2, 3])
         documented = re.findall(r"(?m)^\| `(\w+)` \| \d+ \| \d+ \|", (ROOT / "devices/README.md").read_text(encoding="utf-8"))
         self.assertEqual(list(values), documented)
         verbose = self.expect(0, "devices", "--verbose", "--profile-file", path).stdout

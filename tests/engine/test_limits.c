@@ -48,7 +48,7 @@ static struct cln_tuning tuning_of(struct ocl_context **context, const char *lim
         long value;
     } values[] = {
         {"lanes", lanes},  {"vector", vector},           {"accumulators", 12}, /* and memory for few slices: */
-        {"min_groups", 1}, {"slice_cache_kib", 1 << 20}, {"min_clblast_weights", 0}};
+        {"min_groups", 1}, {"slice_cache_kib", 1 << 20}, {"min_gemm_weights", 0}};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         assert_ok(ocl_profile_set(profile, values[i].key, values[i].value));
     assert_ok(cln_tuning_create(&tuning, profile, ocl_context_device(*context)));

@@ -190,10 +190,10 @@ static void test_safe_narrows_blocks_and_leaves_the_rest(void **state) {
     assert_int_equal(tuning.safe, cln_operation("conv2d"));
     assert_int_equal(tuning.lanes, 16);
     assert_int_equal(tuning.vector, 1);
-    assert_int_equal(tuning.min_clblast_weights > 0, ocl_gemm_available());
+    assert_int_equal(tuning.min_gemm_weights > 0, ocl_gemm_available());
     cln_tuning_make_safe(&tuning, cln_operation("linear"));
     assert_int_equal(tuning.safe, cln_operation("conv2d") | cln_operation("linear"));
-    assert_false(tuning.min_clblast_weights);
+    assert_false(tuning.min_gemm_weights);
 
     const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, "x", "x", "x");
     tuning = tuning_of(&cpu, NULL);
@@ -214,7 +214,7 @@ static void test_quirks_make_operations_safe(void **state) {
     struct cln_tuning tuning = tuning_of(&device, path);
     assert_int_equal(tuning.safe, cln_operation("linear"));
     assert_int_equal(tuning.lanes, 16);
-    assert_false(tuning.min_clblast_weights);
+    assert_false(tuning.min_gemm_weights);
     strcpy(device.driver_version, "unknown");
     tuning = tuning_of(&device, path);
     assert_int_equal(tuning.safe, 0);

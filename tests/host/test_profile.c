@@ -21,7 +21,7 @@ static const struct ocl_profile_key keys[] = {
     {"max_loop_iterations", 0, 1 << 30, 0, NULL, "loop iterations of a work-item"},
     {"local_weights", 0, 1, 0, NULL, "weights in local memory"},
     {"fma", 0, 1, 1, NULL, "fused multiply-adds"},
-    {"min_clblast_weights", 0, 1 << 30, 0, NULL, "own kernel or CLBlast"},
+    {"min_gemm_weights", 0, 1 << 30, 0, NULL, "own kernel or CLBlast"},
     {"command_buffer", 0, 1, 1, NULL, "launch by launch or replayed"},
     {"unnamed", -5, 5, -3, NULL, "in no shipped file"},
 };
@@ -155,9 +155,9 @@ static void test_merging(void **state) {
     write_file(folders[SITE], "b.json",
                "{\"name\": \"site\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"lanes\": 22, \"vector\": 2}}");
     write_file(folders[INSTALLED], "c.json",
-               "{\"name\": \"narrow\", \"match\": {\"name\": \"iron\"}, \"values\": {\"min_clblast_weights\": 1}}");
+               "{\"name\": \"narrow\", \"match\": {\"name\": \"iron\"}, \"values\": {\"min_gemm_weights\": 1}}");
     write_file(folders[USER], "d.json",
-               "{\"name\": \"wide\", \"match\": {}, \"values\": {\"min_clblast_weights\": 0, \"unnamed\": 5}}");
+               "{\"name\": \"wide\", \"match\": {}, \"values\": {\"min_gemm_weights\": 0, \"unnamed\": 5}}");
     write_file(folders[USER], "e.json",
                "{\"name\": \"other\", \"match\": {\"type\": \"gpu\"}, \"values\": {\"lanes\": 99}}");
     write_file(folders[USER], "ignored.txt", "not a profile");
@@ -166,10 +166,10 @@ static void test_merging(void **state) {
     assert_string_equal(ocl_profile_name(profile), "narrow");
     assert_int_equal(ocl_profile_value(profile, "lanes"), 11);
     assert_int_equal(ocl_profile_value(profile, "vector"), 2);
-    assert_int_equal(ocl_profile_value(profile, "min_clblast_weights"), 1);
+    assert_int_equal(ocl_profile_value(profile, "min_gemm_weights"), 1);
     assert_int_equal(ocl_profile_value(profile, "unnamed"), 5);
     assert_non_null(strstr(ocl_profile_origin(profile, "lanes"), "/a.json:3"));
-    assert_non_null(strstr(ocl_profile_origin(profile, "min_clblast_weights"), "/c.json:1"));
+    assert_non_null(strstr(ocl_profile_origin(profile, "min_gemm_weights"), "/c.json:1"));
     assert_string_equal(ocl_profile_origin(profile, "fma"), "built-in");
     ocl_profile_destroy(&profile);
 }
@@ -289,7 +289,7 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
          "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, max_team, min_whole_channels, "
          "channel_cache_kib, slice_cache_kib, max_loop_iterations, "
-         "local_weights, fma, min_clblast_weights, command_buffer, unnamed"},
+         "local_weights, fma, min_gemm_weights, command_buffer, unnamed"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"cache\": 8,\n\"slice_cache_kib\": 9}}",
          "/bad.json:2: cache: is the old name of slice_cache_kib, which is given too"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"slice_cache_kib\": 8,\n\"cache\": 9}}",

@@ -20,7 +20,7 @@ MAY_INCLUDE = rooms()
 # Operations stand alone, but for batch norm: a linear layer through CLBlast has its statistics launched apart, and
 # whole channels are normalised where their statistics are worked out.
 OPERATION_MAY_INCLUDE = {"linear": {"batchnorm"}, "activate": {"batchnorm"}, "conv2d": {"activate", "batchnorm"}}
-OPENCL_NAME = re.compile(r"\b(?:cl_\w+|CL_\w+|cl[A-Z]\w*|CLBlast\w*|clblast(?!_parameters)\w*)|<(?:CL|OpenCL)/|<clblast")
+OPENCL_NAME = re.compile(r"\b(?:cl_\w+|CL_\w+|cl[A-Z]\w*|CLBlast\w*|clblast\w*)|<(?:CL|OpenCL)/|<clblast")
 PRINTING = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort)\s*\(|\b(?:stdout|stderr)\b")
 # Whatever writes text past include/clenet/text.h, in code that speaks to people, and past src/base/json_text.h.
 RAW_PRINTING = re.compile(r"\b(?:f|v|vf|d)?printf\s*\(|\bf?puts\s*\(|\b(?:fputc|putc|putchar|perror|psignal|fwrite|write)\s*\(")

@@ -52,7 +52,7 @@ static size_t check_device(const struct ocl_device *device, bool gemm) {
             }
             assert_int_equal(cln_tuning_create(&tuning, profile, device), CLN_OK);
             for (size_t k = 0; k < CLN_SEARCH_KEYS && d.keys[k]; k++)
-                if (strcmp(d.keys[k], "min_clblast_weights") != 0) /* a build may be without it */
+                if (strcmp(d.keys[k], "min_gemm_weights") != 0) /* a build may be without it */
                     assert_int_equal(cln_tuning_value(&tuning, d.keys[k]), d.values[i][k]);
             assert_true(other || d.base);
             for (size_t j = 0; j < i; j++)
