@@ -46,24 +46,6 @@
 #define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
 #define FORWARD_SPAN ((FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W)
 
-#if FUSES_MAX
-/* The windows that belong to a range of rows: those that begin in it. Either windows do not reach into the next range,
- * or there is only one range (cln_conv2d_fuse). */
-#define FIRST_WINDOW(first_row) ((first_row) / POOL_STRIDE_H)
-#define END_WINDOW(end_row) ((end_row) >= OUT_H ? A_H : (end_row) / POOL_STRIDE_H)
-#define LAST_ROW(window) min((window)*POOL_STRIDE_H - POOL_PADDING_H + POOL_H - 1, Z_H - 1)
-
-/* Writes a row of windows of one plane: each maximum's z, and its place in the window. */
-static inline void select_row(__global const floatv *plane, int window, float gamma, __global floatv *max_value,
-                              __global ushortv *max_index) {
-    for (int c = 0; c < A_W; c++) {
-        intv place;
-        max_value[(window * A_W + c) * GROUP] = window_maximum(plane, window, c, sign(gamma), false, &place);
-        max_index[(window * A_W + c) * GROUP] = convert_ushortv(place);
-    }
-}
-#endif
-
 /* Forward. Groups: (channel tiles, blocks, row ranges). If `statistics` is set, in training, also writes the moments of
  * this part of z per channel: partials[channel][block][row range]. */
 GROUP_OF(TEAM_ITEMS)
@@ -158,9 +140,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 
             if (!statistics)
                 continue;
-            /* Adds the tile from registers, as distances from the mean so far, which starts as the first value. The
-             * correction subtracted from the squares is less than half of them, or in the first tile as large a part as
-             * the first value is of the tile: little cancels. Every lane has the same count. */
+            /* Adds the tile from registers. Every lane has the same count. */
             const float share = 1.0f / (float)(seen + columns);
 #pragma unroll
             for (int o = 0; o < FORWARD_CHANNELS; o++) {
@@ -176,9 +156,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                         sum += d;
                         squares = multiply_add(d, d, squares);
                     }
-                const floatv step = sum * share;
-                mean[o] += step;
-                m2[o] += multiply_add(-step, sum, squares);
+                add_to_moments(&mean[o], &m2[o], sum, squares, share);
             }
             seen += columns;
         }

@@ -39,6 +39,10 @@ static int conv2d_splits(const struct cln_plan *plan, const struct cln_stage *st
     return cln_conv2d_splits(plan, &stage->conv2d);
 }
 
+static size_t conv2d_filter_floats(const struct cln_plan *plan, const struct cln_stage *stage, bool backward) {
+    return cln_conv2d_filter_floats(plan, &stage->conv2d, backward ? CLN_CONV2D_DATA : CLN_CONV2D_FORWARD);
+}
+
 static void conv2d_fuse(const struct cln_plan *plan, const struct cln_stage *stage, struct cln_activate *activate) {
     cln_conv2d_fuse(plan, &stage->conv2d, stage->first_layer == 0, activate);
 }
@@ -92,9 +96,9 @@ static enum cln_status linear_backward_data(struct cln_plan *plan, const struct 
 
 static const struct cln_affine kinds[] = {
     [CLN_AFFINE_NONE] = {.slices = one, .splits = one, .forward = copy_forward, .backward_data = copy_backward_data},
-    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_fuse, true, conv2d_forward, conv2d_backward_weights,
+    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_filter_floats, conv2d_fuse, true, conv2d_forward, conv2d_backward_weights,
                            conv2d_backward_data},
-    [CLN_AFFINE_LINEAR] = {linear_slices, one, NULL, false, linear_forward, linear_backward_weights,
+    [CLN_AFFINE_LINEAR] = {linear_slices, one, NULL, NULL, false, linear_forward, linear_backward_weights,
                            linear_backward_data},
 };
 CLN_EVERY(kinds, CLN_AFFINE_COUNT);

@@ -11,6 +11,8 @@ struct cln_affine {
     int (*slices)(const struct cln_plan *plan, const struct cln_stage *stage);
     /* The number of splits of an image, each with moments of its own (struct cln_partials). */
     int (*splits)(const struct cln_plan *plan, const struct cln_stage *stage);
+    /* The number of floats of weights.filters[backward]. NULL: none. */
+    size_t (*filter_floats)(const struct cln_plan *plan, const struct cln_stage *stage, bool backward);
     /* Marks in `activate` the work that the affine part takes over. NULL: none. */
     void (*fuse)(const struct cln_plan *plan, const struct cln_stage *stage, struct cln_activate *activate);
     /* The forward pass can compute the moments of z from registers, at less cost than another pass over z. */

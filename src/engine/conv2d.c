@@ -3,11 +3,15 @@
 
 #include <math.h>
 
+#include "src/base/table.h"
+#include "src/engine/winograd.h"
+
 /* Register tiles and splits of the work, per kernel. Loop iterations are counted as if no loop were unrolled. */
 struct tiles {
     int forward_channels, forward_columns, forward_rows;
     int data_channels, data_columns, data_rows;
     int weight_channels, weight_taps, block_slices, row_slices;
+    double forward_cycles, data_cycles, weight_cycles; /* that a block of samples takes */
     int team;                       /* work-items that divide a tile's sums; for the weight gradient, its taps */
     double forward_row, weight_row; /* loop iterations per row */
 };
@@ -37,6 +41,7 @@ static void choose_forward_tile(struct tiles *t, const struct cln_plan *plan, co
                                 cln_ceil_div(g->out.channels, channels) * cln_ceil_div(g->out.width, columns);
             if (cost < best) {
                 best = cost;
+                t->forward_cycles = cost * g->in.channels * g->kernel_h * g->out.height;
                 t->forward_channels = channels;
                 t->forward_columns = columns;
             }
@@ -95,6 +100,7 @@ static void choose_data_tile(struct tiles *t, const struct cln_plan *plan, const
             const double cost = data_row_cycles(g, channels, columns) * cln_ceil_div(g->in.channels, channels);
             if (cost < best) {
                 best = cost;
+                t->data_cycles = cost * g->out.channels * g->kernel_h * g->out.height;
                 t->data_channels = channels;
                 t->data_columns = columns;
             }
@@ -129,6 +135,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     t.weight_channels = cln_even_tile(g->out.channels, cln_max(1, budget / t.weight_taps));
     t.weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
                    (t.weight_taps + 1) * (t.weight_channels + 1);
+    t.weight_cycles = g->in.channels == 1 ? 0 : INFINITY; /* XXX */
     const int wanted = cln_plan_splits(plan, plan->blocks * g->out.height,
                                        cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, t.weight_row);
     const double value_bytes = (double)cln_plan_bytes(plan, g->in) + (double)cln_plan_bytes(plan, g->out);
@@ -144,16 +151,38 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     return t;
 }
 
+/* How a part is filtered; points 0: it is direct, because it cannot be filtered or filtering is estimated to take longer
+ * (tuning.winograd 2: the estimate does not matter). */
+static struct cln_winograd filtered(const struct cln_plan *plan, const struct cln_conv2d *g,
+                                    enum cln_conv2d_part part) {
+    struct cln_winograd w = cln_winograd_choose(plan, g, part);
+    const struct tiles t = tiles_of(plan, g);
+    const double direct[] = {[CLN_CONV2D_FORWARD] = t.forward_cycles,
+                             [CLN_CONV2D_DATA] = t.data_cycles,
+                             [CLN_CONV2D_WEIGHTS] = t.weight_cycles};
+    CLN_EVERY(direct, CLN_CONV2D_PART_COUNT);
+    if (plan->tuning.winograd < CLN_WINOGRAD_ALWAYS && w.cycles >= direct[part])
+        w.points = 0;
+    return w;
+}
+
+/* The rows of z that a work-group of the forward pass computes. */
+static int rows_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
+    const struct cln_winograd w = filtered(plan, g, CLN_CONV2D_FORWARD);
+    return w.points ? w.rows : tiles_of(plan, g).forward_rows;
+}
+
 /* Whether the forward pass can write the pool's maxima. The work-item that has written the rows of z picks the maxima,
  * so no window may reach from one range of rows into the next. */
 static bool can_fuse_max(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *epilogue) {
     const struct tiles t = tiles_of(plan, g);
     const struct cln_pool2d *pool = &epilogue->pool;
-    const bool apart = t.forward_rows >= g->out.height || (pool->padding_h == 0 && pool->kernel_h <= pool->stride_h &&
-                                                           t.forward_rows % pool->stride_h == 0);
+    const int rows = rows_of(plan, g);
+    const bool apart = rows >= g->out.height ||
+                       (pool->padding_h == 0 && pool->kernel_h <= pool->stride_h && rows % pool->stride_h == 0);
     const double row = (double)t.forward_channels * pool->out.width * (pool->kernel_h * (pool->kernel_w + 1.0) + 1);
     return epilogue->norm && pool->kind == CLN_POOL_MAX && apart &&
-           t.forward_rows * (t.forward_row + row) <= plan->tuning.max_loop_iterations;
+           rows * (t.forward_row + row) <= plan->tuning.max_loop_iterations;
 }
 
 /* Whether the weight gradient can make dz itself. It makes dz once per input channel, in private memory, so a work-item
@@ -165,7 +194,7 @@ static bool can_fuse_dz(const struct cln_plan *plan, const struct cln_conv2d *g,
     const int windows = cln_ceil_div(pool->kernel_h, pool->stride_h) * cln_ceil_div(pool->kernel_w, pool->stride_w);
     const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
     const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
-    return g->in.channels == 1 && cln_plan_vector(plan, "conv2d") == plan->tuning.lanes &&
+    return !filtered(plan, g, CLN_CONV2D_WEIGHTS).points && g->in.channels == 1 && cln_plan_vector(plan, "conv2d") == plan->tuning.lanes &&
            t.weight_channels * g->out.width <= MOST_VECTORS &&
            rows * (t.weight_row + row) <= plan->tuning.max_loop_iterations;
 }
@@ -230,12 +259,18 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_conv2d *g) 
 }
 
 int cln_conv2d_splits(const struct cln_plan *plan, const struct cln_conv2d *g) {
-    return cln_ceil_div(g->out.height, tiles_of(plan, g).forward_rows);
+    return cln_ceil_div(g->out.height, rows_of(plan, g));
 }
 
 int cln_conv2d_slices(const struct cln_plan *plan, const struct cln_conv2d *g) {
+    const struct cln_winograd w = filtered(plan, g, CLN_CONV2D_WEIGHTS);
     const struct tiles t = tiles_of(plan, g);
-    return t.block_slices * t.row_slices;
+    return w.points ? w.block_slices * w.row_slices : t.block_slices * t.row_slices;
+}
+
+size_t cln_conv2d_filter_floats(const struct cln_plan *plan, const struct cln_conv2d *g, enum cln_conv2d_part part) {
+    const struct cln_winograd w = filtered(plan, g, part);
+    return w.points ? cln_winograd_filter_floats(&w) : 0;
 }
 
 static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
@@ -245,6 +280,9 @@ static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
 enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g,
                                    const struct cln_activate *epilogue, struct ocl_buffer *x,
                                    struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
+    const struct cln_winograd w = filtered(plan, g, CLN_CONV2D_FORWARD);
+    if (w.points)
+        return cln_winograd_forward(plan, &w, epilogue, x, weights, z, partials);
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, epilogue);
@@ -272,6 +310,9 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
 enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln_conv2d *g,
                                          const struct cln_activate *epilogue, struct ocl_buffer *dz,
                                          struct cln_weights weights, struct ocl_buffer *dx) {
+    const struct cln_winograd w = filtered(plan, g, CLN_CONV2D_DATA);
+    if (w.points)
+        return cln_winograd_forward(plan, &w, NULL, dz, weights, dx, (struct cln_partials){NULL});
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, epilogue);
@@ -294,6 +335,9 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
 enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct cln_conv2d *g,
                                             const struct cln_activate *epilogue, struct ocl_buffer *x,
                                             struct ocl_buffer *dz, struct cln_slices out) {
+    const struct cln_winograd w = filtered(plan, g, CLN_CONV2D_WEIGHTS);
+    if (w.points)
+        return cln_winograd_backward_weights(plan, &w, x, dz, out);
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, epilogue);

@@ -4,6 +4,12 @@
 
 #include "src/engine/activate.h"
 
+/* The parts of a convolution. Each is computed directly or by minimal filtering (winograd.h), by tuning.winograd. */
+enum cln_conv2d_part { CLN_CONV2D_FORWARD, CLN_CONV2D_DATA, CLN_CONV2D_WEIGHTS, CLN_CONV2D_PART_COUNT };
+
+/* The number of floats that weights.filters of the forward pass or the data gradient holds; 0: none is needed. */
+size_t cln_conv2d_filter_floats(const struct cln_plan *plan, const struct cln_conv2d *g, enum cln_conv2d_part part);
+
 /* `epilogue` is the normalise, activate and pool part after the convolution in the same stage. The
  * convolution may do part of its work. NULL: no epilogue. */
 

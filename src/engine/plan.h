@@ -114,6 +114,7 @@ static inline int cln_max(int a, int b) {
 struct cln_weights {
     struct ocl_buffer *buffer;
     int weight, bias;
+    struct ocl_buffer *filters[2]; /* scratch of a filtered convolution (cln_conv2d_filter_floats); NULL: none */
 };
 
 /* The place of a tensor's gradient. The gradient is stored in slices: each is the partial sum over a part of the batch.

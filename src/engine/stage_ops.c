@@ -23,6 +23,7 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
                                          const struct cln_stage *stage) {
     *out = (struct cln_stage_buffers){.shares_output = is_plain(stage)};
     const bool maximum = stage->pool.kind == CLN_POOL_MAX;
+    const struct cln_affine *affine = cln_affine_of(stage);
     const size_t channel_bytes = (size_t)stage->z.channels * 4 * sizeof(float);
     const struct {
         struct ocl_buffer **buffer;
@@ -35,6 +36,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
         {&out->normal, stage->normalise ? channel_bytes : 0},
         {&out->dz_coefficients, stage->normalise ? channel_bytes : 0},
+        {&out->filters[false], affine->filter_floats ? affine->filter_floats(plan, stage, false) * sizeof(float) : 0},
+        {&out->filters[true], affine->filter_floats ? affine->filter_floats(plan, stage, true) * sizeof(float) : 0},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (wanted[i].bytes > 0) {
@@ -52,7 +55,9 @@ void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
                                  &buffers->max_value,
                                  &buffers->max_index,
                                  &buffers->normal,
-                                 &buffers->dz_coefficients};
+                                 &buffers->dz_coefficients,
+                                 &buffers->filters[false],
+                                 &buffers->filters[true]};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         ocl_buffer_destroy(all[i]);
 }
@@ -66,10 +71,12 @@ static int offset_of(const struct cln_network *network, int tensor) {
     return tensor < 0 ? -1 : (int)network->tensors[tensor].offset;
 }
 
-static struct cln_weights weights_of(const struct cln_stage *stage, const struct cln_stage_context *context) {
+static struct cln_weights weights_of(const struct cln_stage *stage, const struct cln_stage_context *context,
+                                     const struct cln_stage_buffers *b) {
     return (struct cln_weights){.buffer = context->parameters,
                                 .weight = offset_of(context->network, stage->weight),
-                                .bias = offset_of(context->network, stage->bias)};
+                                .bias = offset_of(context->network, stage->bias),
+                                .filters = {b->filters[false], b->filters[true]}};
 }
 
 static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_stage_context *context,
@@ -115,7 +122,7 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
                                   struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
-    enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context), x, b->z,
+    enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context, b), x, b->z,
                                                            (struct cln_partials){NULL});
     if (status == CLN_OK && !b->shares_output)
         status = cln_activate_predict(plan, &activate);
@@ -134,7 +141,7 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
     const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
     const struct cln_partials partials = {.buffer = partials_wanted ? context->partials : NULL,
                                           .splits = affine->splits(plan, stage)};
-    enum cln_status status = affine->forward(plan, stage, &activate, weights_of(stage, context), x, b->z, partials);
+    enum cln_status status = affine->forward(plan, stage, &activate, weights_of(stage, context, b), x, b->z, partials);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
     if (status == CLN_OK && exchanges)
@@ -180,7 +187,7 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
 enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage *stage,
                                    const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                    struct ocl_buffer *x, struct ocl_buffer *dx) {
-    const struct cln_weights weights = weights_of(stage, context);
+    const struct cln_weights weights = weights_of(stage, context, b);
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     struct ocl_buffer *dz = b->shares_output ? b->da : b->z;

@@ -13,6 +13,7 @@ struct cln_stage_buffers {
     struct ocl_buffer *da;                       /* gradient of the output */
     struct ocl_buffer *max_value, *max_index;    /* see struct cln_activate */
     struct ocl_buffer *normal, *dz_coefficients; /* see struct cln_norm */
+    struct ocl_buffer *filters[2];               /* see struct cln_weights */
     bool shares_output;                          /* a is z, and da is dz */
     struct cln_exchange_point of_moments, of_sums;
 };

@@ -132,6 +132,14 @@ static enum cln_status settle_min_gemm_weights(long *value, void *user) {
     return CLN_OK;
 }
 
+/* Minimal filtering needs work-items with a block for themselves, and long loops. */
+static enum cln_status settle_winograd(long *value, void *user) {
+    const struct fit *f = user;
+    if (f->out->lanes != f->out->vector || f->out->max_loop_iterations < INT_MAX)
+        *value = CLN_WINOGRAD_NEVER;
+    return CLN_OK;
+}
+
 static enum cln_status settle_command_buffer(long *value, void *user) {
     const struct fit *f = user;
     *value = f->device->has_command_buffer && *value != 0;
@@ -180,6 +188,10 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"gemm_parameters", 0, OCL_GEMM_SETS - 1, 0, "CLBlast's own for the device",
      "set of parameters, from host/gemm.c, that CLBlast builds its kernel for small products with",
      MEMBER(gemm_parameters), .was = "gemm_tile"},
+    {"winograd", 0, CLN_WINOGRAD_ALWAYS, CLN_WINOGRAD_WHERE_FASTER, "never",
+     "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated to be "
+     "faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
+     MEMBER(winograd), .settle = settle_winograd},
     {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
      "1: a step is recorded once and enqueued as a whole, if the device has cl_khr_command_buffer; the results are "
      "the same, and clenet bench measures both",
@@ -190,7 +202,7 @@ const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_
 /* Last come those that no training launches by itself. */
 const char *const cln_operations[] = {
     "activate",          "batch",  "batchnorm",    "conv2d", "copy", "linear", "softmax_cross_entropy",
-    CLN_OPTIMIZER_NAMES, "philox", "sum_gradients"};
+    CLN_OPTIMIZER_NAMES, "winograd", "philox", "sum_gradients"};
 enum { SPARE_OPERATIONS = 2 };
 const size_t cln_operation_count = sizeof cln_operations / sizeof *cln_operations;
 
@@ -257,6 +269,8 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
         tuning->lanes = WIDEST_VECTOR;
     if (tuning->safe & cln_operation("linear"))
         tuning->min_gemm_weights = 0;
+    if (tuning->safe & (cln_operation("winograd") | cln_operation("conv2d")))
+        tuning->winograd = CLN_WINOGRAD_NEVER;
 }
 
 bool cln_tuning_is_plain(const struct cln_tuning *tuning) {

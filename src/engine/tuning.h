@@ -23,6 +23,9 @@ unsigned cln_all_operations(void);
 enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_device *device,
                                    const char *file) CLN_MUST_CHECK;
 
+/* When convolutions are computed by minimal filtering (src/engine/winograd.h). */
+enum cln_winograd_use { CLN_WINOGRAD_NEVER, CLN_WINOGRAD_WHERE_FASTER, CLN_WINOGRAD_ALWAYS };
+
 struct cln_tuning {
     int vector;              /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;               /* samples of a block: vector times a power of two */
@@ -37,6 +40,7 @@ struct cln_tuning {
     int fma;                 /* multiply-adds are fused (1) or not (0) */
     int min_gemm_weights;    /* least number of weights for which a linear layer uses CLBlast; 0: never */
     int gemm_parameters;     /* CLBlast's parameters, see ocl_gemm */
+    int winograd;            /* enum cln_winograd_use */
     int command_buffer;      /* a step is enqueued as one command buffer (1) or not (0) */
     unsigned safe;           /* set of operations that run in their safe variant */
 };

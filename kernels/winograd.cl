@@ -1,0 +1,333 @@
+/* Convolution of stride 1 by minimal filtering along rows (winograd.clh): the forward pass, the data gradient, the
+ * weight gradient. It computes what conv2d.cl does, with fewer multiplications. A row of tiles is transformed once
+ * for all channels that it meets, into private memory that stays in the nearest caches; then every point is a
+ * convolution of columns. Therefore a work-item has its block to itself (GROUP is 1).
+ * The data gradient is the forward pass with the roles of x and z exchanged and the filters FLIPPED: its IN_* and
+ * PADDING_* are those of dz, its OUT_* those of dx. */
+#include "welford.clh"
+
+#ifndef IN_C /* a small geometry, so that this file compiles alone */
+#define IN_C 2
+#define IN_H 8
+#define IN_W 8
+#define OUT_C 4
+#define OUT_H 4
+#define OUT_W 4
+#define KERNEL_H 5
+#define KERNEL_W 5
+#define PADDING_H 0
+#define PADDING_W 0
+#define TILE_CHANNELS 4
+#define TILE_POSITIONS 4
+#define ROWS 4
+#define GROUP_CHANNELS 4
+#define FLIPPED 0
+#define HAS_BIAS 1
+#define FUSES_MAX 1
+#define FUSES_DZ 0
+#define WEIGHT_OUT 4
+#define WEIGHT_IN 2
+#define WEIGHT_TILE 4
+#define WEIGHT_ROWS 4
+#define BLOCK_SLICES 1
+#define ROW_SLICES 1
+#endif
+
+#include "winograd.clh"
+
+#if FUSES_MAX || FUSES_DZ
+#define SPREAD_TARGET floatv
+#include "pool.clh"
+#endif
+
+#define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
+
+#define TILES CEIL_DIV(OUT_W, OUTPUTS) /* of a row */
+#if TILES <= 8                         /* columns are then known at compile time, and checks of them vanish */
+#define UNROLL_TILES _Pragma("unroll")
+#else
+#define UNROLL_TILES
+#endif
+
+/* The inputs of `rows` rows of x from first_row on, at all points: to[p * pitch + row * TILES + tile]. `plane` is a
+ * channel of a block. Rows and columns outside are zero, and dead lanes if `masked`. */
+static inline void transform_inputs(floatv *to, int pitch, __global const floatv *plane, int first_row, int rows,
+                                    bool masked, intv mask) {
+    for (int k = 0; k < rows; k++, to += TILES) {
+        const int row = first_row + k;
+        const bool is_inside = inside(row, IN_H);
+        __global const floatv *line = plane + row * IN_W;
+        UNROLL_TILES
+        for (int t = 0; t < TILES; t++) {
+            floatv x[POINTS];
+#pragma unroll
+            for (int s = 0; s < POINTS; s++) {
+                const int column = t * OUTPUTS - PADDING_W + s;
+                x[s] = is_inside && inside(column, IN_W) ? line[column] : (floatv)0.0f;
+                if (masked)
+                    x[s] = live(x[s], mask);
+            }
+            inputs_at_points(x, to + t, pitch);
+        }
+    }
+}
+
+/* Filters at all points: filters[point][input channel][kernel row][output channel]. A work-item transforms a row of a
+ * filter. FILTER_PITCH output channels: whole tiles, the ones beyond OUT_C are zero. */
+#define FILTER_PITCH (CEIL_DIV(OUT_C, TILE_CHANNELS) * TILE_CHANNELS)
+#define FILTER_ROWS (IN_C * KERNEL_H * FILTER_PITCH)
+
+__kernel void winograd_filters(__global const float *restrict parameters, const int weight_offset,
+                               __global float *restrict filters) {
+    const int at = (int)get_global_id(0);
+    if (at >= FILTER_ROWS)
+        return;
+    const int o = at % FILTER_PITCH, u = at / FILTER_PITCH % KERNEL_H, i = at / FILTER_PITCH / KERNEL_H;
+    float w[KERNEL_W];
+    for (int v = 0; v < KERNEL_W; v++) {
+        const int row = FLIPPED ? ((i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u) : ((o * IN_C + i) * KERNEL_H + u);
+        const int column = FLIPPED ? KERNEL_W - 1 - v : v;
+        w[v] = o < OUT_C ? parameters[weight_offset + row * KERNEL_W + column] : 0.0f;
+    }
+    filter_at_points(w, filters + at, FILTER_ROWS);
+}
+
+/* Forward. Groups: (ranges of GROUP_CHANNELS output channels, blocks, ranges of ROWS rows). A position is a tile of a
+ * row, counted through the rows. If `statistics` is set, in training, also writes the moments of this part of z per
+ * channel: partials[channel][block][row range]. */
+#define POSITIONS (ROWS * TILES)
+#define IN_ROWS (ROWS + KERNEL_H - 1)
+#define IN_PITCH (IN_ROWS * TILES + CEIL_DIV(POSITIONS, TILE_POSITIONS) * TILE_POSITIONS - POSITIONS)
+
+/* products[p] = sum over input channels and kernel rows of filter times input, for a tile of channels and positions.
+ * Kernel rows [u0, u1) only. */
+static inline void point_products(floatv products[TILE_CHANNELS * TILE_POSITIONS], const floatv *in,
+                                  __global const float *filters, int u0, int u1) {
+    floatv acc[TILE_CHANNELS][TILE_POSITIONS];
+#pragma unroll
+    for (int o = 0; o < TILE_CHANNELS; o++)
+#pragma unroll
+        for (int q = 0; q < TILE_POSITIONS; q++)
+            acc[o][q] = (floatv)0.0f;
+    for (int i = 0; i < IN_C; i++)
+        for (int u = u0; u < u1; u++) {
+            const floatv *line = in + i * IN_PITCH + u * TILES;
+            __global const float *w = filters + (i * KERNEL_H + u) * FILTER_PITCH;
+            floatv x[TILE_POSITIONS];
+#pragma unroll
+            for (int q = 0; q < TILE_POSITIONS; q++)
+                x[q] = line[q];
+#pragma unroll
+            for (int o = 0; o < TILE_CHANNELS; o++)
+#pragma unroll
+                for (int q = 0; q < TILE_POSITIONS; q++)
+                    acc[o][q] = multiply_add((floatv)w[o], x[q], acc[o][q]);
+        }
+#pragma unroll
+    for (int o = 0; o < TILE_CHANNELS; o++)
+#pragma unroll
+        for (int q = 0; q < TILE_POSITIONS; q++)
+            products[o * TILE_POSITIONS + q] = acc[o][q];
+}
+
+GROUP_OF(1)
+__kernel void winograd_forward(__global const floatv *restrict x, __global const float *restrict filters,
+                               __global const float *restrict parameters, const int bias_offset,
+                               __global floatv *restrict z, const int statistics, __global float4 *restrict partials,
+#if FUSES_MAX
+                               const int gamma_offset, __global floatv *restrict max_value,
+                               __global ushortv *restrict max_index,
+#endif
+                               __global const struct cln_state *restrict state) {
+    const int block = (int)get_group_id(1);
+    const int count = state->count;
+    if (block >= blocks_of(count))
+        return;
+    const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
+    const int first_channel = (int)get_group_id(0) * GROUP_CHANNELS;
+    const int end_channel = min(first_channel + GROUP_CHANNELS, OUT_C);
+    const intv mask = live_lanes(block, count);
+    x += (size_t)block * (IN_C * IN_H * IN_W);
+    z += (size_t)block * (OUT_C * OUT_H * OUT_W);
+#if FUSES_MAX
+    max_value += (size_t)block * (OUT_C * A_H * A_W);
+    max_index += (size_t)block * (OUT_C * A_H * A_W);
+#endif
+
+    floatv in[POINTS][IN_C][IN_PITCH];
+    for (int i = 0; i < IN_C; i++) {
+        transform_inputs(in[0][i], IN_C * IN_PITCH, x + i * (IN_H * IN_W), first_row - PADDING_H, IN_ROWS, false, mask);
+        for (int k = IN_ROWS * TILES; k < IN_PITCH; k++)
+            for (int p = 0; p < POINTS; p++)
+                in[p][i][k] = (floatv)0.0f;
+    }
+
+    for (int o0 = first_channel; o0 < end_channel; o0 += TILE_CHANNELS) {
+        floatv mean[TILE_CHANNELS], m2[TILE_CHANNELS];
+        int seen = 0;
+        for (int q0 = 0; q0 < (end_row - first_row) * TILES; q0 += TILE_POSITIONS) {
+            const int top = first_row + q0 / TILES, bottom = first_row + (q0 + TILE_POSITIONS - 1) / TILES;
+            const int u0 = PADDING_H > 0 ? max(PADDING_H - bottom, 0) : 0;
+            const int u1 = PADDING_H > 0 ? min(IN_H + PADDING_H - top, KERNEL_H) : KERNEL_H;
+            floatv products[POINTS][TILE_CHANNELS * TILE_POSITIONS];
+            for (int p = 0; p < POINTS; p++)
+                point_products(products[p], in[p][0] + q0, filters + p * FILTER_ROWS + o0, u0, u1);
+
+            const int end = min(TILE_POSITIONS, (end_row - first_row) * TILES - q0);
+            int values = 0;
+            for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++) {
+                const floatv bias = HAS_BIAS ? parameters[bias_offset + o0 + o] : 0.0f;
+                floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
+                values = 0;
+                for (int q = 0; q < end; q++) {
+                    const int row = first_row + (q0 + q) / TILES, column = (q0 + q) % TILES * OUTPUTS;
+                    const int columns = OUT_W % OUTPUTS == 0 ? OUTPUTS : min(OUTPUTS, OUT_W - column);
+                    __global floatv *out = z + ((o0 + o) * OUT_H + row) * OUT_W + column;
+                    floatv y[OUTPUTS];
+                    outputs_from_points(products[0] + o * TILE_POSITIONS + q, TILE_CHANNELS * TILE_POSITIONS, y);
+                    if (statistics && seen == 0 && q == 0) {
+                        mean[o] = y[0] + bias;
+                        m2[o] = (floatv)0.0f;
+                    }
+#pragma unroll
+                    for (int j = 0; j < OUTPUTS; j++)
+                        if (j < columns) {
+                            y[j] += bias;
+                            out[j] = y[j];
+                            const floatv d = y[j] - mean[o];
+                            sum += d;
+                            squares = multiply_add(d, d, squares);
+                        }
+                    values += columns;
+                }
+                if (statistics)
+                    add_to_moments(&mean[o], &m2[o], sum, squares, 1.0f / (float)(seen + values));
+            }
+            seen += values;
+        }
+
+#if FUSES_MAX
+        for (int window = FIRST_WINDOW(first_row); statistics && window < END_WINDOW(end_row); window++)
+            for (int o = o0; o < min(o0 + TILE_CHANNELS, OUT_C); o++)
+                select_row(z + o * (OUT_H * OUT_W), window, parameters[gamma_offset + o], max_value + o * (A_H * A_W),
+                           max_index + o * (A_H * A_W));
+#endif
+        for (int o = 0; statistics && o < TILE_CHANNELS && o0 + o < OUT_C; o++)
+            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] =
+                moments_of_vector(seen, mean[o], m2[o], mask, own_live_count(block, count));
+    }
+}
+
+/* The weight gradient, of WEIGHT_OUT output channels and WEIGHT_IN input channels. A slice sums a part of the blocks
+ * and of the rows, as in conv2d.cl, a strip of WEIGHT_ROWS rows of a block at a time. The products at every point are
+ * summed over the slice before the filter is interpolated. Groups: (output ranges, input ranges, slices). */
+#define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
+#define STRIP_POSITIONS (WEIGHT_ROWS * TILES)
+#define STRIP_IN (STRIP_POSITIONS + (KERNEL_H - 1) * TILES)
+#define WEIGHT_PITCH (CEIL_DIV(WEIGHT_OUT, WEIGHT_TILE) * WEIGHT_TILE)
+
+/* sums[o][u] += sum over the positions of a strip of dz times x, for WEIGHT_TILE output channels. */
+static inline void point_sums(floatv *sums, const floatv *dz, const floatv *x) {
+    floatv acc[WEIGHT_TILE][KERNEL_H];
+#pragma unroll
+    for (int o = 0; o < WEIGHT_TILE; o++)
+#pragma unroll
+        for (int u = 0; u < KERNEL_H; u++)
+            acc[o][u] = sums[o * KERNEL_H + u];
+    for (int q = 0; q < STRIP_POSITIONS; q++) {
+        floatv in[KERNEL_H];
+#pragma unroll
+        for (int u = 0; u < KERNEL_H; u++)
+            in[u] = x[q + u * TILES];
+#pragma unroll
+        for (int o = 0; o < WEIGHT_TILE; o++) {
+            const floatv d = dz[o * STRIP_POSITIONS + q];
+#pragma unroll
+            for (int u = 0; u < KERNEL_H; u++)
+                acc[o][u] = multiply_add(d, in[u], acc[o][u]);
+        }
+    }
+#pragma unroll
+    for (int o = 0; o < WEIGHT_TILE; o++)
+#pragma unroll
+        for (int u = 0; u < KERNEL_H; u++)
+            sums[o * KERNEL_H + u] = acc[o][u];
+}
+
+/* With FUSES_DZ the buffer `dz` holds z. */
+GROUP_OF(1)
+__kernel void winograd_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
+#if FUSES_DZ
+                                        __global const floatv *restrict da, __global const ushortv *restrict max_index,
+                                        __global const float4 *restrict normal,
+                                        __global const float4 *restrict dz_coefficients,
+#endif
+                                        __global float *restrict gradients, const int base, const int stride,
+                                        __global const struct cln_state *restrict state) {
+    const int first_out = (int)get_group_id(0) * WEIGHT_OUT, outs = min(WEIGHT_OUT, OUT_C - first_out);
+    const int first_in = (int)get_group_id(1) * WEIGHT_IN, ins = min(WEIGHT_IN, IN_C - first_in);
+    const int slice = last_first((int)get_group_id(2), (int)get_num_groups(2));
+    const int count = state->count, blocks = blocks_of(count);
+    const int first_block = blocks * (slice / ROW_SLICES) / BLOCK_SLICES;
+    const int end_block = blocks * (slice / ROW_SLICES + 1) / BLOCK_SLICES;
+    const int slice_row = slice % ROW_SLICES * SLICE_ROWS;
+    const int slice_end = min(slice_row + SLICE_ROWS, OUT_H);
+
+    floatv sums[POINTS][WEIGHT_IN][WEIGHT_PITCH * KERNEL_H];
+    floatv in[POINTS][WEIGHT_IN][STRIP_IN];
+    floatv out[POINTS][WEIGHT_PITCH][STRIP_POSITIONS];
+    for (int p = 0; p < POINTS; p++) {
+        for (int i = 0; i < WEIGHT_IN; i++)
+            for (int k = 0; k < WEIGHT_PITCH * KERNEL_H; k++)
+                sums[p][i][k] = (floatv)0.0f;
+        for (int o = outs; o < WEIGHT_PITCH; o++)
+            for (int q = 0; q < STRIP_POSITIONS; q++)
+                out[p][o][q] = (floatv)0.0f;
+    }
+
+    for (int block = first_block; block < end_block; block++) {
+        const bool masked = live_count(block, count) < LANES;
+        const intv mask = live_lanes(block, count);
+        for (int row0 = slice_row; row0 < slice_end; row0 += WEIGHT_ROWS) {
+            for (int i = 0; i < ins; i++)
+                transform_inputs(in[0][i], WEIGHT_IN * STRIP_IN,
+                                 x + ((size_t)block * IN_C + first_in + i) * (IN_H * IN_W), row0 - PADDING_H,
+                                 WEIGHT_ROWS + KERNEL_H - 1, masked, mask);
+            for (int o = 0; o < outs; o++)
+                for (int k = 0; k < WEIGHT_ROWS; k++) {
+                    const int row = row0 + k;
+                    const bool is_inside = row < slice_end;
+                    __global const floatv *line =
+                        dz + (((size_t)block * OUT_C + first_out + o) * OUT_H + row) * OUT_W;
+                    UNROLL_TILES
+                    for (int t = 0; t < TILES; t++) {
+                        floatv dy[OUTPUTS];
+#pragma unroll
+                        for (int j = 0; j < OUTPUTS; j++) {
+                            const int column = t * OUTPUTS + j;
+                            dy[j] = is_inside && column < OUT_W ? line[column] : (floatv)0.0f;
+                            if (masked)
+                                dy[j] = live(dy[j], mask);
+                        }
+                        gradients_at_points(dy, out[0][o] + k * TILES + t, WEIGHT_PITCH * STRIP_POSITIONS);
+                    }
+                }
+            for (int p = 0; p < POINTS; p++)
+                for (int i = 0; i < ins; i++)
+                    for (int o = 0; o < WEIGHT_PITCH; o += WEIGHT_TILE)
+                        point_sums(sums[p][i] + o * KERNEL_H, out[p][o], in[p][i]);
+        }
+    }
+
+    for (int o = 0; o < outs; o++)
+        for (int i = 0; i < ins; i++)
+            for (int u = 0; u < KERNEL_H; u++) {
+                float sum[POINTS], dw[KERNEL_W];
+                for (int p = 0; p < POINTS; p++)
+                    sum[p] = vector_sum(sums[p][i][o * KERNEL_H + u]);
+                filter_from_points(sum, 1, dw);
+                for (int v = 0; v < KERNEL_W; v++)
+                    gradients[base + slice * stride +
+                              (((first_out + o) * IN_C + first_in + i) * KERNEL_H + u) * KERNEL_W + v] = dw[v];
+            }
+}

@@ -1,0 +1,346 @@
+/* Minimal filtering: chooses points and tiles by estimated cost, then adds the launches. */
+#include "src/engine/winograd.h"
+
+#include <limits.h>
+#include <math.h>
+
+enum { MOST_CHANNELS = 8 }; /* of a register tile */
+
+static int outputs_of(const struct cln_winograd *w) {
+    return w->points + 1 - w->geometry.kernel_w;
+}
+
+static int tiles_of(const struct cln_winograd *w) {
+    return cln_ceil_div(w->geometry.out.width, outputs_of(w));
+}
+
+static int pairs_of(const struct cln_winograd *w) {
+    return (w->points - 2) / 2;
+}
+
+/* ---- Estimated cycles: two multiply-adds and two loads, or one store, at a time ---- */
+
+/* Inputs of a tile at all points. */
+static double transform_cycles(const struct cln_winograd *w) {
+    const int pairs = pairs_of(w);
+    return 0.5 * (2 * (pairs + 1) + pairs * (2 * pairs + 2)) + w->points;
+}
+
+/* Gradients of a tile's outputs at all points. */
+static double gradient_cycles(const struct cln_winograd *w) {
+    return 0.5 * pairs_of(w) * (outputs_of(w) + 2) + w->points;
+}
+
+/* Outputs of a tile from all points, with moments. */
+static double output_cycles(const struct cln_winograd *w) {
+    return 0.5 * (pairs_of(w) * (outputs_of(w) + 2) + 3 * outputs_of(w)) + w->points + outputs_of(w);
+}
+
+/* A step of a register tile of `a` by `b` sums, whose sums wait 4.5 cycles for their next term. */
+static double step_cycles(int a, int b) {
+    return fmax(fmax(0.5 * a * b, 4.5), 0.5 * (a + b)) + 0.15 * (a + b);
+}
+
+/* The number of steps over kernel rows that meet a row of the input, over all rows of the output. */
+static double row_steps(const struct cln_conv2d *g) {
+    double steps = 0;
+    for (int r = 0; r < g->out.height; r++)
+        steps += cln_min(g->kernel_h, g->in.height + g->padding_h - r) - cln_max(0, g->padding_h - r);
+    return steps;
+}
+
+/* ---- Choosing ---- */
+
+static double vector_bytes(const struct cln_plan *plan) {
+    return (double)sizeof(float) * plan->tuning.lanes;
+}
+
+/* The part of the private memory of a work-item that filtering may use. */
+static double most_bytes(const struct cln_plan *plan) {
+    return 1024.0 * plan->tuning.slice_cache_kib;
+}
+
+/* Work-groups below which some compute units would be idle. */
+static int busy_groups(const struct cln_plan *plan) {
+    return cln_max(1, plan->tuning.min_groups / 4);
+}
+
+/* Estimated cycles per block, if the launch has `groups` work-groups for `blocks` blocks that take `cycles` each. */
+static double launch_cycles(const struct cln_plan *plan, double groups, double cycles) {
+    return cycles * fmax(groups, busy_groups(plan)) / plan->blocks;
+}
+
+/* The next number of parts that splits `total` into smaller parts than `parts` does. */
+static int next_parts(int total, int parts) {
+    const int size = cln_ceil_div(total, parts);
+    return size > 1 ? cln_ceil_div(total, size - 1) : total + 1;
+}
+
+static void choose_register_tile(struct cln_winograd *w, const struct cln_plan *plan) {
+    double best = INFINITY;
+    const int positions = w->geometry.out.height * tiles_of(w);
+    for (int channels = 1; channels <= cln_min(MOST_CHANNELS, w->geometry.out.channels); channels++)
+        for (int q = 1; q <= positions && channels * q <= plan->tuning.accumulators && q <= 8; q++) {
+            const double cost = step_cycles(channels, q) * cln_ceil_div(w->geometry.out.channels, channels) *
+                                cln_ceil_div(positions, q);
+            if (cost < best) {
+                best = cost;
+                w->tile_channels = channels;
+                w->tile_positions = q;
+            }
+        }
+}
+
+/* Forward pass and data gradient: a range of rows and of output channels per work-group. */
+static void choose_ranges(struct cln_winograd *w, const struct cln_plan *plan) {
+    const struct cln_conv2d *g = &w->geometry;
+    const int tiles = tiles_of(w);
+    w->cycles = INFINITY;
+    for (int splits = 1; splits <= g->out.height; splits = next_parts(g->out.height, splits)) {
+        const int rows = cln_ceil_div(g->out.height, splits), in_rows = rows + g->kernel_h - 1;
+        const double bytes = (double)w->points * g->in.channels * in_rows * tiles * vector_bytes(plan);
+        if (bytes > most_bytes(plan))
+            continue;
+        const int channel_tiles = cln_ceil_div(g->out.channels, w->tile_channels);
+        for (int ranges = 1; ranges <= channel_tiles; ranges = next_parts(channel_tiles, ranges)) {
+            const int channels = w->tile_channels * cln_ceil_div(channel_tiles, ranges);
+            const double steps = (double)w->points * g->in.channels * row_steps(g) / g->out.height;
+            const double products = steps * cln_ceil_div(rows * tiles, w->tile_positions) *
+                                    step_cycles(w->tile_channels, w->tile_positions) * channels / w->tile_channels;
+            const double cycles = g->in.channels * in_rows * tiles * transform_cycles(w) + products +
+                                  (double)channels * rows * tiles * (output_cycles(w) + w->points);
+            const double cost =
+                launch_cycles(plan, (double)plan->blocks * cln_ceil_div(g->out.height, rows) * ranges, cycles);
+            if (cost < w->cycles) {
+                w->cycles = cost;
+                w->rows = rows;
+                w->out_channels = channels;
+                w->in_channels = g->in.channels;
+            }
+        }
+    }
+}
+
+/* The weight gradient with `out` and `in` channels per work-group and strips of `rows` rows. */
+static double weight_bytes(const struct cln_winograd *w, const struct cln_plan *plan, int out, int in, int rows) {
+    const struct cln_conv2d *g = &w->geometry;
+    const double sums = (double)in * out * g->kernel_h, tiles = tiles_of(w);
+    return w->points * (sums + in * (rows + g->kernel_h - 1) * tiles + out * rows * tiles) * vector_bytes(plan);
+}
+
+static double weight_cycles(const struct cln_winograd *w, int out, int in, int rows) {
+    const struct cln_conv2d *g = &w->geometry;
+    const int tiles = tiles_of(w), strips = cln_ceil_div(g->out.height, rows);
+    const double steps = (double)w->points * in * out / w->tile_channels;
+    const double strip = in * (rows + g->kernel_h - 1) * tiles * transform_cycles(w) +
+                         out * rows * tiles * gradient_cycles(w) +
+                         steps * (rows * tiles * step_cycles(w->tile_channels, g->kernel_h) +
+                                  1.5 * w->tile_channels * g->kernel_h);
+    return strips * strip;
+}
+
+static void choose_slices(struct cln_winograd *w, const struct cln_plan *plan) {
+    const struct cln_conv2d *g = &w->geometry;
+    w->tile_channels = cln_max(1, cln_min(plan->tuning.accumulators / g->kernel_h,
+                                          cln_min(MOST_CHANNELS, g->out.channels)));
+    w->tile_positions = 1;
+    w->cycles = INFINITY;
+    const int out_tiles = cln_ceil_div(g->out.channels, w->tile_channels);
+    for (int outs = 1; outs <= out_tiles; outs = next_parts(out_tiles, outs))
+        for (int ins = 1; ins <= g->in.channels; ins = next_parts(g->in.channels, ins)) {
+            const int out = w->tile_channels * cln_ceil_div(out_tiles, outs), in = cln_ceil_div(g->in.channels, ins);
+            for (int strips = 1; strips <= g->out.height; strips = next_parts(g->out.height, strips)) {
+                const int rows = cln_ceil_div(g->out.height, strips);
+                if (weight_bytes(w, plan, out, in, rows) > most_bytes(plan))
+                    continue;
+                const int wanted = cln_ceil_div(busy_groups(plan), outs * ins);
+                const int blocks = cln_min(plan->blocks, wanted);
+                const int row_slices = cln_min(strips, cln_ceil_div(wanted, blocks));
+                const double groups = (double)outs * ins * blocks * row_slices;
+                const double sums = 4.0 * w->points * in * out * g->kernel_h;
+                const double cost = launch_cycles(
+                    plan, groups,
+                    weight_cycles(w, out, in, rows) * plan->blocks / (blocks * row_slices) + sums);
+                if (cost < w->cycles) {
+                    w->cycles = cost;
+                    w->rows = rows;
+                    w->out_channels = out;
+                    w->in_channels = in;
+                    w->block_slices = blocks;
+                    w->row_slices = row_slices;
+                }
+            }
+        }
+}
+
+static struct cln_conv2d geometry_of(const struct cln_conv2d *g, enum cln_conv2d_part part) {
+    struct cln_conv2d back = *g;
+    if (part != CLN_CONV2D_DATA)
+        return *g;
+    back.in = g->out;
+    back.out = g->in;
+    back.padding_h = g->kernel_h - 1 - g->padding_h;
+    back.padding_w = g->kernel_w - 1 - g->padding_w;
+    back.bias = false;
+    return back;
+}
+
+static bool can_filter(const struct cln_plan *plan, const struct cln_conv2d *g) {
+    return plan->tuning.winograd && plan->tuning.lanes == plan->tuning.vector &&
+           plan->tuning.max_loop_iterations == INT_MAX && g->stride_h == 1 && g->stride_w == 1 &&
+           g->padding_h < g->kernel_h && g->padding_w < g->kernel_w;
+}
+
+struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struct cln_conv2d *g,
+                                        enum cln_conv2d_part part) {
+    struct cln_winograd best = {.points = 0, .cycles = INFINITY};
+    if (!can_filter(plan, g))
+        return best;
+    for (int points = 4; points <= 8; points += 2) {
+        struct cln_winograd w = {.part = part, .geometry = geometry_of(g, part), .points = points};
+        if (g->kernel_w < 2 || outputs_of(&w) < 2)
+            continue;
+        if (part == CLN_CONV2D_WEIGHTS) {
+            choose_slices(&w, plan);
+        } else {
+            choose_register_tile(&w, plan);
+            choose_ranges(&w, plan);
+        }
+        if (w.cycles < best.cycles)
+            best = w;
+    }
+    return best;
+}
+
+/* ---- Launches ---- */
+
+static int filter_pitch(const struct cln_winograd *w) {
+    return cln_ceil_div(w->geometry.out.channels, w->tile_channels) * w->tile_channels;
+}
+
+static size_t filter_rows(const struct cln_winograd *w) {
+    return (size_t)w->geometry.in.channels * (size_t)w->geometry.kernel_h * (size_t)filter_pitch(w);
+}
+
+size_t cln_winograd_filter_floats(const struct cln_winograd *w) {
+    return filter_rows(w) * (size_t)w->points;
+}
+
+static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_winograd *w,
+                         const struct cln_activate *epilogue) {
+    const struct cln_conv2d *g = &w->geometry;
+    const bool weights = w->part == CLN_CONV2D_WEIGHTS;
+    const struct {
+        const char *name;
+        int value;
+    } values[] = {
+        {"IN_C", g->in.channels},
+        {"IN_H", g->in.height},
+        {"IN_W", g->in.width},
+        {"OUT_C", g->out.channels},
+        {"OUT_H", g->out.height},
+        {"OUT_W", g->out.width},
+        {"KERNEL_H", g->kernel_h},
+        {"KERNEL_W", g->kernel_w},
+        {"PADDING_H", g->padding_h},
+        {"PADDING_W", g->padding_w},
+        {"HAS_BIAS", g->bias},
+        {"FLIPPED", w->part == CLN_CONV2D_DATA},
+        {"POINTS", w->points},
+        {"TILE_CHANNELS", weights ? 1 : w->tile_channels},
+        {"TILE_POSITIONS", w->tile_positions},
+        {"ROWS", weights ? 1 : w->rows},
+        {"GROUP_CHANNELS", w->out_channels},
+        {"WEIGHT_TILE", weights ? w->tile_channels : 1},
+        {"WEIGHT_ROWS", weights ? w->rows : 1},
+        {"WEIGHT_OUT", weights ? w->out_channels : 1},
+        {"WEIGHT_IN", weights ? w->in_channels : 1},
+        {"BLOCK_SLICES", weights ? w->block_slices : 1},
+        {"ROW_SLICES", weights ? w->row_slices : 1},
+    };
+    cln_plan_constants(plan, c);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        ocl_constants_int(c, values[i].name, values[i].value);
+    ocl_constants_int(c, "FUSES_MAX", epilogue && epilogue->fuses_max);
+    ocl_constants_int(c, "FUSES_DZ", 0);
+    if (epilogue && epilogue->fuses_max)
+        cln_pool_constants(c, epilogue);
+}
+
+/* Useful operations: those of the direct sum. */
+static double flops_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
+    return 2.0 * plan->batch_size * (double)cln_shape_count(g->out) * g->in.channels * g->kernel_h * g->kernel_w;
+}
+
+static double bytes_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
+    return (double)sizeof(float) * plan->batch_size * (double)(cln_shape_count(g->in) + cln_shape_count(g->out));
+}
+
+static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
+    launch->args[launch->arg_count++] = argument;
+}
+
+/* Computes the filters at all points from the weights. */
+static enum cln_status add_filters(struct cln_plan *plan, const struct cln_winograd *w,
+                                   const struct ocl_constants *constants, struct cln_weights weights,
+                                   struct ocl_buffer *filters) {
+    return cln_plan_items(plan,
+                          &(struct ocl_launch){
+                              .source = "winograd.cl",
+                              .kernel = "winograd_filters",
+                              .constants = constants,
+                              .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_BUFFER(filters)},
+                              .arg_count = 3,
+                              .groups = {0, 1, 1},
+                          },
+                          filter_rows(w));
+}
+
+enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_winograd *w,
+                                     const struct cln_activate *epilogue, struct ocl_buffer *x,
+                                     struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
+    const struct cln_conv2d *g = &w->geometry;
+    struct ocl_buffer *filters = weights.filters[w->part];
+    struct ocl_constants constants;
+    constants_of(&constants, plan, w, epilogue);
+    struct ocl_launch launch = {
+        .source = "winograd.cl",
+        .kernel = "winograd_forward",
+        .constants = &constants,
+        .args = {OCL_BUFFER(x), OCL_BUFFER(filters), OCL_BUFFER(weights.buffer), OCL_INT(weights.bias), OCL_BUFFER(z),
+                 OCL_INT(partials.buffer != NULL), OCL_BUFFER(partials.buffer ? partials.buffer : z)},
+        .arg_count = 7,
+        .groups = {(size_t)cln_ceil_div(g->out.channels, w->out_channels), 0,
+                   (size_t)cln_ceil_div(g->out.height, w->rows)},
+        .flops = flops_of(plan, g),
+        .bytes = bytes_of(plan, g),
+    };
+    if (epilogue && epilogue->fuses_max) {
+        add_argument(&launch, OCL_INT(epilogue->norm->gamma));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_value));
+        add_argument(&launch, OCL_BUFFER(epilogue->max_index));
+    }
+    add_argument(&launch, OCL_BUFFER(plan->state));
+    const enum cln_status status = add_filters(plan, w, &constants, weights, filters);
+    return status == CLN_OK ? cln_plan_lanes(plan, &launch) : status;
+}
+
+enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struct cln_winograd *w,
+                                              struct ocl_buffer *x, struct ocl_buffer *dz, struct cln_slices out) {
+    const struct cln_conv2d *g = &w->geometry;
+    struct ocl_constants constants;
+    constants_of(&constants, plan, w, NULL);
+    return cln_plan_lanes(plan, &(struct ocl_launch){
+                                    .source = "winograd.cl",
+                                    .kernel = "winograd_backward_weights",
+                                    .constants = &constants,
+                                    .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(out.buffer), OCL_INT(out.base),
+                                             OCL_INT(out.stride), OCL_BUFFER(plan->state)},
+                                    .arg_count = 6,
+                                    .groups = {(size_t)cln_ceil_div(g->out.channels, w->out_channels),
+                                               (size_t)cln_ceil_div(g->in.channels, w->in_channels),
+                                               (size_t)(w->block_slices * w->row_slices)},
+                                    .flops = flops_of(plan, g),
+                                    .bytes = bytes_of(plan, g),
+                                });
+}

@@ -1,0 +1,41 @@
+/* Convolution by minimal filtering along rows (kernels/winograd.cl): the same results as conv2d.cl but for rounding, with
+ * fewer multiplications. Only conv2d.c uses it, per part of a convolution. */
+#ifndef SRC_ENGINE_WINOGRAD_H
+#define SRC_ENGINE_WINOGRAD_H
+
+#include "src/engine/conv2d.h"
+
+/* How a part is filtered: its tiles, in the terms of kernels/winograd.cl. `geometry` is that of the convolution, or
+ * for the data gradient that of the convolution which computes dx from dz. */
+struct cln_winograd {
+    enum cln_conv2d_part part;
+    struct cln_conv2d geometry;
+    int points;                        /* 0: this part cannot be filtered */
+    int tile_channels, tile_positions; /* of registers; for the weight gradient tile_positions is 1 */
+    int rows;                          /* of the output; per work-group, for the weight gradient per strip */
+    int out_channels, in_channels;     /* per work-group */
+    int block_slices, row_slices;      /* of the weight gradient */
+    double cycles;                     /* that a block of samples takes, estimated as in conv2d.c */
+};
+
+/* Chooses the cheapest way to filter a part. It sets points to 0 if the stride is not 1, if no set of points suits the
+ * kernel, or if the plan's work-items do not have whole blocks to themselves. */
+struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struct cln_conv2d *g,
+                                        enum cln_conv2d_part part);
+
+/* The number of floats of the filters at all points, for the forward pass or the data gradient. */
+size_t cln_winograd_filter_floats(const struct cln_winograd *w);
+
+/* Two launches: computes the filters at all points into weights.filters; then z, as cln_conv2d_forward does, or with the data gradient's `w` dx from dz (x and z are then these two;
+ * epilogue NULL). */
+enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_winograd *w,
+                                     const struct cln_activate *epilogue, struct ocl_buffer *x,
+                                     struct cln_weights weights, struct ocl_buffer *z,
+                                     struct cln_partials partials) CLN_MUST_CHECK;
+
+/* Computes block_slices × row_slices slices of dW, as cln_conv2d_backward_weights does. */
+enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struct cln_winograd *w,
+                                              struct ocl_buffer *x, struct ocl_buffer *dz,
+                                              struct cln_slices out) CLN_MUST_CHECK;
+
+#endif
