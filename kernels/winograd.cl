@@ -55,7 +55,12 @@ static inline void transform_inputs(floatv *to, int pitch, __global const floatv
                                     bool masked, intv mask) {
     for (int k = 0; k < rows; k++, to += TILES) {
         const int row = first_row + k;
-        const bool is_inside = inside(row, IN_H);
+        if (!inside(row, IN_H)) {
+            for (int p = 0; p < POINTS; p++)
+                for (int t = 0; t < TILES; t++)
+                    to[p * pitch + t] = (floatv)0.0f;
+            continue;
+        }
         __global const floatv *line = plane + row * IN_W;
         UNROLL_TILES
         for (int t = 0; t < TILES; t++) {
@@ -63,7 +68,7 @@ static inline void transform_inputs(floatv *to, int pitch, __global const floatv
 #pragma unroll
             for (int s = 0; s < POINTS; s++) {
                 const int column = t * OUTPUTS - PADDING_W + s;
-                x[s] = is_inside && inside(column, IN_W) ? line[column] : (floatv)0.0f;
+                x[s] = inside(column, IN_W) ? line[column] : (floatv)0.0f;
                 if (masked)
                     x[s] = live(x[s], mask);
             }
@@ -72,17 +77,19 @@ static inline void transform_inputs(floatv *to, int pitch, __global const floatv
     }
 }
 
-/* Filters at all points: filters[point][input channel][kernel row][output channel]. A work-item transforms a row of a
- * filter. FILTER_PITCH output channels: whole tiles, the ones beyond OUT_C are zero. */
-#define FILTER_PITCH (CEIL_DIV(OUT_C, TILE_CHANNELS) * TILE_CHANNELS)
-#define FILTER_ROWS (IN_C * KERNEL_H * FILTER_PITCH)
+/* Filters at all points: filters[point][tile of output channels][input channel][kernel row][channel of the tile], in
+ * the order in which the forward pass reads them. Channels beyond OUT_C are zero. A work-item transforms a row of a
+ * filter. */
+#define TILE_ROWS (IN_C * KERNEL_H * TILE_CHANNELS)
+#define FILTER_ROWS (CEIL_DIV(OUT_C, TILE_CHANNELS) * TILE_ROWS)
 
 __kernel void winograd_filters(__global const float *restrict parameters, const int weight_offset,
                                __global float *restrict filters) {
     const int at = (int)get_global_id(0);
     if (at >= FILTER_ROWS)
         return;
-    const int o = at % FILTER_PITCH, u = at / FILTER_PITCH % KERNEL_H, i = at / FILTER_PITCH / KERNEL_H;
+    const int o = at / TILE_ROWS * TILE_CHANNELS + at % TILE_CHANNELS;
+    const int u = at / TILE_CHANNELS % KERNEL_H, i = at / (TILE_CHANNELS * KERNEL_H) % IN_C;
     float w[KERNEL_W];
     for (int v = 0; v < KERNEL_W; v++) {
         const int row = FLIPPED ? ((i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u) : ((o * IN_C + i) * KERNEL_H + u);
@@ -97,6 +104,8 @@ __kernel void winograd_filters(__global const float *restrict parameters, const 
  * channel: partials[channel][block][row range]. */
 #define POSITIONS (ROWS * TILES)
 #define IN_ROWS (ROWS + KERNEL_H - 1)
+#define POINT_PITCH(vectors) ((vectors) | 1) /* odd: at all points, a place is in another set of the cache */
+#define IN_POINT POINT_PITCH(IN_C *IN_PITCH)
 #define IN_PITCH (IN_ROWS * TILES + CEIL_DIV(POSITIONS, TILE_POSITIONS) * TILE_POSITIONS - POSITIONS)
 
 /* products[p] = sum over input channels and kernel rows of filter times input, for a tile of channels and positions.
@@ -112,7 +121,7 @@ static inline void point_products(floatv products[TILE_CHANNELS * TILE_POSITIONS
     for (int i = 0; i < IN_C; i++)
         for (int u = u0; u < u1; u++) {
             const floatv *line = in + i * IN_PITCH + u * TILES;
-            __global const float *w = filters + (i * KERNEL_H + u) * FILTER_PITCH;
+            __global const float *w = filters + (i * KERNEL_H + u) * TILE_CHANNELS;
             floatv x[TILE_POSITIONS];
 #pragma unroll
             for (int q = 0; q < TILE_POSITIONS; q++)
@@ -130,6 +139,89 @@ static inline void point_products(floatv products[TILE_CHANNELS * TILE_POSITIONS
             products[o * TILE_POSITIONS + q] = acc[o][q];
 }
 
+/* Computes a part of z from x. `bias` and the rest are NULL or 0 in the data gradient; `max_value` to `gamma` also
+ * without FUSES_MAX. */
+static inline void convolve(__global const floatv *x, __global const float *filters, __global const float *bias,
+                            __global floatv *z, bool statistics, __global float4 *partials, __global const float *gamma,
+                            __global floatv *max_value, __global ushortv *max_index, int count) {
+    const int block = (int)get_group_id(1);
+    if (block >= blocks_of(count))
+        return;
+    const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
+    const int first_channel = (int)get_group_id(0) * GROUP_CHANNELS;
+    const int end_channel = min(first_channel + GROUP_CHANNELS, OUT_C);
+    const intv mask = live_lanes(block, count);
+    x += (size_t)block * (IN_C * IN_H * IN_W);
+    z += (size_t)block * (OUT_C * OUT_H * OUT_W);
+
+    floatv in[POINTS * IN_POINT];
+    for (int i = 0; i < IN_C; i++) {
+        transform_inputs(in + i * IN_PITCH, IN_POINT, x + i * (IN_H * IN_W), first_row - PADDING_H, IN_ROWS, false,
+                         mask);
+        for (int k = IN_ROWS * TILES; k < IN_PITCH; k++)
+            for (int p = 0; p < POINTS; p++)
+                in[p * IN_POINT + i * IN_PITCH + k] = (floatv)0.0f;
+    }
+
+    for (int o0 = first_channel; o0 < end_channel; o0 += TILE_CHANNELS) {
+        floatv mean[TILE_CHANNELS], m2[TILE_CHANNELS];
+        int seen = 0;
+        for (int o = 0; o < TILE_CHANNELS; o++)
+            mean[o] = m2[o] = (floatv)0.0f;
+        for (int q0 = 0; q0 < (end_row - first_row) * TILES; q0 += TILE_POSITIONS) {
+            const int top = first_row + q0 / TILES, bottom = first_row + (q0 + TILE_POSITIONS - 1) / TILES;
+            const int u0 = PADDING_H > 0 ? max(PADDING_H - bottom, 0) : 0;
+            const int u1 = PADDING_H > 0 ? min(IN_H + PADDING_H - top, KERNEL_H) : KERNEL_H;
+            floatv products[POINTS][TILE_CHANNELS * TILE_POSITIONS];
+            for (int p = 0; p < POINTS; p++)
+                point_products(products[p], in + p * IN_POINT + q0,
+                               filters + p * FILTER_ROWS + o0 / TILE_CHANNELS * TILE_ROWS, u0, u1);
+
+            const int end = min(TILE_POSITIONS, (end_row - first_row) * TILES - q0);
+            int values = 0;
+            for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++) {
+                const floatv b = bias ? bias[o0 + o] : 0.0f;
+                floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
+                values = 0;
+                for (int q = 0; q < end; q++) {
+                    const int row = first_row + (q0 + q) / TILES, column = (q0 + q) % TILES * OUTPUTS;
+                    const int columns = OUT_W % OUTPUTS == 0 ? OUTPUTS : min(OUTPUTS, OUT_W - column);
+                    __global floatv *out = z + ((o0 + o) * OUT_H + row) * OUT_W + column;
+                    floatv y[OUTPUTS];
+                    outputs_from_points(products[0] + o * TILE_POSITIONS + q, TILE_CHANNELS * TILE_POSITIONS, y);
+                    if (seen == 0 && q == 0)
+                        mean[o] = y[0] + b;
+#pragma unroll
+                    for (int j = 0; j < OUTPUTS; j++)
+                        if (j < columns) {
+                            y[j] += b;
+                            out[j] = y[j];
+                            const floatv d = y[j] - mean[o];
+                            sum += d;
+                            squares = multiply_add(d, d, squares);
+                        }
+                    values += columns;
+                }
+                add_to_moments(&mean[o], &m2[o], sum, squares, 1.0f / (float)(seen + values));
+            }
+            seen += values;
+        }
+
+        if (!statistics)
+            continue;
+#if FUSES_MAX
+        for (int window = FIRST_WINDOW(first_row); window < END_WINDOW(end_row); window++)
+            for (int o = o0; o < min(o0 + TILE_CHANNELS, OUT_C); o++) {
+                const size_t plane = ((size_t)block * OUT_C + o) * (A_H * A_W);
+                select_row(z + o * (OUT_H * OUT_W), window, gamma[o], max_value + plane, max_index + plane);
+            }
+#endif
+        for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++)
+            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] =
+                moments_of_vector(seen, mean[o], m2[o], mask, own_live_count(block, count));
+    }
+}
+
 GROUP_OF(1)
 __kernel void winograd_forward(__global const floatv *restrict x, __global const float *restrict filters,
                                __global const float *restrict parameters, const int bias_offset,
@@ -139,83 +231,19 @@ __kernel void winograd_forward(__global const floatv *restrict x, __global const
                                __global ushortv *restrict max_index,
 #endif
                                __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
-    const int count = state->count;
-    if (block >= blocks_of(count))
-        return;
-    const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
-    const int first_channel = (int)get_group_id(0) * GROUP_CHANNELS;
-    const int end_channel = min(first_channel + GROUP_CHANNELS, OUT_C);
-    const intv mask = live_lanes(block, count);
-    x += (size_t)block * (IN_C * IN_H * IN_W);
-    z += (size_t)block * (OUT_C * OUT_H * OUT_W);
-#if FUSES_MAX
-    max_value += (size_t)block * (OUT_C * A_H * A_W);
-    max_index += (size_t)block * (OUT_C * A_H * A_W);
+#if !FUSES_MAX
+    const int gamma_offset = 0;
+    __global floatv *const max_value = 0;
+    __global ushortv *const max_index = 0;
 #endif
+    convolve(x, filters, HAS_BIAS ? parameters + bias_offset : 0, z, statistics, partials, parameters + gamma_offset,
+             max_value, max_index, state->count);
+}
 
-    floatv in[POINTS][IN_C][IN_PITCH];
-    for (int i = 0; i < IN_C; i++) {
-        transform_inputs(in[0][i], IN_C * IN_PITCH, x + i * (IN_H * IN_W), first_row - PADDING_H, IN_ROWS, false, mask);
-        for (int k = IN_ROWS * TILES; k < IN_PITCH; k++)
-            for (int p = 0; p < POINTS; p++)
-                in[p][i][k] = (floatv)0.0f;
-    }
-
-    for (int o0 = first_channel; o0 < end_channel; o0 += TILE_CHANNELS) {
-        floatv mean[TILE_CHANNELS], m2[TILE_CHANNELS];
-        int seen = 0;
-        for (int q0 = 0; q0 < (end_row - first_row) * TILES; q0 += TILE_POSITIONS) {
-            const int top = first_row + q0 / TILES, bottom = first_row + (q0 + TILE_POSITIONS - 1) / TILES;
-            const int u0 = PADDING_H > 0 ? max(PADDING_H - bottom, 0) : 0;
-            const int u1 = PADDING_H > 0 ? min(IN_H + PADDING_H - top, KERNEL_H) : KERNEL_H;
-            floatv products[POINTS][TILE_CHANNELS * TILE_POSITIONS];
-            for (int p = 0; p < POINTS; p++)
-                point_products(products[p], in[p][0] + q0, filters + p * FILTER_ROWS + o0, u0, u1);
-
-            const int end = min(TILE_POSITIONS, (end_row - first_row) * TILES - q0);
-            int values = 0;
-            for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++) {
-                const floatv bias = HAS_BIAS ? parameters[bias_offset + o0 + o] : 0.0f;
-                floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
-                values = 0;
-                for (int q = 0; q < end; q++) {
-                    const int row = first_row + (q0 + q) / TILES, column = (q0 + q) % TILES * OUTPUTS;
-                    const int columns = OUT_W % OUTPUTS == 0 ? OUTPUTS : min(OUTPUTS, OUT_W - column);
-                    __global floatv *out = z + ((o0 + o) * OUT_H + row) * OUT_W + column;
-                    floatv y[OUTPUTS];
-                    outputs_from_points(products[0] + o * TILE_POSITIONS + q, TILE_CHANNELS * TILE_POSITIONS, y);
-                    if (statistics && seen == 0 && q == 0) {
-                        mean[o] = y[0] + bias;
-                        m2[o] = (floatv)0.0f;
-                    }
-#pragma unroll
-                    for (int j = 0; j < OUTPUTS; j++)
-                        if (j < columns) {
-                            y[j] += bias;
-                            out[j] = y[j];
-                            const floatv d = y[j] - mean[o];
-                            sum += d;
-                            squares = multiply_add(d, d, squares);
-                        }
-                    values += columns;
-                }
-                if (statistics)
-                    add_to_moments(&mean[o], &m2[o], sum, squares, 1.0f / (float)(seen + values));
-            }
-            seen += values;
-        }
-
-#if FUSES_MAX
-        for (int window = FIRST_WINDOW(first_row); statistics && window < END_WINDOW(end_row); window++)
-            for (int o = o0; o < min(o0 + TILE_CHANNELS, OUT_C); o++)
-                select_row(z + o * (OUT_H * OUT_W), window, parameters[gamma_offset + o], max_value + o * (A_H * A_W),
-                           max_index + o * (A_H * A_W));
-#endif
-        for (int o = 0; statistics && o < TILE_CHANNELS && o0 + o < OUT_C; o++)
-            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] =
-                moments_of_vector(seen, mean[o], m2[o], mask, own_live_count(block, count));
-    }
+GROUP_OF(1)
+__kernel void winograd_backward_data(__global const floatv *restrict dz, __global const float *restrict filters,
+                                     __global floatv *restrict dx, __global const struct cln_state *restrict state) {
+    convolve(dz, filters, 0, dx, false, 0, 0, 0, 0, state->count);
 }
 
 /* The weight gradient, of WEIGHT_OUT output channels and WEIGHT_IN input channels. A slice sums a part of the blocks
@@ -224,6 +252,8 @@ __kernel void winograd_forward(__global const floatv *restrict x, __global const
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
 #define STRIP_POSITIONS (WEIGHT_ROWS * TILES)
 #define STRIP_IN (STRIP_POSITIONS + (KERNEL_H - 1) * TILES)
+#define STRIP_POINT POINT_PITCH(WEIGHT_IN *STRIP_IN)
+#define OUT_POINT POINT_PITCH(WEIGHT_PITCH *STRIP_POSITIONS)
 #define WEIGHT_PITCH (CEIL_DIV(WEIGHT_OUT, WEIGHT_TILE) * WEIGHT_TILE)
 
 /* sums[o][u] += sum over the positions of a strip of dz times x, for WEIGHT_TILE output channels. */
@@ -274,15 +304,14 @@ __kernel void winograd_backward_weights(__global const floatv *restrict x, __glo
     const int slice_end = min(slice_row + SLICE_ROWS, OUT_H);
 
     floatv sums[POINTS][WEIGHT_IN][WEIGHT_PITCH * KERNEL_H];
-    floatv in[POINTS][WEIGHT_IN][STRIP_IN];
-    floatv out[POINTS][WEIGHT_PITCH][STRIP_POSITIONS];
+    floatv in[POINTS * STRIP_POINT], out[POINTS * OUT_POINT];
     for (int p = 0; p < POINTS; p++) {
         for (int i = 0; i < WEIGHT_IN; i++)
             for (int k = 0; k < WEIGHT_PITCH * KERNEL_H; k++)
                 sums[p][i][k] = (floatv)0.0f;
         for (int o = outs; o < WEIGHT_PITCH; o++)
             for (int q = 0; q < STRIP_POSITIONS; q++)
-                out[p][o][q] = (floatv)0.0f;
+                out[p * OUT_POINT + o * STRIP_POSITIONS + q] = (floatv)0.0f;
     }
 
     for (int block = first_block; block < end_block; block++) {
@@ -290,15 +319,14 @@ __kernel void winograd_backward_weights(__global const floatv *restrict x, __glo
         const intv mask = live_lanes(block, count);
         for (int row0 = slice_row; row0 < slice_end; row0 += WEIGHT_ROWS) {
             for (int i = 0; i < ins; i++)
-                transform_inputs(in[0][i], WEIGHT_IN * STRIP_IN,
+                transform_inputs(in + i * STRIP_IN, STRIP_POINT,
                                  x + ((size_t)block * IN_C + first_in + i) * (IN_H * IN_W), row0 - PADDING_H,
                                  WEIGHT_ROWS + KERNEL_H - 1, masked, mask);
             for (int o = 0; o < outs; o++)
                 for (int k = 0; k < WEIGHT_ROWS; k++) {
                     const int row = row0 + k;
                     const bool is_inside = row < slice_end;
-                    __global const floatv *line =
-                        dz + (((size_t)block * OUT_C + first_out + o) * OUT_H + row) * OUT_W;
+                    __global const floatv *line = dz + (((size_t)block * OUT_C + first_out + o) * OUT_H + row) * OUT_W;
                     UNROLL_TILES
                     for (int t = 0; t < TILES; t++) {
                         floatv dy[OUTPUTS];
@@ -309,13 +337,14 @@ __kernel void winograd_backward_weights(__global const floatv *restrict x, __glo
                             if (masked)
                                 dy[j] = live(dy[j], mask);
                         }
-                        gradients_at_points(dy, out[0][o] + k * TILES + t, WEIGHT_PITCH * STRIP_POSITIONS);
+                        gradients_at_points(dy, out + o * STRIP_POSITIONS + k * TILES + t, OUT_POINT);
                     }
                 }
             for (int p = 0; p < POINTS; p++)
                 for (int i = 0; i < ins; i++)
                     for (int o = 0; o < WEIGHT_PITCH; o += WEIGHT_TILE)
-                        point_sums(sums[p][i] + o * KERNEL_H, out[p][o], in[p][i]);
+                        point_sums(sums[p][i] + o * KERNEL_H, out + p * OUT_POINT + o * STRIP_POSITIONS,
+                                   in + p * STRIP_POINT + i * STRIP_IN);
         }
     }
 

@@ -10,13 +10,8 @@
 #include "src/check/rig.h"
 
 static const struct cln_operation *const without_optimizers[] = {
-    &cln_device_batch,
-    &cln_device_copy,
-    &cln_device_conv2d,
-    &cln_device_linear,
-    &cln_device_batchnorm,
-    &cln_device_activate,
-    &cln_device_softmax_cross_entropy,
+    &cln_device_batch,  &cln_device_copy,      &cln_device_conv2d,   &cln_device_winograd,
+    &cln_device_linear, &cln_device_batchnorm, &cln_device_activate, &cln_device_softmax_cross_entropy,
 };
 
 /* See cln_check_operation_is_spare. */
@@ -64,7 +59,7 @@ static const struct {
      "lanes=16,accumulators=12,min_groups=64,min_whole_channels=1,channel_cache_kib=1048576,max_team=2"},
     {"vectors of 16", false, false, 16, "lanes=16,accumulators=24,min_groups=16,min_whole_channels=1048576"},
     {"vectors of 2, small tiles", false, false, 2,
-     "lanes=2,accumulators=4,min_groups=6,min_whole_channels=1048576,slice_cache_kib=1"},
+     "lanes=2,accumulators=4,min_groups=6,min_whole_channels=1048576,slice_cache_kib=8"},
     {"CLBlast", false, true, 4, "lanes=8,accumulators=12,min_groups=16,min_gemm_weights=1", .only = &cln_device_linear},
     {"safe among groups of 32", false, true, 1,
      "lanes=32,accumulators=12,min_groups=64,min_whole_channels=1048576,local_weights=1", .safe = true},
@@ -74,6 +69,14 @@ enum { TUNING_COUNT = sizeof tunings / sizeof *tunings };
 
 const char *cln_check_tuning_name(size_t tuning) {
     return tuning < TUNING_COUNT ? tunings[tuning].name : NULL;
+}
+
+bool cln_check_covers(size_t operation, const struct cln_tuning *tuning, bool safe) {
+    const struct cln_operation *o = operation_at(operation);
+    struct cln_tuning used = *tuning;
+    if (safe)
+        cln_tuning_make_safe(&used, cln_operation(o->name));
+    return !o->covers || o->covers(&used);
 }
 
 bool cln_check_tuning_covers(size_t tuning, size_t operation, const struct ocl_device *device, bool quick) {
@@ -206,8 +209,9 @@ enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, co
     if (params->safe)
         cln_tuning_make_safe(&b->plan.tuning, cln_operation(operation_at(operation)->name));
     const double start = cln_clock_seconds();
+    const bool covered = cln_check_covers(operation, params->tuning, params->safe);
     enum cln_status status = ocl_buffer_create(&b->plan.state, params->context, sizeof b->state);
-    if (status == CLN_OK)
+    if (status == CLN_OK && covered)
         status = run_cases(b, operation_at(operation), params);
     ocl_buffer_destroy(&b->plan.state);
     out->seconds = cln_clock_seconds() - start;

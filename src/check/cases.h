@@ -33,8 +33,11 @@ const char *cln_check_operation(size_t operation);
 /* Whether no training launches it by itself: `clenet check` checks it, the start-up guard does not. */
 bool cln_check_operation_is_spare(size_t operation);
 
-/* Runs all cases of one operation. Wrong results are counted in *out and are no error; only the device's errors are
- * returned. */
+/* Whether a training with this tuning may use the operation; `safe`: in its safe variant. If not, it is not checked. */
+bool cln_check_covers(size_t operation, const struct cln_tuning *tuning, bool safe);
+
+/* Runs all cases of one operation; none if the tuning does not cover it. Wrong results are counted in *out and are no
+ * error; only the device's errors are returned. */
 enum cln_status cln_check_run(struct cln_check_result *out, size_t operation,
                               const struct cln_check_params *params) CLN_MUST_CHECK;
 

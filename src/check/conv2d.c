@@ -2,29 +2,14 @@
  * from the epilogue: a pool's maxima, and dz. */
 #include <math.h>
 
+#include "src/check/conv2d.h"
 #include "src/check/lanes.h"
 #include "src/check/parameters.h"
 #include "src/engine/conv2d.h"
 #include "src/reference/index.h"
 #include "src/reference/reference.h"
 
-struct conv2d_case {
-    struct cln_case base;
-    struct cln_conv2d g;  /* `out` is computed, except its channels */
-    double centre, scale; /* of x */
-    bool stage;           /* has an epilogue: */
-    struct cln_activation activation;
-    struct cln_pool2d pool; /* `in` and `out` are computed */
-};
-
-#define IN(c, h, w) .in = {c, h, w}
-#define OUT(c) .out = {c, 0, 0}
-#define KERNEL(h, w) .kernel_h = h, .kernel_w = w
-#define STRIDE(h, w) .stride_h = h, .stride_w = w
-#define PADDING(h, w) .padding_h = h, .padding_w = w
-#define POOL(pool_kind, ...) .stage = true, .pool = {.kind = CLN_POOL_##pool_kind, __VA_ARGS__}
-
-static const struct conv2d_case cases[] = {
+static const struct cln_conv2d_case cases[] = {
     {{"every batch", 257, EVERY_BATCH, .quick = true},
      {IN(1, 4, 5), OUT(2), KERNEL(3, 2), STRIDE(1, 1), .bias = true},
      0,
@@ -113,7 +98,7 @@ struct epilogue {
     const double *da_values, *coefficient_values;
 };
 
-static struct epilogue make_epilogue(struct cln_rig *b, const struct conv2d_case *c, struct cln_shape z,
+static struct epilogue make_epilogue(struct cln_rig *b, const struct cln_conv2d_case *c, struct cln_shape z,
                                      const struct cln_norm *norm, const struct cln_norm_probes *norm_probes) {
     struct cln_pool2d pool = c->pool;
     pool.in = z;
@@ -213,11 +198,16 @@ static void reference_dz(struct cln_rig *b, const struct epilogue *s, const doub
     }
 }
 
-/* The error of a sum of products, in any order, is less than a few roundings of the sum of their magnitudes. */
-static const double factor = 8;
+static void direct_terms(const struct cln_rig *b, const struct cln_conv2d *g, struct cln_conv2d_magnitudes *m) {
+    (void)b;
+    cln_reference_conv2d_forward(g, m->samples, m->x, m->weight, m->bias, m->z_terms);
+    cln_reference_conv2d_backward(g, m->samples, m->x, m->weight, m->dz, m->dx_terms, m->dw_terms, NULL);
+}
 
-static enum cln_status run(struct cln_rig *b, const void *entry) {
-    const struct conv2d_case *c = entry;
+enum cln_status cln_check_conv2d(struct cln_rig *b, const struct cln_conv2d_case *c,
+                                 void (*terms)(const struct cln_rig *, const struct cln_conv2d *,
+                                               struct cln_conv2d_magnitudes *),
+                                 double factor) {
     struct cln_conv2d g = c->g;
     g.out.height = windows(g.in.height, g.kernel_h, g.stride_h, g.padding_h);
     g.out.width = windows(g.in.width, g.kernel_w, g.stride_w, g.padding_w);
@@ -246,7 +236,15 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                 epilogue.max_index->before[i] = 0;
     }
     const struct cln_activate *activate = c->stage ? &epilogue.activate : NULL;
-    const struct cln_weights place = cln_parameters_weights(&parameters);
+    struct cln_weights place = cln_parameters_weights(&parameters);
+    for (int part = CLN_CONV2D_FORWARD; part <= CLN_CONV2D_DATA; part++) {
+        const size_t floats = cln_conv2d_filter_floats(&b->plan, &g, (enum cln_conv2d_part)part);
+        if (floats > 0) {
+            struct cln_probe *filters = cln_rig_cells(b, "filters", floats);
+            cln_probe_free(filters, 0, floats);
+            place.filters[part] = filters->buffer;
+        }
+    }
     const struct cln_partials partials = {.buffer = moments->buffer, .splits = splits};
     enum cln_status status = b->status;
     if (status == CLN_OK)
@@ -263,14 +261,19 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         return status;
 
     double *z = cln_rig_alloc(b, out), *dx = cln_rig_alloc(b, in), *dw = cln_rig_alloc(b, weights);
-    double *z_terms = cln_rig_alloc(b, out), *dx_terms = cln_rig_alloc(b, in), *dw_terms = cln_rig_alloc(b, weights);
-    const double *x_size = cln_rig_magnitudes(b, x, in), *dz_size = cln_rig_magnitudes(b, dz, out);
-    const double *w_size = cln_rig_magnitudes(b, parameters.weight, weights);
-    const double *bias_size = cln_rig_magnitudes(b, parameters.bias, g.bias ? channels : 0);
+    struct cln_conv2d_magnitudes sizes = {
+        .samples = n,
+        .x = cln_rig_magnitudes(b, x, in),
+        .weight = cln_rig_magnitudes(b, parameters.weight, weights),
+        .bias = g.bias ? cln_rig_magnitudes(b, parameters.bias, channels) : NULL,
+        .dz = cln_rig_magnitudes(b, dz, out),
+        .z_terms = cln_rig_alloc(b, out),
+        .dx_terms = cln_rig_alloc(b, in),
+        .dw_terms = cln_rig_alloc(b, weights),
+    };
     cln_reference_conv2d_forward(&g, n, x, parameters.weight, g.bias ? parameters.bias : NULL, z);
-    cln_reference_conv2d_forward(&g, n, x_size, w_size, g.bias ? bias_size : NULL, z_terms);
     cln_reference_conv2d_backward(&g, n, x, parameters.weight, dz, dx, dw, NULL);
-    cln_reference_conv2d_backward(&g, n, x_size, w_size, dz_size, dx_terms, dw_terms, NULL);
+    terms(b, &g, &sizes);
     if (epilogue.activate.fuses_max)
         expect_maxima(b, &epilogue, pz, parameters.gamma);
     /* dW from the dz that the kernel makes from z, in the buffer that held dz above. */
@@ -278,14 +281,22 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         double *epilogue_dz = cln_rig_alloc(b, out), *epilogue_terms = cln_rig_alloc(b, out);
         reference_dz(b, &epilogue, dz, norm_probes.normal, epilogue_dz, epilogue_terms);
         cln_reference_conv2d_backward(&g, n, x, parameters.weight, epilogue_dz, cln_rig_alloc(b, in), dw, NULL);
-        cln_reference_conv2d_backward(&g, n, x_size, w_size, epilogue_terms, cln_rig_alloc(b, in), dw_terms, NULL);
+        cln_reference_conv2d_backward(&g, n, sizes.x, sizes.weight, epilogue_terms, cln_rig_alloc(b, in),
+                                      sizes.dw_terms, NULL);
     }
-    cln_rig_expect_tensor(b, pz, g.out, z, z_terms, factor);
-    cln_rig_expect_tensor(b, pdx, g.in, dx, dx_terms, factor);
-    cln_rig_expect_slices(pdw, &at, slices, dw, dw_terms, weights, epilogue.activate.fuses_dz ? 2 * factor : factor);
+    cln_rig_expect_tensor(b, pz, g.out, z, sizes.z_terms, factor);
+    cln_rig_expect_tensor(b, pdx, g.in, dx, sizes.dx_terms, factor);
+    cln_rig_expect_slices(pdw, &at, slices, dw, sizes.dw_terms, weights,
+                          epilogue.activate.fuses_dz ? 2 * factor : factor);
     cln_rig_expect_norm(b, &norm_probes, cln_rig_statistics(b, &options, cln_rig_values(b, pz, g.out)));
     cln_rig_compare(b);
     return CLN_OK;
+}
+
+static enum cln_status run(struct cln_rig *b, const void *entry) {
+    b->plan.tuning.winograd = CLN_WINOGRAD_NEVER;
+    /* The error of a sum of products, in any order, is less than a few roundings of the sum of their magnitudes. */
+    return cln_check_conv2d(b, entry, direct_terms, 8);
 }
 
 const struct cln_operation cln_device_conv2d = CLN_OPERATION("conv2d", cases, run);

@@ -66,6 +66,8 @@ struct cln_operation {
     /* Runs a case: makes probes, adds launches, runs them, sets expected values, compares. Returns only errors of the
      * device. */
     enum cln_status (*run)(struct cln_rig *rig, const void *entry);
+    /* Whether a training with this tuning may use the operation. NULL: always. */
+    bool (*covers)(const struct cln_tuning *tuning);
 };
 
 /* Batches of one sample, and one below, at and above the widths of vectors and of the default batch; buffers are made
@@ -81,7 +83,7 @@ struct cln_operation {
 
 extern const struct cln_operation cln_device_activate, cln_device_batch, cln_device_batchnorm, cln_device_conv2d,
     cln_device_copy, cln_device_linear, cln_device_philox, cln_device_softmax_cross_entropy, cln_device_sum_gradients,
-    cln_device_optimizers[];
+    cln_device_winograd, cln_device_optimizers[];
 
 /* Allocates memory that lives until the case ends. Never NULL. */
 double *cln_rig_alloc(struct cln_rig *rig, size_t count);

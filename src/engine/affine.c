@@ -96,8 +96,8 @@ static enum cln_status linear_backward_data(struct cln_plan *plan, const struct 
 
 static const struct cln_affine kinds[] = {
     [CLN_AFFINE_NONE] = {.slices = one, .splits = one, .forward = copy_forward, .backward_data = copy_backward_data},
-    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_filter_floats, conv2d_fuse, true, conv2d_forward, conv2d_backward_weights,
-                           conv2d_backward_data},
+    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_filter_floats, conv2d_fuse, true, conv2d_forward,
+                           conv2d_backward_weights, conv2d_backward_data},
     [CLN_AFFINE_LINEAR] = {linear_slices, one, NULL, NULL, false, linear_forward, linear_backward_weights,
                            linear_backward_data},
 };

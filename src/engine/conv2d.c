@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "src/base/table.h"
-#include "src/engine/winograd.h"
 
 /* Register tiles and splits of the work, per kernel. Loop iterations are counted as if no loop were unrolled. */
 struct tiles {
@@ -135,7 +134,9 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     t.weight_channels = cln_even_tile(g->out.channels, cln_max(1, budget / t.weight_taps));
     t.weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
                    (t.weight_taps + 1) * (t.weight_channels + 1);
-    t.weight_cycles = g->in.channels == 1 ? 0 : INFINITY; /* XXX */
+    t.weight_cycles = tile_cycles((double)t.weight_channels * t.weight_taps, 1, t.weight_channels + t.weight_taps) *
+                      cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels * g->kernel_h *
+                      cln_ceil_div(g->kernel_w, t.weight_taps) * g->out.height * g->out.width;
     const int wanted = cln_plan_splits(plan, plan->blocks * g->out.height,
                                        cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, t.weight_row);
     const double value_bytes = (double)cln_plan_bytes(plan, g->in) + (double)cln_plan_bytes(plan, g->out);
@@ -151,17 +152,18 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     return t;
 }
 
-/* How a part is filtered; points 0: it is direct, because it cannot be filtered or filtering is estimated to take longer
- * (tuning.winograd 2: the estimate does not matter). */
+/* How a part is filtered; points 0: it is direct, because it cannot be filtered, or because by the estimates filtering
+ * gains too little for its additional launch and program (tuning.winograd 2: the estimates do not matter). */
 static struct cln_winograd filtered(const struct cln_plan *plan, const struct cln_conv2d *g,
                                     enum cln_conv2d_part part) {
+    const double worth = 1.1;
     struct cln_winograd w = cln_winograd_choose(plan, g, part);
     const struct tiles t = tiles_of(plan, g);
     const double direct[] = {[CLN_CONV2D_FORWARD] = t.forward_cycles,
                              [CLN_CONV2D_DATA] = t.data_cycles,
                              [CLN_CONV2D_WEIGHTS] = t.weight_cycles};
     CLN_EVERY(direct, CLN_CONV2D_PART_COUNT);
-    if (plan->tuning.winograd < CLN_WINOGRAD_ALWAYS && w.cycles >= direct[part])
+    if (plan->tuning.winograd < CLN_WINOGRAD_ALWAYS && w.cycles * worth >= direct[part])
         w.points = 0;
     return w;
 }
@@ -194,8 +196,8 @@ static bool can_fuse_dz(const struct cln_plan *plan, const struct cln_conv2d *g,
     const int windows = cln_ceil_div(pool->kernel_h, pool->stride_h) * cln_ceil_div(pool->kernel_w, pool->stride_w);
     const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
     const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
-    return !filtered(plan, g, CLN_CONV2D_WEIGHTS).points && g->in.channels == 1 && cln_plan_vector(plan, "conv2d") == plan->tuning.lanes &&
-           t.weight_channels * g->out.width <= MOST_VECTORS &&
+    return !filtered(plan, g, CLN_CONV2D_WEIGHTS).points && g->in.channels == 1 &&
+           cln_plan_vector(plan, "conv2d") == plan->tuning.lanes && t.weight_channels * g->out.width <= MOST_VECTORS &&
            rows * (t.weight_row + row) <= plan->tuning.max_loop_iterations;
 }
 
@@ -312,7 +314,7 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
                                          struct cln_weights weights, struct ocl_buffer *dx) {
     const struct cln_winograd w = filtered(plan, g, CLN_CONV2D_DATA);
     if (w.points)
-        return cln_winograd_forward(plan, &w, NULL, dz, weights, dx, (struct cln_partials){NULL});
+        return cln_winograd_backward_data(plan, &w, dz, weights, dx);
     const struct tiles t = tiles_of(plan, g);
     struct ocl_constants constants;
     constants_of(&constants, plan, g, epilogue);

@@ -1,11 +1,11 @@
-/* Convolution on the device (kernels/conv2d.cl). */
+/* Convolution on the device. */
 #ifndef SRC_ENGINE_CONV2D_H
 #define SRC_ENGINE_CONV2D_H
 
-#include "src/engine/activate.h"
+#include "src/engine/winograd.h"
 
-/* The parts of a convolution. Each is computed directly or by minimal filtering (winograd.h), by tuning.winograd. */
-enum cln_conv2d_part { CLN_CONV2D_FORWARD, CLN_CONV2D_DATA, CLN_CONV2D_WEIGHTS, CLN_CONV2D_PART_COUNT };
+/* Each part of a convolution (enum cln_conv2d_part) is computed directly by kernels/conv2d.cl or, as tuning.winograd
+ * says, by minimal filtering. */
 
 /* The number of floats that weights.filters of the forward pass or the data gradient holds; 0: none is needed. */
 size_t cln_conv2d_filter_floats(const struct cln_plan *plan, const struct cln_conv2d *g, enum cln_conv2d_part part);

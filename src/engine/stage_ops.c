@@ -122,8 +122,8 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
                                   struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
-    enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context, b), x, b->z,
-                                                           (struct cln_partials){NULL});
+    enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context, b), x,
+                                                           b->z, (struct cln_partials){NULL});
     if (status == CLN_OK && !b->shares_output)
         status = cln_activate_predict(plan, &activate);
     return status;

@@ -188,7 +188,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"gemm_parameters", 0, OCL_GEMM_SETS - 1, 0, "CLBlast's own for the device",
      "set of parameters, from host/gemm.c, that CLBlast builds its kernel for small products with",
      MEMBER(gemm_parameters), .was = "gemm_tile"},
-    {"winograd", 0, CLN_WINOGRAD_ALWAYS, CLN_WINOGRAD_WHERE_FASTER, "never",
+    {"winograd", 0, CLN_WINOGRAD_ALWAYS, CLN_WINOGRAD_NEVER, "never",
      "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated to be "
      "faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
      MEMBER(winograd), .settle = settle_winograd},

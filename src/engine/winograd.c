@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <math.h>
 
-enum { MOST_CHANNELS = 8 }; /* of a register tile */
+enum { MOST_CHANNELS = 8, MOST_POSITIONS = 8 }; /* of a register tile */
 
 static int outputs_of(const struct cln_winograd *w) {
     return w->points + 1 - w->geometry.kernel_w;
@@ -41,11 +41,17 @@ static double step_cycles(int a, int b) {
     return fmax(fmax(0.5 * a * b, 4.5), 0.5 * (a + b)) + 0.15 * (a + b);
 }
 
-/* The number of steps over kernel rows that meet a row of the input, over all rows of the output. */
-static double row_steps(const struct cln_conv2d *g) {
+/* The kernel rows that meet the input, added up over the register tiles of all ranges of `w->rows` rows. */
+static double row_steps(const struct cln_winograd *w) {
+    const struct cln_conv2d *g = &w->geometry;
+    const int tiles = tiles_of(w);
     double steps = 0;
-    for (int r = 0; r < g->out.height; r++)
-        steps += cln_min(g->kernel_h, g->in.height + g->padding_h - r) - cln_max(0, g->padding_h - r);
+    for (int first = 0; first < g->out.height; first += w->rows)
+        for (int q = 0; q < w->rows * tiles; q += w->tile_positions) {
+            const int top = first + q / tiles, bottom = first + (q + w->tile_positions - 1) / tiles;
+            steps +=
+                cln_max(0, cln_min(g->kernel_h, g->in.height + g->padding_h - top) - cln_max(0, g->padding_h - bottom));
+        }
     return steps;
 }
 
@@ -76,49 +82,53 @@ static int next_parts(int total, int parts) {
     return size > 1 ? cln_ceil_div(total, size - 1) : total + 1;
 }
 
-static void choose_register_tile(struct cln_winograd *w, const struct cln_plan *plan) {
+/* Chooses the register tile for ranges of w->rows rows. Returns the cycles of all products of a block and one input
+ * channel at one point. */
+static double choose_register_tile(struct cln_winograd *w, const struct cln_plan *plan) {
+    const int most = plan->tuning.accumulators, positions = w->rows * tiles_of(w);
+    struct cln_winograd tile = *w;
     double best = INFINITY;
-    const int positions = w->geometry.out.height * tiles_of(w);
-    for (int channels = 1; channels <= cln_min(MOST_CHANNELS, w->geometry.out.channels); channels++)
-        for (int q = 1; q <= positions && channels * q <= plan->tuning.accumulators && q <= 8; q++) {
-            const double cost = step_cycles(channels, q) * cln_ceil_div(w->geometry.out.channels, channels) *
-                                cln_ceil_div(positions, q);
+    for (int q = 1; q <= cln_min(MOST_POSITIONS, cln_min(most, positions)); q++) {
+        tile.tile_positions = q;
+        const double steps = row_steps(&tile);
+        for (int channels = 1; channels <= cln_min(MOST_CHANNELS, w->geometry.out.channels) && channels * q <= most;
+             channels++) {
+            const double cost = steps * step_cycles(channels, q) * cln_ceil_div(w->geometry.out.channels, channels);
             if (cost < best) {
                 best = cost;
                 w->tile_channels = channels;
                 w->tile_positions = q;
             }
         }
+    }
+    return best;
 }
 
 /* Forward pass and data gradient: a range of rows and of output channels per work-group. */
-static void choose_ranges(struct cln_winograd *w, const struct cln_plan *plan) {
-    const struct cln_conv2d *g = &w->geometry;
-    const int tiles = tiles_of(w);
-    w->cycles = INFINITY;
+static struct cln_winograd choose_ranges(struct cln_winograd w, const struct cln_plan *plan) {
+    const struct cln_conv2d *g = &w.geometry;
+    const int tiles = tiles_of(&w);
+    struct cln_winograd best = {.points = 0, .cycles = INFINITY};
+    w.in_channels = g->in.channels;
     for (int splits = 1; splits <= g->out.height; splits = next_parts(g->out.height, splits)) {
-        const int rows = cln_ceil_div(g->out.height, splits), in_rows = rows + g->kernel_h - 1;
-        const double bytes = (double)w->points * g->in.channels * in_rows * tiles * vector_bytes(plan);
+        w.rows = cln_ceil_div(g->out.height, splits);
+        const int in_rows = w.rows + g->kernel_h - 1;
+        const double bytes = (double)w.points * g->in.channels * in_rows * tiles * vector_bytes(plan);
         if (bytes > most_bytes(plan))
             continue;
-        const int channel_tiles = cln_ceil_div(g->out.channels, w->tile_channels);
+        const double products = choose_register_tile(&w, plan) * w.points * g->in.channels / (splits * g->out.channels);
+        const double per_channel = products + w.rows * tiles * (output_cycles(&w) + w.points);
+        const int channel_tiles = cln_ceil_div(g->out.channels, w.tile_channels);
         for (int ranges = 1; ranges <= channel_tiles; ranges = next_parts(channel_tiles, ranges)) {
-            const int channels = w->tile_channels * cln_ceil_div(channel_tiles, ranges);
-            const double steps = (double)w->points * g->in.channels * row_steps(g) / g->out.height;
-            const double products = steps * cln_ceil_div(rows * tiles, w->tile_positions) *
-                                    step_cycles(w->tile_channels, w->tile_positions) * channels / w->tile_channels;
-            const double cycles = g->in.channels * in_rows * tiles * transform_cycles(w) + products +
-                                  (double)channels * rows * tiles * (output_cycles(w) + w->points);
-            const double cost =
-                launch_cycles(plan, (double)plan->blocks * cln_ceil_div(g->out.height, rows) * ranges, cycles);
-            if (cost < w->cycles) {
-                w->cycles = cost;
-                w->rows = rows;
-                w->out_channels = channels;
-                w->in_channels = g->in.channels;
-            }
+            w.out_channels = w.tile_channels * cln_ceil_div(channel_tiles, ranges);
+            const double groups = (double)plan->blocks * splits * ranges;
+            w.cycles = launch_cycles(
+                plan, groups, g->in.channels * in_rows * tiles * transform_cycles(&w) + w.out_channels * per_channel);
+            if (w.cycles < best.cycles)
+                best = w;
         }
     }
+    return best;
 }
 
 /* The weight gradient with `out` and `in` channels per work-group and strips of `rows` rows. */
@@ -132,17 +142,16 @@ static double weight_cycles(const struct cln_winograd *w, int out, int in, int r
     const struct cln_conv2d *g = &w->geometry;
     const int tiles = tiles_of(w), strips = cln_ceil_div(g->out.height, rows);
     const double steps = (double)w->points * in * out / w->tile_channels;
-    const double strip = in * (rows + g->kernel_h - 1) * tiles * transform_cycles(w) +
-                         out * rows * tiles * gradient_cycles(w) +
-                         steps * (rows * tiles * step_cycles(w->tile_channels, g->kernel_h) +
-                                  1.5 * w->tile_channels * g->kernel_h);
+    const double strip =
+        in * (rows + g->kernel_h - 1) * tiles * transform_cycles(w) + out * rows * tiles * gradient_cycles(w) +
+        steps * (rows * tiles * step_cycles(w->tile_channels, g->kernel_h) + 1.5 * w->tile_channels * g->kernel_h);
     return strips * strip;
 }
 
 static void choose_slices(struct cln_winograd *w, const struct cln_plan *plan) {
     const struct cln_conv2d *g = &w->geometry;
-    w->tile_channels = cln_max(1, cln_min(plan->tuning.accumulators / g->kernel_h,
-                                          cln_min(MOST_CHANNELS, g->out.channels)));
+    w->tile_channels =
+        cln_max(1, cln_min(plan->tuning.accumulators / g->kernel_h, cln_min(MOST_CHANNELS, g->out.channels)));
     w->tile_positions = 1;
     w->cycles = INFINITY;
     const int out_tiles = cln_ceil_div(g->out.channels, w->tile_channels);
@@ -159,8 +168,7 @@ static void choose_slices(struct cln_winograd *w, const struct cln_plan *plan) {
                 const double groups = (double)outs * ins * blocks * row_slices;
                 const double sums = 4.0 * w->points * in * out * g->kernel_h;
                 const double cost = launch_cycles(
-                    plan, groups,
-                    weight_cycles(w, out, in, rows) * plan->blocks / (blocks * row_slices) + sums);
+                    plan, groups, weight_cycles(w, out, in, rows) * plan->blocks / (blocks * row_slices) + sums);
                 if (cost < w->cycles) {
                     w->cycles = cost;
                     w->rows = rows;
@@ -200,12 +208,10 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
         struct cln_winograd w = {.part = part, .geometry = geometry_of(g, part), .points = points};
         if (g->kernel_w < 2 || outputs_of(&w) < 2)
             continue;
-        if (part == CLN_CONV2D_WEIGHTS) {
+        if (part == CLN_CONV2D_WEIGHTS)
             choose_slices(&w, plan);
-        } else {
-            choose_register_tile(&w, plan);
-            choose_ranges(&w, plan);
-        }
+        else
+            w = choose_ranges(w, plan);
         if (w.cycles < best.cycles)
             best = w;
     }
@@ -267,9 +273,11 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         cln_pool_constants(c, epilogue);
 }
 
-/* Useful operations: those of the direct sum. */
-static double flops_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
-    return 2.0 * plan->batch_size * (double)cln_shape_count(g->out) * g->in.channels * g->kernel_h * g->kernel_w;
+/* Useful operations, those of the direct sum; the data gradient has as many as the forward pass. */
+static double flops_of(const struct cln_plan *plan, const struct cln_winograd *w) {
+    const struct cln_conv2d *g = &w->geometry;
+    const struct cln_shape z = w->part == CLN_CONV2D_DATA ? g->in : g->out;
+    return 2.0 * plan->batch_size * z.height * z.width * g->in.channels * g->out.channels * g->kernel_h * g->kernel_w;
 }
 
 static double bytes_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
@@ -282,51 +290,70 @@ static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
 
 /* Computes the filters at all points from the weights. */
 static enum cln_status add_filters(struct cln_plan *plan, const struct cln_winograd *w,
-                                   const struct ocl_constants *constants, struct cln_weights weights,
-                                   struct ocl_buffer *filters) {
-    return cln_plan_items(plan,
-                          &(struct ocl_launch){
-                              .source = "winograd.cl",
-                              .kernel = "winograd_filters",
-                              .constants = constants,
-                              .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_BUFFER(filters)},
-                              .arg_count = 3,
-                              .groups = {0, 1, 1},
-                          },
-                          filter_rows(w));
+                                   const struct ocl_constants *constants, struct cln_weights weights) {
+    return cln_plan_items(
+        plan,
+        &(struct ocl_launch){
+            .source = "winograd.cl",
+            .kernel = "winograd_filters",
+            .constants = constants,
+            .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_BUFFER(weights.filters[w->part])},
+            .arg_count = 3,
+            .groups = {0, 1, 1},
+        },
+        filter_rows(w));
+}
+
+/* Adds the launch of the forward pass or data gradient after that of the filters. */
+static enum cln_status add_convolution(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_launch *launch,
+                                       struct cln_weights weights) {
+    const struct cln_conv2d *g = &w->geometry;
+    launch->source = "winograd.cl";
+    launch->groups[0] = (size_t)cln_ceil_div(g->out.channels, w->out_channels);
+    launch->groups[2] = (size_t)cln_ceil_div(g->out.height, w->rows);
+    launch->flops = flops_of(plan, w);
+    launch->bytes = bytes_of(plan, g);
+    add_argument(launch, OCL_BUFFER(plan->state));
+    const struct ocl_constants *constants = launch->constants;
+    const enum cln_status status = add_filters(plan, w, constants, weights);
+    return status == CLN_OK ? cln_plan_lanes(plan, launch) : status;
 }
 
 enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_winograd *w,
                                      const struct cln_activate *epilogue, struct ocl_buffer *x,
                                      struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
-    const struct cln_conv2d *g = &w->geometry;
-    struct ocl_buffer *filters = weights.filters[w->part];
     struct ocl_constants constants;
     constants_of(&constants, plan, w, epilogue);
     struct ocl_launch launch = {
-        .source = "winograd.cl",
         .kernel = "winograd_forward",
         .constants = &constants,
-        .args = {OCL_BUFFER(x), OCL_BUFFER(filters), OCL_BUFFER(weights.buffer), OCL_INT(weights.bias), OCL_BUFFER(z),
-                 OCL_INT(partials.buffer != NULL), OCL_BUFFER(partials.buffer ? partials.buffer : z)},
+        .args = {OCL_BUFFER(x), OCL_BUFFER(weights.filters[w->part]), OCL_BUFFER(weights.buffer), OCL_INT(weights.bias),
+                 OCL_BUFFER(z), OCL_INT(partials.buffer != NULL), OCL_BUFFER(partials.buffer ? partials.buffer : z)},
         .arg_count = 7,
-        .groups = {(size_t)cln_ceil_div(g->out.channels, w->out_channels), 0,
-                   (size_t)cln_ceil_div(g->out.height, w->rows)},
-        .flops = flops_of(plan, g),
-        .bytes = bytes_of(plan, g),
     };
     if (epilogue && epilogue->fuses_max) {
         add_argument(&launch, OCL_INT(epilogue->norm->gamma));
         add_argument(&launch, OCL_BUFFER(epilogue->max_value));
         add_argument(&launch, OCL_BUFFER(epilogue->max_index));
     }
-    add_argument(&launch, OCL_BUFFER(plan->state));
-    const enum cln_status status = add_filters(plan, w, &constants, weights, filters);
-    return status == CLN_OK ? cln_plan_lanes(plan, &launch) : status;
+    return add_convolution(plan, w, &launch, weights);
 }
 
-enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struct cln_winograd *w,
-                                              struct ocl_buffer *x, struct ocl_buffer *dz, struct cln_slices out) {
+enum cln_status cln_winograd_backward_data(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_buffer *dz,
+                                           struct cln_weights weights, struct ocl_buffer *dx) {
+    struct ocl_constants constants;
+    constants_of(&constants, plan, w, NULL);
+    struct ocl_launch launch = {
+        .kernel = "winograd_backward_data",
+        .constants = &constants,
+        .args = {OCL_BUFFER(dz), OCL_BUFFER(weights.filters[w->part]), OCL_BUFFER(dx)},
+        .arg_count = 3,
+    };
+    return add_convolution(plan, w, &launch, weights);
+}
+
+enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_buffer *x,
+                                              struct ocl_buffer *dz, struct cln_slices out) {
     const struct cln_conv2d *g = &w->geometry;
     struct ocl_constants constants;
     constants_of(&constants, plan, w, NULL);
@@ -340,7 +367,7 @@ enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struc
                                     .groups = {(size_t)cln_ceil_div(g->out.channels, w->out_channels),
                                                (size_t)cln_ceil_div(g->in.channels, w->in_channels),
                                                (size_t)(w->block_slices * w->row_slices)},
-                                    .flops = flops_of(plan, g),
+                                    .flops = flops_of(plan, w),
                                     .bytes = bytes_of(plan, g),
                                 });
 }

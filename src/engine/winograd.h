@@ -1,9 +1,12 @@
-/* Convolution by minimal filtering along rows (kernels/winograd.cl): the same results as conv2d.cl but for rounding, with
- * fewer multiplications. Only conv2d.c uses it, per part of a convolution. */
+/* Convolution by minimal filtering along rows (kernels/winograd.cl): the same results as conv2d.cl but for rounding,
+ * with fewer multiplications. Only conv2d.c uses it, per part of a convolution. */
 #ifndef SRC_ENGINE_WINOGRAD_H
 #define SRC_ENGINE_WINOGRAD_H
 
-#include "src/engine/conv2d.h"
+#include "src/engine/activate.h"
+
+/* The parts of a convolution. */
+enum cln_conv2d_part { CLN_CONV2D_FORWARD, CLN_CONV2D_DATA, CLN_CONV2D_WEIGHTS, CLN_CONV2D_PART_COUNT };
 
 /* How a part is filtered: its tiles, in the terms of kernels/winograd.cl. `geometry` is that of the convolution, or
  * for the data gradient that of the convolution which computes dx from dz. */
@@ -26,16 +29,17 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
 /* The number of floats of the filters at all points, for the forward pass or the data gradient. */
 size_t cln_winograd_filter_floats(const struct cln_winograd *w);
 
-/* Two launches: computes the filters at all points into weights.filters; then z, as cln_conv2d_forward does, or with the data gradient's `w` dx from dz (x and z are then these two;
- * epilogue NULL). */
+/* Computes z as cln_conv2d_forward does, and dx as cln_conv2d_backward_data does. Two launches: the first computes the
+ * filters at all points into weights.filters. */
 enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_winograd *w,
                                      const struct cln_activate *epilogue, struct ocl_buffer *x,
                                      struct cln_weights weights, struct ocl_buffer *z,
                                      struct cln_partials partials) CLN_MUST_CHECK;
+enum cln_status cln_winograd_backward_data(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_buffer *dz,
+                                           struct cln_weights weights, struct ocl_buffer *dx) CLN_MUST_CHECK;
 
 /* Computes block_slices × row_slices slices of dW, as cln_conv2d_backward_weights does. */
-enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struct cln_winograd *w,
-                                              struct ocl_buffer *x, struct ocl_buffer *dz,
-                                              struct cln_slices out) CLN_MUST_CHECK;
+enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_buffer *x,
+                                              struct ocl_buffer *dz, struct cln_slices out) CLN_MUST_CHECK;
 
 #endif

@@ -18,8 +18,9 @@ def rooms():
 
 MAY_INCLUDE = rooms()
 # Operations stand alone, but for batch norm: a linear layer through CLBlast has its statistics launched apart, and
-# whole channels are normalised where their statistics are worked out.
-OPERATION_MAY_INCLUDE = {"linear": {"batchnorm"}, "activate": {"batchnorm"}, "conv2d": {"activate", "batchnorm"}}
+# whole channels are normalised where their statistics are worked out; and a convolution chooses how it is computed.
+OPERATION_MAY_INCLUDE = {"linear": {"batchnorm"}, "activate": {"batchnorm"}, "winograd": {"activate", "batchnorm"},
+                         "conv2d": {"activate", "batchnorm", "winograd"}}
 OPENCL_NAME = re.compile(r"\b(?:cl_\w+|CL_\w+|cl[A-Z]\w*|CLBlast\w*|clblast\w*)|<(?:CL|OpenCL)/|<clblast")
 PRINTING = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort)\s*\(|\b(?:stdout|stderr)\b")
 # Whatever writes text past include/clenet/text.h, in code that speaks to people, and past src/base/json_text.h.

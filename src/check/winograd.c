@@ -1,0 +1,190 @@
+/* Cases of kernels/winograd.cl: the forward pass with moments and maxima, the data and weight gradients. They are those
+ * of conv2d.c, with strides of 1 and with tiles that do not fill rows. */
+#include <math.h>
+
+#include "src/check/conv2d.h"
+#include "src/engine/winograd.h"
+#include "src/reference/index.h"
+#include "src/reference/reference.h"
+
+static const struct cln_conv2d_case cases[] = {
+    {{"every batch", 257, EVERY_BATCH, .quick = true},
+     {IN(1, 4, 5), OUT(2), KERNEL(3, 2), STRIDE(1, 1), .bias = true},
+     0,
+     1},
+    {{"LeNet's second", 7, {7}, .quick = true},
+     {IN(6, 12, 12), OUT(16), KERNEL(5, 5), STRIDE(1, 1), .bias = true},
+     0,
+     1},
+    {{"3 x 3, padded", 17, {17, 3}, .quick = true},
+     {IN(5, 9, 11), OUT(13), KERNEL(3, 3), STRIDE(1, 1), PADDING(1, 1), .bias = true},
+     0,
+     1},
+    {{"wide layers", 3, {3}}, {IN(33, 8, 8), OUT(35), KERNEL(3, 3), STRIDE(1, 1), PADDING(1, 1)}, 0, 1},
+    {{"wide rows", 3, {3}}, {IN(2, 3, 71), OUT(3), KERNEL(3, 3), STRIDE(1, 1), PADDING(0, 1), .bias = true}, 0, 1},
+    {{"one row", 5, {5}}, {IN(3, 1, 16), OUT(4), KERNEL(1, 5), STRIDE(1, 1), .bias = true}, 0, 1},
+    {{"rows of one column", 9, {9}}, {IN(3, 6, 3), OUT(4), KERNEL(2, 3), STRIDE(1, 1), .bias = true}, 0, 1},
+    {{"kernel of 4 columns, not square", 9, {9, 4}, .quick = true},
+     {IN(3, 7, 10), OUT(5), KERNEL(2, 4), STRIDE(1, 1), PADDING(1, 2)},
+     0,
+     1},
+    {{"kernel of 6 columns", 3, {3}}, {IN(2, 6, 13), OUT(3), KERNEL(3, 6), STRIDE(1, 1), PADDING(2, 3)}, 0, 1},
+    {{"kernel of 7 columns, widest padding", 2, {2}, .quick = true},
+     {IN(2, 3, 9), OUT(3), KERNEL(3, 7), STRIDE(1, 1), PADDING(2, 6), .bias = true},
+     0,
+     1},
+    {{"large mean, small deviation", 33, {33, 20}, .quick = true},
+     {IN(2, 5, 9), OUT(3), KERNEL(3, 3), STRIDE(1, 1), .bias = true},
+     1e4,
+     1e-2},
+    {{"all zero", 5, {5}}, {IN(2, 4, 4), OUT(3), KERNEL(3, 3), STRIDE(1, 1)}, 0, 0},
+    {{"all values alike", 13, {13, 5, 1}}, {IN(2, 9, 11), OUT(7), KERNEL(3, 3), STRIDE(1, 1), .bias = true}, 0.3, 0},
+    {{"maximum behind", 33, {33, 5}, .quick = true},
+     {IN(2, 12, 12), OUT(5), KERNEL(5, 5), STRIDE(1, 1), .bias = true},
+     0,
+     1,
+     POOL(MAX, KERNEL(2, 2), STRIDE(2, 2))},
+    {{"maximum behind, overlapping and padded", 7, {7}},
+     {IN(2, 9, 7), OUT(3), KERNEL(3, 2), STRIDE(1, 1), PADDING(1, 0), .bias = true},
+     0,
+     1,
+     POOL(MAX, KERNEL(3, 3), STRIDE(2, 1), PADDING(1, 1))},
+    {{"maximum behind, rows left over", 9, {9}},
+     {IN(2, 9, 10), OUT(3), KERNEL(3, 3), STRIDE(1, 1), .bias = true},
+     0,
+     1,
+     POOL(MAX, KERNEL(2, 3), STRIDE(3, 3))},
+};
+
+/* The absolute values of the matrices of kernels/winograd.clh, worked out from the points alone. With points p, N(p) =
+ * the product of p − q over the other finite points q:
+ *   A^T[j][p] = p^j, G[p][v] = p^v / N(p), B^T[p] = the coefficients of the product of (x − q) over the other q;
+ * at infinity 1 for the last j and v, and the product over all q. */
+enum { MOST_POINTS = 8 };
+struct matrices {
+    int points, outputs;
+    double a[MOST_POINTS][MOST_POINTS], g[MOST_POINTS][MOST_POINTS], b[MOST_POINTS][MOST_POINTS]; /* [point][…] */
+};
+
+static void matrices_of(struct matrices *m, int points, int kernel_w) {
+    static const double finite[MOST_POINTS - 1] = {0, 1, -1, 2, -2, 0.5, -0.5};
+    *m = (struct matrices){.points = points, .outputs = points + 1 - kernel_w};
+    for (int p = 0; p < points; p++) {
+        const bool infinite = p == points - 1;
+        double n = 1;
+        m->b[p][0] = 1;
+        for (int q = 0, degree = 0; q < points - 1; q++) {
+            if (q == p)
+                continue;
+            degree++;
+            for (int k = degree; k >= 0; k--)
+                m->b[p][k] = (k > 0 ? m->b[p][k - 1] : 0) - finite[q] * m->b[p][k];
+            if (!infinite)
+                n *= finite[p] - finite[q];
+        }
+        for (int j = 0; j < m->outputs; j++)
+            m->a[p][j] = infinite ? j == m->outputs - 1 : fabs(pow(finite[p], j));
+        for (int v = 0; v < kernel_w; v++)
+            m->g[p][v] = infinite ? v == kernel_w - 1 : fabs(pow(finite[p], v) / n);
+        for (int s = 0; s < points; s++)
+            m->b[p][s] = fabs(m->b[p][s]);
+    }
+}
+
+static double value_at(const struct cln_shape *shape, const double *values, size_t n, int c, int row, int column) {
+    const bool is_inside = row >= 0 && row < shape->height && column >= 0 && column < shape->width;
+    return is_inside ? values[cln_index(*shape, n, c, row, column)] : 0;
+}
+
+/* |B^T| |x| at point p, for the tile of row `row` whose first output is at `column`. */
+static double inputs_at(const struct matrices *m, const struct cln_conv2d *g, const double *x, size_t n, int i, int row,
+                        int column, int p) {
+    double sum = 0;
+    for (int s = 0; s < m->points; s++)
+        sum += m->b[p][s] * value_at(&g->in, x, n, i, row, column - g->padding_w + s);
+    return sum;
+}
+
+/* Sums of terms of z. With `flipped` of dx: `g` is then the geometry back, and the weights are [input][output]. */
+static void forward_terms(const struct matrices *m, const struct cln_conv2d *g, size_t samples, const double *x,
+                          const double *weight, const double *bias, bool flipped, double *terms) {
+    const size_t count = samples * cln_shape_count(g->out);
+    for (size_t e = 0; e < count; e++) {
+        const int column = (int)(e % (size_t)g->out.width), row = (int)(e / (size_t)g->out.width) % g->out.height;
+        const int o = (int)(e / (size_t)(g->out.width * g->out.height)) % g->out.channels;
+        const int j = column % m->outputs;
+        terms[e] = bias ? bias[o] : 0;
+        for (int i = 0; i < g->in.channels; i++)
+            for (int u = 0; u < g->kernel_h; u++) {
+                const int pair = flipped ? i * g->out.channels + o : o * g->in.channels + i;
+                const double *w = weight + (pair * g->kernel_h + (flipped ? g->kernel_h - 1 - u : u)) * g->kernel_w;
+                for (int p = 0; p < m->points; p++) {
+                    double filter = 0;
+                    for (int v = 0; v < g->kernel_w; v++)
+                        filter += m->g[p][v] * w[flipped ? g->kernel_w - 1 - v : v];
+                    terms[e] +=
+                        m->a[p][j] * filter *
+                        inputs_at(m, g, x, e / cln_shape_count(g->out), i, row - g->padding_h + u, column - j, p);
+                }
+            }
+    }
+}
+
+static void weight_terms(const struct matrices *m, const struct cln_conv2d *g, size_t samples, const double *x,
+                         const double *dz, double *terms) {
+    const int taps = g->kernel_h * g->kernel_w;
+    for (int k = 0; k < g->out.channels * g->in.channels * taps; k++)
+        terms[k] = 0;
+    for (size_t n = 0; n < samples; n++)
+        for (int k = 0; k < g->out.channels * g->in.channels * g->kernel_h * m->points; k++) {
+            const int p = k % m->points, u = k / m->points % g->kernel_h, pair = k / m->points / g->kernel_h;
+            const int i = pair % g->in.channels, o = pair / g->in.channels;
+            double sum = 0;
+            for (int row = 0; row < g->out.height; row++)
+                for (int column = 0; column < g->out.width; column += m->outputs) {
+                    double gradient = 0;
+                    for (int j = 0; j < m->outputs; j++)
+                        gradient += m->a[p][j] * value_at(&g->out, dz, n, o, row, column + j);
+                    sum += gradient * inputs_at(m, g, x, n, i, row - g->padding_h + u, column, p);
+                }
+            for (int v = 0; v < g->kernel_w; v++)
+                terms[pair * taps + u * g->kernel_w + v] += m->g[p][v] * sum;
+        }
+}
+
+/* The terms of interpolated sums: all magnitudes that pass through them, those of their neighbours, which cancel, among
+ * them. */
+static void terms_of(const struct cln_rig *b, const struct cln_conv2d *g, struct cln_conv2d_magnitudes *t) {
+    struct matrices m;
+    cln_reference_conv2d_forward(g, t->samples, t->x, t->weight, t->bias, t->z_terms);
+    cln_reference_conv2d_backward(g, t->samples, t->x, t->weight, t->dz, t->dx_terms, t->dw_terms, NULL);
+    for (int part = 0; part < CLN_CONV2D_PART_COUNT; part++) {
+        const struct cln_winograd w = cln_winograd_choose(&b->plan, g, (enum cln_conv2d_part)part);
+        if (w.points == 0) /* the part is computed directly */
+            continue;
+        matrices_of(&m, w.points, g->kernel_w);
+        if (part == CLN_CONV2D_FORWARD)
+            forward_terms(&m, &w.geometry, t->samples, t->x, t->weight, t->bias, false, t->z_terms);
+        else if (part == CLN_CONV2D_DATA)
+            forward_terms(&m, &w.geometry, t->samples, t->dz, t->weight, NULL, true, t->dx_terms);
+        else
+            weight_terms(&m, &w.geometry, t->samples, t->x, t->dz, t->dw_terms);
+    }
+}
+
+static enum cln_status run(struct cln_rig *b, const void *entry) {
+    b->plan.tuning.winograd = CLN_WINOGRAD_ALWAYS;
+    /* Few of the terms are large at once, so two roundings of their sum are enough. */
+    return cln_check_conv2d(b, entry, terms_of, 2);
+}
+
+static bool covers(const struct cln_tuning *tuning) {
+    return tuning->winograd != CLN_WINOGRAD_NEVER && tuning->lanes == tuning->vector;
+}
+
+const struct cln_operation cln_device_winograd = {.name = "winograd",
+                                                  .cases = cases,
+                                                  .count = sizeof cases / sizeof *cases,
+                                                  .stride = sizeof *cases,
+                                                  .run = run,
+                                                  .covers = covers};
