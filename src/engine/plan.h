@@ -66,10 +66,10 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
 enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function,
                               void *user) CLN_MUST_CHECK;
 
-/* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups; a unit
- * takes `iterations` loop iterations. There are as few parts as give tuning.min_groups work-groups in all, and at most
- * tuning.max_loop_iterations loop iterations per part; but never more than `total` parts, even if a limit is then not
- * met. */
+/* The number of parts to split `total` units of work (such as rows) into. A part has ceil(total / parts) units at most
+ * and takes `others` work-groups. A unit takes `iterations` loop iterations. The result is the smallest number of parts
+ * that meets both limits: all parts together have at least tuning.min_groups work-groups, and no part takes more than
+ * tuning.max_loop_iterations loop iterations. If `total` parts are too few for a limit, the result is `total`. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
 /* The number of slices of the batch for a weight gradient, from 1 to the number of blocks. `bytes`
