@@ -33,6 +33,7 @@ struct cln_session {
     char *cache;                         /* folder of kept kernels; NULL: none are kept */
     struct ocl_context *context;         /* NULL until the session is open */
     const struct cln_workload *workload; /* until the first kernels are built */
+    bool has_built;                      /* the process that checked the step has called builders */
     struct cln_errand errand;            /* of a builder */
     long taken;                          /* of a builder: see cln_helper_take */
     char description[320];               /* for people: device, platform, profile, operations in safe variants */
