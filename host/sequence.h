@@ -38,7 +38,7 @@ struct ocl_arg {
 enum { OCL_MAX_ARGS = 24 };
 
 struct ocl_launch {
-    const char *label;                     /* name for timings and messages, such as "stage 1 forward conv2d"; copied */
+    const char *label;                     /* name for timings and messages, such as "stage 1 conv2d_forward"; copied */
     const char *source;                    /* file below kernels/, such as "conv2d.cl" */
     const char *kernel;                    /* function in it */
     const struct ocl_constants *constants; /* NULL: none */

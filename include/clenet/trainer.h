@@ -18,27 +18,28 @@ extern "C" {
 #endif
 
 struct cln_progress {
-    int epoch;          /* from 1 */
-    size_t step, steps; /* steps done in this epoch; steps of a whole epoch */
-    size_t samples;     /* samples trained on in this epoch so far */
-    size_t before; /* of `samples`, those trained on before this call of cln_trainer_epoch; `seconds` leaves them out */
+    int epoch;             /* from 1 */
+    size_t step, steps;    /* steps done in this epoch; steps of a whole epoch */
+    size_t samples;        /* samples trained on in this epoch so far */
+    size_t before;         /* samples of this epoch from before this call: in `samples`, not in `seconds` */
     double loss, accuracy; /* means over `samples` */
     double seconds;        /* training time in this call of cln_trainer_epoch */
     double images_per_second;
 };
 
-/* Called a few times a second during training; an epoch shorter than that may pass without a call. If it returns false,
- * no more steps are queued; the few that are queued already still run. The next cln_trainer_epoch continues the epoch.
- */
+/* Called at most five times a second during training; a short epoch may pass without a call. If it returns false, no
+ * more steps are queued; the few that are queued already still run. If steps of the epoch are then left, the epoch ends
+ * with `stopped`, and the next cln_trainer_epoch continues it. If none are left, the epoch ends as usual, with
+ * `stopped` false. To end the training for certain, the program has to remember that the handler returned false. */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
 /* The path and the times of resume points, checkpoints that training can resume from. Training pauses while the
  * values are read from the device, and while an earlier write is still under way; another thread writes the file. If a
- * write fails, training continues. The warning is given when the next resume point is due, which is then written.
+ * write fails, training continues. A warning follows when the next resume point is due; that one is written as usual.
  * cln_trainer_finish writes again if the last write failed, and returns its error. */
 struct cln_save_params {
     const char *path;     /* the newest resume point; NULL: none is written */
-    int every_epochs;     /* epochs between resume points; 0: 1, but if every_seconds is set, none by epochs */
+    int every_epochs;     /* epochs between resume points; 0: one per epoch, or none if every_seconds is set */
     double every_seconds; /* seconds between resume points, also within an epoch; 0: not by time */
     int keep;  /* number of files, the newest included; older ones have .1, .2, … before their extension. 0: 1 */
     bool best; /* write a resume point and a copy named .best after every epoch whose test accuracy is the highest so
@@ -63,8 +64,8 @@ struct cln_trainer_params {
      * cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message lists all differences; of the
      * layers it names the first that differs. Not with evaluate_only. Used only while the trainer is created. */
     const struct cln_checkpoint *resume;
-    bool override; /* with `resume`: batch size, seed, hyperparameters and data are taken from here where they differ.
-                      With another seed or other data an unfinished epoch starts over */
+    bool override;    /* with `resume`: batch size, seed, hyperparameters and data may differ from the checkpoint's, and
+                         those of these params are used. With another seed or other data an unfinished epoch starts over */
     size_t max_steps; /* stop after this many steps, counting those of the training that is resumed; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */
     void *user;
@@ -81,7 +82,7 @@ struct cln_epoch {
     size_t before;            /* samples of `train` from before this call; their time is not in train_seconds */
     struct cln_metrics test;  /* after the epoch, in prediction mode; samples 0: not done */
     double train_seconds, test_seconds;
-    bool stopped; /* ended early, by the progress handler or max_steps */
+    bool stopped; /* ended with steps left, because of the progress handler or max_steps */
 };
 
 struct cln_trainer;
@@ -112,13 +113,14 @@ CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
 
 /* Trains one epoch, or the rest of an unfinished one, and fills *epoch. If it was not stopped, evaluates the test
  * images, if there are any. If max_steps is already reached, trains nothing and returns CLN_OK with
- * epoch->stopped; train.samples then equals epoch->before. If an unfinished epoch lacks only its evaluation, the call
- * evaluates it. CLN_NUMERIC: a loss is not finite. In training the message names the epoch, the step and the place
- * where it began: a parameter, a stage, or the loss itself; in the evaluation it names the sample. */
+ * epoch->stopped; train.samples then equals epoch->before. If an epoch that is resumed lacks only its evaluation, the
+ * call evaluates it. If the evaluation fails, the next call begins a new epoch. CLN_NUMERIC: a loss is not finite. In
+ * training the message names the epoch, the step and the place where it began: a parameter, a stage, or the loss
+ * itself; in the evaluation it names the sample. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
-/* Evaluates the test images in prediction mode. `confusion` is NULL or gets class_count² counters
- * [label][predicted]. */
+/* Evaluates the test images in prediction mode. `confusion` is NULL or gets data->class_count² counters
+ * [label][predicted]. CLN_INVALID: there are no test images. */
 CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct cln_metrics *metrics,
                                              size_t *confusion) CLN_MUST_CHECK;
 

@@ -174,8 +174,8 @@ static void terms_of(const struct cln_rig *b, const struct cln_conv2d *g, struct
 
 static enum cln_status run(struct cln_rig *b, const void *entry) {
     b->plan.tuning.winograd = CLN_WINOGRAD_ALWAYS;
-    /* Few of the terms are large at once, so two roundings of their sum are enough. */
-    return cln_check_conv2d(b, entry, terms_of, 2);
+    /* Few of the terms are large at once, so four roundings of their sum are enough. */
+    return cln_check_conv2d(b, entry, terms_of, 4);
 }
 
 static bool covers(const struct cln_tuning *tuning) {

@@ -51,9 +51,9 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
                                     struct cln_partials partials) CLN_MUST_CHECK;
 
 /* In one launch: does the work of cln_activate_backward; then writes norm->dz_coefficients, dγ to `gamma` and dβ to
- * `beta`. Each is a single slice; both lie in one buffer. Then the launch overwrites z by dz, with two exceptions:
- * g->fuses_dz; or g->a is g->z, and da already is dz. Without batch norm `beta` gets the bias's gradient; if its buffer
- * is NULL, no bias gradient is written. */
+ * `beta`. Each is a single slice; both lie in one buffer. Then the launch overwrites z by dz. It does not if
+ * g->fuses_dz (the weight gradient computes dz), or if g->a is g->z (da is then dz). Without batch norm `beta` gets the
+ * bias's gradient; if its buffer is NULL, no bias gradient is written. */
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
                                      struct cln_slices beta) CLN_MUST_CHECK;
 

@@ -98,8 +98,9 @@ enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_
 
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations) {
     const int busy = cln_ceil_div(plan->tuning.min_groups, others);
-    const double needed = ceil(total * iterations / plan->tuning.max_loop_iterations);
-    return cln_min(total, cln_max(busy, needed < total ? (int)needed : total));
+    const double units = fmax(1, floor(plan->tuning.max_loop_iterations / iterations)); /* the most of a part */
+    const int needed = (int)ceil(total / units);
+    return cln_min(total, cln_max(busy, needed));
 }
 
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights) {

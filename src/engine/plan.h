@@ -21,7 +21,9 @@ struct cln_plan {
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
     char scope[32]; /* prefix of labels, "stage 1"; "": none */
-    /* Called with every launch, also one that is refused; NULL: none. */
+    /* Called with every launch of a kernel of ours before it is added, also if it is then refused; NULL: none. A launch
+     * that is tried again with a smaller work-group (cln_plan_items) is observed each time. Not called for CLBlast's
+     * products and actions of the host. */
     void (*observe)(void *observer, const struct ocl_launch *launch);
     void *observer;
 };
@@ -50,8 +52,8 @@ int cln_plan_vector(const struct cln_plan *plan, const char *operation);
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
 /* Adds a launch. Along dimension 0 a work-group has the lanes of a block: lanes / vector work-items. Along dimension 1
- * there is one group per block, unless the caller sets groups[1]. groups[0] and groups[2] are the caller's. The label
- * becomes "scope kernel". */
+ * there is one group per block, unless the caller sets groups[1]. groups[0] and groups[2] are the caller's.
+ * launch->constants must not be NULL. The label becomes "scope kernel". */
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Like cln_plan_lanes, with `team` work-items for each vector of lanes (cln_plan_team): local[0] = team × lanes /
@@ -66,16 +68,16 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
 enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function,
                               void *user) CLN_MUST_CHECK;
 
-/* The number of parts to split `total` units of work (such as rows) into. A part takes `others` work-groups; a unit
- * takes `iterations` loop iterations. There are as few parts as give tuning.min_groups work-groups in all, and at most
- * tuning.max_loop_iterations loop iterations per part; but never more than `total` parts, even if a limit is then not
- * met. */
+/* The number of parts to split `total` units of work (such as rows) into. A part has ceil(total / parts) units at most
+ * and takes `others` work-groups. A unit takes `iterations` loop iterations. The result is the smallest number of parts
+ * that meets both limits: all parts together have at least tuning.min_groups work-groups, and no part takes more than
+ * tuning.max_loop_iterations loop iterations. If `total` parts are too few for a limit, the result is `total`. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
-/* The number of slices of the batch for a weight gradient, from 1 to the number of blocks. `bytes`
- * is the size of the data that every work-group reads. A slice's share of `bytes` should fit tuning.slice_cache_kib:
- * that gives the number of slices. It becomes smaller, down to 1, so that all partial sums, `weights` floats per slice,
- * take no more memory than `bytes`. */
+/* The number of slices of the batch for a weight gradient. `bytes` is the size of the data that every work-group reads;
+ * a slice's share of it should fit tuning.slice_cache_kib. So the number of slices is `bytes` divided by that size and
+ * rounded up, but at most the number of blocks. This number is reduced, at least to 1, until the partial sums
+ * (`weights` floats per slice) take no more memory than `bytes`. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
 /* Whether an operation copies its tiles of weights to local memory. That needs tuning.local_weights and work-groups of

@@ -21,16 +21,16 @@ struct cln_errand {
     enum cln_errand_kind kind;
     struct cln_shape image; /* shape of the data's images; all else is in the arguments */
     unsigned safe;          /* set of operations that run in their safe variants */
-    size_t first;           /* OPERATIONS, OPERATION: the first or only operation. STEP: 1: use no kept kernels */
+    size_t first;           /* number of the first, or only, operation. STEP: not 0 if no kept kernels may be used */
 };
 
 enum { CLN_ERRAND_BYTES = 160 };
 
-/* Write an errand as NAME=value of the environment, and read it back. CLN_INVALID: this process was started for no
- * errand. */
+/* Writes an errand as NAME=value of the environment. */
 void cln_errand_write(char out[CLN_ERRAND_BYTES], const struct cln_errand *errand);
 /* Whether this process was started for an errand. */
 bool cln_errand_given(void);
+/* Reads this process's errand. CLN_INVALID: $CLENET_BUILDER is not set, or its text is no errand. */
 enum cln_status cln_errand_read(struct cln_errand *out) CLN_MUST_CHECK;
 
 #endif

@@ -93,6 +93,7 @@ static enum cln_status create_context(struct cln_session *s) {
     params.timings = s->params.timings;
     params.trace = s->params.trace;
     params.trace_name = name;
+    params.brief = s->has_built; /* as if this context had called the builders: see asks() in host/program.c */
     params.before_building = s->params.builder ? run_builders : NULL;
     params.building_user = s;
     return ocl_context_create(&s->context, &s->device, &params);

@@ -19,8 +19,9 @@ struct cln_workload {
     enum cln_optimizer_kind optimizer;
     bool standardize;
     bool predict_only;
-    /* Waits for the images and fails if they cannot be read: called before anything that takes seconds. NULL: they are
-     * there. */
+    /* Waits for the images and fails if they cannot be read; NULL: they are there. The session calls it after it has
+     * started the process of the first trial, or builders, and before it waits for them: so the error comes at once. If
+     * it starts neither, as without params.builder, it does not call it. */
     enum cln_status (*wait)(void *user);
     void *user;
 };
@@ -32,7 +33,8 @@ struct cln_session {
     struct cln_tuning tuning;
     char *cache;                         /* folder of kept kernels; NULL: none are kept */
     struct ocl_context *context;         /* NULL until the session is open */
-    const struct cln_workload *workload; /* until the first kernels are built */
+    const struct cln_workload *workload; /* NULL before cln_session_open, and in a plain session */
+    bool has_built;                      /* the process that checked the step has called builders */
     struct cln_errand errand;            /* of a builder */
     long taken;                          /* of a builder: see cln_helper_take */
     char description[320];               /* for people: device, platform, profile, operations in safe variants */
@@ -47,7 +49,7 @@ void cln_session_destroy(struct cln_session **session);
 enum cln_status cln_session_set(struct cln_session *session, const char *values) CLN_MUST_CHECK;
 
 /* Opens the context for a workload: the guard checks the device, and builders will build the kernels. `workload` must
- * stay as it is until the first kernels are built. */
+ * outlive the session, because any program that is not in the cache may call builders. */
 enum cln_status cln_session_open(struct cln_session *session, const struct cln_workload *workload) CLN_MUST_CHECK;
 /* Opens the context alone, without guard and builders. The context only notes which kernels it built; it asks the
  * driver for no binaries. */
@@ -59,7 +61,8 @@ enum cln_status cln_session_open_builder(struct cln_session *session, const stru
 enum cln_status cln_session_answer(struct cln_session *session, const struct cln_workload *workload,
                                    const struct cln_errand *errand) CLN_MUST_CHECK;
 
-/* Whether steps are enqueued as command buffers, as far as params and profile say. */
+/* Whether params, or else the profile, ask for command buffers. A sequence may still be enqueued launch by launch:
+ * see ocl_sequence_run. */
 static inline bool cln_session_replays(const struct cln_session *session) {
     return session->params.replay == CLN_REPLAY_PROFILE ? session->tuning.command_buffer
                                                         : session->params.replay == CLN_REPLAY_ON;

@@ -98,6 +98,7 @@ struct answer {
     enum { HELLO, OF_STEP, OF_OPERATION, DONE } kind;
     size_t operation;
     enum cln_status status; /* not CLN_OK: the trial could not be made; trial.why has the reason */
+    bool has_built;         /* OF_STEP: the process called builders */
     struct cln_trial trial;
 };
 
@@ -111,7 +112,8 @@ static void say(struct answer *a, int kind, size_t operation, enum cln_status st
 }
 
 static enum cln_status run_builders(void *session) {
-    const struct cln_session *s = session;
+    struct cln_session *s = session;
+    s->has_built = true;
     return cln_builders_run(&s->params, s->workload, s->tuning.safe);
 }
 
@@ -134,6 +136,7 @@ enum cln_status cln_trial_answer(struct cln_trials *s, const struct cln_errand *
                                                   .before_building = p->builder ? run_builders : NULL,
                                                   .building_user = s->session};
         const enum cln_status status = step_here(&a.trial, s, &s->session->tuning, NULL, &params);
+        a.has_built = s->session->has_built;
         say(&a, OF_STEP, 0, status);
         return status;
     }
@@ -229,6 +232,8 @@ static enum cln_status step_apart(enum heard *heard, struct cln_trial *out, cons
     enum cln_status status = summon(heard, &w, s, &errand, first);
     if (status == CLN_OK && *heard == ANSWER)
         status = listen(heard, out, &answer, &w);
+    if (status == CLN_OK && *heard == ANSWER)
+        s->session->has_built |= answer.has_built;
     cln_child_stop(&w.child, status == CLN_OK ? FAREWELL_SECONDS : 0, NULL);
     return status;
 }

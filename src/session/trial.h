@@ -8,8 +8,8 @@
 enum cln_trial_end {
     CLN_TRIAL_RIGHT,
     CLN_TRIAL_WRONG,
-    CLN_TRIAL_REFUSED, /* the driver returned an error */
-    CLN_TRIAL_CRASHED, /* the driver crashed the other process, twice; only with `apart` */
+    CLN_TRIAL_REFUSED, /* the driver returned an error, and did so again in a new context */
+    CLN_TRIAL_CRASHED, /* the driver crashed the other process: twice, or once in cln_trial_alone; only with `apart` */
     CLN_TRIAL_HUNG,    /* an OpenCL call did not return; only with `apart` */
     CLN_TRIAL_END_COUNT
 };
@@ -22,12 +22,15 @@ struct cln_trial {
 struct cln_trials {
     struct cln_session *session; /* has its workload; its context may be NULL if `apart` */
     bool apart;                  /* trials run in other processes; becomes false if that turns out not to work */
-    bool kept_crash;             /* set when a step crashed with kept kernels, but not without */
+    bool kept_crash;             /* set when a step crashed with kept kernels and was right without them */
 };
 
-/* Tries a training step with this tuning; if the workload only predicts, a prediction. `first`: this is the first trial
- * of the start; builders may then build kernels for it, and it ends if the images cannot be read. Fails only if
- * the trial could not be made, which is no fault of the kernels. */
+/* Tries a training step with this tuning; if the workload only predicts, a prediction. Fails only if the trial could
+ * not be made, which is no fault of the kernels. In another process the trial calls builders if programs are missing,
+ * and session->has_built then becomes true. `first`: this is the first trial of the start.
+ * - In another process: the images are waited for while it starts, and the trial fails if they cannot be read.
+ * - In this process: the trial runs in the session's context, so that training finds its kernels built. It does not if
+ *   launches are timed or traced. */
 enum cln_status cln_trial_step(struct cln_trial *out, struct cln_trials *trials, const struct cln_tuning *tuning,
                                bool first) CLN_MUST_CHECK;
 

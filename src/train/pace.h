@@ -14,7 +14,7 @@ struct cln_pace {
     struct ocl_ticket *ticket;
     size_t ahead, since;          /* steps between reads; steps since the last one */
     double start, last, reported; /* times on the host's clock, in seconds */
-    size_t steps;                 /* steps queued in this epoch */
+    size_t steps;                 /* steps of the whole epoch */
     size_t resumed_samples;       /* samples of this epoch that were trained on before resuming */
     bool stopped;                 /* by params.progress */
 };

@@ -119,8 +119,10 @@ class Starts(Case):
         self.train = ("train", "--network", str(self.network), *self.data, "--max-steps", "1", "--save", str(self.model))
 
     def kept(self):
-        """Of every program what is kept of it; reading a binary only changes its time."""
-        return {path.name: (path.stat().st_size, path.stat().st_ino) for path in self.cache.glob("*")}
+        """Of every program what is kept of it; reading a binary only changes its time. The file of the driver's habits is
+        left out: clenet writes it when it first asks for a binary, which the first start does not."""
+        return {path.name: (path.stat().st_size, path.stat().st_ino) for path in self.cache.glob("*")
+                if b"clenet driver" not in path.read_bytes()}
 
     def compiled(self):
         """Kernels in PoCL's cache; with another driver none."""
@@ -159,10 +161,11 @@ class Starts(Case):
                     self.assertNotIn(HEADER_BYTES, {size for size, _ in self.kept().values()}, "a note is left")
 
     def test_a_driver_whose_cache_was_cleared(self):
-        """Results are the same, and everything is kept anew."""
+        """Results are the same, and everything is kept anew. The second start has measured the driver's habits."""
         def results(lines):
             return [re.sub(r", time .*", "", line) for line in lines]
         first = results(self.start(*self.train))
+        self.assertEqual(results(self.start(*self.train)), first)
         kept = set(self.kept())
         shutil.rmtree(self.driver)
         self.driver.mkdir()

@@ -53,6 +53,8 @@ static int act(const char *kind, const char *folder) {
     if (strcmp(kind, "hangs") == 0)
         for (;;)
             pause();
+    if (strcmp(kind, "idles") == 0 && strstr(getenv("CLENET_BUILDER"), ",build,"))
+        return 0; /* only trials are done */
     if (cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL) != CLN_OK)
         return 8;
     const char *const builder[] = {self, kind, folder, NULL}; /* a process of the guard starts some in its turn */
@@ -148,6 +150,51 @@ static void test_builders_that_end_badly_do_no_harm(void **state) {
     train_with("hangs", 0.5);
 }
 
+/* How many programs a folder of the cache holds as binaries: files of more than a header, without the files that have
+ * the guard's results and the driver's habits. */
+static size_t binaries_in(const char *folder) {
+    char command[1200];
+    size_t count = 0;
+    snprintf(command, sizeof command,
+             "find '%s' -name '*.program' -size +88c ! -exec grep -q -e 'clenet guard' -e 'clenet driver' {} \\; -print"
+             " | wc -l",
+             temporary_path(folder));
+    FILE *list = popen(command, "r");
+    assert_non_null(list);
+    assert_int_equal(fscanf(list, "%zu", &count), 1);
+    assert_int_equal(pclose(list), 0);
+    return count;
+}
+
+/* A trainer whose guard's process has called builders asks the driver for no binary; the next one does. */
+static void test_a_first_start_writes_notes(void **state) {
+    (void)state;
+    assert_int_equal(mkdir(temporary_path("idles"), 0700), 0);
+    assert_int_equal(mkdir(temporary_path("idles.well"), 0700), 0);
+    char *folder = strdup(temporary_path("idles"));
+    const char *const builder[] = {self, "idles", folder, NULL};
+    const struct cln_trainer_params params = params_of(builder);
+    setenv("CLENET_CACHE_DIR", temporary_path("idles cache"), 1);
+    struct ocl_device device;
+    size_t bytes = 0, kept = 0, processes = 0;
+    assert_ok(ocl_device_find(&device, NULL));
+    for (int start = 0; start < 2; start++) {
+        free(train(&params, &bytes));
+        const size_t binaries = binaries_in("idles cache");
+        if (start == 0) {
+            assert_int_equal(binaries, 0);
+            kept = temporary_count("idles cache");
+            processes = temporary_count("idles");
+            assert_in_range(temporary_count("idles.well"), 1, processes - 1); /* the others are builders */
+        }
+        assert_int_equal(temporary_count("idles"), processes);
+        if (start > 0 && strstr(device.platform, "Portable")) /* other drivers may hand out none */
+            assert_in_range(binaries, 1, kept);
+    }
+    unsetenv("CLENET_CACHE_DIR");
+    free(folder);
+}
+
 static void test_a_program_that_is_not_there_does_no_harm(void **state) {
     (void)state;
     const char *const builder[] = {temporary_path("nothing"), NULL};
@@ -232,6 +279,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_builders_change_nothing, nothing_alive),
         cmocka_unit_test_teardown(test_builders_that_end_badly_do_no_harm, nothing_alive),
+        cmocka_unit_test_teardown(test_a_first_start_writes_notes, nothing_alive),
         cmocka_unit_test_teardown(test_a_program_that_is_not_there_does_no_harm, nothing_alive),
         cmocka_unit_test_teardown(test_no_cache_no_builders, nothing_alive),
         cmocka_unit_test_teardown(test_damaged_pixels_end_builders, nothing_alive),
