@@ -2,8 +2,8 @@
  * weight gradient. It computes what conv2d.cl does, with fewer multiplications. A row of tiles is transformed once
  * for all channels that it meets, into private memory that stays in the nearest caches; then every point is a
  * convolution of columns. Therefore a work-item has its block to itself (GROUP is 1).
- * The data gradient is the forward pass with the roles of x and z exchanged and the filters FLIPPED: its IN_* and
- * PADDING_* are those of dz, its OUT_* those of dx. */
+ * The data gradient is the transposed forward pass: IN_* are those of dz, OUT_* those of dx, and rows of filters are
+ * taken in reverse (BACK). PADDING_H is then KERNEL_H - 1 less the padding of the convolution; PADDING_W stays. */
 #include "welford.clh"
 
 #ifndef IN_C /* a small geometry, so that this file compiles alone */
@@ -21,7 +21,7 @@
 #define TILE_POSITIONS 4
 #define ROWS 4
 #define GROUP_CHANNELS 4
-#define FLIPPED 0
+#define BACK 0
 #define HAS_BIAS 1
 #define FUSES_MAX 1
 #define FUSES_DZ 0
@@ -42,37 +42,45 @@
 
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
 
-#define TILES CEIL_DIV(OUT_W, OUTPUTS) /* of a row */
-#if TILES <= 8                         /* columns are then known at compile time, and checks of them vanish */
+#define TILES CEIL_DIV(BACK ? IN_W : OUT_W, OUTPUTS) /* of a row */
+#if TILES <= 8 /* columns are then known at compile time, and checks of them vanish */
 #define UNROLL_TILES _Pragma("unroll")
 #else
 #define UNROLL_TILES
 #endif
 
-/* The inputs of `rows` rows of x from first_row on, at all points: to[p * pitch + row * TILES + tile]. `plane` is a
- * channel of a block. Rows and columns outside are zero, and dead lanes if `masked`. */
-static inline void transform_inputs(floatv *to, int pitch, __global const floatv *plane, int first_row, int rows,
-                                    bool masked, intv mask) {
-    for (int k = 0; k < rows; k++, to += TILES) {
-        const int row = first_row + k;
-        if (!inside(row, IN_H)) {
+/* A tile of a row of `width` columns, the first of which is `column`; columns outside are zero, and dead lanes. */
+static inline void load_tile(floatv *tile, int columns, __global const floatv *line, int column, int width, bool masked,
+                             intv mask) {
+#pragma unroll
+    for (int s = 0; s < columns; s++) {
+        tile[s] = inside(column + s, width) ? line[column + s] : (floatv)0.0f;
+        if (masked)
+            tile[s] = live(tile[s], mask);
+    }
+}
+
+/* `rows` rows of a channel of a block from first_row on, at all points: to[p * pitch + row * TILES + tile].
+ * `is_gradient`: those of dz, else of x. Rows outside are zero, and dead lanes if `masked`. */
+static inline void transform_rows(floatv *to, int pitch, bool is_gradient, __global const floatv *plane, int height,
+                                  int width, int first_row, int rows, bool masked, intv mask) {
+    for (int row = first_row; row < first_row + rows; row++, to += TILES) {
+        if (!inside(row, height)) {
             for (int p = 0; p < POINTS; p++)
                 for (int t = 0; t < TILES; t++)
                     to[p * pitch + t] = (floatv)0.0f;
             continue;
         }
-        __global const floatv *line = plane + row * IN_W;
         UNROLL_TILES
         for (int t = 0; t < TILES; t++) {
-            floatv x[POINTS];
-#pragma unroll
-            for (int s = 0; s < POINTS; s++) {
-                const int column = t * OUTPUTS - PADDING_W + s;
-                x[s] = inside(column, IN_W) ? line[column] : (floatv)0.0f;
-                if (masked)
-                    x[s] = live(x[s], mask);
+            floatv tile[POINTS];
+            if (is_gradient) {
+                load_tile(tile, OUTPUTS, plane + row * width, t * OUTPUTS, width, masked, mask);
+                gradients_at_points(tile, to + t, pitch);
+            } else {
+                load_tile(tile, POINTS, plane + row * width, t * OUTPUTS - PADDING_W, width, masked, mask);
+                inputs_at_points(tile, to + t, pitch);
             }
-            inputs_at_points(x, to + t, pitch);
         }
     }
 }
@@ -92,9 +100,8 @@ __kernel void winograd_filters(__global const float *restrict parameters, const 
     const int u = at / TILE_CHANNELS % KERNEL_H, i = at / (TILE_CHANNELS * KERNEL_H) % IN_C;
     float w[KERNEL_W];
     for (int v = 0; v < KERNEL_W; v++) {
-        const int row = FLIPPED ? ((i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u) : ((o * IN_C + i) * KERNEL_H + u);
-        const int column = FLIPPED ? KERNEL_W - 1 - v : v;
-        w[v] = o < OUT_C ? parameters[weight_offset + row * KERNEL_W + column] : 0.0f;
+        const int row = BACK ? (i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u : (o * IN_C + i) * KERNEL_H + u;
+        w[v] = o < OUT_C ? parameters[weight_offset + row * KERNEL_W + v] : 0.0f;
     }
     filter_at_points(w, filters + at, FILTER_ROWS);
 }
@@ -139,62 +146,75 @@ static inline void point_products(floatv products[TILE_CHANNELS * TILE_POSITIONS
             products[o * TILE_POSITIONS + q] = acc[o][q];
 }
 
-/* Computes a part of z from x. `bias` and the rest are NULL or 0 in the data gradient; `max_value` to `gamma` also
- * without FUSES_MAX. */
-static inline void convolve(__global const floatv *x, __global const float *filters, __global const float *bias,
-                            __global floatv *z, bool statistics, __global float4 *partials, __global const float *gamma,
-                            __global floatv *max_value, __global ushortv *max_index, int count) {
-    const int block = (int)get_group_id(1);
+/* Transforms a work-group's rows of the input, of x or dz. `in` is its block. */
+static inline void transform_range(floatv at_points[POINTS * IN_POINT], __global const floatv *in) {
+    const int first_row = (int)get_group_id(2) * ROWS;
+    for (int i = 0; i < IN_C; i++) {
+        transform_rows(at_points + i * IN_PITCH, IN_POINT, BACK, in + i * (IN_H * IN_W), IN_H, IN_W,
+                       first_row - PADDING_H, IN_ROWS, false, (intv)0);
+        for (int k = IN_ROWS * TILES; k < IN_PITCH; k++)
+            for (int p = 0; p < POINTS; p++)
+                at_points[p * IN_POINT + i * IN_PITCH + k] = (floatv)0.0f;
+    }
+}
+
+/* The products at all points for a tile of output channels from o0 on and of positions from q0 on. */
+static inline void tile_products(floatv products[POINTS][TILE_CHANNELS * TILE_POSITIONS], const floatv *at_points,
+                                 __global const float *filters, int first_row, int o0, int q0) {
+    const int top = first_row + q0 / TILES, bottom = first_row + (q0 + TILE_POSITIONS - 1) / TILES;
+    const int u0 = PADDING_H > 0 ? max(PADDING_H - bottom, 0) : 0;
+    const int u1 = PADDING_H > 0 ? min(IN_H + PADDING_H - top, KERNEL_H) : KERNEL_H;
+    for (int p = 0; p < POINTS; p++)
+        point_products(products[p], at_points + p * IN_POINT + q0,
+                       filters + p * FILTER_ROWS + o0 / TILE_CHANNELS * TILE_ROWS, u0, u1);
+}
+
+#if !BACK
+GROUP_OF(1)
+__kernel void winograd_forward(__global const floatv *restrict x, __global const float *restrict filters,
+                               __global const float *restrict parameters, const int bias_offset,
+                               __global floatv *restrict z, const int statistics, __global float4 *restrict partials,
+#if FUSES_MAX
+                               const int gamma_offset, __global floatv *restrict max_value,
+                               __global ushortv *restrict max_index,
+#endif
+                               __global const struct cln_state *restrict state) {
+    const int block = (int)get_group_id(1), count = state->count;
     if (block >= blocks_of(count))
         return;
     const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
     const int first_channel = (int)get_group_id(0) * GROUP_CHANNELS;
     const int end_channel = min(first_channel + GROUP_CHANNELS, OUT_C);
-    const intv mask = live_lanes(block, count);
-    x += (size_t)block * (IN_C * IN_H * IN_W);
+    const int positions = (end_row - first_row) * TILES;
     z += (size_t)block * (OUT_C * OUT_H * OUT_W);
-
-    floatv in[POINTS * IN_POINT];
-    for (int i = 0; i < IN_C; i++) {
-        transform_inputs(in + i * IN_PITCH, IN_POINT, x + i * (IN_H * IN_W), first_row - PADDING_H, IN_ROWS, false,
-                         mask);
-        for (int k = IN_ROWS * TILES; k < IN_PITCH; k++)
-            for (int p = 0; p < POINTS; p++)
-                in[p * IN_POINT + i * IN_PITCH + k] = (floatv)0.0f;
-    }
+    floatv at_points[POINTS * IN_POINT];
+    transform_range(at_points, x + (size_t)block * (IN_C * IN_H * IN_W));
 
     for (int o0 = first_channel; o0 < end_channel; o0 += TILE_CHANNELS) {
         floatv mean[TILE_CHANNELS], m2[TILE_CHANNELS];
         int seen = 0;
         for (int o = 0; o < TILE_CHANNELS; o++)
             mean[o] = m2[o] = (floatv)0.0f;
-        for (int q0 = 0; q0 < (end_row - first_row) * TILES; q0 += TILE_POSITIONS) {
-            const int top = first_row + q0 / TILES, bottom = first_row + (q0 + TILE_POSITIONS - 1) / TILES;
-            const int u0 = PADDING_H > 0 ? max(PADDING_H - bottom, 0) : 0;
-            const int u1 = PADDING_H > 0 ? min(IN_H + PADDING_H - top, KERNEL_H) : KERNEL_H;
+        for (int q0 = 0; q0 < positions; q0 += TILE_POSITIONS) {
             floatv products[POINTS][TILE_CHANNELS * TILE_POSITIONS];
-            for (int p = 0; p < POINTS; p++)
-                point_products(products[p], in + p * IN_POINT + q0,
-                               filters + p * FILTER_ROWS + o0 / TILE_CHANNELS * TILE_ROWS, u0, u1);
-
-            const int end = min(TILE_POSITIONS, (end_row - first_row) * TILES - q0);
+            tile_products(products, at_points, filters, first_row, o0, q0);
             int values = 0;
             for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++) {
-                const floatv b = bias ? bias[o0 + o] : 0.0f;
+                const floatv bias = HAS_BIAS ? parameters[bias_offset + o0 + o] : 0.0f;
                 floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
                 values = 0;
-                for (int q = 0; q < end; q++) {
+                for (int q = 0; q < min(TILE_POSITIONS, positions - q0); q++) {
                     const int row = first_row + (q0 + q) / TILES, column = (q0 + q) % TILES * OUTPUTS;
                     const int columns = OUT_W % OUTPUTS == 0 ? OUTPUTS : min(OUTPUTS, OUT_W - column);
                     __global floatv *out = z + ((o0 + o) * OUT_H + row) * OUT_W + column;
                     floatv y[OUTPUTS];
                     outputs_from_points(products[0] + o * TILE_POSITIONS + q, TILE_CHANNELS * TILE_POSITIONS, y);
                     if (seen == 0 && q == 0)
-                        mean[o] = y[0] + b;
+                        mean[o] = y[0] + bias;
 #pragma unroll
                     for (int j = 0; j < OUTPUTS; j++)
                         if (j < columns) {
-                            y[j] += b;
+                            y[j] += bias;
                             out[j] = y[j];
                             const floatv d = y[j] - mean[o];
                             sum += d;
@@ -213,38 +233,51 @@ static inline void convolve(__global const floatv *x, __global const float *filt
         for (int window = FIRST_WINDOW(first_row); window < END_WINDOW(end_row); window++)
             for (int o = o0; o < min(o0 + TILE_CHANNELS, OUT_C); o++) {
                 const size_t plane = ((size_t)block * OUT_C + o) * (A_H * A_W);
-                select_row(z + o * (OUT_H * OUT_W), window, gamma[o], max_value + plane, max_index + plane);
+                select_row(z + o * (OUT_H * OUT_W), window, parameters[gamma_offset + o], max_value + plane,
+                           max_index + plane);
             }
 #endif
         for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++)
             partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] =
-                moments_of_vector(seen, mean[o], m2[o], mask, own_live_count(block, count));
+                moments_of_vector(seen, mean[o], m2[o], live_lanes(block, count), own_live_count(block, count));
     }
 }
+#else
 
-GROUP_OF(1)
-__kernel void winograd_forward(__global const floatv *restrict x, __global const float *restrict filters,
-                               __global const float *restrict parameters, const int bias_offset,
-                               __global floatv *restrict z, const int statistics, __global float4 *restrict partials,
-#if FUSES_MAX
-                               const int gamma_offset, __global floatv *restrict max_value,
-                               __global ushortv *restrict max_index,
-#endif
-                               __global const struct cln_state *restrict state) {
-#if !FUSES_MAX
-    const int gamma_offset = 0;
-    __global floatv *const max_value = 0;
-    __global ushortv *const max_index = 0;
-#endif
-    convolve(x, filters, HAS_BIAS ? parameters + bias_offset : 0, z, statistics, partials, parameters + gamma_offset,
-             max_value, max_index, state->count);
-}
-
+/* Groups as in the forward pass, over dx. Tiles of dx overlap by KERNEL_W - 1 columns, which are added up. */
 GROUP_OF(1)
 __kernel void winograd_backward_data(__global const floatv *restrict dz, __global const float *restrict filters,
                                      __global floatv *restrict dx, __global const struct cln_state *restrict state) {
-    convolve(dz, filters, 0, dx, false, 0, 0, 0, 0, state->count);
+    const int block = (int)get_group_id(1);
+    if (block >= blocks_of(state->count))
+        return;
+    const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
+    const int first_channel = (int)get_group_id(0) * GROUP_CHANNELS;
+    const int end_channel = min(first_channel + GROUP_CHANNELS, OUT_C);
+    const int positions = (end_row - first_row) * TILES;
+    dx += (size_t)block * (OUT_C * OUT_H * OUT_W);
+    floatv at_points[POINTS * IN_POINT];
+    transform_range(at_points, dz + (size_t)block * (IN_C * IN_H * IN_W));
+
+    for (int o0 = first_channel; o0 < end_channel; o0 += TILE_CHANNELS)
+        for (int q0 = 0; q0 < positions; q0 += TILE_POSITIONS) {
+            floatv products[POINTS][TILE_CHANNELS * TILE_POSITIONS];
+            tile_products(products, at_points, filters, first_row, o0, q0);
+            for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++)
+                for (int q = 0; q < min(TILE_POSITIONS, positions - q0); q++) {
+                    const int row = first_row + (q0 + q) / TILES, tile = (q0 + q) % TILES;
+                    const int column = tile * OUTPUTS - PADDING_W;
+                    __global floatv *out = dx + ((o0 + o) * OUT_H + row) * OUT_W + column;
+                    floatv y[POINTS];
+                    inputs_from_points(products[0] + o * TILE_POSITIONS + q, TILE_CHANNELS * TILE_POSITIONS, y);
+#pragma unroll
+                    for (int s = 0; s < POINTS; s++)
+                        if (inside(column + s, OUT_W))
+                            out[s] = s < KERNEL_W - 1 && tile > 0 ? out[s] + y[s] : y[s];
+                }
+        }
 }
+#endif
 
 /* The weight gradient, of WEIGHT_OUT output channels and WEIGHT_IN input channels. A slice sums a part of the blocks
  * and of the rows, as in conv2d.cl, a strip of WEIGHT_ROWS rows of a block at a time. The products at every point are
@@ -319,27 +352,13 @@ __kernel void winograd_backward_weights(__global const floatv *restrict x, __glo
         const intv mask = live_lanes(block, count);
         for (int row0 = slice_row; row0 < slice_end; row0 += WEIGHT_ROWS) {
             for (int i = 0; i < ins; i++)
-                transform_inputs(in + i * STRIP_IN, STRIP_POINT,
-                                 x + ((size_t)block * IN_C + first_in + i) * (IN_H * IN_W), row0 - PADDING_H,
-                                 WEIGHT_ROWS + KERNEL_H - 1, masked, mask);
+                transform_rows(in + i * STRIP_IN, STRIP_POINT, false,
+                               x + ((size_t)block * IN_C + first_in + i) * (IN_H * IN_W), IN_H, IN_W, row0 - PADDING_H,
+                               WEIGHT_ROWS + KERNEL_H - 1, masked, mask);
             for (int o = 0; o < outs; o++)
-                for (int k = 0; k < WEIGHT_ROWS; k++) {
-                    const int row = row0 + k;
-                    const bool is_inside = row < slice_end;
-                    __global const floatv *line = dz + (((size_t)block * OUT_C + first_out + o) * OUT_H + row) * OUT_W;
-                    UNROLL_TILES
-                    for (int t = 0; t < TILES; t++) {
-                        floatv dy[OUTPUTS];
-#pragma unroll
-                        for (int j = 0; j < OUTPUTS; j++) {
-                            const int column = t * OUTPUTS + j;
-                            dy[j] = is_inside && column < OUT_W ? line[column] : (floatv)0.0f;
-                            if (masked)
-                                dy[j] = live(dy[j], mask);
-                        }
-                        gradients_at_points(dy, out + o * STRIP_POSITIONS + k * TILES + t, OUT_POINT);
-                    }
-                }
+                transform_rows(out + o * STRIP_POSITIONS, OUT_POINT, true,
+                               dz + ((size_t)block * OUT_C + first_out + o) * (OUT_H * OUT_W), slice_end, OUT_W, row0,
+                               WEIGHT_ROWS, masked, mask);
             for (int p = 0; p < POINTS; p++)
                 for (int i = 0; i < ins; i++)
                     for (int o = 0; o < WEIGHT_PITCH; o += WEIGHT_TILE)

@@ -2,6 +2,7 @@
  * of conv2d.c, with strides of 1 and with tiles that do not fill rows. */
 #include <math.h>
 
+#include "src/base/table.h"
 #include "src/check/conv2d.h"
 #include "src/engine/winograd.h"
 #include "src/reference/index.h"
@@ -105,56 +106,90 @@ static double inputs_at(const struct matrices *m, const struct cln_conv2d *g, co
     return sum;
 }
 
-/* Sums of terms of z. With `flipped` of dx: `g` is then the geometry back, and the weights are [input][output]. */
-static void forward_terms(const struct matrices *m, const struct cln_conv2d *g, size_t samples, const double *x,
-                          const double *weight, const double *bias, bool flipped, double *terms) {
-    const size_t count = samples * cln_shape_count(g->out);
+/* |G| |w| at point p, for a row of a filter. */
+static double filter_at(const struct matrices *m, const double *w, int kernel_w, int p) {
+    double sum = 0;
+    for (int v = 0; v < kernel_w; v++)
+        sum += m->g[p][v] * w[v];
+    return sum;
+}
+
+/* |A| |dz| at point p, for the tile of row `row` whose first column is `column`. */
+static double gradients_at(const struct matrices *m, const struct cln_conv2d *g, const double *dz, size_t n, int o,
+                           int row, int column, int p) {
+    double sum = 0;
+    for (int j = 0; j < m->outputs; j++)
+        sum += m->a[p][j] * value_at(&g->out, dz, n, o, row, column + j);
+    return sum;
+}
+
+/* |A^T| (|G| |w|) (|B^T| |x|), summed over input channels and kernel rows. */
+static void forward_terms(const struct matrices *m, const struct cln_conv2d *g, struct cln_conv2d_magnitudes *t) {
+    const size_t count = t->samples * cln_shape_count(g->out);
     for (size_t e = 0; e < count; e++) {
         const int column = (int)(e % (size_t)g->out.width), row = (int)(e / (size_t)g->out.width) % g->out.height;
-        const int o = (int)(e / (size_t)(g->out.width * g->out.height)) % g->out.channels;
-        const int j = column % m->outputs;
-        terms[e] = bias ? bias[o] : 0;
-        for (int i = 0; i < g->in.channels; i++)
-            for (int u = 0; u < g->kernel_h; u++) {
-                const int pair = flipped ? i * g->out.channels + o : o * g->in.channels + i;
-                const double *w = weight + (pair * g->kernel_h + (flipped ? g->kernel_h - 1 - u : u)) * g->kernel_w;
-                for (int p = 0; p < m->points; p++) {
-                    double filter = 0;
-                    for (int v = 0; v < g->kernel_w; v++)
-                        filter += m->g[p][v] * w[flipped ? g->kernel_w - 1 - v : v];
-                    terms[e] +=
-                        m->a[p][j] * filter *
-                        inputs_at(m, g, x, e / cln_shape_count(g->out), i, row - g->padding_h + u, column - j, p);
-                }
-            }
+        const int o = (int)(e / (size_t)(g->out.width * g->out.height)) % g->out.channels, j = column % m->outputs;
+        t->z_terms[e] = t->bias ? t->bias[o] : 0;
+        for (int k = 0; k < g->in.channels * g->kernel_h; k++)
+            for (int p = 0; p < m->points; p++)
+                t->z_terms[e] +=
+                    m->a[p][j] *
+                    filter_at(m, t->weight + (o * g->in.channels * g->kernel_h + k) * g->kernel_w, g->kernel_w, p) *
+                    inputs_at(m, g, t->x, e / cln_shape_count(g->out), k / g->kernel_h,
+                              row - g->padding_h + k % g->kernel_h, column - j, p);
     }
 }
 
-static void weight_terms(const struct matrices *m, const struct cln_conv2d *g, size_t samples, const double *x,
-                         const double *dz, double *terms) {
-    const int taps = g->kernel_h * g->kernel_w;
-    for (int k = 0; k < g->out.channels * g->in.channels * taps; k++)
-        terms[k] = 0;
-    for (size_t n = 0; n < samples; n++)
-        for (int k = 0; k < g->out.channels * g->in.channels * g->kernel_h * m->points; k++) {
-            const int p = k % m->points, u = k / m->points % g->kernel_h, pair = k / m->points / g->kernel_h;
-            const int i = pair % g->in.channels, o = pair / g->in.channels;
-            double sum = 0;
-            for (int row = 0; row < g->out.height; row++)
-                for (int column = 0; column < g->out.width; column += m->outputs) {
-                    double gradient = 0;
-                    for (int j = 0; j < m->outputs; j++)
-                        gradient += m->a[p][j] * value_at(&g->out, dz, n, o, row, column + j);
-                    sum += gradient * inputs_at(m, g, x, n, i, row - g->padding_h + u, column, p);
-                }
-            for (int v = 0; v < g->kernel_w; v++)
-                terms[pair * taps + u * g->kernel_w + v] += m->g[p][v] * sum;
+/* |B| (|G| |w|) (|A| |dz|), summed over output channels, kernel rows, and the tiles that reach a column. */
+static void data_terms(const struct matrices *m, const struct cln_conv2d *g, struct cln_conv2d_magnitudes *t) {
+    const size_t count = t->samples * cln_shape_count(g->in);
+    for (size_t e = 0; e < count; e++) {
+        const int column = (int)(e % (size_t)g->in.width), row = (int)(e / (size_t)g->in.width) % g->in.height;
+        const int i = (int)(e / (size_t)(g->in.width * g->in.height)) % g->in.channels;
+        t->dx_terms[e] = 0;
+        for (int first = 0; first < g->out.width; first += m->outputs) {
+            const int s = column + g->padding_w - first;
+            if (s < 0 || s >= m->points)
+                continue;
+            for (int k = 0; k < g->out.channels * g->kernel_h; k++) {
+                const int o = k / g->kernel_h, u = k % g->kernel_h;
+                const double *w = t->weight + ((o * g->in.channels + i) * g->kernel_h + u) * g->kernel_w;
+                for (int p = 0; p < m->points; p++)
+                    t->dx_terms[e] +=
+                        m->b[p][s] * filter_at(m, w, g->kernel_w, p) *
+                        gradients_at(m, g, t->dz, e / cln_shape_count(g->in), o, row + g->padding_h - u, first, p);
+            }
         }
+    }
+}
+
+/* |G^T| (|A| |dz|) (|B^T| |x|), summed over samples, rows and tiles. */
+static void weight_terms(const struct matrices *m, const struct cln_conv2d *g, struct cln_conv2d_magnitudes *t) {
+    const int rows = g->out.channels * g->in.channels * g->kernel_h;
+    for (int k = 0; k < rows; k++) {
+        const int u = k % g->kernel_h, i = k / g->kernel_h % g->in.channels, o = k / g->kernel_h / g->in.channels;
+        double *terms = t->dw_terms + k * g->kernel_w;
+        for (int v = 0; v < g->kernel_w; v++)
+            terms[v] = 0;
+        for (int p = 0; p < m->points; p++) {
+            double sum = 0;
+            for (size_t n = 0; n < t->samples; n++)
+                for (int row = 0; row < g->out.height; row++)
+                    for (int first = 0; first < g->out.width; first += m->outputs)
+                        sum += gradients_at(m, g, t->dz, n, o, row, first, p) *
+                               inputs_at(m, g, t->x, n, i, row - g->padding_h + u, first, p);
+            for (int v = 0; v < g->kernel_w; v++)
+                terms[v] += m->g[p][v] * sum;
+        }
+    }
 }
 
 /* The terms of interpolated sums: all magnitudes that pass through them, those of their neighbours, which cancel, among
  * them. */
 static void terms_of(const struct cln_rig *b, const struct cln_conv2d *g, struct cln_conv2d_magnitudes *t) {
+    static void (*const fill[])(const struct matrices *, const struct cln_conv2d *, struct cln_conv2d_magnitudes *) = {
+        [CLN_CONV2D_FORWARD] = forward_terms, [CLN_CONV2D_DATA] = data_terms, [CLN_CONV2D_WEIGHTS] = weight_terms};
+    CLN_EVERY(fill, CLN_CONV2D_PART_COUNT);
     struct matrices m;
     cln_reference_conv2d_forward(g, t->samples, t->x, t->weight, t->bias, t->z_terms);
     cln_reference_conv2d_backward(g, t->samples, t->x, t->weight, t->dz, t->dx_terms, t->dw_terms, NULL);
@@ -163,12 +198,7 @@ static void terms_of(const struct cln_rig *b, const struct cln_conv2d *g, struct
         if (w.points == 0) /* the part is computed directly */
             continue;
         matrices_of(&m, w.points, g->kernel_w);
-        if (part == CLN_CONV2D_FORWARD)
-            forward_terms(&m, &w.geometry, t->samples, t->x, t->weight, t->bias, false, t->z_terms);
-        else if (part == CLN_CONV2D_DATA)
-            forward_terms(&m, &w.geometry, t->samples, t->dz, t->weight, NULL, true, t->dx_terms);
-        else
-            weight_terms(&m, &w.geometry, t->samples, t->x, t->dz, t->dw_terms);
+        fill[part](&m, g, t);
     }
 }
 

@@ -10,8 +10,10 @@ static int outputs_of(const struct cln_winograd *w) {
     return w->points + 1 - w->geometry.kernel_w;
 }
 
+/* The tiles of a row of z or dz. */
 static int tiles_of(const struct cln_winograd *w) {
-    return cln_ceil_div(w->geometry.out.width, outputs_of(w));
+    const struct cln_shape z = w->part == CLN_CONV2D_DATA ? w->geometry.in : w->geometry.out;
+    return cln_ceil_div(z.width, outputs_of(w));
 }
 
 static int pairs_of(const struct cln_winograd *w) {
@@ -31,9 +33,16 @@ static double gradient_cycles(const struct cln_winograd *w) {
     return 0.5 * pairs_of(w) * (outputs_of(w) + 2) + w->points;
 }
 
-/* Outputs of a tile from all points, with moments. */
-static double output_cycles(const struct cln_winograd *w) {
-    return 0.5 * (pairs_of(w) * (outputs_of(w) + 2) + 3 * outputs_of(w)) + w->points + outputs_of(w);
+/* What the forward pass or the data gradient loads, at all points. */
+static double load_cycles(const struct cln_winograd *w) {
+    return w->part == CLN_CONV2D_DATA ? gradient_cycles(w) : transform_cycles(w);
+}
+
+/* The results of a tile from all points: outputs and their moments, or gradients of inputs, which overlap. */
+static double result_cycles(const struct cln_winograd *w) {
+    const int pairs = pairs_of(w), outputs = outputs_of(w);
+    return w->part == CLN_CONV2D_DATA ? transform_cycles(w) + 2 * w->points
+                                      : 0.5 * (pairs * (outputs + 2) + 3 * outputs) + w->points + outputs;
 }
 
 /* A step of a register tile of `a` by `b` sums, whose sums wait 4.5 cycles for their next term. */
@@ -117,13 +126,13 @@ static struct cln_winograd choose_ranges(struct cln_winograd w, const struct cln
         if (bytes > most_bytes(plan))
             continue;
         const double products = choose_register_tile(&w, plan) * w.points * g->in.channels / (splits * g->out.channels);
-        const double per_channel = products + w.rows * tiles * (output_cycles(&w) + w.points);
+        const double per_channel = products + w.rows * tiles * (result_cycles(&w) + w.points);
         const int channel_tiles = cln_ceil_div(g->out.channels, w.tile_channels);
         for (int ranges = 1; ranges <= channel_tiles; ranges = next_parts(channel_tiles, ranges)) {
             w.out_channels = w.tile_channels * cln_ceil_div(channel_tiles, ranges);
             const double groups = (double)plan->blocks * splits * ranges;
-            w.cycles = launch_cycles(
-                plan, groups, g->in.channels * in_rows * tiles * transform_cycles(&w) + w.out_channels * per_channel);
+            w.cycles = launch_cycles(plan, groups,
+                                     g->in.channels * in_rows * tiles * load_cycles(&w) + w.out_channels * per_channel);
             if (w.cycles < best.cycles)
                 best = w;
         }
@@ -188,7 +197,6 @@ static struct cln_conv2d geometry_of(const struct cln_conv2d *g, enum cln_conv2d
     back.in = g->out;
     back.out = g->in;
     back.padding_h = g->kernel_h - 1 - g->padding_h;
-    back.padding_w = g->kernel_w - 1 - g->padding_w;
     back.bias = false;
     return back;
 }
@@ -251,7 +259,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"PADDING_H", g->padding_h},
         {"PADDING_W", g->padding_w},
         {"HAS_BIAS", g->bias},
-        {"FLIPPED", w->part == CLN_CONV2D_DATA},
+        {"BACK", w->part == CLN_CONV2D_DATA},
         {"POINTS", w->points},
         {"TILE_CHANNELS", weights ? 1 : w->tile_channels},
         {"TILE_POSITIONS", w->tile_positions},

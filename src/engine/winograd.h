@@ -8,8 +8,8 @@
 /* The parts of a convolution. */
 enum cln_conv2d_part { CLN_CONV2D_FORWARD, CLN_CONV2D_DATA, CLN_CONV2D_WEIGHTS, CLN_CONV2D_PART_COUNT };
 
-/* How a part is filtered: its tiles, in the terms of kernels/winograd.cl. `geometry` is that of the convolution, or
- * for the data gradient that of the convolution which computes dx from dz. */
+/* How a part is filtered: its tiles, in the terms of kernels/winograd.cl. `geometry` is that of the convolution; for
+ * the data gradient `in` is the shape of dz and `out` that of dx, and padding_h is that of the sum over rows of dz. */
 struct cln_winograd {
     enum cln_conv2d_part part;
     struct cln_conv2d geometry;
