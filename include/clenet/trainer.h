@@ -18,19 +18,20 @@ extern "C" {
 #endif
 
 struct cln_progress {
-    int epoch;             /* from 1 */
-    size_t step, steps;    /* steps done in this epoch; steps of a whole epoch */
-    size_t samples;        /* samples trained on in this epoch so far */
-    size_t before;         /* samples of this epoch from before this call: in `samples`, not in `seconds` */
-    double loss, accuracy; /* means over `samples` */
-    double seconds;        /* training time in this call of cln_trainer_epoch */
-    double images_per_second;
+    int epoch;                /* from 1 */
+    size_t step, steps;       /* steps done in this epoch; steps of a whole epoch */
+    size_t samples;           /* samples trained on in this epoch so far */
+    size_t before;            /* samples of this epoch from before this call: in `samples`, not in `seconds` */
+    double loss, accuracy;    /* means over `samples` */
+    double seconds;           /* training time in this call of cln_trainer_epoch */
+    double images_per_second; /* of this call: (samples - before) / seconds */
 };
 
 /* Called at most five times a second during training; a short epoch may pass without a call. If it returns false, no
- * more steps are queued; the few that are queued already still run. If steps of the epoch are then left, the epoch ends
- * with `stopped`, and the next cln_trainer_epoch continues it. If none are left, the epoch ends as usual, with
- * `stopped` false. To end the training for certain, the program has to remember that the handler returned false. */
+ * more steps are queued, and cln_trainer_epoch returns after the few that are queued already. There are two cases:
+ * - steps of the epoch are left: `stopped` is true, and the next cln_trainer_epoch continues the epoch;
+ * - none are left: the epoch ends as usual, and `stopped` is false.
+ * So a program that wants to end its training has to remember by itself that the handler returned false. */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
 /* The path and the times of resume points, checkpoints that training can resume from. Training pauses while the
@@ -42,8 +43,8 @@ struct cln_save_params {
     int every_epochs;     /* epochs between resume points; 0: one per epoch, or none if every_seconds is set */
     double every_seconds; /* seconds between resume points, also within an epoch; 0: not by time */
     int keep;  /* number of files, the newest included; older ones have .1, .2, … before their extension. 0: 1 */
-    bool best; /* write a resume point and a copy named .best after every epoch whose test accuracy is the highest so
-                  far; `keep` does not count the copy */
+    bool best; /* after every epoch whose test accuracy is the highest so far, write a resume point, and beside it a
+                  copy with .best in its name; `keep` does not count these copies */
 };
 
 struct cln_trainer_params {
@@ -111,12 +112,15 @@ CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
 /* Number of finished epochs, counting those of the training that is resumed. */
 CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
 
-/* Trains one epoch, or the rest of an unfinished one, and fills *epoch. If it was not stopped, evaluates the test
- * images, if there are any. If max_steps is already reached, trains nothing and returns CLN_OK with
- * epoch->stopped; train.samples then equals epoch->before. If an epoch that is resumed lacks only its evaluation, the
- * call evaluates it. If the evaluation fails, the next call begins a new epoch. CLN_NUMERIC: a loss is not finite. In
- * training the message names the epoch, the step and the place where it began: a parameter, a stage, or the loss
- * itself; in the evaluation it names the sample. */
+/* Trains one epoch, or the rest of an unfinished one, then evaluates the test images if there are any, and fills
+ * *epoch. Special cases:
+ * - the epoch is stopped: nothing is evaluated;
+ * - max_steps is already reached: nothing is trained; returns CLN_OK with epoch->stopped, and train.samples equals
+ *   epoch->before;
+ * - an epoch that is resumed lacks only its evaluation: the call evaluates it;
+ * - the evaluation fails: the next call begins a new epoch;
+ * - a loss is not finite: CLN_NUMERIC. In training the message names the epoch, the step and the place where it began:
+ * a parameter, a stage, or the loss itself. In the evaluation it names the sample. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Evaluates the test images in prediction mode. `confusion` is NULL or gets data->class_count² counters

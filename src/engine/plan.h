@@ -32,7 +32,7 @@ struct cln_plan {
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
-/* Sets the scope to a stage, counted from 0, or with CLN_NO_STAGE to none. */
+/* Sets the scope to a stage. `stage` counts from 0, labels count from 1: 0 gives "stage 1". CLN_NO_STAGE: none. */
 enum { CLN_NO_STAGE = -1 };
 void cln_plan_scope(struct cln_plan *plan, int stage);
 /* Writes "scope name", or "name" without a scope. */
@@ -53,7 +53,8 @@ void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *const
 
 /* Adds a launch. Along dimension 0 a work-group has the lanes of a block: lanes / vector work-items. Along dimension 1
  * there is one group per block, unless the caller sets groups[1]. groups[0] and groups[2] are the caller's.
- * launch->constants must not be NULL. The label becomes "scope kernel". */
+ * launch->constants must not be NULL. The label becomes "scope kernel". Afterwards launch->constants is NULL: set it
+ * again before the launch is added once more. */
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Like cln_plan_lanes, with `team` work-items for each vector of lanes (cln_plan_team): local[0] = team × lanes /
@@ -76,13 +77,13 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
 
 /* The number of slices of the batch for a weight gradient. `bytes` is the size of the data that every work-group reads;
  * a slice's share of it should fit tuning.slice_cache_kib. So the number of slices is `bytes` divided by that size and
- * rounded up, but at most the number of blocks. This number is reduced, at least to 1, until the partial sums
- * (`weights` floats per slice) take no more memory than `bytes`. */
+ * rounded up, but at most the number of blocks. If the partial sums (`weights` floats per slice) would take
+ * more memory than `bytes`, there are fewer slices; there is always one. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
-/* Whether an operation copies its tiles of weights to local memory. That needs tuning.local_weights and work-groups of
- * several work-items. The `floats` weights and (work-items + 1) × `scratch` float4 must fit half of the local memory.
- */
+/* Whether an operation copies its tiles of weights to local memory. It does so if tuning.local_weights is set, its
+ * work-groups have several work-items, and half of the local memory is enough. A work-group of n work-items without a
+ * team takes `floats` floats for the weights and (n + 1) × `scratch` float4 for its sums. */
 bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
 /* The number of work-items in a team. `wanted` is the number that is useful; the result is at most `wanted` and at most

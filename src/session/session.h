@@ -19,9 +19,9 @@ struct cln_workload {
     enum cln_optimizer_kind optimizer;
     bool standardize;
     bool predict_only;
-    /* Waits for the images and fails if they cannot be read; NULL: they are there. The session calls it after it has
-     * started the process of the first trial, or builders, and before it waits for them: so the error comes at once. If
-     * it starts neither, as without params.builder, it does not call it. */
+    /* Waits for the images and fails if they cannot be read; NULL: they are there. The session calls it while other
+     * processes work, the first trial or builders, before it waits for them: so the error comes at once. If no such
+     * process is started, as without params.builder, the function is not called. */
     enum cln_status (*wait)(void *user);
     void *user;
 };
@@ -34,9 +34,9 @@ struct cln_session {
     char *cache;                         /* folder of kept kernels; NULL: none are kept */
     struct ocl_context *context;         /* NULL until the session is open */
     const struct cln_workload *workload; /* NULL before cln_session_open, and in a plain session */
-    bool has_built;                      /* the process that checked the step has called builders */
-    struct cln_errand errand;            /* of a builder */
-    long taken;                          /* of a builder: see cln_helper_take */
+    bool has_built;                      /* builders were called by the process in which the guard checked the step */
+    struct cln_errand errand;            /* what this process is to build, if it is a builder */
+    long taken;                          /* the work that it has taken last, if it is a builder: see cln_helper_take */
     char description[320];               /* for people: device, platform, profile, operations in safe variants */
 };
 
@@ -45,7 +45,8 @@ struct cln_session {
 enum cln_status cln_session_create(struct cln_session **out, const struct cln_session_params *params) CLN_MUST_CHECK;
 void cln_session_destroy(struct cln_session **session);
 
-/* Sets profile values, "vector=4,lanes=16", and works the tuning out again; "" changes nothing. */
+/* Sets profile values, "vector=4,lanes=16", and works the tuning out again; "" changes nothing. Call it before the
+ * session is opened: it undoes what the guard has made safe. */
 enum cln_status cln_session_set(struct cln_session *session, const char *values) CLN_MUST_CHECK;
 
 /* Opens the context for a workload: the guard checks the device, and builders will build the kernels. `workload` must

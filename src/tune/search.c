@@ -65,6 +65,7 @@ enum {
     SHAPE,
     TEAM,
     TILES,
+    WINOGRAD,
     GEMM,
     WHOLE_CHANNELS,
     GROUPS,
@@ -82,6 +83,7 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         [SHAPE] = {"vector", "lanes"},
         [TEAM] = {"max_team"},
         [TILES] = {"accumulators"},
+        [WINOGRAD] = {"winograd"},
         [GEMM] = {"min_gemm_weights", "gemm_parameters"},
         [WHOLE_CHANNELS] = {"min_whole_channels"},
         [GROUPS] = {"min_groups"},
@@ -111,6 +113,10 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         break;
     case TILES:
         add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
+        break;
+    case WINOGRAD:
+        if (!groups && cln_tuning_value(now, "max_loop_iterations") == 0)
+            add_list(d, LIST(CLN_WINOGRAD_NEVER, CLN_WINOGRAD_WHERE_FASTER, CLN_WINOGRAD_ALWAYS));
         break;
     case GEMM:
         /* CLBlast has one set of parameters per process, so two sets cannot race each other: each races against our own
