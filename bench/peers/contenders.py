@@ -44,12 +44,13 @@ def threads(with_openblas):
     return settings
 
 
+WITHOUT_ONEDNN = [Setting("without oneDNN", args=("--onednn", "no"))]
 PYTORCH_AXES = (
     [Setting("OpenMP waits busily", {"OMP_WAIT_POLICY": "active"}),
      Setting("OpenMP waits asleep", {"OMP_WAIT_POLICY": "passive"})],
     [Setting("malloc keeps memory", {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"})],
     [Setting("channels_last", args=("--layout", "channels_last"))],
-    [Setting("without oneDNN", args=("--onednn", "no"))],
+    WITHOUT_ONEDNN,
     [Setting("denormals flushed", args=("--denormals", "flushed"))],
 )
 SYSTEM_PYTORCH_AXES = (threads(with_openblas=True), *PYTORCH_AXES)
@@ -60,7 +61,10 @@ CURRENT_PYTORCH_AXES = (
     [Setting("torch.compile", args=("--compile", "network")),
      Setting("torch.compile max-autotune", args=("--compile", "tuned"))],
 )
-BF16_PYTORCH_AXES = ([Setting("autocast", args=("--precision", "autocast"))], *CURRENT_PYTORCH_AXES)
+BF16_PYTORCH_AXES = (  # it is oneDNN that may multiply bfloat16
+    [Setting("autocast", args=("--precision", "autocast"))],
+    *(axis for axis in CURRENT_PYTORCH_AXES if axis is not WITHOUT_ONEDNN),
+)
 CUDA_AXES = (
     [Setting("fused Adam", args=("--adam", "fused"))],
     [Setting("channels_last", args=("--layout", "channels_last"))],
