@@ -1,5 +1,6 @@
-"""An epoch of BN-LeNet in PyTorch, with the settings that can make it faster as options. On a GPU a step is a CUDA graph,
-from picking the images to Adam, and one launch of it."""
+"""An epoch of a network in PyTorch, with the settings that can make it faster as options. On a GPU a step is a CUDA
+graph, from picking the images to Adam, and one launch of it. --precision other than float32 changes the numbers."""
+import contextlib
 import ctypes
 import re
 
@@ -8,25 +9,27 @@ from torch import nn
 
 import data
 
-args = data.options(device=["cpu", "cuda"], tf32=["convolutions", "yes", "no"],
+args = data.options(device=["cpu", "cuda"], precision=["float32", "tf32-convolutions", "tf32", "bf16", "autocast"],
                     compile=["no", "network", "tuned"], adam=["default", "fused", "compiled"],
                     layout=["contiguous", "channels_last"], onednn=["yes", "no"], denormals=["kept", "flushed"])
-torch.manual_seed(0)
 torch.set_flush_denormal(args.denormals == "flushed")
 torch.backends.mkldnn.enabled = args.onednn == "yes"
 torch.backends.cudnn.benchmark = True
-torch.backends.cudnn.allow_tf32 = args.tf32 != "no"
-torch.backends.cuda.matmul.allow_tf32 = args.tf32 == "yes"
+torch.backends.cudnn.allow_tf32 = args.precision in ("tf32-convolutions", "tf32")
+torch.backends.cuda.matmul.allow_tf32 = args.precision == "tf32"
+if args.precision == "bf16":  # tensors are float32; oneDNN may multiply bfloat16
+    torch.backends.mkldnn.matmul.fp32_precision = torch.backends.mkldnn.conv.fp32_precision = "bf16"
 layout = torch.channels_last if args.layout == "channels_last" else torch.contiguous_format
 
-images, labels = (torch.from_numpy(array).to(args.device) for array in data.load(args.data))
+images, labels = (torch.from_numpy(array).to(args.device) for array in data.load(args))
 images = images.contiguous(memory_format=layout)
-network = nn.Sequential(
-    nn.Conv2d(1, 6, 5), nn.BatchNorm2d(6), nn.Sigmoid(), nn.MaxPool2d(2, 2),
-    nn.Conv2d(6, 16, 5), nn.BatchNorm2d(16), nn.Sigmoid(), nn.MaxPool2d(2, 2), nn.Flatten(),
-    nn.Linear(256, 120), nn.BatchNorm1d(120), nn.Sigmoid(),
-    nn.Linear(120, 84), nn.BatchNorm1d(84), nn.Sigmoid(), nn.Linear(84, 10),
-).to(args.device, memory_format=layout)
+network = data.network(args, nn)
+for layer in network:
+    if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        for name, value in zip(("weight", "bias"), data.initial(layer.weight.shape, layer.bias is not None)):
+            if value is not None:
+                getattr(layer, name).data = torch.from_numpy(value)
+network = network.to(args.device, memory_format=layout)
 start = {name: value.clone() for name, value in network.state_dict().items()}
 optimizer = torch.optim.Adam(network.parameters(), lr=0.001, capturable=args.device == "cuda",
                              **({"fused": True} if args.adam == "fused" else {}))
@@ -36,7 +39,8 @@ total = torch.zeros((), device=args.device)  # loss of the epoch's images
 
 
 def loss_of(x, y):
-    return nn.functional.cross_entropy(network(x), y)
+    with torch.autocast(args.device, torch.bfloat16) if args.precision == "autocast" else contextlib.nullcontext():
+        return nn.functional.cross_entropy(network(x), y)
 
 
 optimizer_step = torch.compile(optimizer.step) if args.adam == "compiled" else optimizer.step
@@ -108,6 +112,16 @@ def blas():
     return "MKL" if torch.backends.mkl.is_available() else "reference BLAS"
 
 
+def multiplies():
+    """How this process multiplies float32 matrices: oneDNN may use bfloat16, but does so only on some CPUs."""
+    a, b = torch.rand(512, 512, device=args.device), torch.rand(512, 512, device=args.device)
+    exact = a.double() @ b.double()
+    error = float(((a @ b).double() / exact - 1).abs().max())
+    return "multiplies in float32" if error < 1e-5 else f"multiplies with relative errors up to {error:.0e}"
+
+
 result = data.measure(args, len(images), epoch, reset)
 hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"threads: {torch.get_num_threads()}, {blas()}"
+if args.precision in ("bf16", "tf32"):
+    hardware += f", {multiplies()}"
 data.report(f"PyTorch {torch.__version__}", hardware, result)

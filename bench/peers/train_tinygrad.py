@@ -1,4 +1,4 @@
-"""An epoch of BN-LeNet in tinygrad on the device that $DEV names, each step one replayed TinyJit."""
+"""An epoch of a network in tinygrad on the device that $DEV names, each step one replayed TinyJit."""
 import importlib.metadata
 
 import numpy
@@ -6,16 +6,31 @@ from tinygrad import Context, Device, Tensor, TinyJit, nn
 
 import data
 
+
+class Layers:
+    """PyTorch's layers by name, as tinygrad has them."""
+
+    @staticmethod
+    def with_initial(layer):
+        weight, bias = data.initial(layer.weight.shape, layer.bias is not None)
+        layer.weight.assign(Tensor(weight)).realize()
+        if bias is not None:
+            layer.bias.assign(Tensor(bias)).realize()
+        return layer
+
+    Conv2d = staticmethod(lambda **options: Layers.with_initial(nn.Conv2d(**options)))
+    Linear = staticmethod(lambda **options: Layers.with_initial(nn.Linear(**options)))
+    BatchNorm2d = BatchNorm1d = staticmethod(lambda num_features, **options: nn.BatchNorm(num_features, **options))
+    MaxPool2d = staticmethod(lambda **options: lambda x: x.max_pool2d(**options))
+    Sigmoid, ReLU, Tanh = (staticmethod(lambda f=f: f) for f in (Tensor.sigmoid, Tensor.relu, Tensor.tanh))
+    Flatten = staticmethod(lambda: lambda x: x.flatten(1))
+    Sequential = staticmethod(lambda *layers: list(layers))
+
+
 args = data.options(batches=["gathered", "uploaded"])
-Tensor.manual_seed(0)
-images, labels = data.load(args.data)
+images, labels = data.load(args)
 labels = labels.astype(numpy.int32)
-layers = [
-    nn.Conv2d(1, 6, 5), nn.BatchNorm(6), Tensor.sigmoid, Tensor.max_pool2d,
-    nn.Conv2d(6, 16, 5), nn.BatchNorm(16), Tensor.sigmoid, Tensor.max_pool2d, lambda x: x.flatten(1),
-    nn.Linear(256, 120), nn.BatchNorm(120), Tensor.sigmoid,
-    nn.Linear(120, 84), nn.BatchNorm(84), Tensor.sigmoid, nn.Linear(84, 10),
-]
+layers = data.network(args, Layers)
 optimizer = nn.optim.Adam(nn.state.get_parameters(layers), lr=0.001)
 all_images, all_labels = Tensor(images).realize(), Tensor(labels).realize()
 loss_sum = Tensor.zeros(1).contiguous().realize()

@@ -57,7 +57,8 @@ struct cln_benchmark {
     char device[320];
     struct cln_peak peak;   /* best of the measurements before, between and after the runs */
     size_t copy_bytes;      /* see cln_peak_buffer_bytes */
-    double flops_per_image; /* arithmetic operations that training needs, two per multiply-add */
+    double flops_per_image; /* useful operations of training: two per multiply-add of the network (a filtered
+                               convolution needs fewer) */
     struct cln_benchmark_latency latency;
     struct cln_benchmark_run *runs;
     size_t run_count;

@@ -75,13 +75,15 @@ static void print_replay(const struct cln_benchmark_run *run, FILE *stream) {
 }
 
 void cln_benchmark_print(const struct cln_benchmark *b, FILE *stream) {
+    const struct cln_shape in = b->network->input;
     cln_text_print(stream, "%s\n", b->device);
     cln_text_print(stream, "peak: %.1f GFLOP/s (multiply-adds), %.1f GB/s (copy of %zu MiB)\n", 1e-9 * b->peak.flops,
                    1e-9 * b->peak.bytes, b->copy_bytes >> 20);
-    cln_text_print(stream,
-                   "%s: %.3f MFLOP of useful work per image; %d random images per epoch; best and median of quarter "
-                   "seconds\n\n",
-                   b->network->name, 1e-6 * b->flops_per_image, CLN_BENCHMARK_IMAGES);
+    cln_text_print(
+        stream,
+        "%s: %.3f MFLOP of useful work per image of %d x %d x %d; %d random images per epoch; best and median "
+        "of quarter seconds\n\n",
+        b->network->name, 1e-6 * b->flops_per_image, in.channels, in.height, in.width, CLN_BENCHMARK_IMAGES);
     cln_text_print(stream, "%6s %10s %10s %11s %9s %10s %8s %9s\n", "batch", "images/s", "median", "s per 60000",
                    "median", "GFLOP/s", "of peak", "launches");
     for (size_t i = 0; i < b->run_count; i++) {
@@ -96,8 +98,12 @@ void cln_benchmark_print(const struct cln_benchmark *b, FILE *stream) {
         print_replay(&b->runs[i], stream);
     for (size_t i = 0; i < b->run_count; i++)
         print_kernels(b, &b->runs[i], stream);
-    cln_text_print(stream, "\nroofline: of what the peak allows, given each kernel's arithmetic and traffic; above 100 "
-                           "%% a cache helps\n");
+    cln_text_print(stream,
+                   "\nof peak: useful operations, two for each multiply-add of the network; above 100 %% if filtered "
+                   "convolutions multiply less\n");
+    cln_text_print(
+        stream, "roofline: of what the peak allows, given each kernel's useful operations and traffic; above 100 %% if "
+                "a cache helps or a convolution is filtered\n");
     for (size_t i = 0; i < b->run_count; i++)
         cln_text_print(stream, "batch %d: %s\n", b->runs[i].batch_size, b->runs[i].bottleneck);
 }
@@ -147,6 +153,7 @@ static json_t *json_of_run(const struct cln_benchmark *b, const struct cln_bench
 }
 
 enum cln_status cln_benchmark_print_json(const struct cln_benchmark *b, FILE *stream) {
+    const struct cln_shape in = b->network->input;
     json_t *runs = json_array();
     int failed = 0;
     for (size_t i = 0; i < b->run_count; i++)
@@ -155,13 +162,13 @@ enum cln_status cln_benchmark_print_json(const struct cln_benchmark *b, FILE *st
         json_decref(runs);
         runs = NULL;
     }
-    json_t *report = json_pack("{s:o, s:o, s:o, s:{s:f, s:f, s:I}, s:i, s:f, s:{s:I, s:f, s:f}, s:o}", "version",
-                               cln_json_text(CLENET_VERSION), "device", cln_json_text(b->device), "network",
-                               cln_json_text(b->network->name), "peak", "flops_per_second", b->peak.flops,
-                               "bytes_per_second", b->peak.bytes, "copy_buffer_bytes", (json_int_t)b->copy_bytes,
-                               "images_per_epoch", CLN_BENCHMARK_IMAGES, "flops_per_image", b->flops_per_image,
-                               "latency", "measurements", (json_int_t)b->latency.measurements, "seconds",
-                               b->latency.best, "seconds_median", b->latency.median, "runs", runs);
+    json_t *report = json_pack(
+        "{s:o, s:o, s:o, s:[iii], s:{s:f, s:f, s:I}, s:i, s:f, s:{s:I, s:f, s:f}, s:o}", "version",
+        cln_json_text(CLENET_VERSION), "device", cln_json_text(b->device), "network", cln_json_text(b->network->name),
+        "input", in.channels, in.height, in.width, "peak", "flops_per_second", b->peak.flops, "bytes_per_second",
+        b->peak.bytes, "copy_buffer_bytes", (json_int_t)b->copy_bytes, "images_per_epoch", CLN_BENCHMARK_IMAGES,
+        "flops_per_image", b->flops_per_image, "latency", "measurements", (json_int_t)b->latency.measurements,
+        "seconds", b->latency.best, "seconds_median", b->latency.median, "runs", runs);
     char *text = report ? cln_json_dump(report, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(report);
     if (!text)

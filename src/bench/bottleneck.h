@@ -7,7 +7,7 @@
 
 /* The share of the roofline (S. Williams et al., 2009) that a kernel reaches: the longer of the times that its
  * arithmetic and its memory traffic need at the device's peak, divided by the time taken. Above 1 if caches serve the
- * traffic; 0: nothing was counted. */
+ * traffic, or if a filtered convolution needs fewer operations than the useful ones; 0: nothing was counted. */
 double cln_roofline_share(const struct ocl_timing *row, const struct cln_peak *peak);
 /* Whether memory traffic is the longer of those two times. */
 bool cln_memory_bound(const struct ocl_timing *row, const struct cln_peak *peak);

@@ -62,7 +62,7 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
     struct cln_option options[CLN_MOST_OPTIONS] = {
         {"network",
          "NETWORK",
-         "as for 'clenet train'",
+         "as for 'clenet train'; the images are random, of its input shape",
          CLN_OPTION_TEXT,
          {.text = &o.network},
          .file = CLN_FILE_NETWORK},

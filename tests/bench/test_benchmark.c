@@ -65,10 +65,11 @@ static void test_numbers_agree(void **state) {
     assert_int_equal(benchmark->runs[1].batch_size, 7);
     for (size_t i = 0; i < benchmark->run_count; i++) {
         const struct cln_benchmark_run *run = &benchmark->runs[i];
-        double seconds = 0, launches = 0;
+        double seconds = 0, launches = 0, flops = 0;
         for (size_t k = 0; k < run->kernel_count; k++) {
             seconds += run->kernels[k].seconds;
             launches += (double)run->kernels[k].launches;
+            flops += run->kernels[k].flops;
             assert_true(k == 0 || run->kernels[k].seconds <= run->kernels[k - 1].seconds);
         }
         assert_true(run->measurements > 0 && run->median > 0 && run->best >= run->median);
@@ -76,6 +77,9 @@ static void test_numbers_agree(void **state) {
         /* Whole steps were timed, and every launch of theirs. */
         assert_true(run->timed_steps >= 1 && run->timed_steps == floor(run->timed_steps));
         assert_true(launches == run->timed_steps * (double)run->launches_per_step);
+        /* Launches count useful operations, however their kernels compute. */
+        assert_true(fabs(flops / run->timed_steps / run->batch_size - benchmark->flops_per_image) <=
+                    1e-6 * benchmark->flops_per_image);
         assert_true(fabs(seconds - run->totals.busy_seconds) <= 1e-9 * seconds + 1e-12);
         assert_true(run->totals.busy_seconds > 0 && run->totals.gap_seconds >= 0);
         assert_true(run->totals.enqueue_seconds > 0 && run->totals.enqueue_seconds < run->timed_seconds);
@@ -142,10 +146,35 @@ static void test_reports_say_the_same(void **state) {
     free(json);
 }
 
+/* Filtered convolutions need fewer operations than the useful ones: a share above 100 % is told as it is. */
+static void test_a_share_may_exceed_the_peak(void **state) {
+    (void)state;
+    struct cln_benchmark fast = *benchmark;
+    char *text = NULL, *json = NULL;
+    size_t bytes = 0;
+    double share = 0;
+    fast.run_count = 1;
+    fast.peak.flops = fast.runs[0].best * fast.flops_per_image / 1.38;
+    FILE *stream = open_memstream(&text, &bytes);
+    cln_benchmark_print(&fast, stream);
+    fclose(stream);
+    stream = open_memstream(&json, &bytes);
+    assert_ok(cln_benchmark_print_json(&fast, stream));
+    fclose(stream);
+    assert_non_null(strstr(text, " 138.0 % "));
+    json_t *root = json_loads(json, 0, NULL);
+    assert_int_equal(json_unpack(root, "{s:[{s:F}]}", "runs", "share_of_peak", &share), 0);
+    assert_true(fabs(share - 1.38) <= 1e-6);
+    json_decref(root);
+    free(text);
+    free(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_agree),
         cmocka_unit_test(test_reports_say_the_same),
+        cmocka_unit_test(test_a_share_may_exceed_the_peak),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

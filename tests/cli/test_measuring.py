@@ -49,6 +49,20 @@ class Measuring(Case):
         for row in run["timed"]["kernels"]:
             self.assertGreaterEqual(names.count(row["kernel"]), row["launches"])
 
+    def test_bench_takes_a_network_of_its_own_shape(self):
+        network = self.folder / "colour.json"
+        network.write_text(json.dumps({"name": "colour", "input": [3, 12, 10], "layers": [
+            {"type": "Conv2d", "out_channels": 8, "kernel_size": 3, "padding": 1}, {"type": "BatchNorm2d"},
+            {"type": "ReLU"}, {"type": "Flatten"}, {"type": "Linear", "out_features": 7}]}))
+        report = json.loads(self.expect(0, "bench", "--network", str(network), "--batch-size", "16", "--seconds", "0.1",
+                                        "--json").stdout)
+        self.assertEqual((report["network"], report["input"]), ("colour", [3, 12, 10]))
+        # The first layer has no data gradient.
+        self.assertEqual(report["flops_per_image"], 2 * (2 * 8 * 27 * 12 * 10 + 3 * 7 * 8 * 12 * 10))
+        (run,) = report["runs"]
+        rate = run["images_per_second"] * report["flops_per_image"]
+        self.assertAlmostEqual(run["share_of_peak"] * report["peak"]["flops_per_second"] / rate, 1, places=6)
+
     def test_bench_compares_no_command_buffers_where_told_so(self):
         result = self.expect(0, "bench", "--batch-size", "32", "--seconds", "0.1", "--json", "--no-command-buffer")
         self.assertIsNone(json.loads(result.stdout)["runs"][0]["command_buffer"])
@@ -61,6 +75,8 @@ class Measuring(Case):
             self.assertRegex(text, rf"(?m)^ +{size}( +[\d.]+)+ % +\d+$")
             self.assertRegex(text, rf"(?m)^batch {size}: .*%")
         self.assertEqual(text.splitlines()[-1][:10], "batch 16: ")
+        self.assertRegex(text, r"(?m)^bn-lenet: 1\.517 MFLOP of useful work per image of 1 x 28 x 28; ")
+        self.assertRegex(text, r"(?m)^of peak: useful operations, .* above 100 % ")
 
 
 if __name__ == "__main__":
