@@ -38,7 +38,7 @@ struct ocl_arg {
 enum { OCL_MAX_ARGS = 24 };
 
 struct ocl_launch {
-    const char *label;                     /* name for timings and messages, such as "stage 1 conv2d_forward"; copied */
+    const char *label;                     /* name for timings and messages, such as "stage 1 conv2d_forward" */
     const char *source;                    /* file below kernels/, such as "conv2d.cl" */
     const char *kernel;                    /* function in it */
     const struct ocl_constants *constants; /* NULL: none */
@@ -58,7 +58,8 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence);
 /* Appends a launch. Checks the number and kinds of its arguments against the kernel (if the driver has
  * clGetKernelArgInfo), buffers against NULL, and the work-group against the limits of the device and of the built
  * kernel. The message of CLN_INVALID names the kernel and the argument, what was given, and what the kernel takes. A
- * program is built once per context for equal source and constants. Buffers must outlive the sequence. */
+ * program is built once per context for equal source and constants. Of all that `launch`
+ * points to, only the buffers must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it

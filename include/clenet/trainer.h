@@ -100,9 +100,9 @@ CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
 
 /* Whether a trainer or predictor started this process for an errand ($CLENET_BUILDER is set). */
 CLN_API bool cln_trainer_builds(void);
-/* In such a process: does the errand for a trainer with these params. A builder builds its share of the kernels and
- * launches each once on an empty batch, because some drivers compile only at the first launch; other errands check a
- * step or operations for the start-up guard. `data` is not used. */
+/* In such a process: does the errand for a trainer with these params; afterwards the program must exit. A builder
+ * builds its share of the kernels and launches each once on an empty batch, because some drivers compile only at the
+ * first launch; other errands check a step or operations for the start-up guard. `data` is not used. */
 CLN_API enum cln_status cln_trainer_build(const struct cln_trainer_params *params) CLN_MUST_CHECK;
 
 /* One line for people: device, platform, profile, and the operations that run in their safe variants. It lives as long
@@ -119,8 +119,10 @@ CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
  *   epoch->before;
  * - an epoch that is resumed lacks only its evaluation: the call evaluates it;
  * - the evaluation fails: the next call begins a new epoch;
- * - a loss is not finite: CLN_NUMERIC. In training the message names the epoch, the step and the place where it began:
- * a parameter, a stage, or the loss itself. In the evaluation it names the sample. */
+ * - a loss is not finite: CLN_NUMERIC. In training the message names the epoch, the step and the place where it began,
+ *   a parameter, a stage, or the loss itself; in the evaluation it names the first sample of the batch. End with this
+ *   trainer then: resume an earlier checkpoint in a new one, and do not call cln_trainer_finish, which would write over
+ *   the newest. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Evaluates the test images in prediction mode. `confusion` is NULL or gets data->class_count² counters

@@ -21,6 +21,7 @@ struct cln_channel_sums {
  * with its status. A function that is NULL exchanges nothing; if all three are NULL, there is no exchange.
  * Not called: in a step without samples (any step that is queued after the epoch's last batch), in prediction, and
  * while the engine looks for a value that is not finite.
+ * No function is told the number of samples in the step: for the weights, `user` has to know those of all processes.
  * The processes must take the same number of steps, of at least one sample each; the numbers of samples may differ. A
  * function must return the same bits in all processes, or their parameters become different.
  * A process whose loss is not finite continues to exchange. Its numbers are not finite, so the others freeze in the
@@ -36,9 +37,9 @@ struct cln_exchange {
     enum cln_status (*sums)(void *user, struct cln_channel_sums *channels, size_t count);
     /* `gradients` holds `floats` floats, laid out like network->tensors: the gradient of the mean loss over this
      * process's samples. After the call the buffer has to hold the mean of all processes' gradients, weighted by their
-     * samples: the optimizer uses that. The function is not told the number of samples: `user` has to know it. */
+     * samples: the optimizer uses that. */
     enum cln_status (*gradients)(void *user, struct ocl_buffer *gradients, size_t floats);
-    void *user;
+    void *user; /* must outlive the engine */
 };
 
 /* For the engine: reads the number of samples in the step's batch from `state`. 0: the step does nothing, and no

@@ -38,8 +38,8 @@ void cln_plan_scope(struct cln_plan *plan, int stage);
 /* Writes "scope name", or "name" without a scope. */
 void cln_plan_label(const struct cln_plan *plan, const char *name, char *label, size_t bytes);
 
-/* Creates a buffer of zeros. With a tally it creates none: it adds `bytes` to the tally, which remembers the largest
- * buffer as "scope name", and *out stays unchanged. */
+/* Creates a buffer of zeros, which the caller destroys after the sequence. With a tally it creates none: it adds
+ * `bytes` to the tally, which remembers the largest buffer as "scope name", and *out stays unchanged. */
 enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name,
                                 size_t bytes) CLN_MUST_CHECK;
 
@@ -62,7 +62,8 @@ enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch)
 enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch, int team) CLN_MUST_CHECK;
 
 /* Adds a launch of `items` independent work-items along dimension 0, in small work-groups (of one work-item in the
- * operation's safe variant). The kernel must ignore the work-items after the last. */
+ * operation's safe variant). The kernel must ignore the work-items after the last. Sets
+ * groups[0] and local[0]; constants and label are as in cln_plan_lanes. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
 /* Adds an action of the host, as ocl_sequence_call does. Its label becomes "scope name". */

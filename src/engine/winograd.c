@@ -50,18 +50,28 @@ static double step_cycles(int a, int b) {
     return fmax(fmax(0.5 * a * b, 4.5), 0.5 * (a + b)) + 0.15 * (a + b);
 }
 
-/* The kernel rows that meet the input, added up over the register tiles of all ranges of `w->rows` rows. */
-static double row_steps(const struct cln_winograd *w) {
+/* The kernel rows that meet the input, added up over the register tiles of the range of w->rows rows from `first` on.
+ */
+static double range_steps(const struct cln_winograd *w, int first) {
     const struct cln_conv2d *g = &w->geometry;
     const int tiles = tiles_of(w);
     double steps = 0;
-    for (int first = 0; first < g->out.height; first += w->rows)
-        for (int q = 0; q < w->rows * tiles; q += w->tile_positions) {
-            const int top = first + q / tiles, bottom = first + (q + w->tile_positions - 1) / tiles;
-            steps +=
-                cln_max(0, cln_min(g->kernel_h, g->in.height + g->padding_h - top) - cln_max(0, g->padding_h - bottom));
-        }
+    for (int q = 0; q < w->rows * tiles; q += w->tile_positions) {
+        const int top = first + q / tiles, bottom = first + (q + w->tile_positions - 1) / tiles;
+        steps +=
+            cln_max(0, cln_min(g->kernel_h, g->in.height + g->padding_h - top) - cln_max(0, g->padding_h - bottom));
+    }
     return steps;
+}
+
+/* The same for all ranges. Those in the middle meet no padding. */
+static double row_steps(const struct cln_winograd *w) {
+    const int ranges = cln_ceil_div(w->geometry.out.height, w->rows);
+    const double first = range_steps(w, 0);
+    if (ranges == 1)
+        return first;
+    const double middle = (double)cln_ceil_div(w->rows * tiles_of(w), w->tile_positions) * w->geometry.kernel_h;
+    return first + (ranges - 2) * middle + range_steps(w, (ranges - 1) * w->rows);
 }
 
 /* ---- Choosing ---- */

@@ -131,8 +131,9 @@ enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *
     if (status == CLN_OK)
         status = cln_trainer_state(t, CLN_TEST, &state);
     if (status == CLN_OK && state.frozen)
-        status =
-            cln_fail(CLN_NUMERIC, "evaluation: the loss is not finite at sample %d of the test set", state.position);
+        status = cln_fail(CLN_NUMERIC,
+                          "evaluation: the loss is not finite in the batch that begins at sample %d of the test set",
+                          state.position);
     *metrics = cln_trainer_metrics(&state);
     return status == CLN_OK && confusion ? count_confusion(t, confusion) : status;
 }

@@ -108,7 +108,7 @@ static const struct {
      12, "cpu"},
     {OCL_DEVICE_CPU, "pthread-skylake-avx512-AMD EPYC", "AuthenticAMD", "Portable Computing Language", 16, "pocl", true,
      16, 16, 24, "cpu-avx512"},
-    {OCL_DEVICE_CPU, "Intel(R) Xeon(R) Gold 6130", "Intel(R) Corporation", "Intel(R) OpenCL", 16, "cpu-avx512", true,
+    {OCL_DEVICE_CPU, "Intel(R) Xeon(R) Gold 6130", "Intel(R) Corporation", "Intel(R) OpenCL", 16, "intel-cpu", true,
      16, 16, 24, "cpu-avx512"},
     {OCL_DEVICE_CPU, "llvmpipe (LLVM 15.0.6, 256 bits)", "Mesa/X.org", "rusticl", 1, "llvmpipe", true, 1, 8, 12,
      "llvmpipe"},
