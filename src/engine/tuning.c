@@ -172,7 +172,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      MEMBER(channel_cache_kib), .was = "shared_cache", .settle = settle_channel_cache_kib},
     {"slice_cache_kib", 1, 1 << 20, 384, NULL,
      "cache of one compute unit, in KiB; the slices of the batch that weight gradients are summed over are made to "
-     "fit in it",
+     "fit in it, and so is the private memory of a filtered convolution",
      MEMBER(slice_cache_kib), .was = "cache"},
     {"max_loop_iterations", 0, 1 << 30, 0, "no limit",
      "most loop iterations of a work-item, for drivers that cut loops off; work is split to stay below it, and what "
