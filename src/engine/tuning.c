@@ -189,7 +189,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "set of parameters, from host/gemm.c, that CLBlast builds its kernel for small products with",
      MEMBER(gemm_parameters), .was = "gemm_tile"},
     {"winograd", 0, CLN_WINOGRAD_ALWAYS, CLN_WINOGRAD_NEVER, "never",
-     "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated to be "
+     "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated to "
+     "be "
      "faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
      MEMBER(winograd), .settle = settle_winograd},
     {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
@@ -201,8 +202,8 @@ const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_
 
 /* Last come those that no training launches by itself. */
 const char *const cln_operations[] = {
-    "activate",          "batch",  "batchnorm",    "conv2d", "copy", "linear", "softmax_cross_entropy",
-    CLN_OPTIMIZER_NAMES, "winograd", "philox", "sum_gradients"};
+    "activate",          "batch",    "batchnorm", "conv2d",       "copy", "linear", "softmax_cross_entropy",
+    CLN_OPTIMIZER_NAMES, "winograd", "philox",    "sum_gradients"};
 enum { SPARE_OPERATIONS = 2 };
 const size_t cln_operation_count = sizeof cln_operations / sizeof *cln_operations;
 
