@@ -2,11 +2,16 @@
  * weight gradient. It computes what conv2d.cl does, with fewer multiplications. A row of tiles is transformed once
  * for all channels that it meets, into private memory that stays in the nearest caches; then every point is a
  * convolution of columns. Therefore a work-item has its block to itself (GROUP is 1).
- * The data gradient is the transposed forward pass: IN_* are those of dz, OUT_* those of dx, and rows of filters are
- * taken in reverse (BACK). PADDING_H is then KERNEL_H - 1 less the padding of the convolution; PADDING_W stays. */
+ * The data gradient is the transposed forward pass. For it IN_* are those of dz, OUT_* those of dx; rows of filters are
+ * taken in reverse, and PADDING_H is KERNEL_H - 1 less the padding of the convolution. A program has one part. */
 #include "welford.clh"
 
-#ifndef IN_C /* a small geometry, so that this file compiles alone */
+#define PART_FORWARD 0 /* as enum cln_conv2d_part */
+#define PART_DATA 1
+#define PART_WEIGHTS 2
+
+#ifndef PART /* a small geometry, so that this file compiles alone */
+#define PART PART_FORWARD
 #define IN_C 2
 #define IN_H 8
 #define IN_W 8
@@ -17,32 +22,26 @@
 #define KERNEL_W 5
 #define PADDING_H 0
 #define PADDING_W 0
+#define HAS_BIAS 1
+#define FUSES_MAX 1
 #define TILE_CHANNELS 4
 #define TILE_POSITIONS 4
 #define ROWS 4
-#define GROUP_CHANNELS 4
-#define BACK 0
-#define HAS_BIAS 1
-#define FUSES_MAX 1
-#define FUSES_DZ 0
-#define WEIGHT_OUT 4
-#define WEIGHT_IN 2
-#define WEIGHT_TILE 4
-#define WEIGHT_ROWS 4
+#define OUT_CHANNELS 4
+#define IN_CHANNELS 2
 #define BLOCK_SLICES 1
 #define ROW_SLICES 1
 #endif
 
 #include "winograd.clh"
 
-#if FUSES_MAX || FUSES_DZ
-#define SPREAD_TARGET floatv
+#if FUSES_MAX
 #include "pool.clh"
 #endif
 
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
 
-#define TILES CEIL_DIV(BACK ? IN_W : OUT_W, OUTPUTS) /* of a row */
+#define TILES CEIL_DIV(PART == PART_DATA ? IN_W : OUT_W, OUTPUTS) /* of a row */
 #if TILES <= 8 /* columns are then known at compile time, and checks of them vanish */
 #define UNROLL_TILES _Pragma("unroll")
 #else
@@ -85,6 +84,13 @@ static inline void transform_rows(floatv *to, int pitch, bool is_gradient, __glo
     }
 }
 
+/* A position is a tile of a row, counted through the rows: of ROWS rows of z or dx, or of dz for the weight gradient.
+ */
+#define POSITIONS (ROWS * TILES)
+#define IN_ROWS (ROWS + KERNEL_H - 1)
+#define POINT_PITCH(vectors) ((vectors) | 1) /* odd: at all points, a place is in another set of the cache */
+
+#if PART != PART_WEIGHTS
 /* Filters at all points: filters[point][tile of output channels][input channel][kernel row][channel of the tile], in
  * the order in which the forward pass reads them. Channels beyond OUT_C are zero. A work-item transforms a row of a
  * filter. */
@@ -100,18 +106,15 @@ __kernel void winograd_filters(__global const float *restrict parameters, const 
     const int u = at / TILE_CHANNELS % KERNEL_H, i = at / (TILE_CHANNELS * KERNEL_H) % IN_C;
     float w[KERNEL_W];
     for (int v = 0; v < KERNEL_W; v++) {
-        const int row = BACK ? (i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u : (o * IN_C + i) * KERNEL_H + u;
+        const int row =
+            PART == PART_DATA ? (i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u : (o * IN_C + i) * KERNEL_H + u;
         w[v] = o < OUT_C ? parameters[weight_offset + row * KERNEL_W + v] : 0.0f;
     }
     filter_at_points(w, filters + at, FILTER_ROWS);
 }
 
-/* Forward. Groups: (ranges of GROUP_CHANNELS output channels, blocks, ranges of ROWS rows). A position is a tile of a
- * row, counted through the rows. If `statistics` is set, in training, also writes the moments of this part of z per
- * channel: partials[channel][block][row range]. */
-#define POSITIONS (ROWS * TILES)
-#define IN_ROWS (ROWS + KERNEL_H - 1)
-#define POINT_PITCH(vectors) ((vectors) | 1) /* odd: at all points, a place is in another set of the cache */
+/* Forward. Groups: (ranges of OUT_CHANNELS output channels, blocks, ranges of ROWS rows). If `statistics` is set, in
+ * training, also writes the moments of this part of z per channel: partials[channel][block][row range]. */
 #define IN_POINT POINT_PITCH(IN_C *IN_PITCH)
 #define IN_PITCH (IN_ROWS * TILES + CEIL_DIV(POSITIONS, TILE_POSITIONS) * TILE_POSITIONS - POSITIONS)
 
@@ -150,7 +153,7 @@ static inline void point_products(floatv products[TILE_CHANNELS * TILE_POSITIONS
 static inline void transform_range(floatv at_points[POINTS * IN_POINT], __global const floatv *in) {
     const int first_row = (int)get_group_id(2) * ROWS;
     for (int i = 0; i < IN_C; i++) {
-        transform_rows(at_points + i * IN_PITCH, IN_POINT, BACK, in + i * (IN_H * IN_W), IN_H, IN_W,
+        transform_rows(at_points + i * IN_PITCH, IN_POINT, PART == PART_DATA, in + i * (IN_H * IN_W), IN_H, IN_W,
                        first_row - PADDING_H, IN_ROWS, false, (intv)0);
         for (int k = IN_ROWS * TILES; k < IN_PITCH; k++)
             for (int p = 0; p < POINTS; p++)
@@ -169,7 +172,7 @@ static inline void tile_products(floatv products[POINTS][TILE_CHANNELS * TILE_PO
                        filters + p * FILTER_ROWS + o0 / TILE_CHANNELS * TILE_ROWS, u0, u1);
 }
 
-#if !BACK
+#if PART == PART_FORWARD
 GROUP_OF(1)
 __kernel void winograd_forward(__global const floatv *restrict x, __global const float *restrict filters,
                                __global const float *restrict parameters, const int bias_offset,
@@ -183,8 +186,8 @@ __kernel void winograd_forward(__global const floatv *restrict x, __global const
     if (block >= blocks_of(count))
         return;
     const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
-    const int first_channel = (int)get_group_id(0) * GROUP_CHANNELS;
-    const int end_channel = min(first_channel + GROUP_CHANNELS, OUT_C);
+    const int first_channel = (int)get_group_id(0) * OUT_CHANNELS;
+    const int end_channel = min(first_channel + OUT_CHANNELS, OUT_C);
     const int positions = (end_row - first_row) * TILES;
     z += (size_t)block * (OUT_C * OUT_H * OUT_W);
     floatv at_points[POINTS * IN_POINT];
@@ -242,8 +245,7 @@ __kernel void winograd_forward(__global const floatv *restrict x, __global const
                 moments_of_vector(seen, mean[o], m2[o], live_lanes(block, count), own_live_count(block, count));
     }
 }
-#else
-
+#elif PART == PART_DATA
 /* Groups as in the forward pass, over dx. Tiles of dx overlap by KERNEL_W - 1 columns, which are added up. */
 GROUP_OF(1)
 __kernel void winograd_backward_data(__global const floatv *restrict dz, __global const float *restrict filters,
@@ -252,8 +254,8 @@ __kernel void winograd_backward_data(__global const floatv *restrict dz, __globa
     if (block >= blocks_of(state->count))
         return;
     const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
-    const int first_channel = (int)get_group_id(0) * GROUP_CHANNELS;
-    const int end_channel = min(first_channel + GROUP_CHANNELS, OUT_C);
+    const int first_channel = (int)get_group_id(0) * OUT_CHANNELS;
+    const int end_channel = min(first_channel + OUT_CHANNELS, OUT_C);
     const int positions = (end_row - first_row) * TILES;
     dx += (size_t)block * (OUT_C * OUT_H * OUT_W);
     floatv at_points[POINTS * IN_POINT];
@@ -278,57 +280,51 @@ __kernel void winograd_backward_data(__global const floatv *restrict dz, __globa
         }
 }
 #endif
+#endif
 
-/* The weight gradient, of WEIGHT_OUT output channels and WEIGHT_IN input channels. A slice sums a part of the blocks
- * and of the rows, as in conv2d.cl, a strip of WEIGHT_ROWS rows of a block at a time. The products at every point are
+#if PART == PART_WEIGHTS
+/* The weight gradient, of OUT_CHANNELS output channels and IN_CHANNELS input channels. A slice sums a part of the
+ * blocks and of the rows, as in conv2d.cl, a strip of ROWS rows of a block at a time. The products at every point are
  * summed over the slice before the filter is interpolated. Groups: (output ranges, input ranges, slices). */
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
-#define STRIP_POSITIONS (WEIGHT_ROWS * TILES)
-#define STRIP_IN (STRIP_POSITIONS + (KERNEL_H - 1) * TILES)
-#define STRIP_POINT POINT_PITCH(WEIGHT_IN *STRIP_IN)
-#define OUT_POINT POINT_PITCH(WEIGHT_PITCH *STRIP_POSITIONS)
-#define WEIGHT_PITCH (CEIL_DIV(WEIGHT_OUT, WEIGHT_TILE) * WEIGHT_TILE)
+#define IN_PITCH (IN_ROWS * TILES)
+#define IN_POINT POINT_PITCH(IN_CHANNELS *IN_PITCH)
+#define OUT_POINT POINT_PITCH(OUT_CHANNELS *POSITIONS)
 
-/* sums[o][u] += sum over the positions of a strip of dz times x, for WEIGHT_TILE output channels. */
+/* sums[o][u] += sum over the positions of a strip of dz times x, for TILE_CHANNELS output channels. */
 static inline void point_sums(floatv *sums, const floatv *dz, const floatv *x) {
-    floatv acc[WEIGHT_TILE][KERNEL_H];
+    floatv acc[TILE_CHANNELS][KERNEL_H];
 #pragma unroll
-    for (int o = 0; o < WEIGHT_TILE; o++)
+    for (int o = 0; o < TILE_CHANNELS; o++)
 #pragma unroll
         for (int u = 0; u < KERNEL_H; u++)
             acc[o][u] = sums[o * KERNEL_H + u];
-    for (int q = 0; q < STRIP_POSITIONS; q++) {
+    for (int q = 0; q < POSITIONS; q++) {
         floatv in[KERNEL_H];
 #pragma unroll
         for (int u = 0; u < KERNEL_H; u++)
             in[u] = x[q + u * TILES];
 #pragma unroll
-        for (int o = 0; o < WEIGHT_TILE; o++) {
-            const floatv d = dz[o * STRIP_POSITIONS + q];
+        for (int o = 0; o < TILE_CHANNELS; o++) {
+            const floatv d = dz[o * POSITIONS + q];
 #pragma unroll
             for (int u = 0; u < KERNEL_H; u++)
                 acc[o][u] = multiply_add(d, in[u], acc[o][u]);
         }
     }
 #pragma unroll
-    for (int o = 0; o < WEIGHT_TILE; o++)
+    for (int o = 0; o < TILE_CHANNELS; o++)
 #pragma unroll
         for (int u = 0; u < KERNEL_H; u++)
             sums[o * KERNEL_H + u] = acc[o][u];
 }
 
-/* With FUSES_DZ the buffer `dz` holds z. */
 GROUP_OF(1)
 __kernel void winograd_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
-#if FUSES_DZ
-                                        __global const floatv *restrict da, __global const ushortv *restrict max_index,
-                                        __global const float4 *restrict normal,
-                                        __global const float4 *restrict dz_coefficients,
-#endif
                                         __global float *restrict gradients, const int base, const int stride,
                                         __global const struct cln_state *restrict state) {
-    const int first_out = (int)get_group_id(0) * WEIGHT_OUT, outs = min(WEIGHT_OUT, OUT_C - first_out);
-    const int first_in = (int)get_group_id(1) * WEIGHT_IN, ins = min(WEIGHT_IN, IN_C - first_in);
+    const int first_out = (int)get_group_id(0) * OUT_CHANNELS, outs = min(OUT_CHANNELS, OUT_C - first_out);
+    const int first_in = (int)get_group_id(1) * IN_CHANNELS, ins = min(IN_CHANNELS, IN_C - first_in);
     const int slice = last_first((int)get_group_id(2), (int)get_num_groups(2));
     const int count = state->count, blocks = blocks_of(count);
     const int first_block = blocks * (slice / ROW_SLICES) / BLOCK_SLICES;
@@ -336,34 +332,34 @@ __kernel void winograd_backward_weights(__global const floatv *restrict x, __glo
     const int slice_row = slice % ROW_SLICES * SLICE_ROWS;
     const int slice_end = min(slice_row + SLICE_ROWS, OUT_H);
 
-    floatv sums[POINTS][WEIGHT_IN][WEIGHT_PITCH * KERNEL_H];
-    floatv in[POINTS * STRIP_POINT], out[POINTS * OUT_POINT];
+    floatv sums[POINTS][IN_CHANNELS][OUT_CHANNELS * KERNEL_H];
+    floatv in[POINTS * IN_POINT], out[POINTS * OUT_POINT];
     for (int p = 0; p < POINTS; p++) {
-        for (int i = 0; i < WEIGHT_IN; i++)
-            for (int k = 0; k < WEIGHT_PITCH * KERNEL_H; k++)
+        for (int i = 0; i < IN_CHANNELS; i++)
+            for (int k = 0; k < OUT_CHANNELS * KERNEL_H; k++)
                 sums[p][i][k] = (floatv)0.0f;
-        for (int o = outs; o < WEIGHT_PITCH; o++)
-            for (int q = 0; q < STRIP_POSITIONS; q++)
-                out[p * OUT_POINT + o * STRIP_POSITIONS + q] = (floatv)0.0f;
+        for (int o = outs; o < OUT_CHANNELS; o++)
+            for (int q = 0; q < POSITIONS; q++)
+                out[p * OUT_POINT + o * POSITIONS + q] = (floatv)0.0f;
     }
 
     for (int block = first_block; block < end_block; block++) {
         const bool masked = live_count(block, count) < LANES;
         const intv mask = live_lanes(block, count);
-        for (int row0 = slice_row; row0 < slice_end; row0 += WEIGHT_ROWS) {
+        for (int row0 = slice_row; row0 < slice_end; row0 += ROWS) {
             for (int i = 0; i < ins; i++)
-                transform_rows(in + i * STRIP_IN, STRIP_POINT, false,
+                transform_rows(in + i * IN_PITCH, IN_POINT, false,
                                x + ((size_t)block * IN_C + first_in + i) * (IN_H * IN_W), IN_H, IN_W, row0 - PADDING_H,
-                               WEIGHT_ROWS + KERNEL_H - 1, masked, mask);
+                               ROWS + KERNEL_H - 1, masked, mask);
             for (int o = 0; o < outs; o++)
-                transform_rows(out + o * STRIP_POSITIONS, OUT_POINT, true,
+                transform_rows(out + o * POSITIONS, OUT_POINT, true,
                                dz + ((size_t)block * OUT_C + first_out + o) * (OUT_H * OUT_W), slice_end, OUT_W, row0,
-                               WEIGHT_ROWS, masked, mask);
+                               ROWS, masked, mask);
             for (int p = 0; p < POINTS; p++)
                 for (int i = 0; i < ins; i++)
-                    for (int o = 0; o < WEIGHT_PITCH; o += WEIGHT_TILE)
-                        point_sums(sums[p][i] + o * KERNEL_H, out + p * OUT_POINT + o * STRIP_POSITIONS,
-                                   in + p * STRIP_POINT + i * STRIP_IN);
+                    for (int o = 0; o < OUT_CHANNELS; o += TILE_CHANNELS)
+                        point_sums(sums[p][i] + o * KERNEL_H, out + p * OUT_POINT + o * POSITIONS,
+                                   in + p * IN_POINT + i * IN_PITCH);
         }
     }
 
@@ -379,3 +375,4 @@ __kernel void winograd_backward_weights(__global const floatv *restrict x, __glo
                               (((first_out + o) * IN_C + first_in + i) * KERNEL_H + u) * KERNEL_W + v] = dw[v];
             }
 }
+#endif

@@ -216,19 +216,6 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         const char *name;
         int value;
     } values[] = {
-        {"IN_C", g->in.channels},
-        {"IN_H", g->in.height},
-        {"IN_W", g->in.width},
-        {"OUT_C", g->out.channels},
-        {"OUT_H", g->out.height},
-        {"OUT_W", g->out.width},
-        {"KERNEL_H", g->kernel_h},
-        {"KERNEL_W", g->kernel_w},
-        {"STRIDE_H", g->stride_h},
-        {"STRIDE_W", g->stride_w},
-        {"PADDING_H", g->padding_h},
-        {"PADDING_W", g->padding_w},
-        {"HAS_BIAS", g->bias},
         {"FORWARD_CHANNELS", t.forward_channels},
         {"FORWARD_COLUMNS", t.forward_columns},
         {"FORWARD_ROWS", t.forward_rows},
@@ -244,20 +231,13 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
          cln_plan_copies_weights(plan, "conv2d", (double)taps * cln_max(forward, data), t.forward_channels)},
     };
     cln_plan_constants(plan, c);
+    cln_convolution_constants(c, g);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
     ocl_constants_int(c, "FUSES_MAX", epilogue && epilogue->fuses_max);
     ocl_constants_int(c, "FUSES_DZ", epilogue && epilogue->fuses_dz);
     if (epilogue && (epilogue->fuses_max || epilogue->fuses_dz))
         cln_pool_constants(c, epilogue);
-}
-
-static double flops_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
-    return 2.0 * plan->batch_size * (double)cln_shape_count(g->out) * g->in.channels * g->kernel_h * g->kernel_w;
-}
-
-static double bytes_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
-    return (double)sizeof(float) * plan->batch_size * (double)(cln_shape_count(g->in) + cln_shape_count(g->out));
 }
 
 int cln_conv2d_splits(const struct cln_plan *plan, const struct cln_conv2d *g) {
@@ -297,8 +277,8 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
         .arg_count = 7,
         .groups = {(size_t)cln_ceil_div(g->out.channels, t.forward_channels), 0,
                    (size_t)cln_ceil_div(g->out.height, t.forward_rows)},
-        .flops = flops_of(plan, g),
-        .bytes = bytes_of(plan, g),
+        .flops = cln_convolution_flops(plan, g),
+        .bytes = cln_convolution_bytes(plan, g),
     };
     if (epilogue && epilogue->fuses_max) {
         add_argument(&launch, OCL_INT(epilogue->norm->gamma));
@@ -328,8 +308,8 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
                               .arg_count = 5,
                               .groups = {(size_t)cln_ceil_div(g->in.channels, t.data_channels), 0,
                                          (size_t)cln_ceil_div(g->in.height, t.data_rows)},
-                              .flops = flops_of(plan, g),
-                              .bytes = bytes_of(plan, g),
+                              .flops = cln_convolution_flops(plan, g),
+                              .bytes = cln_convolution_bytes(plan, g),
                           },
                           t.team);
 }
@@ -351,8 +331,8 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
         .arg_count = 2,
         .groups = {(size_t)cln_ceil_div(g->out.channels, t.weight_channels), (size_t)g->in.channels,
                    (size_t)(t.block_slices * t.row_slices)},
-        .flops = flops_of(plan, g),
-        .bytes = bytes_of(plan, g),
+        .flops = cln_convolution_flops(plan, g),
+        .bytes = cln_convolution_bytes(plan, g),
     };
     if (epilogue && epilogue->fuses_dz) {
         struct ocl_buffer *const none = dz; /* unused argument: not read */

@@ -80,9 +80,11 @@ static double vector_bytes(const struct cln_plan *plan) {
     return (double)sizeof(float) * plan->tuning.lanes;
 }
 
-/* The part of the private memory of a work-item that filtering may use. */
+/* The private memory that a work-item may use. Drivers take it from the stack of a thread, of which there are 2 MiB or
+ * more. */
 static double most_bytes(const struct cln_plan *plan) {
-    return 1024.0 * plan->tuning.slice_cache_kib;
+    enum { MOST_KIB = 1024 };
+    return 1024.0 * cln_min(MOST_KIB, plan->tuning.slice_cache_kib);
 }
 
 /* Work-groups below which some compute units would be idle. */
@@ -200,6 +202,7 @@ static void choose_slices(struct cln_winograd *w, const struct cln_plan *plan) {
         }
 }
 
+/* The geometry that the kernel of a part sees: see struct cln_winograd. */
 static struct cln_conv2d geometry_of(const struct cln_conv2d *g, enum cln_conv2d_part part) {
     struct cln_conv2d back = *g;
     if (part != CLN_CONV2D_DATA)
@@ -223,7 +226,7 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
     if (!can_filter(plan, g))
         return best;
     for (int points = 4; points <= 8; points += 2) {
-        struct cln_winograd w = {.part = part, .geometry = geometry_of(g, part), .points = points};
+        struct cln_winograd w = {.part = part, .convolution = *g, .geometry = geometry_of(g, part), .points = points};
         if (g->kernel_w < 2 || outputs_of(&w) < 2)
             continue;
         if (part == CLN_CONV2D_WEIGHTS)
@@ -252,54 +255,27 @@ size_t cln_winograd_filter_floats(const struct cln_winograd *w) {
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_winograd *w,
                          const struct cln_activate *epilogue) {
-    const struct cln_conv2d *g = &w->geometry;
-    const bool weights = w->part == CLN_CONV2D_WEIGHTS;
     const struct {
         const char *name;
         int value;
     } values[] = {
-        {"IN_C", g->in.channels},
-        {"IN_H", g->in.height},
-        {"IN_W", g->in.width},
-        {"OUT_C", g->out.channels},
-        {"OUT_H", g->out.height},
-        {"OUT_W", g->out.width},
-        {"KERNEL_H", g->kernel_h},
-        {"KERNEL_W", g->kernel_w},
-        {"PADDING_H", g->padding_h},
-        {"PADDING_W", g->padding_w},
-        {"HAS_BIAS", g->bias},
-        {"BACK", w->part == CLN_CONV2D_DATA},
+        {"PART", (int)w->part},
         {"POINTS", w->points},
-        {"TILE_CHANNELS", weights ? 1 : w->tile_channels},
+        {"TILE_CHANNELS", w->tile_channels},
         {"TILE_POSITIONS", w->tile_positions},
-        {"ROWS", weights ? 1 : w->rows},
-        {"GROUP_CHANNELS", w->out_channels},
-        {"WEIGHT_TILE", weights ? w->tile_channels : 1},
-        {"WEIGHT_ROWS", weights ? w->rows : 1},
-        {"WEIGHT_OUT", weights ? w->out_channels : 1},
-        {"WEIGHT_IN", weights ? w->in_channels : 1},
-        {"BLOCK_SLICES", weights ? w->block_slices : 1},
-        {"ROW_SLICES", weights ? w->row_slices : 1},
+        {"ROWS", w->rows},
+        {"OUT_CHANNELS", w->out_channels},
+        {"IN_CHANNELS", w->in_channels},
+        {"BLOCK_SLICES", w->block_slices},
+        {"ROW_SLICES", w->row_slices},
     };
     cln_plan_constants(plan, c);
+    cln_convolution_constants(c, &w->geometry);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
     ocl_constants_int(c, "FUSES_MAX", epilogue && epilogue->fuses_max);
-    ocl_constants_int(c, "FUSES_DZ", 0);
     if (epilogue && epilogue->fuses_max)
         cln_pool_constants(c, epilogue);
-}
-
-/* Useful operations, those of the direct sum; the data gradient has as many as the forward pass. */
-static double flops_of(const struct cln_plan *plan, const struct cln_winograd *w) {
-    const struct cln_conv2d *g = &w->geometry;
-    const struct cln_shape z = w->part == CLN_CONV2D_DATA ? g->in : g->out;
-    return 2.0 * plan->batch_size * z.height * z.width * g->in.channels * g->out.channels * g->kernel_h * g->kernel_w;
-}
-
-static double bytes_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
-    return (double)sizeof(float) * plan->batch_size * (double)(cln_shape_count(g->in) + cln_shape_count(g->out));
 }
 
 static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
@@ -329,8 +305,8 @@ static enum cln_status add_convolution(struct cln_plan *plan, const struct cln_w
     launch->source = "winograd.cl";
     launch->groups[0] = (size_t)cln_ceil_div(g->out.channels, w->out_channels);
     launch->groups[2] = (size_t)cln_ceil_div(g->out.height, w->rows);
-    launch->flops = flops_of(plan, w);
-    launch->bytes = bytes_of(plan, g);
+    launch->flops = cln_convolution_flops(plan, &w->convolution);
+    launch->bytes = cln_convolution_bytes(plan, &w->convolution);
     add_argument(launch, OCL_BUFFER(plan->state));
     const struct ocl_constants *constants = launch->constants;
     const enum cln_status status = add_filters(plan, w, constants, weights);
@@ -385,7 +361,7 @@ enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struc
                                     .groups = {(size_t)cln_ceil_div(g->out.channels, w->out_channels),
                                                (size_t)cln_ceil_div(g->in.channels, w->in_channels),
                                                (size_t)(w->block_slices * w->row_slices)},
-                                    .flops = flops_of(plan, w),
-                                    .bytes = bytes_of(plan, g),
+                                    .flops = cln_convolution_flops(plan, &w->convolution),
+                                    .bytes = cln_convolution_bytes(plan, &w->convolution),
                                 });
 }

@@ -4,15 +4,13 @@
 #define SRC_ENGINE_WINOGRAD_H
 
 #include "src/engine/activate.h"
-
-/* The parts of a convolution. */
-enum cln_conv2d_part { CLN_CONV2D_FORWARD, CLN_CONV2D_DATA, CLN_CONV2D_WEIGHTS, CLN_CONV2D_PART_COUNT };
+#include "src/engine/convolution.h"
 
 /* How a part is filtered: its tiles, in the terms of kernels/winograd.cl. `geometry` is that of the convolution; for
  * the data gradient `in` is the shape of dz and `out` that of dx, and padding_h is that of the sum over rows of dz. */
 struct cln_winograd {
     enum cln_conv2d_part part;
-    struct cln_conv2d geometry;
+    struct cln_conv2d convolution, geometry;
     int points;                        /* 0: this part cannot be filtered */
     int tile_channels, tile_positions; /* of registers; for the weight gradient tile_positions is 1 */
     int rows;                          /* of the output; per work-group, for the weight gradient per strip */
