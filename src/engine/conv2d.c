@@ -153,7 +153,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
 }
 
 /* How a part is filtered; points 0: it is direct, because it cannot be filtered, or because by the estimates filtering
- * gains too little for its additional launch and program (tuning.winograd 2: the estimates do not matter). */
+ * gains too little for another program (tuning.winograd 2: the estimates do not matter). */
 static struct cln_winograd filtered(const struct cln_plan *plan, const struct cln_conv2d *g,
                                     enum cln_conv2d_part part) {
     const double worth = 1.1;

@@ -92,6 +92,11 @@ static int busy_groups(const struct cln_plan *plan) {
     return cln_max(1, plan->tuning.min_groups / 4);
 }
 
+/* What the launch for the filters costs per block: the compute units wait for it for about 9 µs. */
+static double filter_launch_cycles(const struct cln_plan *plan) {
+    return 25000.0 * cln_max(1, plan->tuning.min_groups / 8) / plan->blocks;
+}
+
 /* Estimated cycles per block, if the launch has `groups` work-groups for `blocks` blocks that take `cycles` each. */
 static double launch_cycles(const struct cln_plan *plan, double groups, double cycles) {
     return cycles * fmax(groups, busy_groups(plan)) / plan->blocks;
@@ -233,6 +238,7 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
             choose_slices(&w, plan);
         else
             w = choose_ranges(w, plan);
+        w.cycles += part == CLN_CONV2D_WEIGHTS ? 0 : filter_launch_cycles(plan);
         if (w.cycles < best.cycles)
             best = w;
     }
