@@ -238,6 +238,8 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
             choose_slices(&w, plan);
         else
             w = choose_ranges(w, plan);
+        if (w.points == 0 || cln_winograd_filter_floats(&w) > INT_MAX) /* the kernels count them in int */
+            continue;
         w.cycles += part == CLN_CONV2D_WEIGHTS ? 0 : filter_launch_cycles(plan);
         if (w.cycles < best.cycles)
             best = w;
