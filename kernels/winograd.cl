@@ -84,8 +84,7 @@ static inline void transform_rows(floatv *to, int pitch, bool is_gradient, __glo
     }
 }
 
-/* A position is a tile of a row, counted through the rows: of ROWS rows of z or dx, or of dz for the weight gradient.
- */
+/* A position is a tile of a row, counted through ROWS rows: of z, of dx, or for the weight gradient of dz. */
 #define POSITIONS (ROWS * TILES)
 #define IN_ROWS (ROWS + KERNEL_H - 1)
 #define POINT_PITCH(vectors) ((vectors) | 1) /* odd: at all points, a place is in another set of the cache */
