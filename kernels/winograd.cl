@@ -48,12 +48,12 @@
 #define UNROLL_TILES
 #endif
 
-/* A tile of a row of `width` columns, the first of which is `column`; columns outside are zero, and dead lanes. */
-static inline void load_tile(floatv *tile, int columns, __global const floatv *line, int column, int width, bool masked,
-                             intv mask) {
+/* A tile of a row of `width` columns, the first of which is `column`. Columns outside are `outside`, dead lanes 0. */
+static inline void load_tile(floatv *tile, int columns, __global const floatv *line, int column, int width,
+                             floatv outside, bool masked, intv mask) {
 #pragma unroll
     for (int s = 0; s < columns; s++) {
-        tile[s] = inside(column + s, width) ? line[column + s] : (floatv)0.0f;
+        tile[s] = inside(column + s, width) ? line[column + s] : outside;
         if (masked)
             tile[s] = live(tile[s], mask);
     }
@@ -74,10 +74,12 @@ static inline void transform_rows(floatv *to, int pitch, bool is_gradient, __glo
         for (int t = 0; t < TILES; t++) {
             floatv tile[POINTS];
             if (is_gradient) {
-                load_tile(tile, OUTPUTS, plane + row * width, t * OUTPUTS, width, masked, mask);
+                load_tile(tile, OUTPUTS, plane + row * width, t * OUTPUTS, width, (floatv)0.0f, masked, mask);
                 gradients_at_points(tile, to + t, pitch);
             } else {
-                load_tile(tile, POINTS, plane + row * width, t * OUTPUTS - PADDING_W, width, masked, mask);
+                /* Without padding no output needs the columns outside: a row of equal values stays one. */
+                const floatv outside = PADDING_W == 0 ? plane[row * width + width - 1] : (floatv)0.0f;
+                load_tile(tile, POINTS, plane + row * width, t * OUTPUTS - PADDING_W, width, outside, masked, mask);
                 inputs_at_points(tile, to + t, pitch);
             }
         }

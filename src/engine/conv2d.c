@@ -163,6 +163,9 @@ static struct cln_winograd filtered(const struct cln_plan *plan, const struct cl
                              [CLN_CONV2D_DATA] = t.data_cycles,
                              [CLN_CONV2D_WEIGHTS] = t.weight_cycles};
     CLN_EVERY(direct, CLN_CONV2D_PART_COUNT);
+    if (part == CLN_CONV2D_WEIGHTS &&
+        g->in.channels == 1) /* dz is then made apart: another pass over z (can_fuse_dz) */
+        w.cycles += 4.0 * (double)cln_shape_count(g->out);
     if (plan->tuning.winograd < CLN_WINOGRAD_ALWAYS && w.cycles * worth >= direct[part])
         w.points = 0;
     return w;

@@ -189,9 +189,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "set of parameters, from host/gemm.c, that CLBlast builds its kernel for small products with",
      MEMBER(gemm_parameters), .was = "gemm_tile"},
     {"winograd", 0, CLN_WINOGRAD_ALWAYS, CLN_WINOGRAD_NEVER, "never",
-     "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated to "
-     "be "
-     "faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
+     "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated "
+     "to be faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
      MEMBER(winograd), .settle = settle_winograd},
     {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
      "1: a step is recorded once and enqueued as a whole, if the device has cl_khr_command_buffer; the results are "
@@ -270,7 +269,7 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
         tuning->lanes = WIDEST_VECTOR;
     if (tuning->safe & cln_operation("linear"))
         tuning->min_gemm_weights = 0;
-    if (tuning->safe & (cln_operation("winograd") | cln_operation("conv2d")))
+    if (tuning->safe & cln_operation("winograd")) /* its safe variant is conv2d */
         tuning->winograd = CLN_WINOGRAD_NEVER;
 }
 

@@ -130,6 +130,15 @@ static double choose_register_tile(struct cln_winograd *w, const struct cln_plan
     return best;
 }
 
+/* Private vectors of the forward pass and the data gradient: IN_POINT and `products` of the kernel. */
+static double forward_vectors(const struct cln_winograd *w) {
+    const struct cln_conv2d *g = &w->geometry;
+    const int tiles = tiles_of(w), positions = w->rows * tiles;
+    const int pitch = positions + (g->kernel_h - 1) * tiles +
+                      (cln_ceil_div(positions, w->tile_positions) * w->tile_positions - positions);
+    return w->points * ((double)g->in.channels * pitch + 1 + w->tile_channels * w->tile_positions);
+}
+
 /* Forward pass and data gradient: a range of rows and of output channels per work-group. */
 static struct cln_winograd choose_ranges(struct cln_winograd w, const struct cln_plan *plan) {
     const struct cln_conv2d *g = &w.geometry;
@@ -143,6 +152,8 @@ static struct cln_winograd choose_ranges(struct cln_winograd w, const struct cln
         if (bytes > most_bytes(plan))
             continue;
         const double products = choose_register_tile(&w, plan) * w.points * g->in.channels / (splits * g->out.channels);
+        if (forward_vectors(&w) * vector_bytes(plan) > most_bytes(plan))
+            continue;
         const double per_channel = products + w.rows * tiles * (result_cycles(&w) + w.points);
         const int channel_tiles = cln_ceil_div(g->out.channels, w.tile_channels);
         for (int ranges = 1; ranges <= channel_tiles; ranges = next_parts(channel_tiles, ranges)) {

@@ -1,5 +1,5 @@
 /* Convolution by minimal filtering along rows (kernels/winograd.cl): the same results as conv2d.cl but for rounding,
- * with fewer multiplications. Only conv2d.c uses it, per part of a convolution. */
+ * with fewer multiplications. conv2d.c uses it, part by part. */
 #ifndef SRC_ENGINE_WINOGRAD_H
 #define SRC_ENGINE_WINOGRAD_H
 
@@ -16,7 +16,7 @@ struct cln_winograd {
     int rows;                          /* of the output; per work-group, for the weight gradient per strip */
     int out_channels, in_channels;     /* per work-group */
     int block_slices, row_slices;      /* of the weight gradient */
-    double cycles;                     /* that a block of samples takes, estimated as in conv2d.c */
+    double cycles; /* per block of samples, estimated; with idle units and the launch of the filters */
 };
 
 /* Chooses the cheapest way to filter a part. It sets points to 0 if the stride is not 1, if no set of points suits the

@@ -34,12 +34,14 @@ static double vectors_of(const struct cln_winograd *w) {
     const int width = w->part == CLN_CONV2D_DATA ? g->in.width : g->out.width;
     const double tiles = cln_ceil_div(width, w->points + 1 - g->kernel_w);
     const double rows = (w->rows + g->kernel_h - 1) * tiles;
+    const int partial = w->tile_positions > 0 ? w->rows * (int)tiles % w->tile_positions : 0;
+    const double padded = rows + (partial > 0 ? w->tile_positions - partial : 0);
     const double sums = (double)w->out_channels * w->in_channels * g->kernel_h;
     return w->points * (w->part == CLN_CONV2D_WEIGHTS ? sums + w->in_channels * rows + w->out_channels * w->rows * tiles
-                                                      : w->in_channels * rows);
+                                                      : w->in_channels * padded);
 }
 
-/* Whether not even the smallest ranges fit the private memory, with any number of points. */
+/* Whether not even the smallest ranges fit half of the private memory, with any number of points. */
 static bool is_without_room(const struct cln_plan *plan, const struct cln_conv2d *g, enum cln_conv2d_part part) {
     for (int points = 4; points <= 8; points += 2) {
         struct cln_winograd w = {.part = part, .geometry = *g, .points = points, .rows = 1, .in_channels = 1};
@@ -52,7 +54,7 @@ static bool is_without_room(const struct cln_plan *plan, const struct cln_conv2d
         if (part != CLN_CONV2D_WEIGHTS)
             w.in_channels = w.geometry.in.channels;
         w.out_channels = cln_min(g->out.channels, cln_max(1, plan->tuning.accumulators / g->kernel_h));
-        if (vectors_of(&w) * (double)sizeof(float) * plan->tuning.lanes <= 1024.0 * plan->tuning.slice_cache_kib)
+        if (vectors_of(&w) * (double)sizeof(float) * plan->tuning.lanes <= 512.0 * plan->tuning.slice_cache_kib)
             return false;
     }
     return true;
