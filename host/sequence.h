@@ -55,11 +55,11 @@ struct ocl_sequence;
 enum cln_status ocl_sequence_create(struct ocl_sequence **out, struct ocl_context *context) CLN_MUST_CHECK;
 void ocl_sequence_destroy(struct ocl_sequence **sequence);
 
-/* Appends a launch. Checks the number and kinds of its arguments against the kernel (if the driver has
- * clGetKernelArgInfo), buffers against NULL, and the work-group against the limits of the device and of the built
+/* Appends a launch. Checks the number of its arguments against the kernel, their kinds too if the driver has
+ * clGetKernelArgInfo, buffers against NULL, and the work-group against the limits of the device and of the built
  * kernel. The message of CLN_INVALID names the kernel and the argument, what was given, and what the kernel takes. A
- * program is built once per context for equal source and constants. Of all that `launch`
- * points to, only the buffers must outlive the sequence. */
+ * program is built once per context for equal source and constants. Of all that `launch` points to, only the buffers
+ * must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it
