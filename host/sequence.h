@@ -50,6 +50,11 @@ struct ocl_launch {
     double bytes;     /* global memory that must be read or written, for reports; 0: not counted */
 };
 
+/* Adds an argument after those that the launch has. */
+static inline void ocl_launch_argument(struct ocl_launch *launch, struct ocl_arg argument) {
+    launch->args[launch->arg_count++] = argument;
+}
+
 struct ocl_sequence;
 
 enum cln_status ocl_sequence_create(struct ocl_sequence **out, struct ocl_context *context) CLN_MUST_CHECK;

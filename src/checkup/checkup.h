@@ -48,7 +48,8 @@ struct cln_checkup {
     struct cln_checkup_value *values;
     size_t value_count;
     struct cln_tuning tuning; /* the tuning made from `values` */
-    bool profile_is_safe;     /* the profile's tuning is the safe variant: it is not checked separately */
+    bool profile_is_safe;     /* the profile uses no barriers, local memory or CLBlast: safe variants are not checked
+                                 separately */
     struct cln_checkup_row *rows;
     size_t row_count;
     double seconds;

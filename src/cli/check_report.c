@@ -43,7 +43,7 @@ static size_t failures_of(const struct cln_checkup *c) {
 
 void cln_check_print(const struct cln_checkup *c) {
     cln_report_text("%s (%s), driver %s, profile %s%s\n", c->device.name, c->device.platform, c->device.driver_version,
-                    c->profile, c->profile_is_safe ? ", which is the safe variant" : "");
+                    c->profile, c->profile_is_safe ? ", without barriers and local memory" : "");
     cln_report_text("%-34s %-8s %6s %17s %8s  %s\n", "operation", "setting", "cases", "error / tolerance", "seconds",
                     "verdict");
     for (size_t i = 0; i < c->row_count; i++) {
@@ -111,7 +111,7 @@ void cln_check_print_markdown(const struct cln_checkup *c) {
         cln_report_markdown("%s %s %ld", i ? "," : "", c->values[i].key, c->values[i].value);
     cln_report_markdown("; comes out as vector %d, lanes %d, accumulators %d, min_groups %d%s |\n\n", c->tuning.vector,
                         c->tuning.lanes, c->tuning.accumulators, c->tuning.min_groups,
-                        c->profile_is_safe ? ": the safe variant" : "");
+                        c->profile_is_safe ? ": without barriers and local memory" : "");
     cln_report_markdown("| operation | setting | cases | error / tolerance | seconds | verdict |\n"
                         "| --- | --- | ---: | ---: | ---: | --- |\n");
     for (size_t i = 0; i < c->row_count; i++) {

@@ -109,8 +109,8 @@ static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *
     constants_of(&constants, plan, g);
     launch.source = "activate.cl";
     launch.constants = &constants;
-    launch.args[launch.arg_count++] = OCL_INT(g->pool.in.channels);
-    launch.args[launch.arg_count++] = OCL_BUFFER(plan->state);
+    ocl_launch_argument(&launch, OCL_INT(g->pool.in.channels));
+    ocl_launch_argument(&launch, OCL_BUFFER(plan->state));
     return cln_plan_teams(plan, &launch, team);
 }
 

@@ -258,10 +258,6 @@ size_t cln_conv2d_filter_floats(const struct cln_plan *plan, const struct cln_co
     return w.points ? cln_winograd_filter_floats(&w) : 0;
 }
 
-static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
-    launch->args[launch->arg_count++] = argument;
-}
-
 enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g,
                                    const struct cln_activate *epilogue, struct ocl_buffer *x,
                                    struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {
@@ -284,11 +280,11 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
         .bytes = cln_convolution_bytes(plan, g),
     };
     if (epilogue && epilogue->fuses_max) {
-        add_argument(&launch, OCL_INT(epilogue->norm->gamma));
-        add_argument(&launch, OCL_BUFFER(epilogue->max_value));
-        add_argument(&launch, OCL_BUFFER(epilogue->max_index));
+        ocl_launch_argument(&launch, OCL_INT(epilogue->norm->gamma));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->max_value));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->max_index));
     }
-    add_argument(&launch, OCL_BUFFER(plan->state));
+    ocl_launch_argument(&launch, OCL_BUFFER(plan->state));
     return cln_plan_teams(plan, &launch, t.team);
 }
 
@@ -339,14 +335,14 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
     };
     if (epilogue && epilogue->fuses_dz) {
         struct ocl_buffer *const none = dz; /* unused argument: not read */
-        add_argument(&launch, OCL_BUFFER(epilogue->da));
-        add_argument(&launch, OCL_BUFFER(epilogue->max_index ? epilogue->max_index : none));
-        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->normal : none));
-        add_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->dz_coefficients : none));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->da));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->max_index ? epilogue->max_index : none));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->normal : none));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->norm ? epilogue->norm->dz_coefficients : none));
     }
-    add_argument(&launch, OCL_BUFFER(out.buffer));
-    add_argument(&launch, OCL_INT(out.base));
-    add_argument(&launch, OCL_INT(out.stride));
-    add_argument(&launch, OCL_BUFFER(plan->state));
+    ocl_launch_argument(&launch, OCL_BUFFER(out.buffer));
+    ocl_launch_argument(&launch, OCL_INT(out.base));
+    ocl_launch_argument(&launch, OCL_INT(out.stride));
+    ocl_launch_argument(&launch, OCL_BUFFER(plan->state));
     return cln_plan_teams(plan, &launch, t.team);
 }

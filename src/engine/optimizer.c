@@ -26,11 +26,11 @@ enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_opt
     double passes = 3; /* reads or writes of all parameters: these, their gradients, and their new values */
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         if (row->moments[i].name) {
-            launch.args[launch.arg_count++] = OCL_BUFFER(g->moments[i]);
+            ocl_launch_argument(&launch, OCL_BUFFER(g->moments[i]));
             passes += 2;
         }
-    launch.args[launch.arg_count++] = OCL_INT(g->floats);
-    launch.args[launch.arg_count++] = OCL_BUFFER(plan->state);
+    ocl_launch_argument(&launch, OCL_INT(g->floats));
+    ocl_launch_argument(&launch, OCL_BUFFER(plan->state));
     launch.bytes = passes * (double)g->floats * sizeof(float);
     return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
 }

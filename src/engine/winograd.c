@@ -50,8 +50,7 @@ static double step_cycles(int a, int b) {
     return fmax(fmax(0.5 * a * b, 4.5), 0.5 * (a + b)) + 0.15 * (a + b);
 }
 
-/* The kernel rows that meet the input, added up over the register tiles of the range of w->rows rows from `first` on.
- */
+/* The kernel rows that meet the input, added up over the register tiles of the w->rows rows from `first` on. */
 static double range_steps(const struct cln_winograd *w, int first) {
     const struct cln_conv2d *g = &w->geometry;
     const int tiles = tiles_of(w);
@@ -203,7 +202,7 @@ static void choose_slices(struct cln_winograd *w, const struct cln_plan *plan) {
                 const int blocks = cln_min(plan->blocks, wanted);
                 const int row_slices = cln_min(strips, cln_ceil_div(wanted, blocks));
                 const double groups = (double)outs * ins * blocks * row_slices;
-                const double sums = 4.0 * w->points * in * out * g->kernel_h;
+                const double sums = 15.0 * w->points * in * out * g->kernel_h; /* cleared, added up across a vector */
                 const double cost = launch_cycles(
                     plan, groups, weight_cycles(w, out, in, rows) * plan->blocks / (blocks * row_slices) + sums);
                 if (cost < w->cycles) {
@@ -297,10 +296,6 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         cln_pool_constants(c, epilogue);
 }
 
-static void add_argument(struct ocl_launch *launch, struct ocl_arg argument) {
-    launch->args[launch->arg_count++] = argument;
-}
-
 /* Computes the filters at all points from the weights. */
 static enum cln_status add_filters(struct cln_plan *plan, const struct cln_winograd *w,
                                    const struct ocl_constants *constants, struct cln_weights weights) {
@@ -326,9 +321,8 @@ static enum cln_status add_convolution(struct cln_plan *plan, const struct cln_w
     launch->groups[2] = (size_t)cln_ceil_div(g->out.height, w->rows);
     launch->flops = cln_convolution_flops(plan, &w->convolution);
     launch->bytes = cln_convolution_bytes(plan, &w->convolution);
-    add_argument(launch, OCL_BUFFER(plan->state));
-    const struct ocl_constants *constants = launch->constants;
-    const enum cln_status status = add_filters(plan, w, constants, weights);
+    ocl_launch_argument(launch, OCL_BUFFER(plan->state));
+    const enum cln_status status = add_filters(plan, w, launch->constants, weights);
     return status == CLN_OK ? cln_plan_lanes(plan, launch) : status;
 }
 
@@ -345,9 +339,9 @@ enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_win
         .arg_count = 7,
     };
     if (epilogue && epilogue->fuses_max) {
-        add_argument(&launch, OCL_INT(epilogue->norm->gamma));
-        add_argument(&launch, OCL_BUFFER(epilogue->max_value));
-        add_argument(&launch, OCL_BUFFER(epilogue->max_index));
+        ocl_launch_argument(&launch, OCL_INT(epilogue->norm->gamma));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->max_value));
+        ocl_launch_argument(&launch, OCL_BUFFER(epilogue->max_index));
     }
     return add_convolution(plan, w, &launch, weights);
 }
