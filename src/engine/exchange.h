@@ -17,7 +17,8 @@ struct cln_channel_sums {
     double dy, dy_xhat;
 };
 
-/* The host calls each function in every training step, in the order of the step. If a function fails, the step fails
+/* The host calls the functions in every training step, in the order of the step: `moments` and `sums` once for each
+ * batch norm, `gradients` once. If a function fails, the step fails
  * with its status. A function that is NULL exchanges nothing; if all three are NULL, there is no exchange.
  * Not called: in a step without samples (any step that is queued after the epoch's last batch), in prediction, and
  * while the engine looks for a value that is not finite.
