@@ -213,7 +213,7 @@ static enum cln_status create_kernel(struct ocl_kernel *k, struct ocl_context *c
     enum cln_status status = check_group_on_device(&context->device, k->local);
     if (status != CLN_OK)
         return within(status, launch);
-    status = ocl_program_get(&k->program, context, launch->source, launch->constants);
+    status = ocl_program_get(&k->program, context, launch);
     if (status != CLN_OK || !k->program)
         return status;
     status = ocl_program_kernel(&k->kernel, k->program, context, launch->kernel);

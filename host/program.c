@@ -19,6 +19,7 @@ enum { LOG_BYTES = 3500, DEAR_BINARIES = 2 };
 struct ocl_program {
     struct ocl_program *next;
     char *source, *options;
+    char *text; /* NULL: that of the file `source` */
     cl_program program;
     struct ocl_program_key key; /* set if the context has a cache */
     bool from_cache;            /* loaded from the cache, not built from source */
@@ -40,6 +41,7 @@ static void destroy_program(struct ocl_program *program) {
     release(program);
     free(program->source);
     free(program->options);
+    free(program->text);
     free(program);
 }
 
@@ -159,8 +161,9 @@ static void judge_note(const struct ocl_program *p, struct ocl_context *context,
 }
 
 static enum cln_status build(struct ocl_program *p, struct ocl_context *context, bool try_cache) {
-    char *text = NULL;
-    enum cln_status status = ocl_source_load(&text, context->kernel_folder, p->source);
+    char *loaded = NULL;
+    enum cln_status status = p->text ? CLN_OK : ocl_source_load(&loaded, context->kernel_folder, p->source);
+    const char *text = p->text ? p->text : loaded;
     if (status != CLN_OK)
         return status;
     if (try_cache && context->cache)
@@ -171,7 +174,7 @@ static enum cln_status build(struct ocl_program *p, struct ocl_context *context,
         if (status == CLN_OK && context->cache)
             judge_note(p, context, cpu);
     }
-    free(text);
+    free(loaded);
     return status;
 }
 
@@ -193,22 +196,30 @@ static char *join_options(const struct ocl_constants *constants) {
     return options;
 }
 
-enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *context, const char *source,
-                                const struct ocl_constants *constants) {
+static bool same_text(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *context,
+                                const struct ocl_launch *launch) {
+    const struct ocl_constants *constants = launch->constants;
     *out = NULL;
     if (constants && constants->overflow)
-        return cln_fail(CLN_INVALID, "%s: more constants than fit in %zu characters", source, sizeof constants->text);
+        return cln_fail(CLN_INVALID, "%s: more constants than fit in %zu characters", launch->source,
+                        sizeof constants->text);
     struct ocl_program *p = calloc(1, sizeof *p);
     if (p) {
-        p->source = strdup(source);
+        p->source = strdup(launch->source);
         p->options = join_options(constants);
+        p->text = launch->text ? strdup(launch->text) : NULL;
     }
-    if (!p || !p->source || !p->options) {
+    if (!p || !p->source || !p->options || (launch->text && !p->text)) {
         destroy_program(p);
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a program");
     }
     struct ocl_program *known = context->programs;
-    while (known && (strcmp(known->source, p->source) != 0 || strcmp(known->options, p->options) != 0))
+    while (known && (strcmp(known->source, p->source) != 0 || strcmp(known->options, p->options) != 0 ||
+                     !same_text(known->text, p->text)))
         known = known->next;
     if (known) {
         destroy_program(p);

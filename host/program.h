@@ -4,11 +4,12 @@
 
 #include "host/internal.h"
 
-/* Gets the built program: one the context has, one from the cache on disk, or built from source. The context owns it.
+/* Gets the built program of the launch: one the context has, one from the cache on disk, or built from source. The
+ * context owns it.
  * CLN_BUILD with the log if the source does not compile. *out is NULL if another process builds it (struct
  * ocl_context_params). */
-enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *context, const char *source,
-                                const struct ocl_constants *constants) CLN_MUST_CHECK;
+enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *context,
+                                const struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Creates a kernel of the program; the caller's. */
 enum cln_status ocl_program_kernel(cl_kernel *out, struct ocl_program *program, struct ocl_context *context,

@@ -6,6 +6,7 @@
 
 #include "clenet/log.h"
 #include "host/command_buffer.h"
+#include "host/join.h"
 #include "host/kernel.h"
 #include "host/program.h"
 #include "src/base/clock.h"
@@ -17,8 +18,25 @@ struct step {
     size_t row; /* row of the timeline */
 };
 
+/* A launch that is held back to be joined with others: copies of all that the launch points to but its buffers. */
+struct held {
+    struct ocl_launch launch;
+    struct ocl_constants constants;
+    char label[96], source[64], kernel[64];
+};
+
+enum { MOST_HELD = 16 };
+
+struct join {
+    int depth; /* of nested pairs; 0: launches are appended at once */
+    char label[96];
+    struct held *held[MOST_HELD];
+    size_t count, arguments; /* arguments: of the joined launch */
+};
+
 struct ocl_sequence {
     struct ocl_context *context;
+    struct join join;
     struct step *steps;
     size_t count, capacity;
     struct ocl_command_buffer *recorded; /* NULL: not recorded */
@@ -42,6 +60,8 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence) {
     ocl_command_buffer_destroy(&s->recorded);
     for (size_t i = 0; i < s->count; i++)
         s->steps[i].action.destroy(s->steps[i].action.state);
+    for (size_t i = 0; i < s->join.count; i++)
+        free(s->join.held[i]);
     free(s->steps);
     free(s);
 }
@@ -70,8 +90,8 @@ static enum cln_status reserve(struct ocl_sequence *s) {
     return CLN_OK;
 }
 
-enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *label, struct ocl_action action,
-                                    double flops, double bytes) {
+static enum cln_status append(struct ocl_sequence *sequence, const char *label, struct ocl_action action, double flops,
+                              double bytes) {
     struct step step = {.action = action, .flops = flops, .bytes = bytes};
     snprintf(step.label, sizeof step.label, "%s", label);
     enum cln_status status = reserve(sequence);
@@ -145,16 +165,99 @@ static enum cln_status run_last(const struct ocl_sequence *sequence) {
     return status;
 }
 
-enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
+static enum cln_status append_launch(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
     struct ocl_action action;
     const char *label = launch->label ? launch->label : launch->kernel;
     enum cln_status status = ocl_kernel_action(&action, sequence->context, launch);
     if (status == CLN_OK && action.enqueue) {
-        status = ocl_sequence_append(sequence, label, action, launch->flops, launch->bytes);
+        status = append(sequence, label, action, launch->flops, launch->bytes);
         if (status == CLN_OK && sequence->context->builds)
             status = run_last(sequence);
     }
     return status != CLN_OK ? cln_fail_within(status, "%s", label) : CLN_OK;
+}
+
+static enum cln_status hold(struct join *join, const struct ocl_launch *launch) {
+    struct held *held = malloc(sizeof *held);
+    if (!held)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a launch of %s", launch->kernel);
+    held->launch = *launch;
+    if (launch->constants) {
+        held->constants = *launch->constants;
+        held->launch.constants = &held->constants;
+    }
+    snprintf(held->label, sizeof held->label, "%s", launch->label ? launch->label : launch->kernel);
+    snprintf(held->source, sizeof held->source, "%s", launch->source);
+    snprintf(held->kernel, sizeof held->kernel, "%s", launch->kernel);
+    held->launch.label = held->label;
+    held->launch.source = held->source;
+    held->launch.kernel = held->kernel;
+    join->held[join->count++] = held;
+    join->arguments += ocl_join_arguments(launch);
+    return CLN_OK;
+}
+
+static enum cln_status append_joined(struct ocl_sequence *sequence, const char *label,
+                                     const struct ocl_launch *const *launches, size_t count) {
+    char *text = NULL;
+    struct ocl_launch joined;
+    enum cln_status status = ocl_join_text(&text, sequence->context->kernel_folder, launches, count);
+    if (status == CLN_OK) {
+        joined = ocl_join_launch(label, text, launches, count);
+        status = append_launch(sequence, &joined);
+    }
+    free(text);
+    return status;
+}
+
+/* Appends the launches held back. */
+static enum cln_status release(struct ocl_sequence *sequence) {
+    struct join *join = &sequence->join;
+    const struct ocl_launch *launches[MOST_HELD];
+    const size_t count = join->count;
+    enum cln_status status = CLN_OK;
+    for (size_t i = 0; i < count; i++)
+        launches[i] = &join->held[i]->launch;
+    join->count = join->arguments = 0;
+    if (count == 1)
+        status = append_launch(sequence, launches[0]);
+    else if (count > 1)
+        status = append_joined(sequence, join->label, launches, count);
+    for (size_t i = 0; i < count; i++)
+        free(join->held[i]);
+    return status;
+}
+
+enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
+    struct join *join = &sequence->join;
+    const bool holds = join->depth > 0 && ocl_join_takes(launch);
+    const bool fits = join->count < MOST_HELD && join->arguments + ocl_join_arguments(launch) <= OCL_MAX_ARGS;
+    enum cln_status status = holds && fits ? CLN_OK : release(sequence);
+    if (status != CLN_OK)
+        return status;
+    return holds ? hold(join, launch) : append_launch(sequence, launch);
+}
+
+void ocl_sequence_join(struct ocl_sequence *sequence, const char *label) {
+    if (sequence->join.depth++ == 0)
+        snprintf(sequence->join.label, sizeof sequence->join.label, "%s", label);
+}
+
+enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) {
+    return release(sequence);
+}
+
+enum cln_status ocl_sequence_joined(struct ocl_sequence *sequence) {
+    return --sequence->join.depth > 0 ? CLN_OK : release(sequence);
+}
+
+enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *label, struct ocl_action action,
+                                    double flops, double bytes) {
+    enum cln_status status = release(sequence);
+    if (status == CLN_OK)
+        return append(sequence, label, action, flops, bytes);
+    action.destroy(action.state);
+    return status;
 }
 
 /* An action of the host. */

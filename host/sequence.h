@@ -35,11 +35,12 @@ struct ocl_arg {
 #define OCL_INT(v) ((struct ocl_arg){.kind = OCL_ARG_INT, .int_value = (int)(v)})
 #define OCL_FLOAT(v) ((struct ocl_arg){.kind = OCL_ARG_FLOAT, .float_value = (float)(v)})
 
-enum { OCL_MAX_ARGS = 24 };
+enum { OCL_MAX_ARGS = 64 };
 
 struct ocl_launch {
     const char *label;                     /* name for timings and messages, such as "stage 1 conv2d_forward" */
     const char *source;                    /* file below kernels/, such as "conv2d.cl" */
+    const char *text;                      /* the program's text in place of the file; `source` is its name then */
     const char *kernel;                    /* function in it */
     const struct ocl_constants *constants; /* NULL: none */
     struct ocl_arg args[OCL_MAX_ARGS];     /* arg_count of them */
@@ -66,6 +67,17 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence);
  * program is built once per context for equal source and constants. Of all that `launch` points to, only the buffers
  * must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
+
+/* Joins launches that do not depend on each other. After ocl_sequence_join, launches whose work-groups are single
+ * work-items are held back until ocl_sequence_barrier or ocl_sequence_joined. These append the launches held back as
+ * one, called `label`: one kernel with the work-groups of them all, so that the device is idle at one end instead of
+ * several. A single launch is appended as it is. All other launches, products and actions of the host end a group of
+ * launches held back, as a barrier does. A launch behind a barrier may depend on any before it. Pairs may be nested:
+ * then the outer pair counts, with its label. The errors of a launch held back, as of ocl_sequence_add, come from the
+ * function that appends it. */
+void ocl_sequence_join(struct ocl_sequence *sequence, const char *label);
+enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) CLN_MUST_CHECK;
+enum cln_status ocl_sequence_joined(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 
 /* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it
  * are done, calls `function`, which may read and write buffers, and goes on with the launches after it. If `function`

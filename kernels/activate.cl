@@ -19,9 +19,9 @@ static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() /
 
 /* The number of channels is an argument, so that stages share a program. The work-groups along dimension 0 divide the
  * channels. */
-#define FIRST_CHANNEL(channels) ((int)get_group_id(0) * PER_GROUP(channels))
+#define FIRST_CHANNEL(channels) (group_id(0) * PER_GROUP(channels))
 #define END_CHANNEL(channels) min(FIRST_CHANNEL(channels) + PER_GROUP(channels), channels)
-#define PER_GROUP(channels) (((channels) + (int)get_num_groups(0) - 1) / (int)get_num_groups(0))
+#define PER_GROUP(channels) (((channels) + group_count(0) - 1) / group_count(0))
 
 /* The start of a channel of a block in tensors of z's shape, and of a's. */
 #define Z_PLANE(block, channel) (((size_t)(block)*channels + (channel)) * (Z_H * Z_W) * GROUP + lane_group())
@@ -86,7 +86,8 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
         const int at = p * GROUP;
         const floatv dy = da[at] * activation_derivative(a[at]);
         const floatv value = POOL == POOL_MAX ? max_value[at] : z[at];
-        da[at] = dy;
+        if (ACTIVATION != IDENTITY)
+            da[at] = dy;
         *sum += dy;
         *product = multiply_add(dy, value - n.x, *product);
     }
@@ -105,8 +106,8 @@ GROUP_OF(ROW_ITEMS)
 __kernel void activate_predict(__global const floatv *restrict z, __global const float *restrict parameters,
                                const int gamma_offset, const int beta_offset, __global const float *restrict running,
                                const int mean_offset, const int variance_offset, __global floatv *restrict a,
-                               const int channels, __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
+                               const int channels, __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1);
     if (block >= blocks_of(state->count))
         return;
     const int end = END_CHANNEL(channels);
@@ -124,8 +125,8 @@ GROUP_OF(ROW_ITEMS)
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
                                __global floatv *restrict a, __global floatv *restrict max_value,
                                __global ushortv *restrict max_index, const int channels,
-                               __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
+                               __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1);
     if (block >= blocks_of(state->count))
         return;
     const int end = END_CHANNEL(channels);
@@ -142,9 +143,9 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
                                 __global const floatv *restrict z, __global const floatv *restrict max_value,
                                 __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                                 __global float2 *restrict sums, const int channels,
-                                __global const struct cln_state *restrict state) {
+                                __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
-    const int block = (int)get_group_id(1);
+    const int block = group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
         return;
@@ -159,7 +160,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
         const float2 total =
             group_total((float2)(vector_sum(live(sum, mask)), vector_sum(live(product, mask)) * n.y), group_scratch);
         if (group_rank() == 0)
-            sums[channel * (int)get_num_groups(1) + block] = total;
+            sums[channel * group_count(1) + block] = total;
     }
 }
 
@@ -168,8 +169,8 @@ GROUP_OF(ROW_ITEMS)
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
                               __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                               __global const float4 *restrict dz_coefficients, const int channels,
-                              __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
+                              __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1);
     if (block >= blocks_of(state->count))
         return;
     const int end = END_CHANNEL(channels);
@@ -190,7 +191,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
                               __global float *restrict running, const int mean_offset, const int variance_offset,
                               __global floatv *restrict a, __global floatv *restrict max_value,
                               __global ushortv *restrict max_index, const int channels,
-                              __global const struct cln_state *restrict state) {
+                              __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
     const int end = END_CHANNEL(channels);
@@ -247,7 +248,7 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
                                __global const ushortv *restrict max_index, __global const float4 *restrict normal,
                                __global float4 *restrict dz_coefficients, __global float *restrict gradients,
                                const int gamma_base, const int beta_base, const int spread, const int channels,
-                               __global const struct cln_state *restrict state) {
+                               __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
     if (count == 0)

@@ -7,8 +7,8 @@
 __kernel void adam(__global float *restrict parameters, __global float *restrict gradients,
                    __global const float *restrict partials, __global const int4 *restrict slice_table,
                    __global float *restrict first_moments, __global float *restrict second_moments, const int floats,
-                   __global const struct cln_state *restrict state) {
-    const int at = (int)get_global_id(0) * VECTOR;
+                   __global const struct cln_state *restrict state PLACE) {
+    const int at = item_id() * VECTOR;
     if (at >= floats || state->count == 0)
         return;
     const floatv p = load_floatv(parameters + at);

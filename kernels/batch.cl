@@ -135,11 +135,11 @@ GROUP_OF(GROUP)
 __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk_begin, const int chunk_end,
                           __global const uchar *restrict labels, __global const int *restrict order,
                           __global const float2 *restrict standardization, __global floatv *restrict x,
-                          __global intv *restrict lane_labels, __global struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1), position = state->next;
+                          __global intv *restrict lane_labels, __global struct cln_state *restrict state PLACE) {
+    const int block = group_id(1), position = state->next;
     const int count = clamp(state->samples - position, 0, state->batch_size);
     const bool leads = !CHUNKED || chunk_begin == 0;
-    if (leads && get_group_id(0) == 0 && block == 0 && get_local_id(0) == 0 && !state->frozen) {
+    if (leads && group_id(0) == 0 && block == 0 && get_local_id(0) == 0 && !state->frozen) {
         state->position = position;
         state->count = count;
         if (count > 0) {
@@ -164,11 +164,11 @@ __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk
     }
     if (CHUNKED)
         mask &= LOAD_LANES(present);
-    if (leads && get_group_id(0) == 0)
+    if (leads && group_id(0) == 0)
         lane_labels[block * GROUP + lane_group()] = LOAD_LANES(label);
 
     x += (size_t)block * FEATURES * GROUP + lane_group();
-    int f = (int)get_group_id(0) * FEATURES_PER_ITEM;
+    int f = group_id(0) * FEATURES_PER_ITEM;
     const int end = min(f + FEATURES_PER_ITEM, FEATURES);
 #if STRETCH == 8
     for (; f + STRETCH <= end; f += STRETCH) {
@@ -188,7 +188,7 @@ __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk
  * after the resumed ones. One work-item. Adam's 1 - b^t is computed as -expm1(t log b): a power of a rounded b would be
  * off by 1e-5 in the first steps. */
 __kernel void batch_end(__global const float2 *restrict sums, __global const float *restrict rates,
-                        __global struct cln_state *restrict state) {
+                        __global struct cln_state *restrict state PLACE) {
     if (state->frozen || state->count == 0)
         return;
     float2 total = (float2)0.0f;

@@ -13,13 +13,13 @@
  * first value, then the deviations around it, which also correct it. Groups: (channels / CHANNELS_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void batchnorm_partials(__global const floatv *restrict x, __global float4 *restrict partials,
-                                 __global const struct cln_state *restrict state) {
+                                 __global const struct cln_state *restrict state PLACE) {
     LANE_SCRATCH(float4, 1)
-    const int block = (int)get_group_id(1);
+    const int block = group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
         return;
-    const int c0 = (int)get_group_id(0) * CHANNELS_PER_ITEM;
+    const int c0 = group_id(0) * CHANNELS_PER_ITEM;
     for (int c = c0; c < min(c0 + CHANNELS_PER_ITEM, CHANNELS); c++) {
         __global const floatv *in = x + ((size_t)block * CHANNELS + c) * POSITIONS * GROUP + lane_group();
         const floatv first = in[0];
@@ -53,9 +53,9 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
                                    __global const float *restrict parameters, const int gamma_offset,
                                    const int beta_offset, __global float4 *restrict normal,
                                    __global float *restrict running, const int mean_offset, const int variance_offset,
-                                   __global const struct cln_state *restrict state) {
+                                   __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
-    const int c = (int)get_group_id(0);
+    const int c = group_id(0);
     const int count = state->count;
     const float4 moments =
         moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, blocks_of(count) * splits, group_scratch);
@@ -72,8 +72,9 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
                                             __global const float4 *restrict normal,
                                             __global float4 *restrict dz_coefficients,
                                             __global float *restrict gradients, const int gamma_base,
-                                            const int beta_base, __global const struct cln_state *restrict state) {
-    const int c = (int)get_global_id(0);
+                                            const int beta_base,
+                                            __global const struct cln_state *restrict state PLACE) {
+    const int c = item_id();
     const int count = state->count;
     if (c >= CHANNELS || count == 0)
         return;
@@ -88,8 +89,8 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
 
 /* Without batch norm: combines the sums of dz into the bias's gradient. One work-item per channel. */
 __kernel void bias_gradient(__global const float2 *restrict sums, __global float *restrict gradients, const int base,
-                            __global const struct cln_state *restrict state) {
-    const int c = (int)get_global_id(0);
+                            __global const struct cln_state *restrict state PLACE) {
+    const int c = item_id();
     if (c >= CHANNELS)
         return;
     float total = 0.0f;

@@ -56,16 +56,16 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                              const int gamma_offset, __global floatv *restrict max_value,
                              __global ushortv *restrict max_index,
 #endif
-                             __global const struct cln_state *restrict state) {
+                             __global const struct cln_state *restrict state PLACE) {
     LANE_SCRATCH(float4, FORWARD_CHANNELS)
     TEAM_SCRATCH(FORWARD_CHANNELS * FORWARD_COLUMNS)
     WEIGHT_COPY(1, FORWARD_CHANNELS * IN_C * KERNEL_H * KERNEL_W)
-    const int block = (int)get_group_id(1);
+    const int block = group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
         return;
-    const int o0 = (int)get_group_id(0) * FORWARD_CHANNELS;
-    const int first_row = (int)get_group_id(2) * FORWARD_ROWS;
+    const int o0 = group_id(0) * FORWARD_CHANNELS;
+    const int first_row = group_id(2) * FORWARD_ROWS;
     const int end_row = min(first_row + FORWARD_ROWS, OUT_H);
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
@@ -181,7 +181,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
         float4 total = lane_share(o, 0);
         lane_moments(total, o);
         if (OUT_C % FORWARD_CHANNELS == 0 || o0 + o < OUT_C)
-            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] = total;
+            partials[((size_t)(o0 + o) * group_count(1) + block) * group_count(2) + group_id(2)] = total;
     }
 }
 
@@ -220,14 +220,14 @@ static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], WEIGHT
 GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global const float *restrict parameters,
                                    const int weight_offset, __global floatv *restrict dx,
-                                   __global const struct cln_state *restrict state) {
+                                   __global const struct cln_state *restrict state PLACE) {
     TEAM_SCRATCH(DATA_CHANNELS * DATA_COLUMNS)
     WEIGHT_COPY(OUT_C, DATA_CHANNELS * KERNEL_H * KERNEL_W)
-    const int block = (int)get_group_id(1), blocks = blocks_of(state->count);
+    const int block = group_id(1), blocks = blocks_of(state->count);
     if (block >= blocks)
         return;
-    const int i0 = (int)get_group_id(0) * DATA_CHANNELS;
-    const int first_row = (int)get_group_id(2) * DATA_ROWS;
+    const int i0 = group_id(0) * DATA_CHANNELS;
+    const int first_row = group_id(2) * DATA_ROWS;
     const int end_row = min(first_row + DATA_ROWS, IN_H);
     dz += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
     dx += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + lane_group();
@@ -238,7 +238,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 
     for (int h = first_row; h < end_row; h++) {
         /* A row of dx reads a row of every channel of dz: too many places for the processor's own prefetching. */
-        if (DZ_FITS && get_group_id(0) == 0 && block + 1 < blocks)
+        if (DZ_FITS && group_id(0) == 0 && block + 1 < blocks)
             prefetch_vectors(dz + OUT_C * OUT_H * OUT_W, OUT_C * OUT_H * OUT_W * h / IN_H,
                              OUT_C * OUT_H * OUT_W * (h + 1) / IN_H);
 #if DATA_TILES <= 8 /* the products are then known at compile time, and the checks below vanish */
@@ -369,11 +369,11 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
                                       __global const float4 *restrict dz_coefficients,
 #endif
                                       __global float *restrict gradients, const int base, const int stride,
-                                      __global const struct cln_state *restrict state) {
+                                      __global const struct cln_state *restrict state PLACE) {
     LANE_SCRATCH(float, WEIGHT_SUMS *TEAM)
-    const int o0 = (int)get_group_id(0) * WEIGHT_CHANNELS;
-    const int i = (int)get_group_id(1);
-    const int slice = last_first((int)get_group_id(2), (int)get_num_groups(2));
+    const int o0 = group_id(0) * WEIGHT_CHANNELS;
+    const int i = group_id(1);
+    const int slice = last_first(group_id(2), group_count(2));
     const int count = state->count, blocks = blocks_of(count);
     const int first_block = blocks * (slice / ROW_SLICES) / BLOCK_SLICES;
     const int end_block = blocks * (slice / ROW_SLICES + 1) / BLOCK_SLICES;

@@ -9,11 +9,11 @@
 /* Groups: (features / FEATURES_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void copy(__global const floatv *restrict x, __global floatv *restrict y,
-                   __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
+                   __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1);
     if (block >= blocks_of(state->count))
         return;
-    const int first = (int)get_group_id(0) * FEATURES_PER_ITEM;
+    const int first = group_id(0) * FEATURES_PER_ITEM;
     for (int f = first; f < min(first + FEATURES_PER_ITEM, FEATURES); f++) {
         const size_t at = ((size_t)block * FEATURES + f) * GROUP + lane_group();
         y[at] = x[at];

@@ -52,12 +52,12 @@ GROUP_OF(TEAM_ITEMS)
 __kernel void linear_forward(__global const floatv *restrict x, const int in_features, const int out_features,
                              __global const float *restrict parameters, const int weight_offset, const int bias_offset,
                              __global floatv *restrict z, const int statistics, __global float4 *restrict partials,
-                             const int partial_blocks, __global const struct cln_state *restrict state) {
+                             const int partial_blocks, __global const struct cln_state *restrict state PLACE) {
     LANE_SCRATCH(float4, TILE_FEATURES * TILE_BLOCKS)
     TEAM_SCRATCH(TILE_FEATURES * TILE_BLOCKS)
     WEIGHT_COPY(1, TILE_FEATURES * IN_FEATURES)
-    const int f0 = (int)get_group_id(0) * TILE_FEATURES;
-    const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
+    const int f0 = group_id(0) * TILE_FEATURES;
+    const int block0 = group_id(1) * TILE_BLOCKS;
     const int count = state->count, blocks = blocks_of(count);
     if (block0 >= blocks)
         return;
@@ -109,11 +109,12 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
 GROUP_OF(TEAM_ITEMS)
 __kernel void linear_backward_data(__global const floatv *restrict dz, const int in_features, const int out_features,
                                    __global const float *restrict parameters, const int weight_offset,
-                                   __global floatv *restrict dx, __global const struct cln_state *restrict state) {
+                                   __global floatv *restrict dx,
+                                   __global const struct cln_state *restrict state PLACE) {
     TEAM_SCRATCH(TILE_FEATURES * TILE_BLOCKS)
     WEIGHT_COPY(OUT_FEATURES, TILE_FEATURES)
-    const int f0 = (int)get_group_id(0) * TILE_FEATURES;
-    const int block0 = (int)get_group_id(1) * TILE_BLOCKS;
+    const int f0 = group_id(0) * TILE_FEATURES;
+    const int block0 = group_id(1) * TILE_BLOCKS;
     const int blocks = blocks_of(state->count);
     if (block0 >= blocks)
         return;
@@ -166,11 +167,11 @@ GROUP_OF(GROUP)
 __kernel void linear_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                       const int in_features, const int out_features, const int run,
                                       __global float *restrict gradients, const int base, const int stride,
-                                      __global const struct cln_state *restrict state) {
+                                      __global const struct cln_state *restrict state PLACE) {
     LANE_SCRATCH(float, WEIGHT_OUT *WEIGHT_IN)
-    const int first = (int)get_group_id(0) * run;
-    const int o0 = (int)get_group_id(1) * WEIGHT_OUT;
-    const int slices = (int)get_num_groups(2), slice = last_first((int)get_group_id(2), slices);
+    const int first = group_id(0) * run;
+    const int o0 = group_id(1) * WEIGHT_OUT;
+    const int slices = group_count(2), slice = last_first(group_id(2), slices);
     const int count = state->count, blocks = blocks_of(count);
     const int first_block = blocks * slice / slices, end_block = blocks * (slice + 1) / slices;
 
@@ -213,8 +214,8 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
  * blocks). */
 GROUP_OF(GROUP)
 __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
-                                __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
+                                __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1);
     const intv mask = live_lanes(block, state->count);
     if (live_count(block, state->count) == LANES)
         return;
@@ -227,8 +228,8 @@ __kernel void linear_clear_dead(__global floatv *restrict x, const int features,
 /* Sets every lane of z[o] to b[o]; CLBlast's product is then added to it. Groups: (1, blocks). */
 GROUP_OF(GROUP)
 __kernel void linear_fill_bias(__global const float *restrict parameters, const int bias_offset, const int out_features,
-                               __global floatv *restrict z) {
-    const size_t block = get_group_id(1);
+                               __global floatv *restrict z PLACE) {
+    const size_t block = (size_t)group_id(1);
     for (int o = 0; o < out_features; o++)
         z[(block * out_features + o) * GROUP + lane_group()] = bias_offset >= 0 ? parameters[bias_offset + o] : 0.0f;
 }

@@ -12,9 +12,9 @@ GROUP_OF(GROUP)
 __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __global const intv *restrict labels,
                                     __global floatv *restrict gradient, __global int *restrict predicted,
                                     const int training, __global float2 *restrict sums,
-                                    __global const struct cln_state *restrict state) {
+                                    __global const struct cln_state *restrict state PLACE) {
     LANE_SCRATCH(float2, 1)
-    const int block = (int)get_group_id(1);
+    const int block = group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
         return;

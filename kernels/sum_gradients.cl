@@ -4,8 +4,8 @@
 
 __kernel void sum_gradients(__global float *restrict gradients, __global const float *restrict partials,
                             __global const int4 *restrict slice_table, const int floats,
-                            __global const struct cln_state *restrict state) {
-    const int at = (int)get_global_id(0) * VECTOR;
+                            __global const struct cln_state *restrict state PLACE) {
+    const int at = item_id() * VECTOR;
     if (at >= floats || state->count == 0)
         return;
     store_floatv(gradient_sum(partials, slice_table, at), gradients + at);

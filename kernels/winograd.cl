@@ -93,25 +93,27 @@ static inline void transform_rows(floatv *to, int pitch, bool is_gradient, __glo
 
 #if PART != PART_WEIGHTS
 /* Filters at all points: filters[point][tile of output channels][input channel][kernel row][channel of the tile], in
- * the order in which the forward pass reads them. Channels beyond OUT_C are zero. A work-item transforms a row of a
- * filter. */
+ * the order in which the forward pass reads them. Channels beyond OUT_C are zero. A work-item transforms FILTER_RUN
+ * rows of filters. Groups: (FILTER_ROWS / FILTER_RUN). */
+#define FILTER_RUN 128
 #define TILE_ROWS (IN_C * KERNEL_H * TILE_CHANNELS)
 #define FILTER_ROWS (CEIL_DIV(OUT_C, TILE_CHANNELS) * TILE_ROWS)
 
+GROUP_OF(1)
 __kernel void winograd_filters(__global const float *restrict parameters, const int weight_offset,
-                               __global float *restrict filters) {
-    const int at = (int)get_global_id(0);
-    if (at >= FILTER_ROWS)
-        return;
-    const int o = at / TILE_ROWS * TILE_CHANNELS + at % TILE_CHANNELS;
-    const int u = at / TILE_CHANNELS % KERNEL_H, i = at / (TILE_CHANNELS * KERNEL_H) % IN_C;
-    float w[KERNEL_W];
-    for (int v = 0; v < KERNEL_W; v++) {
-        const int row =
-            PART == PART_DATA ? (i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u : (o * IN_C + i) * KERNEL_H + u;
-        w[v] = o < OUT_C ? parameters[weight_offset + row * KERNEL_W + v] : 0.0f;
+                               __global float *restrict filters PLACE) {
+    const int first = group_id(0) * FILTER_RUN;
+    for (int at = first; at < min(first + FILTER_RUN, FILTER_ROWS); at++) {
+        const int o = at / TILE_ROWS * TILE_CHANNELS + at % TILE_CHANNELS;
+        const int u = at / TILE_CHANNELS % KERNEL_H, i = at / (TILE_CHANNELS * KERNEL_H) % IN_C;
+        float w[KERNEL_W];
+        for (int v = 0; v < KERNEL_W; v++) {
+            const int row =
+                PART == PART_DATA ? (i * OUT_C + o) * KERNEL_H + KERNEL_H - 1 - u : (o * IN_C + i) * KERNEL_H + u;
+            w[v] = o < OUT_C ? parameters[weight_offset + row * KERNEL_W + v] : 0.0f;
+        }
+        filter_at_points(w, filters + at, FILTER_ROWS);
     }
-    filter_at_points(w, filters + at, FILTER_ROWS);
 }
 
 /* Forward. Groups: (ranges of OUT_CHANNELS output channels, blocks, ranges of ROWS rows). If `statistics` is set, in
@@ -151,8 +153,7 @@ static inline void point_products(floatv products[TILE_CHANNELS * TILE_POSITIONS
 }
 
 /* Transforms a work-group's rows of the input, of x or dz. `in` is its block. */
-static inline void transform_range(floatv at_points[POINTS * IN_POINT], __global const floatv *in) {
-    const int first_row = (int)get_group_id(2) * ROWS;
+static inline void transform_range(floatv at_points[POINTS * IN_POINT], __global const floatv *in, int first_row) {
     for (int i = 0; i < IN_C; i++) {
         transform_rows(at_points + i * IN_PITCH, IN_POINT, PART == PART_DATA, in + i * (IN_H * IN_W), IN_H, IN_W,
                        first_row - PADDING_H, IN_ROWS, false, (intv)0);
@@ -182,17 +183,17 @@ __kernel void winograd_forward(__global const floatv *restrict x, __global const
                                const int gamma_offset, __global floatv *restrict max_value,
                                __global ushortv *restrict max_index,
 #endif
-                               __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1), count = state->count;
+                               __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1), count = state->count;
     if (block >= blocks_of(count))
         return;
-    const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
-    const int first_channel = (int)get_group_id(0) * OUT_CHANNELS;
+    const int first_row = group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
+    const int first_channel = group_id(0) * OUT_CHANNELS;
     const int end_channel = min(first_channel + OUT_CHANNELS, OUT_C);
     const int positions = (end_row - first_row) * TILES;
     z += (size_t)block * (OUT_C * OUT_H * OUT_W);
     floatv at_points[POINTS * IN_POINT];
-    transform_range(at_points, x + (size_t)block * (IN_C * IN_H * IN_W));
+    transform_range(at_points, x + (size_t)block * (IN_C * IN_H * IN_W), first_row);
 
     for (int o0 = first_channel; o0 < end_channel; o0 += TILE_CHANNELS) {
         floatv mean[TILE_CHANNELS], m2[TILE_CHANNELS];
@@ -242,7 +243,7 @@ __kernel void winograd_forward(__global const floatv *restrict x, __global const
             }
 #endif
         for (int o = 0; o < TILE_CHANNELS && o0 + o < OUT_C; o++)
-            partials[((o0 + o) * get_num_groups(1) + block) * get_num_groups(2) + get_group_id(2)] =
+            partials[((size_t)(o0 + o) * group_count(1) + block) * group_count(2) + group_id(2)] =
                 moments_of_vector(seen, mean[o], m2[o], live_lanes(block, count), own_live_count(block, count));
     }
 }
@@ -250,17 +251,18 @@ __kernel void winograd_forward(__global const floatv *restrict x, __global const
 /* Groups as in the forward pass, over dx. Tiles of dx overlap by KERNEL_W - 1 columns, which are added up. */
 GROUP_OF(1)
 __kernel void winograd_backward_data(__global const floatv *restrict dz, __global const float *restrict filters,
-                                     __global floatv *restrict dx, __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1);
+                                     __global floatv *restrict dx,
+                                     __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1);
     if (block >= blocks_of(state->count))
         return;
-    const int first_row = (int)get_group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
-    const int first_channel = (int)get_group_id(0) * OUT_CHANNELS;
+    const int first_row = group_id(2) * ROWS, end_row = min(first_row + ROWS, OUT_H);
+    const int first_channel = group_id(0) * OUT_CHANNELS;
     const int end_channel = min(first_channel + OUT_CHANNELS, OUT_C);
     const int positions = (end_row - first_row) * TILES;
     dx += (size_t)block * (OUT_C * OUT_H * OUT_W);
     floatv at_points[POINTS * IN_POINT];
-    transform_range(at_points, dz + (size_t)block * (IN_C * IN_H * IN_W));
+    transform_range(at_points, dz + (size_t)block * (IN_C * IN_H * IN_W), first_row);
 
     for (int o0 = first_channel; o0 < end_channel; o0 += TILE_CHANNELS)
         for (int q0 = 0; q0 < positions; q0 += TILE_POSITIONS) {
@@ -323,10 +325,10 @@ static inline void point_sums(floatv *sums, const floatv *dz, const floatv *x) {
 GROUP_OF(1)
 __kernel void winograd_backward_weights(__global const floatv *restrict x, __global const floatv *restrict dz,
                                         __global float *restrict gradients, const int base, const int stride,
-                                        __global const struct cln_state *restrict state) {
-    const int first_out = (int)get_group_id(0) * OUT_CHANNELS, outs = min(OUT_CHANNELS, OUT_C - first_out);
-    const int first_in = (int)get_group_id(1) * IN_CHANNELS, ins = min(IN_CHANNELS, IN_C - first_in);
-    const int slice = last_first((int)get_group_id(2), (int)get_num_groups(2));
+                                        __global const struct cln_state *restrict state PLACE) {
+    const int first_out = group_id(0) * OUT_CHANNELS, outs = min(OUT_CHANNELS, OUT_C - first_out);
+    const int first_in = group_id(1) * IN_CHANNELS, ins = min(IN_CHANNELS, IN_C - first_in);
+    const int slice = last_first(group_id(2), group_count(2));
     const int count = state->count, blocks = blocks_of(count);
     const int first_block = blocks * (slice / ROW_SLICES) / BLOCK_SLICES;
     const int end_block = blocks * (slice / ROW_SLICES + 1) / BLOCK_SLICES;

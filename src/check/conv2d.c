@@ -256,6 +256,8 @@ enum cln_status cln_check_conv2d(struct cln_rig *b, const struct cln_conv2d_case
     }
     const struct cln_partials partials = {.buffer = moments->buffer, .splits = splits};
     enum cln_status status = b->status;
+    for (int part = CLN_CONV2D_FORWARD; part <= CLN_CONV2D_DATA && status == CLN_OK; part++)
+        status = cln_conv2d_filters(&b->plan, &g, place, (enum cln_conv2d_part)part);
     if (status == CLN_OK)
         status = cln_conv2d_forward(&b->plan, &g, activate, px->buffer, place, pz->buffer, partials);
     if (status == CLN_OK)

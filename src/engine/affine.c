@@ -43,6 +43,11 @@ static size_t conv2d_filter_floats(const struct cln_plan *plan, const struct cln
     return cln_conv2d_filter_floats(plan, &stage->conv2d, backward ? CLN_CONV2D_DATA : CLN_CONV2D_FORWARD);
 }
 
+static enum cln_status conv2d_filters(struct cln_plan *plan, const struct cln_stage *stage, struct cln_weights weights,
+                                      bool backward) {
+    return cln_conv2d_filters(plan, &stage->conv2d, weights, backward ? CLN_CONV2D_DATA : CLN_CONV2D_FORWARD);
+}
+
 static void conv2d_fuse(const struct cln_plan *plan, const struct cln_stage *stage, struct cln_activate *activate) {
     cln_conv2d_fuse(plan, &stage->conv2d, stage->first_layer == 0, activate);
 }
@@ -96,9 +101,9 @@ static enum cln_status linear_backward_data(struct cln_plan *plan, const struct 
 
 static const struct cln_affine kinds[] = {
     [CLN_AFFINE_NONE] = {.slices = one, .splits = one, .forward = copy_forward, .backward_data = copy_backward_data},
-    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_filter_floats, conv2d_fuse, true, conv2d_forward,
-                           conv2d_backward_weights, conv2d_backward_data},
-    [CLN_AFFINE_LINEAR] = {linear_slices, one, NULL, NULL, false, linear_forward, linear_backward_weights,
+    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_filter_floats, conv2d_filters, conv2d_fuse, true,
+                           conv2d_forward, conv2d_backward_weights, conv2d_backward_data},
+    [CLN_AFFINE_LINEAR] = {linear_slices, one, NULL, NULL, NULL, false, linear_forward, linear_backward_weights,
                            linear_backward_data},
 };
 CLN_EVERY(kinds, CLN_AFFINE_COUNT);

@@ -13,6 +13,10 @@ struct cln_affine {
     int (*splits)(const struct cln_plan *plan, const struct cln_stage *stage);
     /* The number of floats of weights.filters[backward]. NULL: none. */
     size_t (*filter_floats)(const struct cln_plan *plan, const struct cln_stage *stage, bool backward);
+    /* Computes weights.filters[backward] from the weights. Its launches depend on nothing else. NULL: there are none.
+     */
+    enum cln_status (*filters)(struct cln_plan *plan, const struct cln_stage *stage, struct cln_weights weights,
+                               bool backward);
     /* Marks in `activate` the work that the affine part takes over. NULL: none. */
     void (*fuse)(const struct cln_plan *plan, const struct cln_stage *stage, struct cln_activate *activate);
     /* The forward pass can compute the moments of z from registers, at less cost than another pass over z. */

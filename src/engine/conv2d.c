@@ -258,6 +258,12 @@ size_t cln_conv2d_filter_floats(const struct cln_plan *plan, const struct cln_co
     return w.points ? cln_winograd_filter_floats(&w) : 0;
 }
 
+enum cln_status cln_conv2d_filters(struct cln_plan *plan, const struct cln_conv2d *g, struct cln_weights weights,
+                                   enum cln_conv2d_part part) {
+    const struct cln_winograd w = filtered(plan, g, part);
+    return w.points ? cln_winograd_filters(plan, &w, weights) : CLN_OK;
+}
+
 enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2d *g,
                                    const struct cln_activate *epilogue, struct ocl_buffer *x,
                                    struct cln_weights weights, struct ocl_buffer *z, struct cln_partials partials) {

@@ -10,6 +10,11 @@
 /* The number of floats that weights.filters of the forward pass or the data gradient holds; 0: none is needed. */
 size_t cln_conv2d_filter_floats(const struct cln_plan *plan, const struct cln_conv2d *g, enum cln_conv2d_part part);
 
+/* Computes those filters from the weights. Call it for a part before the part itself, and again when the weights have
+ * changed; the launch depends on nothing else. It adds no launch if none are needed. */
+enum cln_status cln_conv2d_filters(struct cln_plan *plan, const struct cln_conv2d *g, struct cln_weights weights,
+                                   enum cln_conv2d_part part) CLN_MUST_CHECK;
+
 /* `epilogue` is the normalise, activate and pool part after the convolution in the same stage. The
  * convolution may do part of its work. NULL: no epilogue. */
 

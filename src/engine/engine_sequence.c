@@ -18,12 +18,6 @@ static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_en
     };
 }
 
-static enum cln_status add_batch(struct cln_engine *e, const struct cln_engine_data *set) {
-    const struct cln_batch batch = batch_of(e, set);
-    cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    return cln_batch_begin(&e->plan, &batch);
-}
-
 static struct cln_stage_context stage_context(const struct cln_engine *e, const struct cln_exchange *exchange) {
     return (struct cln_stage_context){
         .network = e->network,
@@ -33,6 +27,23 @@ static struct cln_stage_context stage_context(const struct cln_engine *e, const 
         .exchange = exchange,
         .partials = e->partials,
     };
+}
+
+/* The first launch of a step: what depends on nothing. `backward`: filters of data gradients are needed. */
+static enum cln_status add_begin(struct cln_engine *e, const struct cln_engine_data *set, bool backward) {
+    static const struct cln_exchange alone;
+    const struct cln_stage_context context = stage_context(e, &alone);
+    const struct cln_batch batch = batch_of(e, set);
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
+    cln_plan_join(&e->plan, "batch_begin, filters");
+    enum cln_status status = cln_batch_begin(&e->plan, &batch);
+    for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
+        cln_plan_scope(&e->plan, (int)s);
+        status = cln_stage_filters(&e->plan, &e->stages[s], &context, &e->buffers[s], false);
+        if (status == CLN_OK && backward && s > 0)
+            status = cln_stage_filters(&e->plan, &e->stages[s], &context, &e->buffers[s], true);
+    }
+    return status == CLN_OK ? cln_plan_joined(&e->plan) : status;
 }
 
 struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage) {
@@ -65,19 +76,7 @@ static enum cln_status add_prediction(struct cln_engine *e) {
     return CLN_OK;
 }
 
-static enum cln_status add_backward(struct cln_engine *e) {
-    const struct cln_stage_context context = stage_context(e, &e->exchange);
-    for (size_t s = e->stage_count; s-- > 0;) {
-        cln_plan_scope(&e->plan, (int)s);
-        enum cln_status status = cln_stage_backward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s),
-                                                    s > 0 ? e->buffers[s - 1].da : NULL);
-        if (status != CLN_OK)
-            return cln_fail_within(status, "%s", e->plan.scope);
-    }
-    return CLN_OK;
-}
-
-static enum cln_status add_loss(struct cln_engine *e, const struct cln_engine_data *set, bool training) {
+static enum cln_status add_loss(struct cln_engine *e, bool training) {
     const size_t last = e->stage_count - 1;
     const struct cln_softmax_cross_entropy loss = {
         .classes = e->network->classes,
@@ -87,10 +86,32 @@ static enum cln_status add_loss(struct cln_engine *e, const struct cln_engine_da
         .predicted = training ? NULL : e->predicted,
         .sums = e->loss_sums,
     };
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
+    return cln_softmax_cross_entropy(&e->plan, &loss);
+}
+
+static enum cln_status add_end(struct cln_engine *e, const struct cln_engine_data *set) {
     const struct cln_batch batch = batch_of(e, set);
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    const enum cln_status status = cln_softmax_cross_entropy(&e->plan, &loss);
-    return status == CLN_OK ? cln_batch_end(&e->plan, &batch, e->loss_sums) : status;
+    return cln_batch_end(&e->plan, &batch, e->loss_sums);
+}
+
+/* The end of the batch depends on the loss alone, as the last stage's first launch does. */
+static enum cln_status add_backward(struct cln_engine *e, const struct cln_engine_data *set) {
+    const struct cln_stage_context context = stage_context(e, &e->exchange);
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
+    cln_plan_join(&e->plan, "batch_end, backward");
+    enum cln_status status = add_end(e, set);
+    for (size_t s = e->stage_count; s-- > 0 && status == CLN_OK;) {
+        cln_plan_scope(&e->plan, (int)s);
+        status = cln_stage_backward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s),
+                                    s > 0 ? e->buffers[s - 1].da : NULL);
+        if (status == CLN_OK && s + 1 == e->stage_count)
+            status = cln_plan_joined(&e->plan);
+        if (status != CLN_OK)
+            return cln_fail_within(status, "%s", e->plan.scope);
+    }
+    return status;
 }
 
 static enum cln_status exchange_gradients(void *engine) {
@@ -139,13 +160,13 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
     struct cln_engine_data *set = &e->sets[CLN_TRAIN];
     enum cln_status status = start_sequence(e, &set->step, set);
     if (status == CLN_OK)
-        status = add_batch(e, set);
+        status = add_begin(e, set, true);
     if (status == CLN_OK)
         status = add_forward(e, &e->exchange);
     if (status == CLN_OK)
-        status = add_loss(e, set, true);
+        status = add_loss(e, true);
     if (status == CLN_OK)
-        status = add_backward(e);
+        status = add_backward(e, set);
     if (status == CLN_OK)
         status = add_update(e);
     return status;
@@ -155,12 +176,12 @@ enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
     struct cln_engine_data *set = &e->sets[CLN_TEST];
     enum cln_status status = start_sequence(e, &set->step, set);
     if (status == CLN_OK)
-        status = add_batch(e, set);
+        status = add_begin(e, set, false);
     if (status == CLN_OK)
         status = add_prediction(e);
     if (status == CLN_OK)
-        status = add_loss(e, set, false);
-    return status;
+        status = add_loss(e, false);
+    return status == CLN_OK ? add_end(e, set) : status;
 }
 
 /* A repeated batch is this process's own matter: nothing is exchanged. */
@@ -169,7 +190,7 @@ enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
     const struct cln_engine_data *set = &e->sets[CLN_TRAIN];
     enum cln_status status = start_sequence(e, &e->repeat, set);
     if (status == CLN_OK)
-        status = add_batch(e, set);
+        status = add_begin(e, set, false);
     if (status == CLN_OK)
         status = add_forward(e, &alone);
     if (status != CLN_OK)

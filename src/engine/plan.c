@@ -90,6 +90,21 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
     return status;
 }
 
+void cln_plan_join(struct cln_plan *plan, const char *name) {
+    char label[96];
+    cln_plan_label(plan, name, label, sizeof label);
+    if (plan->tuning.join_launches)
+        ocl_sequence_join(plan->sequence, label);
+}
+
+enum cln_status cln_plan_barrier(struct cln_plan *plan) {
+    return ocl_sequence_barrier(plan->sequence);
+}
+
+enum cln_status cln_plan_joined(struct cln_plan *plan) {
+    return plan->tuning.join_launches ? ocl_sequence_joined(plan->sequence) : CLN_OK;
+}
+
 enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function, void *user) {
     char label[96];
     cln_plan_label(plan, name, label, sizeof label);

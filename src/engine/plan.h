@@ -66,6 +66,13 @@ enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch,
  * groups[0] and local[0]; constants and label are as in cln_plan_lanes. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
+/* Joins the launches that are added until cln_plan_joined, except across cln_plan_barrier, as ocl_sequence_join does,
+ * if tuning.join_launches is set. None of them may depend on another. The label of a joined launch becomes "scope
+ * name". */
+void cln_plan_join(struct cln_plan *plan, const char *name);
+enum cln_status cln_plan_barrier(struct cln_plan *plan) CLN_MUST_CHECK;
+enum cln_status cln_plan_joined(struct cln_plan *plan) CLN_MUST_CHECK;
+
 /* Adds an action of the host, as ocl_sequence_call does. Its label becomes "scope name". */
 enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function,
                               void *user) CLN_MUST_CHECK;

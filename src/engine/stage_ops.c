@@ -37,7 +37,9 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->normal, stage->normalise ? channel_bytes : 0},
         {&out->dz_coefficients, stage->normalise ? channel_bytes : 0},
         {&out->filters[false], affine->filter_floats ? affine->filter_floats(plan, stage, false) * sizeof(float) : 0},
-        {&out->filters[true], affine->filter_floats ? affine->filter_floats(plan, stage, true) * sizeof(float) : 0},
+        {&out->filters[true], affine->filter_floats && stage->first_layer > 0
+                                  ? affine->filter_floats(plan, stage, true) * sizeof(float)
+                                  : 0},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (wanted[i].bytes > 0) {
@@ -117,6 +119,13 @@ static struct cln_activate activate_of(const struct cln_plan *plan, const struct
     return g;
 }
 
+enum cln_status cln_stage_filters(struct cln_plan *plan, const struct cln_stage *stage,
+                                  const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                  bool backward) {
+    const struct cln_affine *affine = cln_affine_of(stage);
+    return affine->filters ? affine->filters(plan, stage, weights_of(stage, context, b), backward) : CLN_OK;
+}
+
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
@@ -173,12 +182,16 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
     if (!exchanges && cln_channel_backward_pays(plan, activate))
         return cln_channel_backward(plan, activate, gamma, beta);
     enum cln_status status = cln_activate_backward(plan, activate, sums);
+    if (status == CLN_OK)
+        status = cln_plan_barrier(plan);
     if (status == CLN_OK && exchanges)
         status = cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, sums);
     if (status == CLN_OK && stage->normalise)
         status = cln_batchnorm_backward(plan, activate->norm, sums, gamma, beta);
     if (status == CLN_OK && biased)
         status = cln_bias_gradient(plan, stage->z, sums, beta);
+    if (status == CLN_OK)
+        status = cln_plan_barrier(plan);
     if (status == CLN_OK && !b->shares_output && !activate->fuses_dz)
         status = cln_activate_spread(plan, activate);
     return status;
@@ -192,10 +205,13 @@ enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     struct ocl_buffer *dz = b->shares_output ? b->da : b->z;
     const struct cln_affine *affine = cln_affine_of(stage);
+    cln_plan_join(plan, "backward");
     enum cln_status status = backward_to_z(plan, stage, context, b, &activate);
+    if (status == CLN_OK && !b->shares_output) /* else dz is da, which is there */
+        status = cln_plan_barrier(plan);
     if (status == CLN_OK && affine->backward_weights)
         status = affine->backward_weights(plan, stage, &activate, x, dz, context->slices[stage->weight]);
     if (status == CLN_OK && dx)
         status = affine->backward_data(plan, stage, &activate, dz, weights, dx);
-    return status;
+    return status == CLN_OK ? cln_plan_joined(plan) : status;
 }

@@ -37,6 +37,12 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
                                          const struct cln_stage *stage) CLN_MUST_CHECK;
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers);
 
+/* Computes what the affine part derives from its weights alone, for the forward pass, or for the data gradient: once
+ * before either, after every change of the weights. The launches depend on nothing else. */
+enum cln_status cln_stage_filters(struct cln_plan *plan, const struct cln_stage *stage,
+                                  const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
+                                  bool backward) CLN_MUST_CHECK;
+
 /* Training: computes a from x. Batch norm uses the batch's statistics and moves the running ones. */
 enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, struct cln_stage_buffers *buffers,

@@ -140,6 +140,13 @@ static enum cln_status settle_winograd(long *value, void *user) {
     return CLN_OK;
 }
 
+/* A joined launch has groups of one work-item. */
+static enum cln_status settle_join_launches(long *value, void *user) {
+    const struct fit *f = user;
+    *value = *value != 0 && f->out->lanes == f->out->vector;
+    return CLN_OK;
+}
+
 static enum cln_status settle_command_buffer(long *value, void *user) {
     const struct fit *f = user;
     *value = f->device->has_command_buffer && *value != 0;
@@ -192,6 +199,10 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated "
      "to be faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
      MEMBER(winograd), .settle = settle_winograd},
+    {"join_launches", 0, 1, 1, "every kernel is launched by itself",
+     "1: kernels that do not depend on each other are launched as one; only if a work-item has all lanes of a block; "
+     "the results are the same",
+     MEMBER(join_launches), .settle = settle_join_launches},
     {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
      "1: a step is recorded once and enqueued as a whole, if the device has cl_khr_command_buffer; the results are "
      "the same, and clenet bench measures both",

@@ -91,11 +91,6 @@ static int busy_groups(const struct cln_plan *plan) {
     return cln_max(1, plan->tuning.min_groups / 4);
 }
 
-/* What the launch for the filters costs per block: the compute units wait for it for about 9 µs. */
-static double filter_launch_cycles(const struct cln_plan *plan) {
-    return 25000.0 * cln_max(1, plan->tuning.min_groups / 8) / plan->blocks;
-}
-
 /* Estimated cycles per block, if the launch has `groups` work-groups for `blocks` blocks that take `cycles` each. */
 static double launch_cycles(const struct cln_plan *plan, double groups, double cycles) {
     return cycles * fmax(groups, busy_groups(plan)) / plan->blocks;
@@ -229,6 +224,26 @@ static struct cln_conv2d geometry_of(const struct cln_conv2d *g, enum cln_conv2d
     return back;
 }
 
+static int filter_pitch(const struct cln_winograd *w) {
+    return cln_ceil_div(w->geometry.out.channels, w->tile_channels) * w->tile_channels;
+}
+
+static size_t filter_rows(const struct cln_winograd *w) {
+    return (size_t)w->geometry.in.channels * (size_t)w->geometry.kernel_h * (size_t)filter_pitch(w);
+}
+
+size_t cln_winograd_filter_floats(const struct cln_winograd *w) {
+    return filter_rows(w) * (size_t)w->points;
+}
+
+/* What the filters cost per block: the units compute them in a launch of their own, for which they wait about 9 µs, or
+ * beside the first launch of the step. */
+static double filter_cycles(const struct cln_plan *plan, const struct cln_winograd *w) {
+    const double units = cln_max(1, plan->tuning.min_groups / 8);
+    const double waiting = plan->tuning.join_launches ? 0 : 25000 * units;
+    return (waiting + 4.0 * (double)cln_winograd_filter_floats(w) / units) / plan->blocks;
+}
+
 static bool can_filter(const struct cln_plan *plan, const struct cln_conv2d *g) {
     return plan->tuning.winograd && plan->tuning.lanes == plan->tuning.vector &&
            plan->tuning.max_loop_iterations == INT_MAX && g->stride_h == 1 && g->stride_w == 1 &&
@@ -250,7 +265,7 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
             w = choose_ranges(w, plan);
         if (w.points == 0 || cln_winograd_filter_floats(&w) > INT_MAX) /* the kernels count them in int */
             continue;
-        w.cycles += part == CLN_CONV2D_WEIGHTS ? 0 : filter_launch_cycles(plan);
+        w.cycles += part == CLN_CONV2D_WEIGHTS ? 0 : filter_cycles(plan, &w);
         if (w.cycles < best.cycles)
             best = w;
     }
@@ -258,18 +273,6 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
 }
 
 /* ---- Launches ---- */
-
-static int filter_pitch(const struct cln_winograd *w) {
-    return cln_ceil_div(w->geometry.out.channels, w->tile_channels) * w->tile_channels;
-}
-
-static size_t filter_rows(const struct cln_winograd *w) {
-    return (size_t)w->geometry.in.channels * (size_t)w->geometry.kernel_h * (size_t)filter_pitch(w);
-}
-
-size_t cln_winograd_filter_floats(const struct cln_winograd *w) {
-    return filter_rows(w) * (size_t)w->points;
-}
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_winograd *w,
                          const struct cln_activate *epilogue) {
@@ -296,25 +299,23 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         cln_pool_constants(c, epilogue);
 }
 
-/* Computes the filters at all points from the weights. */
-static enum cln_status add_filters(struct cln_plan *plan, const struct cln_winograd *w,
-                                   const struct ocl_constants *constants, struct cln_weights weights) {
-    return cln_plan_items(
-        plan,
-        &(struct ocl_launch){
-            .source = "winograd.cl",
-            .kernel = "winograd_filters",
-            .constants = constants,
-            .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_BUFFER(weights.filters[w->part])},
-            .arg_count = 3,
-            .groups = {0, 1, 1},
-        },
-        filter_rows(w));
+enum cln_status cln_winograd_filters(struct cln_plan *plan, const struct cln_winograd *w, struct cln_weights weights) {
+    enum { RUN = 128 }; /* FILTER_RUN of the kernel */
+    struct ocl_constants constants;
+    constants_of(&constants, plan, w, NULL);
+    return cln_plan_lanes(
+        plan, &(struct ocl_launch){
+                  .source = "winograd.cl",
+                  .kernel = "winograd_filters",
+                  .constants = &constants,
+                  .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_BUFFER(weights.filters[w->part])},
+                  .arg_count = 3,
+                  .groups = {(filter_rows(w) + RUN - 1) / RUN, 1, 1},
+              });
 }
 
-/* Adds the launch of the forward pass or data gradient after that of the filters. */
-static enum cln_status add_convolution(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_launch *launch,
-                                       struct cln_weights weights) {
+/* Completes and adds the launch of the forward pass or data gradient. */
+static enum cln_status add_convolution(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_launch *launch) {
     const struct cln_conv2d *g = &w->geometry;
     launch->source = "winograd.cl";
     launch->groups[0] = (size_t)cln_ceil_div(g->out.channels, w->out_channels);
@@ -322,8 +323,7 @@ static enum cln_status add_convolution(struct cln_plan *plan, const struct cln_w
     launch->flops = cln_convolution_flops(plan, &w->convolution);
     launch->bytes = cln_convolution_bytes(plan, &w->convolution);
     ocl_launch_argument(launch, OCL_BUFFER(plan->state));
-    const enum cln_status status = add_filters(plan, w, launch->constants, weights);
-    return status == CLN_OK ? cln_plan_lanes(plan, launch) : status;
+    return cln_plan_lanes(plan, launch);
 }
 
 enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_winograd *w,
@@ -343,7 +343,7 @@ enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_win
         ocl_launch_argument(&launch, OCL_BUFFER(epilogue->max_value));
         ocl_launch_argument(&launch, OCL_BUFFER(epilogue->max_index));
     }
-    return add_convolution(plan, w, &launch, weights);
+    return add_convolution(plan, w, &launch);
 }
 
 enum cln_status cln_winograd_backward_data(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_buffer *dz,
@@ -356,7 +356,7 @@ enum cln_status cln_winograd_backward_data(struct cln_plan *plan, const struct c
         .args = {OCL_BUFFER(dz), OCL_BUFFER(weights.filters[w->part]), OCL_BUFFER(dx)},
         .arg_count = 3,
     };
-    return add_convolution(plan, w, &launch, weights);
+    return add_convolution(plan, w, &launch);
 }
 
 enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_buffer *x,

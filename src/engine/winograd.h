@@ -16,7 +16,7 @@ struct cln_winograd {
     int rows;                          /* of the output; per work-group, for the weight gradient per strip */
     int out_channels, in_channels;     /* per work-group */
     int block_slices, row_slices;      /* of the weight gradient */
-    double cycles; /* per block of samples, estimated; with idle units and the launch of the filters */
+    double cycles;                     /* per block of samples, estimated; with idle units and with the filters */
 };
 
 /* Chooses the cheapest way to filter a part. It sets points to 0 if the stride is not 1, if no set of points suits the
@@ -27,8 +27,12 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
 /* The number of floats of the filters at all points, for the forward pass or the data gradient. */
 size_t cln_winograd_filter_floats(const struct cln_winograd *w);
 
-/* Computes z as cln_conv2d_forward does, and dx as cln_conv2d_backward_data does. Two launches: the first computes the
- * filters at all points into weights.filters. */
+/* Computes the filters at all points from the weights, into weights.filters, for the forward pass or the data
+ * gradient. */
+enum cln_status cln_winograd_filters(struct cln_plan *plan, const struct cln_winograd *w,
+                                     struct cln_weights weights) CLN_MUST_CHECK;
+
+/* Computes z as cln_conv2d_forward does, and dx as cln_conv2d_backward_data does, from weights.filters. */
 enum cln_status cln_winograd_forward(struct cln_plan *plan, const struct cln_winograd *w,
                                      const struct cln_activate *epilogue, struct ocl_buffer *x,
                                      struct cln_weights weights, struct ocl_buffer *z,

@@ -202,7 +202,7 @@ static bool counts_local_memory(struct ocl_context *context) {
     struct ocl_program *program = NULL;
     cl_kernel kernel = NULL;
     cl_ulong bytes = 0;
-    assert_ok(ocl_program_get(&program, context, "limits.cl", NULL));
+    assert_ok(ocl_program_get(&program, context, &(struct ocl_launch){.source = "limits.cl"}));
     assert_ok(ocl_program_kernel(&kernel, program, context, "in_local_memory"));
     assert_ok(OCL_CALL(clGetKernelWorkGroupInfo, kernel, ocl_context_device(context)->device_id,
                        CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL));

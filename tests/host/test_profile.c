@@ -23,6 +23,7 @@ static const struct ocl_profile_key keys[] = {
     {"fma", 0, 1, 1, NULL, "fused multiply-adds"},
     {"min_gemm_weights", 0, 1 << 30, 0, NULL, "own kernel or CLBlast"},
     {"winograd", 0, 2, 0, NULL, "filtered convolutions"},
+    {"join_launches", 0, 1, 1, NULL, "joined launches"},
     {"command_buffer", 0, 1, 1, NULL, "launch by launch or replayed"},
     {"unnamed", -5, 5, -3, NULL, "in no shipped file"},
 };
@@ -290,7 +291,7 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
          "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, max_team, min_whole_channels, "
          "channel_cache_kib, slice_cache_kib, max_loop_iterations, "
-         "local_weights, fma, min_gemm_weights, winograd, command_buffer, unnamed"},
+         "local_weights, fma, min_gemm_weights, winograd, join_launches, command_buffer, unnamed"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"cache\": 8,\n\"slice_cache_kib\": 9}}",
          "/bad.json:2: cache: is the old name of slice_cache_kib, which is given too"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"slice_cache_kib\": 8,\n\"cache\": 9}}",
