@@ -91,10 +91,12 @@ enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *lab
 
 /* Enqueues every launch in order. On failure the message names the launch and the OpenCL error.
  *
- * A run waits for the device in these cases only: at an action of the host; for a command buffer (see below); at its
- * end if it launched a program for the first time and the context keeps programs, which it then stores on disk; in a
- * context with timings or a trace, whenever the array of events is full, or at every launch if the driver's times mean
- * nothing.
+ * A run waits for the device in these cases only:
+ * - at an action of the host;
+ * - for a command buffer (see below);
+ * - at its end, if it was the first to launch a program and the context keeps programs: it then stores them on disk;
+ * - in a context with timings or a trace, whenever the array of events is full, or at every launch if the driver's
+ * times mean nothing.
  *
  * In a context with `replay` (struct ocl_context_params) the first run after an ocl_sequence_add records all launches
  * as a command buffer. This run and all later ones enqueue the command buffer; if the driver says that it is still

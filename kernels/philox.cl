@@ -7,8 +7,8 @@ GROUP_OF(GROUP)
 __kernel void philox_fill(__global uintv *restrict bits, __global floatv *restrict uniforms, const int elements,
                           const int seed_low, const int seed_high, const int step, const int stage,
                           const int first_sample, const int first_quad,
-                          __global const struct cln_state *restrict state) {
-    const int block = (int)get_group_id(1), quad = (int)get_group_id(0);
+                          __global const struct cln_state *restrict state PLACE) {
+    const int block = group_id(1), quad = group_id(0);
     if (block >= blocks_of(state->count))
         return;
     uintv numbers[4];

@@ -90,8 +90,9 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
 /* Whether an operation copies its tiles of weights to local memory. It does so if tuning.local_weights is set, its
- * work-groups have several work-items, and half of the local memory is enough. A work-group of n work-items without a
- * team takes `floats` floats for the weights and (n + 1) × `scratch` float4 for its sums. */
+ * work-groups have several work-items, and half of the local memory is enough. The need is that of a work-group
+ * without a team, of n = lanes / vector work-items: `floats` floats for the weights, and (n + 1) × `scratch` float4 for
+ * its sums. */
 bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
 /* The number of work-items in a team. `wanted` is the number that is useful; the result is at most `wanted` and at most

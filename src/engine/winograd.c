@@ -236,12 +236,10 @@ size_t cln_winograd_filter_floats(const struct cln_winograd *w) {
     return filter_rows(w) * (size_t)w->points;
 }
 
-/* What the filters cost per block: the units compute them in a launch of their own, for which they wait about 9 µs, or
- * beside the first launch of the step. */
+/* What the filters cost per block. The units compute them beside the first launch of the step. */
 static double filter_cycles(const struct cln_plan *plan, const struct cln_winograd *w) {
     const double units = cln_max(1, plan->tuning.min_groups / 8);
-    const double waiting = plan->tuning.join_launches ? 0 : 25000 * units;
-    return (waiting + 4.0 * (double)cln_winograd_filter_floats(w) / units) / plan->blocks;
+    return 4.0 * (double)cln_winograd_filter_floats(w) / units / plan->blocks;
 }
 
 static bool can_filter(const struct cln_plan *plan, const struct cln_conv2d *g) {

@@ -66,6 +66,7 @@ enum {
     TEAM,
     TILES,
     WINOGRAD,
+    JOIN,
     GEMM,
     WHOLE_CHANNELS,
     GROUPS,
@@ -84,6 +85,7 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         [TEAM] = {"max_team"},
         [TILES] = {"accumulators"},
         [WINOGRAD] = {"winograd"},
+        [JOIN] = {"join_launches"},
         [GEMM] = {"min_gemm_weights", "gemm_parameters"},
         [WHOLE_CHANNELS] = {"min_whole_channels"},
         [GROUPS] = {"min_groups"},
@@ -117,6 +119,10 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     case WINOGRAD:
         if (!groups && cln_tuning_value(now, "max_loop_iterations") == 0)
             add_list(d, LIST(CLN_WINOGRAD_NEVER, CLN_WINOGRAD_WHERE_FASTER, CLN_WINOGRAD_ALWAYS));
+        break;
+    case JOIN:
+        if (!groups)
+            add_list(d, LIST(0, 1));
         break;
     case GEMM:
         /* CLBlast has one set of parameters per process, so two sets cannot race each other: each races against our own

@@ -112,6 +112,7 @@ struct network_case {
     char name[96];
     size_t network, tuning;
     unsigned safe; /* operations in their safe variant */
+    bool filtered; /* every convolution that can be is filtered */
 };
 
 static void test_network(void **state) {
@@ -119,6 +120,8 @@ static void test_network(void **state) {
     struct cln_tuning tuning = tuning_of(c->tuning);
     struct cln_check_result result;
     cln_tuning_make_safe(&tuning, c->safe);
+    if (c->filtered && tuning.lanes == tuning.vector)
+        tuning.winograd = CLN_WINOGRAD_ALWAYS;
     assert_ok(cln_check_network_run(&result, c->network,
                                     &(struct cln_check_params){.context = context,
                                                                .tuning = &tuning,
@@ -199,6 +202,35 @@ static void test_reference(void **state) {
     cln_network_destroy(&network);
 }
 
+/* Joining launches makes fewer of them and changes no bit. */
+static void test_joined_launches(void **state) {
+    (void)state;
+    struct cln_tuning tuning = tuning_of(0);
+    struct cln_network *network = NULL;
+    assert_ok(cln_network_load(&network, "bn-lenet", NULL));
+    double *parameters = random_parameters(network, 11);
+    float *values[2];
+    size_t launches[2];
+    for (int joins = 0; joins < 2; joins++) {
+        tuning.join_launches = joins && tuning.lanes == tuning.vector;
+        struct cln_engine *engine = engine_of(network, &tuning, GOLDEN_BATCH, (struct cln_optimizer_params){0});
+        write_values(engine, network, parameters, NULL);
+        for (size_t step = 0; step < 3; step++)
+            step_on(engine, CLN_TRAIN, 0, GOLDEN_BATCH - step, NULL);
+        launches[joins] = cln_engine_launches(engine);
+        values[joins] = allocate(network->parameter_floats, sizeof(float));
+        assert_ok(cln_engine_read(engine, CLN_PARAMETERS, values[joins]));
+        cln_engine_destroy(&engine);
+    }
+    assert_memory_equal(values[0], values[1], network->parameter_floats * sizeof(float));
+    print_message("  %zu launches, joined %zu\n", launches[0], launches[1]);
+    assert_true(tuning.join_launches ? launches[1] + 5 <= launches[0] : launches[1] == launches[0]);
+    free(values[0]);
+    free(values[1]);
+    free(parameters);
+    cln_network_destroy(&network);
+}
+
 /* A parameter that is no number freezes the state before any other is touched, and is named. */
 static void test_not_a_number_is_found(void **state) {
     (void)state;
@@ -256,6 +288,21 @@ static size_t add_networks(void) {
     return count;
 }
 
+/* The network with all operations, and BN-LeNet, with filtered convolutions. */
+static size_t add_filtered_networks(size_t count) {
+    static const char *const chosen[] = {"mixed, ten steps of Adam", "bn-lenet, ten steps of SGD"};
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
+        struct network_case *c = &networks[count];
+        *c = (struct network_case){.filtered = true};
+        while (cln_check_network(c->network) && strcmp(cln_check_network(c->network), chosen[i]) != 0)
+            c->network++;
+        assert(count < MOST && cln_check_network(c->network));
+        snprintf(c->name, sizeof c->name, "%s, filtered", chosen[i]);
+        tests[count++] = (struct CMUnitTest){.name = c->name, .test_func = test_network, .initial_state = c};
+    }
+    return count;
+}
+
 /* Among groups of 32, each operation in its safe variant: in a network that has them all, and one for SGD. */
 static size_t add_safe_networks(void) {
     size_t count = 0;
@@ -281,7 +328,10 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < REFERENCE && full; i++)
         tests[count++] = (struct CMUnitTest){
             .name = reference_cases[i].name, .test_func = test_reference, .initial_state = (void *)&reference_cases[i]};
-    if (full)
+    if (full) {
+        count = add_filtered_networks(count);
+        tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_joined_launches);
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_not_a_number_is_found);
+    }
     return _cmocka_run_group_tests("networks", tests, count, open_all, close_all);
 }

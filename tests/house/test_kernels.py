@@ -25,6 +25,33 @@ class Activations(unittest.TestCase):
         self.assertEqual(missing, [])
 
 
+class Joined(unittest.TestCase):
+    """What lets a kernel be joined with others in one launch: kernels/lanes.clh, host/join.c."""
+
+    def test_each_kernel_asks_for_its_place_in_one_way(self):
+        wrong = []
+        for path in sorted(KERNELS.glob("*.cl")):
+            code = path.read_text(encoding="utf-8")
+            if path.name == "peak.cl":  # no training launches it
+                continue
+            wrong += [f"{path.name}: {name}" for name in re.findall(r"get_(?:group_id|num_groups|global_id|global_size)", code)]
+            heads = re.findall(r"__kernel void (\w+)\(([^{]*)\{", code)
+            self.assertTrue(heads, path.name)
+            wrong += [f"{path.name}: {name} has no PLACE" for name, rest in heads if not rest.rstrip().endswith(" PLACE)")]
+        self.assertEqual(wrong, [])
+
+    def test_each_declaration_is_of_a_known_form(self):
+        known = re.compile(r"static inline \w+ \w+\(|static inline \w+ \*\w+\(|__kernel void \w+\(|struct \w+ \{|__constant \w+ \w+\[|"
+                           r"typedef [^;]* \w+;|GROUP_OF\(|#|/\*|\}|OVERLAP_LOADS")
+        wrong = []
+        for path in sorted(KERNELS.glob("*.cl")) + sorted(KERNELS.glob("*.clh")):
+            code = re.sub(r"\\\n", "", path.read_text(encoding="utf-8"))
+            code = re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL)
+            wrong += [f"{path.name}: {line}" for line in code.splitlines()
+                      if line and not line[0].isspace() and not known.match(line)]
+        self.assertEqual(wrong, [])
+
+
 @unittest.skipIf(CLANG is None, "clang is not installed")
 class Kernels(unittest.TestCase):
     def test_each_compiles_alone(self):
