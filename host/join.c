@@ -103,43 +103,75 @@ static enum cln_status write_part(FILE *out, const char *folder, const struct oc
     return CLN_OK;
 }
 
-/* The name of launch `number`'s argument, and the number of groups along each dimension. */
+/* The name of an argument of launch `number`. After its own, a launch has the numbers of groups x, y, z, and in a chain
+ * `own`, the number of groups along dimension 1 that a group of the chain takes. */
 #define ARGUMENT "a%zu_%zu"
-#define GROUPS "x%zu, y%zu, z%zu"
+enum { MORE_ARGUMENTS = 4 };
 
 static const char *const types[] = {
     [OCL_ARG_BUFFER] = "__global void *", [OCL_ARG_INT] = "const int ", [OCL_ARG_FLOAT] = "const float "};
 CLN_EVERY(types, OCL_ARG_KIND_COUNT);
 
-/* The groups of the launches alternate, in proportion to their numbers: of `left` groups every (left / groups)th is the
- * next launch's, and the others are left to the launches after it. So every part of the range has its share of each
- * launch, for drivers that give a compute unit a large part of the range at once. */
-static void write_kernel(FILE *out, const struct ocl_launch *const *launches, size_t count) {
+/* Calls the kernel of launch n for the group at `place`. */
+static void write_call(FILE *out, const struct ocl_launch *launch, size_t n) {
+    fprintf(out, "%s_%zu(", launch->kernel, n);
+    for (size_t i = 0; i < launch->arg_count; i++)
+        fprintf(out, ARGUMENT ", ", n, i);
+    fprintf(out, "place, (int4)(x%zu, y%zu, z%zu, 0));\n", n, n, n);
+}
+
+/* Calls the kernel of launch n for its group `before`. */
+static void write_group(FILE *out, const struct ocl_launch *launch, size_t n) {
+    fprintf(out,
+            "        const int4 place = (int4)(before %% x%zu, before / x%zu %% y%zu, before / x%zu / y%zu, 0);\n"
+            "        ",
+            n, n, n, n, n);
+    write_call(out, launch, n);
+}
+
+/* Calls the kernel of launch n for all its groups in a chain's group `before`. */
+static void write_chained(FILE *out, const struct ocl_launch *launch, size_t n) {
+    fprintf(out,
+            "        for (int y = before * own%zu; y < min((before + 1) * own%zu, y%zu); y++)\n"
+            "            for (int i = 0; i < x%zu * z%zu; i++) {\n"
+            "                const int4 place = (int4)(i %% x%zu, y, i / x%zu, 0);\n                ",
+            n, n, n, n, n, n, n);
+    write_call(out, launch, n);
+    fputs("            }\n", out);
+}
+
+/* The groups of the parts alternate, in proportion to their numbers: of `left` groups every (left / groups)th is the
+ * next part's, and the others are left to the parts after it. So every stretch of the range has its share of each part,
+ * for drivers that give a compute unit a large stretch at once. */
+static void write_kernel(FILE *out, const struct ocl_part *parts, size_t count) {
     fputs("#line 1 \"joined\"\n__attribute__((reqd_work_group_size(1, 1, 1)))\n__kernel void joined(", out);
     for (size_t n = 0; n < count; n++) {
-        for (size_t i = 0; i < launches[n]->arg_count; i++)
-            fprintf(out, "%s" ARGUMENT ", ", types[launches[n]->args[i].kind], n, i);
-        fprintf(out, "const int x%zu, const int y%zu, const int z%zu%s", n, n, n, n + 1 < count ? ",\n    " : ") {\n");
+        for (size_t i = 0; i < parts[n].launch->arg_count; i++)
+            fprintf(out, "%s" ARGUMENT ", ", types[parts[n].launch->args[i].kind], n, i);
+        fprintf(out, "const int x%zu, const int y%zu, const int z%zu, const int own%zu%s", n, n, n, n,
+                n + 1 < count ? ",\n    " : ") {\n");
     }
     fputs("    int group = (int)get_group_id(0), left = (int)get_num_groups(0), groups, before;\n", out);
-    for (size_t n = 0; n < count; n++) {
-        fprintf(out,
-                "    groups = x%zu * y%zu * z%zu;\n"
-                "    before = (int)((long)group * groups / left);\n"
-                "    if (((long)group + 1) * groups / left > before) {\n        %s_%zu(",
-                n, n, n, launches[n]->kernel, n);
-        for (size_t i = 0; i < launches[n]->arg_count; i++)
-            fprintf(out, ARGUMENT ", ", n, i);
-        fprintf(out,
-                "(int4)(before %% x%zu, before / x%zu %% y%zu, before / x%zu / y%zu, 0), (int4)(" GROUPS ", 0));\n"
-                "        return;\n    }\n"
-                "    group -= before;\n    left -= groups;\n",
-                n, n, n, n, n, n, n, n);
+    for (size_t n = 0, end; n < count; n = end) {
+        for (end = n + 1; end < count && parts[end].follows;)
+            end++;
+        if (end > n + 1)
+            fprintf(out, "    groups = (y%zu + own%zu - 1) / own%zu;\n", n, n, n);
+        else
+            fprintf(out, "    groups = x%zu * y%zu * z%zu;\n", n, n, n);
+        fputs("    before = (int)((long)group * groups / left);\n"
+              "    if (((long)group + 1) * groups / left > before) {\n",
+              out);
+        if (end == n + 1)
+            write_group(out, parts[n].launch, n);
+        for (size_t k = n; k < end && end > n + 1; k++)
+            write_chained(out, parts[k].launch, k);
+        fputs("        return;\n    }\n    group -= before;\n    left -= groups;\n", out);
     }
     fputs("}\n", out);
 }
 
-enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_launch *const *launches, size_t count) {
+enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_part *parts, size_t count) {
     size_t bytes = 0;
     *text = NULL;
     FILE *out = open_memstream(text, &bytes);
@@ -148,9 +180,9 @@ enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_
     enum cln_status status = CLN_OK;
     fputs("#define JOINED\n#define __kernel\n", out);
     for (size_t n = 0; n < count && status == CLN_OK; n++)
-        status = write_part(out, folder, launches[n], n);
+        status = write_part(out, folder, parts[n].launch, n);
     fputs("#undef __kernel\n", out);
-    write_kernel(out, launches, count);
+    write_kernel(out, parts, count);
     if (fclose(out) != 0 && status == CLN_OK)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the source of %zu kernels", count);
     if (status != CLN_OK) {
@@ -160,26 +192,62 @@ enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_
     return status;
 }
 
-size_t ocl_join_arguments(const struct ocl_launch *launch) {
-    return launch->arg_count + 3;
+/* The largest span of the chain that ends before part `end`; *first is its first part. */
+static size_t largest_span(const struct ocl_part *parts, size_t end, size_t *first) {
+    size_t largest = parts[end - 1].launch->span;
+    *first = end - 1;
+    while (parts[*first].follows) {
+        (*first)--;
+        if (parts[*first].launch->span > largest)
+            largest = parts[*first].launch->span;
+    }
+    return largest;
 }
 
-struct ocl_launch ocl_join_launch(const char *label, const char *text, const struct ocl_launch *const *launches,
-                                  size_t count) {
+bool ocl_join_follows(const struct ocl_part *parts, size_t count, const struct ocl_launch *launch) {
+    if (count == 0 || launch->span == 0)
+        return false;
+    size_t first, largest = largest_span(parts, count, &first);
+    if (launch->span > largest)
+        largest = launch->span;
+    bool divides = largest % launch->span == 0;
+    for (size_t n = first; n < count && divides; n++)
+        divides = parts[n].launch->span > 0 && largest % parts[n].launch->span == 0;
+    return divides;
+}
+
+size_t ocl_join_arguments(const struct ocl_launch *launch) {
+    return launch->arg_count + MORE_ARGUMENTS;
+}
+
+/* Adds the arguments of a launch. `largest`: the largest span of its chain; 0: it is in none. Returns the number of
+ * groups: of the launch, or of its chain. */
+static size_t add_arguments(struct ocl_launch *joined, const struct ocl_launch *launch, size_t largest) {
+    size_t groups = 1, along[3];
+    for (size_t i = 0; i < launch->arg_count; i++)
+        ocl_launch_argument(joined, launch->args[i]);
+    for (int i = 0; i < 3; i++) {
+        along[i] = launch->groups[i] ? launch->groups[i] : 1;
+        ocl_launch_argument(joined, OCL_INT(along[i]));
+        groups *= along[i];
+    }
+    const size_t own = largest > 0 ? largest / launch->span : 0;
+    ocl_launch_argument(joined, OCL_INT(own));
+    joined->flops += launch->flops;
+    joined->bytes += launch->bytes;
+    return own > 0 ? (along[1] + own - 1) / own : groups;
+}
+
+struct ocl_launch ocl_join_launch(const char *label, const char *text, const struct ocl_part *parts, size_t count) {
     struct ocl_launch joined = {.label = label, .source = "joined", .text = text, .kernel = "joined"};
-    for (size_t n = 0; n < count; n++) {
-        const struct ocl_launch *launch = launches[n];
-        size_t groups = 1;
-        for (size_t i = 0; i < launch->arg_count; i++)
-            ocl_launch_argument(&joined, launch->args[i]);
-        for (int i = 0; i < 3; i++) {
-            const size_t along = launch->groups[i] ? launch->groups[i] : 1;
-            ocl_launch_argument(&joined, OCL_INT(along));
-            groups *= along;
-        }
+    for (size_t n = 0, end; n < count; n = end) {
+        size_t groups = 0, first;
+        for (end = n + 1; end < count && parts[end].follows;)
+            end++;
+        const size_t largest = end > n + 1 ? largest_span(parts, end, &first) : 0;
+        for (size_t k = n; k < end; k++)
+            groups = add_arguments(&joined, parts[k].launch, largest);
         joined.groups[0] += groups;
-        joined.flops += launch->flops;
-        joined.bytes += launch->bytes;
     }
     return joined;
 }

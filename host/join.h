@@ -1,4 +1,4 @@
-/* Joins launches that do not depend on each other: their kernels become functions of one kernel. */
+/* Joins launches: their kernels become functions of one kernel. */
 #ifndef HOST_JOIN_H
 #define HOST_JOIN_H
 
@@ -7,16 +7,24 @@
 /* Whether a launch can be joined with others: its work-groups are single work-items, and it is a kernel file's. */
 bool ocl_join_takes(const struct ocl_launch *launch);
 
-/* Writes the program of `count` launches: each file with its own constants, its own macros and its own names, and a
- * kernel `joined` with the work-groups of all launches, which alternate. *text is the
- * caller's: free(). */
-enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_launch *const *launches,
+/* A launch of a joined launch. Launches in a row form a chain if all but the first follow. */
+struct ocl_part {
+    const struct ocl_launch *launch;
+    bool follows;
+};
+
+/* Whether `launch` can follow the last of `count` parts in their last chain: both are by block, and of all spans of the
+ * chain the largest is a multiple of the others. */
+bool ocl_join_follows(const struct ocl_part *parts, size_t count, const struct ocl_launch *launch);
+
+/* Writes the program of the parts: each file with its own constants, its own macros and its own names, and a kernel
+ * `joined` with the work-groups of all launches and chains, which alternate. *text is the caller's: free(). */
+enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_part *parts,
                               size_t count) CLN_MUST_CHECK;
 
 /* The launch of that program. `label` and `text` must outlive it. Its arguments, ocl_join_arguments of all launches
  * together, must be at most OCL_MAX_ARGS. */
-struct ocl_launch ocl_join_launch(const char *label, const char *text, const struct ocl_launch *const *launches,
-                                  size_t count);
+struct ocl_launch ocl_join_launch(const char *label, const char *text, const struct ocl_part *parts, size_t count);
 size_t ocl_join_arguments(const struct ocl_launch *launch);
 
 #endif

@@ -28,8 +28,9 @@ struct held {
 enum { MOST_HELD = 16 };
 
 struct join {
-    int depth; /* of nested pairs; 0: launches are appended at once */
-    char label[96];
+    int depth;      /* of nested pairs; 0: launches are appended at once */
+    bool following; /* the next launch follows the last */
+    struct ocl_part parts[MOST_HELD];
     struct held *held[MOST_HELD];
     size_t count, arguments; /* arguments: of the joined launch */
 };
@@ -177,7 +178,7 @@ static enum cln_status append_launch(struct ocl_sequence *sequence, const struct
     return status != CLN_OK ? cln_fail_within(status, "%s", label) : CLN_OK;
 }
 
-static enum cln_status hold(struct join *join, const struct ocl_launch *launch) {
+static enum cln_status hold(struct join *join, const struct ocl_launch *launch, bool follows) {
     struct held *held = malloc(sizeof *held);
     if (!held)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a launch of %s", launch->kernel);
@@ -192,18 +193,26 @@ static enum cln_status hold(struct join *join, const struct ocl_launch *launch) 
     held->launch.label = held->label;
     held->launch.source = held->source;
     held->launch.kernel = held->kernel;
+    join->parts[join->count] = (struct ocl_part){&held->launch, follows};
     join->held[join->count++] = held;
     join->arguments += ocl_join_arguments(launch);
     return CLN_OK;
 }
 
-static enum cln_status append_joined(struct ocl_sequence *sequence, const char *label,
-                                     const struct ocl_launch *const *launches, size_t count) {
-    char *text = NULL;
-    struct ocl_launch joined;
-    enum cln_status status = ocl_join_text(&text, sequence->context->kernel_folder, launches, count);
+/* "LABEL + N": the label of the launch with the most flops, and the number of the others. */
+static void join_labels(char *out, size_t bytes, const struct ocl_part *parts, size_t count) {
+    const struct ocl_launch *most = parts[0].launch;
+    for (size_t n = 1; n < count; n++)
+        most = parts[n].launch->flops > most->flops ? parts[n].launch : most;
+    snprintf(out, bytes, "%s + %zu", most->label, count - 1);
+}
+
+static enum cln_status append_joined(struct ocl_sequence *sequence, const struct ocl_part *parts, size_t count) {
+    char *text = NULL, label[128];
+    join_labels(label, sizeof label, parts, count);
+    enum cln_status status = ocl_join_text(&text, sequence->context->kernel_folder, parts, count);
     if (status == CLN_OK) {
-        joined = ocl_join_launch(label, text, launches, count);
+        const struct ocl_launch joined = ocl_join_launch(label, text, parts, count);
         status = append_launch(sequence, &joined);
     }
     free(text);
@@ -213,16 +222,14 @@ static enum cln_status append_joined(struct ocl_sequence *sequence, const char *
 /* Appends the launches held back. */
 static enum cln_status release(struct ocl_sequence *sequence) {
     struct join *join = &sequence->join;
-    const struct ocl_launch *launches[MOST_HELD];
     const size_t count = join->count;
     enum cln_status status = CLN_OK;
-    for (size_t i = 0; i < count; i++)
-        launches[i] = &join->held[i]->launch;
     join->count = join->arguments = 0;
+    join->following = false;
     if (count == 1)
-        status = append_launch(sequence, launches[0]);
+        status = append_launch(sequence, join->parts[0].launch);
     else if (count > 1)
-        status = append_joined(sequence, join->label, launches, count);
+        status = append_joined(sequence, join->parts, count);
     for (size_t i = 0; i < count; i++)
         free(join->held[i]);
     return status;
@@ -232,15 +239,21 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
     struct join *join = &sequence->join;
     const bool holds = join->depth > 0 && ocl_join_takes(launch);
     const bool fits = join->count < MOST_HELD && join->arguments + ocl_join_arguments(launch) <= OCL_MAX_ARGS;
-    enum cln_status status = holds && fits ? CLN_OK : release(sequence);
+    const bool chains = join->following && ocl_join_follows(join->parts, join->count, launch);
+    const bool joins = holds && fits && (chains || !join->following);
+    enum cln_status status = joins ? CLN_OK : release(sequence);
+    join->following = false;
     if (status != CLN_OK)
         return status;
-    return holds ? hold(join, launch) : append_launch(sequence, launch);
+    return holds ? hold(join, launch, joins && chains) : append_launch(sequence, launch);
 }
 
-void ocl_sequence_join(struct ocl_sequence *sequence, const char *label) {
-    if (sequence->join.depth++ == 0)
-        snprintf(sequence->join.label, sizeof sequence->join.label, "%s", label);
+void ocl_sequence_join(struct ocl_sequence *sequence) {
+    sequence->join.depth++;
+}
+
+void ocl_sequence_follow(struct ocl_sequence *sequence) {
+    sequence->join.following = sequence->join.count > 0;
 }
 
 enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) {

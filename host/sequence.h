@@ -35,7 +35,7 @@ struct ocl_arg {
 #define OCL_INT(v) ((struct ocl_arg){.kind = OCL_ARG_INT, .int_value = (int)(v)})
 #define OCL_FLOAT(v) ((struct ocl_arg){.kind = OCL_ARG_FLOAT, .float_value = (float)(v)})
 
-enum { OCL_MAX_ARGS = 64 };
+enum { OCL_MAX_ARGS = 128 };
 
 struct ocl_launch {
     const char *label;                     /* name for timings and messages, such as "stage 1 conv2d_forward" */
@@ -47,8 +47,10 @@ struct ocl_launch {
     size_t arg_count;
     size_t groups[3]; /* work-groups along each dimension; 0 means 1 */
     size_t local[3];  /* work-items per group along each dimension; 0 means 1 */
-    double flops;     /* useful arithmetic operations, for reports; 0: not counted */
-    double bytes;     /* global memory that must be read or written, for reports; 0: not counted */
+    /* Blocks that a group along dimension 1 takes: group y takes blocks y·span to (y + 1)·span − 1. 0: not by block. */
+    size_t span;
+    double flops; /* useful arithmetic operations, for reports; 0: not counted */
+    double bytes; /* global memory that must be read or written, for reports; 0: not counted */
 };
 
 /* Adds an argument after those that the launch has. */
@@ -68,14 +70,20 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence);
  * must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
-/* Joins launches that do not depend on each other. After ocl_sequence_join, launches whose work-groups are single
- * work-items are held back until ocl_sequence_barrier or ocl_sequence_joined. These append the launches held back as
- * one, called `label`: one kernel with the work-groups of them all, so that the device is idle at one end instead of
- * several. A single launch is appended as it is. All other launches, products and actions of the host end a group of
- * launches held back, as a barrier does. A launch behind a barrier may depend on any before it. Pairs may be nested:
- * then the outer pair counts, with its label. The errors of a launch held back, as of ocl_sequence_add, come from the
+/* Joins launches. After ocl_sequence_join, launches whose work-groups are single work-items are held back until
+ * ocl_sequence_barrier or ocl_sequence_joined. These append the launches held back as one: one kernel with the
+ * work-groups of them all, so that the device is idle at one end instead of several. So launches that are held back
+ * must not depend on each other, with one exception: a launch after ocl_sequence_follow may depend on the launch before
+ * it, within each block. Both then form a chain: a work-group makes its blocks in all launches of the chain, one after
+ * the other. If they cannot (a launch is not by block, or no span is a multiple of the others), follow is a barrier.
+ *
+ * A single launch is appended as it is. All other launches, products and actions of the host end a group of launches
+ * held back, as a barrier does. A launch behind a barrier may depend on any before it. Pairs of join and joined may be
+ * nested: then the outer pair counts. A joined launch has the label of its launch with the most flops, and the number
+ * of the others: "stage 2 conv2d_forward + 2". The errors of a launch held back, as of ocl_sequence_add, come from the
  * function that appends it. */
-void ocl_sequence_join(struct ocl_sequence *sequence, const char *label);
+void ocl_sequence_join(struct ocl_sequence *sequence);
+void ocl_sequence_follow(struct ocl_sequence *sequence);
 enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 enum cln_status ocl_sequence_joined(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 

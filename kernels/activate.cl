@@ -120,10 +120,10 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
     }
 }
 
-/* Groups: (channel groups, blocks). */
+/* `normal` has a copy for every `span` blocks (batchnorm.cl). Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
-                               __global floatv *restrict a, __global floatv *restrict max_value,
+                               const int span, __global floatv *restrict a, __global floatv *restrict max_value,
                                __global ushortv *restrict max_index, const int channels,
                                __global const struct cln_state *restrict state PLACE) {
     const int block = group_id(1);
@@ -132,8 +132,8 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
     const int end = END_CHANNEL(channels);
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
-        plane_forward(z + Z_PLANE(block, channel), NORMALISE ? normal[channel] : (float4)0.0f, a + out, true,
-                      max_value + out, max_index + out);
+        const float4 n = NORMALISE ? normal[block / span * channels + channel] : (float4)0.0f;
+        plane_forward(z + Z_PLANE(block, channel), n, a + out, true, max_value + out, max_index + out);
     }
 }
 
@@ -164,11 +164,11 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
     }
 }
 
-/* Groups: (channel groups, blocks). */
+/* `dz_coefficients` has a copy for every `span` blocks (batchnorm.cl). Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_spread(__global const floatv *restrict da, __global floatv *restrict z,
                               __global const ushortv *restrict max_index, __global const float4 *restrict normal,
-                              __global const float4 *restrict dz_coefficients, const int channels,
+                              __global const float4 *restrict dz_coefficients, const int span, const int channels,
                               __global const struct cln_state *restrict state PLACE) {
     const int block = group_id(1);
     if (block >= blocks_of(state->count))
@@ -177,7 +177,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
         plane_spread(da + out, z + Z_PLANE(block, channel), max_index + out, NORMALISE ? normal[channel] : (float4)0.0f,
-                     NORMALISE ? dz_coefficients[channel] : (float4)0.0f);
+                     NORMALISE ? dz_coefficients[block / span * channels + channel] : (float4)0.0f);
     }
 }
 

@@ -46,8 +46,9 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
     }
 }
 
-/* Combines partials into `normal`, and moves the running statistics. Groups: (channels). No early return: after one,
- * PoCL 3.1 lets every work-item of a group of 32 move them. */
+/* Combines partials into `normal`, and moves the running statistics. Groups: (channels, copies). Every copy of `normal`
+ * is the same: in a chain each group has its own. No early return: after one, PoCL 3.1 lets every work-item of a group
+ * of 32 move them. */
 GROUP_OF(GROUP)
 __kernel void batchnorm_statistics(__global const float4 *restrict partials, const int splits,
                                    __global const float *restrict parameters, const int gamma_offset,
@@ -60,41 +61,48 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
     const float4 moments =
         moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, blocks_of(count) * splits, group_scratch);
     if (count > 0 && group_rank() == 0) {
-        normal[c] = batchnorm_normal(moments.y, moments.z / moments.x, parameters[gamma_offset + c],
-                                     parameters[beta_offset + c]);
-        if (!state->frozen)
+        normal[group_id(1) * CHANNELS + c] = batchnorm_normal(
+            moments.y, moments.z / moments.x, parameters[gamma_offset + c], parameters[beta_offset + c]);
+        if (!state->frozen && group_id(1) == 0)
             batchnorm_move(running + mean_offset + c, running + variance_offset + c, moments);
     }
 }
 
-/* Combines the sums of (dy, dy x̂) into dgamma, dbeta and the coefficients of dz. One work-item per channel. */
+/* Combines the sums of (dy, dy x̂) into dgamma, dbeta and the coefficients of dz. Groups: (channels, copies), as in
+ * batchnorm_statistics. */
+GROUP_OF(GROUP)
 __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums,
                                             __global const float4 *restrict normal,
                                             __global float4 *restrict dz_coefficients,
                                             __global float *restrict gradients, const int gamma_base,
                                             const int beta_base,
                                             __global const struct cln_state *restrict state PLACE) {
-    const int c = item_id();
-    const int count = state->count;
-    if (c >= CHANNELS || count == 0)
-        return;
+    GROUP_SCRATCH
+    const int c = group_id(0), count = state->count;
     float2 total = (float2)0.0f;
-    for (int i = 0; i < blocks_of(count); i++)
+    for (int i = group_rank(); i < blocks_of(count); i += group_size())
         total += sums[c * PARTIAL_BLOCKS + i];
-    gradients[beta_base + c] = total.x;
-    gradients[gamma_base + c] = total.y;
-
-    dz_coefficients[c] = batchnorm_dz_coefficients(total, normal[c], (float)count * POSITIONS);
+    total = group_total(total, group_scratch);
+    if (count > 0 && group_rank() == 0) {
+        dz_coefficients[group_id(1) * CHANNELS + c] =
+            batchnorm_dz_coefficients(total, normal[c], (float)count * POSITIONS);
+        if (group_id(1) == 0) {
+            gradients[beta_base + c] = total.x;
+            gradients[gamma_base + c] = total.y;
+        }
+    }
 }
 
-/* Without batch norm: combines the sums of dz into the bias's gradient. One work-item per channel. */
+/* Without batch norm: combines the sums of dz into the bias's gradient. Groups: (channels). */
+GROUP_OF(GROUP)
 __kernel void bias_gradient(__global const float2 *restrict sums, __global float *restrict gradients, const int base,
                             __global const struct cln_state *restrict state PLACE) {
-    const int c = item_id();
-    if (c >= CHANNELS)
-        return;
-    float total = 0.0f;
-    for (int i = 0; i < blocks_of(state->count); i++)
-        total += sums[c * PARTIAL_BLOCKS + i].x;
-    gradients[base + c] = total;
+    GROUP_SCRATCH
+    const int c = group_id(0), blocks = blocks_of(state->count);
+    float2 total = (float2)0.0f;
+    for (int i = group_rank(); i < blocks; i += group_size())
+        total += sums[c * PARTIAL_BLOCKS + i];
+    total = group_total(total, group_scratch);
+    if (group_rank() == 0)
+        gradients[base + c] = total.x;
 }

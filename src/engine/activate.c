@@ -55,7 +55,8 @@ static double backward_bytes(const struct cln_plan *plan, const struct cln_activ
 }
 
 static bool whole_channels_pay(const struct cln_plan *plan, const struct cln_activate *g, double bytes) {
-    return g->pool.in.channels >= plan->tuning.min_whole_channels && bytes <= 1024.0 * plan->tuning.channel_cache_kib &&
+    return !plan->chains && g->pool.in.channels >= plan->tuning.min_whole_channels &&
+           bytes <= 1024.0 * plan->tuning.channel_cache_kib &&
            per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.max_loop_iterations;
 }
 
@@ -135,6 +136,10 @@ static struct ocl_arg optional(struct ocl_buffer *buffer, const struct cln_activ
     return OCL_BUFFER(buffer ? buffer : g->z);
 }
 
+static int span_of(const struct cln_activate *g) {
+    return g->norm ? g->norm->span : 1;
+}
+
 static struct ocl_buffer *normal_of(const struct cln_activate *g) {
     return g->norm ? g->norm->normal : NULL;
 }
@@ -156,9 +161,9 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
     return launch_blocks(plan, g,
                          (struct ocl_launch){
                              .kernel = "activate_forward",
-                             .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_BUFFER(g->a),
-                                      optional(g->max_value, g), optional(g->max_index, g)},
-                             .arg_count = 5,
+                             .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_INT(span_of(g)),
+                                      OCL_BUFFER(g->a), optional(g->max_value, g), optional(g->max_index, g)},
+                             .arg_count = 6,
                              .bytes = forward_bytes(plan, g),
                          });
 }
@@ -180,8 +185,8 @@ enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_acti
         (struct ocl_launch){
             .kernel = "activate_spread",
             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->max_index, g), optional(normal_of(g), g),
-                     optional(g->norm ? g->norm->dz_coefficients : NULL, g)},
-            .arg_count = 5,
+                     optional(g->norm ? g->norm->dz_coefficients : NULL, g), OCL_INT(span_of(g))},
+            .arg_count = 6,
             .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
         });
 }

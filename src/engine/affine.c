@@ -18,8 +18,11 @@ static enum cln_status copy_forward(struct cln_plan *plan, const struct cln_stag
                                     const struct cln_activate *activate, struct cln_weights weights,
                                     struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
     (void)activate, (void)weights;
-    const enum cln_status status = cln_copy(plan, stage->z, x, z);
-    return status == CLN_OK && partials.buffer ? cln_batchnorm_partials(plan, stage->z, z, partials) : status;
+    enum cln_status status = cln_copy(plan, stage->z, x, z);
+    if (status != CLN_OK || !partials.buffer)
+        return status;
+    status = cln_plan_follow(plan);
+    return status == CLN_OK ? cln_batchnorm_partials(plan, stage->z, z, partials) : status;
 }
 
 static enum cln_status copy_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
@@ -76,6 +79,10 @@ static int linear_slices(const struct cln_plan *plan, const struct cln_stage *st
     return cln_linear_slices(plan, &stage->linear);
 }
 
+static int linear_span(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return cln_linear_span(plan, &stage->linear);
+}
+
 static enum cln_status linear_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                       const struct cln_activate *activate, struct cln_weights weights,
                                       struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
@@ -100,11 +107,12 @@ static enum cln_status linear_backward_data(struct cln_plan *plan, const struct 
 /* ---- The table ---- */
 
 static const struct cln_affine kinds[] = {
-    [CLN_AFFINE_NONE] = {.slices = one, .splits = one, .forward = copy_forward, .backward_data = copy_backward_data},
-    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, conv2d_filter_floats, conv2d_filters, conv2d_fuse, true,
+    [CLN_AFFINE_NONE] =
+        {.slices = one, .splits = one, .span = one, .forward = copy_forward, .backward_data = copy_backward_data},
+    [CLN_AFFINE_CONV2D] = {conv2d_slices, conv2d_splits, one, conv2d_filter_floats, conv2d_filters, conv2d_fuse, true,
                            conv2d_forward, conv2d_backward_weights, conv2d_backward_data},
-    [CLN_AFFINE_LINEAR] = {linear_slices, one, NULL, NULL, NULL, false, linear_forward, linear_backward_weights,
-                           linear_backward_data},
+    [CLN_AFFINE_LINEAR] = {linear_slices, one, linear_span, NULL, NULL, NULL, false, linear_forward,
+                           linear_backward_weights, linear_backward_data},
 };
 CLN_EVERY(kinds, CLN_AFFINE_COUNT);
 

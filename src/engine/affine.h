@@ -11,6 +11,8 @@ struct cln_affine {
     int (*slices)(const struct cln_plan *plan, const struct cln_stage *stage);
     /* The number of splits of an image, each with moments of its own (struct cln_partials). */
     int (*splits)(const struct cln_plan *plan, const struct cln_stage *stage);
+    /* The blocks that a work-group of the forward pass and of the data gradient takes (ocl_launch.span). */
+    int (*span)(const struct cln_plan *plan, const struct cln_stage *stage);
     /* The number of floats of weights.filters[backward]. NULL: none. */
     size_t (*filter_floats)(const struct cln_plan *plan, const struct cln_stage *stage, bool backward);
     /* Computes weights.filters[backward] from the weights. Its launches depend on nothing else. NULL: there are none.

@@ -35,21 +35,27 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
                                                .bytes = (double)cln_plan_bytes(plan, shape)});
 }
 
+static size_t copies(const struct cln_plan *plan, const struct cln_norm *norm) {
+    return norm->span < plan->blocks ? (size_t)cln_ceil_div(plan->blocks, norm->span) : 1;
+}
+
 enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln_norm *norm,
                                          struct cln_partials partials) {
     struct ocl_constants constants;
     constants_of(&constants, plan, norm->options.shape);
     cln_norm_constants(&constants, norm);
-    return cln_plan_lanes(plan, &(struct ocl_launch){.source = "batchnorm.cl",
-                                                     .kernel = "batchnorm_statistics",
-                                                     .constants = &constants,
-                                                     .args = {OCL_BUFFER(partials.buffer), OCL_INT(partials.splits),
-                                                              OCL_BUFFER(norm->parameters), OCL_INT(norm->gamma),
-                                                              OCL_INT(norm->beta), OCL_BUFFER(norm->normal),
-                                                              OCL_BUFFER(norm->running), OCL_INT(norm->running_mean),
-                                                              OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
-                                                     .arg_count = 10,
-                                                     .groups = {(size_t)norm->options.shape.channels, 1}});
+    return cln_plan_lanes(
+        plan,
+        &(struct ocl_launch){.source = "batchnorm.cl",
+                             .kernel = "batchnorm_statistics",
+                             .constants = &constants,
+                             .args = {OCL_BUFFER(partials.buffer), OCL_INT(partials.splits),
+                                      OCL_BUFFER(norm->parameters), OCL_INT(norm->gamma), OCL_INT(norm->beta),
+                                      OCL_BUFFER(norm->normal), OCL_BUFFER(norm->running), OCL_INT(norm->running_mean),
+                                      OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
+                             .arg_count = 10,
+                             .groups = {(size_t)norm->options.shape.channels, copies(plan, norm)},
+                             .span = (size_t)norm->span});
 }
 
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,
@@ -57,28 +63,27 @@ enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_n
     struct ocl_constants constants;
     constants_of(&constants, plan, norm->options.shape);
     cln_norm_constants(&constants, norm);
-    return cln_plan_items(
-        plan,
-        &(struct ocl_launch){.source = "batchnorm.cl",
-                             .kernel = "batchnorm_backward_statistics",
-                             .constants = &constants,
-                             .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(norm->normal),
-                                      OCL_BUFFER(norm->dz_coefficients), OCL_BUFFER(gamma_out.buffer),
-                                      OCL_INT(gamma_out.base), OCL_INT(beta_out.base), OCL_BUFFER(plan->state)},
-                             .arg_count = 7},
-        (size_t)norm->options.shape.channels);
+    return cln_plan_lanes(
+        plan, &(struct ocl_launch){.source = "batchnorm.cl",
+                                   .kernel = "batchnorm_backward_statistics",
+                                   .constants = &constants,
+                                   .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(norm->normal),
+                                            OCL_BUFFER(norm->dz_coefficients), OCL_BUFFER(gamma_out.buffer),
+                                            OCL_INT(gamma_out.base), OCL_INT(beta_out.base), OCL_BUFFER(plan->state)},
+                                   .arg_count = 7,
+                                   .groups = {(size_t)norm->options.shape.channels, copies(plan, norm)},
+                                   .span = (size_t)norm->span});
 }
 
 enum cln_status cln_bias_gradient(struct cln_plan *plan, struct cln_shape shape, struct cln_partials sums,
                                   struct cln_slices out) {
     struct ocl_constants constants;
     constants_of(&constants, plan, shape);
-    return cln_plan_items(plan,
-                          &(struct ocl_launch){.source = "batchnorm.cl",
-                                               .kernel = "bias_gradient",
-                                               .constants = &constants,
-                                               .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(out.buffer),
-                                                        OCL_INT(out.base), OCL_BUFFER(plan->state)},
-                                               .arg_count = 4},
-                          (size_t)shape.channels);
+    return cln_plan_lanes(plan, &(struct ocl_launch){.source = "batchnorm.cl",
+                                                     .kernel = "bias_gradient",
+                                                     .constants = &constants,
+                                                     .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(out.buffer),
+                                                              OCL_INT(out.base), OCL_BUFFER(plan->state)},
+                                                     .arg_count = 4,
+                                                     .groups = {(size_t)shape.channels, 1}});
 }

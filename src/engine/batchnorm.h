@@ -3,7 +3,11 @@
 #ifndef SRC_ENGINE_BATCHNORM_H
 #define SRC_ENGINE_BATCHNORM_H
 
+#include <limits.h>
+
 #include "src/engine/plan.h"
+
+enum { CLN_ONE_COPY = INT_MAX };
 
 /* One batch norm's options and buffers. */
 struct cln_norm {
@@ -12,8 +16,10 @@ struct cln_norm {
     int gamma, beta;
     struct ocl_buffer *running; /* has the running statistics at the offsets running_mean and running_var, in floats */
     int running_mean, running_var;
-    struct ocl_buffer *normal; /* channels × float4, the coefficients of the forward pass: see kernels/batchnorm.clh */
-    struct ocl_buffer *dz_coefficients; /* channels × float4, the coefficients of dz; not used in prediction */
+    /* Coefficients of the forward pass and of dz, channels × float4 (kernels/batchnorm.clh), a copy for every `span`
+     * blocks: in a chain each work-group computes its own. `dz_coefficients` is not used in prediction. */
+    struct ocl_buffer *normal, *dz_coefficients;
+    int span;
 };
 
 /* Adds the constants of kernels/batchnorm.clh. */

@@ -21,6 +21,13 @@ static enum cln_status check_params(const struct cln_engine_params *params) {
     return CLN_OK;
 }
 
+/* A chain has the forward pass or the data gradient of a stage, in the mean a third of its operations. */
+static void choose_chains(struct cln_engine *e) {
+    double forward, training;
+    cln_network_multiply_adds(e->network, &forward, &training);
+    cln_plan_chain(&e->plan, 2 * training * e->plan.batch_size / (3 * (double)e->stage_count));
+}
+
 static enum cln_status create(struct cln_engine **out, struct ocl_context *context,
                               const struct cln_engine_params *params, const struct cln_tuning *tuning) {
     struct cln_engine *e = calloc(1, sizeof *e);
@@ -39,8 +46,10 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
         .blocks = cln_ceil_div(params->batch_size, tuning->lanes),
     };
     enum cln_status status = cln_engine_plan_memory(e, params);
-    if (status == CLN_OK)
+    if (status == CLN_OK) {
+        choose_chains(e);
         status = cln_engine_check_fit(e);
+    }
     if (status == CLN_OK)
         status = cln_engine_create_memory(e, params);
     if (status == CLN_OK && params->train.count > 0)
@@ -96,9 +105,9 @@ void cln_engine_destroy(struct cln_engine **engine) {
             cln_stage_buffers_destroy(&e->buffers[s]);
     for (int which = 0; which < CLN_VALUES_COUNT; which++)
         ocl_buffer_destroy(&e->values[which]);
-    struct ocl_buffer **rest[] = {&e->standardization,   &e->x,       &e->lane_labels,     &e->predicted,
-                                  &e->loss_sums,         &e->sums,    &e->sum_slice_table, &e->slice_table,
-                                  &e->gradient_partials, &e->partials};
+    struct ocl_buffer **rest[] = {&e->standardization, &e->x,           &e->lane_labels,
+                                  &e->predicted,       &e->loss_sums,   &e->sums,
+                                  &e->sum_slice_table, &e->slice_table, &e->gradient_partials};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
     free(e->buffers);

@@ -120,18 +120,15 @@ static enum cln_status find_stages(struct cln_engine *e) {
 
 static enum cln_status stage_buffers(struct cln_engine *e, struct cln_plan *plan) {
     enum cln_status status = CLN_OK;
-    size_t partial_bytes = sizeof(float);
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(plan, (int)s);
         status = cln_stage_buffers_create(&e->buffers[s], plan, &e->stages[s]);
         if (status != CLN_OK)
             return cln_fail_within(status, "%s at batch size %d (a smaller batch needs less)", plan->scope,
                                    plan->batch_size);
-        const size_t bytes = cln_stage_partial_bytes(plan, &e->stages[s]);
-        partial_bytes = bytes > partial_bytes ? bytes : partial_bytes;
     }
     cln_plan_scope(plan, CLN_NO_STAGE);
-    return status == CLN_OK ? cln_plan_buffer(plan, &e->partials, "partial sums", partial_bytes) : status;
+    return status;
 }
 
 static enum cln_status set_buffers(struct cln_engine_data *set, const struct cln_plan *plan) {

@@ -32,7 +32,7 @@ struct cln_engine {
     struct ocl_buffer *x, *lane_labels;
     struct ocl_buffer *predicted, *loss_sums;
     struct ocl_buffer *values[CLN_VALUES_COUNT];
-    struct ocl_buffer *gradient_partials, *slice_table, *partials;
+    struct ocl_buffer *gradient_partials, *slice_table;
     struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, and their table; NULL without an exchange */
     struct cln_exchange exchange;
 

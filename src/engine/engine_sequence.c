@@ -25,7 +25,6 @@ static struct cln_stage_context stage_context(const struct cln_engine *e, const 
         .running = e->values[CLN_RUNNING],
         .slices = e->slices,
         .exchange = exchange,
-        .partials = e->partials,
     };
 }
 
@@ -35,7 +34,7 @@ static enum cln_status add_begin(struct cln_engine *e, const struct cln_engine_d
     const struct cln_stage_context context = stage_context(e, &alone);
     const struct cln_batch batch = batch_of(e, set);
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    cln_plan_join(&e->plan, "batch_begin, filters");
+    cln_plan_join(&e->plan);
     enum cln_status status = cln_batch_begin(&e->plan, &batch);
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
@@ -56,24 +55,31 @@ static struct ocl_buffer *input_of(const struct cln_engine *e, size_t stage) {
 
 static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchange *exchange) {
     const struct cln_stage_context context = stage_context(e, exchange);
-    for (size_t s = 0; s < e->stage_count; s++) {
+    enum cln_status status = CLN_OK;
+    for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
-        enum cln_status status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
+        const struct cln_stage *next = s + 1 < e->stage_count ? &e->stages[s + 1] : NULL;
+        status = cln_stage_forward(&e->plan, &e->stages[s], next, &context, &e->buffers[s], input_of(e, s));
+        if (status == CLN_OK)
+            status = cln_plan_follow(&e->plan);
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", e->plan.scope);
     }
-    return CLN_OK;
+    return status;
 }
 
 static enum cln_status add_prediction(struct cln_engine *e) {
     const struct cln_stage_context context = stage_context(e, NULL);
-    for (size_t s = 0; s < e->stage_count; s++) {
+    enum cln_status status = CLN_OK;
+    for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
-        enum cln_status status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
+        status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
+        if (status == CLN_OK)
+            status = cln_plan_follow(&e->plan);
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", e->plan.scope);
     }
-    return CLN_OK;
+    return status;
 }
 
 static enum cln_status add_loss(struct cln_engine *e, bool training) {
@@ -96,22 +102,52 @@ static enum cln_status add_end(struct cln_engine *e, const struct cln_engine_dat
     return cln_batch_end(&e->plan, &batch, e->loss_sums);
 }
 
-/* The end of the batch depends on the loss alone, as the last stage's first launch does. */
+/* What nobody but the optimizer waits for: the gradients of weights and biases of stages *waiting − 1 down to `done`.
+ */
+static enum cln_status add_gradients(struct cln_engine *e, const struct cln_stage_context *context, size_t *waiting,
+                                     size_t done) {
+    enum cln_status status = CLN_OK;
+    for (; *waiting > done && status == CLN_OK; (*waiting)--) {
+        const size_t s = *waiting - 1;
+        cln_plan_scope(&e->plan, (int)s);
+        status = cln_stage_gradients(&e->plan, &e->stages[s], context, &e->buffers[s], input_of(e, s));
+    }
+    return status;
+}
+
+/* From da of the last stage, which the launch before has made. Where sums over the whole batch are needed, a barrier
+ * stands, and behind it the gradients of the stages before, beside the next data gradient. */
 static enum cln_status add_backward(struct cln_engine *e, const struct cln_engine_data *set) {
     const struct cln_stage_context context = stage_context(e, &e->exchange);
-    cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    cln_plan_join(&e->plan, "batch_end, backward");
-    enum cln_status status = add_end(e, set);
+    size_t waiting = e->stage_count;
+    bool ended = false;
+    enum cln_status status = CLN_OK;
     for (size_t s = e->stage_count; s-- > 0 && status == CLN_OK;) {
+        const struct cln_stage *stage = &e->stages[s];
+        struct cln_stage_buffers *b = &e->buffers[s];
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_backward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s),
-                                    s > 0 ? e->buffers[s - 1].da : NULL);
-        if (status == CLN_OK && s + 1 == e->stage_count)
-            status = cln_plan_joined(&e->plan);
+        status = cln_plan_follow(&e->plan);
+        if (status == CLN_OK)
+            status = cln_stage_sums(&e->plan, stage, &context, b);
+        if (status == CLN_OK)
+            status = b->shares_output ? cln_plan_follow(&e->plan) : cln_plan_barrier(&e->plan);
+        if (status == CLN_OK && !b->shares_output && !ended) {
+            status = add_end(e, set);
+            ended = true;
+        }
+        if (status == CLN_OK && !b->shares_output)
+            status = add_gradients(e, &context, &waiting, s + 1);
+        cln_plan_scope(&e->plan, (int)s);
+        if (status == CLN_OK)
+            status = cln_stage_data(&e->plan, stage, &context, b, s > 0 ? e->buffers[s - 1].da : NULL);
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", e->plan.scope);
     }
-    return status;
+    if (status == CLN_OK)
+        status = cln_plan_barrier(&e->plan);
+    if (status == CLN_OK && !ended)
+        status = add_end(e, set);
+    return status == CLN_OK ? add_gradients(e, &context, &waiting, 0) : status;
 }
 
 static enum cln_status exchange_gradients(void *engine) {
@@ -161,6 +197,7 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
     enum cln_status status = start_sequence(e, &set->step, set);
     if (status == CLN_OK)
         status = add_begin(e, set, true);
+    cln_plan_join(&e->plan);
     if (status == CLN_OK)
         status = add_forward(e, &e->exchange);
     if (status == CLN_OK)
@@ -168,8 +205,8 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
     if (status == CLN_OK)
         status = add_backward(e, set);
     if (status == CLN_OK)
-        status = add_update(e);
-    return status;
+        status = cln_plan_joined(&e->plan);
+    return status == CLN_OK ? add_update(e) : status;
 }
 
 enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
@@ -177,10 +214,13 @@ enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
     enum cln_status status = start_sequence(e, &set->step, set);
     if (status == CLN_OK)
         status = add_begin(e, set, false);
+    cln_plan_join(&e->plan);
     if (status == CLN_OK)
         status = add_prediction(e);
     if (status == CLN_OK)
         status = add_loss(e, false);
+    if (status == CLN_OK)
+        status = cln_plan_joined(&e->plan);
     return status == CLN_OK ? add_end(e, set) : status;
 }
 
@@ -191,8 +231,11 @@ enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
     enum cln_status status = start_sequence(e, &e->repeat, set);
     if (status == CLN_OK)
         status = add_begin(e, set, false);
+    cln_plan_join(&e->plan);
     if (status == CLN_OK)
         status = add_forward(e, &alone);
+    if (status == CLN_OK)
+        status = cln_plan_joined(&e->plan);
     if (status != CLN_OK)
         ocl_sequence_destroy(&e->repeat); /* half of it is of no use */
     return status;

@@ -45,7 +45,10 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) 
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
-    struct tiles t = {.blocks = cln_even_tile(plan->blocks, budget >= 24 ? 4 : 2)};
+    const int units = (int)ocl_context_device(plan->context)->compute_units;
+    const int widest = budget >= 24 ? 4 : 2;
+    const int shared = cln_max(1, plan->blocks / (2 * units)); /* a chain should have two groups for each unit */
+    struct tiles t = {.blocks = cln_even_tile(plan->blocks, plan->chains ? cln_min(widest, shared) : widest)};
     const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.min_groups);
     t.features = cln_min(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
     const int tiles = cln_ceil_div(rows, t.features) * cln_ceil_div(plan->blocks, t.blocks);
@@ -162,6 +165,7 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
                      OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(plan->blocks), OCL_BUFFER(plan->state)},
             .arg_count = 11,
             .groups = {(size_t)cln_ceil_div(g->out_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+            .span = (size_t)t.blocks,
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
         },
@@ -201,10 +205,15 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
                      OCL_INT(weights.weight), OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
             .arg_count = 7,
             .groups = {(size_t)cln_ceil_div(g->in_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+            .span = (size_t)t.blocks,
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
         },
         t.team);
+}
+
+int cln_linear_span(const struct cln_plan *plan, const struct cln_linear *g) {
+    return tiles_of(plan, g).blocks;
 }
 
 int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g) {

@@ -16,6 +16,9 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
 enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *dz,
                                          struct cln_weights weights, struct ocl_buffer *dx) CLN_MUST_CHECK;
 
+/* The blocks that a work-group of the forward pass and of the data gradient takes. */
+int cln_linear_span(const struct cln_plan *plan, const struct cln_linear *g);
+
 /* The number of slices that the weight gradient is summed in. */
 int cln_linear_slices(const struct cln_plan *plan, const struct cln_linear *g);
 

@@ -1,6 +1,7 @@
 /* Common to all launches: labels, lanes, work-group shapes. */
 #include "src/engine/plan.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -69,8 +70,10 @@ enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch)
 
 enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch, int team) {
     launch->local[0] = (size_t)(plan->tuning.lanes / cln_plan_vector(plan, launch->source) * team);
-    if (launch->groups[1] == 0)
+    if (launch->groups[1] == 0) {
         launch->groups[1] = (size_t)plan->blocks;
+        launch->span = 1;
+    }
     return add(plan, launch);
 }
 
@@ -90,11 +93,23 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
     return status;
 }
 
-void cln_plan_join(struct cln_plan *plan, const char *name) {
-    char label[96];
-    cln_plan_label(plan, name, label, sizeof label);
+void cln_plan_chain(struct cln_plan *plan, double flops) {
+    static const double quick = 10e6; /* operations of one unit in the 50 µs until another has woken up, about */
+    const int units = (int)ocl_context_device(plan->context)->compute_units;
+    plan->chains = plan->tuning.lanes == plan->tuning.vector && plan->tuning.max_loop_iterations == INT_MAX &&
+                   (plan->blocks >= 2 * units || flops <= quick);
+}
+
+void cln_plan_join(struct cln_plan *plan) {
     if (plan->tuning.join_launches)
-        ocl_sequence_join(plan->sequence, label);
+        ocl_sequence_join(plan->sequence);
+}
+
+enum cln_status cln_plan_follow(struct cln_plan *plan) {
+    if (!plan->chains)
+        return cln_plan_barrier(plan);
+    ocl_sequence_follow(plan->sequence);
+    return CLN_OK;
 }
 
 enum cln_status cln_plan_barrier(struct cln_plan *plan) {

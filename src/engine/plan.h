@@ -18,6 +18,7 @@ struct cln_plan {
     struct cln_tuning tuning;
     int batch_size;           /* largest batch */
     int blocks;               /* ceil(batch_size / lanes) */
+    bool chains;              /* launches form chains where they can (cln_plan_chain) */
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
     char scope[32]; /* prefix of labels, "stage 1"; "": none */
@@ -31,6 +32,11 @@ struct cln_plan {
 /* The number of elements and of bytes of a tensor in lanes, [block][channel][row][column][lane] float32. */
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
+
+/* Sets plan->chains. Chains pay if there are two blocks for each compute unit, or if a chain of `flops` operations
+ * takes less time than the device needs to wake a second unit. They need work-items with a block for themselves, and no
+ * limit on loops. Without tuning.join_launches the kernels are the same, but each is launched by itself. */
+void cln_plan_chain(struct cln_plan *plan, double flops);
 
 /* Sets the scope to a stage. `stage` counts from 0, labels count from 1: 0 gives "stage 1". CLN_NO_STAGE: none. */
 enum { CLN_NO_STAGE = -1 };
@@ -52,9 +58,9 @@ int cln_plan_vector(const struct cln_plan *plan, const char *operation);
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
 /* Adds a launch. Along dimension 0 a work-group has the lanes of a block: lanes / vector work-items. Along dimension 1
- * there is one group per block, unless the caller sets groups[1]. groups[0] and groups[2] are the caller's.
- * launch->constants must not be NULL. The label becomes "scope kernel". Afterwards launch->constants is NULL: set it
- * again before the launch is added once more. */
+ * there is one group per block, which sets span to 1, unless the caller sets groups[1]. groups[0] and groups[2] are the
+ * caller's. launch->constants must not be NULL. The label becomes "scope kernel". Afterwards launch->constants is NULL:
+ * set it again before the launch is added once more. */
 enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Like cln_plan_lanes, with `team` work-items for each vector of lanes (cln_plan_team): local[0] = team × lanes /
@@ -66,10 +72,11 @@ enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch,
  * groups[0] and local[0]; constants and label are as in cln_plan_lanes. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
-/* Joins the launches that are added until cln_plan_joined, except across cln_plan_barrier, as ocl_sequence_join does,
- * if tuning.join_launches is set. None of them may depend on another. The label of a joined launch becomes "scope
- * name". */
-void cln_plan_join(struct cln_plan *plan, const char *name);
+/* Joins launches until cln_plan_joined, as ocl_sequence_join does, if tuning.join_launches is set. cln_plan_barrier
+ * stands between two launches if the second needs the first; cln_plan_follow if it needs it only within each block. In
+ * a plan without `chains`, follow is a barrier. */
+void cln_plan_join(struct cln_plan *plan);
+enum cln_status cln_plan_follow(struct cln_plan *plan) CLN_MUST_CHECK;
 enum cln_status cln_plan_barrier(struct cln_plan *plan) CLN_MUST_CHECK;
 enum cln_status cln_plan_joined(struct cln_plan *plan) CLN_MUST_CHECK;
 

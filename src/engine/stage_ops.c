@@ -14,9 +14,13 @@ int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage,
     return tensor == stage->weight ? cln_affine_of(stage)->slices(plan, stage) : 1;
 }
 
-size_t cln_stage_partial_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
+/* The bytes of the stage's struct cln_partials: of its moments, or of its sums. */
+static size_t moment_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
     const int splits = cln_affine_of(stage)->splits(plan, stage);
     return (size_t)stage->z.channels * (size_t)plan->blocks * (size_t)splits * 4 * sizeof(float);
+}
+static size_t sum_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return (size_t)stage->z.channels * (size_t)plan->blocks * 2 * sizeof(float);
 }
 
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
@@ -24,7 +28,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
     *out = (struct cln_stage_buffers){.shares_output = is_plain(stage)};
     const bool maximum = stage->pool.kind == CLN_POOL_MAX;
     const struct cln_affine *affine = cln_affine_of(stage);
-    const size_t channel_bytes = (size_t)stage->z.channels * 4 * sizeof(float);
+    const size_t copies = plan->chains ? (size_t)plan->blocks : 1;
+    const size_t channel_bytes = copies * (size_t)stage->z.channels * 4 * sizeof(float);
     const struct {
         struct ocl_buffer **buffer;
         size_t bytes; /* 0: not needed */
@@ -36,6 +41,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
         {&out->normal, stage->normalise ? channel_bytes : 0},
         {&out->dz_coefficients, stage->normalise ? channel_bytes : 0},
+        {&out->moments, stage->normalise ? moment_bytes(plan, stage) : 0},
+        {&out->sums, sum_bytes(plan, stage)},
         {&out->filters[false], affine->filter_floats ? affine->filter_floats(plan, stage, false) * sizeof(float) : 0},
         {&out->filters[true], affine->filter_floats && stage->first_layer > 0
                                   ? affine->filter_floats(plan, stage, true) * sizeof(float)
@@ -58,6 +65,8 @@ void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
                                  &buffers->max_index,
                                  &buffers->normal,
                                  &buffers->dz_coefficients,
+                                 &buffers->moments,
+                                 &buffers->sums,
                                  &buffers->filters[false],
                                  &buffers->filters[true]};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -81,8 +90,9 @@ static struct cln_weights weights_of(const struct cln_stage *stage, const struct
                                 .filters = {b->filters[false], b->filters[true]}};
 }
 
-static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_stage_context *context,
-                               const struct cln_stage_buffers *b) {
+/* `span`: the blocks of a group of the launch that a chain with the batch norm ends in. */
+static struct cln_norm norm_of(const struct cln_plan *plan, const struct cln_stage *stage,
+                               const struct cln_stage_context *context, const struct cln_stage_buffers *b, int span) {
     const struct cln_network *network = context->network;
     return (struct cln_norm){
         .options = stage->batchnorm,
@@ -94,7 +104,12 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
         .running_var = offset_of(network, stage->running_var),
         .normal = b->normal,
         .dz_coefficients = b->dz_coefficients,
+        .span = plan->chains ? span : CLN_ONE_COPY,
     };
+}
+
+static int span_of(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return stage ? cln_affine_of(stage)->span(plan, stage) : 1;
 }
 
 /* Describes the stage's normalise, activate and pool part. The result points to `norm` if the stage has a batch
@@ -129,34 +144,39 @@ enum cln_status cln_stage_filters(struct cln_plan *plan, const struct cln_stage 
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
-    const struct cln_norm norm = norm_of(stage, context, b);
+    const struct cln_norm norm = norm_of(plan, stage, context, b, 1);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context, b), x,
                                                            b->z, (struct cln_partials){NULL});
-    if (status == CLN_OK && !b->shares_output)
-        status = cln_activate_predict(plan, &activate);
-    return status;
+    if (status != CLN_OK || b->shares_output)
+        return status;
+    status = cln_plan_follow(plan);
+    return status == CLN_OK ? cln_activate_predict(plan, &activate) : status;
 }
 
-enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
+enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
                                   const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
-    const struct cln_norm norm = norm_of(stage, context, b);
+    const struct cln_norm norm = norm_of(plan, stage, context, b, span_of(plan, next));
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const bool exchanges = stage->normalise && context->exchange->moments;
     const bool whole = stage->normalise && !exchanges && cln_channel_forward_pays(plan, &activate);
     const struct cln_affine *affine = cln_affine_of(stage);
     /* A launch over whole channels computes moments itself. */
     const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
-    const struct cln_partials partials = {.buffer = partials_wanted ? context->partials : NULL,
+    const struct cln_partials partials = {.buffer = partials_wanted ? b->moments : NULL,
                                           .splits = affine->splits(plan, stage)};
     enum cln_status status = affine->forward(plan, stage, &activate, weights_of(stage, context, b), x, b->z, partials);
+    if (status == CLN_OK)
+        status = stage->normalise ? cln_plan_barrier(plan) : cln_plan_follow(plan);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
     if (status == CLN_OK && exchanges)
         status = cln_exchange_moments(plan, &b->of_moments, context->exchange, stage->z.channels, partials);
     if (status == CLN_OK && stage->normalise)
         status = cln_batchnorm_statistics(plan, &norm, partials);
+    if (status == CLN_OK && stage->normalise)
+        status = cln_plan_follow(plan);
     if (status == CLN_OK && !b->shares_output)
         status = cln_activate_forward(plan, &activate);
     return status;
@@ -167,51 +187,80 @@ static struct cln_slices slices_of(const struct cln_stage_context *context, int 
     return tensor < 0 ? (struct cln_slices){NULL} : context->slices[tensor];
 }
 
-/* From da: dz, unless the affine part makes it; and the gradients of γ and β, or of the bias if no batch norm makes
- * that zero. */
+/* Whether the bias has a gradient: a batch norm makes it zero. */
+static bool is_biased(const struct cln_stage *stage) {
+    return !stage->normalise && stage->bias >= 0;
+}
+
+/* Whether one launch over whole channels makes all of the backward pass up to dz. */
+static bool takes_whole_channels(const struct cln_plan *plan, const struct cln_stage *stage,
+                                 const struct cln_stage_context *context, const struct cln_activate *activate) {
+    return !(stage->normalise && context->exchange->sums) && cln_channel_backward_pays(plan, activate);
+}
+
+static struct cln_partials sums_of(const struct cln_stage_buffers *b) {
+    return (struct cln_partials){.buffer = b->sums, .splits = 1};
+}
+
+enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
+                               const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
+    const struct cln_norm norm = norm_of(plan, stage, context, b, 1);
+    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
+    if ((b->shares_output && !is_biased(stage)) || takes_whole_channels(plan, stage, context, &activate))
+        return CLN_OK;
+    return cln_activate_backward(plan, &activate, sums_of(b));
+}
+
+/* From the sums of all blocks: dz, unless the weight gradient makes it, and the gradients of γ and β. */
 static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_stage *stage,
                                      const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                      const struct cln_activate *activate) {
-    const bool biased = !stage->normalise && stage->bias >= 0;
     const struct cln_slices gamma = slices_of(context, stage->gamma);
     const struct cln_slices beta = slices_of(context, stage->normalise ? stage->beta : stage->bias);
-    const struct cln_partials sums = {.buffer = context->partials, .splits = 1};
-    if (b->shares_output && !biased)
-        return CLN_OK;
-    const bool exchanges = stage->normalise && context->exchange->sums;
-    if (!exchanges && cln_channel_backward_pays(plan, activate))
+    if (takes_whole_channels(plan, stage, context, activate))
         return cln_channel_backward(plan, activate, gamma, beta);
-    enum cln_status status = cln_activate_backward(plan, activate, sums);
-    if (status == CLN_OK)
-        status = cln_plan_barrier(plan);
-    if (status == CLN_OK && exchanges)
-        status = cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, sums);
+    enum cln_status status = CLN_OK;
+    if (stage->normalise && context->exchange->sums)
+        status = cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, sums_of(b));
     if (status == CLN_OK && stage->normalise)
-        status = cln_batchnorm_backward(plan, activate->norm, sums, gamma, beta);
-    if (status == CLN_OK && biased)
-        status = cln_bias_gradient(plan, stage->z, sums, beta);
-    if (status == CLN_OK)
-        status = cln_plan_barrier(plan);
-    if (status == CLN_OK && !b->shares_output && !activate->fuses_dz)
+        status = cln_batchnorm_backward(plan, activate->norm, sums_of(b), gamma, beta);
+    if (status == CLN_OK && stage->normalise)
+        status = cln_plan_follow(plan);
+    if (status == CLN_OK && !activate->fuses_dz)
         status = cln_activate_spread(plan, activate);
     return status;
 }
 
-enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage *stage,
-                                   const struct cln_stage_context *context, struct cln_stage_buffers *b,
-                                   struct ocl_buffer *x, struct ocl_buffer *dx) {
-    const struct cln_weights weights = weights_of(stage, context, b);
-    const struct cln_norm norm = norm_of(stage, context, b);
+enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *stage,
+                               const struct cln_stage_context *context, struct cln_stage_buffers *b,
+                               struct ocl_buffer *dx) {
+    const struct cln_norm norm = norm_of(plan, stage, context, b, span_of(plan, dx ? stage : NULL));
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
-    struct ocl_buffer *dz = b->shares_output ? b->da : b->z;
+    enum cln_status status = b->shares_output ? CLN_OK : backward_to_z(plan, stage, context, b, &activate);
+    if (status != CLN_OK || !dx)
+        return status;
+    status = cln_plan_follow(plan);
+    return status == CLN_OK
+               ? cln_affine_of(stage)->backward_data(plan, stage, &activate, b->shares_output ? b->da : b->z,
+                                                     weights_of(stage, context, b), dx)
+               : status;
+}
+
+enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stage *stage,
+                                    const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                    struct ocl_buffer *x) {
+    const struct cln_norm norm = norm_of(plan, stage, context, b, 1);
+    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const struct cln_affine *affine = cln_affine_of(stage);
-    cln_plan_join(plan, "backward");
-    enum cln_status status = backward_to_z(plan, stage, context, b, &activate);
-    if (status == CLN_OK && !b->shares_output) /* else dz is da, which is there */
-        status = cln_plan_barrier(plan);
+    const struct cln_slices none = {NULL}, bias = slices_of(context, stage->bias);
+    const bool whole = takes_whole_channels(plan, stage, context, &activate);
+    enum cln_status status = CLN_OK;
+    if (is_biased(stage) && !whole)
+        status = cln_bias_gradient(plan, stage->z, sums_of(b), bias);
+    else if (is_biased(stage) && b->shares_output) /* else the launch that made dz has made it */
+        status = cln_channel_backward(plan, &activate, none, bias);
     if (status == CLN_OK && affine->backward_weights)
-        status = affine->backward_weights(plan, stage, &activate, x, dz, context->slices[stage->weight]);
-    if (status == CLN_OK && dx)
-        status = affine->backward_data(plan, stage, &activate, dz, weights, dx);
-    return status == CLN_OK ? cln_plan_joined(plan) : status;
+        status = affine->backward_weights(plan, stage, &activate, x, b->shares_output ? b->da : b->z,
+                                          context->slices[stage->weight]);
+    return status;
 }

@@ -13,6 +13,7 @@ struct cln_stage_buffers {
     struct ocl_buffer *da;                       /* gradient of the output */
     struct ocl_buffer *max_value, *max_index;    /* see struct cln_activate */
     struct ocl_buffer *normal, *dz_coefficients; /* see struct cln_norm */
+    struct ocl_buffer *moments, *sums;           /* see struct cln_partials; both are used in one chain */
     struct ocl_buffer *filters[2];               /* see struct cln_weights */
     bool shares_output;                          /* a is z, and da is dz */
     struct cln_exchange_point of_moments, of_sums;
@@ -24,14 +25,10 @@ struct cln_stage_context {
     struct ocl_buffer *parameters, *running;
     const struct cln_slices *slices; /* by index into network->tensors */
     const struct cln_exchange *exchange;
-    struct ocl_buffer *partials; /* scratch for struct cln_partials, cln_stage_partial_bytes of the largest stage */
 };
 
 /* The number of slices of a parameter's gradient: several for the affine part's weights, 1 for all others. */
 int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage, int tensor);
-
-/* The bytes of scratch that the stage needs for struct cln_partials. */
-size_t cln_stage_partial_bytes(const struct cln_plan *plan, const struct cln_stage *stage);
 
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
                                          const struct cln_stage *stage) CLN_MUST_CHECK;
@@ -43,19 +40,32 @@ enum cln_status cln_stage_filters(struct cln_plan *plan, const struct cln_stage 
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
                                   bool backward) CLN_MUST_CHECK;
 
-/* Training: computes a from x. Batch norm uses the batch's statistics and moves the running ones. */
-enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
+/* Training: computes a from x. Batch norm uses the batch's statistics and moves the running ones. `next` is the stage
+ * after it; NULL: none. The first launch follows what made x (cln_plan_follow comes before the call), and a launch that
+ * needs a may follow the last. */
+enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
                                   const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
                                   struct ocl_buffer *x) CLN_MUST_CHECK;
 
-/* Prediction: computes a from x. Batch norm uses the running statistics. */
+/* Prediction: computes a from x, as cln_stage_forward does. Batch norm uses the running statistics. */
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
                                   struct ocl_buffer *x) CLN_MUST_CHECK;
 
-/* Computes from da the slices of every parameter's gradient, and dx (NULL: not wanted). */
-enum cln_status cln_stage_backward(struct cln_plan *plan, const struct cln_stage *stage,
-                                   const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
-                                   struct ocl_buffer *x, struct ocl_buffer *dx) CLN_MUST_CHECK;
+/* The backward pass of a stage, in three parts.
+ * cln_stage_sums: from da, the sums that dz of every block needs; follows what made da.
+ * cln_stage_data: dz and dx (NULL: not wanted) from these sums, and the gradients of γ and β. A barrier comes before
+ * it, or if dz is da (buffers->shares_output) a follow. A launch that needs dx may follow the last.
+ * cln_stage_gradients: the slices of the gradients of weights and bias, which only the optimizer waits for. A barrier
+ * comes before it. */
+enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
+                               const struct cln_stage_context *context,
+                               const struct cln_stage_buffers *buffers) CLN_MUST_CHECK;
+enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *stage,
+                               const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
+                               struct ocl_buffer *dx) CLN_MUST_CHECK;
+enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stage *stage,
+                                    const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
+                                    struct ocl_buffer *x) CLN_MUST_CHECK;
 
 #endif

@@ -96,7 +96,7 @@ static void assert_other(const struct fixture *f, int n, int count) {
  * other, in three dimensions. */
 static void test_each_has_its_own_names(void **state) {
     struct fixture *f = *state;
-    ocl_sequence_join(f->sequence, "joined");
+    ocl_sequence_join(f->sequence);
     add(f, fill(f, 0, 3, 5, 7));
     add(f, other(f, 1, 4));
     add(f, fill(f, 2, 1, 1, 1));
@@ -115,7 +115,7 @@ static void test_each_has_its_own_names(void **state) {
 
 static void test_a_barrier_keeps_the_order(void **state) {
     struct fixture *f = *state;
-    ocl_sequence_join(f->sequence, "joined");
+    ocl_sequence_join(f->sequence);
     add(f, fill(f, 1, 30, 1, 1));
     add(f, fill(f, 2, 30, 1, 1));
     assert_ok(ocl_sequence_barrier(f->sequence));
@@ -139,8 +139,8 @@ static void test_others_are_not_joined(void **state) {
     struct fixture *f = *state;
     struct ocl_launch wide = scale(f, 1, 5, 2, 0);
     wide.local[0] = 2;
-    ocl_sequence_join(f->sequence, "outer");
-    ocl_sequence_join(f->sequence, "inner");
+    ocl_sequence_join(f->sequence);
+    ocl_sequence_join(f->sequence);
     add(f, fill(f, 1, 10, 1, 1));
     add(f, fill(f, 2, 10, 1, 1));
     assert_ok(ocl_sequence_joined(f->sequence));
@@ -162,7 +162,7 @@ static void test_others_are_not_joined(void **state) {
 /* More launches than one can take become several. */
 static void test_many(void **state) {
     struct fixture *f = *state;
-    ocl_sequence_join(f->sequence, "joined");
+    ocl_sequence_join(f->sequence);
     for (int n = 0; n < MOST; n++)
         add(f, fill(f, n, (size_t)(n + 1), 1, 1));
     assert_ok(ocl_sequence_joined(f->sequence));
@@ -177,27 +177,27 @@ static void test_faults(void **state) {
     struct fixture *f = *state;
     struct ocl_launch wrong = fill(f, 2, 1, 1, 1);
     wrong.args[1] = OCL_BUFFER(NULL);
-    ocl_sequence_join(f->sequence, "the joined label");
+    ocl_sequence_join(f->sequence);
     add(f, fill(f, 1, 1, 1, 1));
     add(f, wrong);
     assert_fails(ocl_sequence_joined(f->sequence), CLN_INVALID, "is a buffer and was given NULL");
-    assert_message("the joined label: ");
+    assert_message("a label + 1: ");
     assert_int_equal(ocl_sequence_length(f->sequence), 0);
 
     wrong = fill(f, 2, 1, 1, 1);
     wrong.source = "none.cl";
-    ocl_sequence_join(f->sequence, "the joined label");
+    ocl_sequence_join(f->sequence);
     add(f, fill(f, 1, 1, 1, 1));
     add(f, wrong);
     assert_fails(ocl_sequence_joined(f->sequence), CLN_NOT_FOUND, "none.cl");
 
     wrong.source = "broken.cl";
-    ocl_sequence_join(f->sequence, "the joined label");
+    ocl_sequence_join(f->sequence);
     add(f, fill(f, 1, 1, 1, 1));
     add(f, wrong);
     assert_fails(ocl_sequence_joined(f->sequence), CLN_BUILD, "no_such_thing");
 
-    ocl_sequence_join(f->sequence, "left open");
+    ocl_sequence_join(f->sequence);
     add(f, fill(f, 1, 1, 1, 1)); /* the sequence is destroyed with it */
 }
 
