@@ -112,31 +112,54 @@ static const char *const types[] = {
     [OCL_ARG_BUFFER] = "__global void *", [OCL_ARG_INT] = "const int ", [OCL_ARG_FLOAT] = "const float "};
 CLN_EVERY(types, OCL_ARG_KIND_COUNT);
 
+/* A buffer of several launches is one argument, since drivers take time for each. Finds the first place of argument i
+ * of launch n. Whether that is (n, i) itself. */
+static bool is_first(const struct ocl_part *parts, size_t n, size_t i, size_t *first, size_t *place) {
+    const struct ocl_arg *arg = &parts[n].launch->args[i];
+    *first = n;
+    *place = i;
+    if (arg->kind != OCL_ARG_BUFFER)
+        return true;
+    for (size_t m = 0; m <= n; m++)
+        for (size_t k = 0; k < parts[m].launch->arg_count && (m < n || k < i); k++) {
+            const struct ocl_arg *other = &parts[m].launch->args[k];
+            if (other->kind == OCL_ARG_BUFFER && other->buffer == arg->buffer) {
+                *first = m;
+                *place = k;
+                return false;
+            }
+        }
+    return true;
+}
+
 /* Calls the kernel of launch n for the group at `place`. */
-static void write_call(FILE *out, const struct ocl_launch *launch, size_t n) {
+static void write_call(FILE *out, const struct ocl_part *parts, size_t n) {
+    const struct ocl_launch *launch = parts[n].launch;
     fprintf(out, "%s_%zu(", launch->kernel, n);
-    for (size_t i = 0; i < launch->arg_count; i++)
-        fprintf(out, ARGUMENT ", ", n, i);
+    for (size_t i = 0, first, place; i < launch->arg_count; i++) {
+        is_first(parts, n, i, &first, &place);
+        fprintf(out, ARGUMENT ", ", first, place);
+    }
     fprintf(out, "place, (int4)(x%zu, y%zu, z%zu, 0));\n", n, n, n);
 }
 
 /* Calls the kernel of launch n for its group `before`. */
-static void write_group(FILE *out, const struct ocl_launch *launch, size_t n) {
+static void write_group(FILE *out, const struct ocl_part *parts, size_t n) {
     fprintf(out,
             "        const int4 place = (int4)(before %% x%zu, before / x%zu %% y%zu, before / x%zu / y%zu, 0);\n"
             "        ",
             n, n, n, n, n);
-    write_call(out, launch, n);
+    write_call(out, parts, n);
 }
 
 /* Calls the kernel of launch n for all its groups in a chain's group `before`. */
-static void write_chained(FILE *out, const struct ocl_launch *launch, size_t n) {
+static void write_chained(FILE *out, const struct ocl_part *parts, size_t n) {
     fprintf(out,
             "        for (int y = before * own%zu; y < min((before + 1) * own%zu, y%zu); y++)\n"
             "            for (int i = 0; i < x%zu * z%zu; i++) {\n"
             "                const int4 place = (int4)(i %% x%zu, y, i / x%zu, 0);\n                ",
             n, n, n, n, n, n, n);
-    write_call(out, launch, n);
+    write_call(out, parts, n);
     fputs("            }\n", out);
 }
 
@@ -146,8 +169,9 @@ static void write_chained(FILE *out, const struct ocl_launch *launch, size_t n) 
 static void write_kernel(FILE *out, const struct ocl_part *parts, size_t count) {
     fputs("#line 1 \"joined\"\n__attribute__((reqd_work_group_size(1, 1, 1)))\n__kernel void joined(", out);
     for (size_t n = 0; n < count; n++) {
-        for (size_t i = 0; i < parts[n].launch->arg_count; i++)
-            fprintf(out, "%s" ARGUMENT ", ", types[parts[n].launch->args[i].kind], n, i);
+        for (size_t i = 0, first, place; i < parts[n].launch->arg_count; i++)
+            if (is_first(parts, n, i, &first, &place))
+                fprintf(out, "%s" ARGUMENT ", ", types[parts[n].launch->args[i].kind], n, i);
         fprintf(out, "const int x%zu, const int y%zu, const int z%zu, const int own%zu%s", n, n, n, n,
                 n + 1 < count ? ",\n    " : ") {\n");
     }
@@ -163,9 +187,9 @@ static void write_kernel(FILE *out, const struct ocl_part *parts, size_t count) 
               "    if (((long)group + 1) * groups / left > before) {\n",
               out);
         if (end == n + 1)
-            write_group(out, parts[n].launch, n);
+            write_group(out, parts, n);
         for (size_t k = n; k < end && end > n + 1; k++)
-            write_chained(out, parts[k].launch, k);
+            write_chained(out, parts, k);
         fputs("        return;\n    }\n    group -= before;\n    left -= groups;\n", out);
     }
     fputs("}\n", out);
@@ -178,7 +202,7 @@ enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_
     if (!out)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the source of %zu kernels", count);
     enum cln_status status = CLN_OK;
-    fputs("#define JOINED\n#define __kernel\n", out);
+    fputs("#define JOINED\n#define __kernel static inline\n", out);
     for (size_t n = 0; n < count && status == CLN_OK; n++)
         status = write_part(out, folder, parts[n].launch, n);
     fputs("#undef __kernel\n", out);
@@ -220,12 +244,14 @@ size_t ocl_join_arguments(const struct ocl_launch *launch) {
     return launch->arg_count + MORE_ARGUMENTS;
 }
 
-/* Adds the arguments of a launch. `largest`: the largest span of its chain; 0: it is in none. Returns the number of
+/* Adds the arguments of launch n. `largest`: the largest span of its chain; 0: it is in none. Returns the number of
  * groups: of the launch, or of its chain. */
-static size_t add_arguments(struct ocl_launch *joined, const struct ocl_launch *launch, size_t largest) {
+static size_t add_arguments(struct ocl_launch *joined, const struct ocl_part *parts, size_t n, size_t largest) {
+    const struct ocl_launch *launch = parts[n].launch;
     size_t groups = 1, along[3];
-    for (size_t i = 0; i < launch->arg_count; i++)
-        ocl_launch_argument(joined, launch->args[i]);
+    for (size_t i = 0, first, place; i < launch->arg_count; i++)
+        if (is_first(parts, n, i, &first, &place))
+            ocl_launch_argument(joined, launch->args[i]);
     for (int i = 0; i < 3; i++) {
         along[i] = launch->groups[i] ? launch->groups[i] : 1;
         ocl_launch_argument(joined, OCL_INT(along[i]));
@@ -246,7 +272,7 @@ struct ocl_launch ocl_join_launch(const char *label, const char *text, const str
             end++;
         const size_t largest = end > n + 1 ? largest_span(parts, end, &first) : 0;
         for (size_t k = n; k < end; k++)
-            groups = add_arguments(&joined, parts[k].launch, largest);
+            groups = add_arguments(&joined, parts, k, largest);
         joined.groups[0] += groups;
     }
     return joined;

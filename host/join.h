@@ -22,8 +22,8 @@ bool ocl_join_follows(const struct ocl_part *parts, size_t count, const struct o
 enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_part *parts,
                               size_t count) CLN_MUST_CHECK;
 
-/* The launch of that program. `label` and `text` must outlive it. Its arguments, ocl_join_arguments of all launches
- * together, must be at most OCL_MAX_ARGS. */
+/* The launch of that program. `label` and `text` must outlive it. It has at most as many
+ * arguments as ocl_join_arguments gives for all launches together, which must be at most OCL_MAX_ARGS. */
 struct ocl_launch ocl_join_launch(const char *label, const char *text, const struct ocl_part *parts, size_t count);
 size_t ocl_join_arguments(const struct ocl_launch *launch);
 

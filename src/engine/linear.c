@@ -45,7 +45,7 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) 
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;
-    const int units = (int)ocl_context_device(plan->context)->compute_units;
+    const int units = cln_plan_units(plan);
     const int widest = budget >= 24 ? 4 : 2;
     const int shared = cln_max(1, plan->blocks / (2 * units)); /* a chain should have two groups for each unit */
     struct tiles t = {.blocks = cln_even_tile(plan->blocks, plan->chains ? cln_min(widest, shared) : widest)};

@@ -93,9 +93,13 @@ enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch,
     return status;
 }
 
+int cln_plan_units(const struct cln_plan *plan) {
+    return cln_max(1, plan->tuning.min_groups / 8);
+}
+
 void cln_plan_chain(struct cln_plan *plan, double flops) {
     static const double quick = 10e6; /* operations of one unit in the 50 µs until another has woken up, about */
-    const int units = (int)ocl_context_device(plan->context)->compute_units;
+    const int units = cln_plan_units(plan);
     plan->chains = plan->tuning.lanes == plan->tuning.vector && plan->tuning.max_loop_iterations == INT_MAX &&
                    (plan->blocks >= 2 * units || flops <= quick);
 }

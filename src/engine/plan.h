@@ -33,6 +33,9 @@ struct cln_plan {
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
+/* The number of compute units that the tuning counts on: an eighth of tuning.min_groups, so that a profile decides. */
+int cln_plan_units(const struct cln_plan *plan);
+
 /* Sets plan->chains. Chains pay if there are two blocks for each compute unit, or if a chain of `flops` operations
  * takes less time than the device needs to wake a second unit. They need work-items with a block for themselves, and no
  * limit on loops. Without tuning.join_launches the kernels are the same, but each is launched by itself. */

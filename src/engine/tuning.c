@@ -200,8 +200,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "to be faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
      MEMBER(winograd), .settle = settle_winograd},
     {"join_launches", 0, 1, 1, "every kernel is launched by itself",
-     "1: kernels that do not depend on each other are launched as one; only if a work-item has all lanes of a block; "
-     "the results are the same",
+     "1: several kernels are launched as one where the results stay the same; only if a work-item has all lanes of a "
+     "block",
      MEMBER(join_launches), .settle = settle_join_launches},
     {"command_buffer", 0, 1, 1, "every launch is enqueued by itself",
      "1: a step is recorded once and enqueued as a whole, if the device has cl_khr_command_buffer; the results are "

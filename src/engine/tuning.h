@@ -41,7 +41,7 @@ struct cln_tuning {
     int min_gemm_weights;    /* least number of weights for which a linear layer uses CLBlast; 0: never */
     int gemm_parameters;     /* CLBlast's parameters, see ocl_gemm */
     int winograd;            /* enum cln_winograd_use */
-    int join_launches;       /* independent kernels are launched as one (1) or not (0) */
+    int join_launches;       /* several kernels are launched as one (1) or not (0) */
     int command_buffer;      /* a step is enqueued as one command buffer (1) or not (0) */
     unsigned safe;           /* set of operations that run in their safe variant */
 };

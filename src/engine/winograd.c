@@ -238,8 +238,7 @@ size_t cln_winograd_filter_floats(const struct cln_winograd *w) {
 
 /* What the filters cost per block. The units compute them beside the first launch of the step. */
 static double filter_cycles(const struct cln_plan *plan, const struct cln_winograd *w) {
-    const double units = cln_max(1, plan->tuning.min_groups / 8);
-    return 4.0 * (double)cln_winograd_filter_floats(w) / units / plan->blocks;
+    return 4.0 * (double)cln_winograd_filter_floats(w) / cln_plan_units(plan) / plan->blocks;
 }
 
 static bool can_filter(const struct cln_plan *plan, const struct cln_conv2d *g) {

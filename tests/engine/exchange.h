@@ -40,7 +40,8 @@ static inline int end(void **state) {
     return nothing_alive(state);
 }
 
-/* Settings of src/check, and the device's profile with whole channels never taken. */
+/* Settings of src/check, and the device's profile with whole channels never taken and every
+ * kernel launched by itself. */
 enum { PROFILE = 0, WHOLE_CHANNELS = 2, IN_PARTS = 100 };
 
 static inline struct cln_engine *engine_with(size_t setting, struct ocl_context *where, size_t first, size_t count,
@@ -48,8 +49,10 @@ static inline struct cln_engine *engine_with(size_t setting, struct ocl_context 
     struct cln_tuning tuning;
     struct cln_engine *engine = NULL;
     assert_ok(cln_check_tuning(&tuning, setting == IN_PARTS ? PROFILE : setting, ocl_context_device(context)));
-    if (setting == IN_PARTS)
+    if (setting == IN_PARTS) {
         tuning.min_whole_channels = INT_MAX;
+        tuning.join_launches = 0;
+    }
     assert_ok(cln_engine_create(&engine, where,
                                 &(struct cln_engine_params){.network = network,
                                                             .tuning = &tuning,

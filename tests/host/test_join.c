@@ -134,6 +134,78 @@ static void test_a_barrier_keeps_the_order(void **state) {
     }
 }
 
+enum { BLOCKS = 7, VALUES = 4 };
+
+/* fill, the sums of its blocks, `span` at a time, and three times one more: as a chain, or as far as that is one. */
+static void add_chain(const struct fixture *f, int n, size_t span, size_t last_span) {
+    struct ocl_launch first = fill(f, n, VALUES, BLOCKS, 2);
+    struct ocl_launch sums = {
+        .label = "sums",
+        .source = "joined.cl",
+        .kernel = "add_up",
+        .args = {OCL_BUFFER(f->out[n]), OCL_BUFFER(f->out[n + 1]), OCL_INT(span), OCL_INT(BLOCKS), OCL_INT(VALUES)},
+        .arg_count = 5,
+        .groups = {1, (BLOCKS + span - 1) / span, 1},
+        .span = span,
+        .flops = 1};
+    struct ocl_launch more = {.source = "joined.cl",
+                              .kernel = "count",
+                              .args = {OCL_BUFFER(f->out[n + 1])},
+                              .arg_count = 1,
+                              .groups = {3, BLOCKS, 1},
+                              .span = last_span};
+    first.span = 1;
+    add(f, first);
+    ocl_sequence_follow(f->sequence);
+    add(f, sums);
+    ocl_sequence_follow(f->sequence);
+    add(f, more);
+}
+
+static void assert_chained(const struct fixture *f, int n) {
+    int sums[BLOCKS];
+    assert_ok(ocl_buffer_read(f->out[n + 1], 0, sizeof sums, sums));
+    for (int block = 0; block < BLOCKS; block++) {
+        int sum = 3;
+        for (int z = 0; z < 2; z++)
+            for (int x = 0; x < VALUES; x++)
+                sum += 1000 * n + (z * BLOCKS + block) * VALUES + x;
+        assert_int_equal(sums[block], sum);
+    }
+}
+
+/* Two chains of spans that divide each other, beside a launch and each other. */
+static void test_chains(void **state) {
+    struct fixture *f = *state;
+    ocl_sequence_join(f->sequence);
+    add(f, fill(f, 0, 50, 1, 1));
+    add_chain(f, 1, 3, 1);
+    add_chain(f, 3, 1, 1);
+    assert_ok(ocl_sequence_joined(f->sequence));
+    assert_int_equal(ocl_sequence_length(f->sequence), 1);
+    assert_ok(ocl_sequence_run(f->sequence));
+    assert_filled(f, 0, 50);
+    assert_chained(f, 1);
+    assert_chained(f, 3);
+}
+
+/* Where launches cannot be a chain, and outside of a pair, one follows the other as after a barrier. */
+static void test_following_without_a_chain(void **state) {
+    struct fixture *f = *state;
+    ocl_sequence_follow(f->sequence); /* nothing is before it */
+    add_chain(f, 1, 2, 1);
+    assert_int_equal(ocl_sequence_length(f->sequence), 3);
+    ocl_sequence_join(f->sequence);
+    add_chain(f, 3, 2, 0); /* the last is not by block */
+    assert_int_equal(ocl_sequence_length(f->sequence), 4);
+    assert_ok(ocl_sequence_barrier(f->sequence));
+    assert_int_equal(ocl_sequence_length(f->sequence), 5);
+    assert_ok(ocl_sequence_joined(f->sequence));
+    assert_ok(ocl_sequence_run(f->sequence));
+    assert_chained(f, 1);
+    assert_chained(f, 3);
+}
+
 /* Launches of several work-items per group, and everything outside of a pair, are launches of their own, in order. */
 static void test_others_are_not_joined(void **state) {
     struct fixture *f = *state;
@@ -205,6 +277,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_has_its_own_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_barrier_keeps_the_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_chains, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_following_without_a_chain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_others_are_not_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),

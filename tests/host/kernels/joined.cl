@@ -29,3 +29,20 @@ __kernel void fill(__global int *out, __global int *visits PLACE) {
 __kernel void scale(__global int *out, const int factor, const float offset PLACE) {
     out[item_id()] = (int)((float)(factor * out[item_id()]) + offset);
 }
+
+/* sums[block] = the sum of the block's values of fill, for the blocks of a span. Groups: (1, spans). */
+__kernel void add_up(__global const int *out, __global int *sums, const int span, const int blocks,
+                     const int values PLACE) {
+    for (int block = group_id(1) * span; block < min((group_id(1) + 1) * span, blocks); block++) {
+        int sum = 0;
+        for (int z = 0; z < 2; z++)
+            for (int x = 0; x < values; x++)
+                sum += out[(z * blocks + block) * values + x];
+        sums[block] = sum;
+    }
+}
+
+/* sums[block] += 1, in each of the groups along dimension 0. */
+__kernel void count(__global int *sums PLACE) {
+    sums[group_id(1)]++;
+}
