@@ -73,7 +73,7 @@ static void test_numbers_agree(void **state) {
             assert_true(k == 0 || run->kernels[k].seconds <= run->kernels[k - 1].seconds);
         }
         assert_true(run->measurements > 0 && run->median > 0 && run->best >= run->median);
-        assert_true(run->launches_per_step >= 20 && run->kernel_count >= 20);
+        assert_true(run->launches_per_step >= 10 && run->kernel_count >= 10);
         /* Whole steps were timed, and every launch of theirs. */
         assert_true(run->timed_steps >= 1 && run->timed_steps == floor(run->timed_steps));
         assert_true(launches == run->timed_steps * (double)run->launches_per_step);
