@@ -137,12 +137,13 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
     }
 }
 
-/* Sums dy and dy x̂ over a block, per channel: sums[channel][block]. Groups: (channel groups, blocks). */
+/* Sums dy and dy x̂ over a block, per channel: sums[channel][block]. `normal` as in activate_forward: a chain may have
+ * made it in this launch. Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                 __global const floatv *restrict z, __global const floatv *restrict max_value,
                                 __global const ushortv *restrict max_index, __global const float4 *restrict normal,
-                                __global float2 *restrict sums, const int channels,
+                                const int span, __global float2 *restrict sums, const int channels,
                                 __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
     const int block = group_id(1);
@@ -152,7 +153,7 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
     const intv mask = live_lanes(block, count);
     const int end = END_CHANNEL(channels);
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
-        const float4 n = NORMALISE ? normal[channel] : (float4)0.0f;
+        const float4 n = NORMALISE ? normal[block / span * channels + channel] : (float4)0.0f;
         const size_t out = A_PLANE(block, channel);
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
         plane_backward(da + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out, n, &sum,

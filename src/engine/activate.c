@@ -173,8 +173,9 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
                          (struct ocl_launch){
                              .kernel = "activate_backward",
                              .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
-                                      optional(g->max_index, g), optional(normal_of(g), g), OCL_BUFFER(sums.buffer)},
-                             .arg_count = 7,
+                                      optional(g->max_index, g), optional(normal_of(g), g), OCL_INT(span_of(g)),
+                                      OCL_BUFFER(sums.buffer)},
+                             .arg_count = 8,
                              .bytes = 4 * a_bytes(plan, g),
                          });
 }

@@ -202,9 +202,9 @@ static struct cln_partials sums_of(const struct cln_stage_buffers *b) {
     return (struct cln_partials){.buffer = b->sums, .splits = 1};
 }
 
-enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
+enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
                                const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
-    const struct cln_norm norm = norm_of(plan, stage, context, b, 1);
+    const struct cln_norm norm = norm_of(plan, stage, context, b, span_of(plan, next)); /* as in the forward pass */
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     if ((b->shares_output && !is_biased(stage)) || takes_whole_channels(plan, stage, context, &activate))
         return CLN_OK;

@@ -58,7 +58,7 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
  * it, or if dz is da (buffers->shares_output) a follow. A launch that needs dx may follow the last.
  * cln_stage_gradients: the slices of the gradients of weights and bias, which only the optimizer waits for. A barrier
  * comes before it. */
-enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
+enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
                                const struct cln_stage_context *context,
                                const struct cln_stage_buffers *buffers) CLN_MUST_CHECK;
 enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *stage,

@@ -62,7 +62,7 @@ bool cln_tuning_shrink(struct cln_tuning *tuning);
 
 /* Makes a set of operations run in their safe variants: our own kernels with one work-item per work-group, so that
  * there is no barrier and no local memory. Blocks become narrower if a work-item could not own all lanes of one.
- * Nothing else changes for other operations. */
+ * If all operations are safe, each is launched by itself. Nothing else changes for other operations. */
 void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations);
 
 /* Whether nothing uses barriers, local memory or CLBlast, because of the values or because all operations are safe. */

@@ -1,12 +1,14 @@
 /* Whole networks on the device: PyTorch's golden values, the float64 reference at odd batch sizes, and the gradient
  * by differences of the loss. */
 #include <assert.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "src/check/cases.h"
 #include "src/checkup/networks.h"
 #include "src/data/random.h"
+#include "src/engine/conv2d.h"
 #include "src/engine/engine.h"
 #include "src/reference/reference.h"
 #include "tests/engine/support.h"
@@ -202,6 +204,27 @@ static void test_reference(void **state) {
     cln_network_destroy(&network);
 }
 
+/* Direct or filtered: by the estimate, never, always. Filters are needed where a part is filtered. */
+static void test_which_convolutions_are_filtered(void **state) {
+    (void)state;
+    static const struct cln_conv2d wide = {{64, 16, 16}, {64, 16, 16}, 3, 3, 1, 1, 1, 1};
+    static const struct cln_conv2d first = {{1, 28, 28}, {6, 24, 24}, 5, 5, 1, 1, 0, 0};
+    static const struct cln_conv2d strided = {{64, 16, 16}, {64, 8, 8}, 3, 3, 2, 2, 1, 1};
+    static const struct {
+        const struct cln_conv2d *g;
+        bool filtered[3]; /* by enum cln_winograd_use */
+    } cases[] = {{&wide, {false, true, true}}, {&first, {false, false, true}}, {&strided, {false, false, false}}};
+    struct cln_plan plan = {.context = context, .tuning = tuning_of(0), .batch_size = 256};
+    const bool can = plan.tuning.lanes == plan.tuning.vector && plan.tuning.max_loop_iterations == INT_MAX;
+    plan.blocks = cln_ceil_div(plan.batch_size, plan.tuning.lanes);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int use = CLN_WINOGRAD_NEVER; use <= CLN_WINOGRAD_ALWAYS; use++) {
+            plan.tuning.winograd = use;
+            assert_int_equal(cln_conv2d_filter_floats(&plan, cases[i].g, CLN_CONV2D_FORWARD) > 0,
+                             can && cases[i].filtered[use]);
+        }
+}
+
 /* Joining launches makes fewer of them and changes no bit. */
 static void test_joined_launches(void **state) {
     (void)state;
@@ -330,6 +353,7 @@ int main(int argc, char **argv) {
             .name = reference_cases[i].name, .test_func = test_reference, .initial_state = (void *)&reference_cases[i]};
     if (full) {
         count = add_filtered_networks(count);
+        tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_which_convolutions_are_filtered);
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_joined_launches);
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_not_a_number_is_found);
     }

@@ -53,8 +53,33 @@ static void test_splits_keep_the_limits(void **state) {
                 }
 }
 
+/* Chains: work-items with a block for themselves, loops without a limit, and blocks enough for all units or little
+ * work. An eighth of min_groups is the number of units. */
+static void test_chains(void **state) {
+    (void)state;
+    static const struct {
+        int lanes, vector, min_groups, limit, blocks;
+        double flops;
+        bool chains;
+    } cases[] = {
+        {8, 8, 16, INT_MAX, 4, 1e12, true},   {8, 8, 16, INT_MAX, 3, 1e12, false}, {8, 8, 16, INT_MAX, 1, 1e6, true},
+        {8, 8, 128, INT_MAX, 31, 1e9, false}, {8, 8, 128, INT_MAX, 32, 1e9, true}, {8, 8, 4, INT_MAX, 2, 1e9, true},
+        {32, 1, 16, INT_MAX, 4, 1e6, false},  {8, 8, 16, 65535, 4, 1e6, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cln_plan plan = {.tuning = {.lanes = cases[i].lanes,
+                                           .vector = cases[i].vector,
+                                           .min_groups = cases[i].min_groups,
+                                           .max_loop_iterations = cases[i].limit},
+                                .blocks = cases[i].blocks};
+        cln_plan_chain(&plan, cases[i].flops);
+        assert_int_equal(plan.chains, cases[i].chains);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chains),
         cmocka_unit_test(test_splits),
         cmocka_unit_test(test_splits_keep_the_limits),
     };
