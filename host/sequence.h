@@ -77,7 +77,8 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
  * it, within each block. Both then form a chain: a work-group makes its blocks in all launches of the chain, one after
  * the other. If they cannot (a launch is not by block, or no span is a multiple of the others), follow is a barrier.
  *
- * A single launch is appended as it is. All other launches, products and actions of the host end a group of launches
+ * A group has at most 16 launches and OCL_MAX_ARGS arguments; a launch that does not fit begins the next. A single
+ * launch is appended as it is. All other launches, products and actions of the host end a group of launches
  * held back, as a barrier does. A launch behind a barrier may depend on any before it. Pairs of join and joined may be
  * nested: then the outer pair counts. A joined launch has the label of its launch with the most flops, and the number
  * of the others: "stage 2 conv2d_forward + 2". The errors of a launch held back, as of ocl_sequence_add, come from the

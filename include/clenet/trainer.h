@@ -90,12 +90,12 @@ struct cln_epoch {
 struct cln_trainer;
 
 /* Finds the device, builds the kernels, uploads the data, and draws initial weights: uniform in ±1/√fan_in from `seed`,
- * γ = 1, β = 0. `network`, `data` and session.trace must outlive the trainer; strings, session.builder and
- * `resume` are used only by this call. The pixels may be released afterwards (cln_dataset_release_pixels).
- * Params that do not fit together give CLN_INVALID with a message, before a device is opened. Among these errors are:
- * images of another size than the input's, a label beyond the network's classes (with its file and byte offset), and
- * batches of one image if a batch norm has one value per channel and image. If only the last batch of an epoch has one
- * image, that is a warning. */
+ * γ = 1, β = 0. `network`, `data`, session.builder and session.trace must outlive the trainer;
+ * the other strings and `resume` are used only by this call. The pixels may be released afterwards
+ * (cln_dataset_release_pixels). Params that do not fit together give CLN_INVALID with a message, before a device is
+ * opened. Among these errors are: images of another size than the input's, a label beyond the network's classes (with
+ * its file and byte offset), and batches of one image if a batch norm has one value per channel and image. If only the
+ * last batch of an epoch has one image, that is a warning. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);

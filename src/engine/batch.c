@@ -36,6 +36,10 @@ enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g
     for (size_t i = 0; i < pixels->chunk_count && status == CLN_OK; i++) {
         struct ocl_buffer *chunk = pixels->chunks[i];
         const size_t first = i * pixels->per_chunk, end = first + cln_pixels_in_chunk(pixels, i);
+        if (i > 0) /* it fills in what the first has cleared */
+            status = cln_plan_barrier(plan);
+        if (status != CLN_OK)
+            break;
         status = cln_plan_lanes(
             plan, &(struct ocl_launch){
                       .source = "batch.cl",

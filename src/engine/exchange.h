@@ -36,9 +36,10 @@ struct cln_exchange {
      * of this process's values.) Set both `moments` and `sums` or neither: otherwise cln_engine_create fails with
      * CLN_INVALID. */
     enum cln_status (*sums)(void *user, struct cln_channel_sums *channels, size_t count);
-    /* `gradients` holds `floats` floats, laid out like network->tensors: the gradient of the mean loss over this
-     * process's samples. After the call the buffer has to hold the mean of all processes' gradients, weighted by their
-     * samples: the optimizer uses that. */
+    /* `gradients` holds `floats` floats (network->parameter_floats): the gradient of each trainable tensor at that
+     * tensor's `offset`, with padding between. It is the gradient of the mean loss over this process's samples. After
+     * the call the buffer has to hold the mean of all processes' gradients, weighted by their samples: the optimizer
+     * uses that. */
     enum cln_status (*gradients)(void *user, struct ocl_buffer *gradients, size_t floats);
     void *user; /* must outlive the engine */
 };

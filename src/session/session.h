@@ -51,8 +51,8 @@ enum cln_status cln_session_set(struct cln_session *session, const char *values)
 
 /* Opens the context for a workload: the guard checks the device, and builders will build the kernels. With
  * params.builder the guard checks in processes of its own, before this process creates the context; without, it checks
- * in the new context. `workload` must outlive the session, because any program that is not in the cache may call
- * builders. */
+ * in this process, after the context is created. `workload` must outlive the session, because any program that is not
+ * in the cache may call builders. */
 enum cln_status cln_session_open(struct cln_session *session, const struct cln_workload *workload) CLN_MUST_CHECK;
 /* Opens the context alone, without guard and builders. The context only notes which kernels it built; it asks the
  * driver for no binaries. */

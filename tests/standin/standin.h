@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { STANDIN_ARGUMENTS = 32 };
+enum { STANDIN_ARGUMENTS = 128 };
 
 /* A launch, for a function that does a kernel's work. A buffer's argument points to its memory, another to its value.
  */

@@ -23,8 +23,8 @@ enum { OUT_OF_RESOURCES = -5, MOST_CALLS = 20000, SPREAD = 5 };
 
 static const struct standin_control *standin;
 static struct cln_network *network;
-static struct cln_dataset *data; /* 64 images to train on, 10 to test */
-static char path[512];
+static struct cln_dataset *data;     /* 64 images to train on, 10 to test */
+static char path[512], profile[512]; /* the profile launches every kernel by itself: the stand-in knows them by name */
 
 /* The kernels that move a training on from batch to batch. */
 static void batch_begin(const struct standin_launch *launch) {
@@ -50,6 +50,11 @@ static int begin(void **state) {
     const int failed = temporary_create(state);
     snprintf(path, sizeof path, "%s", temporary_path("model.safetensors"));
     setenv("CLENET_CACHE_DIR", temporary_path("cache"), 1);
+    snprintf(profile, sizeof profile, "%s", temporary_path("single.json"));
+    FILE *file = fopen(profile, "we");
+    assert_non_null(file);
+    assert_true(fputs("{\"name\": \"single\", \"match\": null, \"values\": {\"join_launches\": 0}}", file) >= 0);
+    assert_int_equal(fclose(file), 0);
     return failed;
 }
 
@@ -72,6 +77,7 @@ static enum cln_status train(const struct way *way) {
                                               .batch_size = 40,
                                               .seed = 3,
                                               .session.no_guard = true,
+                                              .session.profile_file = profile,
                                               .session.no_cache = way->no_cache,
                                               .session.replay = way->replay ? CLN_REPLAY_ON : CLN_REPLAY_OFF};
     struct cln_epoch epoch;
@@ -91,6 +97,7 @@ static enum cln_status predict(const struct way *way) {
     struct cln_predictor *predictor = NULL;
     const struct cln_predictor_params params = {.model = way->model,
                                                 .batch_size = 7,
+                                                .session.profile_file = profile,
                                                 .session.no_cache = way->no_cache,
                                                 .session.replay = way->replay ? CLN_REPLAY_ON : CLN_REPLAY_OFF};
     enum cln_status status = cln_predictor_create(&predictor, &params);

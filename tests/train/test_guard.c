@@ -61,11 +61,13 @@ static void profile_of_quirks(void) {
     write_file(profile, text);
 }
 
-/* Work-groups of so many work-items. */
+/* Work-groups of so many work-items, and every kernel launched by itself. */
 static void profile_of_lanes(int lanes) {
-    char text[128];
-    snprintf(text, sizeof text, "{\"name\": \"groups\", \"match\": null, \"values\": {\"vector\": 1, \"lanes\": %d}}",
-             lanes);
+    char text[160];
+    snprintf(
+        text, sizeof text,
+        "{\"name\": \"groups\", \"match\": null, \"values\": {\"vector\": 1, \"lanes\": %d, \"join_launches\": 0}}",
+        lanes);
     write_file(profile, text);
 }
 
