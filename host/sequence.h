@@ -75,7 +75,8 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
  * work-groups of them all, so that the device is idle at one end instead of several. So launches that are held back
  * must not depend on each other, with one exception: a launch after ocl_sequence_follow may depend on the launch before
  * it, within each block. Both then form a chain: a work-group makes its blocks in all launches of the chain, one after
- * the other. If they cannot (a launch is not by block, or no span is a multiple of the others), follow is a barrier.
+ * the other. If they cannot (a launch is not by block, or the largest span is not a multiple of all others), follow is
+ * a barrier.
  *
  * A group has at most 16 launches and OCL_MAX_ARGS arguments; a launch that does not fit begins the next. A single
  * launch is appended as it is. All other launches, products and actions of the host end a group of launches
