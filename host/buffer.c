@@ -100,12 +100,44 @@ enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *
     return CLN_OK;
 }
 
+static enum cln_status check_range(const struct ocl_buffer *buffer, const char *what, size_t offset, size_t bytes) {
+    if (offset <= buffer->bytes && bytes <= buffer->bytes - offset)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "%s of %zu bytes at offset %zu reaches outside a buffer of %zu bytes", what, bytes,
+                    offset, buffer->bytes);
+}
+
+enum cln_status ocl_buffer_part(struct ocl_buffer **out, struct ocl_buffer *whole, size_t offset, size_t bytes) {
+    *out = NULL;
+    enum cln_status status = check_range(whole, "a part", offset, bytes);
+    if (status == CLN_OK && (bytes == 0 || whole->whole || offset % whole->context->device.part_alignment != 0))
+        status =
+            cln_fail(CLN_INVALID, "a part of %zu bytes at offset %zu: offsets have to be multiples of %zu%s", bytes,
+                     offset, whole->context->device.part_alignment, whole->whole ? " in no other part" : "");
+    if (status != CLN_OK)
+        return status;
+    struct ocl_buffer *buffer = calloc(1, sizeof *buffer);
+    if (!buffer)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a buffer");
+    *buffer = (struct ocl_buffer){.context = whole->context, .bytes = bytes, .whole = whole, .offset = offset};
+    const cl_buffer_region region = {offset, whole_words(buffer)};
+    status = OCL_CREATE(&buffer->memory, clCreateSubBuffer, whole->memory, CL_MEM_READ_WRITE,
+                        CL_BUFFER_CREATE_TYPE_REGION, &region);
+    if (status != CLN_OK) {
+        ocl_buffer_destroy(&buffer);
+        return cln_fail_within(status, "%zu bytes of a buffer on %s", bytes, whole->context->device.name);
+    }
+    *out = buffer;
+    return CLN_OK;
+}
+
 void ocl_buffer_destroy(struct ocl_buffer **buffer) {
     struct ocl_buffer *b = *buffer;
     if (!b)
         return;
     *buffer = NULL;
-    b->context->buffer_bytes -= b->bytes;
+    if (!b->whole)
+        b->context->buffer_bytes -= b->bytes;
     if (b->memory)
         OCL_RELEASE(clReleaseMemObject, b->memory);
     free(b);
@@ -113,13 +145,6 @@ void ocl_buffer_destroy(struct ocl_buffer **buffer) {
 
 size_t ocl_buffer_bytes(const struct ocl_buffer *buffer) {
     return buffer->bytes;
-}
-
-static enum cln_status check_range(const struct ocl_buffer *buffer, const char *what, size_t offset, size_t bytes) {
-    if (offset <= buffer->bytes && bytes <= buffer->bytes - offset)
-        return CLN_OK;
-    return cln_fail(CLN_INVALID, "%s of %zu bytes at offset %zu reaches outside a buffer of %zu bytes", what, bytes,
-                    offset, buffer->bytes);
 }
 
 enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_t bytes, const void *source) {

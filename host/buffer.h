@@ -17,6 +17,11 @@ struct ocl_ticket;
 enum cln_status ocl_buffer_create(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) CLN_MUST_CHECK;
 /* Like ocl_buffer_create, but the content is undefined: for a buffer that is written completely before it is read. */
 enum cln_status ocl_buffer_reserve(struct ocl_buffer **out, struct ocl_context *context, size_t bytes) CLN_MUST_CHECK;
+/* Makes a buffer of a part of another, with the bytes that the part has: they share memory. `offset` is a multiple of
+ * the device's part_alignment. `whole` is no part itself, and must outlive the part. A launch that is joined with
+ * others (sequence.h) passes a buffer once for all its parts, as drivers take time for every buffer of a launch. */
+enum cln_status ocl_buffer_part(struct ocl_buffer **out, struct ocl_buffer *whole, size_t offset,
+                                size_t bytes) CLN_MUST_CHECK;
 void ocl_buffer_destroy(struct ocl_buffer **buffer);
 size_t ocl_buffer_bytes(const struct ocl_buffer *buffer);
 

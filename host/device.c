@@ -35,6 +35,7 @@ static const struct field {
     FIELD(CL_DEVICE_GLOBAL_MEM_SIZE, FIELD_NUMBER, global_memory_bytes, false),
     FIELD(CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, FIELD_NUMBER, cache_bytes, false),
     FIELD(CL_DEVICE_MAX_MEM_ALLOC_SIZE, FIELD_NUMBER, max_alloc_bytes, true),
+    FIELD(CL_DEVICE_MEM_BASE_ADDR_ALIGN, FIELD_NUMBER, part_alignment, false), /* bits at first */
     FIELD(CL_DEVICE_LOCAL_MEM_SIZE, FIELD_NUMBER, local_memory_bytes, false),
     FIELD(CL_DEVICE_MAX_CONSTANT_BUFFER_SIZE, FIELD_NUMBER, constant_buffer_bytes, false),
 #undef FIELD
@@ -132,8 +133,10 @@ static enum cln_status query_usable(struct ocl_device *out, cl_device_id device)
     return CLN_OK;
 }
 
-/* Sets limits that the driver left 0 to 1, so that no caller divides by zero. */
+/* Sets limits that the driver left 0 to 1, so that no caller divides by zero; makes bits bytes. */
 static void at_least_one(struct ocl_device *out) {
+    enum { LINE = 128 }; /* no two parts of a buffer share a line of a cache */
+    out->part_alignment = out->part_alignment / 8 > LINE ? out->part_alignment / 8 : LINE;
     if (out->native_float_vector == 0)
         out->native_float_vector = 1;
     if (out->compute_units == 0)

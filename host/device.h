@@ -39,7 +39,8 @@ struct ocl_device {
     size_t max_work_item_sizes[3];
     uint64_t global_memory_bytes;
     uint64_t max_alloc_bytes;
-    uint64_t cache_bytes; /* cache of global memory; 0: none or unknown */
+    size_t part_alignment; /* bytes; a part of a buffer begins at a multiple of it */
+    uint64_t cache_bytes;  /* cache of global memory; 0: none or unknown */
     uint64_t local_memory_bytes;
     uint64_t constant_buffer_bytes;
     bool groups_pretended; /* $CLENET_LIMITS lowered work-group size or local memory below the driver's limits */

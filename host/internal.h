@@ -42,7 +42,9 @@ struct ocl_context {
 struct ocl_buffer {
     struct ocl_context *context;
     cl_mem memory;
-    size_t bytes; /* size requested; the memory is rounded up to whole 32-bit words */
+    size_t bytes;             /* size requested; the memory is rounded up to whole 32-bit words */
+    struct ocl_buffer *whole; /* the buffer that this one is a part of, from `offset` on; NULL: none */
+    size_t offset;
 };
 
 /* The events of one launch. `begin` NULL: `end` is the launch's own event, which also has its start time. */

@@ -8,13 +8,12 @@
 #include <string.h>
 
 #include "host/source.h"
-#include "src/base/table.h"
 
 bool ocl_join_takes(const struct ocl_launch *launch) {
     for (int i = 0; i < 3; i++)
         if (launch->local[i] > 1)
             return false;
-    return !launch->text;
+    return !launch->text && !(launch->constants && launch->constants->overflow);
 }
 
 static bool in_name(char c) {
@@ -103,77 +102,111 @@ static enum cln_status write_part(FILE *out, const char *folder, const struct oc
     return CLN_OK;
 }
 
-/* The name of an argument of launch `number`. After its own, a launch has the numbers of groups x, y, z, and in a chain
- * `own`, the number of groups along dimension 1 that a group of the chain takes. */
-#define ARGUMENT "a%zu_%zu"
-enum { MORE_ARGUMENTS = 4 };
+/* The numbers of a launch: one for each argument (a buffer's is its offset, in units of part_alignment), then the
+ * numbers of groups x, y, z, and in a chain `own`, the number of groups along dimension 1 that a group of the chain
+ * takes. */
+enum { MORE_NUMBERS = 4 };
 
-static const char *const types[] = {
-    [OCL_ARG_BUFFER] = "__global void *", [OCL_ARG_INT] = "const int ", [OCL_ARG_FLOAT] = "const float "};
-CLN_EVERY(types, OCL_ARG_KIND_COUNT);
-
-/* A buffer of several launches is one argument, since drivers take time for each. Finds the first place of argument i
- * of launch n. Whether that is (n, i) itself. */
-static bool is_first(const struct ocl_part *parts, size_t n, size_t i, size_t *first, size_t *place) {
-    const struct ocl_arg *arg = &parts[n].launch->args[i];
-    *first = n;
-    *place = i;
-    if (arg->kind != OCL_ARG_BUFFER)
-        return true;
-    for (size_t m = 0; m <= n; m++)
-        for (size_t k = 0; k < parts[m].launch->arg_count && (m < n || k < i); k++) {
-            const struct ocl_arg *other = &parts[m].launch->args[k];
-            if (other->kind == OCL_ARG_BUFFER && other->buffer == arg->buffer) {
-                *first = m;
-                *place = k;
-                return false;
-            }
-        }
-    return true;
+static size_t first_number(const struct ocl_part *parts, size_t n) {
+    size_t first = 0;
+    for (size_t m = 0; m < n; m++)
+        first += parts[m].launch->arg_count + MORE_NUMBERS;
+    return first;
 }
 
+/* The buffers that are arguments of the joined launch: all that the parts' arguments are, or are part of. */
+struct wholes {
+    struct ocl_buffer *buffers[OCL_MAX_ARGS];
+    size_t count;
+};
+
+/* The place of the buffer, or of its whole. Adds it if it is missing and there is room for it. */
+static size_t place_of(struct wholes *wholes, struct ocl_buffer *buffer) {
+    struct ocl_buffer *whole = buffer && buffer->whole ? buffer->whole : buffer;
+    for (size_t i = 0; i < wholes->count; i++)
+        if (wholes->buffers[i] == whole)
+            return i;
+    if (wholes->count < OCL_MAX_ARGS)
+        wholes->buffers[wholes->count++] = whole;
+    return wholes->count - 1;
+}
+
+static struct wholes find_wholes(const struct ocl_part *parts, size_t count) {
+    struct wholes wholes = {.count = 0};
+    for (size_t n = 0; n < count; n++)
+        for (size_t i = 0; i < parts[n].launch->arg_count; i++)
+            if (parts[n].launch->args[i].kind == OCL_ARG_BUFFER)
+                place_of(&wholes, parts[n].launch->args[i].buffer);
+    return wholes;
+}
+
+/* What the kernel `joined` is written from. */
+struct joined {
+    const struct ocl_part *parts;
+    size_t count;
+    struct wholes wholes;
+    size_t alignment; /* of parts of buffers */
+};
+
 /* Calls the kernel of launch n for the group at `place`. */
-static void write_call(FILE *out, const struct ocl_part *parts, size_t n) {
-    const struct ocl_launch *launch = parts[n].launch;
+static void write_call(FILE *out, struct joined *joined, size_t n) {
+    const struct ocl_launch *launch = joined->parts[n].launch;
+    size_t number = first_number(joined->parts, n);
     fprintf(out, "%s_%zu(", launch->kernel, n);
-    for (size_t i = 0, first, place; i < launch->arg_count; i++) {
-        is_first(parts, n, i, &first, &place);
-        fprintf(out, ARGUMENT ", ", first, place);
-    }
+    for (size_t i = 0; i < launch->arg_count; i++, number++)
+        switch (launch->args[i].kind) {
+        case OCL_ARG_BUFFER:
+            fprintf(out, "(__global void *)(buffer%zu + (size_t)number[%zu] * %zu), ",
+                    place_of(&joined->wholes, launch->args[i].buffer), number, joined->alignment);
+            break;
+        case OCL_ARG_INT:
+            fprintf(out, "number[%zu], ", number);
+            break;
+        case OCL_ARG_FLOAT:
+        case OCL_ARG_KIND_COUNT:
+            fprintf(out, "as_float(number[%zu]), ", number);
+        }
     fprintf(out, "place, (int4)(x%zu, y%zu, z%zu, 0));\n", n, n, n);
 }
 
 /* Calls the kernel of launch n for its group `before`. */
-static void write_group(FILE *out, const struct ocl_part *parts, size_t n) {
+static void write_group(FILE *out, struct joined *joined, size_t n) {
     fprintf(out,
             "        const int4 place = (int4)(before %% x%zu, before / x%zu %% y%zu, before / x%zu / y%zu, 0);\n"
             "        ",
             n, n, n, n, n);
-    write_call(out, parts, n);
+    write_call(out, joined, n);
 }
 
 /* Calls the kernel of launch n for all its groups in a chain's group `before`. */
-static void write_chained(FILE *out, const struct ocl_part *parts, size_t n) {
+static void write_chained(FILE *out, struct joined *joined, size_t n) {
     fprintf(out,
             "        for (int y = before * own%zu; y < min((before + 1) * own%zu, y%zu); y++)\n"
             "            for (int i = 0; i < x%zu * z%zu; i++) {\n"
             "                const int4 place = (int4)(i %% x%zu, y, i / x%zu, 0);\n                ",
             n, n, n, n, n, n, n);
-    write_call(out, parts, n);
+    write_call(out, joined, n);
     fputs("            }\n", out);
 }
 
 /* The groups of the parts alternate, in proportion to their numbers: of `left` groups every (left / groups)th is the
  * next part's, and the others are left to the parts after it. So every stretch of the range has its share of each part,
  * for drivers that give a compute unit a large stretch at once. */
-static void write_kernel(FILE *out, const struct ocl_part *parts, size_t count) {
-    fputs("#line 1 \"joined\"\n__attribute__((reqd_work_group_size(1, 1, 1)))\n__kernel void joined(", out);
+static void write_kernel(FILE *out, struct joined *joined) {
+    const struct ocl_part *parts = joined->parts;
+    const size_t count = joined->count;
+    /* C would convert an int that a kernel takes as a float. */
+    fputs("#line 1 \"joined\"\n#pragma clang diagnostic error \"-Wconversion\"\n"
+          "__attribute__((reqd_work_group_size(1, 1, 1)))\n__kernel void joined(__global const int *number",
+          out);
+    for (size_t i = 0; i < joined->wholes.count; i++)
+        fprintf(out, ", __global char *buffer%zu", i);
+    fputs(") {\n", out);
     for (size_t n = 0; n < count; n++) {
-        for (size_t i = 0, first, place; i < parts[n].launch->arg_count; i++)
-            if (is_first(parts, n, i, &first, &place))
-                fprintf(out, "%s" ARGUMENT ", ", types[parts[n].launch->args[i].kind], n, i);
-        fprintf(out, "const int x%zu, const int y%zu, const int z%zu, const int own%zu%s", n, n, n, n,
-                n + 1 < count ? ",\n    " : ") {\n");
+        const size_t more = first_number(parts, n) + parts[n].launch->arg_count;
+        fprintf(out, "    const int x%zu = number[%zu], y%zu = number[%zu], z%zu = number[%zu]", n, more, n, more + 1,
+                n, more + 2);
+        fprintf(out, ", own%zu = number[%zu];\n", n, more + 3);
     }
     fputs("    int group = (int)get_group_id(0), left = (int)get_num_groups(0), groups, before;\n", out);
     for (size_t n = 0, end; n < count; n = end) {
@@ -187,15 +220,22 @@ static void write_kernel(FILE *out, const struct ocl_part *parts, size_t count) 
               "    if (((long)group + 1) * groups / left > before) {\n",
               out);
         if (end == n + 1)
-            write_group(out, parts, n);
+            write_group(out, joined, n);
         for (size_t k = n; k < end && end > n + 1; k++)
-            write_chained(out, parts, k);
+            write_chained(out, joined, k);
         fputs("        return;\n    }\n    group -= before;\n    left -= groups;\n", out);
     }
     fputs("}\n", out);
 }
 
-enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_part *parts, size_t count) {
+enum cln_status ocl_join_text(char **text, const struct ocl_context *context, const struct ocl_part *parts,
+                              size_t count) {
+    struct joined joined = {
+        .parts = parts,
+        .count = count,
+        .wholes = find_wholes(parts, count),
+        .alignment = context->device.part_alignment,
+    };
     size_t bytes = 0;
     *text = NULL;
     FILE *out = open_memstream(text, &bytes);
@@ -205,9 +245,9 @@ enum cln_status ocl_join_text(char **text, const char *folder, const struct ocl_
     /* Inlining would gain nothing, and leaves marks of `restrict` that Oclgrind does not know. */
     fputs("#define JOINED\n#define __kernel __attribute__((noinline))\n", out);
     for (size_t n = 0; n < count && status == CLN_OK; n++)
-        status = write_part(out, folder, parts[n].launch, n);
+        status = write_part(out, context->kernel_folder, parts[n].launch, n);
     fputs("#undef __kernel\n", out);
-    write_kernel(out, parts, count);
+    write_kernel(out, &joined);
     if (fclose(out) != 0 && status == CLN_OK)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the source of %zu kernels", count);
     if (status != CLN_OK) {
@@ -241,40 +281,83 @@ bool ocl_join_follows(const struct ocl_part *parts, size_t count, const struct o
     return divides;
 }
 
-size_t ocl_join_arguments(const struct ocl_launch *launch) {
-    return launch->arg_count + MORE_ARGUMENTS;
+size_t ocl_join_arguments(const struct ocl_part *parts, size_t count) {
+    return 1 + find_wholes(parts, count).count;
 }
 
-/* Adds the arguments of launch n. `largest`: the largest span of its chain; 0: it is in none. Returns the number of
- * groups: of the launch, or of its chain. */
-static size_t add_arguments(struct ocl_launch *joined, const struct ocl_part *parts, size_t n, size_t largest) {
-    const struct ocl_launch *launch = parts[n].launch;
-    size_t groups = 1, along[3];
-    for (size_t i = 0, first, place; i < launch->arg_count; i++)
-        if (is_first(parts, n, i, &first, &place))
-            ocl_launch_argument(joined, launch->args[i]);
-    for (int i = 0; i < 3; i++) {
-        along[i] = launch->groups[i] ? launch->groups[i] : 1;
-        ocl_launch_argument(joined, OCL_INT(along[i]));
-        groups *= along[i];
+/* The chain of which part n is the first, or the launch alone: the part after its end, and the largest span; 0: it is
+ * no chain. */
+static size_t chain_end(const struct ocl_part *parts, size_t count, size_t n, size_t *largest) {
+    size_t end = n + 1, first;
+    while (end < count && parts[end].follows)
+        end++;
+    *largest = end > n + 1 ? largest_span(parts, end, &first) : 0;
+    return end;
+}
+
+static size_t groups_along(const struct ocl_launch *launch, int dimension) {
+    return launch->groups[dimension] ? launch->groups[dimension] : 1;
+}
+
+/* The numbers of a launch. `largest`: the largest span of its chain; 0: it is in none. */
+static enum cln_status write_numbers(int *number, const struct ocl_launch *launch, size_t largest) {
+    for (size_t i = 0; i < launch->arg_count; i++, number++) {
+        const struct ocl_arg *arg = &launch->args[i];
+        if (arg->kind == OCL_ARG_INT)
+            *number = arg->int_value;
+        else if (arg->kind == OCL_ARG_FLOAT)
+            memcpy(number, &arg->float_value, sizeof *number);
+        else if (arg->buffer)
+            *number = (int)(arg->buffer->offset / arg->buffer->context->device.part_alignment);
+        else
+            return cln_fail(CLN_INVALID, "%s: kernel %s, argument %zu is a buffer and was given NULL", launch->label,
+                            launch->kernel, i);
     }
-    const size_t own = largest > 0 ? largest / launch->span : 0;
-    ocl_launch_argument(joined, OCL_INT(own));
-    joined->flops += launch->flops;
-    joined->bytes += launch->bytes;
-    return own > 0 ? (along[1] + own - 1) / own : groups;
+    for (int dimension = 0; dimension < 3; dimension++)
+        *number++ = (int)groups_along(launch, dimension);
+    *number = largest > 0 ? (int)(largest / launch->span) : 0;
+    return CLN_OK;
 }
 
-struct ocl_launch ocl_join_launch(const char *label, const char *text, const struct ocl_part *parts, size_t count) {
+enum cln_status ocl_join_numbers(struct ocl_buffer **out, struct ocl_context *context, const struct ocl_part *parts,
+                                 size_t count) {
+    const size_t bytes = first_number(parts, count) * sizeof(int);
+    int *numbers = malloc(bytes);
+    enum cln_status status =
+        numbers ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for the arguments of %zu kernels", count);
+    *out = NULL;
+    for (size_t n = 0, end, largest; n < count && status == CLN_OK; n = end) {
+        end = chain_end(parts, count, n, &largest);
+        for (size_t k = n; k < end && status == CLN_OK; k++)
+            status = write_numbers(numbers + first_number(parts, k), parts[k].launch, largest);
+    }
+    if (status == CLN_OK)
+        status = ocl_buffer_reserve(out, context, bytes);
+    if (status == CLN_OK)
+        status = ocl_buffer_write(*out, 0, bytes, numbers);
+    free(numbers);
+    if (status != CLN_OK)
+        ocl_buffer_destroy(out);
+    return status;
+}
+
+struct ocl_launch ocl_join_launch(const char *label, const char *text, struct ocl_buffer *numbers,
+                                  const struct ocl_part *parts, size_t count) {
     struct ocl_launch joined = {.label = label, .source = "joined", .text = text, .kernel = "joined"};
-    for (size_t n = 0, end; n < count; n = end) {
-        size_t groups = 0, first;
-        for (end = n + 1; end < count && parts[end].follows;)
-            end++;
-        const size_t largest = end > n + 1 ? largest_span(parts, end, &first) : 0;
-        for (size_t k = n; k < end; k++)
-            groups = add_arguments(&joined, parts, k, largest);
-        joined.groups[0] += groups;
+    struct wholes wholes = find_wholes(parts, count);
+    ocl_launch_argument(&joined, OCL_BUFFER(numbers));
+    for (size_t i = 0; i < wholes.count; i++)
+        ocl_launch_argument(&joined, OCL_BUFFER(wholes.buffers[i]));
+    for (size_t n = 0, end, largest; n < count; n = end) {
+        const struct ocl_launch *first = parts[n].launch;
+        const size_t x = groups_along(first, 0), y = groups_along(first, 1), z = groups_along(first, 2);
+        end = chain_end(parts, count, n, &largest);
+        const size_t own = largest > 0 ? largest / first->span : 0;
+        joined.groups[0] += own > 0 ? (y + own - 1) / own : x * y * z;
+    }
+    for (size_t n = 0; n < count; n++) {
+        joined.flops += parts[n].launch->flops;
+        joined.bytes += parts[n].launch->bytes;
     }
     return joined;
 }

@@ -14,6 +14,7 @@
 struct step {
     char label[96];
     struct ocl_action action;
+    struct ocl_buffer *numbers; /* of a joined launch; NULL: none */
     double flops, bytes;
     size_t row; /* row of the timeline */
 };
@@ -25,14 +26,12 @@ struct held {
     char label[96], source[64], kernel[64];
 };
 
-enum { MOST_HELD = 16 };
-
 struct join {
     int depth;      /* of nested pairs; 0: launches are appended at once */
     bool following; /* the next launch follows the last */
-    struct ocl_part parts[MOST_HELD];
-    struct held *held[MOST_HELD];
-    size_t count, arguments; /* arguments: of the joined launch */
+    struct ocl_part parts[OCL_MOST_PARTS];
+    struct held *held[OCL_MOST_PARTS];
+    size_t count;
 };
 
 struct ocl_sequence {
@@ -59,8 +58,10 @@ void ocl_sequence_destroy(struct ocl_sequence **sequence) {
         return;
     *sequence = NULL;
     ocl_command_buffer_destroy(&s->recorded);
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
         s->steps[i].action.destroy(s->steps[i].action.state);
+        ocl_buffer_destroy(&s->steps[i].numbers);
+    }
     for (size_t i = 0; i < s->join.count; i++)
         free(s->join.held[i]);
     free(s->steps);
@@ -195,7 +196,6 @@ static enum cln_status hold(struct join *join, const struct ocl_launch *launch, 
     held->launch.kernel = held->kernel;
     join->parts[join->count] = (struct ocl_part){&held->launch, follows};
     join->held[join->count++] = held;
-    join->arguments += ocl_join_arguments(launch);
     return CLN_OK;
 }
 
@@ -209,12 +209,20 @@ static void join_labels(char *out, size_t bytes, const struct ocl_part *parts, s
 
 static enum cln_status append_joined(struct ocl_sequence *sequence, const struct ocl_part *parts, size_t count) {
     char *text = NULL, label[128];
+    struct ocl_buffer *numbers = NULL;
+    const size_t before = sequence->count;
     join_labels(label, sizeof label, parts, count);
-    enum cln_status status = ocl_join_text(&text, sequence->context->kernel_folder, parts, count);
+    enum cln_status status = ocl_join_text(&text, sequence->context, parts, count);
+    if (status == CLN_OK)
+        status = ocl_join_numbers(&numbers, sequence->context, parts, count);
     if (status == CLN_OK) {
-        const struct ocl_launch joined = ocl_join_launch(label, text, parts, count);
+        const struct ocl_launch joined = ocl_join_launch(label, text, numbers, parts, count);
         status = append_launch(sequence, &joined);
     }
+    if (status == CLN_OK && sequence->count > before)
+        sequence->steps[before].numbers = numbers;
+    else
+        ocl_buffer_destroy(&numbers);
     free(text);
     return status;
 }
@@ -224,7 +232,7 @@ static enum cln_status release(struct ocl_sequence *sequence) {
     struct join *join = &sequence->join;
     const size_t count = join->count;
     enum cln_status status = CLN_OK;
-    join->count = join->arguments = 0;
+    join->count = 0;
     join->following = false;
     if (count == 1)
         status = append_launch(sequence, join->parts[0].launch);
@@ -235,12 +243,20 @@ static enum cln_status release(struct ocl_sequence *sequence) {
     return status;
 }
 
+/* Whether one launch takes another beside those held back. */
+static bool fits_beside(struct join *join, const struct ocl_launch *launch) {
+    if (join->count == OCL_MOST_PARTS)
+        return false;
+    join->parts[join->count] = (struct ocl_part){launch, false};
+    return ocl_join_arguments(join->parts, join->count + 1) <= OCL_MAX_ARGS;
+}
+
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) {
     struct join *join = &sequence->join;
     const bool holds = join->depth > 0 && ocl_join_takes(launch);
-    const bool fits = join->count < MOST_HELD && join->arguments + ocl_join_arguments(launch) <= OCL_MAX_ARGS;
+    const bool fits = holds && fits_beside(join, launch);
     const bool chains = join->following && ocl_join_follows(join->parts, join->count, launch);
-    const bool joins = holds && fits && (chains || !join->following);
+    const bool joins = fits && (chains || !join->following);
     enum cln_status status = joins ? CLN_OK : release(sequence);
     join->following = false;
     if (status != CLN_OK)

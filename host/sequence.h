@@ -35,7 +35,7 @@ struct ocl_arg {
 #define OCL_INT(v) ((struct ocl_arg){.kind = OCL_ARG_INT, .int_value = (int)(v)})
 #define OCL_FLOAT(v) ((struct ocl_arg){.kind = OCL_ARG_FLOAT, .float_value = (float)(v)})
 
-enum { OCL_MAX_ARGS = 128 };
+enum { OCL_MAX_ARGS = 64 };
 
 struct ocl_launch {
     const char *label;                     /* name for timings and messages, such as "stage 1 conv2d_forward" */

@@ -28,6 +28,11 @@ static void choose_chains(struct cln_engine *e) {
     cln_plan_chain(&e->plan, 2 * training * e->plan.batch_size / (3 * (double)e->stage_count));
 }
 
+/* Whether launches are joined, so that they gain by having few buffers. */
+static bool joins(const struct cln_tuning *tuning) {
+    return tuning->join_launches && tuning->lanes == tuning->vector;
+}
+
 static enum cln_status create(struct cln_engine **out, struct ocl_context *context,
                               const struct cln_engine_params *params, const struct cln_tuning *tuning) {
     struct cln_engine *e = calloc(1, sizeof *e);
@@ -48,6 +53,7 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     enum cln_status status = cln_engine_plan_memory(e, params);
     if (status == CLN_OK) {
         choose_chains(e);
+        e->plan.pool = joins(tuning) ? &e->pool : NULL;
         status = cln_engine_check_fit(e);
     }
     if (status == CLN_OK)
@@ -110,6 +116,7 @@ void cln_engine_destroy(struct cln_engine **engine) {
                                   &e->sum_slice_table, &e->slice_table, &e->gradient_partials};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
+    ocl_buffer_destroy(&e->pool.buffer);
     free(e->buffers);
     free(e->slices);
     free(e->stages);

@@ -201,9 +201,23 @@ enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_en
     return find_stages(e);
 }
 
+/* Creates the pool, unless it would be larger than the device allows a buffer to be: then there is none. */
+static enum cln_status create_pool(struct cln_engine *e) {
+    struct cln_plan plan = e->plan;
+    struct cln_tally tally = {0};
+    plan.tally = &tally;
+    enum cln_status status = cln_engine_buffers(e, &plan);
+    if (tally.total > (double)ocl_context_device(e->context)->max_alloc_bytes)
+        e->plan.pool = NULL;
+    return status == CLN_OK && e->plan.pool ? ocl_buffer_create(&e->pool.buffer, e->context, (size_t)tally.total)
+                                            : status;
+}
+
 enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) {
     const struct cln_engine_images *images[CLN_SET_COUNT] = {&params->train, &params->test};
-    enum cln_status status = cln_engine_buffers(e, &e->plan);
+    enum cln_status status = create_pool(e);
+    if (status == CLN_OK)
+        status = cln_engine_buffers(e, &e->plan);
     for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)
         status = fill_set(e, &e->sets[s], params, images[s]);
     if (status == CLN_OK && e->standardized)

@@ -19,6 +19,7 @@ struct cln_engine {
     struct ocl_context *context;
     const struct cln_network *network;
     struct cln_plan plan; /* state and sequence are replaced for every sequence */
+    struct cln_pool pool; /* plan.pool, if the plan has one */
     struct cln_optimizer_params optimizer;
     struct cln_stage *stages;
     size_t stage_count;

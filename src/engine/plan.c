@@ -33,9 +33,16 @@ void cln_plan_label(const struct cln_plan *plan, const char *name, char *label, 
 
 enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name, size_t bytes) {
     struct cln_tally *tally = plan->tally;
-    if (!tally)
+    struct cln_pool *pool = plan->pool;
+    const size_t alignment = pool ? ocl_context_device(plan->context)->part_alignment : 1;
+    const size_t taken = (bytes + alignment - 1) / alignment * alignment;
+    if (!tally && !pool)
         return ocl_buffer_create(out, plan->context, bytes);
-    tally->total += (double)bytes;
+    if (!tally) {
+        pool->used += taken;
+        return ocl_buffer_part(out, pool->buffer, pool->used - taken, bytes);
+    }
+    tally->total += (double)taken;
     if ((double)bytes > tally->largest) {
         tally->largest = (double)bytes;
         cln_plan_label(plan, name, tally->largest_name, sizeof tally->largest_name);

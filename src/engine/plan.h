@@ -12,8 +12,15 @@ struct cln_tally {
     char largest_name[64];
 };
 
+/* One buffer for all that a plan needs: its buffers are parts of it, one after the other. */
+struct cln_pool {
+    struct ocl_buffer *buffer;
+    size_t used; /* bytes */
+};
+
 struct cln_plan {
     struct ocl_context *context;
+    struct cln_pool *pool;   /* NULL: buffers are created one by one */
     struct cln_tally *tally; /* NULL: buffers are created; else their sizes are only added up in it */
     struct cln_tuning tuning;
     int batch_size;           /* largest batch */
@@ -47,8 +54,9 @@ void cln_plan_scope(struct cln_plan *plan, int stage);
 /* Writes "scope name", or "name" without a scope. */
 void cln_plan_label(const struct cln_plan *plan, const char *name, char *label, size_t bytes);
 
-/* Creates a buffer of zeros, which the caller destroys after the sequence. With a tally it creates none: it adds
- * `bytes` to the tally, which remembers the largest buffer as "scope name", and *out stays unchanged. */
+/* Creates a buffer of zeros, which the caller destroys after the sequence and before the pool's buffer. With a tally it
+ * creates none: it adds to the tally what the buffer takes, and *out stays unchanged. The tally remembers the largest
+ * buffer as "scope name". */
 enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer **out, const char *name,
                                 size_t bytes) CLN_MUST_CHECK;
 

@@ -77,6 +77,7 @@ static const struct number {
     {CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong), 1u << 30},
     {CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof(cl_ulong), 1u << 20},
     {CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong), 1u << 29},
+    {CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint), 1024},
     {CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong), LOCAL_BYTES},
     {CL_DEVICE_MAX_CONSTANT_BUFFER_SIZE, sizeof(cl_ulong), 64 << 10},
     {CL_DEVICE_VENDOR_ID, sizeof(cl_uint), 0},

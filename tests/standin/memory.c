@@ -37,6 +37,25 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
     return (cl_mem)buffer;
 }
 
+/* A part of a buffer, which keeps the buffer alive. */
+static cl_mem CL_API_CALL create_part(cl_mem handle, cl_mem_flags flags, cl_buffer_create_type type, const void *info,
+                                      cl_int *error_out) {
+    BEGIN_CREATION(clCreateSubBuffer);
+    (void)flags;
+    struct buffer *whole = object_find(handle, BUFFER);
+    const cl_buffer_region *region = info;
+    if (!whole || type != CL_BUFFER_CREATE_TYPE_REGION)
+        NO_OBJECT(whole ? CL_INVALID_VALUE : CL_INVALID_MEM_OBJECT);
+    if (region->size == 0 || region->origin > whole->bytes || region->size > whole->bytes - region->origin)
+        NO_OBJECT(CL_INVALID_VALUE);
+    struct buffer *part = object_create(sizeof *part, BUFFER, whole, destroy_buffer);
+    if (!part)
+        NO_OBJECT(CL_OUT_OF_HOST_MEMORY);
+    part->bytes = region->size;
+    part->memory = whole->memory + region->origin;
+    return (cl_mem)part;
+}
+
 static cl_int CL_API_CALL retain_buffer(cl_mem buffer) {
     return object_retain(buffer, BUFFER, CL_INVALID_MEM_OBJECT);
 }
@@ -213,6 +232,7 @@ static cl_int CL_API_CALL release_event(cl_event event) {
 
 void install_memory(cl_icd_dispatch *dispatch) {
     dispatch->clCreateBuffer = create_buffer;
+    dispatch->clCreateSubBuffer = create_part;
     dispatch->clRetainMemObject = retain_buffer;
     dispatch->clReleaseMemObject = release_buffer;
     dispatch->clSetMemObjectDestructorCallback = on_destruction;
