@@ -110,10 +110,11 @@ static enum cln_status check_range(const struct ocl_buffer *buffer, const char *
 enum cln_status ocl_buffer_part(struct ocl_buffer **out, struct ocl_buffer *whole, size_t offset, size_t bytes) {
     *out = NULL;
     enum cln_status status = check_range(whole, "a part", offset, bytes);
-    if (status == CLN_OK && (bytes == 0 || whole->whole || offset % whole->context->device.part_alignment != 0))
-        status =
-            cln_fail(CLN_INVALID, "a part of %zu bytes at offset %zu: offsets have to be multiples of %zu%s", bytes,
-                     offset, whole->context->device.part_alignment, whole->whole ? " in no other part" : "");
+    if (status == CLN_OK && whole->whole)
+        status = cln_fail(CLN_INVALID, "a part of a part");
+    if (status == CLN_OK && (bytes == 0 || offset % whole->context->device.part_alignment != 0))
+        status = cln_fail(CLN_INVALID, "a part of %zu bytes at offset %zu: offsets have to be multiples of %zu", bytes,
+                          offset, whole->context->device.part_alignment);
     if (status != CLN_OK)
         return status;
     struct ocl_buffer *buffer = calloc(1, sizeof *buffer);
@@ -156,6 +157,14 @@ enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_
                       NULL, NULL);
     ocl_timeline_waited(buffer->context->timeline, begin);
     return status;
+}
+
+enum cln_status ocl_buffer_write_queued(struct ocl_buffer *buffer, size_t offset, size_t bytes, const void *source) {
+    enum cln_status status = check_range(buffer, "a write", offset, bytes);
+    if (status != CLN_OK || bytes == 0)
+        return status;
+    return OCL_CALL(clEnqueueWriteBuffer, buffer->context->queue, buffer->memory, CL_FALSE, offset, bytes, source, 0,
+                    NULL, NULL);
 }
 
 enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t bytes, void *target) {

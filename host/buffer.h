@@ -29,6 +29,10 @@ size_t ocl_buffer_bytes(const struct ocl_buffer *buffer);
 enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_t bytes,
                                  const void *source) CLN_MUST_CHECK;
 enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t bytes, void *target) CLN_MUST_CHECK;
+/* Queues a write, and does not wait: `source` must stay valid and unchanged until a call has waited for the device
+ * (ocl_buffer_read, ocl_context_finish). */
+enum cln_status ocl_buffer_write_queued(struct ocl_buffer *buffer, size_t offset, size_t bytes,
+                                        const void *source) CLN_MUST_CHECK;
 /* Queues a fill of a range with a 32-bit pattern; `offset` and `bytes` are multiples of 4. */
 enum cln_status ocl_buffer_fill(struct ocl_buffer *buffer, size_t offset, size_t bytes,
                                 uint32_t pattern) CLN_MUST_CHECK;

@@ -96,6 +96,9 @@ void cln_engine_destroy(struct cln_engine **engine) {
     if (!e)
         return;
     *engine = NULL;
+    for (int s = 0; s < CLN_SET_COUNT; s++)
+        if (e->sets[s].begins && ocl_context_finish(e->context) != CLN_OK)
+            cln_log(CLN_LOG_WARNING, "%-s", cln_error_message());
     ocl_sequence_destroy(&e->repeat);
     for (int s = 0; s < CLN_SET_COUNT; s++) {
         struct cln_engine_data *set = &e->sets[s];
@@ -124,6 +127,8 @@ void cln_engine_destroy(struct cln_engine **engine) {
 }
 
 static enum cln_status write_order(struct cln_engine_data *set, const uint32_t *order, size_t count) {
+    if (!order && count <= set->in_order)
+        return CLN_OK;
     int *indices = malloc(count * sizeof *indices);
     if (!indices)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu samples", count);
@@ -135,8 +140,19 @@ static enum cln_status write_order(struct cln_engine_data *set, const uint32_t *
     }
     if (status == CLN_OK)
         status = ocl_buffer_write(set->order, 0, count * sizeof *indices, indices);
+    set->in_order = status == CLN_OK && !order ? count : 0;
     free(indices);
     return status;
+}
+
+/* Queues the write of the state at the begin of an epoch. */
+static enum cln_status write_state(struct cln_engine *e, struct cln_engine_data *set, const struct cln_state *state) {
+    enum cln_status status = set->begins ? ocl_context_finish(e->context) : CLN_OK;
+    if (status != CLN_OK)
+        return status;
+    set->begun = *state;
+    set->begins = true;
+    return ocl_buffer_write_queued(set->state, 0, sizeof set->begun, &set->begun);
 }
 
 /* Writes the learning rates of the batches from `state` to the end of the epoch. */
@@ -159,8 +175,8 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
     if (count < 1 || count > set->count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples: the set has %zu", count, set->count);
     enum cln_status status = write_order(set, order, count);
-    struct cln_state state;
-    if (status == CLN_OK)
+    struct cln_state state = set->begun;
+    if (status == CLN_OK && which == CLN_TRAIN) /* for the number of steps */
         status = ocl_buffer_read(set->state, 0, sizeof state, &state);
     if (status != CLN_OK)
         return status;
@@ -180,7 +196,7 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
     status = which == CLN_TRAIN && state.seen < state.samples ? write_rates(e, set, &state) : CLN_OK;
     if (status != CLN_OK)
         return status;
-    return ocl_buffer_write(set->state, 0, sizeof state, &state);
+    return write_state(e, set, &state);
 }
 
 enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set set, const uint32_t *order, size_t count) {
@@ -242,6 +258,8 @@ enum cln_status cln_engine_logits(struct cln_engine *e, float *logits, size_t co
         cln_engine_read_samples(&values, e, cln_engine_output(e, e->stage_count - 1), classes, count);
     if (status == CLN_OK)
         memcpy(logits, values, count * classes * sizeof *logits);
+    if (status == CLN_OK)
+        e->sets[CLN_TRAIN].begins = e->sets[CLN_TEST].begins = false; /* the read has waited */
     free(values);
     return status;
 }

@@ -53,9 +53,13 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
                                   const struct cln_engine_params *params) CLN_MUST_CHECK;
 void cln_engine_destroy(struct cln_engine **engine);
 
-/* Copies the pixels of `count` images to the device, to the places from `first` on in the set. */
+/* Copies the pixels of `count` images to the device, to the places from `first` on in the set, and waits for the copy.
+ * cln_engine_upload_queued does not wait: `pixels` must stay valid and unchanged until cln_engine_logits has returned
+ * or the context was waited for (ocl_context_finish). */
 enum cln_status cln_engine_upload(struct cln_engine *engine, enum cln_engine_set set, size_t first, size_t count,
                                   const uint8_t *pixels) CLN_MUST_CHECK;
+enum cln_status cln_engine_upload_queued(struct cln_engine *engine, enum cln_engine_set set, size_t first, size_t count,
+                                         const uint8_t *pixels) CLN_MUST_CHECK;
 
 /* Starts an epoch over `count` samples of a set. `order` gives their indices in the set; NULL: as stored. */
 enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set set, const uint32_t *order,

@@ -14,7 +14,12 @@ size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values whic
 
 enum cln_status cln_engine_upload(struct cln_engine *e, enum cln_engine_set set, size_t first, size_t count,
                                   const uint8_t *pixels) {
-    return cln_pixels_write(&e->sets[set].pixels, first, count, pixels);
+    return cln_pixels_write(&e->sets[set].pixels, first, count, pixels, ocl_buffer_write);
+}
+
+enum cln_status cln_engine_upload_queued(struct cln_engine *e, enum cln_engine_set set, size_t first, size_t count,
+                                         const uint8_t *pixels) {
+    return cln_pixels_write(&e->sets[set].pixels, first, count, pixels, ocl_buffer_write_queued);
 }
 
 enum cln_status cln_engine_standardize(struct cln_engine *e, const float *mean, const float *inverse_deviation) {
@@ -181,14 +186,14 @@ static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *se
         return CLN_OK;
     enum cln_status status = cln_pixels_create(&set->pixels, e->context);
     if (status == CLN_OK && images->pixels)
-        status = cln_pixels_write(&set->pixels, 0, set->count, images->pixels);
+        status = cln_pixels_write(&set->pixels, 0, set->count, images->pixels, ocl_buffer_write);
     if (status != CLN_OK)
         return cln_fail_within(status, "%zu images on the device", set->count);
-    struct cln_state state = {.batch_size = params->batch_size};
-    cln_optimizer_begin(&state, &params->optimizer);
+    set->begun = (struct cln_state){.batch_size = params->batch_size};
+    cln_optimizer_begin(&set->begun, &params->optimizer);
     if (images->labels) /* else they stay 0: the kernels read some */
         status = ocl_buffer_write(set->labels, 0, set->count, images->labels);
-    return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof state, &state) : status;
+    return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof set->begun, &set->begun) : status;
 }
 
 enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_engine_params *params) {

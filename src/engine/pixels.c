@@ -32,7 +32,8 @@ void cln_pixels_destroy(struct cln_pixels *p) {
     p->chunks = NULL;
 }
 
-enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t count, const uint8_t *source) {
+enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t count, const uint8_t *source,
+                                 cln_buffer_write *write) {
     if (first > p->count || count > p->count - first)
         return cln_fail(CLN_INVALID, "%zu images from number %zu on: there are %zu", count, first, p->count);
     enum cln_status status = CLN_OK;
@@ -40,7 +41,7 @@ enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t coun
         const size_t chunk = first / p->per_chunk, at = first % p->per_chunk;
         const size_t left = cln_pixels_in_chunk(p, chunk) - at;
         piece = count < left ? count : left;
-        status = ocl_buffer_write(p->chunks[chunk], at * p->bytes, piece * p->bytes, source);
+        status = write(p->chunks[chunk], at * p->bytes, piece * p->bytes, source);
     }
     return status;
 }

@@ -101,9 +101,13 @@ enum cln_status cln_predictor_logits(struct cln_predictor *p, const uint8_t *pix
     enum cln_status status = CLN_OK;
     for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
         piece = count - done < batch_size ? count - done : batch_size;
-        status = cln_engine_upload(p->engine, CLN_TEST, 0, piece, pixels + done * p->image_bytes);
+        status = cln_engine_upload_queued(p->engine, CLN_TEST, 0, piece, pixels + done * p->image_bytes);
         if (status == CLN_OK)
             status = cln_logits_read(logits + done * classes, p->engine, p->workload.network, batch_size, piece);
+    }
+    if (status != CLN_OK) { /* the pixels are the caller's again */
+        const enum cln_status ignored = ocl_context_finish(p->session->context);
+        (void)ignored;
     }
     return status == CLN_OK ? cln_logits_check(logits, count, classes) : status;
 }

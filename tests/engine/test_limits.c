@@ -193,17 +193,17 @@ static void test_a_write_reaches_across_chunks(void **state) {
     for (size_t i = 0; i < sizeof source; i++)
         source[i] = (uint8_t)(i + 1);
     assert_ok(cln_pixels_create(&pixels, context));
-    assert_ok(cln_pixels_write(&pixels, 9, 2, source + 9 * BYTES));
-    assert_ok(cln_pixels_write(&pixels, 1, 8, source + 1 * BYTES));
-    assert_ok(cln_pixels_write(&pixels, 0, 1, source));
-    assert_ok(cln_pixels_write(&pixels, 11, 0, source));
+    assert_ok(cln_pixels_write(&pixels, 9, 2, source + 9 * BYTES, ocl_buffer_write));
+    assert_ok(cln_pixels_write(&pixels, 1, 8, source + 1 * BYTES, ocl_buffer_write));
+    assert_ok(cln_pixels_write(&pixels, 0, 1, source, ocl_buffer_write));
+    assert_ok(cln_pixels_write(&pixels, 11, 0, source, ocl_buffer_write));
     for (size_t i = 0; i < pixels.chunk_count; i++)
         assert_ok(ocl_buffer_read(pixels.chunks[i], 0, cln_pixels_in_chunk(&pixels, i) * BYTES,
                                   target + i * pixels.per_chunk * BYTES));
     assert_memory_equal(source, target, sizeof source);
-    assert_int_equal(cln_pixels_write(&pixels, 10, 2, source), CLN_INVALID);
-    assert_int_equal(cln_pixels_write(&pixels, 12, 0, source), CLN_INVALID);
-    assert_int_equal(cln_pixels_write(&pixels, 1, SIZE_MAX, source), CLN_INVALID);
+    assert_int_equal(cln_pixels_write(&pixels, 10, 2, source, ocl_buffer_write), CLN_INVALID);
+    assert_int_equal(cln_pixels_write(&pixels, 12, 0, source, ocl_buffer_write), CLN_INVALID);
+    assert_int_equal(cln_pixels_write(&pixels, 1, SIZE_MAX, source, ocl_buffer_write), CLN_INVALID);
     cln_pixels_destroy(&pixels);
     ocl_context_destroy(&context);
 }

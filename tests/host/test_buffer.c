@@ -50,6 +50,44 @@ static void test_copies_keep_to_their_range(void **state) {
     ocl_buffer_destroy(&buffer);
 }
 
+/* Parts share the memory of their whole, are zero as it is, and end where they end. */
+static void test_parts(void **state) {
+    struct ocl_context *context = *state;
+    const size_t apart = ocl_context_device(context)->part_alignment;
+    struct ocl_buffer *whole = NULL, *parts[3] = {NULL}, *none = NULL;
+    unsigned char *data = malloc(3 * apart);
+    assert_non_null(data);
+    assert_ok(ocl_buffer_create(&whole, context, 3 * apart));
+    assert_ok(ocl_buffer_part(&parts[0], whole, 0, 5));
+    assert_ok(ocl_buffer_part(&parts[1], whole, apart, apart));
+    assert_ok(ocl_buffer_part(&parts[2], whole, 2 * apart, apart - 4));
+    assert_int_equal(ocl_buffer_bytes(parts[0]), 5);
+    memset(data, 7, 3 * apart);
+    assert_ok(ocl_buffer_write(parts[1], 0, apart, data));
+    assert_ok(ocl_buffer_fill(parts[2], 0, 8, 0x09090909u));
+    assert_ok(ocl_buffer_write_queued(parts[0], 1, 3, data + 1));
+    assert_ok(ocl_buffer_read(whole, 0, 3 * apart, data));
+    for (size_t i = 0; i < 3 * apart; i++)
+        assert_int_equal(data[i], i < apart           ? (i >= 1 && i < 4 ? 7 : 0)
+                                  : i < 2 * apart     ? 7
+                                  : i < 2 * apart + 8 ? 9
+                                                      : 0);
+    assert_ok(ocl_buffer_read(parts[2], 4, 8, data));
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(data[i], i < 4 ? 9 : 0);
+
+    assert_fails(ocl_buffer_write(parts[0], 4, 2, data), CLN_INVALID, "outside a buffer of 5 bytes");
+    assert_fails(ocl_buffer_part(&none, whole, apart + 4, 4), CLN_INVALID, "have to be multiples of");
+    assert_fails(ocl_buffer_part(&none, whole, 2 * apart, apart + 1), CLN_INVALID, "outside a buffer");
+    assert_fails(ocl_buffer_part(&none, whole, 0, 0), CLN_INVALID, "a part of 0 bytes");
+    assert_fails(ocl_buffer_part(&none, parts[1], 0, 4), CLN_INVALID, "a part of a part");
+    assert_null(none);
+    for (int i = 0; i < 3; i++)
+        ocl_buffer_destroy(&parts[i]);
+    ocl_buffer_destroy(&whole);
+    free(data);
+}
+
 static void test_fill(void **state) {
     struct ocl_buffer *buffer = NULL;
     uint32_t data[8];
@@ -165,6 +203,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_CONTEXT(test_new_memory_is_zero),
         WITH_CONTEXT(test_copies_keep_to_their_range),
+        WITH_CONTEXT(test_parts),
         WITH_CONTEXT(test_fill),
         WITH_CONTEXT(test_queued_work_outlives_its_buffer),
         WITH_CONTEXT(test_ranges_outside_are_refused),

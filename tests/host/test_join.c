@@ -10,6 +10,7 @@ enum { COUNT = 120, MOST = 20 };
 struct fixture {
     struct ocl_context *context;
     struct ocl_sequence *sequence;
+    struct ocl_buffer *whole;                    /* every `out` is a part of it */
     struct ocl_buffer *out[MOST], *visits[MOST]; /* COUNT ints or floats each */
     struct ocl_constants constants[MOST];
 };
@@ -19,11 +20,14 @@ static struct fixture fixture;
 static int set_up(void **state) {
     fixture.context = context_under_test(false);
     assert_ok(ocl_sequence_create(&fixture.sequence, fixture.context));
-    for (int i = 0; i < MOST; i++) {
-        assert_ok(ocl_buffer_create(&fixture.out[i], fixture.context, COUNT * sizeof(int)));
+    const size_t alignment = ocl_context_device(fixture.context)->part_alignment;
+    const size_t apart = (COUNT * sizeof(int) + alignment - 1) / alignment * alignment;
+    assert_ok(ocl_buffer_create(&fixture.whole, fixture.context, MOST * apart));
+    for (size_t i = 0; i < MOST; i++) {
+        assert_ok(ocl_buffer_part(&fixture.out[i], fixture.whole, i * apart, COUNT * sizeof(int)));
         assert_ok(ocl_buffer_create(&fixture.visits[i], fixture.context, COUNT * sizeof(int)));
         fixture.constants[i] = (struct ocl_constants){0};
-        ocl_constants_int(&fixture.constants[i], "FACTOR", i);
+        ocl_constants_int(&fixture.constants[i], "FACTOR", (long)i);
     }
     *state = &fixture;
     return 0;
@@ -35,6 +39,7 @@ static int tear_down(void **state) {
         ocl_buffer_destroy(&fixture.out[i]);
         ocl_buffer_destroy(&fixture.visits[i]);
     }
+    ocl_buffer_destroy(&fixture.whole);
     ocl_context_destroy(&fixture.context);
     return nothing_alive(state);
 }
@@ -253,7 +258,7 @@ static void test_faults(void **state) {
     add(f, fill(f, 1, 1, 1, 1));
     add(f, wrong);
     assert_fails(ocl_sequence_joined(f->sequence), CLN_INVALID, "is a buffer and was given NULL");
-    assert_message("a label + 1: ");
+    assert_message("a label: kernel fill, argument 1 ");
     assert_int_equal(ocl_sequence_length(f->sequence), 0);
 
     wrong = fill(f, 2, 1, 1, 1);
@@ -273,6 +278,47 @@ static void test_faults(void **state) {
     add(f, fill(f, 1, 1, 1, 1)); /* the sequence is destroyed with it */
 }
 
+static void assert_refused(const struct fixture *f, struct ocl_launch wrong, enum cln_status expected,
+                           const char *message) {
+    ocl_sequence_join(f->sequence);
+    add(f, fill(f, 1, 1, 1, 1));
+    add(f, wrong);
+    assert_fails(ocl_sequence_joined(f->sequence), expected, message);
+    assert_int_equal(ocl_sequence_length(f->sequence), 0);
+}
+
+/* The number and the kinds of arguments are those that the kernels declare. */
+static void test_arguments(void **state) {
+    struct fixture *f = *state;
+    struct ocl_launch wrong = scale(f, 2, 1, 3, 1);
+    wrong.arg_count = 2;
+    assert_refused(f, wrong, CLN_BUILD, "joined");
+    wrong = scale(f, 2, 1, 3, 1);
+    wrong.args[1] = OCL_FLOAT(3);
+    assert_refused(f, wrong, CLN_BUILD, "joined");
+    wrong = scale(f, 2, 1, 3, 1);
+    wrong.args[2] = OCL_INT(1);
+    assert_refused(f, wrong, CLN_BUILD, "joined");
+    wrong = scale(f, 2, 1, 3, 1);
+    wrong.args[0] = OCL_INT(1);
+    assert_refused(f, wrong, CLN_BUILD, "joined");
+}
+
+/* A launch with more constants than fit is refused as it is by itself. */
+static void test_too_many_constants(void **state) {
+    struct fixture *f = *state;
+    struct ocl_constants many = {.length = 0};
+    for (int i = 0; i < 1000; i++)
+        ocl_constants_int(&many, "ANOTHER", i);
+    assert_true(many.overflow);
+    struct ocl_launch wrong = fill(f, 2, 1, 1, 1);
+    wrong.constants = &many;
+    ocl_sequence_join(f->sequence);
+    add(f, fill(f, 1, 1, 1, 1));
+    assert_fails(ocl_sequence_add(f->sequence, &wrong), CLN_INVALID, "constants");
+    assert_ok(ocl_sequence_joined(f->sequence));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_has_its_own_names, set_up, tear_down),
@@ -282,6 +328,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_others_are_not_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_arguments, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_constants, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("host join", tests, NULL, NULL);
 }
