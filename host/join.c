@@ -195,9 +195,8 @@ static void write_chained(FILE *out, struct joined *joined, size_t n) {
 static void write_kernel(FILE *out, struct joined *joined) {
     const struct ocl_part *parts = joined->parts;
     const size_t count = joined->count;
-    /* C would convert an int that a kernel takes as a float. */
-    fputs("#line 1 \"joined\"\n#pragma clang diagnostic error \"-Wconversion\"\n"
-          "__attribute__((reqd_work_group_size(1, 1, 1)))\n__kernel void joined(__global const int *number",
+    fputs("#line 1 \"joined\"\n__attribute__((reqd_work_group_size(1, 1, 1)))\n"
+          "__kernel void joined(__global const int *number",
           out);
     for (size_t i = 0; i < joined->wholes.count; i++)
         fprintf(out, ", __global char *buffer%zu", i);

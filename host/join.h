@@ -20,7 +20,7 @@ bool ocl_join_follows(const struct ocl_part *parts, size_t count, const struct o
 
 /* Writes the program of the parts: each file with its own constants, its own macros and its own names, and a kernel
  * `joined` with the work-groups of all launches and chains, which alternate. *text is the caller's: free(). Its
- * compiler checks the number and the kinds of the arguments. */
+ * compiler checks the arguments, but converts an int for a float and a float for an int. */
 enum cln_status ocl_join_text(char **text, const struct ocl_context *context, const struct ocl_part *parts,
                               size_t count) CLN_MUST_CHECK;
 

@@ -63,7 +63,8 @@ struct ocl_sequence;
 enum cln_status ocl_sequence_create(struct ocl_sequence **out, struct ocl_context *context) CLN_MUST_CHECK;
 void ocl_sequence_destroy(struct ocl_sequence **sequence);
 
-/* Appends a launch. Checks the number of its arguments against the kernel, their kinds too if the driver has
+/* Appends a launch, or holds it back (ocl_sequence_join). Before a launch is appended alone, this checks the number of
+ * its arguments against the kernel, their kinds too if the driver has
  * clGetKernelArgInfo, buffers against NULL, and the work-group against the limits of the device and of the built
  * kernel. The message of CLN_INVALID names the kernel and the argument, what was given, and what the kernel takes. A
  * program is built once per context for equal source and constants. Of all that `launch` points to, only the buffers
@@ -72,18 +73,24 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
 
 /* Joins launches. After ocl_sequence_join, launches whose work-groups are single work-items are held back until
  * ocl_sequence_barrier or ocl_sequence_joined. These append the launches held back as one: one kernel with the
- * work-groups of them all, so that the device is idle at one end instead of several. So launches that are held back
- * must not depend on each other, with one exception: a launch after ocl_sequence_follow may depend on the launch before
- * it, within each block. Both then form a chain: a work-group makes its blocks in all launches of the chain, one after
- * the other. If they cannot (a launch is not by block, or the largest span is not a multiple of all others), follow is
- * a barrier.
+ * work-groups of them all, so that the device is idle at one end instead of several.
  *
- * A group has at most 16 launches and OCL_MAX_ARGS arguments; a launch that does not fit begins the next. A single
- * launch is appended as it is. All other launches, products and actions of the host end a group of launches
- * held back, as a barrier does. A launch behind a barrier may depend on any before it. Pairs of join and joined may be
- * nested: then the outer pair counts. A joined launch has the label of its launch with the most flops, and the number
- * of the others: "stage 2 conv2d_forward + 2". The errors of a launch held back, as of ocl_sequence_add, come from the
- * function that appends it. */
+ * Launches that are held back must not depend on each other. The exception is a chain: a launch after
+ * ocl_sequence_follow may need the launch before it, but for each block only that block. One work-group then makes its
+ * blocks in all launches of the chain, in order. If a launch cannot be in the chain (it is not by block, or the largest
+ * span is not a multiple of all others), follow is a barrier. A launch behind a barrier may depend on any before it.
+ *
+ * At most 16 launches are joined, with at most 63 buffers, where all parts of a buffer (ocl_buffer_part) count as one;
+ * a launch that does not fit begins the next. A single launch is appended as it is. All other launches, products and
+ * actions of the host end a group of launches held back, as a barrier does. Pairs of join and joined may be nested:
+ * then the outer pair counts. A joined launch has the label of its launch with the most flops, and the number of the
+ * others: "stage 2 conv2d_forward + 2".
+ *
+ * The errors of a launch held back come from the function that appends it. A single launch is checked as in
+ * ocl_sequence_add. The arguments of joined launches are checked by the compiler: a wrong number of arguments, or a
+ * number in place of a buffer, is CLN_BUILD; an int in place of a float, or a float in place of an int, is converted
+ * without an error. A NULL buffer is CLN_INVALID, as in ocl_sequence_add. The tuning value join_launches 0 brings all
+ * checks back. */
 void ocl_sequence_join(struct ocl_sequence *sequence);
 void ocl_sequence_follow(struct ocl_sequence *sequence);
 enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) CLN_MUST_CHECK;

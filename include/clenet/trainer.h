@@ -121,10 +121,10 @@ CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
  *   epoch->before;
  * - an epoch that is resumed lacks only its evaluation: the call evaluates it;
  * - the evaluation fails: the next call begins a new epoch (until then cln_trainer_epochs does not count this one);
- * - a loss is not finite: CLN_NUMERIC. In training the message names the epoch, the step and the place where it began,
- *   a parameter, a stage, or the loss itself; in the evaluation it names the first sample of the batch. End with this
- *   trainer then: resume an earlier checkpoint in a new one, and do not call cln_trainer_finish, which would write over
- *   the newest. */
+ * - a loss is not finite: CLN_NUMERIC. In training the message names the epoch, the step, and where it began: in a
+ *   parameter, in a stage, or in the loss itself. In the evaluation it names the first sample of the batch. End with
+ *   this trainer then: resume an earlier checkpoint in a new one, and do not call cln_trainer_finish, which would write
+ * over the newest. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Evaluates the test images in prediction mode. `confusion` is NULL or gets data->class_count² counters

@@ -22,7 +22,8 @@ struct cln_channel_sums {
  * with its status. A function that is NULL exchanges nothing; if all three are NULL, there is no exchange.
  * Not called: in a step without samples (any step that is queued after the epoch's last batch), in prediction, and
  * while the engine looks for a value that is not finite.
- * No function is told the number of samples in the step: for the weights, `user` has to know those of all processes.
+ * No function is told how many samples the step has. The means below are weighted by samples, so `user` has to know the
+ * number of samples of every process.
  * The processes must take the same number of steps, of at least one sample each; the numbers of samples may differ. A
  * function must return the same bits in all processes, or their parameters become different.
  * A process whose loss is not finite continues to exchange. Its numbers are not finite, so the others freeze in the

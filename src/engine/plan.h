@@ -40,12 +40,13 @@ struct cln_plan {
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
-/* The number of compute units that the tuning counts on: an eighth of tuning.min_groups, so that a profile decides. */
+/* The number of compute units as the tuning sees it, not the device: an eighth of tuning.min_groups, at least 1. */
 int cln_plan_units(const struct cln_plan *plan);
 
 /* Sets plan->chains. Chains pay if there are two blocks for each compute unit, or if a chain of `flops` operations
- * takes less time than the device needs to wake a second unit. They need work-items with a block for themselves, and no
- * limit on loops. Without tuning.join_launches the kernels are the same, but each is launched by itself. */
+ * takes less time than the device needs to wake a second unit. They are possible only if a work-item holds a whole
+ * block (lanes equals vector) and tuning.max_loop_iterations sets no limit. Without tuning.join_launches the kernels
+ * are the same, but each is launched by itself. */
 void cln_plan_chain(struct cln_plan *plan, double flops);
 
 /* Sets the scope to a stage. `stage` counts from 0, labels count from 1: 0 gives "stage 1". CLN_NO_STAGE: none. */

@@ -34,7 +34,7 @@ struct cln_session {
     char *cache;                         /* folder of kept kernels; NULL: none are kept */
     struct ocl_context *context;         /* NULL until the session is open */
     const struct cln_workload *workload; /* NULL before cln_session_open, and in a plain session */
-    bool has_built;                      /* builders were called by the process in which the guard checked the step */
+    bool has_built;                      /* the guard's process for the step has called builders */
     struct cln_errand errand;            /* what this process is to build, if it is a builder */
     long taken;                          /* the work that it has taken last, if it is a builder: see cln_helper_take */
     char description[320];               /* for people: device, platform, profile, operations in safe variants */
