@@ -208,7 +208,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct cln_norm norm = {.options = {.eps = 1e-5, .momentum = 0.1},
                                   .normal = p.normal->buffer,
                                   .dz_coefficients = p.dz_coefficients->buffer,
-                                  .span = CLN_ONE_COPY};
+                                  .normal_span = CLN_ONE_COPY,
+                                  .dz_span = CLN_ONE_COPY};
     const struct cln_activate activate = {
         .activation = c->activation,
         .pool = g,

@@ -87,7 +87,8 @@ struct cln_norm cln_norm_of(const struct cln_norm_probes *p, const struct cln_pa
         .running_var = p->running_var_at,
         .normal = p->normal->buffer,
         .dz_coefficients = p->dz_coefficients->buffer,
-        .span = CLN_ONE_COPY,
+        .normal_span = CLN_ONE_COPY,
+        .dz_span = CLN_ONE_COPY,
     };
 }
 

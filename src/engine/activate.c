@@ -136,8 +136,8 @@ static struct ocl_arg optional(struct ocl_buffer *buffer, const struct cln_activ
     return OCL_BUFFER(buffer ? buffer : g->z);
 }
 
-static int span_of(const struct cln_activate *g) {
-    return g->norm ? g->norm->span : 1;
+static int normal_span_of(const struct cln_activate *g) {
+    return g->norm ? g->norm->normal_span : 1;
 }
 
 static struct ocl_buffer *normal_of(const struct cln_activate *g) {
@@ -161,7 +161,7 @@ enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_act
     return launch_blocks(plan, g,
                          (struct ocl_launch){
                              .kernel = "activate_forward",
-                             .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_INT(span_of(g)),
+                             .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_INT(normal_span_of(g)),
                                       OCL_BUFFER(g->a), optional(g->max_value, g), optional(g->max_index, g)},
                              .arg_count = 6,
                              .bytes = forward_bytes(plan, g),
@@ -173,7 +173,7 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
                          (struct ocl_launch){
                              .kernel = "activate_backward",
                              .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
-                                      optional(g->max_index, g), optional(normal_of(g), g), OCL_INT(span_of(g)),
+                                      optional(g->max_index, g), optional(normal_of(g), g), OCL_INT(normal_span_of(g)),
                                       OCL_BUFFER(sums.buffer)},
                              .arg_count = 8,
                              .bytes = 4 * a_bytes(plan, g),
@@ -186,7 +186,7 @@ enum cln_status cln_activate_spread(struct cln_plan *plan, const struct cln_acti
         (struct ocl_launch){
             .kernel = "activate_spread",
             .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->z), optional(g->max_index, g), optional(normal_of(g), g),
-                     optional(g->norm ? g->norm->dz_coefficients : NULL, g), OCL_INT(span_of(g))},
+                     optional(g->norm ? g->norm->dz_coefficients : NULL, g), OCL_INT(g->norm ? g->norm->dz_span : 1)},
             .arg_count = 6,
             .bytes = 2 * z_bytes(plan, g) + a_bytes(plan, g),
         });

@@ -35,8 +35,13 @@ enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape s
                                                .bytes = (double)cln_plan_bytes(plan, shape)});
 }
 
-static size_t copies(const struct cln_plan *plan, const struct cln_norm *norm) {
-    return norm->span < plan->blocks ? (size_t)cln_ceil_div(plan->blocks, norm->span) : 1;
+int cln_norm_span(const struct cln_plan *plan, int span) {
+    const int copies = 8 * cln_plan_units(plan);
+    return plan->chains ? span * cln_max(1, plan->blocks / (span * copies)) : CLN_ONE_COPY;
+}
+
+size_t cln_norm_copies(const struct cln_plan *plan, int span) {
+    return span < plan->blocks ? (size_t)cln_ceil_div(plan->blocks, span) : 1;
 }
 
 enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln_norm *norm,
@@ -54,8 +59,8 @@ enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln
                                       OCL_BUFFER(norm->normal), OCL_BUFFER(norm->running), OCL_INT(norm->running_mean),
                                       OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
                              .arg_count = 10,
-                             .groups = {(size_t)norm->options.shape.channels, copies(plan, norm)},
-                             .span = (size_t)norm->span});
+                             .groups = {(size_t)norm->options.shape.channels, cln_norm_copies(plan, norm->normal_span)},
+                             .span = (size_t)norm->normal_span});
 }
 
 enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_norm *norm, struct cln_partials sums,
@@ -64,15 +69,16 @@ enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_n
     constants_of(&constants, plan, norm->options.shape);
     cln_norm_constants(&constants, norm);
     return cln_plan_lanes(
-        plan, &(struct ocl_launch){.source = "batchnorm.cl",
-                                   .kernel = "batchnorm_backward_statistics",
-                                   .constants = &constants,
-                                   .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(norm->normal),
-                                            OCL_BUFFER(norm->dz_coefficients), OCL_BUFFER(gamma_out.buffer),
-                                            OCL_INT(gamma_out.base), OCL_INT(beta_out.base), OCL_BUFFER(plan->state)},
-                                   .arg_count = 7,
-                                   .groups = {(size_t)norm->options.shape.channels, copies(plan, norm)},
-                                   .span = (size_t)norm->span});
+        plan,
+        &(struct ocl_launch){.source = "batchnorm.cl",
+                             .kernel = "batchnorm_backward_statistics",
+                             .constants = &constants,
+                             .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(norm->normal),
+                                      OCL_BUFFER(norm->dz_coefficients), OCL_BUFFER(gamma_out.buffer),
+                                      OCL_INT(gamma_out.base), OCL_INT(beta_out.base), OCL_BUFFER(plan->state)},
+                             .arg_count = 7,
+                             .groups = {(size_t)norm->options.shape.channels, cln_norm_copies(plan, norm->dz_span)},
+                             .span = (size_t)norm->dz_span});
 }
 
 enum cln_status cln_bias_gradient(struct cln_plan *plan, struct cln_shape shape, struct cln_partials sums,

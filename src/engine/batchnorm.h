@@ -16,11 +16,18 @@ struct cln_norm {
     int gamma, beta;
     struct ocl_buffer *running; /* has the running statistics at the offsets running_mean and running_var, in floats */
     int running_mean, running_var;
-    /* Coefficients of the forward pass and of dz, channels × float4 (kernels/batchnorm.clh), a copy for every `span`
-     * blocks: in a chain each work-group computes its own. `dz_coefficients` is not used in prediction. */
+    /* Coefficients of the forward pass and of dz, channels × float4 (kernels/batchnorm.clh). In a chain each work-group
+     * computes its own copy (cln_norm_span). `dz_coefficients` is not used in prediction. */
     struct ocl_buffer *normal, *dz_coefficients;
-    int span;
+    int normal_span, dz_span; /* the blocks of a copy, or CLN_ONE_COPY */
 };
+
+/* The blocks that a copy of the coefficients is for: a multiple of `span`, the blocks of a work-group of the launches
+ * that follow in the chain. There are about eight copies for each compute unit: a copy for every work-group would take
+ * time in proportion to the square of the batch. CLN_ONE_COPY in a plan without chains. */
+int cln_norm_span(const struct cln_plan *plan, int span);
+/* The number of copies. */
+size_t cln_norm_copies(const struct cln_plan *plan, int span);
 
 /* Adds the constants of kernels/batchnorm.clh. */
 void cln_norm_constants(struct ocl_constants *constants, const struct cln_norm *norm);

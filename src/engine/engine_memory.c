@@ -126,8 +126,9 @@ static enum cln_status find_stages(struct cln_engine *e) {
 static enum cln_status stage_buffers(struct cln_engine *e, struct cln_plan *plan) {
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
+        const struct cln_stage *next = s + 1 < e->stage_count ? &e->stages[s + 1] : NULL;
         cln_plan_scope(plan, (int)s);
-        status = cln_stage_buffers_create(&e->buffers[s], plan, &e->stages[s]);
+        status = cln_stage_buffers_create(&e->buffers[s], plan, &e->stages[s], next);
         if (status != CLN_OK)
             return cln_fail_within(status, "%s at batch size %d (a smaller batch needs less)", plan->scope,
                                    plan->batch_size);

@@ -53,17 +53,12 @@ static struct ocl_buffer *input_of(const struct cln_engine *e, size_t stage) {
     return stage == 0 ? e->x : cln_engine_output(e, stage - 1);
 }
 
-static const struct cln_stage *stage_after(const struct cln_engine *e, size_t stage) {
-    return stage + 1 < e->stage_count ? &e->stages[stage + 1] : NULL;
-}
-
 static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchange *exchange) {
     const struct cln_stage_context context = stage_context(e, exchange);
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
-        status =
-            cln_stage_forward(&e->plan, &e->stages[s], stage_after(e, s), &context, &e->buffers[s], input_of(e, s));
+        status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
         if (status == CLN_OK)
             status = cln_plan_follow(&e->plan);
         if (status != CLN_OK)
@@ -132,7 +127,7 @@ static enum cln_status add_backward(struct cln_engine *e, const struct cln_engin
         cln_plan_scope(&e->plan, (int)s);
         status = cln_plan_follow(&e->plan);
         if (status == CLN_OK)
-            status = cln_stage_sums(&e->plan, stage, stage_after(e, s), &context, b);
+            status = cln_stage_sums(&e->plan, stage, &context, b);
         if (status == CLN_OK)
             status = b->shares_output ? cln_plan_follow(&e->plan) : cln_plan_barrier(&e->plan);
         if (status == CLN_OK && !b->shares_output && !ended) {

@@ -23,13 +23,21 @@ static size_t sum_bytes(const struct cln_plan *plan, const struct cln_stage *sta
     return (size_t)stage->z.channels * (size_t)plan->blocks * 2 * sizeof(float);
 }
 
+/* The blocks that a work-group of the stage's affine part takes; NULL: of a launch by block. */
+static int span_of(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return stage ? cln_affine_of(stage)->span(plan, stage) : 1;
+}
+
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
-                                         const struct cln_stage *stage) {
-    *out = (struct cln_stage_buffers){.shares_output = is_plain(stage)};
+                                         const struct cln_stage *stage, const struct cln_stage *next) {
+    *out = (struct cln_stage_buffers){
+        .shares_output = is_plain(stage),
+        .normal_span = cln_norm_span(plan, span_of(plan, next)), /* the next stage's forward pass follows */
+        .dz_span = cln_norm_span(plan, span_of(plan, stage)),    /* the data gradient follows */
+    };
     const bool maximum = stage->pool.kind == CLN_POOL_MAX;
     const struct cln_affine *affine = cln_affine_of(stage);
-    const size_t copies = plan->chains ? (size_t)plan->blocks : 1;
-    const size_t channel_bytes = copies * (size_t)stage->z.channels * 4 * sizeof(float);
+    const size_t copy = stage->normalise ? (size_t)stage->z.channels * 4 * sizeof(float) : 0;
     const struct {
         struct ocl_buffer **buffer;
         size_t bytes; /* 0: not needed */
@@ -39,8 +47,8 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->da, cln_plan_bytes(plan, stage->a)},
         {&out->max_value, maximum ? cln_plan_bytes(plan, stage->a) : 0},
         {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
-        {&out->normal, stage->normalise ? channel_bytes : 0},
-        {&out->dz_coefficients, stage->normalise ? channel_bytes : 0},
+        {&out->normal, copy * cln_norm_copies(plan, out->normal_span)},
+        {&out->dz_coefficients, copy * cln_norm_copies(plan, out->dz_span)},
         {&out->moments, stage->normalise ? moment_bytes(plan, stage) : 0},
         {&out->sums, sum_bytes(plan, stage)},
         {&out->filters[false], affine->filter_floats ? affine->filter_floats(plan, stage, false) * sizeof(float) : 0},
@@ -90,9 +98,8 @@ static struct cln_weights weights_of(const struct cln_stage *stage, const struct
                                 .filters = {b->filters[false], b->filters[true]}};
 }
 
-/* `span`: the blocks of a group of the launch that a chain with the batch norm ends in. */
-static struct cln_norm norm_of(const struct cln_plan *plan, const struct cln_stage *stage,
-                               const struct cln_stage_context *context, const struct cln_stage_buffers *b, int span) {
+static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_stage_context *context,
+                               const struct cln_stage_buffers *b) {
     const struct cln_network *network = context->network;
     return (struct cln_norm){
         .options = stage->batchnorm,
@@ -104,12 +111,9 @@ static struct cln_norm norm_of(const struct cln_plan *plan, const struct cln_sta
         .running_var = offset_of(network, stage->running_var),
         .normal = b->normal,
         .dz_coefficients = b->dz_coefficients,
-        .span = plan->chains ? span : CLN_ONE_COPY,
+        .normal_span = b->normal_span,
+        .dz_span = b->dz_span,
     };
-}
-
-static int span_of(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return stage ? cln_affine_of(stage)->span(plan, stage) : 1;
 }
 
 /* Describes the stage's normalise, activate and pool part. The result points to `norm` if the stage has a batch
@@ -144,7 +148,7 @@ enum cln_status cln_stage_filters(struct cln_plan *plan, const struct cln_stage 
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
-    const struct cln_norm norm = norm_of(plan, stage, context, b, 1);
+    const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context, b), x,
                                                            b->z, (struct cln_partials){NULL});
@@ -154,10 +158,10 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
     return status == CLN_OK ? cln_activate_predict(plan, &activate) : status;
 }
 
-enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
+enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                   struct ocl_buffer *x) {
-    const struct cln_norm norm = norm_of(plan, stage, context, b, span_of(plan, next));
+    const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const bool exchanges = stage->normalise && context->exchange->moments;
     const bool whole = stage->normalise && !exchanges && cln_channel_forward_pays(plan, &activate);
@@ -202,9 +206,9 @@ static struct cln_partials sums_of(const struct cln_stage_buffers *b) {
     return (struct cln_partials){.buffer = b->sums, .splits = 1};
 }
 
-enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
+enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
                                const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
-    const struct cln_norm norm = norm_of(plan, stage, context, b, span_of(plan, next)); /* as in the forward pass */
+    const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     if ((b->shares_output && !is_biased(stage)) || takes_whole_channels(plan, stage, context, &activate))
         return CLN_OK;
@@ -234,7 +238,7 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
 enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *stage,
                                const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                struct ocl_buffer *dx) {
-    const struct cln_norm norm = norm_of(plan, stage, context, b, span_of(plan, dx ? stage : NULL));
+    const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     enum cln_status status = b->shares_output ? CLN_OK : backward_to_z(plan, stage, context, b, &activate);
     if (status != CLN_OK || !dx)
@@ -249,7 +253,7 @@ enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *st
 enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stage *stage,
                                     const struct cln_stage_context *context, const struct cln_stage_buffers *b,
                                     struct ocl_buffer *x) {
-    const struct cln_norm norm = norm_of(plan, stage, context, b, 1);
+    const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const struct cln_affine *affine = cln_affine_of(stage);
     const struct cln_slices none = {NULL}, bias = slices_of(context, stage->bias);

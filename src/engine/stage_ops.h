@@ -15,6 +15,7 @@ struct cln_stage_buffers {
     struct ocl_buffer *normal, *dz_coefficients; /* see struct cln_norm */
     struct ocl_buffer *moments, *sums;           /* see struct cln_partials; both are used in one chain */
     struct ocl_buffer *filters[2];               /* see struct cln_weights */
+    int normal_span, dz_span;                    /* see struct cln_norm */
     bool shares_output;                          /* a is z, and da is dz */
     struct cln_exchange_point of_moments, of_sums;
 };
@@ -30,8 +31,9 @@ struct cln_stage_context {
 /* The number of slices of a parameter's gradient: several for the affine part's weights, 1 for all others. */
 int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage, int tensor);
 
+/* `next` is the stage after it; NULL: none. */
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
-                                         const struct cln_stage *stage) CLN_MUST_CHECK;
+                                         const struct cln_stage *stage, const struct cln_stage *next) CLN_MUST_CHECK;
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers);
 
 /* Computes what the affine part derives from its weights alone, for the forward pass, or for the data gradient: once
@@ -40,10 +42,9 @@ enum cln_status cln_stage_filters(struct cln_plan *plan, const struct cln_stage 
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
                                   bool backward) CLN_MUST_CHECK;
 
-/* Training: computes a from x. Batch norm uses the batch's statistics and moves the running ones. `next` is the stage
- * after it; NULL: none. The first launch follows what made x (cln_plan_follow comes before the call), and a launch that
- * needs a may follow the last. */
-enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
+/* Training: computes a from x. Batch norm uses the batch's statistics and moves the running ones. The first launch
+ * follows what made x (cln_plan_follow comes before the call), and a launch that needs a may follow the last. */
+enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
                                   struct ocl_buffer *x) CLN_MUST_CHECK;
 
@@ -58,7 +59,7 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
  * it, or if dz is da (buffers->shares_output) a follow. A launch that needs dx may follow the last.
  * cln_stage_gradients: the slices of the gradients of weights and bias, which only the optimizer waits for. A barrier
  * comes before it. */
-enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage, const struct cln_stage *next,
+enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
                                const struct cln_stage_context *context,
                                const struct cln_stage_buffers *buffers) CLN_MUST_CHECK;
 enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *stage,
