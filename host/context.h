@@ -21,7 +21,7 @@ struct ocl_context_params {
      * get building_user.
      * - before_building, in the process that needs the programs: called at most once, when a program is needed that is
      *   not in the cache; not called if the cache cannot be written. It may start builders for that program and all
-     * later ones, and returns when they are done. If it fails, the launch fails with its status.
+     *   later ones, and returns when they are done. If it fails, the launch fails with its status.
      * - builds, in a builder: called for every program, numbered from 0 in order of first use; says whether program
      *   `number` is for this builder. If it is, and not in the cache yet, its launches run at once when they are
      *   added. All other launches are left out. */

@@ -63,34 +63,36 @@ struct ocl_sequence;
 enum cln_status ocl_sequence_create(struct ocl_sequence **out, struct ocl_context *context) CLN_MUST_CHECK;
 void ocl_sequence_destroy(struct ocl_sequence **sequence);
 
-/* Appends a launch, or holds it back (ocl_sequence_join). Before a launch is appended alone, this checks the number of
- * its arguments against the kernel, their kinds too if the driver has
- * clGetKernelArgInfo, buffers against NULL, and the work-group against the limits of the device and of the built
- * kernel. The message of CLN_INVALID names the kernel and the argument, what was given, and what the kernel takes. A
- * program is built once per context for equal source and constants. Of all that `launch` points to, only the buffers
- * must outlive the sequence. */
+/* Appends a launch, or holds it back (ocl_sequence_join). A launch that is not joined with others is checked first:
+ * the number of its arguments, and their kinds if the driver has clGetKernelArgInfo; that no buffer is NULL; and
+ * its work-group, against the limits of the device and of the built kernel. The message of CLN_INVALID names the
+ * kernel and the argument, what was given, and what the kernel takes. A program is built once per context for equal
+ * source and constants. Of all that `launch` points to, only the buffers must outlive the sequence. */
 enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl_launch *launch) CLN_MUST_CHECK;
 
 /* Joins launches. After ocl_sequence_join, launches whose work-groups are single work-items are held back until
  * ocl_sequence_barrier or ocl_sequence_joined. These append the launches held back as one: one kernel with the
- * work-groups of them all, so that the device is idle at one end instead of several.
+ * work-groups of them all, so that the device is idle at one end instead of several. A kernel that may be joined
+ * has PLACE after its last parameter, and asks for its place by group_id, group_count and item_id only
+ * (kernels/lanes.clh). A launch with `text` is not held back.
  *
- * Launches that are held back must not depend on each other. The exception is a chain: a launch after
- * ocl_sequence_follow may need the launch before it, but for each block only that block. One work-group then makes its
- * blocks in all launches of the chain, in order. If a launch cannot be in the chain (it is not by block, or the largest
- * span is not a multiple of all others), follow is a barrier. A launch behind a barrier may depend on any before it.
+ * Launches that are held back must not depend on each other. The exception is a chain. After ocl_sequence_follow
+ * the next launch may read what the launch before it wrote, but its block n only what block n of that launch wrote.
+ * One work-group then makes its blocks in all launches of the chain, in order. If a launch cannot be in the chain
+ * (it is not by block, or the largest span is not a multiple of all others), follow is a barrier. A launch behind a
+ * barrier may depend on any before it.
  *
- * At most 16 launches are joined, with at most 63 buffers, where all parts of a buffer (ocl_buffer_part) count as one;
- * a launch that does not fit begins the next. A single launch is appended as it is. All other launches, products and
- * actions of the host end a group of launches held back, as a barrier does. Pairs of join and joined may be nested:
- * then the outer pair counts. A joined launch has the label of its launch with the most flops, and the number of the
- * others: "stage 2 conv2d_forward + 2".
+ * At most 16 launches are joined, with at most 63 buffers, where all parts of a buffer (ocl_buffer_part) count as
+ * one; a launch that does not fit begins the next. A single launch is appended as it is. A launch whose work-groups
+ * have several work-items, a product, and an action of the host are barriers: the launches held back are appended
+ * before them. Pairs of join and joined may be nested: then the outer pair counts. A joined launch has the label of
+ * its launch with the most flops, and the number of the others: "stage 2 conv2d_forward + 2".
  *
  * The errors of a launch held back come from the function that appends it. A single launch is checked as in
  * ocl_sequence_add. The arguments of joined launches are checked by the compiler: a wrong number of arguments, or a
- * number in place of a buffer, is CLN_BUILD; an int in place of a float, or a float in place of an int, is converted
- * without an error. A NULL buffer is CLN_INVALID, as in ocl_sequence_add. The tuning value join_launches 0 brings all
- * checks back. */
+ * number in place of a buffer, is CLN_BUILD; an int in place of a float, or a float in place of an int, is
+ * converted without an error. A NULL buffer is CLN_INVALID, as in ocl_sequence_add. The tuning value join_launches
+ * 0 brings all checks back. */
 void ocl_sequence_join(struct ocl_sequence *sequence);
 void ocl_sequence_follow(struct ocl_sequence *sequence);
 enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) CLN_MUST_CHECK;
@@ -111,18 +113,19 @@ enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *lab
  * A run waits for the device in these cases only:
  * - at an action of the host;
  * - for a command buffer (see below);
- * - at its end, if it was the first to launch a program and the context keeps programs: it then stores them on disk;
+ * - at its end, if it was the first to launch a program and the context keeps programs: it then stores them on
+ *   disk;
  * - in a context with timings or a trace, whenever the array of events is full, or at every launch if the driver's
- * times mean nothing.
+ *   times mean nothing.
  *
- * In a context with `replay` (struct ocl_context_params) the first run after an ocl_sequence_add records all launches
- * as a command buffer. This run and all later ones enqueue the command buffer; if the driver says that it is still
- * busy, that one run enqueues the launches one by one. Nothing is recorded, and all runs enqueue the launches one by
- * one, in a context with timings or a trace, or if the sequence has a product of CLBlast, an action of the host, or a
- * launch that the driver refuses to record. A notice tells of the last case.
+ * In a context with `replay` (struct ocl_context_params) the first run after an ocl_sequence_add records all
+ * launches as a command buffer. This run and all later ones enqueue the command buffer; if the driver says that it
+ * is still busy, that one run enqueues the launches one by one. Nothing is recorded, and all runs enqueue the
+ * launches one by one, in a context with timings or a trace, or if the sequence has a product of CLBlast, an action
+ * of the host, or a launch that the driver refuses to record. A notice tells of the last case.
  *
- * If the device cannot run one command buffer twice at the same time, eight copies take turns, and a run waits for the
- * eighth run before it. */
+ * If the device cannot run one command buffer twice at the same time, eight copies take turns, and a run waits for
+ * the eighth run before it. */
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 
 /* Whether the launches are recorded as a command buffer; known after the first run. */

@@ -34,11 +34,11 @@ struct cln_progress {
  * So a program that wants to end its training has to remember by itself that the handler returned false. */
 typedef bool cln_progress_handler(void *user, const struct cln_progress *progress);
 
-/* The path and the times of resume points, checkpoints that training can resume from. When a
- * resume point is due, training waits for an earlier write that is still under way, and reads the values from the
- * device. It then continues while another thread writes the file. If a write fails, training continues. A warning
- * follows when the next resume point is due; that one is written as usual. If the last write failed,
- * cln_trainer_finish writes again, and returns an error if that fails, too. */
+/* The path and the times of resume points, checkpoints that training can resume from. When a resume point is due,
+ * training waits for an earlier write that is still under way, and reads the values from the device. It then
+ * continues while another thread writes the file. If a write fails, training continues. A warning follows when the
+ * next resume point is due; that one is written as usual. If the last write failed, cln_trainer_finish writes
+ * again, and returns an error if that fails, too. */
 struct cln_save_params {
     const char *path;     /* the newest resume point; NULL: none is written */
     int every_epochs;     /* epochs between resume points; 0: one per epoch, or none if every_seconds is set */
@@ -89,13 +89,14 @@ struct cln_epoch {
 
 struct cln_trainer;
 
-/* Finds the device, builds the kernels, uploads the data, and draws initial weights: uniform in ±1/√fan_in from `seed`,
- * γ = 1, β = 0. `network`, `data`, session.builder and session.trace must outlive the trainer;
- * the other strings and `resume` are used only by this call. The pixels may be released afterwards
+/* Finds the device, builds the kernels, uploads the data, and draws initial weights: uniform in ±1/√fan_in from
+ * `seed`, γ = 1, β = 0. `network`, `data`, session.builder and session.trace must outlive the trainer; the other
+ * strings and `resume` are used only by this call. The pixels may be released afterwards
  * (cln_dataset_release_pixels). Params that do not fit together give CLN_INVALID with a message, before a device is
- * opened. Among these errors are: images of another size than the input's, a label beyond the network's classes (with
- * its file and byte offset), and batches of one image if a batch norm has one value per channel and image. If only the
- * last batch of an epoch has one image, that is a warning. */
+ * opened. Among these errors are: images of another size than the input's, a label beyond the network's classes
+ * (with its file and byte offset), and batches of one image, if the network has a batch norm behind a Linear layer
+ * or on images of 1×1: such a batch has one value per channel. If only the last batch of an epoch has one image,
+ * that is a warning. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
                                            const struct cln_trainer_params *params) CLN_MUST_CHECK;
 CLN_API void cln_trainer_destroy(struct cln_trainer **trainer);
@@ -119,12 +120,13 @@ CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
  * - the epoch is stopped: nothing is evaluated;
  * - max_steps is already reached: nothing is trained; returns CLN_OK with epoch->stopped, and train.samples equals
  *   epoch->before;
- * - an epoch that is resumed lacks only its evaluation: the call evaluates it;
- * - the evaluation fails: the next call begins a new epoch (until then cln_trainer_epochs does not count this one);
+ * - the epoch was resumed after its last step: the call only evaluates;
+ * - the evaluation fails: the call returns its error. The next call begins the next epoch, and only from then on
+ *   cln_trainer_epochs counts this one;
  * - a loss is not finite: CLN_NUMERIC. In training the message names the epoch, the step, and where it began: in a
- *   parameter, in a stage, or in the loss itself. In the evaluation it names the first sample of the batch. End with
- *   this trainer then: resume an earlier checkpoint in a new one, and do not call cln_trainer_finish, which would write
- * over the newest. */
+ *   parameter, in a stage, or in the loss itself. In the evaluation it names the first sample of the batch. End
+ *   with this trainer then: resume an earlier checkpoint in a new one, and do not call cln_trainer_finish, which
+ *   would write over the newest. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
 /* Evaluates the test images in prediction mode. `confusion` is NULL or gets data->class_count² counters

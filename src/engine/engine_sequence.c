@@ -129,12 +129,12 @@ static enum cln_status add_backward(struct cln_engine *e, const struct cln_engin
         if (status == CLN_OK)
             status = cln_stage_sums(&e->plan, stage, &context, b);
         if (status == CLN_OK)
-            status = b->shares_output ? cln_plan_follow(&e->plan) : cln_plan_barrier(&e->plan);
-        if (status == CLN_OK && !b->shares_output && !ended) {
+            status = stage->normalise ? cln_plan_barrier(&e->plan) : cln_plan_follow(&e->plan);
+        if (status == CLN_OK && stage->normalise && !ended) {
             status = add_end(e, set);
             ended = true;
         }
-        if (status == CLN_OK && !b->shares_output)
+        if (status == CLN_OK && stage->normalise)
             status = add_gradients(e, &context, &waiting, s + 1);
         cln_plan_scope(&e->plan, (int)s);
         if (status == CLN_OK)

@@ -18,16 +18,18 @@ struct cln_channel_sums {
 };
 
 /* The host calls the functions in every training step, in the order of the step: `moments` and `sums` once for each
- * batch norm, `gradients` once. If a function fails, the step fails
- * with its status. A function that is NULL exchanges nothing; if all three are NULL, there is no exchange.
- * Not called: in a step without samples (any step that is queued after the epoch's last batch), in prediction, and
- * while the engine looks for a value that is not finite.
+ * batch norm, with `count` channels, `gradients` once. If a function fails, the step fails with its status. A function
+ * that is NULL exchanges nothing; if all three are NULL, there is no exchange.
+ *
+ * They are not called in a step without samples (any step that is queued after the epoch's last batch), in prediction,
+ * and while the engine looks for a value that is not finite.
+ *
  * No function is told how many samples the step has. The means below are weighted by samples, so `user` has to know the
  * number of samples of every process.
+ *
  * The processes must take the same number of steps, of at least one sample each; the numbers of samples may differ. A
- * function must return the same bits in all processes, or their parameters become different.
- * A process whose loss is not finite continues to exchange. Its numbers are not finite, so the others freeze in the
- * same step or the next. */
+ * function must return the same bits in all processes, or their parameters become different. A process whose loss is
+ * not finite continues to exchange. Its numbers are not finite, so the others freeze in the same step or the next. */
 struct cln_exchange {
     /* Batch norm's statistics. `channels` holds the moments of this process's samples before the call, and has to hold
      * those of all processes' samples after it. NULL: each process normalises by its own samples. */

@@ -45,8 +45,8 @@ int cln_plan_units(const struct cln_plan *plan);
 
 /* Sets plan->chains. Chains pay if there are two blocks for each compute unit, or if a chain of `flops` operations
  * takes less time than the device needs to wake a second unit. They are possible only if a work-item holds a whole
- * block (lanes equals vector) and tuning.max_loop_iterations sets no limit. Without tuning.join_launches the kernels
- * are the same, but each is launched by itself. */
+ * block (lanes equals vector) and tuning.max_loop_iterations sets no limit. Without tuning.join_launches the
+ * kernels are the same, but each is launched by itself. */
 void cln_plan_chain(struct cln_plan *plan, double flops);
 
 /* Sets the scope to a stage. `stage` counts from 0, labels count from 1: 0 gives "stage 1". CLN_NO_STAGE: none. */
@@ -80,8 +80,8 @@ enum cln_status cln_plan_lanes(struct cln_plan *plan, struct ocl_launch *launch)
 enum cln_status cln_plan_teams(struct cln_plan *plan, struct ocl_launch *launch, int team) CLN_MUST_CHECK;
 
 /* Adds a launch of `items` independent work-items along dimension 0, in small work-groups (of one work-item in the
- * operation's safe variant). The kernel must ignore the work-items after the last. Sets
- * groups[0] and local[0]; constants and label are as in cln_plan_lanes. */
+ * operation's safe variant). The kernel must ignore the work-items after the last. Sets groups[0] and local[0];
+ * constants and label are as in cln_plan_lanes. */
 enum cln_status cln_plan_items(struct cln_plan *plan, struct ocl_launch *launch, size_t items) CLN_MUST_CHECK;
 
 /* Joins launches until cln_plan_joined, as ocl_sequence_join does, if tuning.join_launches is set. cln_plan_barrier
@@ -96,10 +96,11 @@ enum cln_status cln_plan_joined(struct cln_plan *plan) CLN_MUST_CHECK;
 enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function,
                               void *user) CLN_MUST_CHECK;
 
-/* The number of parts to split `total` units of work (such as rows) into. A part has ceil(total / parts) units at most
- * and takes `others` work-groups. A unit takes `iterations` loop iterations. The result is the smallest number of parts
- * that meets both limits: all parts together have at least tuning.min_groups work-groups, and no part takes more than
- * tuning.max_loop_iterations loop iterations. If `total` parts are too few for a limit, the result is `total`. */
+/* The number of parts to split `total` units of work (such as rows) into. The launch has `others` work-groups for
+ * each part. A work-item makes `iterations` loop iterations for each unit of its part. A part has at most
+ * ceil(total / parts) units. The result is the smallest number of parts that meets both limits: all parts together
+ * have at least tuning.min_groups work-groups, and no part takes more than tuning.max_loop_iterations loop
+ * iterations. If `total` parts are too few for a limit, the result is `total`. */
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations);
 
 /* The number of slices of the batch for a weight gradient. `bytes` is the size of the data that every work-group reads;
@@ -109,9 +110,8 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
 /* Whether an operation copies its tiles of weights to local memory. It does so if tuning.local_weights is set, its
- * work-groups have several work-items, and half of the local memory is enough. The need is that of a work-group
- * without a team, of n = lanes / vector work-items: `floats` floats for the weights, and (n + 1) × `scratch` float4 for
- * its sums. */
+ * work-groups have several work-items, and half of the local memory is enough. A work-group without a team has n =
+ * lanes / vector work-items. It needs `floats` floats for the weights, and (n + 1) × `scratch` float4 for its sums. */
 bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch);
 
 /* The number of work-items in a team. `wanted` is the number that is useful; the result is at most `wanted` and at most

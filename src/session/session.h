@@ -19,9 +19,10 @@ struct cln_workload {
     enum cln_optimizer_kind optimizer;
     bool standardize;
     bool predict_only;
-    /* Waits for the images and fails if they cannot be read; NULL: they are there. The session calls it while other
-     * processes work, the first trial or builders, before it waits for them: so the error comes at once. If no such
-     * process is started, as without params.builder, the function is not called. */
+    /* Waits for the images and fails if they cannot be read; NULL: they are there. The session starts other
+     * processes (the first trial, or builders), calls this function, and then waits for those processes: so an error of
+     * the images comes at once. If no such process is started, as without params.builder, the function is not called.
+     */
     enum cln_status (*wait)(void *user);
     void *user;
 };
@@ -36,7 +37,7 @@ struct cln_session {
     const struct cln_workload *workload; /* NULL before cln_session_open, and in a plain session */
     bool has_built;                      /* the guard's process for the step has called builders */
     struct cln_errand errand;            /* what this process is to build, if it is a builder */
-    long taken;                          /* the work that it has taken last, if it is a builder: see cln_helper_take */
+    long taken;                          /* in a builder: what cln_helper_take gave it last */
     char description[320];               /* for people: device, platform, profile, operations in safe variants */
 };
 
