@@ -225,35 +225,6 @@ static void test_which_convolutions_are_filtered(void **state) {
         }
 }
 
-/* Joining launches makes fewer of them and changes no bit. */
-static void test_joined_launches(void **state) {
-    (void)state;
-    struct cln_tuning tuning = tuning_of(0);
-    struct cln_network *network = NULL;
-    assert_ok(cln_network_load(&network, "bn-lenet", NULL));
-    double *parameters = random_parameters(network, 11);
-    float *values[2];
-    size_t launches[2];
-    for (int joins = 0; joins < 2; joins++) {
-        tuning.join_launches = joins && tuning.lanes == tuning.vector;
-        struct cln_engine *engine = engine_of(network, &tuning, GOLDEN_BATCH, (struct cln_optimizer_params){0});
-        write_values(engine, network, parameters, NULL);
-        for (size_t step = 0; step < 3; step++)
-            step_on(engine, CLN_TRAIN, 0, GOLDEN_BATCH - step, NULL);
-        launches[joins] = cln_engine_launches(engine);
-        values[joins] = allocate(network->parameter_floats, sizeof(float));
-        assert_ok(cln_engine_read(engine, CLN_PARAMETERS, values[joins]));
-        cln_engine_destroy(&engine);
-    }
-    assert_memory_equal(values[0], values[1], network->parameter_floats * sizeof(float));
-    print_message("  %zu launches, joined %zu\n", launches[0], launches[1]);
-    assert_true(tuning.join_launches ? launches[1] + 5 <= launches[0] : launches[1] == launches[0]);
-    free(values[0]);
-    free(values[1]);
-    free(parameters);
-    cln_network_destroy(&network);
-}
-
 /* A parameter that is no number freezes the state before any other is touched, and is named. */
 static void test_not_a_number_is_found(void **state) {
     (void)state;
@@ -354,7 +325,6 @@ int main(int argc, char **argv) {
     if (full) {
         count = add_filtered_networks(count);
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_which_convolutions_are_filtered);
-        tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_joined_launches);
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_not_a_number_is_found);
     }
     return _cmocka_run_group_tests("networks", tests, count, open_all, close_all);
