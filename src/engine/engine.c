@@ -96,9 +96,6 @@ void cln_engine_destroy(struct cln_engine **engine) {
     if (!e)
         return;
     *engine = NULL;
-    for (int s = 0; s < CLN_SET_COUNT; s++)
-        if (e->sets[s].begins && ocl_context_finish(e->context) != CLN_OK)
-            cln_log(CLN_LOG_WARNING, "%-s", cln_error_message());
     ocl_sequence_destroy(&e->repeat);
     for (int s = 0; s < CLN_SET_COUNT; s++) {
         struct cln_engine_data *set = &e->sets[s];
@@ -145,16 +142,6 @@ static enum cln_status write_order(struct cln_engine_data *set, const uint32_t *
     return status;
 }
 
-/* Queues the write of the state at the begin of an epoch. */
-static enum cln_status write_state(struct cln_engine *e, struct cln_engine_data *set, const struct cln_state *state) {
-    enum cln_status status = set->begins ? ocl_context_finish(e->context) : CLN_OK;
-    if (status != CLN_OK)
-        return status;
-    set->begun = *state;
-    set->begins = true;
-    return ocl_buffer_write_queued(set->state, 0, sizeof set->begun, &set->begun);
-}
-
 /* Writes the learning rates of the batches from `state` to the end of the epoch. */
 static enum cln_status write_rates(const struct cln_engine *e, const struct cln_engine_data *set,
                                    const struct cln_state *state) {
@@ -170,7 +157,7 @@ static enum cln_status write_rates(const struct cln_engine *e, const struct cln_
 }
 
 static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, const uint32_t *order, size_t count,
-                             const struct cln_state *at) {
+                             const struct cln_state *at, cln_buffer_write *write) {
     struct cln_engine_data *set = &e->sets[which];
     if (count < 1 || count > set->count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples: the set has %zu", count, set->count);
@@ -196,18 +183,28 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
     status = which == CLN_TRAIN && state.seen < state.samples ? write_rates(e, set, &state) : CLN_OK;
     if (status != CLN_OK)
         return status;
-    return write_state(e, set, &state);
+    set->begun = state;
+    return write(set->state, 0, sizeof set->begun, &set->begun);
 }
 
 enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set set, const uint32_t *order, size_t count) {
-    return begin(e, set, order, count, &(struct cln_state){.step = -1});
+    return begin(e, set, order, count, &(struct cln_state){.step = -1}, ocl_buffer_write);
+}
+
+enum cln_status cln_engine_begin_queued(struct cln_engine *e, size_t count) {
+    return begin(e, CLN_TEST, NULL, count, &(struct cln_state){.step = -1}, ocl_buffer_write_queued);
+}
+
+void cln_engine_settle(struct cln_engine *e) {
+    const enum cln_status ignored = ocl_context_finish(e->context);
+    (void)ignored;
 }
 
 enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order, size_t count,
                                     const struct cln_state *at) {
     if (at->seen < 0 || (size_t)at->seen > count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples cannot resume after %d", count, at->seen);
-    return begin(e, CLN_TRAIN, order, count, at);
+    return begin(e, CLN_TRAIN, order, count, at, ocl_buffer_write);
 }
 
 enum cln_status cln_engine_step(struct cln_engine *e, enum cln_engine_set set) {
@@ -258,8 +255,6 @@ enum cln_status cln_engine_logits(struct cln_engine *e, float *logits, size_t co
         cln_engine_read_samples(&values, e, cln_engine_output(e, e->stage_count - 1), classes, count);
     if (status == CLN_OK)
         memcpy(logits, values, count * classes * sizeof *logits);
-    if (status == CLN_OK)
-        e->sets[CLN_TRAIN].begins = e->sets[CLN_TEST].begins = false; /* the read has waited */
     free(values);
     return status;
 }

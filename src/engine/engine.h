@@ -54,8 +54,8 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
 void cln_engine_destroy(struct cln_engine **engine);
 
 /* Copies the pixels of `count` images to the device, to the places from `first` on in the set, and waits for the copy.
- * cln_engine_upload_queued does not wait: `pixels` must stay valid and unchanged until cln_engine_logits has returned
- * or the context was waited for (ocl_context_finish). */
+ * cln_engine_upload_queued does not wait: `pixels` must stay valid and unchanged until cln_engine_logits has succeeded
+ * or cln_engine_settle has returned. */
 enum cln_status cln_engine_upload(struct cln_engine *engine, enum cln_engine_set set, size_t first, size_t count,
                                   const uint8_t *pixels) CLN_MUST_CHECK;
 enum cln_status cln_engine_upload_queued(struct cln_engine *engine, enum cln_engine_set set, size_t first, size_t count,
@@ -64,6 +64,12 @@ enum cln_status cln_engine_upload_queued(struct cln_engine *engine, enum cln_eng
 /* Starts an epoch over `count` samples of a set. `order` gives their indices in the set; NULL: as stored. */
 enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set set, const uint32_t *order,
                                  size_t count) CLN_MUST_CHECK;
+
+/* Like cln_engine_begin for `count` test samples as stored, without waiting. Before the next begin, and before the
+ * engine is destroyed, cln_engine_logits must succeed or cln_engine_settle be called. */
+enum cln_status cln_engine_begin_queued(struct cln_engine *engine, size_t count) CLN_MUST_CHECK;
+/* After a failure: waits until the device has done all that was queued, or has failed at it. */
+void cln_engine_settle(struct cln_engine *engine);
 
 /* Like cln_engine_begin, for a training epoch that is resumed at `at`: `seen` samples in `batches` batches were trained
  * on, with these sums, and `step` updates were made in all epochs. */

@@ -13,8 +13,7 @@ struct cln_engine_data {
     struct cln_pixels pixels;
     struct ocl_buffer *labels, *order, *rates, *state; /* see struct cln_batch */
     size_t in_order;        /* `order` has as many indices from 0 on, each the one before plus 1 */
-    struct cln_state begun; /* the state at the epoch's begin */
-    bool begins;            /* a write of `begun` may still be under way */
+    struct cln_state begun; /* the state at the epoch's begin; cln_engine_begin_queued writes it from here */
     struct ocl_sequence *step;
 };
 

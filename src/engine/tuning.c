@@ -172,10 +172,11 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      MEMBER(min_groups), .was = "groups", .settle = settle_min_groups},
     {"min_whole_channels", 0, 1 << 20, 0, "3 per compute unit",
      "least number of channels for which a work-group takes whole channels, so that one launch reduces a channel and "
-     "applies the result",
+     "applies the result; not used where launches form chains",
      MEMBER(min_whole_channels), .was = "whole_channels", .settle = settle_min_whole_channels},
     {"channel_cache_kib", 0, 1 << 22, 0, "an eighth of the cache that the device reports; nothing if it reports none",
-     "most memory, in KiB, that a launch over whole channels may touch, so that it stays in the shared cache",
+     "most memory, in KiB, that a launch over whole channels may touch, so that it stays in the shared cache; not "
+     "used where launches form chains",
      MEMBER(channel_cache_kib), .was = "shared_cache", .settle = settle_channel_cache_kib},
     {"slice_cache_kib", 1, 1 << 20, 384, NULL,
      "cache of one compute unit, in KiB; the slices of the batch that weight gradients are summed over are made to "

@@ -24,12 +24,14 @@ enum cln_status cln_logits_check(const float *logits, size_t count, size_t class
 enum cln_status cln_logits_read(float *logits, struct cln_engine *engine, const struct cln_network *network,
                                 size_t batch_size, size_t count) {
     const size_t classes = (size_t)network->classes;
-    enum cln_status status = count > 0 ? cln_engine_begin(engine, CLN_TEST, NULL, count) : CLN_OK;
+    enum cln_status status = count > 0 ? cln_engine_begin_queued(engine, count) : CLN_OK;
     for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
         piece = count - done < batch_size ? count - done : batch_size;
         status = cln_engine_step(engine, CLN_TEST);
         if (status == CLN_OK)
             status = cln_engine_logits(engine, logits + done * classes, piece);
     }
+    if (status != CLN_OK)
+        cln_engine_settle(engine);
     return status;
 }

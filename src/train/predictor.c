@@ -105,10 +105,8 @@ enum cln_status cln_predictor_logits(struct cln_predictor *p, const uint8_t *pix
         if (status == CLN_OK)
             status = cln_logits_read(logits + done * classes, p->engine, p->workload.network, batch_size, piece);
     }
-    if (status != CLN_OK) { /* the pixels are the caller's again */
-        const enum cln_status ignored = ocl_context_finish(p->session->context);
-        (void)ignored;
-    }
+    if (status != CLN_OK)
+        cln_engine_settle(p->engine); /* the pixels are the caller's again */
     return status == CLN_OK ? cln_logits_check(logits, count, classes) : status;
 }
 

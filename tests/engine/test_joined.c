@@ -87,8 +87,7 @@ static void run(struct outcome *out, struct cln_engine *engine, const struct cln
         out->values[which] = allocate(network->parameter_floats + network->running_floats, sizeof(float));
         assert_ok(cln_engine_read(engine, (enum cln_engine_values)which, out->values[which]));
     }
-    assert_ok(cln_engine_begin(engine, CLN_TEST, NULL, 5)); /* given up: nothing waits between it and the next */
-    assert_ok(cln_engine_begin(engine, CLN_TEST, NULL, count));
+    assert_ok(cln_engine_begin_queued(engine, count));
     assert_ok(cln_engine_step(engine, CLN_TEST));
     out->logits = allocate(count * (size_t)network->classes, sizeof(float));
     out->predicted = allocate(count, sizeof(int));
