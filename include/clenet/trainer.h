@@ -66,8 +66,10 @@ struct cln_trainer_params {
      * cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message lists all differences; of the
      * layers it names the first that differs. Not with evaluate_only. Used only while the trainer is created. */
     const struct cln_checkpoint *resume;
-    bool override;    /* with `resume`: batch size, seed, hyperparameters and data may differ from the checkpoint's, and
-                         those of these params are used. With another seed or other data an unfinished epoch starts over */
+    /* With `resume`: batch size, seed, hyperparameters and data may differ from the checkpoint's, and those of these
+     * params are used; the kind of optimizer may not differ. With another seed or other data an unfinished epoch starts
+     * over. */
+    bool override;
     size_t max_steps; /* stop after this many steps, counting those of the training that is resumed; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */
     void *user;

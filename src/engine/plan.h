@@ -40,7 +40,8 @@ struct cln_plan {
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape);
 size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
 
-/* The number of compute units as the tuning sees it, not the device: an eighth of tuning.min_groups, at least 1. */
+/* The number of compute units that the tuning stands for: an eighth of tuning.min_groups, at least 1. The device may
+ * have another number. */
 int cln_plan_units(const struct cln_plan *plan);
 
 /* Sets plan->chains. Chains pay if there are two blocks for each compute unit, or if a chain of `flops` operations

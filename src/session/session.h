@@ -41,8 +41,9 @@ struct cln_session {
     char description[320];               /* for people: device, platform, profile, operations in safe variants */
 };
 
-/* Finds the device and its profile, and works the tuning values out. No kernel is built and no context exists yet. The
- * strings of `params` must outlive the session. On failure *out is NULL. */
+/* Finds the device and its profile, and works the tuning values out. No kernel is built and no context exists yet.
+ * `params.builder` and `params.trace` must outlive the session; the other strings of `params` must live until it is
+ * open. On failure *out is NULL. */
 enum cln_status cln_session_create(struct cln_session **out, const struct cln_session_params *params) CLN_MUST_CHECK;
 void cln_session_destroy(struct cln_session **session);
 
