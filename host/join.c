@@ -242,7 +242,7 @@ enum cln_status ocl_join_text(char **text, const struct ocl_context *context, co
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the source of %zu kernels", count);
     enum cln_status status = CLN_OK;
     /* Inlining would gain nothing, and leaves marks of `restrict` that Oclgrind does not know. */
-    fputs("#define JOINED\n#define __kernel __attribute__((noinline))\n", out);
+    fputs("#define JOINED\n#define __kernel static __attribute__((noinline))\n", out);
     for (size_t n = 0; n < count && status == CLN_OK; n++)
         status = write_part(out, context->kernel_folder, parts[n].launch, n);
     fputs("#undef __kernel\n", out);
