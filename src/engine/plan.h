@@ -44,10 +44,11 @@ size_t cln_plan_bytes(const struct cln_plan *plan, struct cln_shape shape);
  * have another number. */
 int cln_plan_units(const struct cln_plan *plan);
 
-/* Sets plan->chains. Chains pay if there are two blocks for each compute unit, or if a chain of `flops` operations
- * takes less time than the device needs to wake a second unit. They are possible only if a work-item holds a whole
- * block (lanes equals vector) and tuning.max_loop_iterations sets no limit. Without tuning.join_launches the
- * kernels are the same, but each is launched by itself. */
+/* Sets plan->chains. `flops` is the number of operations of a chain for a whole batch. Chains pay if there are at
+ * least two blocks for each compute unit. They also pay if one unit does `flops` operations before a second unit
+ * would have woken up. They are possible only if a work-item holds a whole block (lanes equals vector) and
+ * tuning.max_loop_iterations sets no limit. Without tuning.join_launches the kernels are the same, but each is
+ * launched by itself. */
 void cln_plan_chain(struct cln_plan *plan, double flops);
 
 /* Sets the scope to a stage. `stage` counts from 0, labels count from 1: 0 gives "stage 1". CLN_NO_STAGE: none. */
