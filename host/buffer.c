@@ -112,9 +112,11 @@ enum cln_status ocl_buffer_part(struct ocl_buffer **out, struct ocl_buffer *whol
     enum cln_status status = check_range(whole, "a part", offset, bytes);
     if (status == CLN_OK && whole->whole)
         status = cln_fail(CLN_INVALID, "a part of a part");
-    if (status == CLN_OK && (bytes == 0 || offset % whole->context->device.part_alignment != 0))
-        status = cln_fail(CLN_INVALID, "a part of %zu bytes at offset %zu: offsets have to be multiples of %zu", bytes,
-                          offset, whole->context->device.part_alignment);
+    if (status == CLN_OK && bytes == 0)
+        status = cln_fail(CLN_INVALID, "a part of 0 bytes");
+    if (status == CLN_OK && offset % whole->context->device.part_alignment != 0)
+        status = cln_fail(CLN_INVALID, "a part at offset %zu: offsets have to be multiples of %zu", offset,
+                          whole->context->device.part_alignment);
     if (status != CLN_OK)
         return status;
     struct ocl_buffer *buffer = calloc(1, sizeof *buffer);
@@ -176,6 +178,13 @@ enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t
                       NULL, NULL);
     ocl_timeline_waited(buffer->context->timeline, begin);
     return status;
+}
+
+void ocl_buffer_settle(struct ocl_buffer *buffer) {
+    char byte;
+    /* A read first, because rusticl's clFinish (Mesa 22.3) does not wait for commands that were flushed before. */
+    if (OCL_RESULT(clEnqueueReadBuffer, buffer->context->queue, buffer->memory, CL_TRUE, 0, 1, &byte, 0, NULL, NULL))
+        (void)OCL_RESULT(clFinish, buffer->context->queue);
 }
 
 enum cln_status ocl_buffer_fill(struct ocl_buffer *buffer, size_t offset, size_t bytes, uint32_t pattern) {

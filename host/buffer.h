@@ -29,10 +29,15 @@ size_t ocl_buffer_bytes(const struct ocl_buffer *buffer);
 enum cln_status ocl_buffer_write(struct ocl_buffer *buffer, size_t offset, size_t bytes,
                                  const void *source) CLN_MUST_CHECK;
 enum cln_status ocl_buffer_read(struct ocl_buffer *buffer, size_t offset, size_t bytes, void *target) CLN_MUST_CHECK;
-/* Queues a write, and does not wait: `source` must stay valid and unchanged until a call has waited for the device
- * (ocl_buffer_read, ocl_context_finish). */
+/* Queues a write, and does not wait: `source` must stay valid and unchanged until ocl_buffer_read has succeeded, or
+ * ocl_buffer_settle has returned, for a buffer of the same context. */
 enum cln_status ocl_buffer_write_queued(struct ocl_buffer *buffer, size_t offset, size_t bytes,
                                         const void *source) CLN_MUST_CHECK;
+/* Either of the two. */
+typedef enum cln_status ocl_buffer_writer(struct ocl_buffer *buffer, size_t offset, size_t bytes, const void *source);
+/* After a failure: waits until the device has done, or has failed at, all that was queued. `buffer` is any buffer of
+ * the context with at least one byte. Sets no message, so that of the failure stays. */
+void ocl_buffer_settle(struct ocl_buffer *buffer);
 /* Queues a fill of a range with a 32-bit pattern; `offset` and `bytes` are multiples of 4. */
 enum cln_status ocl_buffer_fill(struct ocl_buffer *buffer, size_t offset, size_t bytes,
                                 uint32_t pattern) CLN_MUST_CHECK;

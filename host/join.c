@@ -120,23 +120,28 @@ struct wholes {
     size_t count;
 };
 
-/* The place of the buffer, or of its whole. Adds it if it is missing and there is room for it. */
-static size_t place_of(struct wholes *wholes, struct ocl_buffer *buffer) {
-    struct ocl_buffer *whole = buffer && buffer->whole ? buffer->whole : buffer;
-    for (size_t i = 0; i < wholes->count; i++)
-        if (wholes->buffers[i] == whole)
-            return i;
-    if (wholes->count < OCL_MAX_ARGS)
-        wholes->buffers[wholes->count++] = whole;
-    return wholes->count - 1;
+static struct ocl_buffer *whole_of(struct ocl_buffer *buffer) {
+    return buffer && buffer->whole ? buffer->whole : buffer;
 }
 
+/* The place of a buffer's whole; wholes->count if it has none. */
+static size_t place_of(const struct wholes *wholes, struct ocl_buffer *buffer) {
+    size_t i = 0;
+    while (i < wholes->count && wholes->buffers[i] != whole_of(buffer))
+        i++;
+    return i;
+}
+
+/* Finds the wholes of all arguments, as far as there is room. */
 static struct wholes find_wholes(const struct ocl_part *parts, size_t count) {
     struct wholes wholes = {.count = 0};
     for (size_t n = 0; n < count; n++)
-        for (size_t i = 0; i < parts[n].launch->arg_count; i++)
-            if (parts[n].launch->args[i].kind == OCL_ARG_BUFFER)
-                place_of(&wholes, parts[n].launch->args[i].buffer);
+        for (size_t i = 0; i < parts[n].launch->arg_count; i++) {
+            const struct ocl_arg *arg = &parts[n].launch->args[i];
+            const bool is_new = arg->kind == OCL_ARG_BUFFER && place_of(&wholes, arg->buffer) == wholes.count;
+            if (is_new && wholes.count < OCL_MAX_ARGS)
+                wholes.buffers[wholes.count++] = whole_of(arg->buffer);
+        }
     return wholes;
 }
 
@@ -149,7 +154,7 @@ struct joined {
 };
 
 /* Calls the kernel of launch n for the group at `place`. */
-static void write_call(FILE *out, struct joined *joined, size_t n) {
+static void write_call(FILE *out, const struct joined *joined, size_t n) {
     const struct ocl_launch *launch = joined->parts[n].launch;
     size_t number = first_number(joined->parts, n);
     fprintf(out, "%s_%zu(", launch->kernel, n);
@@ -170,7 +175,7 @@ static void write_call(FILE *out, struct joined *joined, size_t n) {
 }
 
 /* Calls the kernel of launch n for its group `before`. */
-static void write_group(FILE *out, struct joined *joined, size_t n) {
+static void write_group(FILE *out, const struct joined *joined, size_t n) {
     fprintf(out,
             "        const int4 place = (int4)(before %% x%zu, before / x%zu %% y%zu, before / x%zu / y%zu, 0);\n"
             "        ",
@@ -179,7 +184,7 @@ static void write_group(FILE *out, struct joined *joined, size_t n) {
 }
 
 /* Calls the kernel of launch n for all its groups in a chain's group `before`. */
-static void write_chained(FILE *out, struct joined *joined, size_t n) {
+static void write_chained(FILE *out, const struct joined *joined, size_t n) {
     fprintf(out,
             "        for (int y = before * own%zu; y < min((before + 1) * own%zu, y%zu); y++)\n"
             "            for (int i = 0; i < x%zu * z%zu; i++) {\n"
@@ -192,7 +197,7 @@ static void write_chained(FILE *out, struct joined *joined, size_t n) {
 /* The groups of the parts alternate, in proportion to their numbers: of `left` groups every (left / groups)th is the
  * next part's, and the others are left to the parts after it. So every stretch of the range has its share of each part,
  * for drivers that give a compute unit a large stretch at once. */
-static void write_kernel(FILE *out, struct joined *joined) {
+static void write_kernel(FILE *out, const struct joined *joined) {
     const struct ocl_part *parts = joined->parts;
     const size_t count = joined->count;
     fputs("#line 1 \"joined\"\n__attribute__((reqd_work_group_size(1, 1, 1)))\n"
@@ -229,7 +234,7 @@ static void write_kernel(FILE *out, struct joined *joined) {
 
 enum cln_status ocl_join_text(char **text, const struct ocl_context *context, const struct ocl_part *parts,
                               size_t count) {
-    struct joined joined = {
+    const struct joined joined = {
         .parts = parts,
         .count = count,
         .wholes = find_wholes(parts, count),

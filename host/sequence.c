@@ -219,7 +219,7 @@ static enum cln_status append_joined(struct ocl_sequence *sequence, const struct
         const struct ocl_launch joined = ocl_join_launch(label, text, numbers, parts, count);
         status = append_launch(sequence, &joined);
     }
-    if (status == CLN_OK && sequence->count > before)
+    if (sequence->count > before)
         sequence->steps[before].numbers = numbers;
     else
         ocl_buffer_destroy(&numbers);

@@ -89,10 +89,9 @@ enum cln_status ocl_sequence_add(struct ocl_sequence *sequence, const struct ocl
  * its launch with the most flops, and the number of the others: "stage 2 conv2d_forward + 2".
  *
  * The errors of a launch held back come from the function that appends it. A single launch is checked as in
- * ocl_sequence_add. The arguments of joined launches are checked by the compiler: a wrong number of arguments, or a
- * number in place of a buffer, is CLN_BUILD; an int in place of a float, or a float in place of an int, is
- * converted without an error. A NULL buffer is CLN_INVALID, as in ocl_sequence_add. The tuning value join_launches
- * 0 brings all checks back. */
+ * ocl_sequence_add. Of joined launches the driver's compiler checks the arguments: a wrong number of them is CLN_BUILD;
+ * a wrong kind is CLN_BUILD or is converted, as the compiler likes. A NULL buffer is CLN_INVALID, as in
+ * ocl_sequence_add. The tuning value join_launches 0 brings all checks back. */
 void ocl_sequence_join(struct ocl_sequence *sequence);
 void ocl_sequence_follow(struct ocl_sequence *sequence);
 enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) CLN_MUST_CHECK;

@@ -21,7 +21,8 @@ static enum cln_status check_params(const struct cln_engine_params *params) {
     return CLN_OK;
 }
 
-/* A chain has the forward pass or the data gradient of a stage, in the mean a third of its operations. */
+/* Where every stage has a batch norm, a chain has the forward pass or the data gradient of one, in the mean a third of
+ * a stage's operations. */
 static void choose_chains(struct cln_engine *e) {
     double forward, training;
     cln_network_multiply_adds(e->network, &forward, &training);
@@ -157,7 +158,7 @@ static enum cln_status write_rates(const struct cln_engine *e, const struct cln_
 }
 
 static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, const uint32_t *order, size_t count,
-                             const struct cln_state *at, cln_buffer_write *write) {
+                             const struct cln_state *at, ocl_buffer_writer *write) {
     struct cln_engine_data *set = &e->sets[which];
     if (count < 1 || count > set->count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples: the set has %zu", count, set->count);
@@ -196,8 +197,7 @@ enum cln_status cln_engine_begin_queued(struct cln_engine *e, size_t count) {
 }
 
 void cln_engine_settle(struct cln_engine *e) {
-    const enum cln_status ignored = ocl_context_finish(e->context);
-    (void)ignored;
+    ocl_buffer_settle(e->sets[CLN_TEST].state);
 }
 
 enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order, size_t count,

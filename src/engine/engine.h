@@ -65,10 +65,11 @@ enum cln_status cln_engine_upload_queued(struct cln_engine *engine, enum cln_eng
 enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set set, const uint32_t *order,
                                  size_t count) CLN_MUST_CHECK;
 
-/* Like cln_engine_begin for `count` test samples as stored, without waiting. Before the next begin, and before the
+/* Like cln_engine_begin for `count` test samples as stored, without waiting (but for the first, and if `count` exceeds
+ * all before). Before the next begin, and before the
  * engine is destroyed, cln_engine_logits must succeed or cln_engine_settle be called. */
 enum cln_status cln_engine_begin_queued(struct cln_engine *engine, size_t count) CLN_MUST_CHECK;
-/* After a failure: waits until the device has done all that was queued, or has failed at it. */
+/* After a failure of a prediction: waits until the device has done, or has failed at, all that was queued. */
 void cln_engine_settle(struct cln_engine *engine);
 
 /* Like cln_engine_begin, for a training epoch that is resumed at `at`: `seen` samples in `batches` batches were trained

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
 #include "src/engine/engine_private.h"
 #include "src/engine/optimizer.h"
 
@@ -207,16 +208,23 @@ enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_en
     return find_stages(e);
 }
 
-/* Creates the pool, unless it would be larger than the device allows a buffer to be: then there is none. */
+/* Creates the pool. There is none if the device gives no buffer of its size: then it may still give the buffers one by
+ * one. */
 static enum cln_status create_pool(struct cln_engine *e) {
     struct cln_plan plan = e->plan;
     struct cln_tally tally = {0};
     plan.tally = &tally;
-    enum cln_status status = cln_engine_buffers(e, &plan);
-    if (tally.total > (double)ocl_context_device(e->context)->max_alloc_bytes)
-        e->plan.pool = NULL;
-    return status == CLN_OK && e->plan.pool ? ocl_buffer_create(&e->pool.buffer, e->context, (size_t)tally.total)
-                                            : status;
+    enum cln_status status = plan.pool ? cln_engine_buffers(e, &plan) : CLN_OK;
+    if (status != CLN_OK || !plan.pool)
+        return status;
+    if (tally.total <= (double)ocl_context_device(e->context)->max_alloc_bytes) {
+        status = ocl_buffer_create(&e->pool.buffer, e->context, (size_t)tally.total);
+        if (status != CLN_OUT_OF_MEMORY)
+            return status;
+        cln_log(CLN_LOG_WARNING, "%-s: every tensor gets a buffer of its own", cln_error_message());
+    }
+    e->plan.pool = NULL;
+    return CLN_OK;
 }
 
 enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_engine_params *params) {

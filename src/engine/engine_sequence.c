@@ -101,52 +101,54 @@ static enum cln_status add_end(struct cln_engine *e, const struct cln_engine_dat
     return cln_batch_end(&e->plan, &batch, e->loss_sums);
 }
 
-/* What nobody but the optimizer waits for: the gradients of weights and biases of stages *waiting − 1 down to `done`.
+/* What nothing of the backward pass waits for: the batch's end, and the gradients of weights and biases. */
+struct leftover {
+    bool ended;
+    size_t stages; /* the gradients of so many stages, the first ones, are still to come */
+};
+
+/* A barrier, and behind it the batch's end, unless it has been added, and the gradients of all stages from `done` on.
  */
-static enum cln_status add_gradients(struct cln_engine *e, const struct cln_stage_context *context, size_t *waiting,
-                                     size_t done) {
-    enum cln_status status = CLN_OK;
-    for (; *waiting > done && status == CLN_OK; (*waiting)--) {
-        const size_t s = *waiting - 1;
+static enum cln_status add_leftover(struct leftover *left, struct cln_engine *e, const struct cln_engine_data *set,
+                                    size_t done) {
+    const struct cln_stage_context context = stage_context(e, &e->exchange);
+    enum cln_status status = cln_plan_barrier(&e->plan);
+    if (status == CLN_OK && !left->ended)
+        status = add_end(e, set);
+    left->ended = true;
+    for (; left->stages > done && status == CLN_OK; left->stages--) {
+        const size_t s = left->stages - 1;
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_gradients(&e->plan, &e->stages[s], context, &e->buffers[s], input_of(e, s));
+        status = cln_stage_gradients(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
     }
     return status;
 }
 
-/* From da of the last stage, which the launch before has made. Where sums over the whole batch are needed, a barrier
- * stands, and behind it the gradients of the stages before, beside the next data gradient. */
+/* Whether dz of a stage needs the sums of all blocks; without chains every launch may need all blocks. */
+static bool needs_all_blocks(const struct cln_engine *e, size_t stage) {
+    return e->stages[stage].normalise || (!e->plan.chains && !e->buffers[stage].shares_output);
+}
+
+/* From da of the last stage, which the launch before has made. */
 static enum cln_status add_backward(struct cln_engine *e, const struct cln_engine_data *set) {
     const struct cln_stage_context context = stage_context(e, &e->exchange);
-    size_t waiting = e->stage_count;
-    bool ended = false;
+    struct leftover left = {.stages = e->stage_count};
     enum cln_status status = CLN_OK;
     for (size_t s = e->stage_count; s-- > 0 && status == CLN_OK;) {
-        const struct cln_stage *stage = &e->stages[s];
         struct cln_stage_buffers *b = &e->buffers[s];
         cln_plan_scope(&e->plan, (int)s);
         status = cln_plan_follow(&e->plan);
         if (status == CLN_OK)
-            status = cln_stage_sums(&e->plan, stage, &context, b);
+            status = cln_stage_sums(&e->plan, &e->stages[s], &context, b);
         if (status == CLN_OK)
-            status = stage->normalise ? cln_plan_barrier(&e->plan) : cln_plan_follow(&e->plan);
-        if (status == CLN_OK && stage->normalise && !ended) {
-            status = add_end(e, set);
-            ended = true;
-        }
-        if (status == CLN_OK && stage->normalise)
-            status = add_gradients(e, &context, &waiting, s + 1);
+            status = needs_all_blocks(e, s) ? add_leftover(&left, e, set, s + 1) : cln_plan_follow(&e->plan);
         cln_plan_scope(&e->plan, (int)s);
         if (status == CLN_OK)
-            status = cln_stage_data(&e->plan, stage, &context, b, s > 0 ? e->buffers[s - 1].da : NULL);
+            status = cln_stage_data(&e->plan, &e->stages[s], &context, b, s > 0 ? e->buffers[s - 1].da : NULL);
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", e->plan.scope);
     }
-    if (status == CLN_OK)
-        status = cln_plan_barrier(&e->plan);
-    if (status == CLN_OK && !ended)
-        status = add_end(e, set);
-    return status == CLN_OK ? add_gradients(e, &context, &waiting, 0) : status;
+    return status == CLN_OK ? add_leftover(&left, e, set, 0) : status;
 }
 
 static enum cln_status exchange_gradients(void *engine) {

@@ -33,7 +33,7 @@ void cln_pixels_destroy(struct cln_pixels *p) {
 }
 
 enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t count, const uint8_t *source,
-                                 cln_buffer_write *write) {
+                                 ocl_buffer_writer *write) {
     if (first > p->count || count > p->count - first)
         return cln_fail(CLN_INVALID, "%zu images from number %zu on: there are %zu", count, first, p->count);
     enum cln_status status = CLN_OK;

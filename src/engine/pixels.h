@@ -26,8 +26,7 @@ void cln_pixels_destroy(struct cln_pixels *pixels);
 
 /* Copies `count` images to the device, to the places from `first` on, across chunks, by `write`: ocl_buffer_write or
  * ocl_buffer_write_queued. CLN_INVALID: the set has fewer images. */
-typedef enum cln_status cln_buffer_write(struct ocl_buffer *buffer, size_t offset, size_t bytes, const void *source);
 enum cln_status cln_pixels_write(struct cln_pixels *pixels, size_t first, size_t count, const uint8_t *source,
-                                 cln_buffer_write *write) CLN_MUST_CHECK;
+                                 ocl_buffer_writer *write) CLN_MUST_CHECK;
 
 #endif

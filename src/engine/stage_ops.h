@@ -56,7 +56,7 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
 /* The backward pass of a stage, in three parts.
  * cln_stage_sums: from da, the sums that dz of every block needs; follows what made da.
  * cln_stage_data: dz and dx (NULL: not wanted) from these sums, and the gradients of γ and β. A barrier comes before
- * it, or if dz is da (buffers->shares_output) a follow. A launch that needs dx may follow the last.
+ * it if the stage has a batch norm, else a follow. A launch that needs dx may follow the last.
  * cln_stage_gradients: the slices of the gradients of weights and bias, which only the optimizer waits for. A barrier
  * comes before it. */
 enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,

@@ -31,7 +31,7 @@ enum cln_status cln_logits_read(float *logits, struct cln_engine *engine, const 
         if (status == CLN_OK)
             status = cln_engine_logits(engine, logits + done * classes, piece);
     }
-    if (status != CLN_OK)
+    if (status != CLN_OK && count > 0)
         cln_engine_settle(engine);
     return status;
 }

@@ -102,11 +102,11 @@ enum cln_status cln_predictor_logits(struct cln_predictor *p, const uint8_t *pix
     for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
         piece = count - done < batch_size ? count - done : batch_size;
         status = cln_engine_upload_queued(p->engine, CLN_TEST, 0, piece, pixels + done * p->image_bytes);
-        if (status == CLN_OK)
+        if (status != CLN_OK)
+            cln_engine_settle(p->engine); /* the pixels are the caller's again */
+        else
             status = cln_logits_read(logits + done * classes, p->engine, p->workload.network, batch_size, piece);
     }
-    if (status != CLN_OK)
-        cln_engine_settle(p->engine); /* the pixels are the caller's again */
     return status == CLN_OK ? cln_logits_check(logits, count, classes) : status;
 }
 
