@@ -158,7 +158,7 @@ static enum cln_status write_rates(const struct cln_engine *e, const struct cln_
 }
 
 static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, const uint32_t *order, size_t count,
-                             const struct cln_state *at, ocl_buffer_writer *write) {
+                             const struct cln_state *at, ocl_buffer_writer *writer) {
     struct cln_engine_data *set = &e->sets[which];
     if (count < 1 || count > set->count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples: the set has %zu", count, set->count);
@@ -185,7 +185,7 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
     if (status != CLN_OK)
         return status;
     set->begun = state;
-    return write(set->state, 0, sizeof set->begun, &set->begun);
+    return writer(set->state, 0, sizeof set->begun, &set->begun);
 }
 
 enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set set, const uint32_t *order, size_t count) {

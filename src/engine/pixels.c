@@ -33,7 +33,7 @@ void cln_pixels_destroy(struct cln_pixels *p) {
 }
 
 enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t count, const uint8_t *source,
-                                 ocl_buffer_writer *write) {
+                                 ocl_buffer_writer *writer) {
     if (first > p->count || count > p->count - first)
         return cln_fail(CLN_INVALID, "%zu images from number %zu on: there are %zu", count, first, p->count);
     enum cln_status status = CLN_OK;
@@ -41,7 +41,7 @@ enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t coun
         const size_t chunk = first / p->per_chunk, at = first % p->per_chunk;
         const size_t left = cln_pixels_in_chunk(p, chunk) - at;
         piece = count < left ? count : left;
-        status = write(p->chunks[chunk], at * p->bytes, piece * p->bytes, source);
+        status = writer(p->chunks[chunk], at * p->bytes, piece * p->bytes, source);
     }
     return status;
 }

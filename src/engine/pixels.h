@@ -24,9 +24,9 @@ size_t cln_pixels_in_chunk(const struct cln_pixels *pixels, size_t chunk);
 enum cln_status cln_pixels_create(struct cln_pixels *pixels, struct ocl_context *context) CLN_MUST_CHECK;
 void cln_pixels_destroy(struct cln_pixels *pixels);
 
-/* Copies `count` images to the device, to the places from `first` on, across chunks, by `write`: ocl_buffer_write or
+/* Copies `count` images to the device, to the places from `first` on, across chunks, by `writer`: ocl_buffer_write or
  * ocl_buffer_write_queued. CLN_INVALID: the set has fewer images. */
 enum cln_status cln_pixels_write(struct cln_pixels *pixels, size_t first, size_t count, const uint8_t *source,
-                                 ocl_buffer_writer *write) CLN_MUST_CHECK;
+                                 ocl_buffer_writer *writer) CLN_MUST_CHECK;
 
 #endif
