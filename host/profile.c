@@ -13,9 +13,9 @@
 #include "host/profile_private.h"
 #include "src/base/file.h"
 
-enum { LAYER_SHIPPED, LAYER_INSTALLED, LAYER_SITE, LAYER_USER, LAYER_ASKED };
+enum { TIER_SHIPPED, TIER_INSTALLED, TIER_SITE, TIER_USER, TIER_ASKED };
 
-static const char built_in[] = "built-in";
+static const char built_in[] = "built-in", set[] = "set";
 
 struct ocl_profile {
     struct ocl_profile_params params;
@@ -24,6 +24,8 @@ struct ocl_profile {
     const struct ocl_profile_file *narrowest; /* NULL: no profile matches */
     long *values;
     const char **origins; /* one per value */
+    struct ocl_profile_layer_value *layers;
+    size_t layer_count;
     struct ocl_profile_quirk *quirks;
     size_t quirk_count;
 };
@@ -34,13 +36,13 @@ static const char *base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-static enum cln_status add_text(struct ocl_profile *p, const char *text, const char *path, int layer) {
+static enum cln_status add_text(struct ocl_profile *p, const char *text, const char *path, int tier) {
     struct ocl_profile_file file;
-    enum cln_status status = ocl_profile_file_parse(&file, text, path, layer, &p->params);
+    enum cln_status status = ocl_profile_file_parse(&file, text, path, tier, &p->params);
     if (status != CLN_OK)
         return status;
-    for (size_t i = 0; layer == LAYER_INSTALLED && i < p->file_count; i++)
-        if (p->files[i].layer == LAYER_SHIPPED && strcmp(base_name(p->files[i].path), base_name(path)) == 0) {
+    for (size_t i = 0; tier == TIER_INSTALLED && i < p->file_count; i++)
+        if (p->files[i].tier == TIER_SHIPPED && strcmp(base_name(p->files[i].path), base_name(path)) == 0) {
             ocl_profile_file_clear(&p->files[i]);
             p->files[i] = file;
             return CLN_OK;
@@ -55,11 +57,11 @@ static enum cln_status add_text(struct ocl_profile *p, const char *text, const c
     return CLN_OK;
 }
 
-static enum cln_status add_file(struct ocl_profile *p, const char *path, int layer) {
+static enum cln_status add_file(struct ocl_profile *p, const char *path, int tier) {
     char *text = NULL;
     enum cln_status status = cln_file_read(&text, path);
     if (status == CLN_OK)
-        status = add_text(p, text, path, layer);
+        status = add_text(p, text, path, tier);
     free(text);
     return status;
 }
@@ -70,7 +72,7 @@ static int is_profile(const struct dirent *entry) {
 }
 
 /* Adds the profiles of a folder. A folder that cannot be read is no error: most machines have none. */
-static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int layer) {
+static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int tier) {
     struct dirent **entries = NULL;
     int count = folder ? scandir(folder, &entries, is_profile, alphasort) : 0;
     if (count < 0 && errno != ENOENT && errno != ENOTDIR)
@@ -80,26 +82,26 @@ static enum cln_status add_folder(struct ocl_profile *p, const char *folder, int
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
         if (status == CLN_OK)
-            status = add_file(p, path, layer);
+            status = add_file(p, path, tier);
         free(entries[i]);
     }
     free(entries);
     return status;
 }
 
-static enum cln_status add_layers(struct ocl_profile *p, const struct ocl_profile_folders *folders) {
+static enum cln_status add_tiers(struct ocl_profile *p, const struct ocl_profile_folders *folders) {
     enum cln_status status = CLN_OK;
     for (const struct ocl_embedded *file = ocl_embedded_devices; status == CLN_OK && file->name; file++) {
         char path[256];
         snprintf(path, sizeof path, "devices/%s", file->name);
-        status = add_text(p, file->text, path, LAYER_SHIPPED);
+        status = add_text(p, file->text, path, TIER_SHIPPED);
     }
     if (status == CLN_OK)
-        status = add_folder(p, folders->installed, LAYER_INSTALLED);
+        status = add_folder(p, folders->installed, TIER_INSTALLED);
     if (status == CLN_OK)
-        status = add_folder(p, folders->site, LAYER_SITE);
+        status = add_folder(p, folders->site, TIER_SITE);
     if (status == CLN_OK)
-        status = add_folder(p, folders->user, LAYER_USER);
+        status = add_folder(p, folders->user, TIER_USER);
     return status;
 }
 
@@ -112,7 +114,7 @@ bool ocl_profile_is_path(const char *asked) {
 static enum cln_status find_asked(const struct ocl_profile_file **out, struct ocl_profile *p) {
     const char *asked = p->params.file;
     if (ocl_profile_is_path(asked)) {
-        enum cln_status status = add_file(p, asked, LAYER_ASKED);
+        enum cln_status status = add_file(p, asked, TIER_ASKED);
         *out = status != CLN_OK ? NULL : &p->files[p->file_count - 1];
         return status;
     }
@@ -128,14 +130,41 @@ static enum cln_status find_asked(const struct ocl_profile_file **out, struct oc
     return *out ? CLN_OK : cln_fail(CLN_NOT_FOUND, "no profile is called \"%s\"; there is %s", asked, known);
 }
 
+/* Sets a layer's value, in place of an earlier one. */
+static enum cln_status put_layer(struct ocl_profile *p, const char *layer, size_t key, long value, const char *origin) {
+    size_t i = 0;
+    while (i < p->layer_count && (p->layers[i].key != key || strcmp(p->layers[i].layer, layer) != 0))
+        i++;
+    if (i == p->layer_count) {
+        struct ocl_profile_layer_value *grown = realloc(p->layers, (p->layer_count + 1) * sizeof *grown);
+        p->layers = grown ? grown : p->layers;
+        char *copy = grown ? strdup(layer) : NULL;
+        if (!copy)
+            return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a profile");
+        p->layers[p->layer_count++] = (struct ocl_profile_layer_value){.layer = copy, .key = key};
+    }
+    p->layers[i].value = value;
+    p->layers[i].origin = origin;
+    return CLN_OK;
+}
+
 /* Overrides values by those of a file, and adds the file's quirks. */
 static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_file *file,
                              const struct ocl_device *device) {
     p->narrowest = file;
     for (size_t i = 0; i < p->params.key_count; i++)
-        if (file->values[i] != OCL_PROFILE_UNSET) {
-            p->values[i] = file->values[i];
-            p->origins[i] = file->origins[i];
+        if (file->all.values[i] != OCL_PROFILE_UNSET) {
+            p->values[i] = file->all.values[i];
+            p->origins[i] = file->all.origins[i];
+        }
+    for (size_t n = 0; n < file->layer_count; n++)
+        for (size_t i = 0; i < p->params.key_count; i++) {
+            const struct ocl_profile_values *layer = &file->layers[n];
+            if (layer->values[i] == OCL_PROFILE_UNSET)
+                continue;
+            const enum cln_status status = put_layer(p, layer->layer, i, layer->values[i], layer->origins[i]);
+            if (status != CLN_OK)
+                return status;
         }
     for (size_t i = 0; i < file->quirk_count; i++) {
         const struct ocl_profile_file_quirk *q = &file->quirks[i];
@@ -157,9 +186,9 @@ static enum cln_status merge(struct ocl_profile *p, const struct ocl_device *dev
     const struct ocl_profile_file *asked = NULL;
     enum cln_status status = p->params.file ? find_asked(&asked, p) : CLN_OK;
     for (int score = 0; score <= OCL_PROFILE_MAX_SCORE; score++)
-        for (int layer = LAYER_SHIPPED; layer <= LAYER_USER; layer++)
+        for (int tier = TIER_SHIPPED; tier <= TIER_USER; tier++)
             for (size_t i = 0; i < p->file_count && status == CLN_OK; i++)
-                if (&p->files[i] != asked && p->files[i].layer == layer &&
+                if (&p->files[i] != asked && p->files[i].tier == tier &&
                     ocl_profile_file_score(&p->files[i], device) == score)
                     status = apply(p, &p->files[i], device);
     return asked && status == CLN_OK ? apply(p, asked, device) : status;
@@ -183,7 +212,7 @@ enum cln_status ocl_profile_load_from(struct ocl_profile **out, const struct ocl
         p->origins[i] = built_in;
     }
     if (status == CLN_OK)
-        status = add_layers(p, folders);
+        status = add_tiers(p, folders);
     if (status == CLN_OK)
         status = merge(p, device);
     if (status != CLN_OK)
@@ -237,6 +266,9 @@ void ocl_profile_destroy(struct ocl_profile **profile) {
     free(p->files);
     free(p->values);
     free(p->origins);
+    for (size_t i = 0; i < p->layer_count; i++)
+        free(p->layers[i].layer);
+    free(p->layers);
     free(p->quirks);
     free(p);
 }
@@ -253,15 +285,38 @@ long ocl_profile_value(const struct ocl_profile *profile, const char *key) {
     return profile->values[find_value(profile, key)];
 }
 
+static enum cln_status check_value(const struct ocl_profile_key *k, long value) {
+    if (value >= k->min && value <= k->max)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "%s: %ld: has to be an integer from %ld to %ld (%s%s%s)", k->name, value, k->min,
+                    k->max, k->meaning, k->zero ? "; 0: " : "", k->zero ? k->zero : "");
+}
+
 enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, long value) {
     size_t i = find_value(profile, key);
-    const struct ocl_profile_key *k = &profile->params.keys[i];
-    if (value < k->min || value > k->max)
-        return cln_fail(CLN_INVALID, "%s: %ld: has to be an integer from %ld to %ld (%s%s%s)", key, value, k->min,
-                        k->max, k->meaning, k->zero ? "; 0: " : "", k->zero ? k->zero : "");
+    const enum cln_status status = check_value(&profile->params.keys[i], value);
+    if (status != CLN_OK)
+        return status;
     profile->values[i] = value;
-    profile->origins[i] = "set";
+    profile->origins[i] = set;
     return CLN_OK;
+}
+
+const struct ocl_profile_layer_value *ocl_profile_layers(const struct ocl_profile *profile, size_t *count) {
+    *count = profile->layer_count;
+    return profile->layers;
+}
+
+enum cln_status ocl_profile_set_layer(struct ocl_profile *profile, const char *layer, const char *key, long value) {
+    const struct ocl_profile_params *params = &profile->params;
+    size_t i = find_value(profile, key);
+    if (!params->is_layer || !params->is_layer(layer))
+        return cln_fail(CLN_INVALID, "%s: is no layer; an example of one is \"%s\"", layer,
+                        params->layer_example ? params->layer_example : "");
+    if (!params->keys[i].per_layer)
+        return cln_fail(CLN_INVALID, "%s: %s: is no value of a layer", layer, key);
+    const enum cln_status status = check_value(&params->keys[i], value);
+    return status == CLN_OK ? put_layer(profile, layer, i, value, set) : status;
 }
 
 const char *ocl_profile_name(const struct ocl_profile *profile) {

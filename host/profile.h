@@ -21,6 +21,7 @@ struct ocl_profile_key {
     size_t offset;
     enum cln_status (*settle)(long *value, void *user);
     const char *was; /* the key's old name, which profiles may still use with a warning; NULL: it has none */
+    bool per_layer;  /* "layers" may set it for a layer by itself */
 };
 
 struct ocl_profile_params {
@@ -28,6 +29,8 @@ struct ocl_profile_params {
     size_t key_count;
     const char *const *operations; /* names that a quirk may have */
     size_t operation_count;
+    bool (*is_layer)(const char *text); /* whether a text names a layer; "layers" has others refused */
+    const char *layer_example;          /* for the message about such a text */
     /* A profile whose values override all others, even if it does not match the device: a path, or the name of a known
      * profile (without slash and dot, such as "safe"). NULL: none. */
     const char *file;
@@ -41,9 +44,17 @@ struct ocl_profile_quirk {
     const char *origin; /* "FILE:LINE" */
 };
 
+/* The value of a key for one layer. */
+struct ocl_profile_layer_value {
+    char *layer;
+    size_t key; /* index into params->keys */
+    long value;
+    const char *origin; /* as of ocl_profile_origin */
+};
+
 struct ocl_profile;
 
-/* Reads and checks the profiles of all layers, and merges those that match `device`. CLN_INVALID names the file and
+/* Reads and checks the profiles in all places, and merges those that match `device`. CLN_INVALID names the file and
  * line of a wrong key, type or value. All that `params` points to must outlive the profile. */
 enum cln_status ocl_profile_load(struct ocl_profile **out, const struct ocl_device *device,
                                  const struct ocl_profile_params *params) CLN_MUST_CHECK;
@@ -63,6 +74,14 @@ long ocl_profile_value(const struct ocl_profile *profile, const char *key);
 
 /* Sets a value, for tests and tuning. CLN_INVALID outside [min, max]. */
 enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, long value) CLN_MUST_CHECK;
+
+/* The values of layers by themselves, merged as all others. They live until the next ocl_profile_set_layer. */
+const struct ocl_profile_layer_value *ocl_profile_layers(const struct ocl_profile *profile, size_t *count);
+
+/* Sets a value of a layer by itself. CLN_INVALID: `layer` is none, the key is none of a layer's, or the value is
+ * outside [min, max]. */
+enum cln_status ocl_profile_set_layer(struct ocl_profile *profile, const char *layer, const char *key,
+                                      long value) CLN_MUST_CHECK;
 
 /* Of the narrowest profile that matched: its name ("cpu"; "built-in" if none matched); the device and result that its
  * values were measured with (NULL: not measured); its note on the values (NULL: none). */

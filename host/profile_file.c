@@ -124,12 +124,13 @@ static enum cln_status take_match(struct ocl_profile_file *file, const struct pl
 }
 
 static enum cln_status fail_unknown_value(const struct place *place, const char *key,
-                                          const struct ocl_profile_params *params) {
+                                          const struct ocl_profile_params *params, bool of_layer) {
     struct names known = {""};
     for (size_t i = 0; i < params->key_count; i++)
-        add_name(&known, params->keys[i].name);
-    return cln_fail(CLN_INVALID, "%s:%d: %s: is not a value; known are %s", place->path, line_of(place, key), key,
-                    known.text);
+        if (params->keys[i].per_layer || !of_layer)
+            add_name(&known, params->keys[i].name);
+    return cln_fail(CLN_INVALID, "%s:%d: %s: is not a value%s; known are %s", place->path, line_of(place, key), key,
+                    of_layer ? " of a layer" : "", known.text);
 }
 
 static bool is_named(const struct ocl_profile_key *key, const char *name) {
@@ -145,36 +146,68 @@ static void tell_new_name(const struct place *place, const struct ocl_profile_ke
                 key->name);
 }
 
-static enum cln_status take_values(struct ocl_profile_file *file, const struct place *top, json_t *values,
-                                   const struct ocl_profile_params *params) {
-    const struct place place = member_of(top, "values");
+/* Takes the values of the object that is the member `member` of `around`. */
+static enum cln_status take_values(struct ocl_profile_values *out, const struct place *around, const char *member,
+                                   json_t *values, const struct ocl_profile_params *params) {
+    const struct place place = member_of(around, member);
     if (!json_is_object(values))
-        return fail_at(top, "values", "has to be an object");
+        return fail_at(around, member, "has to be an object");
+    out->values = calloc(params->key_count + 1, sizeof *out->values);
+    out->origins = calloc(params->key_count + 1, sizeof *out->origins);
+    if (!out->values || !out->origins)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", place.path);
+    for (size_t i = 0; i < params->key_count; i++)
+        out->values[i] = OCL_PROFILE_UNSET;
     const char *name;
     json_t *value;
     json_object_foreach(values, name, value) {
         size_t i = 0;
         while (i < params->key_count && !is_named(&params->keys[i], name))
             i++;
-        if (i == params->key_count)
-            return fail_unknown_value(&place, name, params);
+        if (i == params->key_count || (out->layer && !params->keys[i].per_layer))
+            return fail_unknown_value(&place, name, params, out->layer != NULL);
         const struct ocl_profile_key *key = &params->keys[i];
         json_int_t number = json_integer_value(value);
         if (!json_is_integer(value) || number < key->min || number > key->max)
             return cln_fail(CLN_INVALID, "%s:%d: %s: has to be an integer from %ld to %ld (%s%s%s)", place.path,
                             line_of(&place, name), name, key->min, key->max, key->meaning, key->zero ? "; 0: " : "",
                             key->zero ? key->zero : "");
-        if (file->values[i] != OCL_PROFILE_UNSET)
+        if (out->values[i] != OCL_PROFILE_UNSET)
             return cln_fail(CLN_INVALID, "%s:%d: %s: is the old name of %s, which is given too: remove %s", place.path,
                             line_of(&place, key->was), key->was, key->name, key->was);
-        file->values[i] = (long)number;
+        out->values[i] = (long)number;
         if (strcmp(name, key->name) != 0)
             tell_new_name(&place, key, i);
-        enum cln_status status = take_origin(&file->origins[i], &place, name);
+        enum cln_status status = take_origin(&out->origins[i], &place, name);
         if (status != CLN_OK)
             return status;
     }
     return CLN_OK;
+}
+
+static enum cln_status take_layers(struct ocl_profile_file *file, const struct place *top, json_t *layers,
+                                   const struct ocl_profile_params *params) {
+    const struct place place = member_of(top, "layers");
+    if (!json_is_object(layers))
+        return fail_at(top, "layers", "has to be an object");
+    file->layers = calloc(json_object_size(layers) + 1, sizeof *file->layers);
+    if (!file->layers)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", top->path);
+    enum cln_status status = CLN_OK;
+    const char *name;
+    json_t *values;
+    json_object_foreach(layers, name, values) {
+        if (status != CLN_OK)
+            return status;
+        if (!params->is_layer || !params->is_layer(name))
+            return cln_fail(CLN_INVALID, "%s:%d: %s: is no layer; an example of one is \"%s\"", place.path,
+                            line_of(&place, name), name, params->layer_example ? params->layer_example : "");
+        struct ocl_profile_values *layer = &file->layers[file->layer_count++];
+        status = keep(&layer->layer, &place, name);
+        if (status == CLN_OK)
+            status = take_values(layer, &place, name, values, params);
+    }
+    return status;
 }
 
 static enum cln_status take_operation(size_t *out, const struct place *place, const char *key, const json_t *value,
@@ -281,7 +314,9 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
         else if (strcmp(key, "match") == 0)
             status = take_match(file, top, value);
         else if (strcmp(key, "values") == 0)
-            status = take_values(file, top, value, params);
+            status = take_values(&file->all, top, key, value, params);
+        else if (strcmp(key, "layers") == 0)
+            status = take_layers(file, top, value, params);
         else if (strcmp(key, "quirks") == 0)
             status = take_quirks(file, top, value, params);
         else if (strcmp(key, "note") == 0)
@@ -291,7 +326,7 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
         else if (strcmp(key, "measured") != 0)
             status = fail_at(top, key,
                              "is not known; a profile has name, match, measured, note, no_device, values, "
-                             "quirks");
+                             "layers, quirks");
         else if (!json_is_null(value))
             status = json_is_string(value) ? take_text(&file->measured, top, key, value)
                                            : fail_at(top, key, "has to be a text or null");
@@ -301,7 +336,7 @@ static enum cln_status take_all(struct ocl_profile_file *file, const struct plac
     return CLN_OK;
 }
 
-enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char *text, const char *path, int layer,
+enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char *text, const char *path, int tier,
                                        const struct ocl_profile_params *params) {
     json_error_t error;
     text = cln_json_begin(text);
@@ -311,13 +346,9 @@ enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char 
         return cln_fail(CLN_INVALID, "%s:%d: %s", path, error.line, error.text);
     if (status != CLN_OK)
         return cln_fail_within(status, "%s", path);
-    *out = (struct ocl_profile_file){.layer = layer, .path = strdup(path), .key_count = params->key_count};
-    out->values = calloc(params->key_count + 1, sizeof *out->values);
-    out->origins = calloc(params->key_count + 1, sizeof *out->origins);
-    if (!out->path || !out->values || !out->origins)
+    *out = (struct ocl_profile_file){.tier = tier, .path = strdup(path), .key_count = params->key_count};
+    if (!out->path)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
-    for (size_t i = 0; status == CLN_OK && i < params->key_count; i++)
-        out->values[i] = OCL_PROFILE_UNSET;
     const struct place top = {.path = path, .text = text, .object = text + strspn(text, " \t\r\n")};
     if (status == CLN_OK)
         status = take_all(out, &top, root, params);
@@ -327,6 +358,14 @@ enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char 
     return status;
 }
 
+static void clear_values(struct ocl_profile_values *values, size_t key_count) {
+    for (size_t i = 0; values->origins && i < key_count; i++)
+        free(values->origins[i]);
+    free(values->origins);
+    free(values->values);
+    free(values->layer);
+}
+
 void ocl_profile_file_clear(struct ocl_profile_file *file) {
     for (size_t i = 0; i < file->quirk_count; i++) {
         struct ocl_profile_file_quirk *q = &file->quirks[i];
@@ -334,52 +373,12 @@ void ocl_profile_file_clear(struct ocl_profile_file *file) {
         for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
             free(texts[t]);
     }
-    for (size_t i = 0; file->origins && i < file->key_count; i++)
-        free(file->origins[i]);
-    void *all[] = {file->path,   file->name,     file->measured, file->note,    file->device_name,
-                   file->vendor, file->platform, file->values,   file->origins, file->quirks};
+    clear_values(&file->all, file->key_count);
+    for (size_t i = 0; i < file->layer_count; i++)
+        clear_values(&file->layers[i], file->key_count);
+    void *all[] = {file->path,   file->name,     file->measured, file->note,  file->device_name,
+                   file->vendor, file->platform, file->layers,   file->quirks};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     *file = (struct ocl_profile_file){0};
-}
-
-/* Whether a name contains one of the parts, which are separated by |. */
-static bool has_part(const char *name, const char *parts) {
-    for (const char *part = parts; part; part = strchr(part, '|')) {
-        part += *part == '|';
-        const size_t length = strcspn(part, "|");
-        for (const char *at = name; strlen(at) >= length; at++)
-            if (strncasecmp(at, part, length) == 0)
-                return true;
-    }
-    return false;
-}
-
-int ocl_profile_file_score(const struct ocl_profile_file *file, const struct ocl_device *device) {
-    /* A narrower kind of match weighs more than all wider kinds together; vendor and platform are equally narrow. */
-    const struct {
-        bool asked, fits;
-        int weight;
-    } rules[] = {
-        {file->type != 0, file->type == device->type, 1},
-        {file->min_native_float_vector != 0, file->min_native_float_vector <= device->native_float_vector, 2},
-        {file->vendor, file->vendor && has_part(device->vendor, file->vendor), 4},
-        {file->platform, file->platform && has_part(device->platform, file->platform), 4},
-        {file->device_name, file->device_name && has_part(device->name, file->device_name), 16},
-    };
-    int score = 0;
-    if (file->matches_nothing)
-        return -1;
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        if (rules[i].asked && !rules[i].fits)
-            return -1;
-        score += rules[i].asked ? rules[i].weight : 0;
-    }
-    return score;
-}
-
-bool ocl_profile_quirk_applies(const struct ocl_profile_file_quirk *quirk, const char *driver_version) {
-    const char *version = cln_version_find(driver_version);
-    return (!quirk->from || (version && cln_version_compare(version, quirk->from) >= 0)) &&
-           (!quirk->below || (version && cln_version_compare(version, quirk->below) < 0));
 }

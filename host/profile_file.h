@@ -16,24 +16,32 @@ struct ocl_profile_file_quirk {
     char *reason, *link, *origin;
 };
 
+/* Values of a file, one per key of the table. */
+struct ocl_profile_values {
+    char *layer;    /* the layer that they are for; NULL: all */
+    long *values;   /* OCL_PROFILE_UNSET: not set */
+    char **origins; /* "FILE:LINE" of each value that is set */
+};
+
 struct ocl_profile_file {
     char *path; /* path for messages; "devices/cpu.json" for an embedded one */
     char *name;
     char *measured, *note; /* NULL: not given */
-    int layer;             /* among equal matches the larger layer wins */
+    int tier;              /* among equal matches the larger tier wins */
     bool matches_nothing;
     enum ocl_device_type type;             /* 0: any */
     char *device_name, *vendor, *platform; /* "PART" or "PART|PART"; NULL: any */
     unsigned min_native_float_vector;      /* 0: any */
-    long *values;                          /* one per key of the table; OCL_PROFILE_UNSET: not set */
-    char **origins;                        /* "FILE:LINE" of each value that is set */
-    size_t key_count;                      /* length of `values` and of `origins` */
+    struct ocl_profile_values all;         /* of all layers */
+    struct ocl_profile_values *layers;     /* of layers by themselves */
+    size_t layer_count;
+    size_t key_count; /* length of `values` and of `origins` */
     struct ocl_profile_file_quirk *quirks;
     size_t quirk_count;
 };
 
 /* Parses a profile. CLN_INVALID names the path and line of any error. */
-enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char *text, const char *path, int layer,
+enum cln_status ocl_profile_file_parse(struct ocl_profile_file *out, const char *text, const char *path, int tier,
                                        const struct ocl_profile_params *params) CLN_MUST_CHECK;
 /* Frees the contents of the struct and sets it to zero. */
 void ocl_profile_file_clear(struct ocl_profile_file *file);

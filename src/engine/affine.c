@@ -12,6 +12,13 @@ static int one(const struct cln_plan *plan, const struct cln_stage *stage) {
     return 1;
 }
 
+/* The plan with the tuning of the stage's layer. Operations change nothing in a plan. */
+static struct cln_plan plan_of(const struct cln_plan *plan, const struct cln_stage *stage) {
+    struct cln_plan result = *plan;
+    result.tuning = cln_tuning_of_stage(&plan->tuning, stage);
+    return result;
+}
+
 /* ---- None: z is x ---- */
 
 static enum cln_status copy_forward(struct cln_plan *plan, const struct cln_stage *stage,
@@ -35,73 +42,86 @@ static enum cln_status copy_backward_data(struct cln_plan *plan, const struct cl
 /* ---- Convolutions ---- */
 
 static int conv2d_slices(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return cln_conv2d_slices(plan, &stage->conv2d);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_conv2d_slices(&own, &stage->conv2d);
 }
 
 static int conv2d_splits(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return cln_conv2d_splits(plan, &stage->conv2d);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_conv2d_splits(&own, &stage->conv2d);
 }
 
 static size_t conv2d_filter_floats(const struct cln_plan *plan, const struct cln_stage *stage, bool backward) {
-    return cln_conv2d_filter_floats(plan, &stage->conv2d, backward ? CLN_CONV2D_DATA : CLN_CONV2D_FORWARD);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_conv2d_filter_floats(&own, &stage->conv2d, backward ? CLN_CONV2D_DATA : CLN_CONV2D_FORWARD);
 }
 
 static enum cln_status conv2d_filters(struct cln_plan *plan, const struct cln_stage *stage, struct cln_weights weights,
                                       bool backward) {
-    return cln_conv2d_filters(plan, &stage->conv2d, weights, backward ? CLN_CONV2D_DATA : CLN_CONV2D_FORWARD);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_conv2d_filters(&own, &stage->conv2d, weights, backward ? CLN_CONV2D_DATA : CLN_CONV2D_FORWARD);
 }
 
 static void conv2d_fuse(const struct cln_plan *plan, const struct cln_stage *stage, struct cln_activate *activate) {
-    cln_conv2d_fuse(plan, &stage->conv2d, stage->first_layer == 0, activate);
+    struct cln_plan own = plan_of(plan, stage);
+    cln_conv2d_fuse(&own, &stage->conv2d, stage->first_layer == 0, activate);
 }
 
 static enum cln_status conv2d_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                       const struct cln_activate *activate, struct cln_weights weights,
                                       struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
-    return cln_conv2d_forward(plan, &stage->conv2d, activate, x, weights, z, partials);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_conv2d_forward(&own, &stage->conv2d, activate, x, weights, z, partials);
 }
 
 static enum cln_status conv2d_backward_weights(struct cln_plan *plan, const struct cln_stage *stage,
                                                const struct cln_activate *activate, struct ocl_buffer *x,
                                                struct ocl_buffer *dz, struct cln_slices slices) {
-    return cln_conv2d_backward_weights(plan, &stage->conv2d, activate, x, dz, slices);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_conv2d_backward_weights(&own, &stage->conv2d, activate, x, dz, slices);
 }
 
 static enum cln_status conv2d_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
                                             const struct cln_activate *activate, struct ocl_buffer *dz,
                                             struct cln_weights weights, struct ocl_buffer *dx) {
-    return cln_conv2d_backward_data(plan, &stage->conv2d, activate, dz, weights, dx);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_conv2d_backward_data(&own, &stage->conv2d, activate, dz, weights, dx);
 }
 
 /* ---- Linear layers ---- */
 
 static int linear_slices(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return cln_linear_slices(plan, &stage->linear);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_linear_slices(&own, &stage->linear);
 }
 
 static int linear_span(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return cln_linear_span(plan, &stage->linear);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_linear_span(&own, &stage->linear);
 }
 
 static enum cln_status linear_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                       const struct cln_activate *activate, struct cln_weights weights,
                                       struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
     (void)activate;
-    return cln_linear_forward(plan, &stage->linear, x, weights, z, partials);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_linear_forward(&own, &stage->linear, x, weights, z, partials);
 }
 
 static enum cln_status linear_backward_weights(struct cln_plan *plan, const struct cln_stage *stage,
                                                const struct cln_activate *activate, struct ocl_buffer *x,
                                                struct ocl_buffer *dz, struct cln_slices slices) {
     (void)activate;
-    return cln_linear_backward_weights(plan, &stage->linear, x, dz, slices);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_linear_backward_weights(&own, &stage->linear, x, dz, slices);
 }
 
 static enum cln_status linear_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
                                             const struct cln_activate *activate, struct ocl_buffer *dz,
                                             struct cln_weights weights, struct ocl_buffer *dx) {
     (void)activate;
-    return cln_linear_backward_data(plan, &stage->linear, dz, weights, dx);
+    struct cln_plan own = plan_of(plan, stage);
+    return cln_linear_backward_data(&own, &stage->linear, dz, weights, dx);
 }
 
 /* ---- The table ---- */

@@ -186,7 +186,7 @@ static bool can_fuse_max(const struct cln_plan *plan, const struct cln_conv2d *g
     const bool apart = rows >= g->out.height ||
                        (pool->padding_h == 0 && pool->kernel_h <= pool->stride_h && rows % pool->stride_h == 0);
     const double row = (double)t.forward_channels * pool->out.width * (pool->kernel_h * (pool->kernel_w + 1.0) + 1);
-    return epilogue->norm && pool->kind == CLN_POOL_MAX && apart &&
+    return plan->tuning.fuse && epilogue->norm && pool->kind == CLN_POOL_MAX && apart &&
            rows * (t.forward_row + row) <= plan->tuning.max_loop_iterations;
 }
 
@@ -199,7 +199,7 @@ static bool can_fuse_dz(const struct cln_plan *plan, const struct cln_conv2d *g,
     const int windows = cln_ceil_div(pool->kernel_h, pool->stride_h) * cln_ceil_div(pool->kernel_w, pool->stride_w);
     const double rows = (double)cln_ceil_div(plan->blocks, t.block_slices) * cln_ceil_div(g->out.height, t.row_slices);
     const double row = (double)t.weight_channels * g->out.width * (2 * windows + 1);
-    return !filtered(plan, g, CLN_CONV2D_WEIGHTS).points && g->in.channels == 1 &&
+    return plan->tuning.fuse && !filtered(plan, g, CLN_CONV2D_WEIGHTS).points && g->in.channels == 1 &&
            cln_plan_vector(plan, "conv2d") == plan->tuning.lanes && t.weight_channels * g->out.width <= MOST_VECTORS &&
            rows * (t.weight_row + row) <= plan->tuning.max_loop_iterations;
 }

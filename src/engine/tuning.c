@@ -167,7 +167,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      "has up to lanes / vector × max_team of them; a profile sets 1 if the driver gets teams wrong",
      MEMBER(max_team), .was = "team", .settle = settle_max_team},
     {"accumulators", 0, 64, 0, "24 if vector is 16, else 12", "vectors of a register tile", MEMBER(accumulators),
-     .settle = settle_accumulators},
+     .settle = settle_accumulators, .per_layer = true},
     {"min_groups", 0, 1 << 20, 0, "8 per compute unit", "work-groups that a launch should have at least",
      MEMBER(min_groups), .was = "groups", .settle = settle_min_groups},
     {"min_whole_channels", 0, 1 << 20, 0, "3 per compute unit",
@@ -181,7 +181,7 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"slice_cache_kib", 1, 1 << 20, 384, NULL,
      "cache of one compute unit, in KiB; the slices of the batch that weight gradients are summed over are made to "
      "fit in it, and so is the private memory of a filtered convolution",
-     MEMBER(slice_cache_kib), .was = "cache"},
+     MEMBER(slice_cache_kib), .was = "cache", .per_layer = true},
     {"max_loop_iterations", 0, 1 << 30, 0, "no limit",
      "most loop iterations of a work-item, for drivers that cut loops off; work is split to stay below it, and what "
      "cannot be split is refused",
@@ -199,7 +199,10 @@ const struct ocl_profile_key cln_tuning_keys[] = {
     {"winograd", 0, CLN_WINOGRAD_ALWAYS, CLN_WINOGRAD_NEVER, "never",
      "1: convolutions of stride 1 are computed by minimal filtering (Winograd) along rows where that is estimated "
      "to be faster; 2: wherever it is possible; only if a work-item has all lanes of a block",
-     MEMBER(winograd), .settle = settle_winograd},
+     MEMBER(winograd), .settle = settle_winograd, .per_layer = true},
+    {"fuse", 0, 1, 1, "kernels of their own do",
+     "1: a convolution takes over the max pool behind it, and the first one the gradient of its output, where it can",
+     MEMBER(fuse), .per_layer = true},
     {"join_launches", 0, 1, 1, "every kernel is launched by itself",
      "1: several kernels are launched as one where the results stay the same; only if a work-item has all lanes of a "
      "block",
@@ -238,11 +241,44 @@ enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_de
                                                          .key_count = cln_tuning_key_count,
                                                          .operations = cln_operations,
                                                          .operation_count = cln_operation_count,
+                                                         .is_layer = cln_is_layer_text,
+                                                         .layer_example = "Conv2d 6x12x12 16x5x5",
                                                          .file = file});
 }
 
 static int *member_of(struct cln_tuning *t, const struct ocl_profile_key *row) {
     return (int *)((char *)t + row->offset);
+}
+
+static enum cln_status take_layers(struct cln_tuning *out, const struct ocl_profile *profile, struct fit *fit) {
+    size_t count = 0;
+    const struct ocl_profile_layer_value *layers = ocl_profile_layers(profile, &count);
+    if (count > CLN_MOST_LAYER_VALUES)
+        return cln_fail(CLN_INVALID, "%s: more than %d values of layers by themselves",
+                        layers[CLN_MOST_LAYER_VALUES].origin, CLN_MOST_LAYER_VALUES);
+    for (size_t i = 0; i < count; i++) {
+        const struct ocl_profile_key *row = &cln_tuning_keys[layers[i].key];
+        long value = layers[i].value;
+        const enum cln_status status = row->settle ? row->settle(&value, fit) : CLN_OK;
+        if (status != CLN_OK)
+            return status;
+        struct cln_layer_value *l = &out->layers[out->layer_count++];
+        *l = (struct cln_layer_value){.key = layers[i].key, .value = (int)value};
+        snprintf(l->layer, sizeof l->layer, "%s", layers[i].layer);
+    }
+    return CLN_OK;
+}
+
+struct cln_tuning cln_tuning_of_stage(const struct cln_tuning *tuning, const struct cln_stage *stage) {
+    struct cln_tuning result = *tuning;
+    char layer[CLN_LAYER_TEXT];
+    cln_layer_text(layer, stage);
+    for (size_t i = 0; i < tuning->layer_count; i++)
+        if (strcmp(tuning->layers[i].layer, layer) == 0)
+            *member_of(&result, &cln_tuning_keys[tuning->layers[i].key]) = tuning->layers[i].value;
+    if (tuning->safe & cln_operation("winograd"))
+        result.winograd = CLN_WINOGRAD_NEVER;
+    return result;
 }
 
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
@@ -257,6 +293,9 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
             return status;
         *member_of(out, row) = (int)value;
     }
+    const enum cln_status status = take_layers(out, profile, &fit);
+    if (status != CLN_OK)
+        return status;
     size_t quirk_count = 0;
     const struct ocl_profile_quirk *quirks = ocl_profile_quirks(profile, &quirk_count);
     for (size_t i = 0; i < quirk_count; i++)
@@ -312,14 +351,16 @@ static bool is_key(const char *word) {
 enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) {
     enum cln_status status = CLN_OK;
     while (*values && status == CLN_OK) {
-        char key[32];
+        char layer[CLN_LAYER_TEXT] = "", key[32];
         long value;
-        int length = 0;
-        if (sscanf(values, "%31[a-z_]=%ld%n", key, &value, &length) != 2 || !is_key(key))
+        int before = 0, length = 0;
+        if (sscanf(values, "%95[^:,=]:%n", layer, &before) != 1 || before == 0)
+            before = 0;
+        if (sscanf(values + before, "%31[a-z_]=%ld%n", key, &value, &length) != 2 || !is_key(key))
             return cln_fail(CLN_INVALID, "tuning values: \"%s\" does not begin with one, as \"vector=4,lanes=16\" does",
                             values);
-        status = ocl_profile_set(profile, key, value);
-        values += length;
+        status = before ? ocl_profile_set_layer(profile, layer, key, value) : ocl_profile_set(profile, key, value);
+        values += before + length;
         values += *values == ',';
     }
     return status;

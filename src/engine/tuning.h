@@ -3,6 +3,7 @@
 #define SRC_ENGINE_TUNING_H
 
 #include "host/profile.h"
+#include "src/model/stage.h"
 
 /* The keys of "values" in devices/; see devices/README.md. */
 extern const struct ocl_profile_key cln_tuning_keys[];
@@ -26,6 +27,14 @@ enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_de
 /* When convolutions are computed by minimal filtering (src/engine/winograd.h). */
 enum cln_winograd_use { CLN_WINOGRAD_NEVER, CLN_WINOGRAD_WHERE_FASTER, CLN_WINOGRAD_ALWAYS };
 
+/* A value of one layer by itself. */
+enum { CLN_MOST_LAYER_VALUES = 64 };
+struct cln_layer_value {
+    char layer[CLN_LAYER_TEXT]; /* cln_layer_text */
+    size_t key;                 /* index into cln_tuning_keys */
+    int value;
+};
+
 struct cln_tuning {
     int vector;              /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;               /* samples of a block: vector times a power of two */
@@ -42,8 +51,11 @@ struct cln_tuning {
     int gemm_parameters;     /* CLBlast's parameters, see ocl_gemm */
     int winograd;            /* enum cln_winograd_use */
     int join_launches;       /* several kernels are launched as one (1) or not (0) */
+    int fuse;                /* convolutions take over the max pool and dz (1) or not (0) */
     int command_buffer;      /* a step is enqueued as one command buffer (1) or not (0) */
     unsigned safe;           /* set of operations that run in their safe variant */
+    struct cln_layer_value layers[CLN_MOST_LAYER_VALUES];
+    size_t layer_count;
 };
 
 /* Makes the tuning from a profile. CLN_INVALID: lanes and vector do not fit together. If the device cannot hold such a
@@ -52,8 +64,8 @@ struct cln_tuning {
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) CLN_MUST_CHECK;
 
-/* Sets values of a profile from text, "vector=4,lanes=16"; "" sets none. CLN_INVALID: the text is no such list, or a
- * value is out of range. */
+/* Sets values of a profile from text, "vector=4,lanes=16"; "" sets none. "LAYER:key=value" sets it for one layer
+ * (cln_layer_text). CLN_INVALID: the text is no such list, or a value is out of range. */
 enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) CLN_MUST_CHECK;
 
 /* Makes work-groups smaller, for a device that refuses one: first smaller teams, then fewer lanes. False: they already
@@ -67,6 +79,9 @@ void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations);
 
 /* Whether nothing uses barriers, local memory or CLBlast, because of the values or because all operations are safe. */
 bool cln_tuning_is_plain(const struct cln_tuning *tuning);
+
+/* The tuning of a stage: with the values of its layer by itself. */
+struct cln_tuning cln_tuning_of_stage(const struct cln_tuning *tuning, const struct cln_stage *stage);
 
 /* The value that is used for a key; 0: no limit. */
 long cln_tuning_value(const struct cln_tuning *tuning, const char *key);

@@ -2,7 +2,9 @@
  * pool, it comes after everything that the stage already has. */
 #include "src/model/stage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/base/table.h"
 
@@ -112,4 +114,47 @@ enum cln_status cln_stages_build(struct cln_stage **out, size_t *count, const st
     }
     *out = stages;
     return CLN_OK;
+}
+
+static void append(char out[CLN_LAYER_TEXT], const char *format, int a, int b) {
+    const size_t length = strlen(out);
+    snprintf(out + length, CLN_LAYER_TEXT - length, format, a, b);
+}
+
+void cln_layer_text(char out[CLN_LAYER_TEXT], const struct cln_stage *stage) {
+    const struct cln_conv2d *g = &stage->conv2d;
+    out[0] = '\0';
+    if (stage->affine == CLN_AFFINE_LINEAR)
+        append(out, "Linear %dx%d", stage->linear.in_features, stage->linear.out_features);
+    if (stage->affine != CLN_AFFINE_CONV2D)
+        return;
+    snprintf(out, CLN_LAYER_TEXT, "Conv2d %dx%dx%d %dx%dx%d", g->in.channels, g->in.height, g->in.width,
+             g->out.channels, g->kernel_h, g->kernel_w);
+    if (g->stride_h != 1 || g->stride_w != 1)
+        append(out, " stride %dx%d", g->stride_h, g->stride_w);
+    if (g->padding_h != 0 || g->padding_w != 0)
+        append(out, " padding %dx%d", g->padding_h, g->padding_w);
+}
+
+/* Reads two numbers behind a word; without the word they stay. */
+static void read_pair(const char *text, const char *format, int *a, int *b) {
+    const char *at = strstr(text, format[1] == 's' ? " stride" : " padding");
+    if (at)
+        (void)sscanf(at, format, a, b);
+}
+
+bool cln_is_layer_text(const char *text) {
+    struct cln_stage stage = {.affine = CLN_AFFINE_CONV2D};
+    struct cln_conv2d *g = &stage.conv2d;
+    char again[CLN_LAYER_TEXT];
+    g->stride_h = g->stride_w = 1;
+    if (sscanf(text, "Linear %9dx%9d", &stage.linear.in_features, &stage.linear.out_features) == 2)
+        stage.affine = CLN_AFFINE_LINEAR;
+    else if (sscanf(text, "Conv2d %9dx%9dx%9d %9dx%9dx%9d", &g->in.channels, &g->in.height, &g->in.width,
+                    &g->out.channels, &g->kernel_h, &g->kernel_w) != 6)
+        return false;
+    read_pair(text, " stride %9dx%9d", &g->stride_h, &g->stride_w);
+    read_pair(text, " padding %9dx%9d", &g->padding_h, &g->padding_w);
+    cln_layer_text(again, &stage);
+    return strcmp(text, again) == 0;
 }

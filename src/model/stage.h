@@ -31,4 +31,11 @@ struct cln_stage {
 enum cln_status cln_stages_build(struct cln_stage **out, size_t *count,
                                  const struct cln_network *network) CLN_MUST_CHECK;
 
+/* The text that names the affine part of a stage by its geometry, in profiles: "Conv2d 6x12x12 16x5x5" (input, output
+ * channels × kernel), with " stride 2x2" and " padding 1x1" unless they are 1 and 0, or "Linear 256x120"; "": none. */
+enum { CLN_LAYER_TEXT = 96 };
+void cln_layer_text(char out[CLN_LAYER_TEXT], const struct cln_stage *stage);
+/* Whether a text is one of these. */
+bool cln_is_layer_text(const char *text);
+
 #endif

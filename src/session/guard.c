@@ -58,6 +58,10 @@ static enum cln_status subject_of(char **out, const struct guard *g, bool of_ste
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name,
                     cln_tuning_value(&session->tuning, cln_tuning_keys[i].name));
+        for (size_t i = 0; i < session->tuning.layer_count; i++) {
+            const struct cln_layer_value *layer = &session->tuning.layers[i];
+            fprintf(stream, ", %s: %s %d", layer->layer, cln_tuning_keys[layer->key].name, layer->value);
+        }
         fprintf(stream, ", safe %u\n", session->tuning.safe);
     }
     for (const struct ocl_embedded *file = ocl_embedded_kernels; file->name && status == CLN_OK; file++) {

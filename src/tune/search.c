@@ -78,6 +78,15 @@ enum {
     DIMENSIONS
 };
 
+static const long tiles[] = {8, 10, 12, 16, 20, 24, 32}, caches[] = {96, 192, 384, 768, 1536},
+                  winograd[] = {CLN_WINOGRAD_NEVER, CLN_WINOGRAD_WHERE_FASTER, CLN_WINOGRAD_ALWAYS}, either[] = {0, 1};
+#define ALL(values) values, sizeof(values) / sizeof *(values)
+
+/* Whether convolutions may be filtered (cln_tuning_create decides). */
+static bool may_filter(const struct cln_tuning *now) {
+    return now->lanes == now->vector && cln_tuning_value(now, "max_loop_iterations") == 0;
+}
+
 void cln_search_dimension(struct cln_search_dimension *d, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm) {
     static const char *const keys[DIMENSIONS][CLN_SEARCH_KEYS] = {
@@ -114,15 +123,15 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
                 add(d, team, 0);
         break;
     case TILES:
-        add_list(d, LIST(8, 10, 12, 16, 20, 24, 32));
+        add_list(d, ALL(tiles));
         break;
     case WINOGRAD:
-        if (!groups && cln_tuning_value(now, "max_loop_iterations") == 0)
-            add_list(d, LIST(CLN_WINOGRAD_NEVER, CLN_WINOGRAD_WHERE_FASTER, CLN_WINOGRAD_ALWAYS));
+        if (may_filter(now))
+            add_list(d, ALL(winograd));
         break;
     case JOIN:
         if (!groups)
-            add_list(d, LIST(0, 1));
+            add_list(d, ALL(either));
         break;
     case GEMM:
         /* CLBlast has one set of parameters per process, so two sets cannot race each other: each races against our own
@@ -141,20 +150,20 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         break;
     case LOCAL_WEIGHTS:
         if (groups && device->local_memory_bytes > 0)
-            add_list(d, LIST(0, 1));
+            add_list(d, ALL(either));
         break;
     case CHANNEL_CACHE:
         add_list(d, LIST(1024, 2048, 4096, 8192, 16384));
         break;
     case SLICE_CACHE:
-        add_list(d, LIST(96, 192, 384, 768, 1536));
+        add_list(d, ALL(caches));
         break;
     case FMA:
-        add_list(d, LIST(0, 1));
+        add_list(d, ALL(either));
         break;
     case REPLAY:
         if (device->has_command_buffer)
-            add_list(d, LIST(0, 1));
+            add_list(d, ALL(either));
         break;
     }
     if (!d->base)
@@ -163,4 +172,31 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
 
 size_t cln_search_dimensions(void) {
     return DIMENSIONS;
+}
+
+size_t cln_search_layer_dimensions(void) {
+    return 4;
+}
+
+void cln_search_layer_dimension(struct cln_search_dimension *d, size_t number, const struct cln_stage *stage,
+                                const struct cln_tuning *now) {
+    const bool convolves = stage->affine == CLN_AFFINE_CONV2D;
+    const struct cln_tuning own = cln_tuning_of_stage(now, stage);
+    *d = (struct cln_search_dimension){.count = 0};
+    cln_layer_text(d->layer, stage);
+    const struct {
+        const char *key;
+        const long *values;
+        size_t count;
+        bool matters;
+    } dimensions[] = {
+        {"winograd", ALL(winograd), convolves && may_filter(now)},
+        {"fuse", ALL(either), convolves},
+        {"accumulators", ALL(tiles), d->layer[0] != '\0'},
+        {"slice_cache_kib", ALL(caches), d->layer[0] != '\0'},
+    };
+    d->keys[0] = dimensions[number].key;
+    if (dimensions[number].matters)
+        add_list(d, dimensions[number].values, dimensions[number].count);
+    drop_current(d, &own);
 }

@@ -9,6 +9,7 @@ enum { CLN_SEARCH_KEYS = 2, CLN_SEARCH_VALUES = 24 };
 /* A dimension of the search: the values to try for one key, or for two keys that belong together, while all others
  * stay. */
 struct cln_search_dimension {
+    char layer[CLN_LAYER_TEXT];        /* the layer that the values are for, by itself; "": all */
     const char *keys[CLN_SEARCH_KEYS]; /* the second may be NULL */
     long values[CLN_SEARCH_VALUES][CLN_SEARCH_KEYS];
     size_t count;
@@ -23,5 +24,10 @@ size_t cln_search_dimensions(void);
  * current tuning; its own values are left out unless there is a base. */
 void cln_search_dimension(struct cln_search_dimension *out, size_t number, const struct ocl_device *device,
                           const struct cln_tuning *now, bool has_gemm);
+
+/* The same for the layer of a stage by itself: direct or filtered, fused or apart, the shape of tiles, the slices. */
+size_t cln_search_layer_dimensions(void);
+void cln_search_layer_dimension(struct cln_search_dimension *out, size_t number, const struct cln_stage *stage,
+                                const struct cln_tuning *now);
 
 #endif

@@ -177,10 +177,10 @@ static enum cln_status try_candidate(double *ratio, struct search *s, const char
 }
 
 /* Tries all values of one dimension against the best so far or the dimension's base; the best of them replaces it. */
-static enum cln_status try_dimension(bool *better, struct search *s, size_t number) {
-    struct cln_search_dimension d;
-    char base[CLN_TUNE_VALUES], best[CLN_TUNE_VALUES];
-    cln_search_dimension(&d, number, s->device, &s->now, ocl_gemm_suits(s->device));
+static enum cln_status try_dimension(bool *better, struct search *s, const struct cln_search_dimension *dimension) {
+    const struct cln_search_dimension d = *dimension;
+    char base[CLN_TUNE_VALUES], best[CLN_TUNE_VALUES], key[CLN_LAYER_TEXT + 32];
+    snprintf(key, sizeof key, "%s%s%s", d.layer, d.layer[0] ? ":" : "", d.keys[0]);
     snprintf(base, sizeof base, "%s", s->out->values);
     if (d.base)
         set_value(base, s->out->values, d.base, 0);
@@ -191,7 +191,7 @@ static enum cln_status try_dimension(bool *better, struct search *s, size_t numb
     for (size_t i = 0; i < d.count && status == CLN_OK && may_go_on(s); i++) {
         char candidate[CLN_TUNE_VALUES], more[CLN_TUNE_VALUES];
         double ratio;
-        set_value(candidate, base, d.keys[0], d.values[i][0]);
+        set_value(candidate, base, key, d.values[i][0]);
         if (d.keys[1]) {
             set_value(more, candidate, d.keys[1], d.values[i][1]);
             memcpy(candidate, more, sizeof candidate);
@@ -213,6 +213,35 @@ static enum cln_status try_dimension(bool *better, struct search *s, size_t numb
     s->gain *= own_ratio / best_ratio;
     memcpy(s->out->values, best, sizeof best);
     return find_tuning(s);
+}
+
+/* Whether a stage before it has the same layer. */
+static bool is_repeated(const struct cln_stage *stages, size_t stage) {
+    char layer[CLN_LAYER_TEXT], other[CLN_LAYER_TEXT];
+    bool found = false;
+    cln_layer_text(layer, &stages[stage]);
+    for (size_t i = 0; i < stage && !found; i++) {
+        cln_layer_text(other, &stages[i]);
+        found = strcmp(layer, other) == 0;
+    }
+    return found;
+}
+
+/* Tries all dimensions, first those of all layers, then those of each layer by itself. */
+static enum cln_status try_all(bool *better, struct search *s, const struct cln_stage *stages, size_t count) {
+    enum cln_status status = CLN_OK;
+    struct cln_search_dimension d;
+    for (size_t i = 0; i < cln_search_dimensions() && status == CLN_OK; i++) {
+        cln_search_dimension(&d, i, s->device, &s->now, ocl_gemm_suits(s->device));
+        status = try_dimension(better, s, &d);
+    }
+    for (size_t stage = 0; stage < count; stage++)
+        for (size_t i = 0; i < cln_search_layer_dimensions() && status == CLN_OK; i++) {
+            cln_search_layer_dimension(&d, i, &stages[stage], &s->now);
+            if (!is_repeated(stages, stage))
+                status = try_dimension(better, s, &d);
+        }
+    return status;
 }
 
 /* Runs one race of the confirmation. A profile that uses CLBlast cannot race against a result with other parameters for
@@ -256,6 +285,8 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
     struct cln_session *session = NULL;
     struct outcome o;
     bool better = true;
+    struct cln_stage *stages = NULL;
+    size_t count = 0;
     *out = (struct cln_tuned){.values = ""};
     enum cln_status status = cln_network_check_batches(params->network, params->batch_size, 0, 0);
     if (status == CLN_OK)
@@ -273,13 +304,15 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
         status = cln_fail(CLN_DEVICE, "the profile that the search would start from does not work: %s", o.reason);
     out->start = out->best = status == CLN_OK ? o.incumbent : 0;
     s.longest = gone(&s);
+    if (status == CLN_OK)
+        status = cln_stages_build(&stages, &count, params->network);
     while (better && status == CLN_OK) {
         better = false;
-        for (size_t d = 0; d < cln_search_dimensions() && status == CLN_OK; d++)
-            status = try_dimension(&better, &s, d);
+        status = try_all(&better, &s, stages, count);
     }
     if (status == CLN_OK && out->values[0])
         status = confirm(&s);
+    free(stages);
     cln_session_destroy(&session);
     return status;
 }
@@ -290,6 +323,22 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
  * alternatives. */
 static bool is_pattern(const char *words) {
     return *words && cln_text_is_utf8(words) && !strchr(words, '|');
+}
+
+/* The values of layers by themselves as the member "layers" of a profile; NULL: there are none. */
+static json_t *layers_of(const struct ocl_profile *profile, int *failed) {
+    size_t count = 0;
+    const struct ocl_profile_layer_value *values = ocl_profile_layers(profile, &count);
+    json_t *layers = count > 0 ? json_object() : NULL;
+    for (size_t i = 0; i < count; i++) {
+        json_t *layer = json_object_get(layers, values[i].layer);
+        if (!layer) {
+            layer = json_object();
+            *failed |= json_object_set_new(layers, values[i].layer, layer);
+        }
+        *failed |= json_object_set_new(layer, cln_tuning_keys[values[i].key].name, json_integer(values[i].value));
+    }
+    return layers;
 }
 
 enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, const char *profile_file,
@@ -307,15 +356,16 @@ enum cln_status cln_tuned_profile(char **out, const struct ocl_device *device, c
     for (size_t i = 0; i < cln_tuning_key_count; i++)
         failed |= json_object_set_new(table, cln_tuning_keys[i].name,
                                       json_integer(ocl_profile_value(profile, cln_tuning_keys[i].name)));
+    json_t *layers = layers_of(profile, &failed);
     ocl_profile_destroy(&profile);
     json_t *match = json_object();
     if (is_pattern(device->name))
         failed |= json_object_set_new(match, "name", cln_json_text(device->name));
     if (is_pattern(device->platform))
         failed |= json_object_set_new(match, "platform", cln_json_text(device->platform));
-    json_t *root = json_pack("{s:o, s:o, s:o, s:o}", "name", cln_json_text("tuned"), "match",
+    json_t *root = json_pack("{s:o, s:o, s:o, s:o, s:o*}", "name", cln_json_text("tuned"), "match",
                              json_object_size(match) > 0 ? match : json_null(), "measured", cln_json_text(measured),
-                             "values", table);
+                             "values", table, "layers", layers);
     if (json_object_size(match) == 0)
         json_decref(match);
     *out = failed ? NULL : cln_json_dump(root, JSON_INDENT(4));

@@ -6,7 +6,7 @@
 #include "src/engine/tuning.h"
 #include "src/tune/race.h"
 
-enum { CLN_TUNE_VALUES = 512 };
+enum { CLN_TUNE_VALUES = 4096 };
 
 struct cln_tune_progress {
     double seconds;        /* since the start */

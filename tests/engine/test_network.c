@@ -115,6 +115,7 @@ struct network_case {
     size_t network, tuning;
     unsigned safe; /* operations in their safe variant */
     bool filtered; /* every convolution that can be is filtered */
+    bool apart;    /* no convolution takes over what stands behind it */
 };
 
 static void test_network(void **state) {
@@ -124,6 +125,7 @@ static void test_network(void **state) {
     cln_tuning_make_safe(&tuning, c->safe);
     if (c->filtered && tuning.lanes == tuning.vector)
         tuning.winograd = CLN_WINOGRAD_ALWAYS;
+    tuning.fuse = !c->apart;
     assert_ok(cln_check_network_run(&result, c->network,
                                     &(struct cln_check_params){.context = context,
                                                                .tuning = &tuning,
@@ -225,6 +227,56 @@ static void test_which_convolutions_are_filtered(void **state) {
         }
 }
 
+/* The parameters after two steps of BN-LeNet under some values: `floats` of them, which the caller frees. */
+static float *trained_with(const char *values, size_t *floats, size_t *launches) {
+    struct ocl_profile *profile = NULL;
+    struct cln_tuning tuning;
+    struct cln_network *network = NULL;
+    assert_ok(cln_tuning_profile(&profile, ocl_context_device(context), NULL));
+    assert_ok(cln_tuning_set(profile, values));
+    assert_ok(cln_tuning_create(&tuning, profile, ocl_context_device(context)));
+    ocl_profile_destroy(&profile);
+    assert_ok(cln_network_load(&network, "bn-lenet", NULL));
+    double *parameters = random_parameters(network, 11);
+    struct cln_engine *engine = engine_of(network, &tuning, GOLDEN_BATCH, (struct cln_optimizer_params){0});
+    write_values(engine, network, parameters, NULL);
+    for (size_t step = 0; step < 2; step++)
+        step_on(engine, CLN_TRAIN, 0, GOLDEN_BATCH - step, NULL);
+    *launches = cln_engine_launches(engine);
+    *floats = network->parameter_floats;
+    float *result = allocate(network->parameter_floats, sizeof *result);
+    assert_ok(cln_engine_read(engine, CLN_PARAMETERS, result));
+    cln_engine_destroy(&engine);
+    free(parameters);
+    cln_network_destroy(&network);
+    return result;
+}
+
+/* A value of a layer by itself does to that layer what the value for all does, and nothing to the others. */
+static void test_values_of_a_layer(void **state) {
+    (void)state;
+    static const char *const same[][2] = {
+        {"winograd=2", "winograd=0,Conv2d 1x28x28 6x5x5:winograd=2,Conv2d 6x12x12 16x5x5:winograd=2"},
+        {"winograd=0,fuse=0", "winograd=0,Conv2d 1x28x28 6x5x5:fuse=0,Conv2d 6x12x12 16x5x5:fuse=0"},
+        {"winograd=0,accumulators=8", "winograd=0,accumulators=8,Linear 256x120:accumulators=16,"
+                                      "Linear 256x120:accumulators=8"},
+    };
+    size_t launches[2], floats;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        float *all = trained_with(same[i][0], &floats, &launches[0]);
+        float *own = trained_with(same[i][1], &floats, &launches[1]);
+        assert_memory_equal(all, own, floats * sizeof *all);
+        assert_int_equal(launches[0], launches[1]);
+        free(all);
+        free(own);
+    }
+    float *all = trained_with("winograd=0,accumulators=16", &floats, launches);
+    float *own = trained_with("winograd=0,accumulators=16,Conv2d 6x12x12 16x5x5:slice_cache_kib=1", &floats, launches);
+    assert_memory_not_equal(all, own, floats * sizeof *own);
+    free(own);
+    free(all);
+}
+
 /* A parameter that is no number freezes the state before any other is touched, and is named. */
 static void test_not_a_number_is_found(void **state) {
     (void)state;
@@ -282,16 +334,16 @@ static size_t add_networks(void) {
     return count;
 }
 
-/* The network with all operations, and BN-LeNet, with filtered convolutions. */
-static size_t add_filtered_networks(size_t count) {
+/* The network with all operations, and BN-LeNet: with filtered convolutions, and with nothing fused. */
+static size_t add_choices(size_t count) {
     static const char *const chosen[] = {"mixed, ten steps of Adam", "bn-lenet, ten steps of SGD"};
-    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
+    for (size_t i = 0; i < 2 * sizeof chosen / sizeof *chosen; i++) {
         struct network_case *c = &networks[count];
-        *c = (struct network_case){.filtered = true};
-        while (cln_check_network(c->network) && strcmp(cln_check_network(c->network), chosen[i]) != 0)
+        *c = (struct network_case){.filtered = i % 2 == 0, .apart = i % 2 != 0};
+        while (cln_check_network(c->network) && strcmp(cln_check_network(c->network), chosen[i / 2]) != 0)
             c->network++;
         assert(count < MOST && cln_check_network(c->network));
-        snprintf(c->name, sizeof c->name, "%s, filtered", chosen[i]);
+        snprintf(c->name, sizeof c->name, "%s, %s", chosen[i / 2], c->filtered ? "filtered" : "apart");
         tests[count++] = (struct CMUnitTest){.name = c->name, .test_func = test_network, .initial_state = c};
     }
     return count;
@@ -323,8 +375,9 @@ int main(int argc, char **argv) {
         tests[count++] = (struct CMUnitTest){
             .name = reference_cases[i].name, .test_func = test_reference, .initial_state = (void *)&reference_cases[i]};
     if (full) {
-        count = add_filtered_networks(count);
+        count = add_choices(count);
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_which_convolutions_are_filtered);
+        tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_values_of_a_layer);
         tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_not_a_number_is_found);
     }
     return _cmocka_run_group_tests("networks", tests, count, open_all, close_all);

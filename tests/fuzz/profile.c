@@ -22,6 +22,18 @@ static bool names_line(const char *text, int lines) {
            line >= 1 && line <= lines;
 }
 
+static void require_values(const struct ocl_profile_values *values, const struct ocl_profile_params *params,
+                           int lines) {
+    for (size_t i = 0; i < params->key_count; i++) {
+        const struct ocl_profile_key *key = &params->keys[i];
+        const long value = values->values[i];
+        fuzz_require((value == OCL_PROFILE_UNSET) == (values->origins[i] == NULL));
+        fuzz_require(value == OCL_PROFILE_UNSET || (value >= key->min && value <= key->max));
+        fuzz_require(value == OCL_PROFILE_UNSET || !values->layer || key->per_layer);
+        fuzz_require(!values->origins[i] || names_line(values->origins[i], lines));
+    }
+}
+
 static void require_sound(const struct ocl_profile_file *file, const struct ocl_profile_params *params, int lines) {
     const struct ocl_device device = {.type = OCL_DEVICE_CPU,
                                       .name = "A CPU",
@@ -29,12 +41,10 @@ static void require_sound(const struct ocl_profile_file *file, const struct ocl_
                                       .platform = "Portable Computing Language",
                                       .driver_version = "3.1"};
     fuzz_require(file->name && file->name[0]);
-    for (size_t i = 0; i < params->key_count; i++) {
-        const struct ocl_profile_key *key = &params->keys[i];
-        const long value = file->values[i];
-        fuzz_require((value == OCL_PROFILE_UNSET) == (file->origins[i] == NULL));
-        fuzz_require(value == OCL_PROFILE_UNSET || (value >= key->min && value <= key->max));
-        fuzz_require(!file->origins[i] || names_line(file->origins[i], lines));
+    require_values(&file->all, params, lines);
+    for (size_t i = 0; i < file->layer_count; i++) {
+        fuzz_require(cln_is_layer_text(file->layers[i].layer));
+        require_values(&file->layers[i], params, lines);
     }
     for (size_t i = 0; i < file->quirk_count; i++) {
         const struct ocl_profile_file_quirk *q = &file->quirks[i];
@@ -49,7 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     const struct ocl_profile_params params = {.keys = cln_tuning_keys,
                                               .key_count = cln_tuning_key_count,
                                               .operations = cln_operations,
-                                              .operation_count = cln_operation_count};
+                                              .operation_count = cln_operation_count,
+                                              .is_layer = cln_is_layer_text,
+                                              .layer_example = "Linear 256x120"};
     char *text = malloc(size + 1);
     fuzz_require(text);
     memcpy(text, bytes, size);

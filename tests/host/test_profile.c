@@ -1,70 +1,9 @@
-/* Profiles: which match, who wins, and what a faulty file is told. */
-#include <stdio.h>
+/* Profiles: which match, who wins, and what is set. */
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "clenet/log.h"
 #include "host/embedded.h"
-#include "host/profile_private.h"
-#include "tests/host/support.h"
-#include "tests/temporary.h"
-
-static const struct ocl_profile_key keys[] = {
-    {"lanes", 0, 1024, 0, NULL, "samples of a block"},
-    {"vector", 0, 16, 0, NULL, "samples of a work-item"},
-    {"accumulators", 0, 64, 0, NULL, "vectors of a register tile"},
-    {"max_team", 1, 64, 1, NULL, "work-items for the same lanes"},
-    {"min_whole_channels", 0, 1 << 20, 0, NULL, "channels for whole ones"},
-    {"channel_cache_kib", 0, 1 << 22, 0, NULL, "KiB for whole channels", .was = "shared_cache"},
-    {"slice_cache_kib", 1, 1 << 20, 384, NULL, "KiB", .was = "cache"},
-    {"max_loop_iterations", 0, 1 << 30, 0, NULL, "loop iterations of a work-item"},
-    {"local_weights", 0, 1, 0, NULL, "weights in local memory"},
-    {"fma", 0, 1, 1, NULL, "fused multiply-adds"},
-    {"min_gemm_weights", 0, 1 << 30, 0, NULL, "own kernel or CLBlast"},
-    {"winograd", 0, 2, 0, NULL, "filtered convolutions"},
-    {"join_launches", 0, 1, 1, NULL, "joined launches"},
-    {"command_buffer", 0, 1, 1, NULL, "launch by launch or replayed"},
-    {"unnamed", -5, 5, -3, NULL, "in no shipped file"},
-};
-static const char *const operations[] = {"conv2d", "linear", "activate",
-                                         "batchnorm"}; /* at least the shipped quirks' */
-
-static const struct ocl_device cpu = {.name = "cpu-haswell-Big Iron",
-                                      .vendor = "GenuineMade",
-                                      .platform = "Portable Computing Language",
-                                      .driver_version = "3.1+debian",
-                                      .type = OCL_DEVICE_CPU,
-                                      .native_float_vector = 8};
-
-static struct ocl_profile_params params = {.keys = keys,
-                                           .key_count = sizeof keys / sizeof keys[0],
-                                           .operations = operations,
-                                           .operation_count = sizeof operations / sizeof operations[0]};
-enum { INSTALLED, SITE, USER, FOLDERS };
-static const char *const folders[] = {"installed", "site", "user"}; /* in the temporary folder */
-
-static const char *write_file(const char *folder, const char *name, const char *text) {
-    static char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    temporary_write(path, text, strlen(text));
-    snprintf(path, sizeof path, "%s", temporary_path(path));
-    return path;
-}
-
-static int set_up(void **state) {
-    params.file = NULL;
-    const int failed = temporary_create(state);
-    for (int i = 0; i < FOLDERS; i++)
-        assert_int_equal(mkdir(temporary_path(folders[i]), 0700), 0);
-    return failed;
-}
-
-static enum cln_status load(struct ocl_profile **out) {
-    const struct ocl_profile_folders paths = {temporary_path(folders[INSTALLED]), temporary_path(folders[SITE]),
-                                              temporary_path(folders[USER])};
-    return ocl_profile_load_from(out, &cpu, &params, &paths);
-}
+#include "tests/host/profiles.h"
 
 /* Parses one text and says how narrowly it matches the CPU. */
 static int score_of(const char *match) {
@@ -261,59 +200,6 @@ static void test_profile_asked_for_wins(void **state) {
     assert_null(profile);
 }
 
-static void test_faults_name_file_and_line(void **state) {
-    (void)state;
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"{\n  \"name\": \"x\",,\n}", "/bad.json:2: "},
-        {"", "/bad.json:"},
-        {"[]", "/bad.json:1: a profile has to be an object"},
-        {"{\"match\": {}, \"values\": {}}", "/bad.json:1: \"name\" is missing"},
-        {"{\"name\": \"x\", \"values\": {}}", "/bad.json:1: \"match\" is missing"},
-        {"{\"name\": \"x\", \"match\": {}}", "/bad.json:1: \"values\" is missing"},
-        {"{\"name\": \"x\",\n\"match\": {},\n\"values\": {},\n\"extra\": 1}",
-         "/bad.json:4: extra: is not known; a profile has name, match, measured, note, no_device, values, quirks"},
-        {"{\"name\": 1, \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
-        {"{\"name\": \"\", \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},
-        {"{\"name\": \"x\",\n\"match\": [],\n\"values\": {}}", "/bad.json:2: match: has to be an object"},
-        {"{\"name\": \"x\",\n\"match\": {},\n\"values\": 1}", "/bad.json:3: values: has to be an object"},
-        {"{\"name\": \"match\",\n\"match\": {\n\"name\": 3},\n\"values\": {}}", "/bad.json:3: name: has to be a text"},
-        {"{\"name\": \"x\",\n\"match\": {\n\"model\": \"y\"},\n\"values\": {}}", "/bad.json:3: model: is not known"},
-        {"{\"name\": \"x\",\n\"match\": {\"type\":\n \"tpu\"},\n\"values\": {}}", "/bad.json:2: type: has to be"},
-        {"{\"name\": \"x\", \"match\": {\"min_native_float_vector\": 0}, \"values\": {}}", "integer from 1 to 1024"},
-        {"{\"name\": \"x\", \"match\": {\"min_native_float_vector\": \"8\"}, \"values\": {}}",
-         "integer from 1 to 1024"},
-        {"{\"name\": \"x\", \"match\": {}, \"measured\": 7, \"values\": {}}", "measured: has to be a text or null"},
-        {"{\"match\": {\n\"name\": \"x\"},\n\"name\": 2, \"values\": {}}", "/bad.json:3: name: has to be a text"},
-        {"{\"name\": \"x\", \"match\": {\"vendor\": \"AMD|\"}, \"values\": {}}", "vendor: has an empty part"},
-        {"{\"name\": \"x\", \"match\": {}, \"note\": null, \"values\": {}}", "note: has to be a text"},
-        {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
-         "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, max_team, min_whole_channels, "
-         "channel_cache_kib, slice_cache_kib, max_loop_iterations, "
-         "local_weights, fma, min_gemm_weights, winograd, join_launches, command_buffer, unnamed"},
-        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"cache\": 8,\n\"slice_cache_kib\": 9}}",
-         "/bad.json:2: cache: is the old name of slice_cache_kib, which is given too"},
-        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"slice_cache_kib\": 8,\n\"cache\": 9}}",
-         "/bad.json:3: cache: is the old name of slice_cache_kib, which is given too"},
-        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 17}}",
-         "/bad.json:2: vector: has to be an integer from 0 to 16"},
-        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": -1}}", "vector: has to be an integer"},
-        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 1.5}}", "vector: has to be an integer"},
-        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": null}}", "vector: has to be an integer"},
-        {"{\"name\": \"x\", \"match\": {}, \"values\": {\"vector\": 99999999999999999999}}", "/bad.json:1: "},
-        {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"vector\": 1,\n\"vector\": 2}}", "/bad.json:3: duplicate"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct ocl_profile *profile = NULL;
-        write_file(folders[i % FOLDERS], "bad.json", cases[i].text);
-        assert_fails(load(&profile), CLN_INVALID, cases[i].message);
-        assert_message(temporary_path(folders[i % FOLDERS]));
-        assert_null(profile);
-        write_file(folders[i % FOLDERS], "bad.json", "{\"name\": \"good\", \"match\": {}, \"values\": {}}");
-    }
-}
-
 static void test_set(void **state) {
     (void)state;
     struct ocl_profile *profile = NULL;
@@ -385,7 +271,6 @@ int main(void) {
         WITH_FOLDERS(test_quirks_add_up),
         WITH_FOLDERS(test_installed_file_replaces_the_shipped_one),
         WITH_FOLDERS(test_profile_asked_for_wins),
-        WITH_FOLDERS(test_faults_name_file_and_line),
         WITH_FOLDERS(test_old_name_is_taken_with_a_warning),
         WITH_FOLDERS(test_set),
         WITH_FOLDERS(test_user_folder_is_found),

@@ -114,6 +114,70 @@ static void test_groups_keep_to_the_device(void **state) {
         assert_true(d->values[i][1] / d->values[i][0] <= 16);
 }
 
+/* Every value to try for a layer by itself can be set, and is another than the layer has. */
+static void test_layers_are_tried_by_themselves(void **state) {
+    (void)state;
+    const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18);
+    const struct cln_tuning now = tuning_of(&cpu);
+    const struct cln_stage stages[] = {
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{6, 12, 12}, {16, 6, 6}, 5, 5, 2, 2, 2, 2, true}},
+        {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}},
+        {.affine = CLN_AFFINE_NONE}};
+    static const size_t dimensions[] = {4, 2, 0};
+    for (size_t s = 0; s < 3; s++) {
+        size_t tried = 0;
+        for (size_t n = 0; n < cln_search_layer_dimensions(); n++) {
+            struct cln_search_dimension d;
+            cln_search_layer_dimension(&d, n, &stages[s], &now);
+            tried += d.count > 0;
+            for (size_t i = 0; i < d.count; i++) {
+                struct ocl_profile *profile = NULL;
+                struct cln_tuning tuning;
+                assert_int_equal(cln_tuning_profile(&profile, &cpu, NULL), CLN_OK);
+                assert_int_equal(ocl_profile_set_layer(profile, d.layer, d.keys[0], d.values[i][0]), CLN_OK);
+                assert_int_equal(cln_tuning_create(&tuning, profile, &cpu), CLN_OK);
+                const struct cln_tuning own = cln_tuning_of_stage(&tuning, &stages[s]);
+                assert_int_equal(cln_tuning_value(&own, d.keys[0]), d.values[i][0]);
+                assert_int_not_equal(cln_tuning_value(&now, d.keys[0]), d.values[i][0]);
+                ocl_profile_destroy(&profile);
+            }
+        }
+        assert_int_equal(tried, dimensions[s]);
+    }
+}
+
+static void test_texts_of_layers(void **state) {
+    (void)state;
+    static const struct cln_stage stages[] = {
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, true}},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{3, 32, 30}, {8, 16, 15}, 3, 1, 2, 2, 1, 0, false}},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{3, 32, 30}, {8, 16, 15}, 3, 3, 1, 1, 1, 1, false}},
+        {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}},
+    };
+    static const char *const texts[] = {"Conv2d 6x12x12 16x5x5", "Conv2d 3x32x30 8x3x1 stride 2x2 padding 1x0",
+                                        "Conv2d 3x32x30 8x3x3 padding 1x1", "Linear 256x120"};
+    static const char *const others[] = {"",
+                                         "Conv2d",
+                                         "Conv2d 6x12x12",
+                                         "Conv2d 6x12x12 16x5x5 ",
+                                         "Conv2d 06x12x12 16x5x5",
+                                         "Conv2d 6x12x12 16x5x5 stride 1x1",
+                                         "Conv2d 6x12x12 16x5x5 padding 1x1 stride 2x2",
+                                         "Linear 256",
+                                         "Linear 256x120x3",
+                                         "linear 256x120",
+                                         "Linear 99999999999x120"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char text[CLN_LAYER_TEXT];
+        cln_layer_text(text, &stages[i]);
+        assert_string_equal(text, texts[i]);
+        assert_true(cln_is_layer_text(text));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (cln_is_layer_text(others[i]))
+            fail_msg("\"%s\" is taken for a layer", others[i]);
+}
+
 static void test_values_are_read_as_written(void **state) {
     (void)state;
     const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18);
@@ -126,6 +190,23 @@ static void test_values_are_read_as_written(void **state) {
     assert_int_equal(cln_tuning_set(profile, "vector=400"), CLN_INVALID);
     assert_int_equal(cln_tuning_set(profile, "vector"), CLN_INVALID);
     assert_int_equal(cln_tuning_set(profile, "=3"), CLN_INVALID);
+    struct cln_tuning tuning;
+    const struct cln_stage conv = {.affine = CLN_AFFINE_CONV2D,
+                                   .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, true}},
+                           linear = {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}};
+    assert_int_equal(cln_tuning_set(profile, "accumulators=9,Conv2d 6x12x12 16x5x5:accumulators=7,vector=8,"
+                                             "Linear 256x120:slice_cache_kib=96,lanes=8,Conv2d 6x12x12 16x5x5:fuse=0"),
+                     CLN_OK);
+    assert_int_equal(cln_tuning_create(&tuning, profile, &cpu), CLN_OK);
+    assert_int_equal(tuning.accumulators, 9);
+    assert_int_equal(tuning.fuse, 1);
+    assert_int_equal(cln_tuning_of_stage(&tuning, &conv).accumulators, 7);
+    assert_int_equal(cln_tuning_of_stage(&tuning, &conv).fuse, 0);
+    assert_int_equal(cln_tuning_of_stage(&tuning, &linear).accumulators, 9);
+    assert_int_equal(cln_tuning_of_stage(&tuning, &linear).slice_cache_kib, 96);
+    assert_int_equal(cln_tuning_set(profile, "Conv2d 6x12x12:fuse=0"), CLN_INVALID);
+    assert_int_equal(cln_tuning_set(profile, "Linear 256x120:lanes=8"), CLN_INVALID);
+    assert_int_equal(cln_tuning_set(profile, "Linear 256x120:=8"), CLN_INVALID);
     ocl_profile_destroy(&profile);
 }
 
@@ -135,6 +216,8 @@ int main(void) {
         cmocka_unit_test(test_a_cpu_is_tried_with_vectors_and_a_gpu_with_groups_first),
         cmocka_unit_test(test_teams_are_tried_where_blocks_have_groups),
         cmocka_unit_test(test_groups_keep_to_the_device),
+        cmocka_unit_test(test_layers_are_tried_by_themselves),
+        cmocka_unit_test(test_texts_of_layers),
         cmocka_unit_test(test_values_are_read_as_written),
     };
     return cmocka_run_group_tests_name("search", tests, NULL, NULL);
