@@ -148,6 +148,17 @@ static enum cln_status put_layer(struct ocl_profile *p, const char *layer, size_
     return CLN_OK;
 }
 
+/* Forgets the values of layers for a key: a narrower profile's value for all layers wins over them. */
+static void drop_layers(struct ocl_profile *p, size_t key) {
+    size_t kept = 0;
+    for (size_t i = 0; i < p->layer_count; i++)
+        if (p->layers[i].key == key)
+            free(p->layers[i].layer);
+        else
+            p->layers[kept++] = p->layers[i];
+    p->layer_count = kept;
+}
+
 /* Overrides values by those of a file, and adds the file's quirks. */
 static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_file *file,
                              const struct ocl_device *device) {
@@ -156,6 +167,7 @@ static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_fil
         if (file->all.values[i] != OCL_PROFILE_UNSET) {
             p->values[i] = file->all.values[i];
             p->origins[i] = file->all.origins[i];
+            drop_layers(p, i);
         }
     for (size_t n = 0; n < file->layer_count; n++)
         for (size_t i = 0; i < p->params.key_count; i++) {
@@ -181,7 +193,7 @@ static enum cln_status apply(struct ocl_profile *p, const struct ocl_profile_fil
 }
 
 /* Applies the matching profiles from the widest to the narrowest, so that the narrowest wins. Files are in the order of
- * their layers, and equal scores keep that order. The profile that the user asked for comes last. */
+ * their tiers, and equal scores keep that order. The profile that the user asked for comes last. */
 static enum cln_status merge(struct ocl_profile *p, const struct ocl_device *device) {
     const struct ocl_profile_file *asked = NULL;
     enum cln_status status = p->params.file ? find_asked(&asked, p) : CLN_OK;

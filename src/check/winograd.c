@@ -213,7 +213,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
 }
 
 static bool covers(const struct cln_tuning *tuning) {
-    return tuning->winograd != CLN_WINOGRAD_NEVER && tuning->lanes == tuning->vector;
+    return cln_tuning_filters(tuning);
 }
 
 const struct cln_operation cln_device_winograd = {.name = "winograd",

@@ -109,6 +109,10 @@ void cln_check_print_markdown(const struct cln_checkup *c) {
     cln_report_markdown("| profile | %s:", c->profile);
     for (size_t i = 0; i < c->value_count; i++)
         cln_report_markdown("%s %s %ld", i ? "," : "", c->values[i].key, c->values[i].value);
+    for (size_t i = 0; i < c->tuning.layer_count; i++) {
+        const struct cln_layer_value *layer = &c->tuning.layers[i];
+        cln_report_markdown(", %s: %s %d", layer->layer, cln_tuning_keys[layer->key].name, layer->value);
+    }
     cln_report_markdown("; comes out as vector %d, lanes %d, accumulators %d, min_groups %d%s |\n\n", c->tuning.vector,
                         c->tuning.lanes, c->tuning.accumulators, c->tuning.min_groups,
                         c->profile_is_safe ? ": without barriers and local memory" : "");

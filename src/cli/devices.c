@@ -38,15 +38,16 @@ static json_t *describe_values(const struct ocl_profile *profile, const struct c
 }
 
 /* The values of layers by themselves. */
-static json_t *describe_layers(const struct ocl_profile *profile, bool *failed) {
+static json_t *describe_layers(const struct ocl_profile *profile, const struct cln_tuning *tuning, bool *failed) {
     json_t *all = json_array();
     size_t count = 0;
     const struct ocl_profile_layer_value *layers = ocl_profile_layers(profile, &count);
     for (size_t i = 0; i < count; i++)
-        *failed |= json_array_append_new(all, json_pack("{s:o, s:o, s:I, s:o}", "layer", cln_json_text(layers[i].layer),
-                                                        "value", cln_json_text(cln_tuning_keys[layers[i].key].name),
-                                                        "profile", (json_int_t)layers[i].value, "from",
-                                                        cln_json_text(layers[i].origin))) != 0;
+        *failed |= json_array_append_new(
+                       all, json_pack("{s:o, s:o, s:I, s:I, s:o}", "layer", cln_json_text(layers[i].layer), "value",
+                                      cln_json_text(cln_tuning_keys[layers[i].key].name), "profile",
+                                      (json_int_t)layers[i].value, "used", (json_int_t)tuning->layers[i].value, "from",
+                                      cln_json_text(layers[i].origin))) != 0;
     return all;
 }
 
@@ -76,7 +77,7 @@ static void describe_profile(json_t *object, const struct ocl_device *device, co
         put(object, "measured", cln_json_text(ocl_profile_measured(profile)), failed);
         put(object, "note", cln_json_text(ocl_profile_note(profile)), failed);
         put(object, "values", describe_values(profile, &tuning, failed), failed);
-        put(object, "layers", describe_layers(profile, failed), failed);
+        put(object, "layers", describe_layers(profile, &tuning, failed), failed);
         put(object, "quirks", describe_quirks(profile, failed), failed);
     } else {
         put(object, "profile", json_null(), failed);
@@ -224,8 +225,8 @@ static void print_full(const json_t *object) {
         cln_report_text("  %-18s %10lld %10lld  %s\n", key, number_of(value, "profile"), number_of(value, "used"),
                         text_of(value, "from"));
     json_array_foreach(json_object_get(object, "layers"), i, layer)
-        cln_report_text("  %-18s %10lld %10s  %s, %s\n", text_of(layer, "value"), number_of(layer, "profile"), "",
-                        text_of(layer, "layer"), text_of(layer, "from"));
+        cln_report_text("  %-18s %10lld %10lld  %s, %s\n", text_of(layer, "value"), number_of(layer, "profile"),
+                        number_of(layer, "used"), text_of(layer, "layer"), text_of(layer, "from"));
     json_array_foreach(json_object_get(object, "quirks"), i, quirk) {
         const char *link = text_of(quirk, "link");
         cln_report_text("\n  %s runs in its safe variant: %s%s%s\n  %s\n", text_of(quirk, "operation"),

@@ -40,8 +40,8 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) 
     return value_bytes(plan, g) + (double)sizeof(float) * g->in_features * g->out_features;
 }
 
-/* Chooses tiles. All layers that are large enough get the same tiles, even if these do not divide a layer evenly, so
- * that the layers share a program. */
+/* Chooses tiles. All layers that are large enough and have the same tuning get the same tiles, even if these do not
+ * divide a layer evenly, so that the layers share a program. */
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
     const int rows = g->out_features;
     const int budget = plan->tuning.accumulators;

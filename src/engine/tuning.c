@@ -65,6 +65,11 @@ static enum cln_status settle_lanes(long *value, void *user) {
     enum cln_status status = settle_accumulators(&accumulators, f);
     if (status != CLN_OK)
         return status;
+    size_t count = 0;
+    const struct ocl_profile_layer_value *layers = ocl_profile_layers(f->profile, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(cln_tuning_keys[layers[i].key].name, "accumulators") == 0 && layers[i].value > accumulators)
+            accumulators = layers[i].value;
     if (*value == 0)
         *value = vector;
     if (*value % vector != 0 || !power_of_two(*value / vector))
@@ -281,6 +286,14 @@ struct cln_tuning cln_tuning_of_stage(const struct cln_tuning *tuning, const str
     return result;
 }
 
+bool cln_tuning_filters(const struct cln_tuning *tuning) {
+    bool filters = tuning->winograd != CLN_WINOGRAD_NEVER;
+    for (size_t i = 0; i < tuning->layer_count; i++)
+        filters = filters || (strcmp(cln_tuning_keys[tuning->layers[i].key].name, "winograd") == 0 &&
+                              tuning->layers[i].value != CLN_WINOGRAD_NEVER);
+    return filters && tuning->lanes == tuning->vector && !(tuning->safe & cln_operation("winograd"));
+}
+
 enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profile *profile,
                                   const struct ocl_device *device) {
     struct fit fit = {profile, device, out};
@@ -354,8 +367,7 @@ enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) 
         char layer[CLN_LAYER_TEXT] = "", key[32];
         long value;
         int before = 0, length = 0;
-        if (sscanf(values, "%95[^:,=]:%n", layer, &before) != 1 || before == 0)
-            before = 0;
+        (void)sscanf(values, "%95[^:,=]:%n", layer, &before); /* `before` stays 0 without a layer */
         if (sscanf(values + before, "%31[a-z_]=%ld%n", key, &value, &length) != 2 || !is_key(key))
             return cln_fail(CLN_INVALID, "tuning values: \"%s\" does not begin with one, as \"vector=4,lanes=16\" does",
                             values);

@@ -28,7 +28,7 @@ enum cln_status cln_tuning_profile(struct ocl_profile **out, const struct ocl_de
 enum cln_winograd_use { CLN_WINOGRAD_NEVER, CLN_WINOGRAD_WHERE_FASTER, CLN_WINOGRAD_ALWAYS };
 
 /* A value of one layer by itself. */
-enum { CLN_MOST_LAYER_VALUES = 64 };
+enum { CLN_MOST_LAYER_VALUES = 128 };
 struct cln_layer_value {
     char layer[CLN_LAYER_TEXT]; /* cln_layer_text */
     size_t key;                 /* index into cln_tuning_keys */
@@ -82,6 +82,9 @@ bool cln_tuning_is_plain(const struct cln_tuning *tuning);
 
 /* The tuning of a stage: with the values of its layer by itself. */
 struct cln_tuning cln_tuning_of_stage(const struct cln_tuning *tuning, const struct cln_stage *stage);
+
+/* Whether some convolution may be filtered: by the value for all layers, or by one of a layer by itself. */
+bool cln_tuning_filters(const struct cln_tuning *tuning);
 
 /* The value that is used for a key; 0: no limit. */
 long cln_tuning_value(const struct cln_tuning *tuning, const char *key);

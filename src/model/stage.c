@@ -137,10 +137,10 @@ void cln_layer_text(char out[CLN_LAYER_TEXT], const struct cln_stage *stage) {
 }
 
 /* Reads two numbers behind a word; without the word they stay. */
-static void read_pair(const char *text, const char *format, int *a, int *b) {
-    const char *at = strstr(text, format[1] == 's' ? " stride" : " padding");
+static void read_pair(const char *text, const char *word, int *a, int *b) {
+    const char *at = strstr(text, word);
     if (at)
-        (void)sscanf(at, format, a, b);
+        (void)sscanf(at + strlen(word), " %9dx%9d", a, b);
 }
 
 bool cln_is_layer_text(const char *text) {
@@ -153,8 +153,8 @@ bool cln_is_layer_text(const char *text) {
     else if (sscanf(text, "Conv2d %9dx%9dx%9d %9dx%9dx%9d", &g->in.channels, &g->in.height, &g->in.width,
                     &g->out.channels, &g->kernel_h, &g->kernel_w) != 6)
         return false;
-    read_pair(text, " stride %9dx%9d", &g->stride_h, &g->stride_w);
-    read_pair(text, " padding %9dx%9d", &g->padding_h, &g->padding_w);
+    read_pair(text, " stride", &g->stride_h, &g->stride_w);
+    read_pair(text, " padding", &g->padding_h, &g->padding_w);
     cln_layer_text(again, &stage);
-    return strcmp(text, again) == 0;
+    return strcmp(text, again) == 0 && !strpbrk(text, "-") && !strstr(text, " 0x0");
 }

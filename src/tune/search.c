@@ -66,6 +66,7 @@ enum {
     TEAM,
     TILES,
     WINOGRAD,
+    FUSE,
     JOIN,
     GEMM,
     WHOLE_CHANNELS,
@@ -94,6 +95,7 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
         [TEAM] = {"max_team"},
         [TILES] = {"accumulators"},
         [WINOGRAD] = {"winograd"},
+        [FUSE] = {"fuse"},
         [JOIN] = {"join_launches"},
         [GEMM] = {"min_gemm_weights", "gemm_parameters"},
         [WHOLE_CHANNELS] = {"min_whole_channels"},
@@ -128,6 +130,9 @@ void cln_search_dimension(struct cln_search_dimension *d, size_t number, const s
     case WINOGRAD:
         if (may_filter(now))
             add_list(d, ALL(winograd));
+        break;
+    case FUSE:
+        add_list(d, ALL(either));
         break;
     case JOIN:
         if (!groups)
@@ -174,29 +179,47 @@ size_t cln_search_dimensions(void) {
     return DIMENSIONS;
 }
 
+/* Whether a value of the stage's layer by itself can make a difference. */
+static bool winograd_matters(const struct cln_stage *stage, const struct cln_tuning *now) {
+    const struct cln_conv2d *g = &stage->conv2d;
+    return stage->affine == CLN_AFFINE_CONV2D && may_filter(now) && g->stride_h == 1 && g->stride_w == 1 &&
+           g->padding_h < g->kernel_h && g->padding_w < g->kernel_w;
+}
+
+static bool fuse_matters(const struct cln_stage *stage, const struct cln_tuning *now) {
+    (void)now;
+    return stage->affine == CLN_AFFINE_CONV2D &&
+           ((stage->normalise && stage->pool.kind == CLN_POOL_MAX) || stage->first_layer == 0);
+}
+
+static bool tiles_matter(const struct cln_stage *stage, const struct cln_tuning *now) {
+    const double weights = (double)stage->linear.in_features * stage->linear.out_features;
+    return stage->affine == CLN_AFFINE_CONV2D ||
+           (stage->affine == CLN_AFFINE_LINEAR && (now->min_gemm_weights == 0 || weights < now->min_gemm_weights));
+}
+
+static const struct {
+    const char *key;
+    const long *values;
+    size_t count;
+    bool (*matters)(const struct cln_stage *stage, const struct cln_tuning *now);
+} layer_dimensions[] = {
+    {"winograd", ALL(winograd), winograd_matters},
+    {"fuse", ALL(either), fuse_matters},
+    {"accumulators", ALL(tiles), tiles_matter},
+    {"slice_cache_kib", ALL(caches), tiles_matter},
+};
+
 size_t cln_search_layer_dimensions(void) {
-    return 4;
+    return sizeof layer_dimensions / sizeof *layer_dimensions;
 }
 
 void cln_search_layer_dimension(struct cln_search_dimension *d, size_t number, const struct cln_stage *stage,
                                 const struct cln_tuning *now) {
-    const bool convolves = stage->affine == CLN_AFFINE_CONV2D;
     const struct cln_tuning own = cln_tuning_of_stage(now, stage);
-    *d = (struct cln_search_dimension){.count = 0};
+    *d = (struct cln_search_dimension){.keys = {layer_dimensions[number].key}};
     cln_layer_text(d->layer, stage);
-    const struct {
-        const char *key;
-        const long *values;
-        size_t count;
-        bool matters;
-    } dimensions[] = {
-        {"winograd", ALL(winograd), convolves && may_filter(now)},
-        {"fuse", ALL(either), convolves},
-        {"accumulators", ALL(tiles), d->layer[0] != '\0'},
-        {"slice_cache_kib", ALL(caches), d->layer[0] != '\0'},
-    };
-    d->keys[0] = dimensions[number].key;
-    if (dimensions[number].matters)
-        add_list(d, dimensions[number].values, dimensions[number].count);
+    if (layer_dimensions[number].matters(stage, now) && now->layer_count < CLN_MOST_LAYER_VALUES)
+        add_list(d, layer_dimensions[number].values, layer_dimensions[number].count);
     drop_current(d, &own);
 }

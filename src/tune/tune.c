@@ -105,19 +105,19 @@ static enum cln_status race(struct outcome *o, const struct search *s, const cha
     return CLN_OK;
 }
 
-/* Writes `values` with `key` set to `value`, replacing its old value. */
-static void set_value(char out[CLN_TUNE_VALUES], const char *values, const char *key, long value) {
+/* Writes `values` with `key` set to `value`, in place of its old value and before all others. False: they do not fit.
+ */
+static bool set_value(char out[CLN_TUNE_VALUES], const char *values, const char *key, long value) {
     const size_t length = strlen(key);
-    size_t used = 0;
-    out[0] = '\0';
-    while (*values) {
+    size_t used = (size_t)snprintf(out, CLN_TUNE_VALUES, "%s=%ld", key, value);
+    while (*values && used < CLN_TUNE_VALUES) {
         const size_t item = strcspn(values, ",");
-        if (!(strncmp(values, key, length) == 0 && values[length] == '=') && used + item + 2 < CLN_TUNE_VALUES)
-            used += (size_t)snprintf(out + used, CLN_TUNE_VALUES - used, "%s%.*s", used ? "," : "", (int)item, values);
+        if (!(strncmp(values, key, length) == 0 && values[length] == '='))
+            used += (size_t)snprintf(out + used, CLN_TUNE_VALUES - used, ",%.*s", (int)item, values);
         values += item;
         values += *values == ',';
     }
-    snprintf(out + used, CLN_TUNE_VALUES - used, "%s%s=%ld", used ? "," : "", key, value);
+    return used < CLN_TUNE_VALUES;
 }
 
 /* The tuning of the profile that the search started from, with these values, on the device that was found then: a
@@ -177,34 +177,36 @@ static enum cln_status try_candidate(double *ratio, struct search *s, const char
 }
 
 /* Tries all values of one dimension against the best so far or the dimension's base; the best of them replaces it. */
-static enum cln_status try_dimension(bool *better, struct search *s, const struct cln_search_dimension *dimension) {
-    const struct cln_search_dimension d = *dimension;
+static enum cln_status try_dimension(bool *better, struct search *s, const struct cln_search_dimension *d) {
     char base[CLN_TUNE_VALUES], best[CLN_TUNE_VALUES], key[CLN_LAYER_TEXT + 32];
-    snprintf(key, sizeof key, "%s%s%s", d.layer, d.layer[0] ? ":" : "", d.keys[0]);
+    snprintf(key, sizeof key, "%s%s%s", d->layer, d->layer[0] ? ":" : "", d->keys[0]);
     snprintf(base, sizeof base, "%s", s->out->values);
-    if (d.base)
-        set_value(base, s->out->values, d.base, 0);
-    const bool apart = d.base && cln_tuning_value(&s->now, d.base) != 0; /* the best so far is one of the candidates */
+    if (d->base && !set_value(base, s->out->values, d->base, 0))
+        return CLN_OK;
+    const bool apart =
+        d->base && cln_tuning_value(&s->now, d->base) != 0; /* the best so far is one of the candidates */
     double best_ratio = 1, own_ratio = apart ? INFINITY : 1;
     enum cln_status status = CLN_OK;
     memcpy(best, base, sizeof best);
-    for (size_t i = 0; i < d.count && status == CLN_OK && may_go_on(s); i++) {
-        char candidate[CLN_TUNE_VALUES], more[CLN_TUNE_VALUES];
+    for (size_t i = 0; i < d->count && status == CLN_OK && may_go_on(s); i++) {
+        char candidate[CLN_TUNE_VALUES], more[CLN_TUNE_VALUES] = "";
         double ratio;
-        set_value(candidate, base, key, d.values[i][0]);
-        if (d.keys[1]) {
-            set_value(more, candidate, d.keys[1], d.values[i][1]);
+        bool fits = set_value(candidate, base, key, d->values[i][0]);
+        if (d->keys[1]) {
+            fits = fits && set_value(more, candidate, d->keys[1], d->values[i][1]);
             memcpy(candidate, more, sizeof candidate);
         }
+        if (!fits)
+            break;
         status = try_candidate(&ratio, s, base, candidate);
-        if (apart && cln_tuning_value(&s->now, d.keys[0]) == d.values[i][0] &&
-            cln_tuning_value(&s->now, d.keys[1]) == d.values[i][1])
+        if (apart && cln_tuning_value(&s->now, d->keys[0]) == d->values[i][0] &&
+            cln_tuning_value(&s->now, d->keys[1]) == d->values[i][1])
             own_ratio = ratio;
         if (ratio < FASTER * best_ratio) {
             best_ratio = ratio;
             memcpy(best, candidate, sizeof best);
         }
-        if (d.base && i == 0 && ratio > FAR_BEHIND)
+        if (d->base && i == 0 && ratio > FAR_BEHIND)
             break; /* the other values differ by less */
     }
     if (status != CLN_OK || !(best_ratio < FASTER * own_ratio) || (apart && !isfinite(own_ratio)))
@@ -215,16 +217,16 @@ static enum cln_status try_dimension(bool *better, struct search *s, const struc
     return find_tuning(s);
 }
 
-/* Whether a stage before it has the same layer. */
-static bool is_repeated(const struct cln_stage *stages, size_t stage) {
-    char layer[CLN_LAYER_TEXT], other[CLN_LAYER_TEXT];
-    bool found = false;
-    cln_layer_text(layer, &stages[stage]);
-    for (size_t i = 0; i < stage && !found; i++) {
-        cln_layer_text(other, &stages[i]);
-        found = strcmp(layer, other) == 0;
+/* Makes dimension `number` of a stage's layer; without values if a stage before it has them for the same layer. */
+static void layer_dimension(struct cln_search_dimension *d, const struct search *s, const struct cln_stage *stages,
+                            size_t stage, size_t number) {
+    struct cln_search_dimension before;
+    cln_search_layer_dimension(d, number, &stages[stage], &s->now);
+    for (size_t i = 0; i < stage; i++) {
+        cln_search_layer_dimension(&before, number, &stages[i], &s->now);
+        if (before.count > 0 && strcmp(before.layer, d->layer) == 0)
+            d->count = 0;
     }
-    return found;
 }
 
 /* Tries all dimensions, first those of all layers, then those of each layer by itself. */
@@ -237,9 +239,8 @@ static enum cln_status try_all(bool *better, struct search *s, const struct cln_
     }
     for (size_t stage = 0; stage < count; stage++)
         for (size_t i = 0; i < cln_search_layer_dimensions() && status == CLN_OK; i++) {
-            cln_search_layer_dimension(&d, i, &stages[stage], &s->now);
-            if (!is_repeated(stages, stage))
-                status = try_dimension(better, s, &d);
+            layer_dimension(&d, s, stages, stage, i);
+            status = try_dimension(better, s, &d);
         }
     return status;
 }
@@ -330,12 +331,10 @@ static json_t *layers_of(const struct ocl_profile *profile, int *failed) {
     size_t count = 0;
     const struct ocl_profile_layer_value *values = ocl_profile_layers(profile, &count);
     json_t *layers = count > 0 ? json_object() : NULL;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !*failed; i++) {
+        if (!json_object_get(layers, values[i].layer))
+            *failed |= json_object_set_new(layers, values[i].layer, json_object());
         json_t *layer = json_object_get(layers, values[i].layer);
-        if (!layer) {
-            layer = json_object();
-            *failed |= json_object_set_new(layers, values[i].layer, layer);
-        }
         *failed |= json_object_set_new(layer, cln_tuning_keys[values[i].key].name, json_integer(values[i].value));
     }
     return layers;

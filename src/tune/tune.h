@@ -37,9 +37,9 @@ struct cln_tuned {
     char last_broken[256];
 };
 
-/* Tries values key by key and keeps those that make a step at least 1 % faster; finally confirms the best against the
- * profile. Wrong candidates are never kept. Fails only if the profile itself cannot run; CLN_INTERRUPTED: stopped
- * before the search began. */
+/* Tries values key by key, for all layers and then for each layer of the network by itself, and keeps those that make a
+ * step at least 1 % faster; finally confirms the best against the profile. Wrong candidates are never kept. Fails only
+ * if the profile itself cannot run; CLN_INTERRUPTED: stopped before the search began. */
 enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *params) CLN_MUST_CHECK;
 
 /* Writes a profile as JSON text that matches devices of this name and platform; if those cannot be matched, it matches

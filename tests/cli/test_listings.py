@@ -39,7 +39,7 @@ class Listings(Case):
 
     def test_devices_in_full(self):
         path = self.profile('{"name": "mine", "match": null, "note": "for a test", "values": {\n'
-                            '"vector": 0,\n"min_groups": 7}, "quirks": [\n'
+                            '"vector": 0,\n"min_groups": 7}, "layers": {"Linear 3x4": {"accumulators": 9}}, "quirks": [\n'
                             '{"operation": "linear", "reason": "is wrong", "link": "https://example.org/1"},\n'
                             '{"operation": "adam", "driver": {"below": "0.0.1"}, "reason": "was wrong once"}]}')
         text = self.expect(0, "devices", "--verbose", "--profile-file", path).stdout
@@ -55,12 +55,16 @@ class Listings(Case):
             self.assertEqual((values["vector"]["profile"], values["vector"]["from"]), (0, f"{path}:2"))
             self.assertIn(values["vector"]["used"], (1, 2, 4, 8, 16))
             self.assertRegex(values["min_gemm_weights"]["from"], r"^(built-in|.*devices/\w+\.json:\d+)$")
+            mine = [layer for layer in device["layers"] if layer["from"].startswith(path)]
+            self.assertEqual(mine, [{"layer": "Linear 3x4", "value": "accumulators", "profile": 9, "used": 9,
+                                     "from": f"{path}:3"}])
             mine = [quirk for quirk in device["quirks"] if quirk["from"].startswith(path)]  # shipped ones stand beside
             self.assertEqual(mine, [{"operation": "linear", "reason": "is wrong",
                                      "link": "https://example.org/1", "from": f"{path}:4"}])
         self.assertEqual(text.count("\n  profile                        mine\n"), len(devices))
         self.assertRegex(text, r"(?m)^  measured +not measured$")
         self.assertRegex(text, rf"(?m)^  min_groups +7 +7  {re.escape(path)}:3$")
+        self.assertRegex(text, rf"(?m)^  accumulators +9 +9  Linear 3x4, {re.escape(path)}:3$")
         self.assertIn(f"linear runs in its safe variant: is wrong, https://example.org/1\n  {path}:4", text)
 
     def test_old_names_of_values_are_told_and_never_written(self):

@@ -25,7 +25,7 @@ class Tune(Case):
     def test_what_is_faster_is_written_and_found_again(self):
         home = {"XDG_CONFIG_HOME": str(self.folder)}
         result = self.search("times as fast", **home)
-        gain = re.search(r"^(\d+\.\d\d) times as fast, .* ms a step instead of .*: (\S+)$", result.stdout, re.MULTILINE)
+        gain = re.search(r"^(\d+\.\d\d) times as fast, .* ms a step instead of [\d.]+: (.+)$", result.stdout, re.MULTILINE)
         self.assertTrue(gain, result.stdout + result.stderr)
         self.assertGreater(float(gain[1]), 1.3)
         profile, = (self.folder / "clenet" / "devices").iterdir()
@@ -35,8 +35,9 @@ class Tune(Case):
         self.assertIn("min_groups", content["values"])
         self.assertNotIn("groups", content["values"])  # its old name, which slow() has
         for item in gain[2].split(","):
-            key, value = item.split("=")
-            self.assertEqual(content["values"][key], int(value))
+            where, value = item.split("=")
+            layer, _, key = where.rpartition(":")
+            self.assertEqual((content["layers"][layer] if layer else content["values"])[key], int(value))
         self.assertRegex(self.expect(0, "devices", **home).stdout, r"(?m)\* .*tuned")
         self.expect(0, "train", *SMALL, "--epochs", "1", **home)
 

@@ -374,6 +374,9 @@ def profile_corpus():
         "quirks": [{"operation": "conv2d", "reason": "wrong", "driver": {"from": "1.2", "below": "10.0"}},
                    {"operation": "linear", "reason": "wrong", "link": "https://example.org", "driver": {}}]},
         indent=2).encode()
+    yield "good-layers", profile(layers={"Conv2d 6x12x12 16x5x5": {"winograd": 0, "accumulators": 8},
+                                         "Conv2d 3x32x32 8x3x3 stride 2x2 padding 1x1": {"fuse": 0},
+                                         "Linear 256x120": {"slice_cache_kib": 96}})
     yield "good-matches-nothing", text({"name": "safe", "match": None, "values": {}, "measured": None})
     yield "good-escaped-keys", b'{"n\\u0061me": "x",\n "match": {},\n\n "values": {"\\u006canes": 4}}'
     yield "good-behind-zero", profile() + b"\0{"
@@ -392,6 +395,10 @@ def profile_corpus():
     yield "bad-name-empty", text({"name": "", "match": {}, "values": {}})
     yield "bad-unknown-key", profile(notes="x")
     yield "bad-unknown-escaped-key", b'{"name":"x","match":{},"values":{},\n"n\\u006ftes":1}'
+    yield "bad-layer-text", profile(layers={"Conv2d 6x12x12": {}})
+    yield "bad-layer-key", profile(layers={"Linear 256x120": {"lanes": 8}})
+    yield "bad-layer-value", profile(layers={"Linear 256x120": {"fuse": 2}})
+    yield "bad-layers-list", profile(layers=[])
     yield "bad-match-list", profile(match=[])
     yield "bad-match-part", profile(match={"name": "a||b"})
     yield "bad-match-key", profile(match={"driver": "1"})

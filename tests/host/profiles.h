@@ -17,7 +17,7 @@ static const struct ocl_profile_key keys[] = {
     {"max_team", 1, 64, 1, NULL, "work-items for the same lanes"},
     {"min_whole_channels", 0, 1 << 20, 0, NULL, "channels for whole ones"},
     {"channel_cache_kib", 0, 1 << 22, 0, NULL, "KiB for whole channels", .was = "shared_cache"},
-    {"slice_cache_kib", 1, 1 << 20, 384, NULL, "KiB", .was = "cache"},
+    {"slice_cache_kib", 1, 1 << 20, 384, NULL, "KiB", .was = "cache", .per_layer = true},
     {"max_loop_iterations", 0, 1 << 30, 0, NULL, "loop iterations of a work-item"},
     {"local_weights", 0, 1, 0, NULL, "weights in local memory"},
     {"fma", 0, 1, 1, NULL, "fused multiply-adds"},
@@ -39,7 +39,7 @@ static const struct ocl_device cpu = {.name = "cpu-haswell-Big Iron",
                                       .native_float_vector = 8};
 
 static inline bool is_layer(const char *text) {
-    return strncmp(text, "Linear ", 7) == 0;
+    return strncmp(text, "Linear ", 7) == 0 || strncmp(text, "Conv2d ", 7) == 0;
 }
 
 static struct ocl_profile_params params = {.is_layer = is_layer,

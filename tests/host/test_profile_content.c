@@ -22,7 +22,7 @@ static void test_values_of_single_layers(void **state) {
                "{\"name\": \"wide\", \"match\": {}, \"values\": {},\n"
                " \"layers\": {\"Linear 3x4\": {\"accumulators\": 5,\n \"winograd\": 1}, \"Linear 1x1\": {}}}");
     write_file("user", "narrow.json",
-               "{\"name\": \"narrow\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"accumulators\": 9},\n"
+               "{\"name\": \"narrow\", \"match\": {\"type\": \"cpu\"}, \"values\": {\"lanes\": 9},\n"
                " \"layers\": {\n\"Linear 3x4\": {\n\"winograd\": 2},\n \"Linear 5x6\": {\"accumulators\": 7}}}");
     assert_ok(load(&profile));
     (void)ocl_profile_layers(profile, &count);
@@ -32,7 +32,7 @@ static void test_values_of_single_layers(void **state) {
     assert_int_equal(value_of_layer(profile, "Linear 3x4", "winograd", &origin), 2);
     assert_non_null(strstr(origin, "narrow.json:4"));
     assert_int_equal(value_of_layer(profile, "Linear 5x6", "accumulators", &origin), 7);
-    assert_int_equal(ocl_profile_value(profile, "accumulators"), 9);
+    assert_int_equal(ocl_profile_value(profile, "lanes"), 9);
 
     assert_ok(ocl_profile_set_layer(profile, "Linear 5x6", "accumulators", 8));
     assert_ok(ocl_profile_set_layer(profile, "Linear 7x8", "fuse", 0));
@@ -43,6 +43,16 @@ static void test_values_of_single_layers(void **state) {
     assert_fails(ocl_profile_set_layer(profile, "Linear 7x8", "lanes", 8), CLN_INVALID,
                  "lanes: is no value of a layer");
     assert_fails(ocl_profile_set_layer(profile, "Linear 7x8", "fuse", 2), CLN_INVALID, "fuse: 2: has to be an integer");
+    ocl_profile_destroy(&profile);
+
+    /* A value for all layers wins over a wider profile's values of single ones, and over no other key's. */
+    const char *safe =
+        write_file("site", "asked.json", "{\"name\": \"asked\", \"match\": null, \"values\": {\"winograd\": 0}}");
+    params.file = safe;
+    assert_ok(load(&profile));
+    assert_int_equal(value_of_layer(profile, "Linear 3x4", "winograd", &origin), -1);
+    assert_int_equal(value_of_layer(profile, "Linear 5x6", "accumulators", &origin), 7);
+    assert_int_equal(ocl_profile_value(profile, "winograd"), 0);
     ocl_profile_destroy(&profile);
 }
 
@@ -67,7 +77,7 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"name\": \"x\", \"match\": {}, \"values\": {},\n \"layers\": {\n\"Linear 3x4\": 7}}",
          "/bad.json:3: Linear 3x4: has to be an object"},
         {"{\"name\": \"x\", \"match\": {}, \"values\": {},\n \"layers\": {\"Linear 3x4\": {\n\"lanes\": 8}}}",
-         "/bad.json:3: lanes: is not a value of a layer; known are accumulators, winograd, fuse"},
+         "/bad.json:3: lanes: is not a value of a layer; known are accumulators, slice_cache_kib, winograd, fuse"},
         {"{\"name\": \"x\", \"match\": {}, \"values\": {},\n \"layers\": {\"Linear 3x4\": {\n\"fuse\": 3}}}",
          "/bad.json:3: fuse: has to be an integer from 0 to 1"},
         {"{\"name\": 1, \"match\": {}, \"values\": {}}", "/bad.json:1: name: has to be a text"},

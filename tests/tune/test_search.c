@@ -2,12 +2,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "src/tune/race.h"
 #include "src/tune/search.h"
+#include "src/tune/tune.h"
 
 static struct ocl_device device_of(enum ocl_device_type type, unsigned native, size_t group, uint64_t local) {
     return (struct ocl_device){.name = "made up",
@@ -120,11 +122,16 @@ static void test_layers_are_tried_by_themselves(void **state) {
     const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18);
     const struct cln_tuning now = tuning_of(&cpu);
     const struct cln_stage stages[] = {
-        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{6, 12, 12}, {16, 6, 6}, 5, 5, 2, 2, 2, 2, true}},
+        {.affine = CLN_AFFINE_CONV2D,
+         .conv2d = {{6, 12, 12}, {16, 12, 12}, 5, 5, 1, 1, 2, 2, true},
+         .normalise = true,
+         .pool.kind = CLN_POOL_MAX,
+         .first_layer = 3},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{6, 12, 12}, {16, 6, 6}, 5, 5, 2, 2, 2, 2, true}, .first_layer = 3},
         {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}},
         {.affine = CLN_AFFINE_NONE}};
-    static const size_t dimensions[] = {4, 2, 0};
-    for (size_t s = 0; s < 3; s++) {
+    static const size_t dimensions[] = {4, 2, 2, 0};
+    for (size_t s = 0; s < sizeof stages / sizeof *stages; s++) {
         size_t tried = 0;
         for (size_t n = 0; n < cln_search_layer_dimensions(); n++) {
             struct cln_search_dimension d;
@@ -144,6 +151,67 @@ static void test_layers_are_tried_by_themselves(void **state) {
         }
         assert_int_equal(tried, dimensions[s]);
     }
+}
+
+/* Every value that a layer may have by itself is tried for it. */
+static void test_every_value_of_a_layer_has_a_dimension(void **state) {
+    (void)state;
+    const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18);
+    const struct cln_tuning now = tuning_of(&cpu);
+    const struct cln_stage stage = {.affine = CLN_AFFINE_NONE};
+    for (size_t k = 0; k < cln_tuning_key_count; k++) {
+        size_t found = 0;
+        for (size_t n = 0; n < cln_search_layer_dimensions(); n++) {
+            struct cln_search_dimension d;
+            cln_search_layer_dimension(&d, n, &stage, &now);
+            found += strcmp(d.keys[0], cln_tuning_keys[k].name) == 0;
+        }
+        assert_int_equal(found, cln_tuning_keys[k].per_layer);
+    }
+}
+
+/* What is settled for all layers is settled for one: no filtering where it cannot be, none where winograd is safe. */
+static void test_values_of_layers_are_settled(void **state) {
+    (void)state;
+    const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18),
+                            gpu = device_of(OCL_DEVICE_GPU, 1, 1024, 1 << 15);
+    const struct cln_stage conv = {.affine = CLN_AFFINE_CONV2D,
+                                   .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, true}};
+    static const char values[] = "winograd=0,Conv2d 6x12x12 16x5x5:winograd=2,Conv2d 6x12x12 16x5x5:accumulators=0";
+    for (int i = 0; i < 2; i++) {
+        struct ocl_profile *profile = NULL;
+        struct cln_tuning tuning;
+        assert_int_equal(cln_tuning_profile(&profile, i ? &gpu : &cpu, NULL), CLN_OK);
+        assert_int_equal(cln_tuning_set(profile, values), CLN_OK);
+        assert_int_equal(cln_tuning_create(&tuning, profile, i ? &gpu : &cpu), CLN_OK);
+        ocl_profile_destroy(&profile);
+        assert_int_equal(cln_tuning_of_stage(&tuning, &conv).winograd, i ? CLN_WINOGRAD_NEVER : CLN_WINOGRAD_ALWAYS);
+        assert_true(cln_tuning_of_stage(&tuning, &conv).accumulators >= 12);
+        assert_int_equal(cln_tuning_filters(&tuning), i == 0);
+        cln_tuning_make_safe(&tuning, cln_operation("winograd"));
+        assert_int_equal(cln_tuning_of_stage(&tuning, &conv).winograd, CLN_WINOGRAD_NEVER);
+        assert_false(cln_tuning_filters(&tuning));
+    }
+}
+
+/* The profile that tune writes has the values of single layers, too. */
+static void test_values_of_layers_are_written(void **state) {
+    (void)state;
+    const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18);
+    static const char *const expected[] = {"\"layers\": {", "\"Linear 256x120\": {", "\"Conv2d 6x12x12 16x5x5\": {",
+                                           "\"accumulators\": 7", "\"winograd\": 1"};
+    char *text = NULL;
+    assert_int_equal(cln_tuned_profile(&text, &cpu, NULL,
+                                       "Linear 256x120:accumulators=7,lanes=8,Conv2d 6x12x12 16x5x5:winograd=1,"
+                                       "Linear 256x120:slice_cache_kib=96",
+                                       "today"),
+                     CLN_OK);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_non_null(strstr(text, expected[i]));
+    free(text);
+    assert_int_equal(cln_tuned_profile(&text, &cpu, NULL, "lanes=8", "today"), CLN_OK);
+    assert_null(strstr(text, "layers"));
+    free(text);
 }
 
 static void test_texts_of_layers(void **state) {
@@ -166,6 +234,9 @@ static void test_texts_of_layers(void **state) {
                                          "Linear 256",
                                          "Linear 256x120x3",
                                          "linear 256x120",
+                                         "Linear -5x120",
+                                         "Conv2d 6x12x12 16x5x5 padding -1x2",
+                                         "Conv2d 6x12x12 16x5x5 stride 0x0",
                                          "Linear 99999999999x120"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char text[CLN_LAYER_TEXT];
@@ -217,6 +288,9 @@ int main(void) {
         cmocka_unit_test(test_teams_are_tried_where_blocks_have_groups),
         cmocka_unit_test(test_groups_keep_to_the_device),
         cmocka_unit_test(test_layers_are_tried_by_themselves),
+        cmocka_unit_test(test_every_value_of_a_layer_has_a_dimension),
+        cmocka_unit_test(test_values_of_layers_are_settled),
+        cmocka_unit_test(test_values_of_layers_are_written),
         cmocka_unit_test(test_texts_of_layers),
         cmocka_unit_test(test_values_are_read_as_written),
     };
