@@ -272,8 +272,9 @@ static void test_values_of_a_layer(void **state) {
         float *own = trained_with(same[i][1], &floats, &launches[1]);
         assert_memory_equal(all, own, floats * sizeof *all);
         assert_int_equal(launches[0], launches[1]);
-        /* and it is another training than without them */
-        assert_true(launches[0] != launches[2] || memcmp(all, plain, floats * sizeof *all) != 0);
+        /* And it is another training than without them, where nothing stops filtering. */
+        assert_true(tuning_of(0).max_loop_iterations < INT_MAX || launches[0] != launches[2] ||
+                    memcmp(all, plain, floats * sizeof *all) != 0);
         free(all);
         free(own);
     }
