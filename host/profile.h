@@ -75,7 +75,8 @@ long ocl_profile_value(const struct ocl_profile *profile, const char *key);
 /* Sets a value, for tests and tuning. CLN_INVALID outside [min, max]. */
 enum cln_status ocl_profile_set(struct ocl_profile *profile, const char *key, long value) CLN_MUST_CHECK;
 
-/* The values of layers by themselves, merged as all others. They live until the next ocl_profile_set_layer. */
+/* The values of layers by themselves. They are merged as all others, and a narrower profile's value for all layers
+ * drops those of wider profiles. They live until the next ocl_profile_set_layer. */
 const struct ocl_profile_layer_value *ocl_profile_layers(const struct ocl_profile *profile, size_t *count);
 
 /* Sets a value of a layer by itself. CLN_INVALID: `layer` is none, the key is none of a layer's, or the value is

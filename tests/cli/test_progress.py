@@ -34,7 +34,7 @@ class Terminal(Case):
         return text.decode()
 
     def test_progress_line(self):
-        text = self.on_terminal("train", "--data", "synthetic:40000", "--batch-size", "32", "--offline", "--epochs", "2")
+        text = self.on_terminal("train", "--data", "synthetic:100000", "--batch-size", "32", "--offline", "--epochs", "2")
         lines = [line for line in re.split("[\r\n]+", text) if "images/s" in line]
         self.assertTrue(lines, text)
         for line in lines:
