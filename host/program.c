@@ -1,6 +1,7 @@
 /* Gets programs from the cache or from source; each is built once per context. */
 #include "host/program.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,14 +186,12 @@ static size_t count_programs(const struct ocl_context *context) {
     return count;
 }
 
+/* The caller's: free(). NULL: no memory. */
 static char *join_options(const struct ocl_constants *constants) {
-    size_t length = constants ? constants->length : 0;
-    char *options = malloc(sizeof base_options + length);
-    if (options) {
-        memcpy(options, base_options, sizeof base_options);
-        if (constants)
-            memcpy(options + sizeof base_options - 1, constants->text, length + 1);
-    }
+    const char *extra = ocl_build_options(), *defined = constants ? constants->text : "";
+    char *options = malloc(sizeof base_options + 1 + strlen(extra) + strlen(defined));
+    if (options)
+        sprintf(options, "%s%s%s%s", base_options, *extra ? " " : "", extra, defined);
     return options;
 }
 

@@ -65,3 +65,8 @@ enum cln_status ocl_source_load(char **out, const char *folder, const char *name
     }
     return status;
 }
+
+const char *ocl_build_options(void) {
+    const char *options = getenv("CLENET_BUILD_OPTIONS");
+    return options ? options : "";
+}

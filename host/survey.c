@@ -12,6 +12,7 @@
 #include "host/device_limits.h"
 #include "host/driver_files.h"
 #include "host/embedded.h"
+#include "host/source.h"
 #include "src/base/json_text.h"
 
 static const char install[] = "install a driver (on Debian and Ubuntu, apt-get install pocl-opencl-icd for the CPU, or "
@@ -166,6 +167,8 @@ static enum cln_status survey(struct ocl_survey *out) {
         return status;
     if (ocl_limits_text())
         cln_log(CLN_LOG_INFO, "CLENET_LIMITS lowers what devices report: %s", ocl_limits_text());
+    if (*ocl_build_options())
+        cln_log(CLN_LOG_INFO, "CLENET_BUILD_OPTIONS adds to the options of every program: %-s", ocl_build_options());
     return add_platforms(out);
 }
 

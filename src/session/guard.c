@@ -85,7 +85,7 @@ static enum cln_status make_key(struct ocl_program_key *key, const struct guard 
     char *subject = NULL;
     enum cln_status status = subject_of(&subject, g, of_step);
     if (status == CLN_OK)
-        ocl_program_key_make(key, &g->session->device, subject, "");
+        ocl_program_key_make(key, &g->session->device, subject, ocl_build_options());
     free(subject);
     return status;
 }
