@@ -30,9 +30,10 @@ struct ocl_context {
     enum cln_status (*before_building)(void *user);
     bool (*builds)(void *user, size_t number);
     void *building_user;
-    bool lazy;  /* in a builder: the driver compiles at the first launch */
-    bool first; /* before_building was called: this start spends no more time on binaries */
-    bool lost;  /* the driver's own cache has lost a noted program */
+    bool needs_header; /* a program did not build with our own declarations of OpenCL C's functions */
+    bool lazy;         /* in a builder: the driver compiles at the first launch */
+    bool first;        /* before_building was called: this start spends no more time on binaries */
+    bool lost;         /* the driver's own cache has lost a noted program */
 };
 
 /* Upper limit of the processor seconds of launching a kernel on no data, or of handing out a binary, if the driver does

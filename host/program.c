@@ -95,6 +95,12 @@ static cl_int build_program(const struct ocl_program *p, const struct ocl_contex
     return OCL_RESULT(clBuildProgram, p->program, 1, &device, p->options, NULL, NULL);
 }
 
+/* Whether programs bring kernels/declarations.clh and keep out the header that the driver would read. */
+static bool declares(const struct ocl_context *context) {
+    return context->device.type == OCL_DEVICE_CPU &&
+           strcmp(context->device.platform, "Portable Computing Language") == 0 && !context->needs_header;
+}
+
 static enum cln_status build_source(struct ocl_program *p, const struct ocl_context *context, const char *text,
                                     double *cpu) {
     enum cln_status status = OCL_CREATE(&p->program, clCreateProgramWithSource, context->context, 1, &text, NULL);
@@ -161,13 +167,27 @@ static void judge_note(const struct ocl_program *p, struct ocl_context *context,
         ocl_program_cache_forget_notes(context->cache);
 }
 
-static enum cln_status build(struct ocl_program *p, struct ocl_context *context, bool try_cache) {
-    char *loaded = NULL;
+/* The whole source of a program; the caller's: free(). */
+static enum cln_status load_text(char **out, const struct ocl_program *p, const struct ocl_context *context) {
+    char *declarations = NULL, *loaded = NULL;
+    *out = NULL;
     enum cln_status status = p->text ? CLN_OK : ocl_source_load(&loaded, context->kernel_folder, p->source);
-    const char *text = p->text ? p->text : loaded;
-    if (status != CLN_OK)
-        return status;
-    if (try_cache && context->cache)
+    if (status == CLN_OK && declares(context))
+        status = ocl_source_load(&declarations, NULL, "declarations.clh");
+    const char *before = declarations ? declarations : "", *text = p->text ? p->text : loaded;
+    if (status == CLN_OK && !(*out = malloc(strlen(before) + strlen(text) + 1)))
+        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the source of %s", p->source);
+    if (status == CLN_OK)
+        strcat(strcpy(*out, before), text);
+    free(declarations);
+    free(loaded);
+    return status;
+}
+
+static enum cln_status build(struct ocl_program *p, struct ocl_context *context, bool try_cache) {
+    char *text = NULL;
+    enum cln_status status = load_text(&text, p, context);
+    if (status == CLN_OK && try_cache && context->cache)
         status = build_shared(p, context, text);
     if (status == CLN_OK && !p->from_cache && !p->elsewhere) {
         double cpu = 0;
@@ -175,7 +195,7 @@ static enum cln_status build(struct ocl_program *p, struct ocl_context *context,
         if (status == CLN_OK && context->cache)
             judge_note(p, context, cpu);
     }
-    free(loaded);
+    free(text);
     return status;
 }
 
@@ -187,11 +207,12 @@ static size_t count_programs(const struct ocl_context *context) {
 }
 
 /* The caller's: free(). NULL: no memory. */
-static char *join_options(const struct ocl_constants *constants) {
-    const char *extra = ocl_build_options(), *defined = constants ? constants->text : "";
-    char *options = malloc(sizeof base_options + 1 + strlen(extra) + strlen(defined));
+static char *join_options(const struct ocl_context *context, const struct ocl_constants *constants) {
+    const char *header = declares(context) ? " -D _OPENCL_H_" : "", *extra = ocl_build_options();
+    const char *defined = constants ? constants->text : "";
+    char *options = malloc(sizeof base_options + strlen(header) + 1 + strlen(extra) + strlen(defined));
     if (options)
-        sprintf(options, "%s%s%s%s", base_options, *extra ? " " : "", extra, defined);
+        sprintf(options, "%s%s%s%s%s", base_options, header, *extra ? " " : "", extra, defined);
     return options;
 }
 
@@ -209,7 +230,7 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
     struct ocl_program *p = calloc(1, sizeof *p);
     if (p) {
         p->source = strdup(launch->source);
-        p->options = join_options(constants);
+        p->options = join_options(context, constants);
         p->text = launch->text ? strdup(launch->text) : NULL;
     }
     if (!p || !p->source || !p->options || (launch->text && !p->text)) {
@@ -228,8 +249,10 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
     p->elsewhere = context->builds && !context->builds(context->building_user, count_programs(context));
     enum cln_status status = p->elsewhere ? CLN_OK : build(p, context, true);
     if (status != CLN_OK) {
+        const bool again = status == CLN_BUILD && declares(context);
+        context->needs_header = context->needs_header || again;
         destroy_program(p);
-        return status;
+        return again ? ocl_program_get(out, context, launch) : status;
     }
     p->next = context->programs;
     context->programs = p;
