@@ -15,8 +15,9 @@ from pathlib import Path
 
 PROGRAM, VERSION, READS_PNG = os.path.abspath(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1) == "png"
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
-os.environ["CLENET_CACHE_DIR"] = CACHE.name
+CACHE = tempfile.TemporaryDirectory()
+# One for all tests, and not the user's; bootstrap gives one for all files of tests.
+os.environ["CLENET_CACHE_DIR"] = os.environ.get("CLENET_TEST_CACHE", CACHE.name)
 SILENT_ICD = os.environ.get("CLENET_TEST_SILENT_ICD")
 COMMANDS = ("train", "evaluate", "predict", "export", "import", "bench", "check", "tune", "devices", "summary", "cache")
 EPOCH = r"epoch {}, loss \d+\.\d{{4}}, train acc [01]\.\d{{3}}, test acc [01]\.\d{{3}}, time \d+\.\d sec"

@@ -1,6 +1,7 @@
 /* The table of cases (src/check) on the device: a test per operation and setting, from one lane to many, in safe
  * variants, and as every shipped profile has it, whatever device that is for.
- * Arguments: "settings", "safe" or "profiles" for one part; then a word that names of tests must have. */
+ * Arguments: "device" (its own profile), "settings" (all others), "safe" or "profiles" for one part; then a word that
+ * names of tests must have. */
 #include <assert.h>
 #include <stdio.h>
 
@@ -65,8 +66,9 @@ static void add(size_t operation, const struct cln_tuning *tuning, const char *t
     check_count += !wanted || strstr(c->name, wanted);
 }
 
-static enum cln_status add_settings(const struct ocl_device *device, bool safe) {
-    for (size_t t = 0; cln_check_tuning_name(t); t++) {
+/* Setting 0 is that of the device's own profile. */
+static enum cln_status add_settings(const struct ocl_device *device, size_t first, size_t end, bool safe) {
+    for (size_t t = first; t < end && cln_check_tuning_name(t); t++) {
         struct cln_tuning tuning;
         enum cln_status status = cln_check_tuning(&tuning, t, device);
         for (size_t o = 0; cln_check_operation(o) && status == CLN_OK; o++)
@@ -157,10 +159,12 @@ int main(int argc, char **argv) {
     struct ocl_device device;
     wanted = argc > 2 ? argv[2] : NULL;
     enum cln_status status = ocl_device_find(&device, NULL);
+    if (status == CLN_OK && (!*part || strcmp(part, "device") == 0))
+        status = add_settings(&device, 0, 1, false);
     if (status == CLN_OK && (!*part || strcmp(part, "settings") == 0))
-        status = add_settings(&device, false);
+        status = add_settings(&device, 1, SIZE_MAX, false);
     if (status == CLN_OK && (!*part || strcmp(part, "safe") == 0))
-        status = add_settings(&device, true);
+        status = add_settings(&device, 0, SIZE_MAX, true);
     if (status == CLN_OK && (!*part || strcmp(part, "profiles") == 0))
         status = add_profiles(&device);
     if (status != CLN_OK) {

@@ -17,8 +17,8 @@ except ImportError:
 ROOT, PROGRAM = Path(sys.argv.pop(1)), Path(sys.argv.pop(1)).resolve()
 CI = ROOT / "examples" / "ci"
 DATA = os.environ.get("CLENET_DATA") or "/usr/share/datasets/fashion-mnist"
-CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's
-os.environ["CLENET_CACHE_DIR"] = CACHE.name
+CACHE = tempfile.TemporaryDirectory()  # one for all tests, and not the user's: as in tests/cli/support.py
+os.environ["CLENET_CACHE_DIR"] = os.environ.get("CLENET_TEST_CACHE", CACHE.name)
 # LeakSanitizer itself crashes now and then where a driver's threads end beside it; other tests look for leaks.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 

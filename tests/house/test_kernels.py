@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(sys.argv.pop(1))
 KERNELS = ROOT / "kernels"
+DECLARATIONS = KERNELS / "declarations.clh"
 CLANG = shutil.which("clang")
 
 
@@ -44,7 +45,7 @@ class Joined(unittest.TestCase):
         known = re.compile(r"static inline \w+ \w+\(|static inline \w+ \*\w+\(|__kernel void \w+\(|struct \w+ \{|__constant \w+ \w+\[|"
                            r"typedef [^;]* \w+;|GROUP_OF\(|#|/\*|\}|OVERLAP_LOADS")
         wrong = []
-        for path in sorted(KERNELS.glob("*.cl")) + sorted(KERNELS.glob("*.clh")):
+        for path in sorted({*KERNELS.glob("*.cl"), *KERNELS.glob("*.clh")} - {DECLARATIONS}):
             code = re.sub(r"\\\n", "", path.read_text(encoding="utf-8"))
             code = re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL)
             wrong += [f"{path.name}: {line}" for line in code.splitlines()
@@ -62,6 +63,17 @@ class Kernels(unittest.TestCase):
                 command = [CLANG, "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-cl-ext=-all", "-Xclang", "-finclude-default-header", "-Wall",
                            "-Wno-constant-logical-operand", "-Werror", "-fsyntax-only", f"-I{KERNELS}", str(path)]
                 result = subprocess.run(command, capture_output=True, text=True, check=False)
+                self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_declarations(self):
+        """They are enough for every kernel without the header of functions, and agree with that header."""
+        common = [CLANG, "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-Wall", "-Werror", "-fsyntax-only",
+                  "-Wno-constant-logical-operand", f"-I{KERNELS}", "-include", str(DECLARATIONS)]
+        checks = [(f"{path.name}, vectors of {vector}", ["-D_OPENCL_H_", "-DMULTIPLY_ADD=fma", f"-DVECTOR={vector}", f"-DLANES={vector * 2}", str(path)])
+                  for path in sorted(KERNELS.glob("*.cl")) for vector in (1, 2, 4, 8, 16)]
+        for name, arguments in [*checks, ("beside the header", [str(KERNELS / "copy.cl")])]:
+            with self.subTest(name):
+                result = subprocess.run([*common, *arguments], capture_output=True, text=True, check=False)
                 self.assertEqual(result.returncode, 0, result.stderr)
 
 

@@ -40,7 +40,8 @@ static inline int begin_with(void **state, const char *text) {
     assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
     const int failed = temporary_create(state);
     snprintf(path, sizeof path, "%s", temporary_path("model.safetensors"));
-    setenv("CLENET_CACHE_DIR", temporary_path("cache"), 1);
+    const char *kept = getenv("CLENET_TEST_CACHE"); /* kernels of all tests: bootstrap */
+    setenv("CLENET_CACHE_DIR", kept ? kept : temporary_path("cache"), 1);
     return failed;
 }
 
