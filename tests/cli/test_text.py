@@ -209,7 +209,8 @@ class Files(Text):
         self.assertIn("\\x1b[2J | `x`", self.run_raw(*check)[0])
         self.assertEqual(json.loads(self.run_raw(*check, "--json")[0])[0]["profile"], nasty)
         self.assertIn("| profile | \\x1b\\[2J \\| \\`x\\` \\u009b31m: ", self.run_raw(*check, "--markdown")[0])
-        _, notes = self.run_raw("train", "--network", "network.json", "--data", "set", "--epochs", "1", "--profile-file", "p.json")
+        _, notes = self.run_raw("train", "--network", "network.json", "--data", "set", "--epochs", "1", "--no-guard",
+                                "--profile-file", "p.json")
         self.assertIn("sgd runs in its safe variant: \\x1b[2J", notes)
 
     def test_kernels_in_an_odd_folder(self):

@@ -95,9 +95,9 @@ class Training(Case):
         self.assertEqual(self.safe(self.train(0, "crash launch sgd groups", "--optimizer", "sgd")), "sgd")
 
     def test_an_operation_that_hangs(self):
-        result = self.train(0, "hang launch batchnorm_ groups", "--no-cache", CLENET_GUARD_SECONDS="10")
+        result = self.train(0, "hang launch batchnorm_ groups", "--no-cache", CLENET_GUARD_SECONDS="4")
         self.assertEqual([re.sub("^clenet train: warning: ", "", line) for line in self.warnings(result)],
-                         ["batchnorm hangs this driver, and runs in its safe variant: did not answer for 10 s"])
+                         ["batchnorm hangs this driver, and runs in its safe variant: did not answer for 4 s"])
         self.assertEqual(self.safe(result), "batchnorm")
 
     def test_what_crashes_in_every_variant_is_refused(self):
