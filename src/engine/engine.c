@@ -59,8 +59,8 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     }
     if (status == CLN_OK)
         status = cln_engine_create_memory(e, params);
-    /* Prediction first: where its launches are joined it has the program that takes longest to build, which should not be
-     * the last that one of several builders has (src/session/builders.h). */
+    /* Prediction first: where its launches are joined, it has the program that takes longest to build. That one should
+     * not be the last of the programs that builders share (src/session/builders.h). */
     if (status == CLN_OK && params->test.count > 0)
         status = cln_engine_create_prediction(e);
     if (status == CLN_OK && params->train.count > 0)
