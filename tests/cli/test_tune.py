@@ -57,7 +57,8 @@ class Tune(Case):
         (kernels / "adam.cl").write_text(text.replace("parameters + at);", "parameters + at) + (VECTOR == 4 ? 1.0f : 0.0f);", 1))
         output = self.folder / "found.json"
         both = r"\d+ candidates: [1-9]\d* wrong, [1-9]\d* refused, crashed or hung"
-        result = self.search(both, "--kernels", "kernels", "--output", str(output), cwd=self.folder)
+        result = self.search(both, "--kernels", "kernels", "--output", str(output), cwd=self.folder,
+                             CLENET_BUILD_OPTIONS="-cl-opt-disable")  # it need not be fast, but come to many candidates
         self.assertRegex(result.stderr, both)
         self.assertIn("updated parameter", result.stderr)
         self.assertRegex(result.stderr, r"crashed \(|ended with exit status")  # a sanitizer ends it by itself
