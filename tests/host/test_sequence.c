@@ -1,7 +1,6 @@
 /* Launches: what they compute, what they refuse and in which words, and that programs are kept. */
 #include "host/sequence.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,23 +85,6 @@ static size_t largest_group(const struct fixture *f) {
     const struct ocl_device *d = ocl_context_device(f->context);
     return d->max_work_group_size < d->max_kernel_work_group_size ? d->max_work_group_size
                                                                   : d->max_kernel_work_group_size;
-}
-
-/* Where programs bring their own declarations (PoCL), this one is built with the driver's header, as are all after it.
- */
-static void test_a_function_that_is_not_declared(void **state) {
-    struct fixture *f = *state;
-    struct ocl_launch first = good_launch(f), second = good_launch(f);
-    float y[COUNT];
-    first.source = "undeclared.cl";
-    first.args[2] = OCL_FLOAT(3);
-    second.args[0] = second.args[1] = OCL_BUFFER(f->y);
-    assert_ok(ocl_sequence_add(f->sequence, &first));
-    assert_ok(ocl_sequence_add(f->sequence, &second));
-    assert_ok(ocl_sequence_run(f->sequence));
-    assert_ok(ocl_buffer_read(f->y, 0, sizeof y, y));
-    for (int i = 0; i < COUNT; i++)
-        assert_float_equal(y[i], 2 * sqrt(i * i + 9.0), 1e-4);
 }
 
 static void test_groups_over_three_dimensions(void **state) {
@@ -397,7 +379,6 @@ int main(void) {
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_runs_in_order),
-        WITH_FIXTURE(test_a_function_that_is_not_declared),
         WITH_FIXTURE(test_groups_over_three_dimensions),
         WITH_FIXTURE(test_constants_arrive),
         WITH_FIXTURE(test_too_many_constants),
