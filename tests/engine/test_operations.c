@@ -66,13 +66,14 @@ static void add(size_t operation, const struct cln_tuning *tuning, const char *t
     check_count += !wanted || strstr(c->name, wanted);
 }
 
-/* Setting 0 is that of the device's own profile. */
+/* Setting 0 is that of the device's own profile. Quick checks leave settings out, but for one that is asked for alone. */
 static enum cln_status add_settings(const struct ocl_device *device, size_t first, size_t end, bool safe) {
+    const bool quick = quick_check() && !safe && end > 1;
     for (size_t t = first; t < end && cln_check_tuning_name(t); t++) {
         struct cln_tuning tuning;
         enum cln_status status = cln_check_tuning(&tuning, t, device);
         for (size_t o = 0; cln_check_operation(o) && status == CLN_OK; o++)
-            if (cln_check_tuning_is_safe(t) == safe && cln_check_tuning_covers(t, o, device, quick_check()))
+            if (cln_check_tuning_is_safe(t) == safe && cln_check_tuning_covers(t, o, device, quick))
                 add(o, &tuning, cln_check_tuning_name(t), !cln_check_tuning_is_thorough(t), safe);
         if (status != CLN_OK)
             return status;
