@@ -1,4 +1,4 @@
-/* The files of kernels/ and devices/ as text in the library. embed.py generates the tables. */
+/* The files of kernels/ and devices/, and declarations.clh, as text in the library. embed.py generates the tables. */
 #ifndef HOST_EMBEDDED_H
 #define HOST_EMBEDDED_H
 
@@ -9,5 +9,6 @@ struct ocl_embedded {
 
 extern const struct ocl_embedded ocl_embedded_kernels[];
 extern const struct ocl_embedded ocl_embedded_devices[];
+extern const struct ocl_embedded ocl_embedded_declarations[]; /* declarations.clh alone */
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
+#include "host/embedded.h"
 #include "host/habit.h"
 #include "host/program_cache.h"
 #include "host/source.h"
@@ -23,6 +25,7 @@ struct ocl_program {
     char *text; /* NULL: that of the file `source` */
     cl_program program;
     struct ocl_program_key key; /* set if the context has a cache */
+    bool declares;              /* begins with our declarations */
     bool from_cache;            /* loaded from the cache, not built from source */
     bool launched;
     bool asked;     /* the driver was asked for its binary */
@@ -95,7 +98,7 @@ static cl_int build_program(const struct ocl_program *p, const struct ocl_contex
     return OCL_RESULT(clBuildProgram, p->program, 1, &device, p->options, NULL, NULL);
 }
 
-/* Whether programs bring kernels/declarations.clh and keep out the header that the driver would read. */
+/* Whether programs bring declarations.clh, and keep out the header that the driver would read. */
 static bool declares(const struct ocl_context *context) {
     return context->device.type == OCL_DEVICE_CPU &&
            strcmp(context->device.platform, "Portable Computing Language") == 0 && !context->needs_header;
@@ -169,19 +172,17 @@ static void judge_note(const struct ocl_program *p, struct ocl_context *context,
 
 /* The whole source of a program; the caller's: free(). */
 static enum cln_status load_text(char **out, const struct ocl_program *p, const struct ocl_context *context) {
-    char *declarations = NULL, *loaded = NULL;
+    char *loaded = NULL;
     *out = NULL;
     enum cln_status status = p->text ? CLN_OK : ocl_source_load(&loaded, context->kernel_folder, p->source);
-    if (status == CLN_OK && declares(context))
-        status = ocl_source_load(&declarations, NULL, "declarations.clh");
-    const char *before = declarations ? declarations : "", *text = p->text ? p->text : loaded;
-    if (status == CLN_OK && !(*out = malloc(strlen(before) + strlen(text) + 1)))
-        status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for the source of %s", p->source);
-    if (status == CLN_OK)
+    if (status != CLN_OK)
+        return status;
+    const char *before = p->declares ? ocl_embedded_declarations[0].text : "", *text = p->text ? p->text : loaded;
+    *out = malloc(strlen(before) + strlen(text) + 1);
+    if (*out)
         strcat(strcpy(*out, before), text);
-    free(declarations);
     free(loaded);
-    return status;
+    return *out ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for the source of %s", p->source);
 }
 
 static enum cln_status build(struct ocl_program *p, struct ocl_context *context, bool try_cache) {
@@ -207,13 +208,33 @@ static size_t count_programs(const struct ocl_context *context) {
 }
 
 /* The caller's: free(). NULL: no memory. */
-static char *join_options(const struct ocl_context *context, const struct ocl_constants *constants) {
-    const char *header = declares(context) ? " -D _OPENCL_H_" : "", *extra = ocl_build_options();
+static char *join_options(bool declares, const struct ocl_constants *constants) {
+    const char *header = declares ? " -D _OPENCL_H_" : "", *extra = ocl_build_options();
     const char *defined = constants ? constants->text : "";
     char *options = malloc(sizeof base_options + strlen(header) + 1 + strlen(extra) + strlen(defined));
     if (options)
         sprintf(options, "%s%s%s%s%s", base_options, header, *extra ? " " : "", extra, defined);
     return options;
+}
+
+/* Builds a program; if it does not compile with our declarations, it and all later ones are built with the header. */
+static enum cln_status build_either(struct ocl_program *p, struct ocl_context *context,
+                                    const struct ocl_constants *constants) {
+    enum cln_status status = build(p, context, true);
+    if (status != CLN_BUILD || !p->declares)
+        return status;
+    release(p);
+    free(p->options);
+    p->declares = false;
+    p->options = join_options(false, constants);
+    if (!p->options)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a program");
+    status = build(p, context, true);
+    context->needs_header = status == CLN_OK;
+    if (status == CLN_OK)
+        cln_log(CLN_LOG_INFO, "%s needs the driver's header: it calls what declarations.clh does not declare",
+                p->source);
+    return status;
 }
 
 static bool same_text(const char *a, const char *b) {
@@ -230,7 +251,8 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
     struct ocl_program *p = calloc(1, sizeof *p);
     if (p) {
         p->source = strdup(launch->source);
-        p->options = join_options(context, constants);
+        p->declares = declares(context);
+        p->options = join_options(p->declares, constants);
         p->text = launch->text ? strdup(launch->text) : NULL;
     }
     if (!p || !p->source || !p->options || (launch->text && !p->text)) {
@@ -247,12 +269,10 @@ enum cln_status ocl_program_get(struct ocl_program **out, struct ocl_context *co
         return CLN_OK;
     }
     p->elsewhere = context->builds && !context->builds(context->building_user, count_programs(context));
-    enum cln_status status = p->elsewhere ? CLN_OK : build(p, context, true);
+    enum cln_status status = p->elsewhere ? CLN_OK : build_either(p, context, constants);
     if (status != CLN_OK) {
-        const bool again = status == CLN_BUILD && declares(context);
-        context->needs_header = context->needs_header || again;
         destroy_program(p);
-        return again ? ocl_program_get(out, context, launch) : status;
+        return status;
     }
     p->next = context->programs;
     context->programs = p;

@@ -102,6 +102,10 @@ class Signals(Files):
                     "evaluate": (*self.evaluate, "--predictions", "old", "--no-cache"), "check": ("check", "--no-cache")}
         for (name, arguments), number in zip(commands.items(), (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)):
             with self.subTest(command=name):
+                whole = b""
+                if name == "evaluate":
+                    self.assertEqual(self.start(*arguments).wait(timeout=60), 0)
+                    whole = (self.folder / "old").read_bytes()
                 for seconds in (0.3, 0.15, 0.08, 0.04):
                     self.write("old", b"an earlier run's")
                     process = self.start(*arguments)
@@ -109,6 +113,8 @@ class Signals(Files):
                     process.send_signal(number)
                     process.communicate(timeout=10)
                     kept = name != "evaluate" or (self.folder / "old").read_bytes() == b"an earlier run's"
+                    if not kept:
+                        self.assertEqual((self.folder / "old").read_bytes(), whole)
                     if process.returncode != 0 and kept:  # otherwise it was done before
                         break
                 self.assertEqual((process.returncode, kept), (-number, True))

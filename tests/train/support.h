@@ -40,7 +40,7 @@ static inline int begin_with(void **state, const char *text) {
     assert_ok(cln_dataset_load(&data, &(struct cln_dataset_params){.name = "synthetic:64", .seed = 1}));
     const int failed = temporary_create(state);
     snprintf(path, sizeof path, "%s", temporary_path("model.safetensors"));
-    const char *kept = getenv("CLENET_TEST_CACHE"); /* kernels of all tests: bootstrap */
+    const char *kept = getenv("CLENET_TEST_CACHE"); /* what all tests keep: bootstrap */
     setenv("CLENET_CACHE_DIR", kept ? kept : temporary_path("cache"), 1);
     return failed;
 }

@@ -34,3 +34,10 @@ __kernel void busy(__global float *y, int rounds) {
         sum = sum * 0.999f + 1.0f;
     y[get_global_id(0)] = sum;
 }
+
+/* y[i] = x[i], but at least 10.5: the maximum of floats, not of integers. */
+__kernel void at_least(__global float *y, __global const float *x, float other, int count) {
+    size_t i = get_global_id(0);
+    if (i < (size_t)count)
+        y[i] = max(x[i], 10.5f);
+}
