@@ -17,6 +17,4 @@ static inline number value_of(float at) {
 }
 
 /* out[i] = 2 i − 5 */
-__kernel void fill(__global float *out PLACE) {
-    out[item_id()] = value_of((float)item_id());
-}
+__kernel void fill(__global float *out PLACE) { out[item_id()] = value_of((float)item_id()); }
