@@ -168,7 +168,8 @@ static enum cln_status survey(struct ocl_survey *out) {
     if (ocl_limits_text())
         cln_log(CLN_LOG_INFO, "CLENET_LIMITS lowers what devices report: %s", ocl_limits_text());
     if (*ocl_build_options())
-        cln_log(CLN_LOG_INFO, "CLENET_BUILD_OPTIONS adds to the options of all kernels of clenet: %-s", ocl_build_options());
+        cln_log(CLN_LOG_INFO, "CLENET_BUILD_OPTIONS adds to the options of all kernels of clenet: %-s",
+                ocl_build_options());
     return add_platforms(out);
 }
 
