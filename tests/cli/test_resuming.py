@@ -247,8 +247,8 @@ class Resuming(Case):
         Every other kill waits until the training has gone on: a start may take longer than all of the steps."""
         whole, random, network = self.folder / "whole.safetensors", Random(1), self.folder / "small.json"
         network.write_text(json.dumps({"name": "small", "input": [1, 28, 28], "layers": LAYERS}))
-        train = [PROGRAM, "train", "--network", str(network), "--data", "synthetic:6000", "--batch-size", "64", "--offline", "--quiet", "--epochs", "4",
-                 "--no-guard"]
+        train = [PROGRAM, "train", "--network", str(network), "--data", "synthetic:6000", "--batch-size", "64", "--offline",
+                 "--quiet", "--epochs", "4", "--no-guard"]
         save = ["--save", str(self.model), "--save-every", "0.02s", "--keep", "2"]
         for _ in range(5):  # the first ones compile and keep kernels; all others take as long as the last of these
             begin = time.monotonic()

@@ -76,8 +76,7 @@ static void add(size_t operation, const struct cln_tuning *tuning, const char *t
     check_count += !wanted || strstr(c->name, wanted);
 }
 
-/* Setting 0 is that of the device's own profile. Quick checks leave settings out, but for one that is asked for alone.
- */
+/* Setting 0 is that of the device's own profile. Quick checks leave out some of the other settings. */
 static enum cln_status add_settings(const struct ocl_device *device, size_t first, size_t end, bool safe) {
     const bool quick = quick_check() && !safe && end > 1;
     for (size_t t = first; t < end && cln_check_tuning_name(t); t++) {
