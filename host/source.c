@@ -37,8 +37,9 @@ static enum cln_status expand(FILE *out, const char *folder, const char *name, i
         next = strchr(line, '\n');
         if (next)
             *next++ = '\0';
-        if (sscanf(line, " # include \"%1023[^\"]\"", included) != 1) {
-            fprintf(out, "%s\n", line);
+        if (line[strspn(line, " \t")] != '#' || sscanf(line, " # include \"%1023[^\"]\"", included) != 1) {
+            fputs(line, out);
+            fputc('\n', out);
             continue;
         }
         status = expand(out, folder, included, depth + 1);
