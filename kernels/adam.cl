@@ -11,13 +11,14 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
     const int at = item_id() * VECTOR;
     if (at >= floats || state->count == 0)
         return;
+    const int4 slices = slice_table[at / TENSOR_ALIGN];
     const floatv p = load_floatv(parameters + at);
-    floatv g = gradient_sum(partials, slice_table, at);
+    floatv g = gradient_sum(partials, slices, at);
     store_floatv(g, gradients + at);
     if (state->frozen)
         return;
 
-    g = multiply_add(p, (floatv)state->weight_decay, g);
+    g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
     const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
     const floatv v =
         multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);

@@ -1,6 +1,7 @@
 /* Stochastic gradient descent as in torch.optim.SGD, for all parameters in one launch:
  *   g += weight_decay p; buf = momentum buf + g (buf = g in the first step); p -= lr buf
- * The buffer starts at 0, so that the first step is no special case. */
+ * With Nesterov's momentum: p -= lr (g + momentum buf). The buffer starts at 0, so that the first step is no special
+ * case. */
 #include "optimizer.clh"
 
 __kernel void sgd(__global float *restrict parameters, __global float *restrict gradients,
@@ -10,14 +11,16 @@ __kernel void sgd(__global float *restrict parameters, __global float *restrict 
     const int at = item_id() * VECTOR;
     if (at >= floats || state->count == 0)
         return;
+    const int4 slices = slice_table[at / TENSOR_ALIGN];
     const floatv p = load_floatv(parameters + at);
-    floatv g = gradient_sum(partials, slice_table, at);
+    floatv g = gradient_sum(partials, slices, at);
     store_floatv(g, gradients + at);
     if (state->frozen)
         return;
 
-    g = multiply_add(p, (floatv)state->weight_decay, g);
+    g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
     const floatv buffer = multiply_add(load_floatv(momentum_buffers + at), (floatv)state->momentum, g);
     store_floatv(buffer, momentum_buffers + at);
-    store_floatv(p - state->lr * buffer, parameters + at);
+    const floatv step = state->nesterov ? multiply_add(buffer, (floatv)state->momentum, g) : buffer;
+    store_floatv(p - state->lr * step, parameters + at);
 }

@@ -8,5 +8,5 @@ __kernel void sum_gradients(__global float *restrict gradients, __global const f
     const int at = item_id() * VECTOR;
     if (at >= floats || state->count == 0)
         return;
-    store_floatv(gradient_sum(partials, slice_table, at), gradients + at);
+    store_floatv(gradient_sum(partials, slice_table[at / TENSOR_ALIGN], at), gradients + at);
 }

@@ -1,15 +1,44 @@
-/* Optimizers and their hyperparameters, in PyTorch's terms. */
+/* Optimizers, schedules of the learning rate, and their hyperparameters, in PyTorch's terms. */
 #ifndef CLENET_OPTIMIZER_H
 #define CLENET_OPTIMIZER_H
 
-enum cln_optimizer_kind { CLN_ADAM, CLN_SGD, CLN_OPTIMIZER_COUNT };
-#define CLN_OPTIMIZER_NAMES "adam", "sgd" /* by kind; the names of command-line values, operations and kernel files */
+enum cln_optimizer_kind { CLN_ADAM, CLN_SGD, CLN_ADAMW, CLN_RMSPROP, CLN_OPTIMIZER_COUNT };
+/* By kind; the names of command-line values, operations and kernel files. */
+#define CLN_OPTIMIZER_NAMES "adam", "sgd", "adamw", "rmsprop"
 
-/* torch.optim.Adam or torch.optim.SGD. All members from lr on are double, and each has a row in a table. A member that
- * is 0 takes PyTorch's default: lr 0.001, betas 0.9 and 0.999, eps 1e-8, momentum and weight_decay 0. */
+/* How the learning rate changes. `lr` is the highest rate of each; t counts steps and e whole epochs, both from 0 at
+ * the end of the warm-up, and T is the number of steps from there to the end of schedule_epochs. */
+enum cln_schedule_kind {
+    CLN_CONSTANT,    /* lr */
+    CLN_STEP,        /* StepLR: lr gamma^floor(e / step_size) */
+    CLN_MULTISTEP,   /* MultiStepLR: lr gamma^(number of milestones that are at most e) */
+    CLN_EXPONENTIAL, /* ExponentialLR: lr gamma^e */
+    CLN_COSINE,    /* CosineAnnealingLR, step by step: eta_min + (lr - eta_min) (1 + cos(pi t / T)) / 2, then eta_min */
+    CLN_ONE_CYCLE, /* OneCycleLR with cycle_momentum=False, step by step: lr / div_factor, lr after pct_start of the T
+                      steps, lr / div_factor / final_div_factor at the last; half a cosine between each two */
+    CLN_SCHEDULE_COUNT
+};
+#define CLN_SCHEDULE_NAMES "constant", "step", "multistep", "exponential", "cosine", "one-cycle" /* by kind */
+
+enum { CLN_MOST_MILESTONES = 16 };
+
+/* One of torch.optim.Adam, SGD, AdamW and RMSprop. All members from lr on are double, and each has a row in a table
+ * (src/model/optimizer_table.c). A member that is 0 takes PyTorch's default: lr 0.001, for RMSprop 0.01; betas 0.9 and
+ * 0.999, alpha 0.99, eps 1e-8, gamma 0.1, pct_start 0.3, div_factor 25, final_div_factor 10000. The others are 0 by
+ * default, weight_decay too: `clenet train` takes 0.01 for AdamW, as PyTorch does. */
 struct cln_optimizer_params {
     enum cln_optimizer_kind kind;
-    double lr, beta1, beta2, eps, momentum, weight_decay;
+    enum cln_schedule_kind schedule;
+    int steps_per_epoch;                    /* of the schedule; the trainer sets it */
+    double milestones[CLN_MOST_MILESTONES]; /* epochs of CLN_MULTISTEP: rising whole numbers, a 0 behind the last */
+    double lr, beta1, beta2, alpha, eps, momentum;
+    double nesterov;           /* 1: SGD with Nesterov's momentum; 0: without */
+    double weight_decay;       /* L2 penalty; in AdamW the decoupled decay of Loshchilov and Hutter, 2019 */
+    double decay_weights_only; /* 1: no decay of biases and of batch norm's parameters; 0: of all parameters */
+    double warmup_epochs;      /* LinearLR before the schedule: from lr warmup_start up to lr; 0: none */
+    double warmup_start;       /* 0: 0.01 */
+    double schedule_epochs;    /* end of cosine and one-cycle, counted from the first step, warm-up included */
+    double step_size, gamma, eta_min, pct_start, div_factor, final_div_factor;
 };
 
 #endif

@@ -85,6 +85,7 @@ struct cln_epoch {
     struct cln_metrics train; /* accumulated over the training steps, in training mode */
     size_t before;            /* samples of `train` from before this call; their time is not in train_seconds */
     struct cln_metrics test;  /* after the epoch, in prediction mode; samples 0: not done */
+    double learning_rate;     /* of the epoch's last step so far; 0: there was none */
     double train_seconds, test_seconds;
     bool stopped; /* ended with steps left, because of the progress handler or max_steps */
 };

@@ -16,7 +16,7 @@ struct optimizer_case {
     int step;
     double weight_decay, momentum;
     double scale; /* size of the gradients */
-    bool frozen;
+    bool frozen, nesterov;
 };
 
 static const struct optimizer_case cases[] = {
@@ -25,20 +25,22 @@ static const struct optimizer_case cases[] = {
     {{"step 1000, small gradients", 1}, 1000, 0, 0.5, 1e-6},
     {{"step 100000, large gradients", 1}, 100000, 5e-4, 0.9, 1e4},
     {{"no gradient", 1}, 3, 0, 0, 0},
-    {{"frozen", 1, .quick = true}, 3, 0.1, 0.9, 1, true},
+    {{"Nesterov's momentum", 1}, 7, 0.1, 0.9, 1, .nesterov = true},
+    {{"frozen", 1, .quick = true}, 3, 0.1, 0.9, 1, .frozen = true},
 };
 
-/* Tensors as in a network: padded, each with its own number of slices. */
+/* Tensors as in a network: padded, each with its own number of slices; one never decays. */
 static const struct {
     size_t count;
     int slices;
-} tensors[] = {{150, 3}, {6, 1}, {64, 5}, {1, 2}};
+    bool undecayed;
+} tensors[] = {{150, 3}, {6, 1, true}, {64, 5}, {1, 2}};
 
 enum { TENSORS = sizeof tensors / sizeof *tensors, ALIGN = CLN_TENSOR_ALIGN };
 
 struct values {
     size_t floats;
-    double *p, *g, *g_terms, *moments[CLN_MOMENT_COUNT];
+    double *p, *g, *g_terms, *decays, *moments[CLN_MOMENT_COUNT]; /* decays: 0 or 1, a factor of the weight decay */
     struct cln_probe *parameters, *gradients, *of_moments[CLN_MOMENT_COUNT], *partials, *slice_table;
 };
 
@@ -52,8 +54,11 @@ static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
     for (size_t t = 0; t < TENSORS; t++) {
         const size_t stride = padded(tensors[t].count);
         for (size_t i = 0; i < stride / ALIGN; i++)
-            cln_probe_put(v->slice_table, 4 * (parameter / ALIGN + i),
-                          (double[]){(double)(partial + i * ALIGN), tensors[t].slices, (double)stride, 0}, 4);
+            cln_probe_put(
+                v->slice_table, 4 * (parameter / ALIGN + i),
+                (double[]){(double)(partial + i * ALIGN), tensors[t].slices, (double)stride, tensors[t].undecayed}, 4);
+        for (size_t i = 0; i < stride; i++)
+            v->decays[parameter + i] = !tensors[t].undecayed;
         for (int s = 0; s < tensors[t].slices; s++) {
             double *slice = cln_rig_random(b, stride, 0, scale);
             for (size_t i = 0; i < stride; i++) {
@@ -80,6 +85,7 @@ static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, doubl
     v.p = cln_rig_random(b, v.floats, 0, 1);
     v.g = cln_rig_random(b, v.floats, 0, 0);
     v.g_terms = cln_rig_random(b, v.floats, 0, 0);
+    v.decays = cln_rig_random(b, v.floats, 0, 0);
     for (int i = 0; i < CLN_MOMENT_COUNT; i++) {
         const double square = begins ? 0 : scale * scale;
         v.moments[i] = cln_optimizers[kind].moments[i].is_square ? cln_rig_random(b, v.floats, square, square / 2)
@@ -130,15 +136,19 @@ struct update {
     double *p, *moments[CLN_MOMENT_COUNT];
 };
 
-/* The error of the gradient with weight decay: a rounding per slice and one per term. */
+/* The gradient with weight decay, and its error: a rounding per slice and one per term. */
+static double gradient(const struct update *u, size_t i) {
+    return u->before->g[i] + u->before->decays[i] * u->params->weight_decay * u->before->p[i];
+}
+
 static double gradient_error(const struct update *u, size_t i) {
     return 4 * CLN_EPS32 * (u->before->g_terms[i] + u->params->weight_decay * fabs(u->before->p[i]));
 }
 
-static void expect_adam(const struct update *u, size_t i) {
+/* `g`: the gradient that the moments get; `g_error`: its error. */
+static void expect_moments(const struct update *u, size_t i, double g, double g_error) {
     const struct cln_optimizer_params *o = u->params;
     const struct values *v = u->before;
-    const double g = v->g[i] + o->weight_decay * v->p[i], g_error = gradient_error(u, i);
     const double first = u->moments[0][i], second = u->moments[1][i];
     const double m_error = (1 - o->beta1) * g_error + 4 * CLN_EPS32 * (fabs(v->moments[0][i]) + fabs(g));
     const double v_error = (1 - o->beta2) * 2 * fabs(g) * g_error + 4 * CLN_EPS32 * second;
@@ -149,29 +159,69 @@ static void expect_adam(const struct update *u, size_t i) {
     const double moved = rate / root * (m_error + fabs(first) * (v_part + 16 * CLN_EPS32));
     cln_probe_expect(v->of_moments[0], i, first, m_error);
     cln_probe_expect(v->of_moments[1], i, second, v_error);
-    cln_probe_expect(v->parameters, i, u->p[i], moved + CLN_EPS32 * fabs(u->p[i]));
+    cln_probe_expect(v->parameters, i, u->p[i], moved + 2 * CLN_EPS32 * fmax(fabs(v->p[i]), fabs(u->p[i])));
+}
+
+static void expect_adam(const struct update *u, size_t i) {
+    expect_moments(u, i, gradient(u, i), gradient_error(u, i));
+}
+
+static void expect_adamw(const struct update *u, size_t i) {
+    expect_moments(u, i, u->before->g[i], 4 * CLN_EPS32 * u->before->g_terms[i]);
 }
 
 static void expect_sgd(const struct update *u, size_t i) {
     const struct cln_optimizer_params *o = u->params;
     const struct values *v = u->before;
     const double error = gradient_error(u, i) + 2 * CLN_EPS32 * o->momentum * fabs(v->moments[0][i]);
+    const double again = o->nesterov > 0 ? o->momentum : 0; /* the buffer's error comes in a second time */
     cln_probe_expect(v->of_moments[0], i, u->moments[0][i], error);
     cln_probe_expect(v->parameters, i, u->p[i],
-                     cln_learning_rate(o, u->step) * (error + 2 * CLN_EPS32 * fabs(u->moments[0][i])) +
+                     cln_learning_rate(o, u->step) *
+                             ((1 + again) * (error + 2 * CLN_EPS32 * fabs(u->moments[0][i])) + again * error) +
+                         CLN_EPS32 * fabs(u->p[i]));
+}
+
+/* The buffer gets g / (√v + ε), of which g, v, root and quotient have errors. */
+static void expect_rmsprop(const struct update *u, size_t i) {
+    const struct cln_optimizer_params *o = u->params;
+    const struct values *v = u->before;
+    const double g = gradient(u, i), g_error = gradient_error(u, i), second = u->moments[0][i];
+    const double v_error = (1 - o->alpha) * 2 * fabs(g) * g_error + 4 * CLN_EPS32 * second;
+    const double root = sqrt(second) + o->eps, v_part = second > 0 ? v_error / (2 * second) : 0;
+    const double step_error = g_error / root + fabs(g) / root * (v_part + 8 * CLN_EPS32);
+    const double error = step_error + 2 * CLN_EPS32 * (o->momentum * fabs(v->moments[1][i]) + fabs(u->moments[1][i]));
+    cln_probe_expect(v->of_moments[0], i, second, v_error);
+    cln_probe_expect(v->of_moments[1], i, u->moments[1][i], error);
+    cln_probe_expect(v->parameters, i, u->p[i],
+                     cln_learning_rate(o, u->step) * (error + 2 * CLN_EPS32 * fabs(u->moments[1][i])) +
                          CLN_EPS32 * fabs(u->p[i]));
 }
 
 /* Expected values of one parameter and its moments, by optimizer. */
-static void (*const expectations[])(const struct update *u,
-                                    size_t i) = {[CLN_ADAM] = expect_adam, [CLN_SGD] = expect_sgd};
+static void (*const expectations[])(const struct update *u, size_t i) = {
+    [CLN_ADAM] = expect_adam, [CLN_SGD] = expect_sgd, [CLN_ADAMW] = expect_adamw, [CLN_RMSPROP] = expect_rmsprop};
 CLN_EVERY(expectations, CLN_OPTIMIZER_COUNT);
+
+/* A step by the reference, tensor by tensor. */
+static void refer(const struct update *u) {
+    size_t at = 0;
+    for (size_t t = 0; t < TENSORS; at += padded(tensors[t++].count)) {
+        struct cln_optimizer_params params = *u->params;
+        double *moments[CLN_MOMENT_COUNT];
+        params.weight_decay *= u->before->decays[at];
+        for (int i = 0; i < CLN_MOMENT_COUNT; i++)
+            moments[i] = u->moments[i] + at;
+        cln_reference_optimizer_step(&params, (size_t)u->step, padded(tensors[t].count), u->before->g + at, u->p + at,
+                                     moments);
+    }
+}
 
 static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
     const enum cln_optimizer_kind kind = cln_optimizer_find(b->operation->name);
-    const struct cln_optimizer_params params = cln_optimizer_resolve(
-        (struct cln_optimizer_params){.kind = kind, .momentum = c->momentum, .weight_decay = c->weight_decay});
+    const struct cln_optimizer_params params = cln_optimizer_resolve((struct cln_optimizer_params){
+        .kind = kind, .momentum = c->momentum, .nesterov = c->nesterov, .weight_decay = c->weight_decay});
     b->state = (struct cln_state){.count = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
     cln_optimizer_begin(&b->state, &params);
     const struct values v = make(b, kind, c->scale, c->step == 1);
@@ -185,7 +235,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         update.moments[i] = cln_rig_alloc(b, v.floats);
         memcpy(update.moments[i], v.moments[i], v.floats * sizeof *v.moments[i]);
     }
-    cln_reference_optimizer_step(&params, (size_t)c->step, v.floats, v.g, update.p, update.moments);
+    refer(&update);
     for (size_t i = 0; i < v.floats; i++) {
         cln_probe_expect(v.gradients, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
         if (!c->frozen)
@@ -212,6 +262,11 @@ const struct cln_operation cln_device_sum_gradients = CLN_OPERATION("sum_gradien
 
 #define OPTIMIZER(name) CLN_OPERATION(name, cases, run)
 
-const struct cln_operation cln_device_optimizers[] = {[CLN_ADAM] = OPTIMIZER("adam"), [CLN_SGD] = OPTIMIZER("sgd")};
+const struct cln_operation cln_device_optimizers[] = {
+    [CLN_ADAM] = OPTIMIZER("adam"),
+    [CLN_SGD] = OPTIMIZER("sgd"),
+    [CLN_ADAMW] = OPTIMIZER("adamw"),
+    [CLN_RMSPROP] = OPTIMIZER("rmsprop"),
+};
 
 CLN_EVERY(cln_device_optimizers, CLN_OPTIMIZER_COUNT);

@@ -130,11 +130,18 @@ static void reference_update(struct step *s, const struct cln_optimizer_params *
     for (size_t i = 0; i < count; i++)
         s->gradients[i] = (double)gradients[i];
     memset(s->moments, 0, CLN_MOMENT_COUNT * count * sizeof *s->moments);
-    double *moments[CLN_MOMENT_COUNT];
-    for (size_t i = 0; i < CLN_MOMENT_COUNT; i++)
-        moments[i] = s->moments + i * count;
-    const struct cln_optimizer_params params = cln_optimizer_resolve(*o);
-    cln_reference_optimizer_step(&params, 1, count, s->gradients, s->parameters, moments);
+    const struct cln_optimizer_params resolved = cln_optimizer_resolve(*o);
+    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
+        struct cln_optimizer_params params = resolved;
+        double *moments[CLN_MOMENT_COUNT];
+        if (params.decay_weights_only > 0 && t->role != CLN_WEIGHT)
+            params.weight_decay = 0;
+        for (size_t i = 0; i < CLN_MOMENT_COUNT; i++)
+            moments[i] = s->moments + i * count + t->offset;
+        if (t->trainable)
+            cln_reference_optimizer_step(&params, 1, t->count, s->gradients + t->offset, s->parameters + t->offset,
+                                         moments);
+    }
 }
 
 /* The index of the last batch norm that has one value per channel, -1: none. Its x̂ is the rounding error of 0 times up

@@ -126,12 +126,13 @@ enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_
         return CLN_OK;
     bool trained = e->train.samples > 0, tested = e->test.samples > 0;
     return write_record(
-        journal,
-        json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event", cln_json_text("epoch"), "epoch",
-                  e->epoch, "train_images", (json_int_t)e->train.samples, "images_before", (json_int_t)e->before,
-                  "loss", measured(trained, e->train.loss), "train_accuracy", measured(trained, e->train.accuracy),
-                  "test_loss", measured(tested, e->test.loss), "test_accuracy", measured(tested, e->test.accuracy),
-                  "train_seconds", e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
+        journal, json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event",
+                           cln_json_text("epoch"), "epoch", e->epoch, "train_images", (json_int_t)e->train.samples,
+                           "images_before", (json_int_t)e->before, "loss", measured(trained, e->train.loss),
+                           "train_accuracy", measured(trained, e->train.accuracy), "learning_rate",
+                           measured(e->learning_rate > 0, e->learning_rate), "test_loss",
+                           measured(tested, e->test.loss), "test_accuracy", measured(tested, e->test.accuracy),
+                           "train_seconds", e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
 }
 
 enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *missed,

@@ -11,7 +11,7 @@
 
 #include "src/cli/report.h"
 
-enum { MAX_OPTIONS = 48, MAX_WORD = 31 };
+enum { MAX_WORD = 31 };
 
 size_t cln_edit_distance(const char *a, const char *b) {
     size_t a_length = strlen(a), b_length = strlen(b);
@@ -246,7 +246,7 @@ static bool take_operands(struct cln_option *options, poptContext context, size_
 /* Makes popt's table: each row gets its index + 1 as value, and --help the value after the last. */
 static size_t fill_popt(struct poptOption *rows, const struct cln_option *options) {
     size_t used = 0, place = 0;
-    for (; options[place].name != NULL && place + 2 < MAX_OPTIONS; place++) {
+    for (; options[place].name != NULL && place < CLN_MOST_OPTIONS; place++) {
         const struct cln_option *o = &options[place];
         if (!is_operand(o))
             rows[used++] = (struct poptOption){
@@ -259,7 +259,7 @@ static size_t fill_popt(struct poptOption *rows, const struct cln_option *option
 
 bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status) {
-    struct poptOption rows[MAX_OPTIONS];
+    struct poptOption rows[CLN_MOST_OPTIONS + 2]; /* --help, and the end */
     size_t count = fill_popt(rows, options);
     poptContext context = poptGetContext(NULL, argc, argv, rows, 0);
     bool fine = context != NULL || fail_memory();

@@ -46,7 +46,7 @@ struct cln_option {
  * (cln_files_check). True: the command goes on. False: it ends with *exit_status, after --help or after an error, which
  * has been printed. */
 /* Room for the rows of any command. */
-enum { CLN_MOST_OPTIONS = 48 };
+enum { CLN_MOST_OPTIONS = 72 };
 
 bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status);

@@ -114,7 +114,9 @@ static enum cln_status load_resume_point(struct run *run) {
         if (!cln_options_given(run->options->rows, rows[i].name))
             *rows[i].integer = rows[i].integer_there;
     }
-    cln_train_options_take_optimizer(o, &t->optimizer);
+    status = cln_train_options_settle(o, &t->optimizer);
+    if (status != CLN_OK)
+        return cln_fail_within(status, "%s", o->resume);
     status = cln_model_data(&o->data, &o->seed, run->data_name, c, run->options->rows);
     if (status == CLN_OK)
         status = check_variance(run);
@@ -124,10 +126,6 @@ static enum cln_status load_resume_point(struct run *run) {
         o->standardize = c->mean != NULL;
     if (!cln_options_given(run->options->rows, "network"))
         o->network = c->network->name;
-    const char *taker, *stray = cln_train_options_stray(&taker, o);
-    if (stray != NULL)
-        return cln_fail(CLN_INVALID, "%s: --%s is an option of %s, and training is by %s", o->resume, stray, taker,
-                        cln_optimizer_name(o->optimizer.kind));
     return CLN_OK;
 }
 

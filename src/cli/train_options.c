@@ -16,14 +16,22 @@ static void add(struct cln_train_options *o, const struct cln_option *rows, size
     o->row_count += count;
 }
 
-/* The words of --optimizer: "adam or sgd" for --help, and a list for the parser. */
-static void list_optimizers(struct cln_train_options *o) {
+/* Writes words as "adam, sgd or adamw". */
+static void write_words(char *help, size_t bytes, const char *const *words) {
     size_t used = 0;
-    for (int kind = 0; kind < CLN_OPTIMIZER_COUNT; kind++) {
-        const char *between = kind == 0 ? "" : kind + 1 < CLN_OPTIMIZER_COUNT ? ", " : " or ";
-        o->kinds[kind] = cln_optimizer_name((enum cln_optimizer_kind)kind);
-        used += cln_text_format(o->kinds_help + used, sizeof o->kinds_help - used, "%s%s", between, o->kinds[kind]);
+    for (int i = 0; words[i] != NULL; i++) {
+        const char *between = i == 0 ? "" : words[i + 1] != NULL ? ", " : " or ";
+        used += cln_text_format(help + used, bytes - used, "%s%s", between, words[i]);
     }
+}
+
+static void list_words(struct cln_train_options *o) {
+    for (int kind = 0; kind < CLN_OPTIMIZER_COUNT; kind++)
+        o->kinds[kind] = cln_optimizer_name((enum cln_optimizer_kind)kind);
+    for (int kind = 0; kind < CLN_SCHEDULE_COUNT; kind++)
+        o->schedules[kind] = cln_schedule_name((enum cln_schedule_kind)kind);
+    write_words(o->kinds_help, sizeof o->kinds_help, o->kinds);
+    write_words(o->schedules_help, sizeof o->schedules_help, o->schedules);
 }
 
 /* The option of weight_decay is --weight-decay. */
@@ -34,17 +42,16 @@ static void add_hyperparameters(struct cln_train_options *o) {
         snprintf(name, sizeof o->hyperparameters[i], "%s", row->name);
         for (char *at = name; (at = strchr(at, '_')) != NULL;)
             *at = '-';
-        *cln_hyperparameter_value(&o->optimizer, row) = row->help ? row->preset : 0;
-        if (row->help != NULL)
-            add(o,
-                &(struct cln_option){.name = name,
-                                     .argument = row->argument,
-                                     .help = row->help,
-                                     .kind = CLN_OPTION_REAL,
-                                     .real = cln_hyperparameter_value(&o->optimizer, row),
-                                     .min = row->least,
-                                     .max = row->most},
-                1);
+        *cln_hyperparameter_value(&o->optimizer, row) = row->preset;
+        struct cln_option option = {.name = name, .argument = row->argument, .help = row->help};
+        option.min = row->least;
+        option.max = row->most;
+        option.kind = row->argument != NULL ? CLN_OPTION_REAL : CLN_OPTION_FLAG;
+        if (row->argument != NULL)
+            option.real = cln_hyperparameter_value(&o->optimizer, row);
+        else
+            option.flag = &o->flags[i];
+        add(o, &option, 1);
     }
 }
 
@@ -52,7 +59,7 @@ void cln_train_options_begin(struct cln_train_options *o) {
     const double max_seed = 9007199254740992.0; /* 2^53: exact in the log's numbers */
     *o = (struct cln_train_options){
         .network = "bn-lenet", .data = "fashion-mnist", .epochs = 5, .batch_size = 256, .keep = 1};
-    list_optimizers(o);
+    list_words(o);
     const struct cln_option before[] = {
         {"network",
          "NETWORK",
@@ -69,6 +76,12 @@ void cln_train_options_begin(struct cln_train_options *o) {
         {"epochs", "N", "passes through the training images", CLN_OPTION_INT, {.integer = &o->epochs}, 1, 1000000},
         {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o->batch_size}, 1, 65536},
         {"optimizer", "NAME", o->kinds_help, CLN_OPTION_CHOICE, {.integer = &o->kind}, .choices = o->kinds},
+        {"schedule", "NAME", o->schedules_help, CLN_OPTION_CHOICE, {.integer = &o->schedule}, .choices = o->schedules},
+        {"milestones",
+         "N,N,...",
+         "epochs after which multistep lowers the rate",
+         CLN_OPTION_TEXT,
+         {.text = &o->milestones}},
     };
     const struct cln_option behind[] = {
         {"seed",
@@ -163,33 +176,78 @@ void cln_train_options_begin(struct cln_train_options *o) {
 
 /* ---- Conditions between options ---- */
 
-static const char *taker_of(const struct cln_hyperparameter *row) {
+/* What takes a hyperparameter that the chosen kinds do not, as "--optimizer sgd". */
+static void write_taker(char *text, size_t bytes, const struct cln_hyperparameter *row,
+                        const struct cln_optimizer_params *chosen) {
+    const bool of_optimizer = !(row->optimizers >> chosen->kind & 1);
+    const unsigned set = of_optimizer ? row->optimizers : row->schedules;
     int kind = 0;
-    while (!cln_hyperparameter_is_taken(row, (enum cln_optimizer_kind)kind))
+    while (!(set >> kind & 1))
         kind++;
-    return cln_optimizer_name((enum cln_optimizer_kind)kind);
+    snprintf(text, bytes, of_optimizer ? "--optimizer %s" : "--schedule %s",
+             of_optimizer ? cln_optimizer_name((enum cln_optimizer_kind)kind)
+                          : cln_schedule_name((enum cln_schedule_kind)kind));
 }
 
-const char *cln_train_options_stray(const char **taker, const struct cln_train_options *o) {
-    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        if (row->help != NULL && !cln_hyperparameter_is_taken(row, o->optimizer.kind) &&
-            cln_hyperparameter_get(&o->optimizer, row) != row->preset) {
-            *taker = taker_of(row);
-            return o->hyperparameters[i];
-        }
+/* Parses "30,60" into o->optimizer. */
+static enum cln_status parse_milestones(struct cln_train_options *o) {
+    const char *at = o->milestones;
+    char *end = NULL;
+    for (int i = 0; i < CLN_MOST_MILESTONES; i++) {
+        o->optimizer.milestones[i] = strtod(at, &end);
+        if (end == at || !(o->optimizer.milestones[i] > 0) || (*end != ',' && *end != '\0'))
+            return cln_fail(CLN_INVALID, "--milestones '%s': epochs with commas between them, such as 30,60,80",
+                            o->milestones);
+        if (*end == '\0')
+            return CLN_OK;
+        at = end + 1;
     }
-    return NULL;
+    return cln_fail(CLN_INVALID, "--milestones '%s': more than %d, clenet's limit", o->milestones, CLN_MOST_MILESTONES);
 }
 
-void cln_train_options_take_optimizer(struct cln_train_options *o, const struct cln_optimizer_params *there) {
-    o->optimizer.kind = (enum cln_optimizer_kind)o->kind;
-    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        const bool is_taken = cln_hyperparameter_is_taken(row, o->optimizer.kind);
-        if (is_taken && !cln_options_given(o->rows, o->hyperparameters[i]))
-            *cln_hyperparameter_value(&o->optimizer, row) = cln_hyperparameter_get(there, row);
+static enum cln_status settle_value(struct cln_train_options *o, size_t i, const struct cln_optimizer_params *there) {
+    const struct cln_hyperparameter *row = &cln_hyperparameters[i];
+    double *value = cln_hyperparameter_value(&o->optimizer, row);
+    const double preset = cln_hyperparameter_preset(row, &o->optimizer);
+    const bool is_taken = cln_hyperparameter_is_taken(row, &o->optimizer);
+    const bool is_given = cln_options_given(o->rows, o->hyperparameters[i]);
+    if (is_given && row->argument == NULL)
+        *value = 1;
+    else if (!is_given)
+        *value = there != NULL && is_taken ? cln_hyperparameter_get(there, row) : preset;
+    if (is_given && !is_taken && *value != preset) {
+        char taker[64];
+        write_taker(taker, sizeof taker, row, &o->optimizer);
+        return cln_fail(CLN_INVALID, "--%s is an option of %s", o->hyperparameters[i], taker);
     }
+    return CLN_OK;
+}
+
+enum cln_status cln_train_options_settle(struct cln_train_options *o, const struct cln_optimizer_params *there) {
+    struct cln_optimizer_params *params = &o->optimizer;
+    enum cln_status status = CLN_OK;
+    const bool same_schedule = there != NULL && !cln_options_given(o->rows, "schedule");
+    if (same_schedule)
+        o->schedule = (int)there->schedule;
+    params->kind = (enum cln_optimizer_kind)o->kind;
+    params->schedule = (enum cln_schedule_kind)o->schedule;
+    if (o->milestones != NULL)
+        status = parse_milestones(o);
+    else if (same_schedule)
+        memcpy(params->milestones, there->milestones, sizeof params->milestones);
+    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT && status == CLN_OK; i++)
+        status = settle_value(o, i, there);
+    if (status != CLN_OK || !cln_schedule_ends(params->schedule))
+        return status;
+    if (!(params->schedule_epochs > 0))
+        params->schedule_epochs = o->epochs;
+    if (o->epochs > params->schedule_epochs && !(params->schedule == CLN_COSINE && params->eta_min > 0))
+        return cln_fail(CLN_INVALID,
+                        "--epochs %d: the schedule %s ends after epoch %g, and nothing would be learnt behind its end: "
+                        "choose another end%s",
+                        o->epochs, cln_schedule_name(params->schedule), params->schedule_epochs,
+                        there != NULL ? " (--schedule-epochs with --override)" : " (--schedule-epochs)");
+    return CLN_OK;
 }
 
 /* Parses "3" as epochs, "90s" as seconds, "0.5m" as minutes. */
@@ -222,10 +280,8 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
     save->path = o->save;
     save->keep = o->keep;
     save->best = o->save_best;
-    o->optimizer.kind = (enum cln_optimizer_kind)o->kind;
-    const char *taker, *stray = o->resume == NULL ? cln_train_options_stray(&taker, o) : NULL;
-    if (stray != NULL) {
-        cln_report_error("--%s is an option of --optimizer %s", stray, taker);
+    if (o->resume == NULL && cln_train_options_settle(o, NULL) != CLN_OK) {
+        cln_report_error("%-s", cln_error_message());
         return false;
     }
     if (o->require_accuracy > 0 && o->max_steps > 0) {

@@ -9,18 +9,21 @@
 
 struct cln_train_options {
     struct cln_session_options session;
-    const char *network, *data, *resume, *save, *save_every, *log, *trace;
-    int epochs, batch_size, resize, kind, variance, keep; /* kind: of the optimizer, as the option has it */
+    const char *network, *data, *resume, *save, *save_every, *log, *trace, *milestones;
+    int epochs, batch_size, resize, variance, keep;
+    int kind, schedule; /* of the optimizer, as the options have them */
     uint64_t seed, max_steps;
     double require_accuracy;
-    struct cln_optimizer_params optimizer; /* members without an option stay 0, their default */
+    struct cln_optimizer_params optimizer; /* before parsing: the defaults of Adam */
     bool standardize, quiet, offline, override, save_best;
 
     struct cln_option rows[CLN_MOST_OPTIONS]; /* ended by a row without a name */
     size_t row_count;
-    const char *kinds[CLN_OPTIMIZER_COUNT + 1]; /* the words of --optimizer */
-    char kinds_help[64];
+    /* The words of --optimizer and --schedule, and these as a sentence. */
+    const char *kinds[CLN_OPTIMIZER_COUNT + 1], *schedules[CLN_SCHEDULE_COUNT + 1];
+    char kinds_help[64], schedules_help[80];
     char hyperparameters[CLN_HYPERPARAMETER_COUNT][24]; /* names of the options of hyperparameters */
+    bool flags[CLN_HYPERPARAMETER_COUNT];               /* the variables of those that are flags */
 };
 
 /* Sets the defaults and makes the rows for cln_options_parse. The rows point into *options, which must not move. */
@@ -28,10 +31,10 @@ void cln_train_options_begin(struct cln_train_options *options);
 /* Checks conditions between several options, and fills *save. False: an error has been printed. */
 bool cln_train_options_agree(struct cln_train_options *options, struct cln_save_params *save);
 
-/* Takes hyperparameters from a checkpoint's `there` unless the user gave them. */
-void cln_train_options_take_optimizer(struct cln_train_options *options, const struct cln_optimizer_params *there);
-/* The option of the first hyperparameter that is not at its default and that the chosen optimizer does not use; NULL:
- * none. *taker is an optimizer that uses it. */
-const char *cln_train_options_stray(const char **taker, const struct cln_train_options *options);
+/* Settles kinds and hyperparameters: those of options that were not given are taken from a checkpoint's `there`, or if
+ * that is NULL their defaults. CLN_INVALID: an option belongs to another optimizer or schedule than the chosen one, or
+ * the training goes on behind the end of its schedule. */
+enum cln_status cln_train_options_settle(struct cln_train_options *options,
+                                         const struct cln_optimizer_params *there) CLN_MUST_CHECK;
 
 #endif

@@ -65,6 +65,7 @@ static size_t lay_out_gradients(const struct cln_engine *e, const struct cln_pla
             row[0] = (int32_t)(floats + i * CLN_TENSOR_ALIGN);
             row[1] = count;
             row[2] = (int32_t)padded;
+            row[3] = e->optimizer.decay_weights_only > 0 && tensor->role != CLN_WEIGHT;
         }
         floats += padded * (size_t)count;
     }

@@ -60,7 +60,10 @@ void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_par
     state->one_minus_beta2 = (float)(1.0 - p.beta2);
     state->log_beta1 = (float)log(p.beta1);
     state->log_beta2 = (float)log(p.beta2);
+    state->alpha = (float)p.alpha;
+    state->one_minus_alpha = (float)(1.0 - p.alpha);
     state->eps = (float)p.eps;
     state->momentum = (float)p.momentum;
+    state->nesterov = p.nesterov > 0;
     state->weight_decay = (float)p.weight_decay;
 }

@@ -11,6 +11,7 @@
 #include "clenet/log.h"
 #include "clenet/version.h"
 #include "src/base/json_text.h"
+#include "src/format/optimizer_json.h"
 #include "src/model/optimizer_table.h"
 
 static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", image_key[] = "image",
@@ -66,25 +67,11 @@ static json_t *natural(uint64_t value) {
     return cln_json_text(text);
 }
 
-static json_t *optimizer(const struct cln_optimizer_params *params) {
-    json_t *object = json_pack("{s:o}", "name", cln_json_text(cln_optimizer_name(params->kind)));
-    int failed = !object;
-    for (size_t i = 0; !failed && i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        failed = json_object_set_new(object, row->name, json_real(cln_hyperparameter_get(params, row)));
-    }
-    if (failed) {
-        json_decref(object);
-        object = NULL;
-    }
-    return object;
-}
-
 static json_t *training(const struct cln_training_point *t) {
     return json_pack("{s:o, s:i, s:o, s:{s:o, s:o, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, s:[o, o], s:[o, o], s:f}",
-                     "optimizer", optimizer(&t->optimizer), "batch_size", t->batch_size, "seed", natural(t->seed),
-                     "data", "name", cln_json_text(t->data), "digest", cln_json_text(t->digest), "images",
-                     (json_int_t)t->samples, "epochs", t->epochs, "steps", natural(t->steps), "position",
+                     "optimizer", cln_optimizer_json(&t->optimizer), "batch_size", t->batch_size, "seed",
+                     natural(t->seed), "data", "name", cln_json_text(t->data), "digest", cln_json_text(t->digest),
+                     "images", (json_int_t)t->samples, "epochs", t->epochs, "steps", natural(t->steps), "position",
                      (json_int_t)t->position, "batches", t->batches, "hits", t->hits, "loss_sum", (double)t->loss_sum,
                      "loss_carry", (double)t->loss_carry, "shuffle", natural(t->shuffle[0]), natural(t->shuffle[1]),
                      "init", natural(t->init[0]), natural(t->init[1]), "best_accuracy", t->best_accuracy);
@@ -199,12 +186,6 @@ enum { EPOCHS_LIMIT = 1000000, STEPS_LIMIT = 1 << 30 }; /* training counts these
 
 /* The first value outside the trainer's limits; a file may not ask for what a user could not. */
 static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
-    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        const double value = cln_hyperparameter_get(&t->optimizer, row);
-        if (!(value >= 0 && value <= 1e6 && value < row->limit))
-            return "a number of \"optimizer\" is out of range";
-    }
     if (!naturals)
         return "\"seed\", \"steps\", \"shuffle\" or \"init\" is not a number in quotes";
     if (t->batch_size < 1 || t->batch_size > 65536)
@@ -221,24 +202,6 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     if (!(t->shuffle[1] & 1) || !(t->init[1] & 1))
         return "an even increment is none of a generator";
     return NULL;
-}
-
-/* Reads the optimizer. Hyperparameters that it does not use may be missing. */
-static enum cln_status read_optimizer(struct cln_optimizer_params *out, const json_t *object) {
-    const char *name = json_string_value(json_object_get(object, "name"));
-    if (!name)
-        return cln_fail(CLN_INVALID, "metadata \"training\": \"optimizer\" has no \"name\"");
-    out->kind = cln_optimizer_find(name);
-    if (out->kind == CLN_OPTIMIZER_COUNT)
-        return cln_fail(CLN_INVALID, "metadata \"training\": there is no optimizer \"%.16s\"", name);
-    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        const json_t *number = json_object_get(object, row->name);
-        if (number ? !json_is_number(number) : cln_hyperparameter_is_taken(row, out->kind))
-            return cln_fail(CLN_INVALID, "metadata \"training\": \"optimizer\" has no number \"%s\"", row->name);
-        *cln_hyperparameter_value(out, row) = number ? json_number_value(number) : row->preset;
-    }
-    return CLN_OK;
 }
 
 static enum cln_status read_training(struct cln_checkpoint *c, const json_t *value) {
@@ -258,7 +221,7 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
                        "batches", &batches, "hits", &hits, "loss_sum", &loss_sum, "loss_carry", &loss_carry, "shuffle",
                        &shuffle[0], &shuffle[1], "init", &init[0], &init[1], "best_accuracy", &t->best_accuracy))
         return cln_fail(CLN_INVALID, "metadata \"training\": %s", error.text);
-    const enum cln_status status = read_optimizer(&t->optimizer, optimizer);
+    const enum cln_status status = cln_optimizer_read_json(&t->optimizer, optimizer);
     if (status != CLN_OK)
         return status;
     const json_int_t integers[] = {batch_size, samples, epochs, position, batches, hits};

@@ -9,15 +9,16 @@
 #include "clenet/optimizer.h"
 #include "clenet/status.h"
 
-/* A hyperparameter: a member of struct cln_optimizer_params other than `kind`. */
+/* A hyperparameter: one of the members of struct cln_optimizer_params from lr on. */
 struct cln_hyperparameter {
-    const char *name;  /* name of the member, also in metadata */
-    const char *title; /* in messages */
-    size_t offset;     /* of the member */
-    double preset;     /* the default, which 0 stands for */
-    double limit;      /* valid values are at least 0 and below this */
-    unsigned of;       /* set of the optimizers that use it: bits 1 << kind */
-    /* As a command-line option; help NULL: it is no option. */
+    const char *name;               /* name of the member, also in metadata */
+    const char *title;              /* in messages */
+    size_t offset;                  /* of the member */
+    double preset;                  /* the default of most; 0 stands for it */
+    double limit;                   /* valid values are at least 0 and below this */
+    unsigned optimizers, schedules; /* the kinds that use it: bits 1 << kind */
+    bool is_later;                  /* files of earlier versions do not have it */
+    /* As an option of the program: its placeholder, NULL for a flag that sets 1. */
     const char *argument, *help;
     double least, most; /* inclusive */
 };
@@ -43,19 +44,27 @@ struct cln_optimizer_row {
 extern const struct cln_optimizer_row cln_optimizers[];       /* by kind */
 extern const struct cln_hyperparameter cln_hyperparameters[]; /* CLN_HYPERPARAMETER_COUNT of them */
 
-/* The address and the value of a hyperparameter in `params`; whether an optimizer uses it. */
+/* The address and the value of a hyperparameter in `params`; whether optimizer and schedule of `params` both use it;
+ * its default for them, which the program takes where no option says another. */
 double *cln_hyperparameter_value(struct cln_optimizer_params *params, const struct cln_hyperparameter *row);
 double cln_hyperparameter_get(const struct cln_optimizer_params *params, const struct cln_hyperparameter *row);
-bool cln_hyperparameter_is_taken(const struct cln_hyperparameter *row, enum cln_optimizer_kind kind);
+bool cln_hyperparameter_is_taken(const struct cln_hyperparameter *row, const struct cln_optimizer_params *params);
+double cln_hyperparameter_preset(const struct cln_hyperparameter *row, const struct cln_optimizer_params *params);
 
-/* Returns `params` with every 0 replaced by its default. */
+/* Returns `params` with every 0 replaced by its default, where that is another value. */
 struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params params);
-/* Checks the kind and the range of every hyperparameter. CLN_INVALID names the one that is wrong. */
+/* Checks the kinds and the range of every hyperparameter. CLN_INVALID names the one that is wrong. */
 enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
-/* The learning rate of a step, `step` counted from 1 over all epochs: always lr. A schedule computes it here; the
- * device and the references take it from here. The first schedule brings a test that a resumed training goes on with
- * the right step: a constant cannot show it. `params` must come from cln_optimizer_resolve. */
+/* Checks that the schedule has all it needs: a part of cln_optimizer_check. */
+enum cln_status cln_schedule_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
+/* The learning rate of a step, `step` counted from 1 over all epochs: the schedule's formula (optimizer.h). The device
+ * and the references take it from here. `params` must come from cln_optimizer_resolve. */
 double cln_learning_rate(const struct cln_optimizer_params *params, int step);
+/* Whether a schedule ends, so that it needs schedule_epochs. */
+bool cln_schedule_ends(enum cln_schedule_kind kind);
+/* The name of a schedule, and the schedule of a name; CLN_SCHEDULE_COUNT: unknown. */
+const char *cln_schedule_name(enum cln_schedule_kind kind);
+enum cln_schedule_kind cln_schedule_find(const char *name);
 /* The name of a kind: "adam". */
 const char *cln_optimizer_name(enum cln_optimizer_kind kind);
 /* The kind of this name; CLN_OPTIMIZER_COUNT: unknown. */

@@ -20,7 +20,31 @@ static void adam(const struct cln_optimizer_params *o, size_t t, size_t count, c
     }
 }
 
-/* torch.optim.SGD: g += weight_decay·p; buf ← g at t = 1, else momentum·buf + g; p −= lr·buf. */
+/* torch.optim.AdamW (Loshchilov and Hutter, 2019): as Adam without decay, but first p −= lr·weight_decay·p. */
+static void adamw(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
+                  double *parameter, double *const *moments) {
+    struct cln_optimizer_params without = *o;
+    without.weight_decay = 0;
+    for (size_t i = 0; i < count; i++)
+        parameter[i] -= cln_learning_rate(o, (int)t) * o->weight_decay * parameter[i];
+    adam(&without, t, count, gradient, parameter, moments);
+}
+
+/* torch.optim.RMSprop (Hinton, 2012): g += weight_decay·p; v ← αv + (1−α)g²; buf ← momentum·buf + g/(√v + ε);
+ * p −= lr·buf. */
+static void rmsprop(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
+                    double *parameter, double *const *moments) {
+    double *v = moments[0], *buffer = moments[1];
+    for (size_t i = 0; i < count; i++) {
+        const double g = gradient[i] + o->weight_decay * parameter[i];
+        v[i] = o->alpha * v[i] + (1 - o->alpha) * g * g;
+        buffer[i] = o->momentum * buffer[i] + g / (sqrt(v[i]) + o->eps);
+        parameter[i] -= cln_learning_rate(o, (int)t) * buffer[i];
+    }
+}
+
+/* torch.optim.SGD: g += weight_decay·p; buf ← g at t = 1, else momentum·buf + g; p −= lr·buf, with Nesterov's momentum
+ * p −= lr·(g + momentum·buf). */
 static void sgd(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient, double *parameter,
                 double *const *moments) {
     double *buffer = moments[0];
@@ -28,14 +52,15 @@ static void sgd(const struct cln_optimizer_params *o, size_t t, size_t count, co
     for (size_t i = 0; i < count; i++) {
         const double g = gradient[i] + o->weight_decay * parameter[i];
         buffer[i] = t == 1 ? g : o->momentum * buffer[i] + g;
-        parameter[i] -= lr * buffer[i];
+        parameter[i] -= lr * (o->nesterov > 0 ? g + o->momentum * buffer[i] : buffer[i]);
     }
 }
 
 typedef void reference(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
                        double *parameter, double *const *moments);
 
-static reference *const references[] = {[CLN_ADAM] = adam, [CLN_SGD] = sgd};
+static reference *const references[] = {
+    [CLN_ADAM] = adam, [CLN_SGD] = sgd, [CLN_ADAMW] = adamw, [CLN_RMSPROP] = rmsprop};
 
 CLN_EVERY(references, CLN_OPTIMIZER_COUNT);
 

@@ -72,11 +72,16 @@ static void compare_numbers(struct differences *d, const struct cln_trainer_para
     compare_number(d, "batch size", p->batch_size > 0 ? p->batch_size : 256, there->batch_size);
     for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
         const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        if (!cln_hyperparameter_is_taken(row, optimizer.kind))
+        if (!cln_hyperparameter_is_taken(row, &optimizer))
             continue;
         compare_number(d, row->title, cln_hyperparameter_get(&optimizer, row),
                        cln_hyperparameter_get(&there->optimizer, row));
     }
+    if (optimizer.schedule != there->optimizer.schedule)
+        differ(d, false, "schedule: %s here, %s there", cln_schedule_name(optimizer.schedule),
+               cln_schedule_name(there->optimizer.schedule));
+    for (int i = 0; i < CLN_MOST_MILESTONES; i++)
+        compare_number(d, "milestone", optimizer.milestones[i], there->optimizer.milestones[i]);
     if (p->seed != there->seed)
         differ(d, false, "seed: %llu here, %llu there", (unsigned long long)p->seed, (unsigned long long)there->seed);
 }

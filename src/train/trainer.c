@@ -67,6 +67,8 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     epoch->train = cln_trainer_metrics(&pace.state);
     epoch->before = pace.resumed_samples;
     epoch->train_seconds = cln_clock_seconds() - pace.start;
+    const struct cln_optimizer_params optimizer = cln_optimizer_resolve(t->params.optimizer);
+    epoch->learning_rate = pace.state.batches > 0 ? cln_learning_rate(&optimizer, pace.state.step) : 0.0;
     epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->params.data->train.count;
     t->resuming = epoch->stopped;
     return status;

@@ -139,6 +139,8 @@ static enum cln_status begin(struct cln_trainer *t) {
     const size_t count = t->params.data->train.count;
     if (t->params.batch_size == 0)
         t->params.batch_size = DEFAULT_BATCH;
+    t->params.optimizer.steps_per_epoch =
+        (int)((count + (size_t)t->params.batch_size - 1) / (size_t)t->params.batch_size);
     t->best_accuracy = -1.0;
     cln_random_seed(&t->init, t->params.seed, CLN_STREAM_INIT);
     cln_random_seed(&t->shuffle, t->params.seed, CLN_STREAM_SHUFFLE);

@@ -200,6 +200,35 @@ static void test_sgd(void **state) {
     assert_near((double[]){p, buffer}, (double[]){3.8 - 0.195, 1.95}, 2, 1e-15);
 }
 
+static void test_nesterov(void **state) {
+    (void)state;
+    const struct cln_optimizer_params o = {.kind = CLN_SGD, .lr = 0.1, .momentum = 0.5, .nesterov = 1};
+    double p = 4, buffer = NAN;
+    cln_reference_optimizer_step(&o, 1, 1, (double[]){2}, &p, (double *[]){&buffer, NULL});
+    assert_near((double[]){p, buffer}, (double[]){4 - 0.1 * (2 + 0.5 * 2), 2}, 2, 1e-15);
+    cln_reference_optimizer_step(&o, 2, 1, (double[]){1}, &p, (double *[]){&buffer, NULL});
+    assert_near((double[]){p, buffer}, (double[]){3.7 - 0.1 * (1 + 0.5 * 2), 2}, 2, 1e-15);
+}
+
+static void test_adamw(void **state) {
+    (void)state;
+    /* The gradient alone gives the moments; the decay takes lr·0.5 of p. */
+    const struct cln_optimizer_params o = {
+        .kind = CLN_ADAMW, .lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = 0.5};
+    double p = 4, m = 0, v = 0;
+    cln_reference_optimizer_step(&o, 1, 1, (double[]){3}, &p, (double *[]){&m, &v});
+    assert_near((double[]){p, m, v}, (double[]){4 - 0.1 * 0.5 * 4 - 0.1, 0.3, 0.009}, 3, 1e-14);
+}
+
+static void test_rmsprop(void **state) {
+    (void)state;
+    const struct cln_optimizer_params o = {
+        .kind = CLN_RMSPROP, .lr = 0.1, .alpha = 0.75, .eps = 0.5, .momentum = 0.5, .weight_decay = 0.25};
+    double p = 4, v = 0, buffer = 0;
+    cln_reference_optimizer_step(&o, 1, 1, (double[]){1}, &p, (double *[]){&v, &buffer}); /* g = 2, √v = 1 */
+    assert_near((double[]){p, v, buffer}, (double[]){4 - 0.1 * 2 / 1.5, 1, 2 / 1.5}, 3, 1e-15);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv2d_with_stride_and_padding),
@@ -215,6 +244,9 @@ int main(void) {
         cmocka_unit_test(test_softmax_cross_entropy),
         cmocka_unit_test(test_adam),
         cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_nesterov),
+        cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_rmsprop),
     };
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }

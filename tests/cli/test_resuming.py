@@ -1,6 +1,7 @@
 """`clenet train --resume`: resume points, and what failures, interrupts and kills leave of them."""
 import json
 import os
+import re
 import resource
 import signal
 import struct
@@ -154,7 +155,9 @@ class Resuming(Case):
                                    (("--lr", "0.5", "--seed", "1"), "seed: 1 here, 0 there"),
                                    (("--network", "lenet"), "network: layer 1 is Sigmoid() here, BatchNorm2d(6"),
                                    (("--running-variance", "biased"), "is unbiased there, and cannot be made biased"),
-                                   (("--momentum", "0.9", "--override"), "--momentum is an option of sgd"),
+                                   (("--momentum", "0.9", "--override"), "--momentum is an option of --optimizer sgd"),
+                                   (("--schedule", "exponential", "--gamma", "0.5"), "schedule: exponential here, constant there"),
+                                   (("--warmup-epochs", "2"), "warm-up epochs: 2 here, 0 there"),
                                    (("--optimizer", "sgd"), "optimizer: SGD here, Adam there")):
             with self.subTest(arguments=arguments):
                 result = self.expect(1, *resume, *arguments)
@@ -171,6 +174,23 @@ class Resuming(Case):
         training = metadata(self.model)["training"]
         self.assertEqual((training["batch_size"], training["epochs"], training["position"]), (16, 1, 0))
         self.assertEqual(training["steps"], str(5 + (600 - 5 * 32) // 16 + 1))
+
+    def test_a_schedule_goes_on(self):
+        one_cycle = ("--schedule", "one-cycle", "--optimizer", "sgd", "--momentum", "0.9", "--nesterov", "--epochs", "3")
+        whole = self.expect(0, *self.TRAIN, *one_cycle).stdout.splitlines()
+        self.expect(0, *self.TRAIN, *one_cycle, "--max-steps", "25", "--save", str(self.model))
+        training = metadata(self.model)["training"]["optimizer"]
+        self.assertEqual((training["schedule"], training["schedule_epochs"], training["nesterov"]), ("one-cycle", 3, 1))
+        self.assertNotIn("gamma", training)
+        resume = ("train", "--offline", "--resume", str(self.model), "--data", "synthetic:600")
+        result = self.expect(1, *resume, "--epochs", "4")  # behind the end nothing would be learnt
+        self.assertIn("--epochs 4: the schedule one-cycle ends after epoch 3", result.stderr)
+        result = self.expect(1, *resume, "--epochs", "4", "--schedule-epochs", "4")
+        self.assertIn("epochs of the schedule: 4 here, 3 there", result.stderr)
+        self.expect(0, *resume, "--epochs", "4", "--schedule-epochs", "4", "--override")
+        part = self.expect(0, *resume, "--epochs", "3").stdout.splitlines()
+        numbers = [re.sub(", time .*", "", line) for line in whole]
+        self.assertEqual([re.sub(", time .*", "", line) for line in part], numbers[1:])
 
     def test_what_cannot_be_resumed(self):
         self.expect(0, *self.TRAIN, "--max-steps", "5", "--save", str(self.model))

@@ -50,9 +50,63 @@ class Training(Case):
         plain = first_loss()
         self.assertEqual(plain, first_loss("--optimizer", "adam", "--lr", "0.001", "--seed", "0"))
         for options in (("--seed", "1"), ("--lr", "0.01"), ("--optimizer", "sgd", "--lr", "0.1", "--momentum", "0.9"),
-                        ("--weight-decay", "0.5"), ("--standardize",), ("--network", "lenet")):
+                        ("--weight-decay", "0.5"), ("--standardize",), ("--network", "lenet"),
+                        ("--optimizer", "adamw", "--weight-decay", "50"), ("--optimizer", "rmsprop"), ("--beta1", "0.5"), ("--beta2", "0.5"), ("--eps", "0.1"),
+                        ("--warmup-epochs", "1"), ("--schedule", "cosine"), ("--schedule", "one-cycle")):
             with self.subTest(options=options):
                 self.assertNotEqual(plain, first_loss(*options))
+        sgd = ("--optimizer", "sgd", "--lr", "0.1", "--momentum", "0.9")
+        self.assertNotEqual(first_loss(*sgd), first_loss(*sgd, "--nesterov"))
+        decay = ("--weight-decay", "0.5")
+        self.assertNotEqual(first_loss(*decay), first_loss(*decay, "--decay-weights-only"))
+        rmsprop = ("--optimizer", "rmsprop")
+        self.assertNotEqual(first_loss(*rmsprop), first_loss(*rmsprop, "--alpha", "0.5"))
+        # PyTorch's AdamW decays unless it is told not to; without decay it is Adam.
+        self.assertEqual(plain, first_loss("--optimizer", "adamw", "--weight-decay", "0"))
+
+    def rates(self, *options):
+        """The learning rate of the last step of every epoch, as the log has it."""
+        log = self.folder / "rates.jsonl"
+        log.unlink(missing_ok=True)
+        self.expect(0, "train", *SMALL, "--quiet", "--log", str(log), *options)
+        return [record["learning_rate"] for record in map(json.loads, log.read_text().splitlines())
+                if record["event"] == "epoch"]
+
+    def test_schedules(self):
+        for options, expected in (((), [0.001] * 4),
+                                  (("--schedule", "step", "--step-size", "2"), [1e-3, 1e-3, 1e-4, 1e-4]),
+                                  (("--schedule", "multistep", "--milestones", "1,3", "--gamma", "0.5"),
+                                   [1e-3, 5e-4, 5e-4, 2.5e-4]),
+                                  (("--schedule", "exponential", "--gamma", "0.8", "--lr", "0.1"), [0.1, 0.08, 0.064, 0.0512])):
+            with self.subTest(options=options):
+                found = self.rates("--epochs", "4", *options)
+                self.assertEqual(len(found), 4)
+                for rate, value in zip(found, expected):
+                    self.assertAlmostEqual(rate, value, delta=1e-8 * value)
+        found = self.rates("--epochs", "4", "--schedule", "cosine", "--warmup-epochs", "1", "--eta-min", "1e-5")
+        self.assertTrue(0.0007 < found[0] < found[1] < 0.001 and found[1] > found[2] > found[3] > 1e-5, found)
+        self.assertLess(found[3], 1e-4)
+
+    def test_schedules_that_lack_something(self):
+        for status, options, message in (
+                (1, ("--schedule", "step"), "schedule step needs a step size"),
+                (1, ("--schedule", "multistep"), "schedule multistep needs milestones"),
+                (2, ("--schedule", "multistep", "--milestones", "3;4"), "--milestones '3;4': epochs with commas"),
+                (2, ("--schedule", "multistep", "--milestones", ",".join(map(str, range(1, 18)))), "more than 16"),
+                (1, ("--schedule", "multistep", "--milestones", "4,3"), "each above the one before"),
+                (1, ("--milestones", "4"), "schedule constant has no milestones"),
+                (1, ("--schedule", "exponential"), "schedule exponential needs gamma"),
+                (1, ("--schedule", "cosine", "--warmup-epochs", "5"), "schedule cosine has no end"),
+                (2, ("--schedule", "cosine", "--schedule-epochs", "3"), "the schedule cosine ends after epoch 3"),
+                (2, ("--gamma", "0.5"), "--gamma is an option of --schedule step"),
+                (2, ("--nesterov",), "--nesterov is an option of --optimizer sgd"),
+                (1, ("--optimizer", "sgd", "--nesterov"), "needs a momentum above 0"),
+                (2, ("--optimizer", "sgd", "--beta1", "0.5"), "--beta1 is an option of --optimizer adam"),
+                (2, ("--schedule", "plateau"), "is not one of: constant, step, multistep, exponential, cosine, one-cycle")):
+            with self.subTest(options=options):
+                result = self.expect(status, "train", *SMALL, "--epochs", "5", *options)
+                self.assertIn(message, result.stderr)
+                self.assertEqual(result.stdout, "")
 
     def test_timings(self):
         result = self.expect(0, "train", *SMALL, "--epochs", "1", "--timings")

@@ -30,7 +30,7 @@ class Usage(Case):
             section = manual.split(f"\n.SH {command.upper()}\n")
             self.assertEqual(len(section), 2, command)
             section = section[1].split("\n.SH ")[0].replace("\\-", "-")
-            for option in re.findall(r"(?m)^  --([a-z-]+)", self.expect(0, command, "--help").stdout):
+            for option in re.findall(r"(?m)^  --([a-z0-9-]+)", self.expect(0, command, "--help").stdout):
                 if option != "help":
                     self.assertRegex(section, rf"--{option}\b(?!-)", f"{command} --{option}")
 

@@ -10,7 +10,7 @@ static struct cln_training_point sample_point(void) {
         second_moments[i] = first_moments[i] * first_moments[i];
     }
     return (struct cln_training_point){
-        .optimizer = {CLN_ADAM, 0.1 + 0.2, 0.9, 0.999, 1e-8, 0, 1e-4},
+        .optimizer = {.lr = 0.1 + 0.2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 1e-4},
         .batch_size = 33,
         .seed = UINT64_MAX,
         .data = "fashion-mnist",
@@ -44,6 +44,10 @@ static void write_point(const struct cln_training_point *point) {
 static void test_a_training_point_comes_back_to_the_bit(void **state) {
     (void)state;
     struct cln_training_point written = sample_point();
+    written.optimizer.schedule = CLN_MULTISTEP;
+    written.optimizer.milestones[0] = 2;
+    written.optimizer.milestones[1] = 7;
+    written.optimizer.gamma = 0.3;
     write_point(&written);
     struct cln_checkpoint *checkpoint;
     assert_ok(cln_checkpoint_read(&checkpoint, path, NULL));
@@ -75,6 +79,8 @@ static void test_a_training_point_comes_back_to_the_bit(void **state) {
     assert_int_equal(bytes[0], bytes[1]);
     assert_memory_equal(files[0], files[1], bytes[0]);
     assert_true(read->seed == UINT64_MAX && read->loss_carry == -1e-9F && read->optimizer.lr == 0.1 + 0.2);
+    assert_true(read->optimizer.schedule == CLN_MULTISTEP && read->optimizer.gamma == 0.3);
+    assert_true(read->optimizer.milestones[1] == 7 && read->optimizer.milestones[2] == 0);
     cln_checkpoint_destroy(&checkpoint);
 }
 
@@ -87,12 +93,15 @@ static void test_optimizers_have_the_moments_they_need(void **state) {
         const char *name;
     } cases[] = {{CLN_SGD, 0, 0, NULL},
                  {CLN_SGD, 0.9, 1, "optimizer.momentum_buffer.4.bias"},
+                 {CLN_RMSPROP, 0, 1, "optimizer.square_avg.0.weight"},
+                 {CLN_RMSPROP, 0.9, 2, "optimizer.momentum_buffer.0.weight"},
+                 {CLN_ADAMW, 0, 2, "optimizer.exp_avg.0.weight"},
                  {CLN_ADAM, 0, 2, "optimizer.exp_avg_sq.0.weight"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct cln_training_point point = sample_point();
         point.optimizer.kind = cases[i].kind;
         point.optimizer.momentum = cases[i].momentum;
-        point.moments[0] = cases[i].moments > 0 ? first_moments : NULL;
+        point.moments[0] = cases[i].kind == CLN_RMSPROP ? second_moments : cases[i].moments > 0 ? first_moments : NULL;
         point.moments[1] = cases[i].moments > 1 ? second_moments : NULL;
         write_point(&point);
         struct cln_safetensors *file;
@@ -189,7 +198,13 @@ static void test_an_optimizer_has_its_numbers(void **state) {
         {"\"beta1\":", "\"beta3\":", "\"optimizer\" has no number \"beta1\""},
         {"\"eps\":", "\"eps\":\"x\",\"other\":", "\"optimizer\" has no number \"eps\""},
         {"\"beta1\":", "\"beta1\":5,\"other\":", "out of range"},
-        {"\"momentum\":", "\"other\":", NULL}, /* Adam has none */
+        {"\"lr\":", "\"momentum\":0.5,\"lr\":", NULL}, /* Adam has none, and older versions wrote it */
+        {"\"lr\":", "\"nesterov\":2,\"lr\":", "\"nesterov\" of \"optimizer\" is out of range"},
+        {"\"lr\":", "\"schedule\":\"nix\",\"lr\":", "a \"schedule\" that clenet does not know"},
+        {"\"lr\":", "\"schedule\":\"cosine\",\"lr\":", "schedule cosine has no end"},
+        {"\"lr\":", "\"schedule\":\"cosine\",\"schedule_epochs\":7,\"lr\":", NULL},
+        {"\"lr\":", "\"schedule\":\"multistep\",\"milestones\":[3,2],\"lr\":", "each above the one before"},
+        {"\"lr\":", "\"schedule\":\"multistep\",\"milestones\":7,\"lr\":", "is not a list of at most 16 numbers"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct cln_checkpoint *checkpoint;

@@ -53,7 +53,7 @@ class Bash(unittest.TestCase):
         self.assertEqual(self.complete("train", "--save-b"), ["--save-best"])
 
     def test_words_of_an_option(self):
-        self.assertEqual(self.complete("train", "--optimizer", ""), ["adam", "sgd"])
+        self.assertEqual(self.complete("train", "--optimizer", ""), ["adam", "sgd", "adamw", "rmsprop"])
         self.assertEqual(self.complete("train", "--device", ""), ["gpu", "cpu", "accelerator"])
         self.assertEqual(self.complete("evaluate", "--device", "g"), ["gpu"], "by the help of the command it refers to")
         self.assertEqual(self.complete("train", "--epochs", ""), [], "a number")

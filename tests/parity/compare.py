@@ -11,7 +11,7 @@ import torch
 
 from files import read_safetensors, write_safetensors
 from networks import build
-from programs import Wrong
+from programs import hyperparameters, Wrong
 from reference import load, logits_of, margin, prepare, preprocess, reference
 
 FACTOR = 10.0
@@ -49,15 +49,18 @@ def distance(a, b):
     return math.inf if np.isnan(d).any() else float(d.max())
 
 
-def adam_slack(case, ref, k, allowed):
-    """How far Adam moves each weight for an error that is allowed in its gradient: it divides by the gradient's size."""
+def slack(case, ref, k, allowed):
+    """How far a weight moves for an error that is allowed in its gradient, with an optimizer that divides the gradient by
+    its size."""
     name = k.split(" ", 1)[1]
-    v = ref.get(f"moment exp_avg_sq {name}")
-    if v is None:
-        return 0.0
     steps = sum(-(-case.count // case.batch) for _ in range(case.epochs))
-    size = np.sqrt(v / (1 - 0.999 ** steps)) + case.eps
-    return case.lr * np.minimum(2.0 * steps, allowed.get("gradient " + name, 0.0) / size)
+    if case.optimizer == "rmsprop":
+        v, alpha = ref[f"moment square_avg {name}"], case.more.get("alpha", 0.99)
+        size, most = np.sqrt(v) + case.eps, 2.0 * steps / math.sqrt(1 - alpha) / (1 - case.momentum)
+    else:
+        v, beta2 = ref[f"moment exp_avg_sq {name}"], case.more.get("beta2", 0.999)
+        size, most = np.sqrt(v / (1 - beta2 ** steps)) + case.eps, 2.0 * steps
+    return case.lr * np.minimum(most, allowed.get("gradient " + name, 0.0) / size)
 
 
 def compare(result, ref, r32, shaken, ours, case, allowed):
@@ -86,10 +89,13 @@ def compare(result, ref, r32, shaken, ours, case, allowed):
             tol = 0.0
         if k.startswith("gradient"):
             allowed[k] = tol
-        if case.adam and k.startswith("weight"):
+        moves = k.startswith("weight")
+        steps = case.optimizer == "rmsprop" and k.startswith("moment momentum_buffer")
+        if case.optimizer != "sgd" and (moves or steps):
             distance(mine, exact)
             error = np.abs(np.asarray(mine, np.float64) - exact)
-            tols = tol + adam_slack(case, ref, k, allowed) + 0 * error
+            name = k.removeprefix("moment momentum_buffer ").removeprefix("weight ")
+            tols = tol + slack(case, ref, "of " + name, allowed) / (case.lr if steps else 1) + 0 * error
             at = np.unravel_index(np.argmax(error / tols), error.shape)
             result.add(k, error[at], tols[at], np.abs(r32[k] - exact)[at])
         else:
@@ -208,13 +214,13 @@ def attempt(runner, case, seed, folder):
               for i in range(0 if case.exact else FLOAT32_RUNS + FLOAT64_RUNS)]
     allowed = {}
     # The gradient of the first step: SGD's momentum buffer after it.
-    _, tensors, _ = runner.train(case, job, folder, "g", False, 1e-6, 0.5, 0.0, case.epochs, 1)
+    plain = {"name": "sgd", "lr": 1e-6, "momentum": 0.5, "weight_decay": 0.0}
+    _, tensors, _ = runner.train(case, job, folder, "g", plain, case.epochs, 1)
     ours = {"gradient " + k.removeprefix("optimizer.momentum_buffer."): v for k, v in tensors.items()
             if k.startswith("optimizer.momentum_buffer.")}
     assert set(ours) == {k for k in ref if k.startswith("gradient")}, (set(ours), ref.keys())
     compare(result, ref, r32, shaken, ours, case, allowed)
-    log, tensors, end = runner.train(case, job, folder, "t", case.adam, case.lr, case.momentum, case.decay,
-            case.epochs)
+    log, tensors, end = runner.train(case, job, folder, "t", hyperparameters(case), case.epochs)
     ours = {}
     for line in log:
         e = line["epoch"]

@@ -220,6 +220,23 @@ def named_cases():
     yield C("optimizer", "SGD, weight decay 0.5, lr 1", small, onet, adam=False, lr=1.0, decay=0.5, **o)
     yield C("optimizer", "SGD, lr 1", small, onet, adam=False, lr=1.0, **o)
     yield C("optimizer", "SGD, momentum 1", small, onet, adam=False, lr=0.01, momentum=1.0, **o)
+    yield C("optimizer", "AdamW", small, onet, optimizer="adamw", decay=0.01, **o)
+    yield C("optimizer", "AdamW, weight decay 1, weights only, betas", small, onet, optimizer="adamw", decay=1.0,
+            more={"decay_weights_only": 1, "beta1": 0.8, "beta2": 0.9}, **o)
+    yield C("optimizer", "Adam, weight decay 1 of weights only", small, onet, decay=1.0,
+            more={"decay_weights_only": 1}, **o)
+    yield C("optimizer", "SGD with Nesterov's momentum, weight decay of weights only", small, onet, adam=False, lr=0.1,
+            momentum=0.9, decay=0.3, more={"nesterov": 1, "decay_weights_only": 1}, **o)
+    yield C("optimizer", "RMSprop", small, onet, optimizer="rmsprop", lr=0.001, **o)
+    yield C("optimizer", "RMSprop, momentum 0.9, alpha 0.9, weight decay 0.1", small, onet, optimizer="rmsprop",
+            lr=0.001, momentum=0.9, decay=0.1, more={"alpha": 0.9}, **o)
+    o = dict(count=60, batch=16, epochs=7, adam=False, lr=0.1, momentum=0.5)
+    for title, more in (("step", {"step_size": 2, "gamma": 0.3}), ("multistep", {"milestones": [1, 4, 5]}),
+                        ("exponential", {"gamma": 0.8}), ("cosine", {"schedule_epochs": 7, "eta_min": 0.01}),
+                        ("one-cycle", {"schedule_epochs": 7, "pct_start": 0.4, "final_div_factor": 100})):
+        yield C("schedule", title, small, onet, more={"schedule": title} | more, **o)
+        yield C("schedule", f"{title} behind a warm-up", small, onet,
+                more={"schedule": title, "warmup_epochs": 1.5, "warmup_start": 0.1} | more, **o)
     yield C("drift", "200 steps of Adam, smooth", small, [conv(4, 3), bn2(), SIG, ap(2), FLA, lin(9), bn1(), TAN,
             lin(5)], count=80, batch=16, epochs=40, lr=0.001)
     yield C("drift", "200 steps of SGD with momentum, smooth", small, [conv(4, 3), bn2(), TAN, ap(2), FLA, lin(9),

@@ -117,8 +117,9 @@ class Case:
         self.net = {"name": "case", "input": list(shape), "layers": layers}
         self.count, self.tests = o.pop("count", 24), o.pop("tests", 11)
         self.batch, self.epochs = o.pop("batch", 24), o.pop("epochs", 3)
-        self.adam = o.pop("adam", True)
-        self.eps = o.pop("eps", 1e-8)  # Adam's
+        self.optimizer = o.pop("optimizer", "adam" if o.pop("adam", True) else "sgd")
+        self.eps = o.pop("eps", 1e-8)  # of all but SGD
+        self.more = o.pop("more", {})  # other hyperparameters and the schedule, by their names in checkpoints
         self.lr, self.momentum, self.decay = o.pop("lr", 0.01), o.pop("momentum", 0.0), o.pop("decay", 0.0)
         self.images = o.pop("images", "mixed")  # "mixed", "noise", or a function (rng, count, shape) -> uint8
         self.labels = o.pop("labels", None)
@@ -128,7 +129,7 @@ class Case:
         self.image = o.pop("image", None)  # the shape of the stored images where they are resized
         self.exact = o.pop("exact", False)  # a test of ties: one step, and nothing is shaken
         if self.exact:
-            self.epochs, self.batch, self.adam, self.momentum = 1, max(self.batch, self.count), False, 0.5
+            self.epochs, self.batch, self.optimizer, self.momentum = 1, max(self.batch, self.count), "sgd", 0.5
         digest = hashlib.sha256(title.encode()).digest()
         self.thorough = digest[0] % 3 == 0  # evaluate, predict and import, too
         assert not o, o

@@ -9,20 +9,27 @@ import numpy as np
 from files import read_safetensors, write_idx, write_safetensors
 
 
-def resume_point(case, job, name, adam, lr, momentum, decay):
+# Every moment of an optimizer by its name in PyTorch; "momentum_buffer" only where there is momentum.
+MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "adamw": ("exp_avg", "exp_avg_sq"), "sgd": ("momentum_buffer",),
+           "rmsprop": ("square_avg", "momentum_buffer")}
+
+
+def hyperparameters(case):
+    """A case's optimizer as checkpoints have it."""
+    return {"name": case.optimizer, "lr": case.lr, "beta1": 0.9, "beta2": 0.999, "eps": case.eps,
+            "momentum": case.momentum, "weight_decay": case.decay} | case.more
+
+
+def resume_point(case, job, name, optimizer):
     """Tensors and metadata of a checkpoint before its first step."""
     tensors = dict(job["state"])
     trainable = [k for k in job["state"] if "running" not in k and "tracked" not in k]
     zeros = {k: np.zeros_like(job["state"][k]) for k in trainable}
-    if adam:
-        tensors |= {f"optimizer.exp_avg.{k}": v for k, v in zeros.items()}
-        tensors |= {f"optimizer.exp_avg_sq.{k}": v for k, v in zeros.items()}
-    elif momentum > 0:
-        tensors |= {f"optimizer.momentum_buffer.{k}": v for k, v in zeros.items()}
+    for moment in MOMENTS[optimizer["name"]]:
+        if moment != "momentum_buffer" or optimizer["momentum"] > 0:
+            tensors |= {f"optimizer.{moment}.{k}": v for k, v in zeros.items()}
     digest = hashlib.sha256(job["train"].tobytes() + job["train_labels"].tobytes()).hexdigest()
-    training = {"optimizer": {"name": "adam" if adam else "sgd", "lr": lr, "beta1": 0.9, "beta2": 0.999,
-            "eps": case.eps,
-                              "momentum": momentum, "weight_decay": decay},
+    training = {"optimizer": optimizer,
                 "batch_size": case.batch, "seed": "1",
                 "data": {"name": name, "digest": digest, "images": case.count}, "epochs": 0, "steps": "0",
                 "position": 0, "batches": 0, "hits": 0, "loss_sum": 0.0, "loss_carry": 0.0,
@@ -88,9 +95,9 @@ class Runner:
         (folder / "raw").write_bytes(head + job["train"].tobytes() + job["train_labels"].tobytes()
                                      + job["test"].tobytes() + job["test_labels"].tobytes())
 
-    def train(self, case, job, folder, tag, adam, lr, momentum, decay, epochs, steps=0):
+    def train(self, case, job, folder, tag, optimizer, epochs, steps=0):
         """Returns the lines of the epochs, the tensors at the end, and the checkpoint's path."""
-        tensors, meta = resume_point(case, job, "data", adam, lr, momentum, decay)
+        tensors, meta = resume_point(case, job, "data", optimizer)
         write_safetensors(folder / f"{tag}.init", tensors, meta)
         if job["image"][0] == 1:
             end, log = folder / f"{tag}.st", folder / f"{tag}.log"

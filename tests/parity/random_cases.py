@@ -23,8 +23,25 @@ def square(a, b):
     return a if a == b else [a, b]
 
 
+def draw_recipe(rng, case):
+    """Another optimizer for some cases, and a schedule for half. Draws from a generator of its own: networks and data of a
+    number stay as they were before there were recipes."""
+    more = {"decay_weights_only": rng.randint(0, 1)}
+    if case.optimizer == "sgd":
+        more["nesterov"] = int(case.momentum > 0 and rng.random() < 0.5)
+    elif rng.random() < 0.5:
+        case.optimizer = rng.choice(["adamw", "rmsprop"])
+        case.momentum = rng.choice([0, 0.5]) if case.optimizer == "rmsprop" else 0
+    schedule = rng.choice(["constant"] * 5 + ["step", "multistep", "exponential", "cosine", "one-cycle"])
+    more |= {"schedule": schedule, "warmup_epochs": rng.choice([0, 0, 0.5, 1]), "warmup_start": 0.2}
+    more |= {"step": {"step_size": 1, "gamma": 0.5}, "multistep": {"milestones": [1, 2]}, "exponential": {"gamma": 0.7},
+             "cosine": {"schedule_epochs": case.epochs + 1}, "one-cycle": {"schedule_epochs": case.epochs + 2},
+             "constant": {}}[schedule]
+    case.more = more
+
+
 def random_case(number, seed, data_seed=None):
-    """Number `number` of `seed`. Its data have a seed of their own where `data_seed` is given."""
+    """Number `number` of `seed`. Its data have a seed of their own where `data_seed` is given, and then no recipe."""
     rng = random.Random(f"{seed}/{number}")
     while True:
         c = rng.choice([1] * 7 + [2, 3, 3])
@@ -100,7 +117,10 @@ def random_case(number, seed, data_seed=None):
     case = Case("random", f"random {seed}/{number}", (c, h, w), layers, count=count, tests=rng.choice([1, 5, 33]),
             batch=batch,
                 epochs=rng.choice([1, 2, 3]), seed=data_seed, **o)
+    if data_seed is None:
+        draw_recipe(random.Random(f"{seed}/{number}/recipe"), case)
     if has_single_values(case):  # Adam would turn what rounding leaves of a gradient of 0 into whole steps
-        case.adam, case.momentum = False, 0.5
+        case.optimizer, case.momentum = "sgd", 0.5
+        case.more.pop("nesterov", None)
     return case
 

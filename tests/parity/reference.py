@@ -74,10 +74,65 @@ def preprocess(case, pixels, dtype, state=None):
 
 
 def optimizer_of(case, net):
-    if case.adam:
-        return torch.optim.Adam(net.parameters(), lr=case.lr, eps=case.eps, weight_decay=case.decay, foreach=False)
-    return torch.optim.SGD(net.parameters(), lr=case.lr, momentum=case.momentum, weight_decay=case.decay,
-            foreach=False)
+    """PyTorch's optimizer of a case."""
+    more = case.more
+    shared = {"lr": case.lr, "weight_decay": case.decay, "foreach": False}
+    groups = [{"params": list(net.parameters())}]
+    if more.get("decay_weights_only"):
+        weights = [m.weight for m in net if isinstance(m, (nn.Conv2d, nn.Linear))]
+        others = [p for p in net.parameters() if all(p is not w for w in weights)]
+        groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+    if case.optimizer in ("adam", "adamw"):
+        kind = torch.optim.Adam if case.optimizer == "adam" else torch.optim.AdamW
+        return kind(groups, eps=case.eps, betas=(more.get("beta1", 0.9), more.get("beta2", 0.999)), **shared)
+    if case.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, eps=case.eps, alpha=more.get("alpha", 0.99), momentum=case.momentum, **shared)
+    return torch.optim.SGD(groups, momentum=case.momentum, nesterov=bool(more.get("nesterov")), **shared)
+
+
+def rates_of(case, steps_per_epoch, steps):
+    """The learning rate of every step, by PyTorch's schedulers: the warm-up's first, then the schedule's from its own start."""
+    def run(make, each, count):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=case.lr)
+        scheduler, rates = make(optimizer), []
+        for step in range(count):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            if (step + 1) % each == 0:
+                scheduler.step()
+        return rates
+
+    more, kinds = case.more, torch.optim.lr_scheduler
+    warm = math.floor(more.get("warmup_epochs", 0) * steps_per_epoch + 0.5)
+    left = math.floor(more.get("schedule_epochs", 0) * steps_per_epoch + 0.5) - warm
+    gamma = more.get("gamma", 0.1)
+    makers = {
+        "constant": (lambda o: kinds.LambdaLR(o, lambda _: 1), 1),
+        "step": (lambda o: kinds.StepLR(o, int(more["step_size"]), gamma), steps_per_epoch),
+        "multistep": (lambda o: kinds.MultiStepLR(o, [int(m) for m in more["milestones"]], gamma), steps_per_epoch),
+        "exponential": (lambda o: kinds.ExponentialLR(o, gamma), steps_per_epoch),
+        "cosine": (lambda o: kinds.CosineAnnealingLR(o, left, more.get("eta_min", 0)), 1),
+        "one-cycle": (lambda o: kinds.OneCycleLR(o, case.lr, left, pct_start=more.get("pct_start", 0.3),
+                                                 cycle_momentum=False, div_factor=more.get("div_factor", 25),
+                                                 final_div_factor=more.get("final_div_factor", 1e4)), 1),
+    }
+    make, each = makers[more.get("schedule", "constant")]
+    rates = run(lambda o: kinds.LinearLR(o, more.get("warmup_start", 0.01), 1.0, warm), 1, warm) if warm else []
+    return (rates + run(make, each, max(steps - warm, 0)))[:steps]
+
+
+class Rates:
+    """Sets the rate of each step of a case's training."""
+
+    def __init__(self, case, optimizer):
+        per_epoch = -(-case.count // case.batch)
+        self.optimizer, self.rates = optimizer, iter(rates_of(case, per_epoch, per_epoch * case.epochs))
+
+    def step(self):
+        rate = next(self.rates)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
 
 
 def load(net, state, dtype):
@@ -108,6 +163,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
             m.register_forward_hook(round_both_ways)
     y, yt = torch.tensor(job["train_labels"]).long(), torch.tensor(job["test_labels"]).long()
     opt = optimizer_of(case, net)
+    rates = Rates(case, opt)
     out, first = {}, True
     own = [m for m in net if not isinstance(m, nn.Identity)]
     idle = [a.bias for a, b in zip(own, own[1:]) if isinstance(a, (nn.Conv2d, nn.Linear)) and a.bias is not None
@@ -130,7 +186,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
                 bias.grad.zero_()
             loss_sum += float(loss.detach()) * len(index)
             hits += int((z.argmax(1) == y[index]).sum())
-            opt.step()
+            rates.step()
             if z.shape[1] > 1:
                 top = z.detach().topk(2, 1).values
                 close += ((top[:, 0] - top[:, 1]) / (1 + z.detach().abs().max())).tolist()
@@ -147,7 +203,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
         out[("statistic " if "running" in n else "tracked " if "tracked" in n else "weight ") + n] = v.clone()
     for n, p in zip(names, net.parameters()):
         for key, value in opt.state.get(p, {}).items():
-            if key in ("exp_avg", "exp_avg_sq", "momentum_buffer") and value is not None:
+            if key in ("exp_avg", "exp_avg_sq", "square_avg", "momentum_buffer") and value is not None:
                 out[f"moment {key} {n}"] = value.clone()
     out["trained logits"] = zt
     return {k: v.detach().double().numpy() if isinstance(v, torch.Tensor) else v for k, v in out.items()}
@@ -186,13 +242,14 @@ def margin(case, job):
     x = preprocess(case, job["train"], torch.float64, job["standard"])
     y = torch.tensor(job["train_labels"]).long()
     opt = optimizer_of(case, net)
+    rates = Rates(case, opt)
     net.train()
     for order in job["orders"]:
         for at in range(0, len(order), case.batch):
             index = torch.tensor(order[at:at + case.batch])
             opt.zero_grad()
             F.cross_entropy(net(x[index]), y[index]).backward()
-            opt.step()
+            rates.step()
     return least[0]
 
 

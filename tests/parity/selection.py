@@ -1,4 +1,4 @@
-"""The 31 cases of CI: first those that once were wrong, then others of every kind."""
+"""The 39 cases of CI: first those that once were wrong, then others of every kind."""
 from named import named_cases
 from random_cases import random_case
 
@@ -10,7 +10,10 @@ OTHERS = ("3x32x32, LeNet-like", "3x1x1", "1 x 40 strip", "padding beyond the ke
           "max, padding [3,5]/[1,2]/[1,2]", "average, padding 3/2/1 (count_include_pad)",
           "batch norm, activation, pool before any affine", "labels all the same", "3",
           "last batch of one sample", "< 0, ReLU, max pool", "a bias of 10000 before batch norm", "momentum 1",
-          "SGD, momentum 0.9, weight decay 0.05", "resize 7x30 -> 11, standardise")
+          "SGD, momentum 0.9, weight decay 0.05", "resize 7x30 -> 11, standardise",
+          "AdamW, weight decay 1, weights only, betas", "RMSprop, momentum 0.9, alpha 0.9, weight decay 0.1",
+          "SGD with Nesterov's momentum, weight decay of weights only", "step", "multistep behind a warm-up", "exponential",
+          "cosine behind a warm-up", "one-cycle behind a warm-up")
 RANDOM = (2, 7, 11, 20, 24)
 
 

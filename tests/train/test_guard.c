@@ -155,7 +155,7 @@ static void test_checked_once(void **state) {
     (void)state;
     if (!has_groups)
         skip();
-    break_kernels("sgd.cl", "p - state->lr * buffer", "p - (GROUP > 1 ? 2.0f : 1.0f) * state->lr * buffer");
+    break_kernels("sgd.cl", "p - state->lr * step", "p - (GROUP > 1 ? 2.0f : 1.0f) * state->lr * step");
     const struct cln_trainer_params guarded = {.session.kernel_folder = kernels},
                                     alone = {.session.kernel_folder = kernels, .session.no_guard = true},
                                     sgd = {.session.kernel_folder = kernels, .optimizer.kind = CLN_SGD};
@@ -176,7 +176,7 @@ static void test_quick_checks_stop_no_training_whose_step_is_right(void **state)
     struct cln_trainer *trainer = NULL;
     if (!has_groups)
         skip();
-    break_kernels("sgd.cl", "p - state->lr * buffer", "p - (GROUP > 1 ? 3.0f : 1.0f) * state->lr * buffer");
+    break_kernels("sgd.cl", "p - state->lr * step", "p - (GROUP > 1 ? 3.0f : 1.0f) * state->lr * step");
     fails_at = 300;
     for (int start = 0; start < 4; start++) { /* the third finds that two did not come to an end */
         assert_ok(create(&trainer));
@@ -211,7 +211,7 @@ static void test_what_is_refused_once_is_tried_again(void **state) {
 static void test_single_items_are_not_checked_one_by_one(void **state) {
     (void)state;
     profile_of_lanes(1);
-    break_kernels("sgd.cl", "p - state->lr * buffer", "p - 2.0f * state->lr * buffer");
+    break_kernels("sgd.cl", "p - state->lr * step", "p - 2.0f * state->lr * step");
     calls_of((struct cln_trainer_params){.session.kernel_folder = kernels}, "", "");
     assert_int_equal(announced, 0);
     profile_of_lanes(8);

@@ -56,6 +56,33 @@ static void test_momentum_and_standardising_go_on_to_the_bit(void **state) {
     check_exact(params);
 }
 
+/* The rate depends on the step over all epochs. */
+static void test_schedules_go_on_at_their_step(void **state) {
+    (void)state;
+    struct cln_trainer_params params = params_of(BATCH);
+    params.optimizer = (struct cln_optimizer_params){.kind = CLN_RMSPROP,
+                                                     .lr = 0.002,
+                                                     .momentum = 0.5,
+                                                     .schedule = CLN_COSINE,
+                                                     .schedule_epochs = 3,
+                                                     .warmup_epochs = 0.5};
+    check_exact(params);
+    struct cln_epoch whole, last;
+    params.optimizer = (struct cln_optimizer_params){.kind = CLN_ADAMW,
+                                                     .weight_decay = 0.1,
+                                                     .decay_weights_only = 1,
+                                                     .schedule = CLN_MULTISTEP,
+                                                     .milestones = {1, 2}};
+    train(params, 3, NULL, path, &whole);
+    assert_true(fabs(whole.learning_rate - 1e-5) < 1e-12);
+    params.max_steps = 8; /* the second epoch has six */
+    train(params, 3, NULL, path, &last);
+    assert_true(fabs(last.learning_rate - 1e-4) < 1e-12);
+    params.max_steps = 0;
+    train(params, 3, path, path, &last);
+    assert_true(last.learning_rate == whole.learning_rate && last.test.loss == whole.test.loss);
+}
+
 /* All images of an epoch are trained on, but the epoch was not evaluated: that is done now. */
 static void test_an_epoch_without_its_evaluation(void **state) {
     (void)state;
@@ -210,6 +237,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_adam_goes_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_momentum_and_standardising_go_on_to_the_bit, nothing_alive),
+        cmocka_unit_test_teardown(test_schedules_go_on_at_their_step, nothing_alive),
         cmocka_unit_test_teardown(test_an_epoch_without_its_evaluation, nothing_alive),
         cmocka_unit_test_teardown(test_a_stopped_epoch_goes_on, nothing_alive),
         cmocka_unit_test_teardown(test_what_was_begun_otherwise_is_told, nothing_alive),

@@ -1,0 +1,27 @@
+/* AdamW as in torch.optim.AdamW (Loshchilov and Hutter, 2019), all parameters in one launch. The decay is no part of
+ * the gradient: p -= lr weight_decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2 p -= lr / (1 - b1^t) * m /
+ * (sqrt(v) / sqrt(1 - b2^t) + eps) The two factors with t come from batch_end of kernels/batch.cl. */
+#include "optimizer.clh"
+
+__kernel void adamw(__global float *restrict parameters, __global float *restrict gradients,
+                    __global const float *restrict partials, __global const int4 *restrict slice_table,
+                    __global float *restrict first_moments, __global float *restrict second_moments, const int floats,
+                    __global const struct cln_state *restrict state PLACE) {
+    const int at = item_id() * VECTOR;
+    if (at >= floats || state->count == 0)
+        return;
+    const int4 slices = slice_table[at / TENSOR_ALIGN];
+    const floatv p = load_floatv(parameters + at);
+    const floatv g = gradient_sum(partials, slices, at);
+    store_floatv(g, gradients + at);
+    if (state->frozen)
+        return;
+
+    const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
+    const floatv v =
+        multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
+    store_floatv(m, first_moments + at);
+    store_floatv(v, second_moments + at);
+    const floatv decayed = p - state->lr * weight_decay_of(state, slices) * p;
+    store_floatv(decayed - state->rate * (m / (sqrt(v) * state->correction + state->eps)), parameters + at);
+}
