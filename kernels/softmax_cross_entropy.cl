@@ -1,5 +1,6 @@
-/* Softmax cross-entropy by log-sum-exp: loss_n = log sum_k exp(y[n,k]) - y[n, label]; its gradient (softmax - onehot) /
- * batch; and the sums that batch_end adds to the epoch's loss and accuracy. */
+/* Softmax cross-entropy by log-sum-exp: loss_n = log sum_k exp(y[n,k]) - sum_k t[n,k] y[n,k]; its gradient
+ * (softmax - t) / batch; and the sums that batch_end adds to the epoch's loss and accuracy. The target t is 1 for the
+ * label and 0 for the other classes. In training, label smoothing s makes it 1 - s + s / CLASSES and s / CLASSES. */
 #include "lanes.clh"
 
 #ifndef CLASSES
@@ -36,14 +37,21 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
         total += exp(y - largest);
         own = select(own, y, label == (intv)k);
     }
-    const floatv loss = log(total) + (largest - own);
+    floatv loss = log(total) + (largest - own);
+    const float smoothing = training ? state->label_smoothing : 0.0f, share = smoothing / CLASSES;
+    if (smoothing > 0.0f) {
+        floatv others = (floatv)0.0f; /* by how much all logits together are below the label's */
+        for (int k = 0; k < CLASSES; k++)
+            others += own - logits[base + k * GROUP];
+        loss = multiply_add(others, (floatv)share, loss);
+    }
     const floatv hit = select((floatv)0.0f, (floatv)1.0f, label == best);
 
     if (training) {
         const floatv scale = live((floatv)(1.0f / (float)count), mask);
         for (int k = 0; k < CLASSES; k++) {
             const floatv y = logits[base + k * GROUP];
-            const floatv target = select((floatv)0.0f, (floatv)1.0f, label == (intv)k);
+            const floatv target = select((floatv)share, (floatv)(1.0f - smoothing + share), label == (intv)k);
             gradient[base + k * GROUP] = live((exp(y - largest) / total - target) * scale, mask);
         }
     } else {

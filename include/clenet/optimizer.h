@@ -39,6 +39,9 @@ struct cln_optimizer_params {
     double warmup_start;       /* 0: 0.01 */
     double schedule_epochs;    /* end of cosine and one-cycle, counted from the first step, warm-up included */
     double step_size, gamma, eta_min, pct_start, div_factor, final_div_factor;
+    /* Of the training loss: the label has this much less than 1, and every class an equal part of it, as in
+     * torch.nn.CrossEntropyLoss(label_smoothing=…). Test and validation losses are without it. */
+    double label_smoothing;
 };
 
 #endif

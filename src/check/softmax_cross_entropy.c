@@ -13,6 +13,7 @@ struct loss_case {
     double scale; /* size of the logits */
     bool training;
     bool bad; /* one logit is NaN: the state must freeze */
+    double smoothing;
 };
 
 static const struct loss_case cases[] = {
@@ -25,6 +26,9 @@ static const struct loss_case cases[] = {
     {{"255 classes", 5, {5}}, 255, 5, true},
     {{"not a number", 17, {17}, .quick = true}, 4, 1, true, true},
     {{"not a number, prediction", 5, {5}}, 4, 1, false, true},
+    {{"label smoothing", 257, EVERY_BATCH, .quick = true}, 10, 3, true, .smoothing = 0.1},
+    {{"label smoothing, far apart", 17, {17}}, 3, 1000, true, .smoothing = 0.9},
+    {{"label smoothing, prediction", 17, {17}}, 10, 2, false, .smoothing = 0.1}, /* without */
 };
 
 enum { POSITION = 3, BATCHES = 3 }; /* samples of the epoch before this batch; batches, with this one */
@@ -39,7 +43,7 @@ static struct cln_probe *put_labels(struct cln_rig *b, const uint8_t *labels) {
 
 /* Expects the loss and hits of every block; returns their totals. */
 static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, const double *logits,
-                        const uint8_t *labels, double *loss, size_t *hits, double *tolerance) {
+                        const uint8_t *labels, double smoothing, double *loss, size_t *hits, double *tolerance) {
     const size_t lanes = (size_t)b->plan.tuning.lanes;
     *loss = *tolerance = 0;
     *hits = 0;
@@ -47,8 +51,9 @@ static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, 
         const size_t first = block * lanes, left = (size_t)b->count - first, samples = left < lanes ? left : lanes;
         const double *own = logits + first * (size_t)classes;
         size_t block_hits;
-        const double block_loss = (double)samples * cln_reference_softmax_cross_entropy(
-                                                        samples, classes, own, labels + first, &block_hits, NULL);
+        const double block_loss =
+            (double)samples *
+            cln_reference_softmax_cross_entropy(samples, classes, own, labels + first, smoothing, &block_hits, NULL);
         double size = (double)samples; /* roundings of the exponentials: a few of 1 per sample */
         for (size_t i = 0; i < samples * (size_t)classes; i++)
             size = fmax(size, (double)samples * (1 + 2 * fabs(own[i])));
@@ -73,7 +78,7 @@ static void expect_outputs(struct cln_rig *b, const struct loss_case *c, const d
         return;
     }
     double *expected = cln_rig_alloc(b, n * classes), *size = cln_rig_alloc(b, n * classes);
-    cln_reference_softmax_cross_entropy(n, c->classes, logits, labels, NULL, expected);
+    cln_reference_softmax_cross_entropy(n, c->classes, logits, labels, c->smoothing, NULL, expected);
     /* exp(x) of a difference that was rounded: relative to the probability, the roundings of the logits; and the
      * subtraction from one. */
     for (size_t i = 0; i < n * classes; i++)
@@ -96,7 +101,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                                      .resumed = 4,
                                      .seen = POSITION,
                                      .hits = 2,
-                                     .loss_sum = 7.5F};
+                                     .loss_sum = 7.5F,
+                                     .label_smoothing = (float)c->smoothing};
     b->state = before;
     double *logits = cln_rig_random(b, count, 0, c->scale);
     uint8_t *labels = (void *)cln_rig_alloc(b, n);
@@ -134,7 +140,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         cln_probe_free(gradient, 0, cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * (size_t)c->classes);
         cln_probe_free(predicted, POSITION, n);
     } else {
-        expect_sums(b, sums, c->classes, logits, labels, &loss, &hits, &tolerance);
+        expect_sums(b, sums, c->classes, logits, labels, c->training ? c->smoothing : 0, &loss, &hits, &tolerance);
         expect_outputs(b, c, logits, labels, gradient, predicted);
     }
     cln_rig_compare(b);

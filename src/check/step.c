@@ -159,7 +159,8 @@ static int last_lone_layer(const struct step *s) {
 
 static enum cln_status compare_training(struct step *s) {
     const struct cln_network *network = s->check->network;
-    struct cln_reference_step expected = {.gradients = s->gradients};
+    struct cln_reference_step expected = {.label_smoothing = s->check->optimizer.label_smoothing,
+                                          .gradients = s->gradients};
     struct cln_state state;
     enum cln_status status = run_step(s, CLN_TRAIN, &state);
     if (status == CLN_OK)

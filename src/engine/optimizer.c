@@ -66,4 +66,5 @@ void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_par
     state->momentum = (float)p.momentum;
     state->nesterov = p.nesterov > 0;
     state->weight_decay = (float)p.weight_decay;
+    state->label_smoothing = (float)p.label_smoothing;
 }

@@ -67,6 +67,8 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
         OPTION("F", "one-cycle begins with the rate / F", 1e-9, 1e9)),
     ROW(final_div_factor, "final_div_factor", 1e4, INFINITY, ALL, ONE_CYCLE, LATER,
         OPTION("F", "one-cycle ends at its first rate / F", 1e-9, 1e12)),
+    ROW(label_smoothing, "label smoothing", 0, 1, ALL, ANY, LATER,
+        OPTION("X", "part of a label that all classes share", 0, 0.999)),
 };
 
 CLN_EVERY(names, CLN_OPTIMIZER_COUNT);

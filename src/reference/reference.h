@@ -51,9 +51,10 @@ void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, con
                                    double *dx);
 
 /* The mean softmax cross-entropy over the batch, by log-sum-exp. *hits: number of samples whose first largest logit is
- * the label. dlogits = (softmax − onehot) / batch. hits and dlogits may be NULL. */
+ * the label. dlogits = (softmax − target) / batch, where the target is 1 − smoothing for the label, and smoothing /
+ * classes for every class besides. hits and dlogits may be NULL. */
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
-                                           size_t *hits, double *dlogits);
+                                           double smoothing, size_t *hits, double *dlogits);
 
 /* Step t (from 1) of an optimizer. `params` has no defaults left (cln_optimizer_resolve). Uses those of the
  * CLN_MOMENT_COUNT `moments` that the optimizer's row has. */
@@ -62,6 +63,7 @@ void cln_reference_optimizer_step(const struct cln_optimizer_params *params, siz
 
 /* The results of one training step, before the optimizer. */
 struct cln_reference_step {
+    double label_smoothing; /* to be used; the other members are results */
     double loss;
     size_t hits;
     double *logits;    /* NULL, or room for [batch][classes] */

@@ -13,7 +13,7 @@ static size_t first_largest(const double *values, size_t count) {
 }
 
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
-                                           size_t *hits, double *dlogits) {
+                                           double smoothing, size_t *hits, double *dlogits) {
     size_t count = (size_t)classes, hit_count = 0;
     double loss = 0;
     for (size_t n = 0; n < batch; n++) {
@@ -23,10 +23,13 @@ double cln_reference_softmax_cross_entropy(size_t batch, int classes, const doub
         for (size_t k = 0; k < count; k++)
             sum += exp(z[k] - z[best]);
         double log_sum = z[best] + log(sum);
-        loss += log_sum - z[label];
+        loss += log_sum - (1 - smoothing) * z[label];
+        for (size_t k = 0; k < count; k++)
+            loss -= smoothing / (double)count * z[k];
         hit_count += best == label;
         for (size_t k = 0; dlogits && k < count; k++)
-            dlogits[n * count + k] = (exp(z[k] - log_sum) - (k == label)) / (double)batch;
+            dlogits[n * count + k] =
+                (exp(z[k] - log_sum) - (1 - smoothing) * (k == label) - smoothing / (double)count) / (double)batch;
     }
     if (hits)
         *hits = hit_count;

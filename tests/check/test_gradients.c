@@ -283,13 +283,13 @@ static void test_pool2d(void **state) {
 struct classification {
     size_t batch;
     int classes;
-    double *logits;
+    double *logits, smoothing;
     uint8_t labels[7];
 };
 
 static double classification_loss(void *user) {
     struct classification *c = user;
-    return cln_reference_softmax_cross_entropy(c->batch, c->classes, c->logits, c->labels, NULL, NULL);
+    return cln_reference_softmax_cross_entropy(c->batch, c->classes, c->logits, c->labels, c->smoothing, NULL, NULL);
 }
 
 static void test_softmax_cross_entropy(void **state) {
@@ -297,10 +297,11 @@ static void test_softmax_cross_entropy(void **state) {
     static const struct {
         size_t batch;
         int classes;
-        double scale;
-    } cases[] = {{1, 2, 1}, {2, 10, 3}, {7, 10, 30}, {7, 1, 1}};
+        double scale, smoothing;
+    } cases[] = {{1, 2, 1}, {2, 10, 3}, {7, 10, 30}, {7, 1, 1}, {7, 10, 3, 0.1}, {2, 3, 1, 0.9}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct classification c = {.batch = cases[i].batch, .classes = cases[i].classes};
+        struct classification c = {
+            .batch = cases[i].batch, .classes = cases[i].classes, .smoothing = cases[i].smoothing};
         size_t count = c.batch * (size_t)c.classes;
         struct cln_random random;
         cln_random_seed(&random, i, CLN_STREAM_CHECK);
@@ -308,7 +309,7 @@ static void test_softmax_cross_entropy(void **state) {
         for (size_t n = 0; n < c.batch; n++)
             c.labels[n] = (uint8_t)cln_random_below(&random, (uint32_t)c.classes);
         double *dlogits = random_array(&random, count, NAN, 1);
-        (void)cln_reference_softmax_cross_entropy(c.batch, c.classes, c.logits, c.labels, NULL, dlogits);
+        (void)cln_reference_softmax_cross_entropy(c.batch, c.classes, c.logits, c.labels, c.smoothing, NULL, dlogits);
         check_gradient("softmax", classification_loss, &c, c.logits, dlogits, count, step, tolerance);
         free(c.logits);
         free(dlogits);

@@ -158,15 +158,20 @@ static void test_softmax_cross_entropy(void **state) {
     const double logits[] = {7, 7, 7, 1000, -1000, 0};
     size_t hits = 99;
     double dlogits[6];
-    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){0, 0}, &hits, dlogits);
+    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){0, 0}, 0, &hits, dlogits);
     assert_near(&loss, (double[]){log(3) / 2}, 1, 1e-15);
     assert_int_equal(hits, 2);
     assert_near(dlogits, (double[]){-1.0 / 3, 1.0 / 6, 1.0 / 6, 0, 0, 0}, 6, 1e-15);
 
-    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){1, 1}, &hits, dlogits);
+    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){1, 1}, 0, &hits, dlogits);
     assert_near(&loss, (double[]){log(3) / 2 + 1000}, 1, 1e-12);
     assert_int_equal(hits, 0);
     assert_near(dlogits, (double[]){1.0 / 6, -1.0 / 3, 1.0 / 6, 0.5, -0.5, 0}, 6, 1e-15);
+
+    /* Smoothing 0.3: the target is 0.8 for the label, 0.1 for the others. */
+    loss = cln_reference_softmax_cross_entropy(1, 3, (double[]){0, log(2), 0}, (uint8_t[]){1}, 0.3, &hits, dlogits);
+    assert_near(&loss, (double[]){log(4) - 0.8 * log(2)}, 1, 1e-15);
+    assert_near(dlogits, (double[]){0.25 - 0.1, 0.5 - 0.8, 0.25 - 0.1}, 3, 1e-15);
 }
 
 static void test_adam(void **state) {

@@ -61,6 +61,7 @@ class Training(Case):
         self.assertNotEqual(first_loss(*decay), first_loss(*decay, "--decay-weights-only"))
         rmsprop = ("--optimizer", "rmsprop")
         self.assertNotEqual(first_loss(*rmsprop), first_loss(*rmsprop, "--alpha", "0.5"))
+        self.assertNotEqual(plain[0], first_loss("--label-smoothing", "0.3")[0])
         # PyTorch's AdamW decays unless it is told not to; without decay it is Adam.
         self.assertEqual(plain, first_loss("--optimizer", "adamw", "--weight-decay", "0"))
 

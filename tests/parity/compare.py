@@ -214,7 +214,8 @@ def attempt(runner, case, seed, folder):
               for i in range(0 if case.exact else FLOAT32_RUNS + FLOAT64_RUNS)]
     allowed = {}
     # The gradient of the first step: SGD's momentum buffer after it.
-    plain = {"name": "sgd", "lr": 1e-6, "momentum": 0.5, "weight_decay": 0.0}
+    plain = {"name": "sgd", "lr": 1e-6, "momentum": 0.5, "weight_decay": 0.0,
+             "label_smoothing": case.more.get("label_smoothing", 0.0)}
     _, tensors, _ = runner.train(case, job, folder, "g", plain, case.epochs, 1)
     ours = {"gradient " + k.removeprefix("optimizer.momentum_buffer."): v for k, v in tensors.items()
             if k.startswith("optimizer.momentum_buffer.")}

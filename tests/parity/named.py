@@ -230,6 +230,8 @@ def named_cases():
     yield C("optimizer", "RMSprop", small, onet, optimizer="rmsprop", lr=0.001, **o)
     yield C("optimizer", "RMSprop, momentum 0.9, alpha 0.9, weight decay 0.1", small, onet, optimizer="rmsprop",
             lr=0.001, momentum=0.9, decay=0.1, more={"alpha": 0.9}, **o)
+    yield C("loss", "label smoothing 0.1", small, onet, more={"label_smoothing": 0.1}, **o)
+    yield C("loss", "label smoothing 0.6, 2 classes", small, [*onet[:-1], lin(2)], more={"label_smoothing": 0.6}, **o)
     o = dict(count=60, batch=16, epochs=7, adam=False, lr=0.1, momentum=0.5)
     for title, more in (("step", {"step_size": 2, "gamma": 0.3}), ("multistep", {"milestones": [1, 4, 5]}),
                         ("exponential", {"gamma": 0.8}), ("cosine", {"schedule_epochs": 7, "eta_min": 0.01}),

@@ -26,7 +26,7 @@ def square(a, b):
 def draw_recipe(rng, case):
     """Another optimizer for some cases, and a schedule for half. Draws from a generator of its own: networks and data of a
     number stay as they were before there were recipes."""
-    more = {"decay_weights_only": rng.randint(0, 1)}
+    more = {"decay_weights_only": rng.randint(0, 1), "label_smoothing": rng.choice([0, 0, 0.1, 0.5])}
     if case.optimizer == "sgd":
         more["nesterov"] = int(case.momentum > 0 and rng.random() < 0.5)
     elif rng.random() < 0.5:

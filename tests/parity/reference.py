@@ -176,7 +176,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
             index = torch.tensor(order[at:at + case.batch])
             opt.zero_grad()
             z = net(x[index])
-            loss = F.cross_entropy(z, y[index])
+            loss = F.cross_entropy(z, y[index], label_smoothing=case.more.get("label_smoothing", 0.0))
             loss.backward()
             if first:
                 for n, p in net.named_parameters():
@@ -248,7 +248,7 @@ def margin(case, job):
         for at in range(0, len(order), case.batch):
             index = torch.tensor(order[at:at + case.batch])
             opt.zero_grad()
-            F.cross_entropy(net(x[index]), y[index]).backward()
+            F.cross_entropy(net(x[index]), y[index], label_smoothing=case.more.get("label_smoothing", 0.0)).backward()
             rates.step()
     return least[0]
 
