@@ -10,9 +10,9 @@
 struct cln_train_options {
     struct cln_session_options session;
     const char *network, *data, *resume, *save, *save_every, *log, *trace;
-    int epochs, batch_size, resize, kind, variance, keep; /* kind: of the optimizer, as the option has it */
+    int epochs, batch_size, resize, kind, variance, keep, patience; /* kind: of the optimizer, as the option has it */
     uint64_t seed, max_steps;
-    double require_accuracy;
+    double require_accuracy, validation;
     struct cln_optimizer_params optimizer; /* members without an option stay 0, their default */
     bool standardize, quiet, offline, override, save_best;
 
