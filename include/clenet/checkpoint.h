@@ -23,7 +23,7 @@ struct cln_training_point {
     uint64_t seed;
     char data[64];   /* name of the data set */
     char digest[65]; /* cln_dataset.digest of the training set; "": unknown */
-    size_t samples;  /* number of training images */
+    size_t samples;  /* number of training images, with those for validation */
     int epochs;      /* finished epochs */
     uint64_t steps;  /* steps of the optimizer in all epochs so far */
 
@@ -35,7 +35,15 @@ struct cln_training_point {
     /* States of two random generators (struct cln_random). `shuffle`: the generator of epoch orders, before it drew the
      * order of the unfinished epoch. `init`: the generator of initial weights, after it drew them. */
     uint64_t shuffle[2], init[2];
-    double best_accuracy; /* highest test accuracy after any epoch so far; below 0: none yet */
+    /* Highest accuracy after any epoch so far, of the validation images if there are any, else of the test images;
+     * below 0: none yet, or the file of that model was lost. */
+    double best_accuracy;
+
+    /* Share of the `samples` that is set aside for validation, by a split that follows from the labels, the share and
+     * the seed; 0: none, and the other two members mean nothing. */
+    double validation;
+    double peak_accuracy; /* highest validation accuracy after any epoch so far; below 0: none yet */
+    int peak_epoch;       /* the first epoch that reached it, from 1; 0: none yet */
 
     /* The optimizer's state per parameter, each laid out like `parameters`. Adam: the running averages of the gradient
      * and of its square. SGD with momentum: the momentum buffer, then NULL. SGD without momentum: both NULL. */

@@ -44,8 +44,9 @@ struct cln_save_params {
     int every_epochs;     /* epochs between resume points; 0: one per epoch, or none if every_seconds is set */
     double every_seconds; /* seconds between resume points, also within an epoch; 0: not by time */
     int keep;  /* number of files, the newest included; older ones have .1, .2, … before their extension. 0: 1 */
-    bool best; /* after every epoch whose test accuracy is the highest so far, write a resume point, and beside it a
-                  copy with .best in its name; `keep` does not count these copies */
+    bool best; /* after every epoch whose accuracy is the highest so far, write a resume point, and beside it a copy
+                  with .best in its name; `keep` does not count these copies. The accuracy is that of the validation
+                  images if there are any, else of the test images */
 };
 
 struct cln_trainer_params {
@@ -57,18 +58,26 @@ struct cln_trainer_params {
     int resize;                        /* side length to resize images to; 0: as stored */
     bool standardize;
     bool evaluate_only; /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
-    uint64_t seed;      /* seed of initial weights and shuffling */
+    uint64_t seed;      /* seed of initial weights, shuffling and the split for validation */
+    /* Share of the training images that is set aside for validation, above 0 and below 1; 0: none. Every class gives
+     * its share of them. The split follows from the labels, the share and the seed alone. Training and `standardize`
+     * use the other images, and every epoch is evaluated on the validation images, not on the test images. Not with
+     * evaluate_only. */
+    double validation;
+    int patience; /* with `validation`: train no further epoch after this many in a row without a higher validation
+                     accuracy than any before, counting those of the training that is resumed; 0: no limit */
     struct cln_optimizer_params optimizer;
     struct cln_save_params save;
     /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device, driver and
      * profile the results are the same bits as without the interruption, on others equal within rounding. Network,
-     * batch size, optimizer, seed, preprocessing and data must be as in the checkpoint. If they differ,
+     * batch size, optimizer, seed, validation, preprocessing and data must be as in the checkpoint. If they differ,
      * cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message lists all differences; of the
      * layers it names the first that differs. Not with evaluate_only. Used only while the trainer is created. */
     const struct cln_checkpoint *resume;
-    /* With `resume`: batch size, seed, hyperparameters and data may differ from the checkpoint's, and those of these
-     * params are used; the kind of optimizer may not differ. With another seed or other data an unfinished epoch starts
-     * over. */
+    /* With `resume`: batch size, seed, validation, hyperparameters and data may differ from the checkpoint's, and those
+     * of these params are used; the kind of optimizer may not differ. With another seed, another share for validation
+     * or other data an unfinished epoch starts over. With another split or other data the best accuracy so far does not
+     * count. Standardization stays that of the checkpoint. */
     bool override;
     size_t max_steps; /* stop after this many steps, counting those of the training that is resumed; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */
@@ -84,10 +93,20 @@ struct cln_epoch {
     int epoch;                /* from 1 */
     struct cln_metrics train; /* accumulated over the training steps, in training mode */
     size_t before;            /* samples of `train` from before this call; their time is not in train_seconds */
-    struct cln_metrics test;  /* after the epoch, in prediction mode; samples 0: not done */
-    double learning_rate;     /* of the epoch's last step so far; 0: there was none */
-    double train_seconds, test_seconds;
-    bool stopped; /* ended with steps left, because of the progress handler or max_steps */
+    /* After the epoch, in prediction mode: of the validation images if there are any, else of the test images. The
+     * other, or both if nothing was evaluated, has samples 0. */
+    struct cln_metrics validation, test;
+    double learning_rate;               /* of the epoch's last step so far; 0: there was none */
+    double train_seconds, test_seconds; /* test_seconds: of the evaluation, whichever it was */
+    bool stopped;                       /* ended with steps left: by the progress handler, max_steps or patience */
+};
+
+/* The epoch of the highest validation accuracy so far; of several the first. */
+struct cln_best {
+    int epoch;        /* from 1; 0: none was evaluated */
+    double accuracy;  /* -1: none was evaluated */
+    bool has_weights; /* the trainer has the weights of that epoch; only after resuming it may lack them */
+    bool is_final;    /* params.patience has run out: no further epoch is trained */
 };
 
 struct cln_trainer;
@@ -97,7 +116,8 @@ struct cln_trainer;
  * strings and `resume` are used only by this call. The pixels may be released afterwards
  * (cln_dataset_release_pixels). Params that do not fit together give CLN_INVALID with a message, before a device is
  * opened. Among these errors are: images of another size than the input's, a label beyond the network's classes
- * (with its file and byte offset), and batches of one image, if the network has a batch norm behind a Linear layer
+ * (with its file and byte offset), a class that `validation` would leave without an image to train on or without one
+ * for validation, and batches of one image, if the network has a batch norm behind a Linear layer
  * or on images of 1×1: such a batch has one value per channel. If only the last batch of an epoch has one image,
  * that is a warning. */
 CLN_API enum cln_status cln_trainer_create(struct cln_trainer **out,
@@ -118,11 +138,11 @@ CLN_API const char *cln_trainer_device(const struct cln_trainer *trainer);
 /* Number of finished epochs, counting those of the training that is resumed. */
 CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
 
-/* Trains one epoch, or the rest of an unfinished one, then evaluates the test images if there are any, and fills
- * *epoch. Special cases:
+/* Trains one epoch, or the rest of an unfinished one, then evaluates the validation images, or without any the test
+ * images if there are any, and fills *epoch. Special cases:
  * - the epoch is stopped: nothing is evaluated;
- * - max_steps is already reached: nothing is trained; returns CLN_OK with epoch->stopped, and train.samples equals
- *   epoch->before;
+ * - max_steps is already reached, or patience has run out: nothing is trained; returns CLN_OK with epoch->stopped, and
+ *   train.samples equals epoch->before;
  * - the epoch was resumed after its last step: the call only evaluates;
  * - the evaluation fails: the call returns its error. The next call begins the next epoch, and only from then on
  *   cln_trainer_epochs counts this one;
@@ -136,6 +156,12 @@ CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cl
  * [label][predicted]. CLN_INVALID: there are no test images. */
 CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct cln_metrics *metrics,
                                              size_t *confusion) CLN_MUST_CHECK;
+
+CLN_API struct cln_best cln_trainer_best(const struct cln_trainer *trainer);
+/* Like cln_trainer_evaluate, with the weights and running statistics of the epoch that cln_trainer_best names. The
+ * trainer then has its own again, so that training may continue. CLN_INVALID: it does not have those weights. */
+CLN_API enum cln_status cln_trainer_evaluate_best(struct cln_trainer *trainer, struct cln_metrics *metrics,
+                                                  size_t *confusion) CLN_MUST_CHECK;
 
 /* Writes a resume point of the present state to `path`, and waits until the file is written; a trainer with
  * evaluate_only writes a model.

@@ -159,8 +159,12 @@ static void add_kept(struct uses *uses, const struct cln_option *row) {
     }
 }
 
+/* A flag, or a number that is not 0. Two such rows mean one file. */
 static void add_best(struct uses *uses, const struct cln_option *row) {
-    if (*row->flag)
+    bool is_wanted = row->kind == CLN_OPTION_FLAG ? *row->flag : *row->integer != 0;
+    for (size_t i = 0; i < uses->count; i++)
+        is_wanted &= uses->list[i].role != CLN_FILE_BEST;
+    if (is_wanted)
         add_companion(uses, row, "best");
 }
 

@@ -24,7 +24,7 @@ enum cln_file_role {
     CLN_FILE_TUNED,  /* like OUTPUT; it may be a profile found in a folder */
     CLN_FILE_MODEL,  /* like OUTPUT; it may be the file of CLN_FILE_RESUME */
     CLN_FILE_KEPT,   /* a number of files beside the model's: FILE, FILE.1, ... */
-    CLN_FILE_BEST,   /* a flag: another file beside the model's, FILE.best */
+    CLN_FILE_BEST,   /* a flag, or a number that is not 0: another file beside the model's, FILE.best */
     CLN_FILE_LOG,    /* a file, pipe or device that lines are appended to; may be standard output */
     CLN_FILE_TRACE,  /* a file that is rewritten in several places */
     /* Not from options: */

@@ -81,7 +81,7 @@ static json_t *option_value(const struct cln_option *option) {
 }
 
 enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
-                                  const struct cln_dataset *data, const struct cln_option *options) {
+                                  const struct cln_dataset *data, size_t validation, const struct cln_option *options) {
     if (journal == NULL)
         return CLN_OK;
     char now[32];
@@ -97,13 +97,14 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
         json_decref(values);
         values = NULL;
     }
-    return write_record(journal,
-                        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "event", cln_json_text("start"),
-                                  "version", cln_json_text(CLENET_VERSION), "time", cln_json_text(now), "device",
-                                  cln_json_text(device), "network", cln_json_text(network->name), "parameters",
-                                  (json_int_t)network->parameter_count, "data", cln_json_text(data->name),
-                                  "train_images", (json_int_t)data->train.count, "test_images",
-                                  (json_int_t)data->test.count, "options", values));
+    json_t *apart = validation > 0 ? json_integer((json_int_t)validation) : NULL;
+    return write_record(
+        journal,
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o*, s:I, s:o}", "event", cln_json_text("start"),
+                  "version", cln_json_text(CLENET_VERSION), "time", cln_json_text(now), "device", cln_json_text(device),
+                  "network", cln_json_text(network->name), "parameters", (json_int_t)network->parameter_count, "data",
+                  cln_json_text(data->name), "train_images", (json_int_t)(data->train.count - validation),
+                  "validation_images", apart, "test_images", (json_int_t)data->test.count, "options", values));
 }
 
 /* A measured number, or null if not known. */
@@ -121,18 +122,43 @@ enum cln_status cln_journal_progress(struct cln_journal *journal, const struct c
                                   "train_seconds", p->seconds, "images_per_second", p->images_per_second));
 }
 
-enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_epoch *e) {
+/* The names of an evaluation's numbers: on test images, on validation images. */
+static const struct {
+    const char *loss, *accuracy, *seconds;
+} evaluations[] = {{"test_loss", "test_accuracy", "test_seconds"},
+                   {"validation_loss", "validation_accuracy", "validation_seconds"}};
+
+enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_epoch *e, bool validates) {
     if (journal == NULL)
         return CLN_OK;
-    bool trained = e->train.samples > 0, tested = e->test.samples > 0;
+    const struct cln_metrics *judged = validates ? &e->validation : &e->test;
+    bool trained = e->train.samples > 0, tested = judged->samples > 0;
     return write_record(
         journal, json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event",
                            cln_json_text("epoch"), "epoch", e->epoch, "train_images", (json_int_t)e->train.samples,
                            "images_before", (json_int_t)e->before, "loss", measured(trained, e->train.loss),
                            "train_accuracy", measured(trained, e->train.accuracy), "learning_rate",
-                           measured(e->learning_rate > 0, e->learning_rate), "test_loss",
-                           measured(tested, e->test.loss), "test_accuracy", measured(tested, e->test.accuracy),
-                           "train_seconds", e->train_seconds, "test_seconds", e->test_seconds, "stopped", e->stopped));
+                           measured(e->learning_rate > 0, e->learning_rate), evaluations[validates].loss,
+                           measured(tested, judged->loss), evaluations[validates].accuracy,
+                           measured(tested, judged->accuracy), "train_seconds", e->train_seconds,
+                           evaluations[validates].seconds, e->test_seconds, "stopped", e->stopped));
+}
+
+enum cln_status cln_journal_patience(struct cln_journal *journal, int epoch, const struct cln_best *best) {
+    if (journal == NULL)
+        return CLN_OK;
+    return write_record(journal, json_pack("{s:o, s:i, s:i, s:f}", "event", cln_json_text("patience"), "epoch", epoch,
+                                           "best_epoch", best->epoch, "best_accuracy", best->accuracy));
+}
+
+enum cln_status cln_journal_test(struct cln_journal *journal, const struct cln_outcome *outcome) {
+    if (journal == NULL)
+        return CLN_OK;
+    return write_record(
+        journal, json_pack("{s:o, s:i, s:o, s:I, s:f, s:f, s:f}", "event", cln_json_text("test"), "epoch",
+                           outcome->epoch, "weights", cln_json_text(outcome->is_best ? "best" : "last"), "test_images",
+                           (json_int_t)outcome->test.samples, evaluations[0].loss, outcome->test.loss,
+                           evaluations[0].accuracy, outcome->test.accuracy, evaluations[0].seconds, outcome->seconds));
 }
 
 enum cln_status cln_journal_end(struct cln_journal *journal, enum cln_status result, const char *missed,

@@ -13,10 +13,12 @@
 #include "src/cli/journal.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
+#include "src/cli/outcome.h"
 #include "src/cli/progress.h"
 #include "src/cli/report.h"
 #include "src/cli/signals.h"
 #include "src/cli/train_options.h"
+#include "src/data/split.h"
 
 /* The state of one run of the command. */
 struct run {
@@ -28,6 +30,7 @@ struct run {
     struct cln_journal *journal;
     struct cln_trace *trace;
     struct cln_trainer *trainer;
+    size_t images, apart; /* training images that an epoch trains on, and those set aside for validation */
     size_t steps_per_epoch;
     int epochs;                          /* epochs to train in all, limited by max_steps; for the time left */
     double told;                         /* time of the last report of progress, or of the epoch's start */
@@ -51,7 +54,7 @@ static void tell_progress(struct run *run, const struct cln_progress *progress) 
         return;
     run->told = now;
     if (cln_report_columns() == 0)
-        cln_progress_tell(progress, run->data->train.count);
+        cln_progress_tell(progress, run->images);
     if (cln_journal_progress(run->journal, progress) != CLN_OK)
         lose_log(run);
 }
@@ -126,6 +129,8 @@ static enum cln_status load_resume_point(struct run *run) {
         o->standardize = c->mean != NULL;
     if (!cln_options_given(run->options->rows, "network"))
         o->network = c->network->name;
+    if (!cln_options_given(run->options->rows, "validation"))
+        o->validation = t->validation;
     return CLN_OK;
 }
 
@@ -142,6 +147,8 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .resize = o->resize,
         .standardize = o->standardize,
         .seed = o->seed,
+        .validation = o->validation,
+        .patience = o->patience,
         .optimizer = o->optimizer,
         .save = run->save,
         .resume = run->resumed,
@@ -168,6 +175,8 @@ static enum cln_status prepare(struct run *run) {
         if (status != CLN_OK)
             return status;
     }
+    run->apart = cln_split_count(o->validation, run->data->train.count);
+    run->images = run->data->train.count - run->apart;
     const struct cln_trainer_params trainer = trainer_params(run);
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
@@ -191,37 +200,53 @@ static enum cln_status build(struct run *run) {
 static void introduce(struct run *run) {
     const struct cln_dataset *data = run->data;
     size_t batch_size = (size_t)run->options->batch_size, max_steps = (size_t)run->options->max_steps;
-    run->steps_per_epoch = (data->train.count + batch_size - 1) / batch_size;
+    run->steps_per_epoch = (run->images + batch_size - 1) / batch_size;
     run->epochs = run->options->epochs;
     if (max_steps > 0 && max_steps < (size_t)run->epochs * run->steps_per_epoch)
         run->epochs = (int)((max_steps + run->steps_per_epoch - 1) / run->steps_per_epoch);
     cln_report_note("%s", cln_trainer_device(run->trainer));
-    cln_report_note("%s, %zu parameters; %s, %zu training and %zu test images", run->network->name,
-                    run->network->parameter_count, data->name, data->train.count, data->test.count);
+    char apart[48] = "";
+    if (run->apart > 0)
+        snprintf(apart, sizeof apart, ", %zu validation", run->apart);
+    cln_report_note("%s, %zu parameters; %s, %zu training%s and %zu test images", run->network->name,
+                    run->network->parameter_count, data->name, run->images, apart, data->test.count);
     const struct cln_training_point *there = run->resumed != NULL ? run->resumed->training : NULL;
     if (there != NULL && there->position == 0 && there->epochs > 0)
         cln_report_note("resuming %s after epoch %d", run->options->resume, there->epochs);
     else if (there != NULL)
         cln_report_note("resuming %s after %zu of %zu images of epoch %d", run->options->resume, there->position,
-                        there->samples, there->epochs + 1);
+                        there->samples - cln_split_count(there->validation, there->samples), there->epochs + 1);
 }
 
-static void report_epoch(const struct run *run, const struct cln_epoch *e) {
-    if (!e->stopped)
-        cln_report_result("epoch %d, loss %.4f, train acc %.3f, test acc %.3f, time %.1f sec", e->epoch, e->train.loss,
-                          e->train.accuracy, e->test.accuracy, e->train_seconds);
-    else
-        cln_report_result("epoch %d stopped after %zu of %zu images, loss %.4f, train acc %.3f, time %.1f sec",
-                          e->epoch, e->train.samples, run->data->train.count, e->train.loss, e->train.accuracy,
-                          e->train_seconds);
-}
-
-/* Compares the last epoch's accuracy with --require-accuracy. */
-static void judge(struct run *run, const struct cln_epoch *last) {
+/* Compares the test accuracy with the weights of an epoch with --require-accuracy. */
+static void judge(struct run *run, const struct cln_metrics *test, int epoch) {
     const double required = run->options->require_accuracy;
-    if (!(last->test.accuracy >= required))
-        snprintf(run->missed, sizeof run->missed, "test accuracy %.6g after epoch %d is below %.6g",
-                 last->test.accuracy, last->epoch, required);
+    if (!(test->accuracy >= required))
+        snprintf(run->missed, sizeof run->missed, "test accuracy %.6g after epoch %d is below %.6g", test->accuracy,
+                 epoch, required);
+}
+
+/* After a training with validation images: the only look at the test images. */
+static enum cln_status test_once(struct run *run) {
+    const struct cln_train_options *o = run->options;
+    struct cln_outcome outcome;
+    enum cln_status status = cln_outcome_test(&outcome, run->trainer, o->save_best || o->patience > 0);
+    if (status != CLN_OK)
+        return status;
+    if (cln_journal_test(run->journal, &outcome) != CLN_OK)
+        lose_log(run);
+    judge(run, &outcome.test, outcome.epoch);
+    return CLN_OK;
+}
+
+/* Tells that patience has ended the training. */
+static void tell_patience(struct run *run) {
+    const struct cln_best best = cln_trainer_best(run->trainer);
+    if (!best.is_final)
+        return;
+    cln_outcome_tell_patience(run->trainer);
+    if (cln_journal_patience(run->journal, cln_trainer_epochs(run->trainer), &best) != CLN_OK)
+        lose_log(run);
 }
 
 /* All epochs are already trained: --require-accuracy applies to the model as it is. */
@@ -231,7 +256,7 @@ static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
                     (unsigned long long)(run->resumed != NULL ? run->resumed->training->steps : 0));
     const struct cln_train_options *o = run->options;
     enum cln_status status = CLN_OK;
-    if (o->require_accuracy > 0)
+    if (o->require_accuracy > 0 && run->apart == 0)
         status = cln_trainer_evaluate(run->trainer, &epoch->test, NULL);
     if (status == CLN_OK && o->save != NULL && !(o->resume != NULL && cln_files_same(o->resume, o->save)))
         status = cln_trainer_save(run->trainer, o->save);
@@ -243,16 +268,18 @@ static enum cln_status train_epochs(struct run *run) {
     enum cln_status status = CLN_OK;
     bool trained = false;
     while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->options->epochs && !epoch.stopped &&
-           cln_signals_stop() == 0) {
+           !cln_trainer_best(run->trainer).is_final && cln_signals_stop() == 0) {
         run->told = cln_clock_seconds();
         status = cln_trainer_epoch(run->trainer, &epoch);
         if (status != CLN_OK || (epoch.stopped && epoch.train.samples == epoch.before))
             continue;
         trained = true;
-        report_epoch(run, &epoch);
-        if (cln_journal_epoch(run->journal, &epoch) != CLN_OK)
+        cln_outcome_tell_epoch(&epoch, run->images, run->apart > 0);
+        if (cln_journal_epoch(run->journal, &epoch, run->apart > 0) != CLN_OK)
             lose_log(run);
     }
+    if (status == CLN_OK && cln_signals_stop() == 0)
+        tell_patience(run);
     if (status == CLN_OK && !trained && cln_signals_stop() == 0)
         status = train_nothing(run, &epoch);
     if (status != CLN_OK)
@@ -263,8 +290,13 @@ static enum cln_status train_epochs(struct run *run) {
         return status;
     if (cln_signals_stop() != 0)
         return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(cln_signals_stop()));
-    judge(run, &epoch);
-    return CLN_OK;
+    if (run->apart == 0)
+        judge(run, &epoch.test, epoch.epoch);
+    /* An epoch that --max-steps has stopped goes on after --resume: the test images wait for its end. */
+    const bool is_unfinished = epoch.stopped && epoch.train.samples > 0;
+    if (run->apart == 0 || is_unfinished || !(trained || run->options->require_accuracy > 0))
+        return CLN_OK;
+    return test_once(run);
 }
 
 static enum cln_status print_timings(const struct run *run) {
@@ -282,8 +314,8 @@ static enum cln_status train(struct run *run) {
     if (status != CLN_OK)
         return status;
     introduce(run);
-    status =
-        cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->options->rows);
+    status = cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->apart,
+                               run->options->rows);
     if (status != CLN_OK)
         return status;
     status = train_epochs(run);

@@ -120,9 +120,24 @@ void cln_train_options_begin(struct cln_train_options *o) {
          .file = CLN_FILE_KEPT},
         {"save-best",
          NULL,
-         "also save the model of the highest test accuracy as .best",
+         "also save the model of the highest test or validation accuracy as .best",
          CLN_OPTION_FLAG,
          {.flag = &o->save_best},
+         .file = CLN_FILE_BEST},
+        {"validation",
+         "X",
+         "evaluate epochs on this share of the training images, set aside",
+         CLN_OPTION_REAL,
+         {.real = &o->validation},
+         0,
+         1},
+        {"patience",
+         "N",
+         "end after N epochs without a better validation accuracy; keeps .best",
+         CLN_OPTION_INT,
+         {.integer = &o->patience},
+         1,
+         1000000,
          .file = CLN_FILE_BEST},
         {"resume",
          "FILE",
@@ -277,9 +292,17 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
         cln_report_error("--save-every '%s': a number of epochs (2), seconds (30s) or minutes (5m)", o->save_every);
         return false;
     }
+    if (cln_options_given(o->rows, "validation") && !(o->validation > 0 && o->validation < 1)) {
+        cln_report_error("--validation %g is out of range: a share above 0 and below 1", o->validation);
+        return false;
+    }
+    if (o->patience > 0 && o->resume == NULL && !(o->validation > 0)) {
+        cln_report_error("--patience counts epochs without a better validation accuracy: it needs --validation X");
+        return false;
+    }
     save->path = o->save;
     save->keep = o->keep;
-    save->best = o->save_best;
+    save->best = o->save != NULL && (o->save_best || o->patience > 0);
     if (o->resume == NULL && cln_train_options_settle(o, NULL) != CLN_OK) {
         cln_report_error("%-s", cln_error_message());
         return false;

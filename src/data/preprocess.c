@@ -129,7 +129,7 @@ static void welford_step(double *mean, double *m2, const float *x, size_t featur
 }
 
 enum cln_status cln_standardize_measure(float *mean, float *inverse_deviation, const struct cln_images *images,
-                                        int height, int width) {
+                                        const uint32_t *chosen, size_t count, int height, int width) {
     const size_t pixels = cln_shape_count(images->shape);
     const size_t features = cln_shape_count((struct cln_shape){images->shape.channels, height, width});
     double *sums = calloc(2 * features, sizeof(*sums));
@@ -139,14 +139,15 @@ enum cln_status cln_standardize_measure(float *mean, float *inverse_deviation, c
         status = cln_fail(CLN_OUT_OF_MEMORY, "no memory to standardise %zu features", features);
         goto cleanup;
     }
-    for (size_t n = 0; n < images->count; n++) {
-        cln_resize_bilinear(image, height, width, images->pixels + n * pixels, images->shape);
+    for (size_t n = 0; n < count; n++) {
+        const size_t at = chosen ? chosen[n] : n;
+        cln_resize_bilinear(image, height, width, images->pixels + at * pixels, images->shape);
         welford_step(sums, sums + features, image, features, n + 1);
     }
     for (size_t i = 0; i < features; i++) {
         double m2 = sums[features + i];
         mean[i] = (float)sums[i];
-        inverse_deviation[i] = m2 > 0 ? (float)(1 / sqrt(m2 / (double)images->count)) : 0;
+        inverse_deviation[i] = m2 > 0 ? (float)(1 / sqrt(m2 / (double)count)) : 0;
     }
 cleanup:
     free(sums);

@@ -20,10 +20,11 @@ void cln_resize_bilinear(float *out, int out_height, int out_width, const uint8_
 enum cln_status cln_resize_smooth(uint8_t *out, int out_height, int out_width, const uint8_t *pixels,
                                   struct cln_shape in) CLN_MUST_CHECK;
 
-/* Per feature (channel, row, column) over `images` as resized: mean, and 1 / standard deviation (biased),
- * accumulated in double by Welford's method. A constant feature gets inverse deviation 0, so that it
- * standardises to 0. Both arrays hold channels·height·width values. */
+/* Per feature (channel, row, column) over `count` images as resized: mean, and 1 / standard deviation (biased),
+ * accumulated in double by Welford's method. `chosen` has the images' indices; NULL: they are the first ones. A
+ * constant feature gets inverse deviation 0, so that it standardises to 0. Both arrays hold channels·height·width
+ * values. */
 enum cln_status cln_standardize_measure(float *mean, float *inverse_deviation, const struct cln_images *images,
-                                        int height, int width) CLN_MUST_CHECK;
+                                        const uint32_t *chosen, size_t count, int height, int width) CLN_MUST_CHECK;
 
 #endif

@@ -12,7 +12,13 @@ struct cln_random {
 };
 
 /* Different `stream`s of one seed are independent: one per purpose. */
-enum cln_random_stream { CLN_STREAM_INIT = 1, CLN_STREAM_SHUFFLE, CLN_STREAM_SYNTHETIC, CLN_STREAM_CHECK };
+enum cln_random_stream {
+    CLN_STREAM_INIT = 1,
+    CLN_STREAM_SHUFFLE,
+    CLN_STREAM_SYNTHETIC,
+    CLN_STREAM_CHECK,
+    CLN_STREAM_VALIDATION
+};
 
 void cln_random_seed(struct cln_random *random, uint64_t seed, uint64_t stream);
 uint32_t cln_random_u32(struct cln_random *random);

@@ -11,6 +11,7 @@
 #include "clenet/log.h"
 #include "clenet/version.h"
 #include "src/base/json_text.h"
+#include "src/format/metadata_validation.h"
 #include "src/format/optimizer_json.h"
 #include "src/model/optimizer_table.h"
 
@@ -98,7 +99,7 @@ enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_check
     if (status == CLN_OK && c->class_names)
         status = add_json(m, classes_key, strings(c->class_names, c->network->classes), 1);
     if (status == CLN_OK && c->training)
-        status = add_json(m, training_key, training(c->training), 17);
+        status = add_json(m, training_key, cln_metadata_add_validation(training(c->training), c->training), 17);
     return status;
 }
 
@@ -249,6 +250,8 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
     for (int i = 0; i < 2; i++)
         naturals = read_natural(&t->shuffle[i], shuffle[i]) && read_natural(&t->init[i], init[i]) && naturals;
     const char *wrong = wrong_in(t, naturals);
+    if (!wrong)
+        wrong = cln_metadata_read_validation(t, value);
     return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : CLN_OK;
 }
 

@@ -41,8 +41,23 @@ static enum cln_status check_half(const struct cln_trainer_params *p, const stru
     return cln_images_check_labels(images, half, p->data->class_count, "data set", p->data->name);
 }
 
+static enum cln_status check_validation(const struct cln_trainer_params *p) {
+    if (!(p->validation >= 0 && p->validation < 1))
+        return cln_fail(CLN_INVALID, "a share for validation of %g: it must be above 0 and below 1, or 0 for none",
+                        p->validation);
+    if (p->validation > 0 && p->evaluate_only)
+        return cln_fail(CLN_INVALID, "a trainer that only evaluates sets no images aside for validation");
+    if (p->patience < 0)
+        return cln_fail(CLN_INVALID, "a patience of %d epochs: it must not be negative", p->patience);
+    if (p->patience > 0 && !(p->validation > 0))
+        return cln_fail(CLN_INVALID, "patience (--patience) needs images for validation (--validation)");
+    return CLN_OK;
+}
+
 enum cln_status cln_params_check(const struct cln_trainer_params *p) {
-    enum cln_status status = check_images(p);
+    enum cln_status status = check_validation(p);
+    if (status == CLN_OK)
+        status = check_images(p);
     if (status == CLN_OK && !p->evaluate_only)
         status = check_half(p, &p->data->train, "training");
     if (status == CLN_OK)

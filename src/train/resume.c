@@ -8,6 +8,7 @@
 
 #include "clenet/text.h"
 #include "src/model/optimizer_table.h"
+#include "src/train/judge.h"
 #include "src/train/saver.h"
 
 /* The differences between params and checkpoint, one line each. */
@@ -61,6 +62,12 @@ static bool is_same_data(const struct cln_training_point *there, const struct cl
     return strcmp(there->data, here->name) == 0 && there->samples == here->train.count;
 }
 
+/* Whether epochs are evaluated on the same images; the seed draws those for validation. */
+static bool is_same_judgement(const struct cln_training_point *there, const struct cln_trainer_params *p) {
+    return is_same_data(there, p->data) && there->validation == p->validation &&
+           (!(p->validation > 0) || there->seed == p->seed);
+}
+
 static void compare_number(struct differences *d, const char *name, double here, double there) {
     if (here != there)
         differ(d, false, "%s: %.10g here, %.10g there", name, here, there);
@@ -84,6 +91,7 @@ static void compare_numbers(struct differences *d, const struct cln_trainer_para
         compare_number(d, "milestone", optimizer.milestones[i], there->optimizer.milestones[i]);
     if (p->seed != there->seed)
         differ(d, false, "seed: %llu here, %llu there", (unsigned long long)p->seed, (unsigned long long)there->seed);
+    compare_number(d, "share for validation", p->validation, there->validation);
 }
 
 enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
@@ -134,27 +142,29 @@ static enum cln_status write_values(struct cln_trainer *t) {
 enum cln_status cln_resume(struct cln_trainer *t) {
     const struct cln_checkpoint *c = t->params.resume;
     const struct cln_training_point *p = c->training;
-    const size_t count = t->params.data->train.count;
+    const bool is_judged_alike = is_same_judgement(p, &t->params);
     enum cln_status status = write_values(t);
+    if (status == CLN_OK && t->params.validation > 0 && is_judged_alike)
+        status = cln_judge_resume(t);
     t->init = (struct cln_random){p->init[0], p->init[1]};
     if (t->params.seed == p->seed)
         t->shuffle = (struct cln_random){p->shuffle[0], p->shuffle[1]};
     t->steps = (size_t)p->steps;
     /* The best accuracy counts only on the same images, and only if the best model's file exists. */
-    if (is_same_data(p, t->params.data) && (!t->params.save.best || cln_saver_has_best(&t->params.save)))
+    if (is_judged_alike && (!t->params.save.best || cln_saver_has_best(&t->params.save)))
         t->best_accuracy = p->best_accuracy;
     t->batches_before = c->batches_tracked > p->steps ? c->batches_tracked - p->steps : 0;
     t->epoch = p->epochs + 1;
     t->epoch_open = t->resuming = true;
     t->shuffle_at_start = t->shuffle;
-    cln_random_permutation(&t->shuffle, t->order, count);
+    cln_split_order(&t->split, &t->shuffle, t->order);
     struct cln_state at = {.step = (int)p->steps};
-    if (t->params.seed == p->seed && is_same_data(p, t->params.data)) {
+    if (t->params.seed == p->seed && is_judged_alike) {
         at.seen = (int)p->position;
         at.batches = p->batches;
         at.hits = p->hits;
         at.loss_sum = p->loss_sum;
         at.loss_carry = p->loss_carry;
     }
-    return status == CLN_OK ? cln_engine_continue(t->engine, t->order, count, &at) : status;
+    return status == CLN_OK ? cln_engine_continue(t->engine, t->order, t->split.train_count, &at) : status;
 }

@@ -35,6 +35,7 @@ enum cln_status cln_snapshot_create(struct cln_snapshot **out, const struct cln_
         .batch_size = t->params.batch_size,
         .seed = t->params.seed,
         .samples = t->params.data->train.count,
+        .validation = t->params.validation,
         .init = {t->init.state, t->init.increment},
     };
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
@@ -66,6 +67,8 @@ static void note_place(struct cln_training_point *p, const struct cln_trainer *t
     p->loss_sum = t->epoch_open ? state->loss_sum : 0.0f;
     p->loss_carry = t->epoch_open ? state->loss_carry : 0.0f;
     p->best_accuracy = t->best_accuracy;
+    p->peak_accuracy = t->peak_accuracy;
+    p->peak_epoch = t->peak_epoch;
 }
 
 enum cln_status cln_snapshot_take(struct cln_snapshot *s, struct cln_trainer *t) {

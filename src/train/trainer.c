@@ -1,11 +1,12 @@
 /* The training loop; read this file first. An epoch is a shuffled order, then steps that only feed the device's queue,
- * then an evaluation. pace.c keeps the host close behind the device and reports progress, saver.c writes resume points,
- * trainer_create.c sets the trainer up. */
-#include <stdlib.h>
+ * then an evaluation. pace.c keeps the host close behind the device and reports progress, judge.c evaluates, saver.c
+ * writes resume points, trainer_create.c sets the trainer up. */
+#include <stdio.h>
 #include <string.h>
 
 #include "src/base/clock.h"
 #include "src/session/errand.h"
+#include "src/train/judge.h"
 #include "src/train/logits.h"
 #include "src/train/measure.h"
 #include "src/train/pace.h"
@@ -28,14 +29,14 @@ static bool is_at_limit(const struct cln_trainer *t) {
 
 /* Begins an epoch with a new order, or continues an unfinished epoch with its order. */
 static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace) {
-    const size_t count = t->params.data->train.count, batch = (size_t)t->params.batch_size;
+    const size_t count = t->split.train_count, batch = (size_t)t->params.batch_size;
     enum cln_status status = CLN_OK;
     if (t->resuming) {
         status = cln_trainer_state(t, CLN_TRAIN, &pace->state);
     } else {
         t->epoch++;
         t->shuffle_at_start = t->shuffle;
-        cln_random_permutation(&t->shuffle, t->order, count);
+        cln_split_order(&t->split, &t->shuffle, t->order);
         status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
     }
     t->resuming = false;
@@ -69,26 +70,30 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     epoch->train_seconds = cln_clock_seconds() - pace.start;
     const struct cln_optimizer_params optimizer = cln_optimizer_resolve(t->params.optimizer);
     epoch->learning_rate = pace.state.batches > 0 ? cln_learning_rate(&optimizer, pace.state.step) : 0.0;
-    epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->params.data->train.count;
+    epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->split.train_count;
     t->resuming = epoch->stopped;
     return status;
 }
 
-/* Evaluates the epoch, and lets the saver keep the model of the best test accuracy so far. */
+/* Evaluates the epoch, and lets the saver keep the model of the best accuracy so far. */
 static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
     const double start = cln_clock_seconds();
     enum cln_status status = CLN_OK;
-    bool best = false;
-    if (t->params.data->test.count > 0) {
+    const bool validates = t->split.validation_count > 0;
+    const struct cln_metrics *judged = validates ? &epoch->validation : &epoch->test;
+    if (validates)
+        status = cln_judge_validation(t, &epoch->validation);
+    else if (t->params.data->test.count > 0)
         status = cln_trainer_evaluate(t, &epoch->test, NULL);
-        best = status == CLN_OK && epoch->test.accuracy > t->best_accuracy;
-    }
     epoch->test_seconds = cln_clock_seconds() - start;
+    if (status == CLN_OK && validates)
+        status = cln_judge_note(t, judged->accuracy);
     if (status != CLN_OK)
         return status;
     t->epoch_open = false;
+    const bool best = judged->samples > 0 && judged->accuracy > t->best_accuracy;
     if (best)
-        t->best_accuracy = epoch->test.accuracy;
+        t->best_accuracy = judged->accuracy;
     return cln_saver_epoch(t->saver, t, best);
 }
 
@@ -96,6 +101,10 @@ enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch
     *epoch = (struct cln_epoch){0};
     if (t->params.evaluate_only)
         return cln_fail(CLN_INVALID, "this trainer was made to evaluate only");
+    if (cln_trainer_best(t).is_final) {
+        *epoch = (struct cln_epoch){.epoch = cln_trainer_epochs(t) + 1, .stopped = true};
+        return CLN_OK;
+    }
     /* Without steps left no epoch begins; but an unfinished epoch may only lack its evaluation. */
     if (is_at_limit(t) && !t->resuming) {
         *epoch = (struct cln_epoch){.epoch = t->epoch + 1, .stopped = true};
@@ -103,41 +112,6 @@ enum cln_status cln_trainer_epoch(struct cln_trainer *t, struct cln_epoch *epoch
     }
     enum cln_status status = train_epoch(t, epoch);
     return status == CLN_OK && !epoch->stopped ? finish_epoch(t, epoch) : status;
-}
-
-static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion) {
-    const struct cln_images *test = &t->params.data->test;
-    const size_t classes = (size_t)t->params.data->class_count;
-    int *predicted = malloc(test->count * sizeof *predicted);
-    if (!predicted)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu predictions", test->count);
-    enum cln_status status = cln_engine_predicted(t->engine, predicted, test->count);
-    memset(confusion, 0, classes * classes * sizeof *confusion);
-    for (size_t i = 0; i < test->count && status == CLN_OK; i++)
-        if ((size_t)predicted[i] < classes)
-            confusion[test->labels[i] * classes + (size_t)predicted[i]]++;
-    free(predicted);
-    return status;
-}
-
-enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *metrics, size_t *confusion) {
-    const size_t count = t->params.data->test.count, batch = (size_t)t->params.batch_size;
-    enum { STEPS_BETWEEN_WAITS = 64 }; /* limits how far the host runs ahead */
-    struct cln_state state = {0};
-    enum cln_status status = cln_engine_begin(t->engine, CLN_TEST, NULL, count);
-    for (size_t done = 0; done < count && status == CLN_OK; done += batch) {
-        status = cln_engine_step(t->engine, CLN_TEST);
-        if (status == CLN_OK && (done / batch + 1) % STEPS_BETWEEN_WAITS == 0)
-            status = cln_trainer_state(t, CLN_TEST, &state);
-    }
-    if (status == CLN_OK)
-        status = cln_trainer_state(t, CLN_TEST, &state);
-    if (status == CLN_OK && state.frozen)
-        status = cln_fail(CLN_NUMERIC,
-                          "evaluation: the loss is not finite in the batch that begins at sample %d of the test set",
-                          state.position);
-    *metrics = cln_trainer_metrics(&state);
-    return status == CLN_OK && confusion ? count_confusion(t, confusion) : status;
 }
 
 enum cln_status cln_trainer_save(struct cln_trainer *t, const char *path) {

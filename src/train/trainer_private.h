@@ -4,6 +4,7 @@
 
 #include "clenet/trainer.h"
 #include "src/data/random.h"
+#include "src/data/split.h"
 #include "src/engine/engine.h"
 #include "src/session/session.h"
 
@@ -17,13 +18,21 @@ struct cln_trainer {
     struct cln_random init;             /* generator of initial weights, after it drew them */
     struct cln_random shuffle;          /* generator of epoch orders, before it draws the next one */
     struct cln_random shuffle_at_start; /* `shuffle` before it drew this epoch's order */
-    uint32_t *order;                    /* this epoch's order of the training samples */
+    struct cln_split split;             /* of the training set, for training and validation */
+    uint32_t *order;                    /* this epoch's order of the split's training part */
+    uint32_t *validation_order;         /* places of the validation images in CLN_TEST, behind those of the test images;
+                                           NULL: there are none */
     float *mean, *inverse_deviation;    /* standardization, per input feature; NULL: none */
     int epoch;                          /* number of the current epoch: epochs begun so far */
     bool epoch_open;                    /* the current epoch is not finished */
     bool resuming;                      /* the current epoch was interrupted: cln_trainer_epoch finishes it */
     size_t steps;                       /* steps in all epochs */
-    double best_accuracy;               /* highest test accuracy after any epoch; -1: none yet */
+    double best_accuracy;               /* highest accuracy after any epoch, of what epochs are evaluated on; -1: none
+                                           yet, or the best model has no file */
+    double peak_accuracy;               /* highest validation accuracy after any epoch, whatever files there are; -1:
+                                           none yet */
+    int peak_epoch;                     /* the first epoch that reached it; 0: none yet */
+    float *peak_values;                 /* parameters of that epoch, then running statistics; NULL: not known */
     uint64_t batches_before;            /* batches that a loaded model was trained on */
     struct cln_saver *saver;            /* NULL: no resume points */
 };

@@ -161,7 +161,7 @@ static void standardising_measures_each_feature(void **state) {
     uint8_t pixels[IMAGES * FEATURES];
     float mean[FEATURES], inverse[FEATURES];
     const struct cln_images images = make_images(pixels);
-    assert_int_equal(cln_standardize_measure(mean, inverse, &images, 2, 3), CLN_OK);
+    assert_int_equal(cln_standardize_measure(mean, inverse, &images, NULL, IMAGES, 2, 3), CLN_OK);
     for (size_t f = 0; f < FEATURES; f++) {
         double sum = 0, squares = 0;
         for (size_t n = 0; n < IMAGES; n++)
@@ -187,7 +187,7 @@ static void standardising_is_of_the_resized_images(void **state) {
         cln_resize_bilinear(one, 1, 1, pixels + n * FEATURES, images.shape);
         sum += one[0];
     }
-    assert_int_equal(cln_standardize_measure(mean, inverse, &images, 1, 1), CLN_OK);
+    assert_int_equal(cln_standardize_measure(mean, inverse, &images, NULL, IMAGES, 1, 1), CLN_OK);
     assert_true(fabs(mean[0] - sum / IMAGES) <= 1e-7);
     assert_true(inverse[0] > 0);
 }
@@ -196,7 +196,7 @@ static void one_image_has_no_deviation(void **state) {
     (void)state;
     float mean[12], inverse[12];
     const struct cln_images images = {.count = 1, .shape = {1, 3, 4}, .pixels = (uint8_t *)(uintptr_t)image};
-    assert_int_equal(cln_standardize_measure(mean, inverse, &images, 3, 4), CLN_OK);
+    assert_int_equal(cln_standardize_measure(mean, inverse, &images, NULL, 1, 3, 4), CLN_OK);
     for (size_t i = 0; i < 12; i++) {
         assert_true(mean[i] == (float)image[i] / 255.0f);
         assert_true(inverse[i] == 0);

@@ -26,6 +26,9 @@ static struct cln_training_point sample_point(void) {
         .shuffle = {UINT64_MAX - 1, 3},
         .init = {5, UINT64_MAX},
         .best_accuracy = 2.0 / 3,
+        .validation = 0.1,
+        .peak_accuracy = 5.0 / 7,
+        .peak_epoch = 2,
         .moments = {first_moments, second_moments},
     };
 }
@@ -81,6 +84,7 @@ static void test_a_training_point_comes_back_to_the_bit(void **state) {
     assert_true(read->seed == UINT64_MAX && read->loss_carry == -1e-9F && read->optimizer.lr == 0.1 + 0.2);
     assert_true(read->optimizer.schedule == CLN_MULTISTEP && read->optimizer.gamma == 0.3);
     assert_true(read->optimizer.milestones[1] == 7 && read->optimizer.milestones[2] == 0);
+    assert_true(read->validation == 0.1 && read->peak_accuracy == 5.0 / 7 && read->peak_epoch == 2);
     cln_checkpoint_destroy(&checkpoint);
 }
 
@@ -222,12 +226,59 @@ static void test_an_optimizer_has_its_numbers(void **state) {
     cln_network_destroy(&checkpoint.network);
 }
 
+static void test_validation_may_be_missing_but_not_lie(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *to, *message; /* NULL: it is read */
+    } cases[] = {
+        {"\"validation\":", "\"validation\":1e-9,\"other\":", "contradict each other"},
+        {"\"validation\":", "\"validation\":0,\"other\":", "is not above 0 and below 1"},
+        {"\"validation\":", "\"validation\":1,\"other\":", "is not above 0 and below 1"},
+        {"\"validation\":", "\"validation\":-0.1,\"other\":", "is not above 0 and below 1"},
+        {"\"validation\":", "\"validation\":\"0.1\",\"other\":", "are not numbers"},
+        {"\"validation\":", "\"other\":", "are not numbers"},
+        {"\"peak_accuracy\":", "\"other\":", "are not numbers"},
+        {"\"peak_epoch\":2", "\"peak_epoch\":2.5", "not a whole one"},
+        {"\"peak_epoch\":2", "\"peak_epoch\":4", "is none of the \"epochs\""},
+        {"\"peak_epoch\":2", "\"peak_epoch\":-1", "is none of the \"epochs\""},
+        {"\"peak_epoch\":2", "\"peak_epoch\":9223372036854775807", "is none of the \"epochs\""},
+        {"\"peak_epoch\":2", "\"peak_epoch\":0", "contradicts \"peak_epoch\""},
+        {"\"peak_accuracy\":", "\"peak_accuracy\":-1,\"other\":", "contradicts \"peak_epoch\""},
+        {"\"peak_accuracy\":", "\"peak_accuracy\":1.5,\"other\":", "\"peak_accuracy\" is out of range"},
+        {"\"validation\":", "\"validation\":0.95,\"other\":", "contradict each other"}, /* position 99 of 50 */
+        {"\"validation\":", "\"validation\":0.9,\"other\":", NULL},                     /* of 100 */
+        {"\"peak_epoch\":2", "\"peak_epoch\":3", NULL},
+    };
+    struct cln_checkpoint *checkpoint;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const enum cln_status status = read_point_with(&checkpoint, cases[i].from, cases[i].to);
+        if (status != (cases[i].message ? CLN_INVALID : CLN_OK))
+            fail_msg("case %zu: %s: %s", i, cln_status_name(status), cln_error_message());
+        if (cases[i].message)
+            assert_message(cases[i].message);
+        cln_checkpoint_destroy(&checkpoint);
+    }
+    struct cln_training_point point = sample_point();
+    point.validation = 0;
+    write_point(&point);
+    struct cln_safetensors *file;
+    assert_ok(cln_safetensors_read(&file, path));
+    const char *training = cln_safetensors_metadata(file, "training");
+    assert_true(!strstr(training, "validation") && !strstr(training, "peak"));
+    cln_safetensors_destroy(&file);
+    assert_ok(cln_checkpoint_read(&checkpoint, path, NULL));
+    assert_true(checkpoint->training->validation == 0 && checkpoint->training->peak_accuracy < 0);
+    assert_int_equal(checkpoint->training->peak_epoch, 0);
+    cln_checkpoint_destroy(&checkpoint);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_training_point_comes_back_to_the_bit),
         cmocka_unit_test(test_optimizers_have_the_moments_they_need),
         cmocka_unit_test(test_training_points_that_lie_are_refused),
         cmocka_unit_test(test_an_optimizer_has_its_numbers),
+        cmocka_unit_test(test_validation_may_be_missing_but_not_lie),
     };
     return cmocka_run_group_tests_name("training point", tests, create_folder, temporary_remove);
 }

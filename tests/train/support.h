@@ -89,6 +89,34 @@ static inline struct cln_checkpoint *read_checkpoint(const char *file) {
     return checkpoint;
 }
 
+static inline void assert_same_file(const char *a, const char *b) {
+    static unsigned char content[2][1 << 18];
+    size_t bytes[2];
+    for (int i = 0; i < 2; i++) {
+        FILE *file = fopen(i ? b : a, "rb");
+        assert_non_null(file);
+        bytes[i] = fread(content[i], 1, sizeof content[i], file);
+        fclose(file);
+    }
+    assert_in_range(bytes[0], 1000, sizeof content[0] - 1);
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(content[0], content[1], bytes[0]);
+}
+
+static inline void assert_same_metrics(const struct cln_metrics *a, const struct cln_metrics *b) {
+    assert_int_equal(a->samples, b->samples);
+    assert_true(a->loss == b->loss && a->accuracy == b->accuracy);
+}
+
+/* A quarter of the 64 images is set aside: epochs have 4 steps of 10 images and one of 8. */
+enum { VALIDATING_BATCH = 10, VALIDATING_TRAINED = 48, VALIDATING_JUDGED = 16 };
+
+static inline struct cln_trainer_params validating(void) {
+    struct cln_trainer_params params = params_of(VALIDATING_BATCH);
+    params.validation = 0.25;
+    return params;
+}
+
 /* Trains to `epochs` or max_steps, from `from` where there is such a file, and keeps the end in `to`. */
 static inline void train(struct cln_trainer_params params, int epochs, const char *from, const char *to,
                          struct cln_epoch *last) {

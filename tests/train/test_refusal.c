@@ -98,10 +98,12 @@ static void test_batches_of_one_image(void **state) {
         int batch_size;
         size_t count;
         bool single, refused, warned;
-    } cases[] = {{1, 64, false, true, false},  {1, 64, true, false, false},  {20, 1, false, true, false},
-                 {20, 1, true, false, false},  {63, 64, false, false, true}, {63, 64, true, false, false},
-                 {20, 61, false, false, true}, {2, 63, false, false, true},  {20, 64, false, false, false},
-                 {64, 64, false, false, false}};
+        double validation;
+    } cases[] = {
+        {1, 64, false, true, false},   {1, 64, true, false, false},        {20, 1, false, true, false},
+        {20, 1, true, false, false},   {63, 64, false, false, true},       {63, 64, true, false, false},
+        {20, 61, false, false, true},  {2, 63, false, false, true},        {20, 64, false, false, false},
+        {64, 64, false, false, false}, {47, 64, false, false, true, 0.25}, {63, 64, false, false, false, 0.25}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct cln_dataset mine = *data;
         struct cln_trainer_params params = params_of(cases[i].batch_size);
@@ -109,6 +111,7 @@ static void test_batches_of_one_image(void **state) {
         mine.train.count = cases[i].count;
         params.data = &mine;
         params.network = cases[i].single ? single : network;
+        params.validation = cases[i].validation;
         warnings[0] = '\0';
         if (cases[i].refused) {
             assert_not_created(&params, "layer 6 (BatchNorm1d) of network tiny needs more than one value per channel");

@@ -3,20 +3,6 @@
 
 enum { BATCH = 12 }; /* 5 steps of 12 images, one of 4 */
 
-static void assert_same_file(const char *a, const char *b) {
-    static unsigned char content[2][1 << 18];
-    size_t bytes[2];
-    for (int i = 0; i < 2; i++) {
-        FILE *file = fopen(i ? b : a, "rb");
-        assert_non_null(file);
-        bytes[i] = fread(content[i], 1, sizeof content[i], file);
-        fclose(file);
-    }
-    assert_in_range(bytes[0], 1000, sizeof content[0] - 1);
-    assert_int_equal(bytes[0], bytes[1]);
-    assert_memory_equal(content[0], content[1], bytes[0]);
-}
-
 static void check_exact(struct cln_trainer_params params) {
     char whole[600], part[600];
     struct cln_epoch expected, last;
