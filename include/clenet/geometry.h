@@ -40,7 +40,15 @@ struct cln_batchnorm {
     bool biased_running_variance;
 };
 
-enum cln_activation_kind { CLN_IDENTITY, CLN_SIGMOID, CLN_RELU, CLN_TANH, CLN_ACTIVATION_COUNT };
+enum cln_activation_kind {
+    CLN_IDENTITY,
+    CLN_SIGMOID,
+    CLN_RELU,
+    CLN_TANH,
+    CLN_LEAKY_RELU, /* y, below 0 parameter · y */
+    CLN_ELU,        /* y, below 0 parameter · (exp(y) − 1) */
+    CLN_ACTIVATION_COUNT
+};
 
 /* torch.nn.Sigmoid and so on, element by element. Every kind is monotone, so that a maximum may be taken before it, and
  * its derivative is a function of its value. */
@@ -59,6 +67,7 @@ struct cln_pool2d {
     enum cln_pool_kind kind;
     struct cln_shape in, out;
     int kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w;
+    int output_h, output_w; /* 1, 1: torch.nn.AdaptiveAvgPool2d(1), whose kernel is the whole image; else 0, 0 */
 };
 
 #endif

@@ -13,6 +13,7 @@ struct activate_case {
     struct cln_pool2d pool; /* `out` is computed */
     bool flat;              /* all z equal: every window is a tie */
     bool no_scale;          /* γ is 0, so that all y are equal where z is not */
+    bool far;               /* z is a hundred times as large */
     bool saturates; /* z is six times as large, so that a is near ±1; the error of 1 − a² is then large relative to its
                        value */
 };
@@ -44,6 +45,13 @@ static const struct activate_case cases[] = {
      {CLN_TANH},
      true,
      POOL(AVERAGE, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
+    {{"leaky relu", 17, {17, 3}, .quick = true}, {CLN_LEAKY_RELU, 0.01}, true, NONE(5, 3, 2)},
+    {{"leaky relu, slope 0.5, max", 7, {7}}, {CLN_LEAKY_RELU, 0.5}, false, POOL(MAX, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
+    {{"leaky relu, slope 0", 5, {5}}, {CLN_LEAKY_RELU, 0}, true, NONE(2, 3, 3)},
+    {{"elu", 17, {17, 3}, .quick = true}, {CLN_ELU, 1}, true, NONE(5, 3, 2)},
+    {{"elu, alpha 2, average", 7, {7}}, {CLN_ELU, 2}, false, POOL(AVERAGE, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"elu, max", 9, {9, 4}}, {CLN_ELU, 0.3}, true, POOL(MAX, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"elu, far below 0", 17, {17}}, {CLN_ELU, 1}, false, NONE(67, 1, 1), .far = true},
     {{"all equal", 3, {3}}, {CLN_SIGMOID}, true, POOL(MAX, 1, 5, 5, 3, 3, 1, 1, 1, 1), true},
     {{"scale 0", 3, {3}, .quick = true}, {CLN_SIGMOID}, true, POOL(MAX, 2, 5, 4, 3, 2, 2, 1, 1, 0), .no_scale = true},
     {{"tanh, saturating", 17, {17}, .quick = true}, {CLN_TANH}, false, NONE(67, 1, 1), .saturates = true},
@@ -55,7 +63,7 @@ struct probes {
 
 /* Random quarters: windows have ties, and rounding never decides a maximum. */
 static double *quarters(struct cln_rig *b, size_t count, const struct activate_case *c) {
-    double *z = cln_rig_random(b, count, 0, c->saturates ? 12 : 2);
+    double *z = cln_rig_random(b, count, 0, c->far ? 200 : c->saturates ? 12 : 2);
     for (size_t i = 0; i < count; i++)
         z[i] = c->flat ? 0.75 : round(4 * z[i]) / 4;
     return z;

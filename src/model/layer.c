@@ -15,6 +15,7 @@ CHECK_PAIR(conv2d.padding);
 CHECK_PAIR(pool2d.kernel);
 CHECK_PAIR(pool2d.stride);
 CHECK_PAIR(pool2d.padding);
+CHECK_PAIR(pool2d.output);
 
 #define COUNT_LIMITS .least = 1, .most = CLN_SIZE_LIMIT
 #define WINDOW_LIMITS .least = 1, .most = CLN_WINDOW_LIMIT
@@ -51,6 +52,33 @@ static const struct cln_layer_option pool2d_options[] = {
     {"padding", CLN_LAYER_OPTION_PAIR, CLN_SHOW_NAMED, AT(pool2d.padding_h), .least = 0, .most = CLN_WINDOW_LIMIT},
 };
 
+static const struct cln_layer_option adaptive_options[] = {
+    {"output_size", CLN_LAYER_OPTION_PAIR, CLN_SHOW_NAMED, AT(pool2d.output_h), .least = 1, .most = 1,
+     .required = true},
+};
+
+/* With a slope or α above 0 both are monotone. */
+static const struct cln_layer_option leaky_relu_options[] = {
+    {"negative_slope", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(activation.parameter), .least = 0, .most = 1,
+     .initial = 0.01, .onnx = "alpha"},
+};
+
+static const struct cln_layer_option elu_options[] = {
+    {"alpha", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(activation.parameter), .least = 0, .most = 1000, .initial = 1,
+     .onnx = "alpha"},
+};
+
+static const struct cln_layer_default conv2d_defaults[] = {
+    {"dilation", "1"}, {"groups", "1"}, {"padding_mode", "\"zeros\""}, {NULL}};
+static const struct cln_layer_default batchnorm_defaults[] = {
+    {"affine", "true"}, {"track_running_stats", "true"}, {NULL}};
+static const struct cln_layer_default activation_defaults[] = {{"inplace", NULL}, {NULL}};
+static const struct cln_layer_default max_pool_defaults[] = {
+    {"dilation", "1"}, {"return_indices", "false"}, {"ceil_mode", "false"}, {NULL}};
+static const struct cln_layer_default average_pool_defaults[] = {
+    {"ceil_mode", "false"}, {"count_include_pad", "true"}, {"divisor_override", "null"}, {NULL}};
+static const struct cln_layer_default flatten_defaults[] = {{"start_dim", "1"}, {"end_dim", "-1"}, {NULL}};
+
 static const struct cln_layer_tensor conv2d_tensors[] = {
     {"weight", CLN_WEIGHT, {AT(conv2d.out.channels), AT(conv2d.in.channels), AT(conv2d.kernel_h), AT(conv2d.kernel_w)}},
     {"bias", CLN_BIAS, {AT(conv2d.out.channels)}, AT(conv2d.bias)},
@@ -70,23 +98,32 @@ static const struct cln_layer_tensor batchnorm_tensors[] = {
 
 #define LIST(table) (table), sizeof(table) / sizeof((table)[0])
 
+#define NO_LIST NULL, 0
+
 static const struct cln_layer_type layer_types[] = {
-    {"Conv2d", CLN_LAYER_CONV2D, 0, CLN_NEEDS_IMAGE, "Conv", LIST(conv2d_options), LIST(conv2d_tensors)},
+    {"Conv2d", CLN_LAYER_CONV2D, 0, CLN_NEEDS_IMAGE, "Conv", LIST(conv2d_options), LIST(conv2d_tensors),
+     conv2d_defaults},
     {"Linear", CLN_LAYER_LINEAR, 0, CLN_NEEDS_FEATURES, "Gemm", LIST(linear_options), LIST(linear_tensors)},
     {"BatchNorm1d", CLN_LAYER_BATCHNORM, 0, CLN_NEEDS_FEATURES, "BatchNormalization", LIST(batchnorm_options),
-     LIST(batchnorm_tensors)},
+     LIST(batchnorm_tensors), batchnorm_defaults},
     {"BatchNorm2d", CLN_LAYER_BATCHNORM, 0, CLN_NEEDS_IMAGE, "BatchNormalization", LIST(batchnorm_options),
-     LIST(batchnorm_tensors)},
+     LIST(batchnorm_tensors), batchnorm_defaults},
     {"Sigmoid", CLN_LAYER_ACTIVATION, CLN_SIGMOID, CLN_NEEDS_ANY, "Sigmoid"},
-    {"ReLU", CLN_LAYER_ACTIVATION, CLN_RELU, CLN_NEEDS_ANY, "Relu"},
+    {"ReLU", CLN_LAYER_ACTIVATION, CLN_RELU, CLN_NEEDS_ANY, "Relu", NO_LIST, NO_LIST, activation_defaults},
     {"Tanh", CLN_LAYER_ACTIVATION, CLN_TANH, CLN_NEEDS_ANY, "Tanh"},
+    {"LeakyReLU", CLN_LAYER_ACTIVATION, CLN_LEAKY_RELU, CLN_NEEDS_ANY, "LeakyRelu", LIST(leaky_relu_options), NO_LIST,
+     activation_defaults},
+    {"ELU", CLN_LAYER_ACTIVATION, CLN_ELU, CLN_NEEDS_ANY, "Elu", LIST(elu_options), NO_LIST, activation_defaults},
     {"Identity", CLN_LAYER_ACTIVATION, CLN_IDENTITY, CLN_NEEDS_ANY, "Identity"},
-    {"MaxPool2d", CLN_LAYER_POOL2D, CLN_POOL_MAX, CLN_NEEDS_IMAGE, "MaxPool", LIST(pool2d_options)},
-    {"AvgPool2d", CLN_LAYER_POOL2D, CLN_POOL_AVERAGE, CLN_NEEDS_IMAGE, "AveragePool", LIST(pool2d_options)},
-    {"Flatten", CLN_LAYER_FLATTEN, 0, CLN_NEEDS_ANY, "Flatten"},
+    {"MaxPool2d", CLN_LAYER_POOL2D, CLN_POOL_MAX, CLN_NEEDS_IMAGE, "MaxPool", LIST(pool2d_options), NO_LIST,
+     max_pool_defaults},
+    {"AvgPool2d", CLN_LAYER_POOL2D, CLN_POOL_AVERAGE, CLN_NEEDS_IMAGE, "AveragePool", LIST(pool2d_options), NO_LIST,
+     average_pool_defaults},
+    {"AdaptiveAvgPool2d", CLN_LAYER_POOL2D, CLN_POOL_AVERAGE, CLN_NEEDS_IMAGE, "AveragePool", LIST(adaptive_options)},
+    {"Flatten", CLN_LAYER_FLATTEN, 0, CLN_NEEDS_ANY, "Flatten", NO_LIST, NO_LIST, flatten_defaults},
 };
-/* One row per kind; but one per activation, one per pool, and two for a batch norm. */
-CLN_EVERY(layer_types, CLN_LAYER_KIND_COUNT - 2 + CLN_ACTIVATION_COUNT + (CLN_POOL_KIND_COUNT - 1) + 1);
+/* One row per kind; but one per activation, one per pool and one for the adaptive one, and two for a batch norm. */
+CLN_EVERY(layer_types, CLN_LAYER_KIND_COUNT - 2 + CLN_ACTIVATION_COUNT + CLN_POOL_KIND_COUNT + 1);
 
 const struct cln_layer_type *cln_layer_type_at(size_t index) {
     return index < sizeof(layer_types) / sizeof(layer_types[0]) ? &layer_types[index] : NULL;
@@ -228,6 +265,10 @@ static enum cln_status infer_pool2d(struct cln_layer *layer) {
     struct cln_pool2d *g = &layer->pool2d;
     g->in = layer->in;
     g->out.channels = g->in.channels;
+    if (g->output_h > 0) {
+        g->kernel_h = g->in.height;
+        g->kernel_w = g->in.width;
+    }
     if (g->stride_h == 0) {
         g->stride_h = g->kernel_h;
         g->stride_w = g->kernel_w;

@@ -37,6 +37,12 @@ struct cln_layer_option {
     const char *onnx; /* name of the float attribute with this value in ONNX; NULL: none */
 };
 
+/* An option of PyTorch's layer that clenet has only one value of. A text may say it. */
+struct cln_layer_default {
+    const char *name;
+    const char *value; /* as JSON; NULL: true or false, which makes no difference here */
+};
+
 /* A tensor of a layer. Its sizes are in struct cln_layer once the layer is inferred. */
 struct cln_layer_tensor {
     const char *name; /* PyTorch's name: "weight" */
@@ -57,6 +63,7 @@ struct cln_layer_type {
     size_t option_count;
     const struct cln_layer_tensor *tensors; /* in the order of the state dict and of the operator's inputs in ONNX */
     size_t tensor_count;
+    const struct cln_layer_default *defaults; /* ended by one without a name; NULL: none */
 };
 
 /* The type of this name; NULL: unknown. */

@@ -43,12 +43,49 @@ static enum cln_status check_keys(json_t *object, const char *const *known, size
     return CLN_OK;
 }
 
+static const struct cln_layer_default *find_default(const struct cln_layer_type *type, const char *key) {
+    const struct cln_layer_default *row = type->defaults;
+    while (row && row->name && strcmp(row->name, key) != 0)
+        row++;
+    return row && row->name ? row : NULL;
+}
+
+/* Whether a value in a text is the one that clenet has: the default, or for a pair twice the default. */
+static enum cln_status check_default(const struct cln_layer_default *row, json_t *value) {
+    if (!row->value)
+        return json_is_boolean(value)
+                   ? CLN_OK
+                   : cln_fail(CLN_INVALID, "\"%s\" must be true or false, not %s", row->name, json_type_name(value));
+    json_t *only;
+    json_error_t error;
+    enum cln_status status = cln_json_parse(&only, row->value, strlen(row->value), JSON_DECODE_ANY, &error);
+    if (status != CLN_OK)
+        return cln_fail_within(status, "the default of \"%s\"", row->name);
+    bool is_only = json_equal(only, value);
+    if (json_is_integer(only) && json_is_array(value) && json_array_size(value) == 2)
+        is_only = json_equal(only, json_array_get(value, 0)) && json_equal(only, json_array_get(value, 1));
+    json_decref(only);
+    return is_only ? CLN_OK
+                   : cln_fail(CLN_INVALID, "\"%s\" can only be %s here, PyTorch's default", row->name, row->value);
+}
+
+/* Checks the options that the type does not know, or has one value of. */
 static enum cln_status check_layer_keys(json_t *object, const struct cln_layer_type *type) {
     const char *known[16] = {"type"};
     size_t count = 1;
     for (size_t i = 0; i < type->option_count; i++)
         known[count++] = type->options[i].name;
-    return check_keys(object, known, count);
+    const char *key;
+    json_t *value;
+    enum cln_status status = CLN_OK;
+    json_object_foreach(object, key, value) {
+        const struct cln_layer_default *row = find_default(type, key);
+        if (row && status == CLN_OK)
+            status = check_default(row, value);
+        if (row)
+            known[count++] = row->name;
+    }
+    return status == CLN_OK ? check_keys(object, known, count) : status;
 }
 
 static enum cln_status wrong_value(const struct cln_layer_option *option, const json_t *value) {
@@ -90,12 +127,29 @@ static enum cln_status parse_option(struct cln_layer *layer, const struct cln_la
     return CLN_OK;
 }
 
+/* "same": as much on every side as leaves the size as it is; "valid": none. The kernel has been read before. */
+static enum cln_status parse_padding(struct cln_conv2d *g, const char *word) {
+    const bool same = strcmp(word, "same") == 0;
+    if (!same && strcmp(word, "valid") != 0)
+        return cln_fail(CLN_INVALID, "\"padding\" is \"%.16s\": it can be a number, \"same\" or \"valid\"", word);
+    if (same && (g->stride_h != 1 || g->stride_w != 1))
+        return cln_fail(CLN_INVALID, "\"padding\": \"same\" needs a stride of 1, as in PyTorch");
+    if (same && (g->kernel_h % 2 == 0 || g->kernel_w % 2 == 0))
+        return cln_fail(CLN_INVALID,
+                        "\"padding\": \"same\" needs a kernel_size of odd numbers: clenet pads both sides alike");
+    g->padding_h = same ? g->kernel_h / 2 : 0;
+    g->padding_w = same ? g->kernel_w / 2 : 0;
+    return CLN_OK;
+}
+
 static enum cln_status parse_options(struct cln_layer *layer, json_t *object, const struct cln_layer_type *type) {
     enum cln_status status = check_layer_keys(object, type);
     for (size_t i = 0; status == CLN_OK && i < type->option_count; i++) {
         const struct cln_layer_option *option = &type->options[i];
         json_t *value = json_object_get(object, option->name);
-        if (value)
+        if (value && layer->kind == CLN_LAYER_CONV2D && json_is_string(value) && strcmp(option->name, "padding") == 0)
+            status = parse_padding(&layer->conv2d, json_string_value(value));
+        else if (value)
             status = parse_option(layer, option, value);
         else if (option->required)
             status = cln_fail(CLN_INVALID, "\"%s\" is missing", option->name);

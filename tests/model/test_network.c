@@ -1,77 +1,5 @@
 /* Networks from names, files and text: what is understood, and what it comes out as. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "clenet/network.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* The cases below write ' for " to stay readable. */
-static char *with_quotes(const char *text) {
-    char *copy = strdup(text);
-    assert_non_null(copy);
-    for (char *at = copy; (at = strchr(at, '\'')); at++)
-        *at = '"';
-    return copy;
-}
-
-static enum cln_status parse(struct cln_network **network, const char *text, const struct cln_network_params *params) {
-    char *quoted = with_quotes(text);
-    enum cln_status status = cln_network_parse(network, quoted, strlen(quoted), "test.json", params);
-    free(quoted);
-    return status;
-}
-
-static struct cln_network *load(const char *name, const struct cln_network_params *params) {
-    struct cln_network *network;
-    if (cln_network_load(&network, name, params) != CLN_OK)
-        fail_msg("%s", cln_error_message());
-    return network;
-}
-
-static struct cln_network *parsed(const char *text) {
-    struct cln_network *network;
-    if (parse(&network, text, NULL) != CLN_OK)
-        fail_msg("%s", cln_error_message());
-    return network;
-}
-
-static void assert_shape(struct cln_shape shape, int channels, int height, int width) {
-    assert_int_equal(shape.channels, channels);
-    assert_int_equal(shape.height, height);
-    assert_int_equal(shape.width, width);
-}
-
-static void assert_same_network(const struct cln_network *p, const struct cln_network *q) {
-    assert_string_equal(p->name, q->name);
-    assert_shape(p->input, q->input.channels, q->input.height, q->input.width);
-    assert_int_equal(p->classes, q->classes);
-    assert_int_equal(p->layer_count, q->layer_count);
-    for (size_t i = 0; i < p->layer_count; i++) {
-        char a[256], b[256];
-        cln_layer_describe(&p->layers[i], a, sizeof(a));
-        cln_layer_describe(&q->layers[i], b, sizeof(b));
-        assert_string_equal(a, b);
-        assert_int_equal(p->layers[i].flat, q->layers[i].flat);
-        assert_shape(p->layers[i].out, q->layers[i].out.channels, q->layers[i].out.height, q->layers[i].out.width);
-        if (p->layers[i].kind == CLN_LAYER_BATCHNORM) {
-            assert_true(p->layers[i].batchnorm.eps == q->layers[i].batchnorm.eps);
-            assert_true(p->layers[i].batchnorm.momentum == q->layers[i].batchnorm.momentum);
-        }
-    }
-    assert_int_equal(p->tensor_count, q->tensor_count);
-    for (size_t i = 0; i < p->tensor_count; i++) {
-        assert_string_equal(p->tensors[i].name, q->tensors[i].name);
-        assert_int_equal(p->tensors[i].count, q->tensors[i].count);
-        assert_int_equal(p->tensors[i].offset, q->tensors[i].offset);
-    }
-}
+#include "tests/model/support.h"
 
 static void bn_lenet_has_the_missions_numbers(void **state) {
     (void)state;
@@ -271,47 +199,6 @@ static void params_change_size_and_convention(void **state) {
                      CLN_INVALID);
 }
 
-static void text_parses_back_to_the_same(void **state) {
-    (void)state;
-    static const char *const names[] = {"bn-lenet", "lenet", CLN_EXAMPLES "/bn-cnn-relu.json",
-                                        CLN_EXAMPLES "/mlp.json"};
-    for (size_t i = 0; i < COUNT(names); i++) {
-        for (int size = 28; size <= 35; size += 7) {
-            struct cln_network *again,
-                *network = load(names[i], &(struct cln_network_params){.height = size, .width = size});
-            char *text;
-            assert_int_equal(cln_network_text(&text, network), CLN_OK);
-            assert_int_equal(cln_network_parse(&again, text, strlen(text), "text", NULL), CLN_OK);
-            assert_same_network(network, again);
-            free(text);
-            cln_network_destroy(&network);
-            cln_network_destroy(&again);
-        }
-    }
-}
-
-/* Also of an input that is flat, of numbers that decimal digits hold badly, and of a name with quotes. */
-static void odd_text_parses_back_to_the_same(void **state) {
-    (void)state;
-    static const char *const texts[] = {
-        "{'name': 'a\\'b\\\\c', 'input': [7], 'layers': [{'type': 'Sigmoid'}, {'type': 'Linear', 'out_features': 3}]}",
-        "{'input': [7], 'layers': [{'type': 'Flatten'}, {'type': 'Linear', 'out_features': 3},"
-        " {'type': 'BatchNorm1d', 'eps': 3.0000000000000004e-7, 'momentum': 0.30000000000000004}]}",
-        "{'input': [1, 5, 7], 'layers': [{'type': 'AvgPool2d', 'kernel_size': [2, 3], 'stride': [2, 1],"
-        " 'padding': [1, 0]}, {'type': 'Flatten'}, {'type': 'Linear', 'out_features': 3, 'bias': false}]}",
-    };
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        struct cln_network *again, *network = parsed(texts[i]);
-        char *text;
-        assert_int_equal(cln_network_text(&text, network), CLN_OK);
-        assert_int_equal(cln_network_parse(&again, text, strlen(text), "text", NULL), CLN_OK);
-        assert_same_network(network, again);
-        free(text);
-        cln_network_destroy(&network);
-        cln_network_destroy(&again);
-    }
-}
-
 static void summary_shows_what_matters(void **state) {
     (void)state;
     static const char *const words[] = {
@@ -359,8 +246,6 @@ int main(void) {
         cmocka_unit_test(every_option_arrives),
         cmocka_unit_test(layers_read_as_in_pytorch),
         cmocka_unit_test(params_change_size_and_convention),
-        cmocka_unit_test(text_parses_back_to_the_same),
-        cmocka_unit_test(odd_text_parses_back_to_the_same),
         cmocka_unit_test(summary_shows_what_matters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,32 +1,5 @@
 /* Texts that are no network: refused, with the layer, the option and what is allowed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "clenet/network.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* The cases below write ' for " to stay readable. */
-static char *with_quotes(const char *text) {
-    char *copy = strdup(text);
-    assert_non_null(copy);
-    for (char *at = copy; (at = strchr(at, '\'')); at++)
-        *at = '"';
-    return copy;
-}
-
-static enum cln_status parse(struct cln_network **network, const char *text) {
-    char *quoted = with_quotes(text);
-    enum cln_status status = cln_network_parse(network, quoted, strlen(quoted), "test.json", NULL);
-    free(quoted);
-    return status;
-}
+#include "tests/model/support.h"
 
 #define TAIL "{'type': 'Flatten'}, {'type': 'Linear', 'out_features': 2}"
 #define NET(layers) "{'input': [1, 8, 8], 'layers': [" layers "]}"
@@ -64,7 +37,31 @@ static void wrong_text_is_refused_with_the_reason(void **state) {
          {"test.json: layer 1: unknown type \"Conv3d\"", "Conv2d, Linear, BatchNorm1d", "Flatten"}},
         {NET("{'type': 'Conv2d', 'kernel': 3}"),
          {"layer 0 (Conv2d): unknown option \"kernel\"", "kernel_size, stride, padding, bias"}},
-        {NET("{'type': 'ReLU', 'inplace': true}, " TAIL), {"layer 0 (ReLU): unknown option \"inplace\""}},
+        {NET("{'type': 'ReLU', 'inplace': 1}, " TAIL), {"layer 0 (ReLU): \"inplace\" must be true or false"}},
+        {NET("{'type': 'Sigmoid', 'inplace': true}, " TAIL), {"layer 0 (Sigmoid): unknown option \"inplace\""}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'dilation': 2}, " TAIL),
+         {"layer 0 (Conv2d): \"dilation\" can only be 1 here, PyTorch's default"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'dilation': [1, 2]}, " TAIL), {"\"dilation\""}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'groups': 2}, " TAIL),
+         {"\"groups\" can only be 1"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'padding_mode': 'circular'}, " TAIL),
+         {"\"padding_mode\" can only be \"zeros\""}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'padding': 'full'}, " TAIL),
+         {"\"padding\" is \"full\": it can be a number, \"same\" or \"valid\""}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': [3, 2], 'padding': 'same'}, " TAIL),
+         {"\"padding\": \"same\" needs a kernel_size of odd numbers"}},
+        {NET("{'type': 'Conv2d', 'out_channels': 2, 'kernel_size': 3, 'stride': 2, 'padding': 'same'}, " TAIL),
+         {"needs a stride of 1"}},
+        {NET("{'type': 'MaxPool2d', 'kernel_size': 2, 'padding': 'same'}, " TAIL), {"\"padding\"", "not a string"}},
+        {NET("{'type': 'BatchNorm2d', 'affine': false}, " TAIL), {"\"affine\" can only be true"}},
+        {NET("{'type': 'MaxPool2d', 'kernel_size': 2, 'ceil_mode': true}, " TAIL), {"\"ceil_mode\" can only be false"}},
+        {NET("{'type': 'AvgPool2d', 'kernel_size': 2, 'divisor_override': 3}, " TAIL),
+         {"\"divisor_override\" can only be null"}},
+        {NET("{'type': 'Flatten', 'start_dim': 0}"), {"\"start_dim\" can only be 1"}},
+        {NET("{'type': 'AdaptiveAvgPool2d'}, " TAIL), {"\"output_size\" is missing"}},
+        {NET("{'type': 'AdaptiveAvgPool2d', 'output_size': 2}, " TAIL), {"\"output_size\"", "from 1 to 1", "not 2"}},
+        {NET("{'type': 'LeakyReLU', 'negative_slope': -0.1}, " TAIL), {"\"negative_slope\"", "from 0 to 1"}},
+        {NET("{'type': 'ELU', 'alpha': -1}, " TAIL), {"\"alpha\"", "from 0 to"}},
         {NET("{'type': 'Conv2d', 'kernel_size': 3}"), {"layer 0 (Conv2d): \"out_channels\" is missing"}},
         {NET("{'type': 'Conv2d', 'out_channels': 2}"), {"\"kernel_size\" is missing"}},
         {NET("{'type': 'Conv2d', 'out_channels': 0, 'kernel_size': 3}"), {"\"out_channels\"", "from 1", "not 0"}},
@@ -113,7 +110,7 @@ static void wrong_text_is_refused_with_the_reason(void **state) {
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct cln_network *network;
-        enum cln_status status = parse(&network, cases[i].text);
+        enum cln_status status = parse(&network, cases[i].text, NULL);
         if (status != CLN_INVALID)
             fail_msg("case %zu: %s instead of invalid: %s", i, cln_status_name(status), cases[i].text);
         assert_null(network);
@@ -137,7 +134,7 @@ static char *repeated(const char *head, const char *unit, size_t count, const ch
 
 static void assert_refused(char *text, const char *word) {
     struct cln_network *network;
-    assert_int_equal(parse(&network, text), CLN_INVALID);
+    assert_int_equal(parse(&network, text, NULL), CLN_INVALID);
     if (!strstr(cln_error_message(), word))
         fail_msg("no \"%s\" in: %s", word, cln_error_message());
     free(text);
@@ -149,7 +146,7 @@ static void limits_hold(void **state) {
                                                                    "'out_features': 2}]}";
     char *text = repeated(head, "{'type': 'Tanh'},", 998, tail);
     struct cln_network *network;
-    assert_int_equal(parse(&network, text), CLN_OK);
+    assert_int_equal(parse(&network, text, NULL), CLN_OK);
     assert_int_equal(network->layer_count, 1000);
     cln_network_destroy(&network);
     free(text);

@@ -1,7 +1,7 @@
 """Cases with names: what a network, its data and its settings can be, kind by kind."""
 import numpy as np
 
-from networks import Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, conv, lin, mp
+from networks import ELU, GLOBAL, LEAKY, Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, conv, lin, mp
 
 
 def set_gamma(values):
@@ -239,6 +239,13 @@ def named_cases():
         yield C("schedule", title, small, onet, more={"schedule": title} | more, **o)
         yield C("schedule", f"{title} behind a warm-up", small, onet,
                 more={"schedule": title, "warmup_epochs": 1.5, "warmup_start": 0.1} | more, **o)
+    yield C("layer", "leaky ReLU, max pool", small, [conv(4, 3), bn2(), LEAKY, mp(2), FLA, lin(9), LEAKY, lin(5)])
+    yield C("layer", "leaky ReLU, default slope", small, [conv(4, 3), {"type": "LeakyReLU"}, FLA, lin(5)])
+    yield C("layer", "ELU, max pool", small, [conv(4, 3), bn2(), ELU, mp(2), FLA, lin(9), ELU, lin(5)])
+    yield C("layer", "ELU, default alpha, average", small, [conv(4, 3), {"type": "ELU"}, ap(2), FLA, lin(5)])
+    yield C("layer", "global average pool", small, [conv(6, 3), bn2(), REL, GLOBAL, FLA, lin(5)])
+    yield C("layer", "global average pool of an odd image", (3, 9, 5), [conv(6, 3, 2), TAN, GLOBAL, FLA, lin(5)])
+    yield C("layer", "padding same, not square", small, [conv(4, [5, 3], p="same"), bn2(), SIG, mp(2), FLA, lin(5)])
     yield C("drift", "200 steps of Adam, smooth", small, [conv(4, 3), bn2(), SIG, ap(2), FLA, lin(9), bn1(), TAN,
             lin(5)], count=80, batch=16, epochs=40, lr=0.001)
     yield C("drift", "200 steps of SGD with momentum, smooth", small, [conv(4, 3), bn2(), TAN, ap(2), FLA, lin(9),

@@ -50,7 +50,8 @@ def build(net):
         t, g = o["type"], o.get
         if t == "Conv2d":
             m = nn.Conv2d(x.shape[1], o["out_channels"], pair(o["kernel_size"]), pair(g("stride", 1)),
-                          pair(g("padding", 0)), bias=g("bias", True))
+                          g("padding", 0) if isinstance(g("padding", 0), str) else pair(g("padding", 0)),
+                          bias=g("bias", True))
         elif t == "Linear":
             m = nn.Linear(x.shape[1], o["out_features"], bias=g("bias", True))
         elif t in ("BatchNorm1d", "BatchNorm2d"):
@@ -59,7 +60,7 @@ def build(net):
             k = pair(o["kernel_size"])
             m = getattr(nn, t)(k, pair(o["stride"]) if "stride" in o else k, pair(g("padding", 0)))
         else:
-            m = getattr(nn, t)()
+            m = getattr(nn, t)(**{k: v for k, v in o.items() if k != "type"})
         m.eval()
         x = m(x)
         layers.append(m)
@@ -107,6 +108,8 @@ def ap(k, s=None, p=0):
 
 
 SIG, REL, TAN, IDE, FLA = ({"type": t} for t in ("Sigmoid", "ReLU", "Tanh", "Identity", "Flatten"))
+LEAKY, ELU = {"type": "LeakyReLU", "negative_slope": 0.1}, {"type": "ELU", "alpha": 0.7}
+GLOBAL = {"type": "AdaptiveAvgPool2d", "output_size": 1}
 
 
 class Case:

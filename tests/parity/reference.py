@@ -235,7 +235,7 @@ def margin(case, job):
                 least[0] = min(least[0], float(gap.min()))
 
     for m in net:
-        if isinstance(m, nn.ReLU):
+        if isinstance(m, (nn.ReLU, nn.LeakyReLU, nn.ELU)):
             m.register_forward_pre_hook(relu)
         elif isinstance(m, nn.MaxPool2d):
             m.register_forward_pre_hook(pooling)
