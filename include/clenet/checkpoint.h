@@ -44,6 +44,7 @@ struct cln_training_point {
     double validation;
     double peak_accuracy; /* highest validation accuracy after any epoch so far; below 0: none yet */
     int peak_epoch;       /* the first epoch that reached it, from 1; 0: none yet */
+    /* optimizer.plateau has the state of a schedule that goes by the validation loss. */
 
     /* The optimizer's state per parameter, each laid out like `parameters`. Adam: the running averages of the gradient
      * and of its square. SGD with momentum: the momentum buffer, then NULL. SGD without momentum: both NULL. */

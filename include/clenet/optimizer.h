@@ -16,11 +16,21 @@ enum cln_schedule_kind {
     CLN_COSINE,    /* CosineAnnealingLR, step by step: eta_min + (lr - eta_min) (1 + cos(pi t / T)) / 2, then eta_min */
     CLN_ONE_CYCLE, /* OneCycleLR with cycle_momentum=False, step by step: lr / div_factor, lr after pct_start of the T
                       steps, lr / div_factor / final_div_factor at the last; half a cosine between each two */
+    CLN_PLATEAU,   /* ReduceLROnPlateau of the validation loss: lr, times gamma after every plateau_patience + 1 epochs
+                      in a row in which the loss did not become lower by 1 part in 10^4; at least eta_min */
     CLN_SCHEDULE_COUNT
 };
-#define CLN_SCHEDULE_NAMES "constant", "step", "multistep", "exponential", "cosine", "one-cycle" /* by kind */
+/* By kind. */
+#define CLN_SCHEDULE_NAMES "constant", "step", "multistep", "exponential", "cosine", "one-cycle", "plateau"
 
 enum { CLN_MOST_MILESTONES = 16 };
+
+/* What CLN_PLATEAU goes by. */
+struct cln_plateau {
+    double rate; /* now; 0: lr */
+    double best; /* lowest validation loss so far; 0: none yet */
+    int bad;     /* epochs in a row, the last one included, that were no better */
+};
 
 /* One of torch.optim.Adam, SGD, AdamW and RMSprop. All members from lr on are double, and each has a row in a table
  * (src/model/optimizer_table.c). A member that is 0 takes PyTorch's default: lr 0.001, for RMSprop 0.01; betas 0.9 and
@@ -29,6 +39,7 @@ enum { CLN_MOST_MILESTONES = 16 };
 struct cln_optimizer_params {
     enum cln_optimizer_kind kind;
     enum cln_schedule_kind schedule;
+    struct cln_plateau plateau;             /* of CLN_PLATEAU so far; the trainer sets it, as it does the next one */
     int steps_per_epoch;                    /* of the schedule; the trainer sets it */
     double milestones[CLN_MOST_MILESTONES]; /* epochs of CLN_MULTISTEP: rising whole numbers, a 0 behind the last */
     double lr, beta1, beta2, alpha, eps, momentum;
@@ -39,6 +50,7 @@ struct cln_optimizer_params {
     double warmup_start;       /* 0: 0.01 */
     double schedule_epochs;    /* end of cosine and one-cycle, counted from the first step, warm-up included */
     double step_size, gamma, eta_min, pct_start, div_factor, final_div_factor;
+    double plateau_patience; /* 0: 10 */
     /* Of the training loss: the label has this much less than 1, and every class an equal part of it, as in
      * torch.nn.CrossEntropyLoss(label_smoothing=…). Test and validation losses are without it. */
     double label_smoothing;

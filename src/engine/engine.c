@@ -209,6 +209,10 @@ enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order,
     return begin(e, CLN_TRAIN, order, count, at, ocl_buffer_write);
 }
 
+void cln_engine_set_plateau(struct cln_engine *e, struct cln_plateau plateau) {
+    e->optimizer.plateau = plateau;
+}
+
 enum cln_status cln_engine_step(struct cln_engine *e, enum cln_engine_set set) {
     return ocl_sequence_run(e->sets[set].step);
 }

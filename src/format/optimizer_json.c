@@ -1,6 +1,8 @@
 /* An optimizer as JSON: see optimizer_json.h. */
 #include "src/format/optimizer_json.h"
 
+#include <math.h>
+
 #include "src/base/json_text.h"
 #include "src/model/optimizer_table.h"
 
@@ -25,6 +27,10 @@ json_t *cln_optimizer_json(const struct cln_optimizer_params *params) {
     }
     if (!failed && params->schedule != CLN_CONSTANT)
         failed = json_object_set_new(object, "schedule", cln_json_text(cln_schedule_name(params->schedule)));
+    if (!failed && params->schedule == CLN_PLATEAU)
+        failed = json_object_set_new(object, "plateau",
+                                     json_pack("{s:f, s:f, s:i}", "rate", params->plateau.rate, "best",
+                                               params->plateau.best, "bad", params->plateau.bad));
     if (!failed && params->milestones[0] > 0)
         failed = json_object_set_new(object, "milestones", milestones(params));
     if (failed) {
@@ -32,6 +38,20 @@ json_t *cln_optimizer_json(const struct cln_optimizer_params *params) {
         object = NULL;
     }
     return object;
+}
+
+/* A file without the state of a plateau is of a training that has not seen a loss. */
+static enum cln_status read_plateau(struct cln_plateau *out, const json_t *object) {
+    *out = (struct cln_plateau){0};
+    if (!object)
+        return CLN_OK;
+    if (json_unpack((json_t *)object, "{s:F, s:F, s:i}", "rate", &out->rate, "best", &out->best, "bad", &out->bad) !=
+            0 ||
+        !(out->rate >= 0 && out->rate <= 1e6) || !(out->best >= 0 && isfinite(out->best)) || out->bad < 0)
+        return cln_fail(CLN_INVALID,
+                        "metadata \"training\": \"plateau\" is not {\"rate\": …, \"best\": …, \"bad\": …} with numbers "
+                        "of at least 0");
+    return CLN_OK;
 }
 
 static enum cln_status read_schedule(struct cln_optimizer_params *out, const json_t *object) {
@@ -47,7 +67,7 @@ static enum cln_status read_schedule(struct cln_optimizer_params *out, const jso
                         CLN_MOST_MILESTONES);
     for (size_t i = 0; list && i < json_array_size(list); i++)
         out->milestones[i] = json_number_value(json_array_get(list, i));
-    return CLN_OK;
+    return read_plateau(&out->plateau, json_object_get(object, "plateau"));
 }
 
 enum cln_status cln_optimizer_read_json(struct cln_optimizer_params *out, const json_t *object) {

@@ -17,9 +17,10 @@ enum {
     ANY = (1u << CLN_SCHEDULE_COUNT) - 1,
     STEP = 1u << CLN_STEP,
     ENDS = 1u << CLN_COSINE | 1u << CLN_ONE_CYCLE,
-    COSINE = 1u << CLN_COSINE,
+    FLOOR = 1u << CLN_COSINE | 1u << CLN_PLATEAU,
     ONE_CYCLE = 1u << CLN_ONE_CYCLE,
-    GAMMA = STEP | 1u << CLN_MULTISTEP | 1u << CLN_EXPONENTIAL
+    PLATEAU = 1u << CLN_PLATEAU,
+    GAMMA = STEP | 1u << CLN_MULTISTEP | 1u << CLN_EXPONENTIAL | PLATEAU
 };
 
 static const char *const names[] = {CLN_OPTIMIZER_NAMES};
@@ -59,14 +60,17 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
         OPTION("N", "end of cosine, one-cycle; 0: --epochs", 0, 1e6)),
     ROW(step_size, "step size", 0, INFINITY, ALL, STEP, LATER, OPTION("N", "epochs between two steps of step", 1, 1e6)),
     ROW(gamma, "gamma", 0.1, INFINITY, ALL, GAMMA, LATER,
-        OPTION("G", "factor of step, multistep, exponential", 1e-9, 1000)),
-    ROW(eta_min, "eta_min", 0, INFINITY, ALL, COSINE, LATER, OPTION("RATE", "rate that cosine ends at", 0, 1000)),
+        OPTION("G", "factor of the rate where it falls in steps", 1e-9, 1000)),
+    ROW(eta_min, "eta_min", 0, INFINITY, ALL, FLOOR, LATER,
+        OPTION("RATE", "lowest rate of cosine and plateau", 0, 1000)),
     ROW(pct_start, "pct_start", 0.3, 1, ALL, ONE_CYCLE, LATER,
         OPTION("X", "share of one-cycle's steps that rise", 1e-9, 0.999)),
     ROW(div_factor, "div_factor", 25, INFINITY, ALL, ONE_CYCLE, LATER,
         OPTION("F", "one-cycle begins with the rate / F", 1e-9, 1e9)),
     ROW(final_div_factor, "final_div_factor", 1e4, INFINITY, ALL, ONE_CYCLE, LATER,
         OPTION("F", "one-cycle ends at its first rate / F", 1e-9, 1e12)),
+    ROW(plateau_patience, "patience of plateau", 10, INFINITY, ALL, PLATEAU, LATER,
+        OPTION("N", "epochs that plateau bears without a lower loss", 1, 1e6)),
     ROW(label_smoothing, "label smoothing", 0, 1, ALL, ANY, LATER,
         OPTION("X", "part of a label that all classes share", 0, 0.999)),
 };

@@ -48,6 +48,11 @@ static double one_cycle(const struct cln_optimizer_params *p, const struct place
     return at->t < end ? anneal(p->lr, last, (at->t - peak) / (end - peak)) : last;
 }
 
+static double plateau(const struct cln_optimizer_params *p, const struct place *at) {
+    (void)at;
+    return p->plateau.rate > 0 ? p->plateau.rate : p->lr;
+}
+
 static const char *const names[] = {CLN_SCHEDULE_NAMES};
 
 static const struct {
@@ -56,6 +61,7 @@ static const struct {
 } schedules[] = {
     [CLN_CONSTANT] = {constant},       [CLN_STEP] = {step},           [CLN_MULTISTEP] = {multistep},
     [CLN_EXPONENTIAL] = {exponential}, [CLN_COSINE] = {cosine, true}, [CLN_ONE_CYCLE] = {one_cycle, true},
+    [CLN_PLATEAU] = {plateau},
 };
 
 CLN_EVERY(names, CLN_SCHEDULE_COUNT);
@@ -72,6 +78,23 @@ double cln_learning_rate(const struct cln_optimizer_params *params, int step) {
         .epoch = floor((t - warmup) / per_epoch),
     };
     return schedules[params->schedule].rate(params, &at);
+}
+
+void cln_plateau_note(struct cln_optimizer_params *params, double loss) {
+    const double threshold = 1e-4, least_fall = 1e-8; /* PyTorch's */
+    struct cln_plateau *p = &params->plateau;
+    const struct cln_optimizer_params resolved = cln_optimizer_resolve(*params);
+    const double rate = p->rate > 0 ? p->rate : resolved.lr;
+    const bool is_better = !(p->best > 0) || loss < p->best * (1 - threshold);
+    if (is_better)
+        p->best = loss;
+    p->bad = is_better ? 0 : p->bad + 1;
+    if (p->bad <= resolved.plateau_patience)
+        return;
+    p->bad = 0;
+    const double fallen = fmax(rate * resolved.gamma, resolved.eta_min);
+    if (rate - fallen > least_fall)
+        p->rate = fallen;
 }
 
 /* The number of milestones; -1: they do not rise, or are no whole numbers. */
@@ -105,8 +128,8 @@ enum cln_status cln_schedule_check(const struct cln_optimizer_params *p) {
             CLN_INVALID,
             "schedule %s has no end: it lasts %g epochs, of which the warm-up takes %g: give it more epochs", name,
             p->schedule_epochs, p->warmup_epochs);
-    if (p->schedule == CLN_COSINE && p->eta_min > p->lr && p->lr > 0)
-        return cln_fail(CLN_INVALID, "schedule cosine ends at the rate %g, above the learning rate %g", p->eta_min,
+    if ((p->schedule == CLN_COSINE || p->schedule == CLN_PLATEAU) && p->eta_min > p->lr && p->lr > 0)
+        return cln_fail(CLN_INVALID, "schedule %s ends at the rate %g, above the learning rate %g", name, p->eta_min,
                         p->lr);
     return CLN_OK;
 }

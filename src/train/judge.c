@@ -84,14 +84,18 @@ static enum cln_status write_values(struct cln_trainer *t, const float *values) 
                             : status;
 }
 
-enum cln_status cln_judge_note(struct cln_trainer *t, double accuracy) {
-    if (!(accuracy > t->peak_accuracy))
+enum cln_status cln_judge_note(struct cln_trainer *t, const struct cln_metrics *validation) {
+    if (t->params.optimizer.schedule == CLN_PLATEAU) {
+        cln_plateau_note(&t->params.optimizer, validation->loss);
+        cln_engine_set_plateau(t->engine, t->params.optimizer.plateau);
+    }
+    if (!(validation->accuracy > t->peak_accuracy))
         return CLN_OK;
     if (!t->peak_values)
         t->peak_values = allocate_values(t->params.network);
     if (!t->peak_values)
         return fail_values(t->params.network);
-    t->peak_accuracy = accuracy;
+    t->peak_accuracy = validation->accuracy;
     t->peak_epoch = t->epoch;
     return read_values(t, t->peak_values);
 }
@@ -163,6 +167,11 @@ static enum cln_status adopt_beside(struct cln_trainer *t, const char *path) {
 
 enum cln_status cln_judge_resume(struct cln_trainer *t) {
     const struct cln_checkpoint *c = t->params.resume;
+    const double lr = cln_optimizer_resolve(t->params.optimizer).lr;
+    t->params.optimizer.plateau = c->training->optimizer.plateau;
+    if (lr != c->training->optimizer.lr) /* overridden */
+        t->params.optimizer.plateau.rate = 0;
+    cln_engine_set_plateau(t->engine, t->params.optimizer.plateau);
     t->peak_accuracy = c->training->peak_accuracy;
     t->peak_epoch = c->training->peak_epoch;
     if (t->peak_epoch == 0)

@@ -47,6 +47,8 @@ static enum cln_status check_validation(const struct cln_trainer_params *p) {
                         p->validation);
     if (p->validation > 0 && p->evaluate_only)
         return cln_fail(CLN_INVALID, "a trainer that only evaluates sets no images aside for validation");
+    if (p->optimizer.schedule == CLN_PLATEAU && !(p->validation > 0))
+        return cln_fail(CLN_INVALID, "schedule plateau needs images for validation (--validation)");
     if (p->patience < 0)
         return cln_fail(CLN_INVALID, "a patience of %d epochs: it must not be negative", p->patience);
     if (p->patience > 0 && !(p->validation > 0))

@@ -69,6 +69,7 @@ static void note_place(struct cln_training_point *p, const struct cln_trainer *t
     p->best_accuracy = t->best_accuracy;
     p->peak_accuracy = t->peak_accuracy;
     p->peak_epoch = t->peak_epoch;
+    p->optimizer.plateau = t->params.optimizer.plateau;
 }
 
 enum cln_status cln_snapshot_take(struct cln_snapshot *s, struct cln_trainer *t) {

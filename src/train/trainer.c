@@ -87,7 +87,7 @@ static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epo
         status = cln_trainer_evaluate(t, &epoch->test, NULL);
     epoch->test_seconds = cln_clock_seconds() - start;
     if (status == CLN_OK && validates)
-        status = cln_judge_note(t, judged->accuracy);
+        status = cln_judge_note(t, judged);
     if (status != CLN_OK)
         return status;
     t->epoch_open = false;

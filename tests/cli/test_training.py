@@ -103,7 +103,8 @@ class Training(Case):
                 (2, ("--nesterov",), "--nesterov is an option of --optimizer sgd"),
                 (1, ("--optimizer", "sgd", "--nesterov"), "needs a momentum above 0"),
                 (2, ("--optimizer", "sgd", "--beta1", "0.5"), "--beta1 is an option of --optimizer adam"),
-                (2, ("--schedule", "plateau"), "is not one of: constant, step, multistep, exponential, cosine, one-cycle")):
+                (2, ("--schedule", "wave"), "is not one of: constant, step, multistep, exponential, cosine, one-cycle, plateau"),
+                (1, ("--schedule", "plateau"), "schedule plateau needs images for validation (--validation)")):
             with self.subTest(options=options):
                 result = self.expect(status, "train", *SMALL, "--epochs", "5", *options)
                 self.assertIn(message, result.stderr)

@@ -207,6 +207,11 @@ static void test_an_optimizer_has_its_numbers(void **state) {
         {"\"lr\":", "\"schedule\":\"nix\",\"lr\":", "a \"schedule\" that clenet does not know"},
         {"\"lr\":", "\"schedule\":\"cosine\",\"lr\":", "schedule cosine has no end"},
         {"\"lr\":", "\"schedule\":\"cosine\",\"schedule_epochs\":7,\"lr\":", NULL},
+        {"\"lr\":", "\"schedule\":\"plateau\",\"lr\":", NULL},
+        {"\"lr\":", "\"schedule\":\"plateau\",\"plateau\":{\"rate\":0.1,\"best\":2.5,\"bad\":3},\"lr\":", NULL},
+        {"\"lr\":", "\"schedule\":\"plateau\",\"plateau\":{\"rate\":0.1,\"best\":-2,\"bad\":3},\"lr\":",
+         "\"plateau\" is not"},
+        {"\"lr\":", "\"schedule\":\"plateau\",\"plateau\":{\"rate\":0.1},\"lr\":", "\"plateau\" is not"},
         {"\"lr\":", "\"schedule\":\"multistep\",\"milestones\":[3,2],\"lr\":", "each above the one before"},
         {"\"lr\":", "\"schedule\":\"multistep\",\"milestones\":7,\"lr\":", "is not a list of at most 16 numbers"},
     };

@@ -79,6 +79,29 @@ static void test_one_cycle(void **state) {
     assert_true(rate((struct cln_optimizer_params){.schedule = CLN_ONE_CYCLE, .schedule_epochs = 0.25}, 1) < 0.5);
 }
 
+/* torch.optim.lr_scheduler.ReduceLROnPlateau(factor=0.3, patience=2, min_lr=0.02) with these losses. */
+static void test_plateau(void **state) {
+    (void)state;
+    static const double losses[] = {2,   1.5,    1.49999, 1.6,  1.49, 1.49, 1.49, 1.49, 1.49, 1.3, 1.4, 1.4,
+                                    1.4, 1.2999, 1.31,    1.31, 1.3,  1.3,  1.3,  1.3,  1.3,  1.3, 1.3},
+                        rates[] = {0.5,   0.5,   0.5,   0.5,  0.5,  0.5,  0.5,  0.15, 0.15, 0.15, 0.15, 0.15,
+                                   0.045, 0.045, 0.045, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02};
+    struct cln_optimizer_params o = {
+        .schedule = CLN_PLATEAU, .lr = 0.5, .gamma = 0.3, .plateau_patience = 2, .eta_min = 0.02, .warmup_epochs = 1};
+    assert_rate(o, 1 + STEPS, 0.5);
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        cln_plateau_note(&o, losses[i]);
+        assert_rate(o, 1 + STEPS * (int)(i + 2), rates[i]);
+    }
+    /* By default: a tenth after the eleventh epoch in a row. */
+    o = (struct cln_optimizer_params){.schedule = CLN_PLATEAU, .lr = 0.5};
+    for (int i = 0; i < 12; i++) {
+        assert_rate(o, 1, 0.5);
+        cln_plateau_note(&o, 1);
+    }
+    assert_rate(o, 1, 0.05);
+}
+
 static void test_warm_up(void **state) {
     (void)state;
     struct cln_optimizer_params o = {.schedule = CLN_STEP, .step_size = 1, .warmup_epochs = 1.5, .warmup_start = 0.25};
@@ -141,9 +164,13 @@ static void test_defaults(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant), cmocka_unit_test(test_by_epochs),
-        cmocka_unit_test(test_cosine),   cmocka_unit_test(test_one_cycle),
-        cmocka_unit_test(test_warm_up),  cmocka_unit_test(test_what_a_schedule_lacks),
+        cmocka_unit_test(test_constant),
+        cmocka_unit_test(test_by_epochs),
+        cmocka_unit_test(test_cosine),
+        cmocka_unit_test(test_one_cycle),
+        cmocka_unit_test(test_plateau),
+        cmocka_unit_test(test_warm_up),
+        cmocka_unit_test(test_what_a_schedule_lacks),
         cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

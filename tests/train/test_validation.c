@@ -203,6 +203,41 @@ static void test_resuming_goes_on_to_the_bit(void **state) {
     cln_checkpoint_destroy(&checkpoint);
 }
 
+/* A rate that goes by the validation loss: resumed anywhere, it falls after the same epochs. */
+static void test_a_plateau_goes_on_to_the_bit(void **state) {
+    (void)state;
+    enum { EPOCHS = 8 };
+    char whole[600], part[600];
+    struct cln_epoch expected, last;
+    struct cln_trainer_params params = validating();
+    params.optimizer = (struct cln_optimizer_params){
+        .kind = CLN_SGD, .lr = 6, .schedule = CLN_PLATEAU, .plateau_patience = 1, .gamma = 0.5, .eta_min = 0.1};
+    snprintf(whole, sizeof whole, "%s.whole", path);
+    snprintf(part, sizeof part, "%s.part", path);
+    train(params, EPOCHS, NULL, whole, &expected);
+    struct cln_checkpoint *checkpoint = read_checkpoint(whole);
+    const struct cln_plateau plateau = checkpoint->training->optimizer.plateau;
+    cln_checkpoint_destroy(&checkpoint);
+    assert_true(plateau.rate > 0 && plateau.rate < 6); /* it fell */
+    assert_true(plateau.best > 0);
+    for (size_t stop = 1; stop < EPOCHS * 5; stop += 6) {
+        params.max_steps = stop;
+        train(params, EPOCHS, NULL, part, &last);
+        params.max_steps = 0;
+        train(params, EPOCHS, part, part, &last);
+        assert_same_file(whole, part);
+        assert_true(last.learning_rate == expected.learning_rate);
+    }
+    params.optimizer.lr = 5; /* another rate, on purpose: what it fell to before does not count */
+    params.override = true;
+    params.max_steps = 1;
+    train(params, 1, part, part, &last);
+    checkpoint = read_checkpoint(part);
+    assert_true(checkpoint->training->optimizer.lr == 5 && checkpoint->training->optimizer.plateau.rate == 0);
+    assert_true(checkpoint->training->optimizer.plateau.best == plateau.best);
+    cln_checkpoint_destroy(&checkpoint);
+}
+
 static void assert_refused(const struct cln_trainer_params *params, const char *words) {
     struct cln_trainer *trainer = NULL;
     struct cln_trainer_params without_device = *params;
@@ -228,6 +263,9 @@ static void test_refusals(void **state) {
     params = params_of(VALIDATING_BATCH);
     params.patience = 1;
     assert_refused(&params, "needs images for validation");
+    params.patience = 0;
+    params.optimizer.schedule = CLN_PLATEAU;
+    assert_refused(&params, "schedule plateau needs images for validation");
     params = validating();
     params.patience = -1;
     assert_refused(&params, "must not be negative");
@@ -279,6 +317,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_each_part_is_judged_as_a_test_set_of_its_own, nothing_alive),
         cmocka_unit_test_teardown(test_weights_and_shuffling_begin_alike, nothing_alive),
         cmocka_unit_test_teardown(test_resuming_goes_on_to_the_bit, nothing_alive),
+        cmocka_unit_test_teardown(test_a_plateau_goes_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_refusals, nothing_alive),
         cmocka_unit_test_teardown(test_another_share_is_told, nothing_alive),
     };
