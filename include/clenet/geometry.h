@@ -57,6 +57,14 @@ struct cln_activation {
     double parameter; /* the option of the kind's layer; 0 if it has none */
 };
 
+/* torch.nn.Dropout and Dropout2d: in training every element, or every channel of an image, is 0 with probability p, and
+ * else multiplied by 1 / (1 − p). Which are 0 follows from seed, step, layer, place of the sample in its batch, and
+ * element alone: the same on every device, and after resuming. */
+struct cln_dropout {
+    double p;
+    bool by_channel;
+};
+
 enum cln_pool_kind { CLN_POOL_NONE, CLN_POOL_MAX, CLN_POOL_AVERAGE, CLN_POOL_KIND_COUNT };
 
 /* torch.nn.MaxPool2d / AvgPool2d with ceil_mode off: out = floor((in + 2·padding − kernel) / stride) + 1.

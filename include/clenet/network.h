@@ -20,6 +20,7 @@ enum cln_layer_kind {
     CLN_LAYER_BATCHNORM, /* BatchNorm2d before Flatten, BatchNorm1d after it */
     CLN_LAYER_ACTIVATION,
     CLN_LAYER_POOL2D,
+    CLN_LAYER_DROPOUT,
     CLN_LAYER_FLATTEN,
     CLN_LAYER_KIND_COUNT
 };
@@ -35,6 +36,7 @@ struct cln_layer {
         struct cln_batchnorm batchnorm;
         struct cln_activation activation;
         struct cln_pool2d pool2d;
+        struct cln_dropout dropout;
     };
 };
 

@@ -10,8 +10,9 @@
 #include "src/check/rig.h"
 
 static const struct cln_operation *const without_optimizers[] = {
-    &cln_device_batch,  &cln_device_copy,      &cln_device_conv2d,   &cln_device_winograd,
-    &cln_device_linear, &cln_device_batchnorm, &cln_device_activate, &cln_device_softmax_cross_entropy,
+    &cln_device_batch,     &cln_device_copy,     &cln_device_conv2d,
+    &cln_device_winograd,  &cln_device_dropout,  &cln_device_linear,
+    &cln_device_batchnorm, &cln_device_activate, &cln_device_softmax_cross_entropy,
 };
 
 /* See cln_check_operation_is_spare. */

@@ -101,6 +101,7 @@ static enum cln_status make_engine(struct step *s) {
                               .network = network,
                               .tuning = s->params->tuning,
                               .optimizer = s->check->optimizer,
+                              .seed = s->seed,
                               .batch_size = s->check->batch_size,
                               .image = s->image,
                               .train = s->check->predict_only ? (struct cln_engine_images){0} : images,
@@ -159,8 +160,8 @@ static int last_lone_layer(const struct step *s) {
 
 static enum cln_status compare_training(struct step *s) {
     const struct cln_network *network = s->check->network;
-    struct cln_reference_step expected = {.label_smoothing = s->check->optimizer.label_smoothing,
-                                          .gradients = s->gradients};
+    struct cln_reference_step expected = {
+        .label_smoothing = s->check->optimizer.label_smoothing, .seed = s->seed, .step = 1, .gradients = s->gradients};
     struct cln_state state;
     enum cln_status status = run_step(s, CLN_TRAIN, &state);
     if (status == CLN_OK)

@@ -44,6 +44,7 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->image = params->image;
     e->standardized = params->mean != NULL;
     e->optimizer = cln_optimizer_resolve(params->optimizer);
+    e->seed = params->seed;
     e->exchange = params->exchange;
     e->plan = (struct cln_plan){
         .context = context,
@@ -258,7 +259,7 @@ enum cln_status cln_engine_logits(struct cln_engine *e, float *logits, size_t co
         return cln_fail(CLN_INVALID, "logits of %zu samples: a batch has at most %d", count, e->plan.batch_size);
     float *values = NULL;
     enum cln_status status =
-        cln_engine_read_samples(&values, e, cln_engine_output(e, e->stage_count - 1), classes, count);
+        cln_engine_read_samples(&values, e, cln_stage_output(&e->buffers[e->stage_count - 1], false), classes, count);
     if (status == CLN_OK)
         memcpy(logits, values, count * classes * sizeof *logits);
     free(values);

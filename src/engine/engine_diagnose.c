@@ -42,7 +42,8 @@ static enum cln_status find_in_stages(struct cln_engine *e, char *where, size_t 
             struct ocl_buffer *buffer;
             struct cln_shape shape;
             const char *name;
-        } parts[] = {{e->buffers[s].z, stage->z, "pre-activation"}, {cln_engine_output(e, s), stage->a, "output"}};
+        } parts[] = {{e->buffers[s].z, stage->z, "pre-activation"},
+                     {cln_stage_output(&e->buffers[s], true), stage->a, "output"}};
         for (size_t p = 0; p < 2 && status == CLN_OK && !*found; p++) {
             status = find_in_tensor(e, parts[p].buffer, parts[p].shape, (size_t)state.count, found);
             if (*found) {

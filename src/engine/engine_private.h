@@ -23,6 +23,7 @@ struct cln_engine {
     struct cln_plan plan; /* state and sequence are replaced for every sequence */
     struct cln_pool pool; /* plan.pool, if the plan has one */
     struct cln_optimizer_params optimizer;
+    uint64_t seed; /* of dropouts */
     struct cln_stage *stages;
     size_t stage_count;
     struct cln_stage_buffers *buffers; /* one per stage */
@@ -44,9 +45,6 @@ struct cln_engine {
 
 /* The number of floats in a buffer of values. */
 size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values which);
-
-/* The output buffer of a stage. */
-struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage);
 
 /* Creates the buffers that depend on the plan's batch size, and all others except those of images. If `plan` has a
  * tally, only adds them up there; `plan` is then a copy of e->plan that may have another batch size. The stages must be

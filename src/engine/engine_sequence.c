@@ -25,6 +25,7 @@ static struct cln_stage_context stage_context(const struct cln_engine *e, const 
         .running = e->values[CLN_RUNNING],
         .slices = e->slices,
         .exchange = exchange,
+        .seed = e->seed,
     };
 }
 
@@ -45,12 +46,8 @@ static enum cln_status add_begin(struct cln_engine *e, const struct cln_engine_d
     return status == CLN_OK ? cln_plan_joined(&e->plan) : status;
 }
 
-struct ocl_buffer *cln_engine_output(const struct cln_engine *e, size_t stage) {
-    return e->buffers[stage].shares_output ? e->buffers[stage].z : e->buffers[stage].a;
-}
-
-static struct ocl_buffer *input_of(const struct cln_engine *e, size_t stage) {
-    return stage == 0 ? e->x : cln_engine_output(e, stage - 1);
+static struct ocl_buffer *input_of(const struct cln_engine *e, size_t stage, bool training) {
+    return stage == 0 ? e->x : cln_stage_output(&e->buffers[stage - 1], training);
 }
 
 static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchange *exchange) {
@@ -58,7 +55,7 @@ static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchan
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
+        status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s, true));
         if (status == CLN_OK)
             status = cln_plan_follow(&e->plan);
         if (status != CLN_OK)
@@ -72,7 +69,7 @@ static enum cln_status add_prediction(struct cln_engine *e) {
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
+        status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s, false));
         if (status == CLN_OK)
             status = cln_plan_follow(&e->plan);
         if (status != CLN_OK)
@@ -85,7 +82,7 @@ static enum cln_status add_loss(struct cln_engine *e, bool training) {
     const size_t last = e->stage_count - 1;
     const struct cln_softmax_cross_entropy loss = {
         .classes = e->network->classes,
-        .logits = cln_engine_output(e, last),
+        .logits = cln_stage_output(&e->buffers[last], training),
         .labels = e->lane_labels,
         .gradient = training ? e->buffers[last].da : NULL,
         .predicted = training ? NULL : e->predicted,
@@ -119,7 +116,7 @@ static enum cln_status add_leftover(struct leftover *left, struct cln_engine *e,
     for (; left->stages > done && status == CLN_OK; left->stages--) {
         const size_t s = left->stages - 1;
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_gradients(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s));
+        status = cln_stage_gradients(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s, true));
     }
     return status;
 }

@@ -1,9 +1,10 @@
-/* One stage on the device: affine → normalise → activate → pool, and back. */
+/* One stage on the device: affine → normalise → activate → pool → drop, and back. */
 #include "src/engine/stage_ops.h"
 
 #include "src/engine/activate.h"
 #include "src/engine/affine.h"
 #include "src/engine/batchnorm.h"
+#include "src/engine/dropout.h"
 
 /* Whether the stage is an affine part alone. */
 static bool is_plain(const struct cln_stage *stage) {
@@ -44,6 +45,7 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
     } wanted[] = {
         {&out->z, cln_plan_bytes(plan, stage->z)},
         {&out->a, out->shares_output ? 0 : cln_plan_bytes(plan, stage->a)},
+        {&out->dropped, stage->dropout.p > 0 ? cln_plan_bytes(plan, stage->a) : 0},
         {&out->da, cln_plan_bytes(plan, stage->a)},
         {&out->max_value, maximum ? cln_plan_bytes(plan, stage->a) : 0},
         {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
@@ -66,23 +68,20 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
 }
 
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
-    struct ocl_buffer **all[] = {&buffers->z,
-                                 &buffers->a,
-                                 &buffers->da,
-                                 &buffers->max_value,
-                                 &buffers->max_index,
-                                 &buffers->normal,
-                                 &buffers->dz_coefficients,
-                                 &buffers->moments,
-                                 &buffers->sums,
-                                 &buffers->filters[false],
-                                 &buffers->filters[true]};
+    struct ocl_buffer **all[] = {
+        &buffers->z,         &buffers->a,         &buffers->dropped,        &buffers->da,
+        &buffers->max_value, &buffers->max_index, &buffers->normal,         &buffers->dz_coefficients,
+        &buffers->moments,   &buffers->sums,      &buffers->filters[false], &buffers->filters[true]};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         ocl_buffer_destroy(all[i]);
 }
 
 static struct ocl_buffer *output_of(const struct cln_stage_buffers *b) {
     return b->shares_output ? b->z : b->a;
+}
+
+struct ocl_buffer *cln_stage_output(const struct cln_stage_buffers *b, bool training) {
+    return training && b->dropped ? b->dropped : output_of(b);
 }
 
 /* The offset of a tensor in its buffer; −1: the stage has no such tensor. */
@@ -158,9 +157,18 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
     return status == CLN_OK ? cln_activate_predict(plan, &activate) : status;
 }
 
-enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
-                                  const struct cln_stage_context *context, struct cln_stage_buffers *b,
-                                  struct ocl_buffer *x) {
+/* A dropout has the shape of what it follows, before a Flatten. */
+static struct cln_dropout_units dropout_of(const struct cln_stage *stage, const struct cln_stage_context *context) {
+    return (struct cln_dropout_units){.dropout = stage->dropout,
+                                      .shape = context->network->layers[stage->dropout_layer].out,
+                                      .seed = context->seed,
+                                      .layer = stage->dropout_layer};
+}
+
+/* Up to a. */
+static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stage *stage,
+                                    const struct cln_stage_context *context, struct cln_stage_buffers *b,
+                                    struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const bool exchanges = stage->normalise && context->exchange->moments;
@@ -184,6 +192,17 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
     if (status == CLN_OK && !b->shares_output)
         status = cln_activate_forward(plan, &activate);
     return status;
+}
+
+enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                  const struct cln_stage_context *context, struct cln_stage_buffers *b,
+                                  struct ocl_buffer *x) {
+    enum cln_status status = forward_to_a(plan, stage, context, b, x);
+    if (status != CLN_OK || !b->dropped)
+        return status;
+    const struct cln_dropout_units units = dropout_of(stage, context);
+    status = cln_plan_follow(plan);
+    return status == CLN_OK ? cln_dropout_forward(plan, &units, output_of(b), b->dropped) : status;
 }
 
 /* The slices of a tensor's gradient; NULL buffer: the stage has no such tensor. */
@@ -210,8 +229,16 @@ enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *st
                                const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
-    if ((b->shares_output && !is_biased(stage)) || takes_whole_channels(plan, stage, context, &activate))
-        return CLN_OK;
+    enum cln_status status = CLN_OK;
+    if (b->dropped) {
+        const struct cln_dropout_units units = dropout_of(stage, context);
+        status = cln_dropout_backward(plan, &units, b->da);
+        if (status == CLN_OK)
+            status = cln_plan_follow(plan);
+    }
+    if (status != CLN_OK || (b->shares_output && !is_biased(stage)) ||
+        takes_whole_channels(plan, stage, context, &activate))
+        return status;
     return cln_activate_backward(plan, &activate, sums_of(b));
 }
 

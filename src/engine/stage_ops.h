@@ -10,6 +10,7 @@
 struct cln_stage_buffers {
     struct ocl_buffer *z;                        /* pre-activation; in the backward pass overwritten by its gradient */
     struct ocl_buffer *a;                        /* output; z itself if nothing is between them */
+    struct ocl_buffer *dropped;                  /* output in training, if the stage ends with a dropout */
     struct ocl_buffer *da;                       /* gradient of the output */
     struct ocl_buffer *max_value, *max_index;    /* see struct cln_activate */
     struct ocl_buffer *normal, *dz_coefficients; /* see struct cln_norm */
@@ -26,6 +27,7 @@ struct cln_stage_context {
     struct ocl_buffer *parameters, *running;
     const struct cln_slices *slices; /* by index into network->tensors */
     const struct cln_exchange *exchange;
+    uint64_t seed; /* of dropouts */
 };
 
 /* The number of slices of a parameter's gradient: several for the affine part's weights, 1 for all others. */
@@ -35,6 +37,9 @@ int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage,
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
                                          const struct cln_stage *stage, const struct cln_stage *next) CLN_MUST_CHECK;
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers);
+
+/* The output: of a training step, or of a prediction. */
+struct ocl_buffer *cln_stage_output(const struct cln_stage_buffers *buffers, bool training);
 
 /* Computes what the affine part derives from its weights alone, for the forward pass, or for the data gradient: once
  * before either, after every change of the weights. The launches depend on nothing else. */

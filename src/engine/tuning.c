@@ -221,7 +221,7 @@ const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_
 
 /* Last come those that no training launches by itself. */
 const char *const cln_operations[] = {
-    "activate",          "batch",    "batchnorm", "conv2d",       "copy", "linear", "softmax_cross_entropy",
+    "activate",          "batch",    "batchnorm", "conv2d",       "copy", "dropout", "linear", "softmax_cross_entropy",
     CLN_OPTIMIZER_NAMES, "winograd", "philox",    "sum_gradients"};
 enum { SPARE_OPERATIONS = 2 };
 const size_t cln_operation_count = sizeof cln_operations / sizeof *cln_operations;

@@ -133,6 +133,7 @@ static void add_options(struct node *node, const struct cln_layer *layer, const 
                   1 - layer->batchnorm.momentum); /* in ONNX momentum is the weight of the old value */
         break;
     case CLN_LAYER_ACTIVATION:
+    case CLN_LAYER_DROPOUT: /* in prediction it does nothing */
     case CLN_LAYER_KIND_COUNT:
         break;
     case CLN_LAYER_POOL2D:

@@ -68,10 +68,15 @@ static const struct cln_layer_option elu_options[] = {
      .onnx = "alpha"},
 };
 
+static const struct cln_layer_option dropout_options[] = {
+    {"p", CLN_LAYER_OPTION_REAL, CLN_SHOW_NAMED, AT(dropout.p), .least = 0, .most = 0.99, .initial = 0.5},
+};
+
 static const struct cln_layer_default conv2d_defaults[] = {
     {"dilation", "1"}, {"groups", "1"}, {"padding_mode", "\"zeros\""}, {NULL}};
 static const struct cln_layer_default batchnorm_defaults[] = {
     {"affine", "true"}, {"track_running_stats", "true"}, {NULL}};
+/* Of activations and dropouts. */
 static const struct cln_layer_default activation_defaults[] = {{"inplace", NULL}, {NULL}};
 static const struct cln_layer_default max_pool_defaults[] = {
     {"dilation", "1"}, {"return_indices", "false"}, {"ceil_mode", "false"}, {NULL}};
@@ -120,10 +125,15 @@ static const struct cln_layer_type layer_types[] = {
     {"AvgPool2d", CLN_LAYER_POOL2D, CLN_POOL_AVERAGE, CLN_NEEDS_IMAGE, "AveragePool", LIST(pool2d_options), NO_LIST,
      average_pool_defaults},
     {"AdaptiveAvgPool2d", CLN_LAYER_POOL2D, CLN_POOL_AVERAGE, CLN_NEEDS_IMAGE, "AveragePool", LIST(adaptive_options)},
+    {"Dropout", CLN_LAYER_DROPOUT, false, CLN_NEEDS_ANY, "Identity", LIST(dropout_options), NO_LIST,
+     activation_defaults},
+    {"Dropout2d", CLN_LAYER_DROPOUT, true, CLN_NEEDS_IMAGE, "Identity", LIST(dropout_options), NO_LIST,
+     activation_defaults},
     {"Flatten", CLN_LAYER_FLATTEN, 0, CLN_NEEDS_ANY, "Flatten", NO_LIST, NO_LIST, flatten_defaults},
 };
-/* One row per kind; but one per activation, one per pool and one for the adaptive one, and two for a batch norm. */
-CLN_EVERY(layer_types, CLN_LAYER_KIND_COUNT - 2 + CLN_ACTIVATION_COUNT + CLN_POOL_KIND_COUNT + 1);
+/* One row per kind; but one per activation, one per pool and one for the adaptive one, and two for a batch norm and for
+ * a dropout. */
+CLN_EVERY(layer_types, CLN_LAYER_KIND_COUNT - 2 + CLN_ACTIVATION_COUNT + CLN_POOL_KIND_COUNT + 1 + 1);
 
 const struct cln_layer_type *cln_layer_type_at(size_t index) {
     return index < sizeof(layer_types) / sizeof(layer_types[0]) ? &layer_types[index] : NULL;
@@ -187,6 +197,8 @@ void cln_layer_init(struct cln_layer *layer, const struct cln_layer_type *type) 
     *layer = (struct cln_layer){.kind = type->kind, .type = type->name};
     if (type->kind == CLN_LAYER_ACTIVATION)
         layer->activation.kind = (enum cln_activation_kind)type->variant;
+    if (type->kind == CLN_LAYER_DROPOUT)
+        layer->dropout.by_channel = type->variant;
     if (type->kind == CLN_LAYER_POOL2D)
         layer->pool2d.kind = (enum cln_pool_kind)type->variant;
     for (size_t i = 0; i < type->option_count; i++) {
@@ -256,7 +268,7 @@ static enum cln_status infer_batchnorm(struct cln_layer *layer) {
     return status;
 }
 
-static enum cln_status infer_activation(struct cln_layer *layer) {
+static enum cln_status infer_elementwise(struct cln_layer *layer) {
     layer->out = layer->in;
     return CLN_OK;
 }
@@ -295,8 +307,9 @@ static enum cln_status infer_flatten(struct cln_layer *layer) {
 
 static enum cln_status (*const infer[])(struct cln_layer *) = {
     [CLN_LAYER_CONV2D] = infer_conv2d,       [CLN_LAYER_LINEAR] = infer_linear,
-    [CLN_LAYER_BATCHNORM] = infer_batchnorm, [CLN_LAYER_ACTIVATION] = infer_activation,
-    [CLN_LAYER_POOL2D] = infer_pool2d,       [CLN_LAYER_FLATTEN] = infer_flatten,
+    [CLN_LAYER_BATCHNORM] = infer_batchnorm, [CLN_LAYER_ACTIVATION] = infer_elementwise,
+    [CLN_LAYER_DROPOUT] = infer_elementwise, [CLN_LAYER_POOL2D] = infer_pool2d,
+    [CLN_LAYER_FLATTEN] = infer_flatten,
 };
 CLN_EVERY(infer, CLN_LAYER_KIND_COUNT);
 

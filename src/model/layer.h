@@ -56,7 +56,7 @@ enum cln_layer_needs { CLN_NEEDS_ANY, CLN_NEEDS_IMAGE, CLN_NEEDS_FEATURES, CLN_N
 struct cln_layer_type {
     const char *name;
     enum cln_layer_kind kind;
-    int variant; /* an enum cln_activation_kind or enum cln_pool_kind; 0 for other kinds */
+    int variant; /* an enum cln_activation_kind or enum cln_pool_kind; of a dropout, by_channel; 0 for other kinds */
     enum cln_layer_needs needs;
     const char *onnx; /* ONNX's name of the operator */
     const struct cln_layer_option *options;

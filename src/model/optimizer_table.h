@@ -60,8 +60,8 @@ enum cln_status cln_schedule_check(const struct cln_optimizer_params *params) CL
 /* The learning rate of a step, `step` counted from 1 over all epochs: the schedule's formula (optimizer.h). The device
  * and the references take it from here. `params` must come from cln_optimizer_resolve. */
 double cln_learning_rate(const struct cln_optimizer_params *params, int step);
-/* Lets CLN_PLATEAU see the validation loss of an epoch: changes params->plateau. */
-void cln_plateau_note(struct cln_optimizer_params *params, double loss);
+/* Lets CLN_PLATEAU see the validation loss of an epoch. `params` must come from cln_optimizer_resolve. */
+void cln_plateau_note(struct cln_plateau *plateau, const struct cln_optimizer_params *params, double loss);
 /* Whether a schedule ends, so that it needs schedule_epochs. */
 bool cln_schedule_ends(enum cln_schedule_kind kind);
 /* The name of a schedule, and the schedule of a name; CLN_SCHEDULE_COUNT: unknown. */

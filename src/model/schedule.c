@@ -80,19 +80,17 @@ double cln_learning_rate(const struct cln_optimizer_params *params, int step) {
     return schedules[params->schedule].rate(params, &at);
 }
 
-void cln_plateau_note(struct cln_optimizer_params *params, double loss) {
+void cln_plateau_note(struct cln_plateau *p, const struct cln_optimizer_params *params, double loss) {
     const double threshold = 1e-4, least_fall = 1e-8; /* PyTorch's */
-    struct cln_plateau *p = &params->plateau;
-    const struct cln_optimizer_params resolved = cln_optimizer_resolve(*params);
-    const double rate = p->rate > 0 ? p->rate : resolved.lr;
+    const double rate = p->rate > 0 ? p->rate : params->lr;
     const bool is_better = !(p->best > 0) || loss < p->best * (1 - threshold);
     if (is_better)
         p->best = loss;
     p->bad = is_better ? 0 : p->bad + 1;
-    if (p->bad <= resolved.plateau_patience)
+    if (p->bad <= params->plateau_patience)
         return;
     p->bad = 0;
-    const double fallen = fmax(rate * resolved.gamma, resolved.eta_min);
+    const double fallen = fmax(rate * params->gamma, params->eta_min);
     if (rate - fallen > least_fall)
         p->rate = fallen;
 }

@@ -1,5 +1,5 @@
 /* Splits layers into stages, greedily: a layer joins the current stage if, in the order affine → normalise → activate →
- * pool, it comes after everything that the stage already has. */
+ * pool → drop, it comes after everything that the stage already has. */
 #include "src/model/stage.h"
 
 #include <stdio.h>
@@ -9,16 +9,19 @@
 #include "src/base/table.h"
 
 /* The last part that a stage has. */
-enum part { PART_NONE, PART_AFFINE, PART_NORMALISE, PART_ACTIVATE, PART_POOL, PART_CLOSED };
+enum part { PART_NONE, PART_AFFINE, PART_NORMALISE, PART_ACTIVATE, PART_POOL, PART_DROP, PART_CLOSED };
 
 static enum part part_of(const struct cln_layer *layer) {
     static const enum part parts[] = {
         [CLN_LAYER_CONV2D] = PART_AFFINE,       [CLN_LAYER_LINEAR] = PART_AFFINE,
         [CLN_LAYER_BATCHNORM] = PART_NORMALISE, [CLN_LAYER_POOL2D] = PART_POOL,
         [CLN_LAYER_ACTIVATION] = PART_ACTIVATE, [CLN_LAYER_FLATTEN] = PART_NONE,
+        [CLN_LAYER_DROPOUT] = PART_DROP,
     };
     CLN_EVERY(parts, CLN_LAYER_KIND_COUNT);
     if (layer->kind == CLN_LAYER_ACTIVATION && layer->activation.kind == CLN_IDENTITY)
+        return PART_NONE;
+    if (layer->kind == CLN_LAYER_DROPOUT && !(layer->dropout.p > 0))
         return PART_NONE;
     return parts[layer->kind];
 }
@@ -80,6 +83,10 @@ static void add_part(struct cln_stage *stage, const struct cln_network *network,
         stage->activation = layer->activation;
     else if (part == PART_POOL)
         stage->pool = layer->pool2d;
+    else if (part == PART_DROP) {
+        stage->dropout = layer->dropout;
+        stage->dropout_layer = (int)index;
+    }
 }
 
 static bool same_shape(struct cln_shape p, struct cln_shape q) {

@@ -1,5 +1,5 @@
-/* Splits a network's layers into stages. A stage is affine → normalise → activate → pool, each part optional. Every
- * sequential network splits greedily into such stages. A pure function. */
+/* Splits a network's layers into stages. A stage is affine → normalise → activate → pool → drop, each part optional.
+ * Every sequential network splits greedily into such stages. A pure function. */
 #ifndef SRC_MODEL_STAGE_H
 #define SRC_MODEL_STAGE_H
 
@@ -15,6 +15,8 @@ struct cln_stage {
     struct cln_batchnorm batchnorm;
     struct cln_activation activation; /* kind CLN_IDENTITY: none */
     struct cln_pool2d pool;           /* kind CLN_POOL_NONE: none */
+    struct cln_dropout dropout;       /* p 0: none */
+    int dropout_layer;                /* index of its layer, of which its random numbers are */
 
     struct cln_shape x; /* input */
     struct cln_shape z; /* output of the affine part, the pre-activation; x if there is none */

@@ -10,8 +10,11 @@ struct pass {
     size_t batch;
     const double *parameters;
     double *gradients;
-    double *running;        /* training mode: the running statistics to move; NULL: none */
+    double *running; /* training mode: the running statistics to move; NULL: none */
+    uint64_t seed;   /* training mode: seed and step of dropouts */
+    uint32_t step;
     const double *averages; /* prediction mode: running statistics to normalise by; NULL: training mode */
+    bool predicts;
 };
 
 /* The offset of a layer's tensor in its buffer; −1: it has none. */
@@ -52,6 +55,7 @@ static void forward_layer(const struct pass *p, size_t index, const double *x, d
     const double *weight = value_of(p, p->parameters, index, CLN_WEIGHT);
     const double *bias = value_of(p, p->parameters, index, CLN_BIAS);
     size_t count = p->batch * cln_shape_count(layer->out);
+    const struct cln_reference_draw draw = {p->seed, p->step, (uint32_t)index};
     switch (layer->kind) {
     case CLN_LAYER_CONV2D:
         cln_reference_conv2d_forward(&layer->conv2d, p->batch, x, weight, bias, y);
@@ -69,6 +73,12 @@ static void forward_layer(const struct pass *p, size_t index, const double *x, d
     case CLN_LAYER_POOL2D:
         cln_reference_pool2d_forward(&layer->pool2d, p->batch, x, y);
         break;
+    case CLN_LAYER_DROPOUT:
+        if (p->predicts)
+            memcpy(y, x, count * sizeof(*y));
+        else
+            cln_reference_dropout(&layer->dropout, layer->out, p->batch, &draw, x, y);
+        break;
     case CLN_LAYER_FLATTEN:
         memcpy(y, x, count * sizeof(*y));
         break;
@@ -83,6 +93,7 @@ static void backward_layer(const struct pass *p, size_t index, const double *x, 
     double *dweight = result_of(p, p->gradients, index, CLN_WEIGHT);
     double *dbias = result_of(p, p->gradients, index, CLN_BIAS);
     size_t count = p->batch * cln_shape_count(layer->in);
+    const struct cln_reference_draw draw = {p->seed, p->step, (uint32_t)index};
     switch (layer->kind) {
     case CLN_LAYER_CONV2D:
         cln_reference_conv2d_backward(&layer->conv2d, p->batch, x, weight, dy, dx, dweight, dbias);
@@ -101,6 +112,9 @@ static void backward_layer(const struct pass *p, size_t index, const double *x, 
         break;
     case CLN_LAYER_POOL2D:
         cln_reference_pool2d_backward(&layer->pool2d, p->batch, x, dy, dx);
+        break;
+    case CLN_LAYER_DROPOUT:
+        cln_reference_dropout(&layer->dropout, layer->out, p->batch, &draw, dy, dx);
         break;
     case CLN_LAYER_FLATTEN:
         memcpy(dx, dy, count * sizeof(*dx));
@@ -156,7 +170,13 @@ static void forward(const struct pass *p, const double *x, double **values, doub
 enum cln_status cln_reference_network_step(const struct cln_network *network, size_t batch, const double *x,
                                            const uint8_t *labels, const double *parameters, double *running,
                                            struct cln_reference_step *step) {
-    struct pass p = {network, batch, .parameters = parameters, .gradients = step->gradients, .running = running};
+    struct pass p = {network,
+                     batch,
+                     .parameters = parameters,
+                     .gradients = step->gradients,
+                     .running = running,
+                     .seed = step->seed,
+                     .step = step->step};
     size_t last = network->layer_count;
     double **values = tensors_create(network, batch), **gradients = tensors_create(network, batch);
     if (values && gradients) {
@@ -176,7 +196,7 @@ enum cln_status cln_reference_network_step(const struct cln_network *network, si
 
 enum cln_status cln_reference_network_predict(const struct cln_network *network, size_t batch, const double *x,
                                               const double *parameters, const double *running, double *logits) {
-    struct pass p = {network, batch, .parameters = parameters, .averages = running};
+    struct pass p = {network, batch, .parameters = parameters, .averages = running, .predicts = true};
     double **values = tensors_create(network, batch);
     if (!values)
         return no_memory(batch);

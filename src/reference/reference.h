@@ -50,6 +50,16 @@ void cln_reference_pool2d_forward(const struct cln_pool2d *g, size_t batch, cons
 void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, const double *x, const double *da,
                                    double *dx);
 
+/* Of which the random numbers of a dropout are. */
+struct cln_reference_draw {
+    uint64_t seed;
+    uint32_t step, layer; /* step: from 1, over all epochs; layer: its number in the network */
+};
+
+/* y = x with units dropped: see struct cln_dropout. The gradient of x is the same of the gradient of y. */
+void cln_reference_dropout(const struct cln_dropout *g, struct cln_shape shape, size_t batch,
+                           const struct cln_reference_draw *draw, const double *x, double *y);
+
 /* The mean softmax cross-entropy over the batch, by log-sum-exp. *hits: number of samples whose first largest logit is
  * the label. dlogits = (softmax − target) / batch, where the target is 1 − smoothing for the label, and smoothing /
  * classes for every class besides. hits and dlogits may be NULL. */
@@ -63,7 +73,11 @@ void cln_reference_optimizer_step(const struct cln_optimizer_params *params, siz
 
 /* The results of one training step, before the optimizer. */
 struct cln_reference_step {
-    double label_smoothing; /* to be used; the other members are results */
+    /* To be used; the other members are results. */
+    double label_smoothing;
+    uint64_t seed; /* seed and step of dropouts */
+    uint32_t step;
+
     double loss;
     size_t hits;
     double *logits;    /* NULL, or room for [batch][classes] */

@@ -86,7 +86,8 @@ static enum cln_status write_values(struct cln_trainer *t, const float *values) 
 
 enum cln_status cln_judge_note(struct cln_trainer *t, const struct cln_metrics *validation) {
     if (t->params.optimizer.schedule == CLN_PLATEAU) {
-        cln_plateau_note(&t->params.optimizer, validation->loss);
+        const struct cln_optimizer_params optimizer = cln_optimizer_resolve(t->params.optimizer);
+        cln_plateau_note(&t->params.optimizer.plateau, &optimizer, validation->loss);
         cln_engine_set_plateau(t->engine, t->params.optimizer.plateau);
     }
     if (!(validation->accuracy > t->peak_accuracy))

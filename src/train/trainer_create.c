@@ -149,6 +149,7 @@ static enum cln_status create_engine(struct cln_trainer *t) {
                               .network = p->network,
                               .tuning = &t->session->tuning,
                               .optimizer = p->optimizer,
+                              .seed = p->seed,
                               .batch_size = p->batch_size,
                               .image = p->data->train.shape,
                               .train = {NULL, p->data->train.labels, p->evaluate_only ? 0 : p->data->train.count},

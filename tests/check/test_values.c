@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -159,6 +160,37 @@ static void test_average_pool_counts_the_padding(void **state) {
     assert_near(dx, (double[]){1, 2, 3, 4}, 4, 0);
 }
 
+static void test_dropout(void **state) {
+    (void)state;
+    enum { BATCH = 50, CHANNELS = 7, PLANE = 6, ELEMENTS = CHANNELS * PLANE };
+    static double x[BATCH * ELEMENTS], y[BATCH * ELEMENTS], again[BATCH * ELEMENTS];
+    const struct cln_shape shape = {CHANNELS, 2, 3};
+    const struct cln_reference_draw draw = {42, 7, 3};
+    for (size_t i = 0; i < BATCH * ELEMENTS; i++)
+        x[i] = 1 + (double)i;
+    for (int by_channel = 0; by_channel < 2; by_channel++) {
+        const struct cln_dropout g = {0.25, by_channel};
+        size_t dropped = 0, changed = 0;
+        cln_reference_dropout(&g, shape, BATCH, &draw, x, y);
+        for (size_t i = 0; i < BATCH * ELEMENTS; i++) {
+            assert_true(y[i] == 0 || fabs(y[i] - x[i] / 0.75) < 1e-12 * x[i]);
+            dropped += y[i] == 0;
+            if (by_channel) /* all of a channel, or nothing */
+                assert_int_equal(y[i] == 0, y[i / PLANE * PLANE] == 0);
+        }
+        assert_true(fabs((double)dropped / (BATCH * ELEMENTS) - 0.25) < 0.05);
+        /* Seed, step and layer each draw others. */
+        const struct cln_reference_draw others[] = {{43, 7, 3}, {42, 8, 3}, {42, 7, 4}};
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+            cln_reference_dropout(&g, shape, BATCH, &others[k], x, again);
+            changed += memcmp(y, again, sizeof y) != 0;
+        }
+        assert_int_equal(changed, 3);
+        cln_reference_dropout(&g, shape, 1, &draw, x, again); /* a sample's numbers do not depend on the others */
+        assert_memory_equal(y, again, ELEMENTS * sizeof *y);
+    }
+}
+
 static void test_softmax_cross_entropy(void **state) {
     (void)state;
     /* All equal: log 3; far apart: no overflow; the first of equal logits is the guess. */
@@ -253,6 +285,7 @@ int main(void) {
         cmocka_unit_test(test_max_pool_gives_ties_to_the_first),
         cmocka_unit_test(test_max_pool_never_takes_the_padding),
         cmocka_unit_test(test_average_pool_counts_the_padding),
+        cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_softmax_cross_entropy),
         cmocka_unit_test(test_adam),
         cmocka_unit_test(test_sgd),

@@ -223,6 +223,7 @@ static const struct joined_case cases[] = {
     {.name = "bn-lenet, exchange", .network = "bn-lenet", .units = 1, .exchanges = true},
     {.name = "lenet", .network = "lenet", .units = 1, .most_launches = 5},
     {.name = "mlp", .network = CLN_EXAMPLES "/mlp.json", .units = 1, .most_launches = 6},
+    {.name = "dropouts", .network = CLN_EXAMPLES "/cnn-dropout.json", .units = 1, .most_launches = 12},
     {.name = "padding, average pool, 1-d batch norm", .network = CLN_SMALL_NETWORK, .units = 1},
     {.name = "a device that gives no pool", .network = CLN_SMALL_NETWORK, .units = 1, .limits = "max_alloc=200K"},
     {.name = "all operations safe", .network = CLN_SMALL_NETWORK, .is_safe = true},

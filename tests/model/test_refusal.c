@@ -61,6 +61,8 @@ static void wrong_text_is_refused_with_the_reason(void **state) {
         {NET("{'type': 'AdaptiveAvgPool2d'}, " TAIL), {"\"output_size\" is missing"}},
         {NET("{'type': 'AdaptiveAvgPool2d', 'output_size': 2}, " TAIL), {"\"output_size\"", "from 1 to 1", "not 2"}},
         {NET("{'type': 'LeakyReLU', 'negative_slope': -0.1}, " TAIL), {"\"negative_slope\"", "from 0 to 1"}},
+        {NET("{'type': 'Dropout', 'p': 1}, " TAIL), {"\"p\" must be a number from 0 to 0.99, not 1"}},
+        {NET("{'type': 'Flatten'}, {'type': 'Dropout2d'}"), {"layer 1 (Dropout2d)", "needs images"}},
         {NET("{'type': 'ELU', 'alpha': -1}, " TAIL), {"\"alpha\"", "from 0 to"}},
         {NET("{'type': 'Conv2d', 'kernel_size': 3}"), {"layer 0 (Conv2d): \"out_channels\" is missing"}},
         {NET("{'type': 'Conv2d', 'out_channels': 2}"), {"\"kernel_size\" is missing"}},

@@ -79,6 +79,11 @@ static void test_one_cycle(void **state) {
     assert_true(rate((struct cln_optimizer_params){.schedule = CLN_ONE_CYCLE, .schedule_epochs = 0.25}, 1) < 0.5);
 }
 
+static void note(struct cln_optimizer_params *params, double loss) {
+    const struct cln_optimizer_params resolved = cln_optimizer_resolve(*params);
+    cln_plateau_note(&params->plateau, &resolved, loss);
+}
+
 /* torch.optim.lr_scheduler.ReduceLROnPlateau(factor=0.3, patience=2, min_lr=0.02) with these losses. */
 static void test_plateau(void **state) {
     (void)state;
@@ -90,14 +95,14 @@ static void test_plateau(void **state) {
         .schedule = CLN_PLATEAU, .lr = 0.5, .gamma = 0.3, .plateau_patience = 2, .eta_min = 0.02, .warmup_epochs = 1};
     assert_rate(o, 1 + STEPS, 0.5);
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
-        cln_plateau_note(&o, losses[i]);
+        note(&o, losses[i]);
         assert_rate(o, 1 + STEPS * (int)(i + 2), rates[i]);
     }
     /* By default: a tenth after the eleventh epoch in a row. */
     o = (struct cln_optimizer_params){.schedule = CLN_PLATEAU, .lr = 0.5};
     for (int i = 0; i < 12; i++) {
         assert_rate(o, 1, 0.5);
-        cln_plateau_note(&o, 1);
+        note(&o, 1);
     }
     assert_rate(o, 1, 0.05);
 }

@@ -28,10 +28,11 @@ static void render(const struct cln_stage *s, char *text, size_t bytes) {
     const bool activates = s->activation.kind != CLN_IDENTITY;
     static const char *const pool[] = {"", "+max", "+avg"};
     CLN_EVERY(pool, CLN_POOL_KIND_COUNT);
-    snprintf(text, bytes, "%d-%d %s%s%s%s%s %dx%dx%d>%dx%dx%d>%dx%dx%d", s->first_layer, s->last_layer,
+    snprintf(text, bytes, "%d-%d %s%s%s%s%s%s %dx%dx%d>%dx%dx%d>%dx%dx%d", s->first_layer, s->last_layer,
              affine[s->affine], s->normalise ? "+norm" : "", activates ? "+" : "",
-             activates ? cln_layer_type_of_activation(s->activation.kind)->name : "", pool[s->pool.kind], s->x.channels,
-             s->x.height, s->x.width, s->z.channels, s->z.height, s->z.width, s->a.channels, s->a.height, s->a.width);
+             activates ? cln_layer_type_of_activation(s->activation.kind)->name : "", pool[s->pool.kind],
+             s->dropout.p > 0 ? "+drop" : "", s->x.channels, s->x.height, s->x.width, s->z.channels, s->z.height,
+             s->z.width, s->a.channels, s->a.height, s->a.width);
 }
 
 /* Short names for layers in the cases below. */
@@ -48,6 +49,8 @@ static const struct {
     {"identity", "{\"type\": \"Identity\"}"},
     {"max", "{\"type\": \"MaxPool2d\", \"kernel_size\": 2}"},
     {"avg", "{\"type\": \"AvgPool2d\", \"kernel_size\": 2}"},
+    {"drop", "{\"type\": \"Dropout\"}"},
+    {"none", "{\"type\": \"Dropout2d\", \"p\": 0}"},
     {"flatten", "{\"type\": \"Flatten\"}"},
 };
 
@@ -112,6 +115,15 @@ static void layers_split_greedily(void **state) {
         {"[1, 2, 3]",
          "identity flatten norm1d linear",
          {"0-2 none+norm 6x1x1>6x1x1>6x1x1", "3-3 linear 6x1x1>5x1x1>5x1x1"}},
+        /* a dropout ends what it joins; one that drops nothing is an identity */
+        {"[1, 8, 8]",
+         "conv none norm relu max drop flatten drop linear drop relu",
+         {"0-6 conv+norm+ReLU+max+drop 1x8x8>2x6x6>18x1x1", "7-7 none+drop 18x1x1>18x1x1>18x1x1",
+          "8-9 linear+drop 18x1x1>5x1x1>5x1x1", "10-10 none+ReLU 5x1x1>5x1x1>5x1x1"}},
+        {"[1, 8, 8]",
+         "drop conv drop drop norm flatten",
+         {"0-0 none+drop 1x8x8>1x8x8>1x8x8", "1-2 conv+drop 1x8x8>2x6x6>2x6x6", "3-3 none+drop 2x6x6>2x6x6>2x6x6",
+          "4-5 none+norm 2x6x6>2x6x6>72x1x1"}},
         /* behind a Flatten the channels are others: nothing joins the stage it ends */
         {"[1, 8, 8]",
          "conv flatten norm1d relu linear",

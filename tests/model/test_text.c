@@ -30,7 +30,8 @@ static void odd_text_parses_back_to_the_same(void **state) {
         "{'input': [1, 5, 7], 'layers': [{'type': 'AvgPool2d', 'kernel_size': [2, 3], 'stride': [2, 1],"
         " 'padding': [1, 0]}, {'type': 'Flatten'}, {'type': 'Linear', 'out_features': 3, 'bias': false}]}",
         "{'input': [2, 5, 7], 'layers': [{'type': 'LeakyReLU'}, {'type': 'LeakyReLU', 'negative_slope': 0.2},"
-        " {'type': 'ELU', 'alpha': 0.30000000000000004}, {'type': 'Conv2d', 'out_channels': 3, 'kernel_size': [5, 3],"
+        " {'type': 'ELU', 'alpha': 0.30000000000000004}, {'type': 'Dropout'}, {'type': 'Dropout2d', 'p': 0.1}, "
+        "{'type': 'Conv2d', 'out_channels': 3, 'kernel_size': [5, 3],"
         " 'padding': 'same'}, {'type': 'AdaptiveAvgPool2d', 'output_size': [1, 1]}, {'type': 'Flatten'}]}",
     };
     for (size_t i = 0; i < COUNT(texts); i++) {

@@ -1,7 +1,7 @@
 """Cases with names: what a network, its data and its settings can be, kind by kind."""
 import numpy as np
 
-from networks import ELU, GLOBAL, LEAKY, Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, conv, lin, mp
+from networks import DROP, DROP2, ELU, GLOBAL, LEAKY, Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, conv, lin, mp
 
 
 def set_gamma(values):
@@ -243,6 +243,11 @@ def named_cases():
     yield C("layer", "leaky ReLU, default slope", small, [conv(4, 3), {"type": "LeakyReLU"}, FLA, lin(5)])
     yield C("layer", "ELU, max pool", small, [conv(4, 3), bn2(), ELU, mp(2), FLA, lin(9), ELU, lin(5)])
     yield C("layer", "ELU, default alpha, average", small, [conv(4, 3), {"type": "ELU"}, ap(2), FLA, lin(5)])
+    yield C("layer", "dropout", small, [conv(4, 3), bn2(), SIG, mp(2), FLA, DROP, lin(9), bn1(), TAN, DROP, lin(5)], batch=7)
+    yield C("layer", "dropout by channel, and of the input", small, [DROP, conv(5, 3), DROP2, bn2(), REL, ap(2), DROP2, FLA,
+            lin(9), DROP], batch=9)
+    yield C("layer", "dropout 0 and 0.9", small, [conv(4, 3), {"type": "Dropout", "p": 0}, REL, FLA, lin(30),
+            {"type": "Dropout", "p": 0.9}, lin(5)])
     yield C("layer", "global average pool", small, [conv(6, 3), bn2(), REL, GLOBAL, FLA, lin(5)])
     yield C("layer", "global average pool of an odd image", (3, 9, 5), [conv(6, 3, 2), TAN, GLOBAL, FLA, lin(5)])
     yield C("layer", "padding same, not square", small, [conv(4, [5, 3], p="same"), bn2(), SIG, mp(2), FLA, lin(5)])

@@ -2,6 +2,7 @@
 import hashlib
 import json
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -39,6 +40,38 @@ class Norm(nn.Module):
         return (x - mean) / torch.sqrt(var + self.eps) * self.weight.view(shape) + self.bias.view(shape)
 
 
+def philox(counter, key):
+    """Philox4x32-10 (Salmon and others, 2011): four words of 32 bits for every column of four words."""
+    c, k = [w.astype(np.uint64) for w in counter], list(key)
+    low = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(b >> np.uint64(32)) ^ c[1] ^ np.uint64(k[0]), b & low, (a >> np.uint64(32)) ^ c[3] ^ np.uint64(k[1]), a & low]
+        k = [(k[0] + 0x9E3779B9) % 2 ** 32, (k[1] + 0xBB67AE85) % 2 ** 32]
+    return c
+
+
+class Drop(nn.Module):
+    """Dropout and Dropout2d with clenet's random numbers: of seed, step, layer, sample and element or channel."""
+    SEED = 1  # of every case: programs.py
+
+    def __init__(self, layer, p=0.5, by_channel=False):
+        super().__init__()
+        self.layer, self.p, self.by_channel, self.step = layer, p, by_channel, 0
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return x
+        self.step += 1
+        units = x.shape[1] if self.by_channel else x[0].numel()
+        n, quad = np.meshgrid(np.arange(len(x)), np.arange(-(-units // 4)), indexing="ij")
+        words = philox([quad, np.full_like(quad, self.layer), np.full_like(quad, self.step), n], (self.SEED, 0))
+        bits = np.stack(words, -1).reshape(len(x), -1)[:, :units]
+        keep = torch.tensor((bits >> np.uint64(8)).astype(np.float32) * 2.0 ** -24 >= np.float32(self.p)).to(x.dtype)
+        keep = keep.reshape(keep.shape + (1,) * (x.ndim - 2)) if self.by_channel else keep.reshape(x.shape)
+        return x * keep / (1 - self.p)
+
+
 def pair(value):
     return tuple(value) if isinstance(value, list) else (value, value)
 
@@ -46,7 +79,7 @@ def pair(value):
 def build(net):
     """The nn.Sequential of a network's JSON, and the shape of its output."""
     x, layers = torch.zeros(1, *net["input"]), []
-    for o in net["layers"]:
+    for index, o in enumerate(net["layers"]):
         t, g = o["type"], o.get
         if t == "Conv2d":
             m = nn.Conv2d(x.shape[1], o["out_channels"], pair(o["kernel_size"]), pair(g("stride", 1)),
@@ -59,6 +92,8 @@ def build(net):
         elif t in ("MaxPool2d", "AvgPool2d"):
             k = pair(o["kernel_size"])
             m = getattr(nn, t)(k, pair(o["stride"]) if "stride" in o else k, pair(g("padding", 0)))
+        elif t in ("Dropout", "Dropout2d"):
+            m = Drop(index, g("p", 0.5), t == "Dropout2d")
         else:
             m = getattr(nn, t)(**{k: v for k, v in o.items() if k != "type"})
         m.eval()
@@ -109,6 +144,7 @@ def ap(k, s=None, p=0):
 
 SIG, REL, TAN, IDE, FLA = ({"type": t} for t in ("Sigmoid", "ReLU", "Tanh", "Identity", "Flatten"))
 LEAKY, ELU = {"type": "LeakyReLU", "negative_slope": 0.1}, {"type": "ELU", "alpha": 0.7}
+DROP, DROP2 = {"type": "Dropout", "p": 0.3}, {"type": "Dropout2d"}
 GLOBAL = {"type": "AdaptiveAvgPool2d", "output_size": 1}
 
 

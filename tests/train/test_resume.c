@@ -69,6 +69,22 @@ static void test_schedules_go_on_at_their_step(void **state) {
     assert_true(last.learning_rate == whole.learning_rate && last.test.loss == whole.test.loss);
 }
 
+/* What is dropped depends on the step over all epochs, and on the seed. */
+static void test_dropouts_go_on_to_the_bit(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"name\": \"drop\", \"input\": [1, 28, 28], \"layers\": [{\"type\": \"AvgPool2d\", \"kernel_size\": 4}, "
+        "{\"type\": \"Dropout2d\", \"p\": 0.1}, {\"type\": \"Flatten\"}, {\"type\": \"Dropout\"}, "
+        "{\"type\": \"Linear\", \"out_features\": 12}, {\"type\": \"Tanh\"}, {\"type\": \"Dropout\", \"p\": 0.2}, "
+        "{\"type\": \"Linear\", \"out_features\": 10}]}";
+    struct cln_network *whole = network, *drop = NULL;
+    assert_ok(cln_network_parse(&drop, text, strlen(text), "drop", NULL));
+    network = drop;
+    check_exact(params_of(BATCH));
+    network = whole;
+    cln_network_destroy(&drop);
+}
+
 /* All images of an epoch are trained on, but the epoch was not evaluated: that is done now. */
 static void test_an_epoch_without_its_evaluation(void **state) {
     (void)state;
@@ -224,6 +240,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_adam_goes_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_momentum_and_standardising_go_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_schedules_go_on_at_their_step, nothing_alive),
+        cmocka_unit_test_teardown(test_dropouts_go_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_an_epoch_without_its_evaluation, nothing_alive),
         cmocka_unit_test_teardown(test_a_stopped_epoch_goes_on, nothing_alive),
         cmocka_unit_test_teardown(test_what_was_begun_otherwise_is_told, nothing_alive),
