@@ -1,5 +1,5 @@
 /* AdamW as in torch.optim.AdamW (Loshchilov and Hutter, 2019), all parameters in one launch. The decay is no part of
- * the gradient: p -= lr weight_decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2 p -= lr / (1 - b1^t) * m /
+ * the gradient: p -= lr weight_decay p; m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) * m /
  * (sqrt(v) / sqrt(1 - b2^t) + eps) The two factors with t come from batch_end of kernels/batch.cl. */
 #include "optimizer.clh"
 

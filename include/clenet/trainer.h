@@ -58,7 +58,7 @@ struct cln_trainer_params {
     int resize;                        /* side length to resize images to; 0: as stored */
     bool standardize;
     bool evaluate_only; /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
-    uint64_t seed;      /* seed of initial weights, shuffling and the split for validation */
+    uint64_t seed;      /* seed of initial weights, shuffling, dropouts and the split for validation */
     /* Share of the training images that is set aside for validation, above 0 and below 1; 0: none. Every class gives
      * its share of them. The split follows from the labels, the share and the seed alone. Training and `standardize`
      * use the other images, and every epoch is evaluated on the validation images, not on the test images. Not with
@@ -96,7 +96,7 @@ struct cln_epoch {
     /* After the epoch, in prediction mode: of the validation images if there are any, else of the test images. The
      * other, or both if nothing was evaluated, has samples 0. */
     struct cln_metrics validation, test;
-    double learning_rate;               /* of the epoch's last step so far; 0: there was none */
+    double learning_rate;               /* of the epoch's last step so far; 0 also if there was none */
     double train_seconds, test_seconds; /* test_seconds: of the evaluation, whichever it was */
     bool stopped;                       /* ended with steps left: by the progress handler, max_steps or patience */
 };

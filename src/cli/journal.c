@@ -133,15 +133,15 @@ enum cln_status cln_journal_epoch(struct cln_journal *journal, const struct cln_
         return CLN_OK;
     const struct cln_metrics *judged = validates ? &e->validation : &e->test;
     bool trained = e->train.samples > 0, tested = judged->samples > 0;
-    return write_record(
-        journal, json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event",
-                           cln_json_text("epoch"), "epoch", e->epoch, "train_images", (json_int_t)e->train.samples,
-                           "images_before", (json_int_t)e->before, "loss", measured(trained, e->train.loss),
-                           "train_accuracy", measured(trained, e->train.accuracy), "learning_rate",
-                           measured(e->learning_rate > 0, e->learning_rate), evaluations[validates].loss,
-                           measured(tested, judged->loss), evaluations[validates].accuracy,
-                           measured(tested, judged->accuracy), "train_seconds", e->train_seconds,
-                           evaluations[validates].seconds, e->test_seconds, "stopped", e->stopped));
+    return write_record(journal, json_pack("{s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:b}", "event",
+                                           cln_json_text("epoch"), "epoch", e->epoch, "train_images",
+                                           (json_int_t)e->train.samples, "images_before", (json_int_t)e->before, "loss",
+                                           measured(trained, e->train.loss), "train_accuracy",
+                                           measured(trained, e->train.accuracy), "learning_rate",
+                                           measured(trained, e->learning_rate), evaluations[validates].loss,
+                                           measured(tested, judged->loss), evaluations[validates].accuracy,
+                                           measured(tested, judged->accuracy), "train_seconds", e->train_seconds,
+                                           evaluations[validates].seconds, e->test_seconds, "stopped", e->stopped));
 }
 
 enum cln_status cln_journal_patience(struct cln_journal *journal, int epoch, const struct cln_best *best) {

@@ -1,6 +1,7 @@
 /* The options of clenet train, and conditions between several of them. */
 #include "src/cli/train_options.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +87,7 @@ void cln_train_options_begin(struct cln_train_options *o) {
     const struct cln_option behind[] = {
         {"seed",
          "N",
-         "seed of initial weights, shuffling and synthetic data",
+         "seed of weights, shuffling, dropouts, split, synthetic data",
          CLN_OPTION_NATURAL,
          {.natural = &o->seed},
          0,
@@ -220,16 +221,28 @@ static enum cln_status parse_milestones(struct cln_train_options *o) {
     return cln_fail(CLN_INVALID, "--milestones '%s': more than %d, clenet's limit", o->milestones, CLN_MOST_MILESTONES);
 }
 
+/* Takes those of a checkpoint, also as a text for the log. */
+static void take_milestones(struct cln_train_options *o, const struct cln_optimizer_params *there) {
+    size_t used = 0;
+    memcpy(o->optimizer.milestones, there->milestones, sizeof o->optimizer.milestones);
+    for (int i = 0; i < CLN_MOST_MILESTONES && there->milestones[i] > 0; i++)
+        used += (size_t)snprintf(o->milestones_text + used, sizeof o->milestones_text - used, "%s%.0f",
+                                 i > 0 ? "," : "", there->milestones[i]);
+    o->milestones = used > 0 ? o->milestones_text : NULL;
+}
+
 static enum cln_status settle_value(struct cln_train_options *o, size_t i, const struct cln_optimizer_params *there) {
     const struct cln_hyperparameter *row = &cln_hyperparameters[i];
     double *value = cln_hyperparameter_value(&o->optimizer, row);
     const double preset = cln_hyperparameter_preset(row, &o->optimizer);
     const bool is_taken = cln_hyperparameter_is_taken(row, &o->optimizer);
     const bool is_given = cln_options_given(o->rows, o->hyperparameters[i]);
+    const bool is_there = there != NULL && is_taken && cln_hyperparameter_is_taken(row, there);
     if (is_given && row->argument == NULL)
         *value = 1;
     else if (!is_given)
-        *value = there != NULL && is_taken ? cln_hyperparameter_get(there, row) : preset;
+        *value = is_there ? cln_hyperparameter_get(there, row) : preset;
+    o->flags[i] = row->argument == NULL && *value > 0; /* for the log */
     if (is_given && !is_taken && *value != preset) {
         char taker[64];
         write_taker(taker, sizeof taker, row, &o->optimizer);
@@ -241,21 +254,23 @@ static enum cln_status settle_value(struct cln_train_options *o, size_t i, const
 enum cln_status cln_train_options_settle(struct cln_train_options *o, const struct cln_optimizer_params *there) {
     struct cln_optimizer_params *params = &o->optimizer;
     enum cln_status status = CLN_OK;
-    const bool same_schedule = there != NULL && !cln_options_given(o->rows, "schedule");
-    if (same_schedule)
+    if (there != NULL && !cln_options_given(o->rows, "schedule"))
         o->schedule = (int)there->schedule;
+    const bool same_schedule = there != NULL && o->schedule == (int)there->schedule;
     params->kind = (enum cln_optimizer_kind)o->kind;
     params->schedule = (enum cln_schedule_kind)o->schedule;
     if (o->milestones != NULL)
         status = parse_milestones(o);
     else if (same_schedule)
-        memcpy(params->milestones, there->milestones, sizeof params->milestones);
+        take_milestones(o, there);
     for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT && status == CLN_OK; i++)
         status = settle_value(o, i, there);
     if (status != CLN_OK || !cln_schedule_ends(params->schedule))
         return status;
     if (!(params->schedule_epochs > 0))
         params->schedule_epochs = o->epochs;
+    if (there != NULL && !cln_options_given(o->rows, "epochs"))
+        o->epochs = (int)ceil(params->schedule_epochs);
     if (o->epochs > params->schedule_epochs && !(params->schedule == CLN_COSINE && params->eta_min > 0))
         return cln_fail(CLN_INVALID,
                         "--epochs %d: the schedule %s ends after epoch %g, and nothing would be learnt behind its end: "
@@ -292,7 +307,8 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
         cln_report_error("--save-every '%s': a number of epochs (2), seconds (30s) or minutes (5m)", o->save_every);
         return false;
     }
-    if (cln_options_given(o->rows, "validation") && !(o->validation > 0 && o->validation < 1)) {
+    const bool has_share = o->validation > 0 || o->resume != NULL; /* 0 with --override: no longer */
+    if (cln_options_given(o->rows, "validation") && !(has_share && o->validation < 1)) {
         cln_report_error("--validation %g is out of range: a share above 0 and below 1", o->validation);
         return false;
     }

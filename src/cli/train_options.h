@@ -23,6 +23,7 @@ struct cln_train_options {
     const char *kinds[CLN_OPTIMIZER_COUNT + 1], *schedules[CLN_SCHEDULE_COUNT + 1];
     char kinds_help[64], schedules_help[80];
     char hyperparameters[CLN_HYPERPARAMETER_COUNT][24]; /* names of the options of hyperparameters */
+    char milestones_text[8 * CLN_MOST_MILESTONES];      /* those of a checkpoint */
     bool flags[CLN_HYPERPARAMETER_COUNT];               /* the variables of those that are flags */
 };
 

@@ -210,8 +210,10 @@ enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order,
     return begin(e, CLN_TRAIN, order, count, at, ocl_buffer_write);
 }
 
-void cln_engine_set_plateau(struct cln_engine *e, struct cln_plateau plateau) {
-    e->optimizer.plateau = plateau;
+void cln_engine_place_schedule(struct cln_engine *e, const struct cln_optimizer_params *optimizer) {
+    e->optimizer.plateau = optimizer->plateau;
+    e->optimizer.step_shift = optimizer->step_shift;
+    e->optimizer.steps_per_epoch = optimizer->steps_per_epoch;
 }
 
 enum cln_status cln_engine_step(struct cln_engine *e, enum cln_engine_set set) {

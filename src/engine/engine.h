@@ -78,8 +78,9 @@ void cln_engine_settle(struct cln_engine *engine);
 enum cln_status cln_engine_continue(struct cln_engine *engine, const uint32_t *order, size_t count,
                                     const struct cln_state *at) CLN_MUST_CHECK;
 
-/* Sets what CLN_PLATEAU goes by, for the epochs that begin or continue from now on. */
-void cln_engine_set_plateau(struct cln_engine *engine, struct cln_plateau plateau);
+/* Takes the members of `optimizer` that the trainer sets for the schedule, for the epochs that begin or continue from
+ * now on. */
+void cln_engine_place_schedule(struct cln_engine *engine, const struct cln_optimizer_params *optimizer);
 
 /* Queues one batch: for training forward, loss, backward and update; for prediction forward and loss. After the epoch's
  * last batch it changes nothing. */

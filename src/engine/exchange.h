@@ -1,6 +1,7 @@
 /* The exchange: numbers that processes give each other between the launches of a training step. The processes train the
  * same network, each on its own samples. Together they compute what one process would compute on all samples, within
- * rounding. */
+ * rounding; but a dropout goes by the place of a sample in its own process's batch, so that each process needs a seed
+ * of its own for it. */
 #ifndef SRC_ENGINE_EXCHANGE_H
 #define SRC_ENGINE_EXCHANGE_H
 

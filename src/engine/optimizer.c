@@ -1,6 +1,7 @@
 /* Any optimizer: one launch over all parameters. */
 #include "src/engine/optimizer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -62,7 +63,7 @@ void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_par
     state->log_beta2 = (float)log(p.beta2);
     state->alpha = (float)p.alpha;
     state->one_minus_alpha = (float)(1.0 - p.alpha);
-    state->eps = (float)p.eps;
+    state->eps = (float)fmax(p.eps, (double)FLT_MIN); /* 0 would make 0/0 of a gradient that is always 0 */
     state->momentum = (float)p.momentum;
     state->nesterov = p.nesterov > 0;
     state->weight_decay = (float)p.weight_decay;

@@ -73,13 +73,13 @@ static const struct cln_layer_option dropout_options[] = {
 };
 
 static const struct cln_layer_default conv2d_defaults[] = {
-    {"dilation", "1"}, {"groups", "1"}, {"padding_mode", "\"zeros\""}, {NULL}};
+    {"dilation", "1", .is_pair = true}, {"groups", "1"}, {"padding_mode", "\"zeros\""}, {NULL}};
 static const struct cln_layer_default batchnorm_defaults[] = {
     {"affine", "true"}, {"track_running_stats", "true"}, {NULL}};
 /* Of activations and dropouts. */
 static const struct cln_layer_default activation_defaults[] = {{"inplace", NULL}, {NULL}};
 static const struct cln_layer_default max_pool_defaults[] = {
-    {"dilation", "1"}, {"return_indices", "false"}, {"ceil_mode", "false"}, {NULL}};
+    {"dilation", "1", .is_pair = true}, {"return_indices", "false"}, {"ceil_mode", "false"}, {NULL}};
 static const struct cln_layer_default average_pool_defaults[] = {
     {"ceil_mode", "false"}, {"count_include_pad", "true"}, {"divisor_override", "null"}, {NULL}};
 static const struct cln_layer_default flatten_defaults[] = {{"start_dim", "1"}, {"end_dim", "-1"}, {NULL}};
@@ -288,6 +288,9 @@ static enum cln_status infer_pool2d(struct cln_layer *layer) {
     if (g->padding_h > g->kernel_h / 2 || g->padding_w > g->kernel_w / 2)
         return cln_fail(CLN_INVALID, "\"padding\" is [%d, %d]: at most half of the kernel_size [%d, %d]", g->padding_h,
                         g->padding_w, g->kernel_h, g->kernel_w);
+    if (g->output_h > 0 && g->kernel_h > (1 << 16) / g->kernel_w)
+        return cln_fail(CLN_INVALID, "its input is an image of %d x %d: at most %d pixels, clenet's limit", g->kernel_h,
+                        g->kernel_w, 1 << 16);
     if (g->kernel_h > (1 << 16) / g->kernel_w)
         return cln_fail(CLN_INVALID, "\"kernel_size\" is [%d, %d]: a window has at most %d cells, clenet's limit",
                         g->kernel_h, g->kernel_w, 1 << 16);

@@ -41,6 +41,7 @@ struct cln_layer_option {
 struct cln_layer_default {
     const char *name;
     const char *value; /* as JSON; NULL: true or false, which makes no difference here */
+    bool is_pair;      /* may also be a list of two */
 };
 
 /* A tensor of a layer. Its sizes are in struct cln_layer once the layer is inferred. */

@@ -42,6 +42,8 @@ void cln_network_print_python(const struct cln_network *network, FILE *stream) {
 static void print_range(FILE *stream, const struct cln_layer_option *o) {
     if (o->type == CLN_LAYER_OPTION_FLAG)
         cln_text_print(stream, "%-s", "true or false");
+    else if (o->least == o->most)
+        cln_text_print(stream, "%.10g", o->least);
     else
         cln_text_print(stream, "%s from %.10g to %.10g", o->type == CLN_LAYER_OPTION_REAL ? "number" : "whole number",
                        o->least, o->most);

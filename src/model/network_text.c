@@ -62,7 +62,7 @@ static enum cln_status check_default(const struct cln_layer_default *row, json_t
     if (status != CLN_OK)
         return cln_fail_within(status, "the default of \"%s\"", row->name);
     bool is_only = json_equal(only, value);
-    if (json_is_integer(only) && json_is_array(value) && json_array_size(value) == 2)
+    if (row->is_pair && json_is_array(value) && json_array_size(value) == 2)
         is_only = json_equal(only, json_array_get(value, 0)) && json_equal(only, json_array_get(value, 1));
     json_decref(only);
     return is_only ? CLN_OK

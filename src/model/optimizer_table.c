@@ -136,7 +136,8 @@ enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) {
     }
     if (params->nesterov > 0 && !(params->momentum > 0))
         return cln_fail(CLN_INVALID, "optimizer: Nesterov's momentum needs a momentum above 0");
-    return cln_schedule_check(params);
+    const struct cln_optimizer_params resolved = cln_optimizer_resolve(*params);
+    return cln_schedule_check(&resolved);
 }
 
 const char *cln_optimizer_name(enum cln_optimizer_kind kind) {

@@ -55,7 +55,8 @@ double cln_hyperparameter_preset(const struct cln_hyperparameter *row, const str
 struct cln_optimizer_params cln_optimizer_resolve(struct cln_optimizer_params params);
 /* Checks the kinds and the range of every hyperparameter. CLN_INVALID names the one that is wrong. */
 enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
-/* Checks that the schedule has all it needs: a part of cln_optimizer_check. */
+/* Checks that the schedule has all it needs: a part of cln_optimizer_check. `params` must come from
+ * cln_optimizer_resolve. */
 enum cln_status cln_schedule_check(const struct cln_optimizer_params *params) CLN_MUST_CHECK;
 /* The learning rate of a step, `step` counted from 1 over all epochs: the schedule's formula (optimizer.h). The device
  * and the references take it from here. `params` must come from cln_optimizer_resolve. */

@@ -42,7 +42,7 @@ static double cosine(const struct cln_optimizer_params *p, const struct place *a
 
 static double one_cycle(const struct cln_optimizer_params *p, const struct place *at) {
     const double first = p->lr / p->div_factor, last = first / p->final_div_factor;
-    const double peak = fmax(p->pct_start * at->steps - 1, 0), end = at->steps - 1;
+    const double peak = p->pct_start * at->steps - 1, end = at->steps - 1;
     if (at->t < peak)
         return anneal(first, p->lr, at->t / peak);
     return at->t < end ? anneal(p->lr, last, (at->t - peak) / (end - peak)) : last;
@@ -69,7 +69,8 @@ CLN_EVERY(schedules, CLN_SCHEDULE_COUNT);
 
 double cln_learning_rate(const struct cln_optimizer_params *params, int step) {
     const double per_epoch = params->steps_per_epoch > 0 ? params->steps_per_epoch : 1;
-    const double warmup = round(params->warmup_epochs * per_epoch), t = step - 1;
+    const double warmup = round(params->warmup_epochs * per_epoch);
+    const double t = fmax((double)step - 1 + params->step_shift, 0);
     if (t < warmup)
         return params->lr * (params->warmup_start + (1 - params->warmup_start) * t / warmup);
     const struct place at = {
@@ -119,6 +120,8 @@ enum cln_status cln_schedule_check(const struct cln_optimizer_params *p) {
         return cln_fail(CLN_INVALID, "schedule %s has no milestones: they belong to multistep", name);
     if (p->schedule == CLN_STEP && !(p->step_size >= 1 && p->step_size == floor(p->step_size)))
         return cln_fail(CLN_INVALID, "schedule step needs a step size: a whole number of epochs, not %g", p->step_size);
+    if (p->schedule == CLN_PLATEAU && !(p->gamma < 1))
+        return cln_fail(CLN_INVALID, "schedule plateau multiplies the rate by gamma, %g: it must be below 1", p->gamma);
     if (p->schedule == CLN_EXPONENTIAL && !(p->gamma > 0))
         return cln_fail(CLN_INVALID, "schedule exponential needs gamma: the factor of every epoch");
     if (schedules[p->schedule].ends && !(p->schedule_epochs > p->warmup_epochs))

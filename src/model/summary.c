@@ -138,7 +138,7 @@ static void print_stages(const struct cln_network *network, const struct cln_sta
 static double activation_floats(const struct cln_network *network, const struct cln_stage *stages, size_t count) {
     double floats = (double)cln_shape_count(network->input);
     for (size_t i = 0; i < count; i++) {
-        floats += (double)cln_shape_count(stages[i].a);
+        floats += (double)cln_shape_count(stages[i].a) * (stages[i].dropout.p > 0 ? 2 : 1); /* before and after it */
         if (stages[i].affine != CLN_AFFINE_NONE)
             floats += (double)cln_shape_count(stages[i].z);
     }

@@ -31,8 +31,13 @@ static enum cln_status judge(struct cln_trial *out, enum cln_status status, cons
 static enum cln_status run_step(struct cln_check_result *result, const struct cln_trials *s,
                                 const struct cln_tuning *tuning, struct ocl_context *context) {
     const struct cln_workload *w = s->session->workload;
-    const struct cln_optimizer_params optimizer = {
-        .kind = w->optimizer, .lr = 0.01, .momentum = 0.9, .weight_decay = 0.1};
+    const struct cln_optimizer_params optimizer = {.kind = w->optimizer,
+                                                   .lr = 0.01,
+                                                   .momentum = 0.9,
+                                                   .nesterov = w->optimizer == CLN_SGD,
+                                                   .weight_decay = 0.1,
+                                                   .decay_weights_only = 1,
+                                                   .label_smoothing = 0.1};
     return cln_check_step(result,
                           &(struct cln_step_check){.network = w->network,
                                                    .optimizer = optimizer,

@@ -88,7 +88,7 @@ enum cln_status cln_judge_note(struct cln_trainer *t, const struct cln_metrics *
     if (t->params.optimizer.schedule == CLN_PLATEAU) {
         const struct cln_optimizer_params optimizer = cln_optimizer_resolve(t->params.optimizer);
         cln_plateau_note(&t->params.optimizer.plateau, &optimizer, validation->loss);
-        cln_engine_set_plateau(t->engine, t->params.optimizer.plateau);
+        cln_engine_place_schedule(t->engine, &t->params.optimizer);
     }
     if (!(validation->accuracy > t->peak_accuracy))
         return CLN_OK;
@@ -168,11 +168,6 @@ static enum cln_status adopt_beside(struct cln_trainer *t, const char *path) {
 
 enum cln_status cln_judge_resume(struct cln_trainer *t) {
     const struct cln_checkpoint *c = t->params.resume;
-    const double lr = cln_optimizer_resolve(t->params.optimizer).lr;
-    t->params.optimizer.plateau = c->training->optimizer.plateau;
-    if (lr != c->training->optimizer.lr) /* overridden */
-        t->params.optimizer.plateau.rate = 0;
-    cln_engine_set_plateau(t->engine, t->params.optimizer.plateau);
     t->peak_accuracy = c->training->peak_accuracy;
     t->peak_epoch = c->training->peak_epoch;
     if (t->peak_epoch == 0)

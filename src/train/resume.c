@@ -1,6 +1,7 @@
 /* Resumes from a checkpoint: see resume.h. */
 #include "src/train/resume.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,23 @@ static enum cln_status write_values(struct cln_trainer *t) {
     return status;
 }
 
+/* Puts the schedule where the training was: it goes by the epochs that are finished, and the part of one that was
+ * begun. With another batch size or other data that is not the place of the step. What a plateau fell to stays, unless
+ * the learning rate is another; the loss that it went by counts on the same images only. */
+static void place_schedule(struct cln_trainer *t, const struct cln_training_point *p, bool continues,
+                           bool is_judged_alike) {
+    struct cln_optimizer_params *o = &t->params.optimizer;
+    const double per_epoch = o->steps_per_epoch;
+    const double part = (double)p->position / (double)t->split.train_count * per_epoch;
+    const double begun = t->params.batch_size == p->batch_size ? p->batches : round(part);
+    const double place = p->epochs * per_epoch + (continues ? begun : 0);
+    o->step_shift = (int)fmax(fmin(place - (double)p->steps, INT32_MAX), INT32_MIN);
+    if (is_judged_alike)
+        o->plateau = p->optimizer.plateau;
+    o->plateau.rate = cln_optimizer_resolve(*o).lr == p->optimizer.lr ? p->optimizer.plateau.rate : 0;
+    cln_engine_place_schedule(t->engine, o);
+}
+
 enum cln_status cln_resume(struct cln_trainer *t) {
     const struct cln_checkpoint *c = t->params.resume;
     const struct cln_training_point *p = c->training;
@@ -159,7 +177,9 @@ enum cln_status cln_resume(struct cln_trainer *t) {
     t->shuffle_at_start = t->shuffle;
     cln_split_order(&t->split, &t->shuffle, t->order);
     struct cln_state at = {.step = (int)p->steps};
-    if (t->params.seed == p->seed && is_judged_alike) {
+    const bool continues = t->params.seed == p->seed && is_judged_alike;
+    place_schedule(t, p, continues, is_judged_alike);
+    if (continues) {
         at.seen = (int)p->position;
         at.batches = p->batches;
         at.hits = p->hits;

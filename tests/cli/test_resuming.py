@@ -192,6 +192,20 @@ class Resuming(Case):
         numbers = [re.sub(", time .*", "", line) for line in whole]
         self.assertEqual([re.sub(", time .*", "", line) for line in part], numbers[1:])
 
+    def test_the_log_of_a_resumed_training_has_its_options(self):
+        self.expect(0, *self.TRAIN, "--optimizer", "sgd", "--momentum", "0.9", "--nesterov", "--schedule", "multistep",
+                    "--milestones", "1,2", "--max-steps", "5", "--save", str(self.model))
+        log = self.folder / "log"
+        resume = ("train", "--offline", "--resume", str(self.model), "--data", "synthetic:600", "--max-steps", "6")
+        self.expect(0, *resume, "--log", str(log), "--schedule", "multistep")
+        options = json.loads(log.read_text().splitlines()[0])["options"]
+        self.assertEqual((options["nesterov"], options["milestones"], options["schedule"]), (True, "1,2", "multistep"))
+        self.expect(0, *self.TRAIN, "--max-steps", "5", "--save", str(self.model))
+        result = self.expect(1, *resume, "--schedule", "exponential", "--override")
+        self.assertIn("exponential needs gamma", result.stderr)
+        self.expect(0, *self.TRAIN, "--schedule", "cosine", "--max-steps", "5", "--save", str(self.model))
+        self.assertIn("epoch 3,", self.expect(0, *resume[:-2]).stdout)  # as far as the schedule goes
+
     def test_what_cannot_be_resumed(self):
         self.expect(0, *self.TRAIN, "--max-steps", "5", "--save", str(self.model))
         resume = (*self.TRAIN, "--resume", str(self.model))

@@ -252,7 +252,7 @@ def checkpoint_corpus():
     yield "good-linear-standardized", with_metadata(**STANDARDIZED)
     yield "bad-network-not-json", with_metadata(network="{")
     yield "bad-network-deep", with_metadata(network="[" * DEEP)
-    yield "bad-network-unknown-layer", with_metadata(network='{"input":[4],"layers":[{"type":"Dropout"}]}')
+    yield "bad-network-unknown-layer", with_metadata(network='{"input":[4],"layers":[{"type":"Conv9d"}]}')
     yield "bad-mean-alone", with_metadata(mean="[1,2,3,4]")
     yield "bad-mean-too-short", with_metadata(mean="[1]", inverse_deviation="[1]")
     yield "bad-mean-not-numbers", with_metadata(mean='[1,2,"3",4]', inverse_deviation="[1,2,3,4]")
@@ -304,7 +304,7 @@ def network_corpus():
     yield "bad-duplicate-key", b'{"input":[4],"layers":[{"type":"Linear","out_features":2,"out_features":3}]}'
     yield "bad-unknown-key", network(FLATTEN, LINEAR, classes=2)
     yield "bad-unknown-option", network(FLATTEN, {**LINEAR, "units": 2})
-    yield "bad-unknown-layer", network({"type": "Dropout"}, FLATTEN, LINEAR)
+    yield "bad-unknown-layer", network({"type": "Conv9d"}, FLATTEN, LINEAR)
     yield "bad-type-number", network({"type": 1})
     yield "bad-layer-text", network("Flatten", LINEAR)
     yield "bad-layers-object", b'{"input":[4],"layers":{"type":"Flatten"}}'

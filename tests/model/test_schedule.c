@@ -144,6 +144,9 @@ static void test_what_a_schedule_lacks(void **state) {
         {{.schedule = CLN_COSINE, .schedule_epochs = 2, .warmup_epochs = 2}, "of which the warm-up takes 2"},
         {{.schedule = CLN_COSINE, .schedule_epochs = INFINITY}, "schedule_epochs is inf"},
         {{.schedule = CLN_COSINE, .schedule_epochs = 2, .lr = 0.1, .eta_min = 0.2}, "above the learning rate"},
+        {{.schedule = CLN_COSINE, .schedule_epochs = 2, .eta_min = 0.2}, "above the learning rate 0.001"},
+        {{.schedule = CLN_PLATEAU}, NULL},
+        {{.schedule = CLN_PLATEAU, .gamma = 1}, "it must be below 1"},
         {{.kind = CLN_SGD, .nesterov = 1}, "needs a momentum"},
         {{.kind = CLN_OPTIMIZER_COUNT}, "there is no kind"},
     };

@@ -69,6 +69,28 @@ static void test_schedules_go_on_at_their_step(void **state) {
     assert_true(last.learning_rate == whole.learning_rate && last.test.loss == whole.test.loss);
 }
 
+/* With another batch size the steps are others, and the schedule goes by epochs; resumed once more, it still does. */
+static void test_a_schedule_goes_by_epochs(void **state) {
+    (void)state;
+    struct cln_epoch last;
+    struct cln_trainer_params params = params_of(BATCH);
+    params.optimizer = (struct cln_optimizer_params){.schedule = CLN_STEP, .step_size = 1, .gamma = 0.5};
+    params.max_steps = 9; /* half of the second epoch */
+    train(params, 4, NULL, path, &last);
+    assert_true(last.learning_rate == 0.0005);
+    params.batch_size = 32;
+    params.override = true;
+    params.max_steps = 11; /* 9, one to the end of the second epoch, one of two of the third */
+    train(params, 4, path, path, &last);
+    assert_int_equal(last.epoch, 3);
+    assert_true(last.learning_rate == 0.00025);
+    params.override = false;
+    params.max_steps = 0;
+    train(params, 4, path, path, &last);
+    assert_int_equal(last.epoch, 4);
+    assert_true(last.learning_rate == 0.000125);
+}
+
 /* What is dropped depends on the step over all epochs, and on the seed. */
 static void test_dropouts_go_on_to_the_bit(void **state) {
     (void)state;
@@ -240,6 +262,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_adam_goes_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_momentum_and_standardising_go_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_schedules_go_on_at_their_step, nothing_alive),
+        cmocka_unit_test_teardown(test_a_schedule_goes_by_epochs, nothing_alive),
         cmocka_unit_test_teardown(test_dropouts_go_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_an_epoch_without_its_evaluation, nothing_alive),
         cmocka_unit_test_teardown(test_a_stopped_epoch_goes_on, nothing_alive),
