@@ -360,8 +360,12 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
     struct cln_save_params save = {.path = NULL};
     int exit_status = CLN_EXIT_OK;
     cln_train_options_begin(&o);
-    if (cln_options_parse(o.rows, command, argc, argv, &exit_status))
-        exit_status = cln_train_options_agree(&o, &save) ? run_training(&o, &save) : CLN_EXIT_USAGE;
+    if (cln_options_parse(o.rows, command, argc, argv, &exit_status)) {
+        const bool agree = cln_train_options_agree(&o, &save);
+        exit_status = agree ? run_training(&o, &save) : CLN_EXIT_USAGE;
+        if (!agree && o.recipe != NULL)
+            cln_report_error("the options of %s count as given", o.recipe);
+    }
     cln_options_release(o.rows);
     return exit_status;
 }
