@@ -44,6 +44,7 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->image = params->image;
     e->standardized = params->mean != NULL;
     e->optimizer = cln_optimizer_resolve(params->optimizer);
+    e->frozen = params->frozen;
     e->exchange = params->exchange;
     e->plan = (struct cln_plan){
         .context = context,
