@@ -81,7 +81,8 @@ static char *find_beside(const char *recipe, const char *name) {
 
 /* Whether a path in a recipe may be one beside the recipe. */
 static bool is_relative(const struct cln_option *option, const char *name) {
-    return option->file == CLN_FILE_NETWORK && name[0] != '/' && name[0] != '\0' && !is_built_in(name);
+    return (option->file == CLN_FILE_NETWORK || option->file == CLN_FILE_INPUT) && name[0] != '/' && name[0] != '\0' &&
+           !is_built_in(name);
 }
 
 /* The text that the value would have on the command line, from malloc; NULL: out of memory, which *fits tells from a

@@ -131,6 +131,8 @@ static enum cln_status load_resume_point(struct run *run) {
         o->network = c->network->name;
     if (!cln_options_given(run->options->rows, "validation"))
         o->validation = t->validation;
+    if (!cln_options_given(run->options->rows, "freeze"))
+        o->freeze = t->freeze;
     return CLN_OK;
 }
 
@@ -150,6 +152,8 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .validation = o->validation,
         .patience = o->patience,
         .optimizer = o->optimizer,
+        .init = {.path = o->init, .by_order = o->by_order, .partial = o->partial},
+        .freeze = o->freeze,
         .save = run->save,
         .resume = run->resumed,
         .override = o->override,

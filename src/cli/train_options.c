@@ -91,6 +91,27 @@ void cln_train_options_begin(struct cln_train_options *o) {
          {.text = &o->milestones}},
     };
     const struct cln_option behind[] = {
+        {"init",
+         "FILE",
+         "begin with the weights of a safetensors file",
+         CLN_OPTION_TEXT,
+         {.text = &o->init},
+         .file = CLN_FILE_INPUT},
+        {"by-order",
+         NULL,
+         "with --init: by the order of layers instead of names",
+         CLN_OPTION_FLAG,
+         {.flag = &o->by_order}},
+        {"partial",
+         NULL,
+         "with --init: take what fits by name and shape, leave the rest",
+         CLN_OPTION_FLAG,
+         {.flag = &o->partial}},
+        {"freeze",
+         "PATTERN,...",
+         "do not change parameters of such names, as in 0.*,*.bias",
+         CLN_OPTION_TEXT,
+         {.text = &o->freeze}},
         {"seed",
          "N",
          "seed of initial weights, shuffling and synthetic data",
@@ -315,6 +336,18 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
     }
     if (o->override && o->resume == NULL) {
         cln_report_error("--override is an option of --resume");
+        return false;
+    }
+    if (o->init == NULL && (o->by_order || o->partial)) {
+        cln_report_error("--by-order and --partial are options of --init");
+        return false;
+    }
+    if (o->by_order && o->partial) {
+        cln_report_error("--partial goes by names, --by-order does not: choose one of them");
+        return false;
+    }
+    if (o->init != NULL && o->resume != NULL) {
+        cln_report_error("--init begins a training, --resume goes on with one: choose one of them");
         return false;
     }
     if (o->save_every != NULL && !parse_save_every(save, o->save_every)) {
