@@ -15,7 +15,7 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
     const floatv p = load_floatv(parameters + at);
     floatv g = gradient_sum(partials, slices, at);
     store_floatv(g, gradients + at);
-    if (state->frozen)
+    if (stays(state, slices))
         return;
 
     g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);

@@ -14,7 +14,7 @@ __kernel void adamw(__global float *restrict parameters, __global float *restric
     const floatv p = load_floatv(parameters + at);
     const floatv g = gradient_sum(partials, slices, at);
     store_floatv(g, gradients + at);
-    if (state->frozen)
+    if (stays(state, slices))
         return;
 
     const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);

@@ -14,7 +14,7 @@ __kernel void rmsprop(__global float *restrict parameters, __global float *restr
     const floatv p = load_floatv(parameters + at);
     floatv g = gradient_sum(partials, slices, at);
     store_floatv(g, gradients + at);
-    if (state->frozen)
+    if (stays(state, slices))
         return;
 
     g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);

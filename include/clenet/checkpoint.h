@@ -46,6 +46,8 @@ struct cln_training_point {
     int peak_epoch;       /* the first epoch that reached it, from 1; 0: none yet */
     /* optimizer.plateau has the state of a schedule that goes by the validation loss. */
 
+    char freeze[256]; /* patterns of frozen parameters: cln_trainer_params.freeze; "": none is */
+
     /* The optimizer's state per parameter, each laid out like `parameters`. Adam: the running averages of the gradient
      * and of its square. SGD with momentum: the momentum buffer, then NULL. SGD without momentum: both NULL. */
     float *moments[2];

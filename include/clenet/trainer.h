@@ -49,6 +49,16 @@ struct cln_save_params {
                   images if there are any, else of the test images */
 };
 
+/* Weights to begin with, from a safetensors file of clenet or of another program, with PyTorch's names of tensors. The
+ * optimizer begins anew. The network is the trainer's, whatever the file says. */
+struct cln_init_params {
+    const char *path; /* NULL: weights are drawn from the seed */
+    bool by_order; /* the file's convolutions, linear layers and batch norms are the network's by their order, each kind
+                      by itself, whatever they are called; tensors of a layer by the last word of their names */
+    bool partial;  /* take the tensors that fit by name and shape, and leave the others as drawn; notices list both.
+                      Otherwise CLN_INVALID lists tensors that are missing, unknown or misshapen. Not with by_order */
+};
+
 struct cln_trainer_params {
     struct cln_session_params session; /* device, profile, building of kernels */
     const struct cln_network *network; /* must fit the images (after `resize`) */
@@ -67,17 +77,25 @@ struct cln_trainer_params {
     int patience; /* with `validation`: train no further epoch after this many in a row without a higher validation
                      accuracy than any before, counting those of the training that is resumed; 0: no limit */
     struct cln_optimizer_params optimizer;
+    /* Not with `resume` and evaluate_only. If the file is a model of clenet, its images have to be standardised where
+     * those of this training are: CLN_INVALID. Other statistics of pixels, and another `resize`, are warnings. */
+    struct cln_init_params init;
+    /* Shell patterns (fnmatch), with commas between them, of names of parameters that training leaves unchanged, such
+     * as "0.*,*.bias": these get no update and no weight decay, and their moments stay 0, or as in `resume`. Running
+     * statistics are no parameters: they move as always. NULL or "": none. CLN_INVALID: a pattern that matches none,
+     * patterns that match all, or more than 255 bytes. */
+    const char *freeze;
     struct cln_save_params save;
     /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device, driver and
      * profile the results are the same bits as without the interruption, on others equal within rounding. Network,
-     * batch size, optimizer, seed, validation, preprocessing and data must be as in the checkpoint. If they differ,
-     * cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message lists all differences; of the
-     * layers it names the first that differs. Not with evaluate_only. Used only while the trainer is created. */
+     * batch size, optimizer, freeze, seed, validation, preprocessing and data must be as in the checkpoint. If they
+     * differ, cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message lists all differences;
+     * of the layers it names the first that differs. Not with evaluate_only. Used only while the trainer is created. */
     const struct cln_checkpoint *resume;
-    /* With `resume`: batch size, seed, validation, hyperparameters and data may differ from the checkpoint's, and those
-     * of these params are used; the kind of optimizer may not differ. With another seed, another share for validation
-     * or other data an unfinished epoch starts over. With another split or other data the best accuracy so far does not
-     * count. Standardization stays that of the checkpoint. */
+    /* With `resume`: batch size, freeze, seed, validation, hyperparameters and data may differ from the checkpoint's,
+     * and those of these params are used; the kind of optimizer may not differ. With another seed, another share for
+     * validation or other data an unfinished epoch starts over. With another split or other data the best accuracy so
+     * far does not count. Standardization stays that of the checkpoint. */
     bool override;
     size_t max_steps; /* stop after this many steps, counting those of the training that is resumed; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */

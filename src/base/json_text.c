@@ -164,6 +164,21 @@ json_t *cln_json_text(const char *words) {
     return string;
 }
 
+enum { MOST_DIGITS = 17 }; /* of a double */
+
+int cln_json_digits(const json_t *value, int least) {
+    char text[40];
+    for (int is_exact = !json_is_real(value); !is_exact && least < MOST_DIGITS; least += !is_exact) {
+        snprintf(text, sizeof text, "%.*g", least, json_real_value(value));
+        is_exact = strtod(text, NULL) == json_real_value(value);
+    }
+    for (size_t i = 0; i < json_array_size(value); i++)
+        least = cln_json_digits(json_array_get(value, i), least);
+    for (void *at = json_object_iter((json_t *)value); at; at = json_object_iter_next((json_t *)value, at))
+        least = cln_json_digits(json_object_iter_value(at), least);
+    return least;
+}
+
 /* Whether a character must be escaped. Apart from the line feeds of its layout, a JSON text has such characters only in
  * strings. */
 static bool is_escaped(uint32_t code) {

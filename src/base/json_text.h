@@ -20,6 +20,10 @@ const char *cln_json_begin(const char *text);
  * \xff, so that different names stay different. NULL: out of memory. */
 json_t *cln_json_text(const char *words);
 
+/* The fewest digits, from `least` to 17, with which cln_json_dump writes all real numbers of a value exactly: for
+ * JSON_REAL_PRECISION. */
+int cln_json_digits(const json_t *value, int least);
+
 /* Writes a value as UTF-8 text, with jansson's `flags`. Control characters and characters that cln_text_is_plain
  * refuses are escaped (\u001B), so that the text is safe on a terminal. The caller's: free(). NULL: out of memory, or
  * `value` is NULL. */

@@ -1,5 +1,5 @@
 /* Resolves a path that is to be written: the file that it leads to, and whether that file can be replaced. For src/base
- * alone, except cln_place_resolve. */
+ * alone, except cln_place_resolve and cln_place_folder. */
 #ifndef SRC_BASE_PLACE_H
 #define SRC_BASE_PLACE_H
 

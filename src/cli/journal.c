@@ -11,6 +11,9 @@
 #include "clenet/version.h"
 #include "src/base/json_text.h"
 #include "src/cli/lines.h"
+#include "src/cli/recipe.h"
+
+enum { USUAL_DIGITS = 9 };
 
 struct cln_journal {
     FILE *file;
@@ -46,9 +49,9 @@ void cln_journal_destroy(struct cln_journal **journal) {
     *journal = NULL;
 }
 
-/* Writes a record and takes it over. `record` NULL: it could not be made. */
-static enum cln_status write_record(struct cln_journal *journal, json_t *record) {
-    char *text = cln_json_dump(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
+/* Writes a record and takes it over, with so many digits of real numbers. `record` NULL: it could not be made. */
+static enum cln_status write_digits(struct cln_journal *journal, json_t *record, int digits) {
+    char *text = cln_json_dump(record, JSON_COMPACT | JSON_REAL_PRECISION(digits));
     json_decref(record);
     if (text == NULL)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a line of the log");
@@ -57,27 +60,8 @@ static enum cln_status write_record(struct cln_journal *journal, json_t *record)
     return written ? CLN_OK : cln_fail(CLN_IO, "cannot write to the log '%s': %s", journal->path, strerror(errno));
 }
 
-static json_t *option_value(const struct cln_option *option) {
-    switch (option->kind) {
-    case CLN_OPTION_FLAG:
-        return json_boolean(*option->flag);
-    case CLN_OPTION_INT:
-        return json_integer(*option->integer);
-    case CLN_OPTION_NATURAL:
-        return json_integer((json_int_t)*option->natural);
-    case CLN_OPTION_REAL:
-        return json_real(*option->real);
-    case CLN_OPTION_CHOICE:
-        return cln_json_text(option->choices[*option->integer]);
-    case CLN_OPTION_PRESET:
-        return json_boolean(*option->text != NULL && strcmp(*option->text, option->preset) == 0);
-    case CLN_OPTION_OPERANDS: /* only in commands without a journal */
-        return json_null();
-    case CLN_OPTION_TEXT:
-    case CLN_OPTION_OPERAND:
-        break;
-    }
-    return cln_json_text(*option->text);
+static enum cln_status write_record(struct cln_journal *journal, json_t *record) {
+    return write_digits(journal, record, USUAL_DIGITS);
 }
 
 enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
@@ -92,19 +76,23 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
     json_t *values = json_object();
     int failed = values == NULL;
     for (const struct cln_option *o = options; o->name != NULL; o++)
-        failed |= json_object_set_new(values, o->name, option_value(o));
+        failed |= json_object_set_new(values, o->name, cln_recipe_value(o));
+    /* Options alone do not repeat a resumed training. */
+    const bool is_resumed = cln_options_given(options, "resume");
+    json_t *recipe = is_resumed ? NULL : cln_recipe_of(options);
+    failed |= !is_resumed && recipe == NULL;
     if (failed) { /* a record needs this member */
         json_decref(values);
         values = NULL;
     }
     json_t *apart = validation > 0 ? json_integer((json_int_t)validation) : NULL;
-    return write_record(
-        journal,
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o*, s:I, s:o}", "event", cln_json_text("start"),
-                  "version", cln_json_text(CLENET_VERSION), "time", cln_json_text(now), "device", cln_json_text(device),
-                  "network", cln_json_text(network->name), "parameters", (json_int_t)network->parameter_count, "data",
-                  cln_json_text(data->name), "train_images", (json_int_t)(data->train.count - validation),
-                  "validation_images", apart, "test_images", (json_int_t)data->test.count, "options", values));
+    json_t *record = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o*, s:I, s:o, s:o*}", "event", cln_json_text("start"), "version",
+        cln_json_text(CLENET_VERSION), "time", cln_json_text(now), "device", cln_json_text(device), "network",
+        cln_json_text(network->name), "parameters", (json_int_t)network->parameter_count, "data",
+        cln_json_text(data->name), "train_images", (json_int_t)(data->train.count - validation), "validation_images",
+        apart, "test_images", (json_int_t)data->test.count, "options", values, "recipe", recipe);
+    return write_digits(journal, record, cln_json_digits(record, USUAL_DIGITS));
 }
 
 /* A measured number, or null if not known. */

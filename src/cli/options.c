@@ -1,135 +1,14 @@
 /* Parses options by popt; ranges, words, help and hints come from the table. */
 #include "src/cli/options.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <math.h>
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/cli/option_value.h"
+#include "src/cli/recipe.h"
 #include "src/cli/report.h"
-
-enum { MAX_WORD = 31 };
-
-size_t cln_edit_distance(const char *a, const char *b) {
-    size_t a_length = strlen(a), b_length = strlen(b);
-    if (a_length > MAX_WORD || b_length > MAX_WORD)
-        return MAX_WORD;
-    /* One row of the dynamic-programming table; `diagonal` is the value that row[j] replaced. */
-    size_t row[MAX_WORD + 1];
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replaced < shorter ? replaced : shorter;
-        }
-    }
-    return row[b_length];
-}
-
-static bool fail_memory(void) {
-    cln_report_error("no memory for the arguments");
-    return false;
-}
-
-static bool in_range(const struct cln_option *option, double value, const char *text) {
-    if (value >= option->min && value <= option->max)
-        return true;
-    cln_report_error("--%s %s is out of range: from %.16g to %.16g", option->name, text, option->min, option->max);
-    return false;
-}
-
-static bool parse_natural(const struct cln_option *option, const char *text, uint64_t *value) {
-    char *end = NULL;
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)text[0]) || *end != '\0') {
-        cln_report_error("--%s: '%s' is not a whole number from %.16g to %.16g", option->name, text, option->min,
-                         option->max);
-        return false;
-    }
-    return in_range(option, errno == ERANGE ? HUGE_VAL : (double)*value, text);
-}
-
-static bool parse_real(const struct cln_option *option, const char *text) {
-    char *end = NULL;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(value)) {
-        cln_report_error("--%s: '%s' is not a number from %g to %g", option->name, text, option->min, option->max);
-        return false;
-    }
-    *option->real = value;
-    return in_range(option, value, text);
-}
-
-static bool parse_choice(const struct cln_option *option, const char *text) {
-    char all[128] = "";
-    for (int i = 0; option->choices[i] != NULL; i++) {
-        if (strcmp(text, option->choices[i]) == 0) {
-            *option->integer = i;
-            return true;
-        }
-        size_t length = strlen(all);
-        snprintf(all + length, sizeof all - length, "%s%s", i > 0 ? ", " : "", option->choices[i]);
-    }
-    cln_report_error("--%s: '%s' is not one of: %s", option->name, text, all);
-    return false;
-}
-
-static void keep_text(struct cln_option *option, char *text) {
-    free(option->owned);
-    option->owned = text;
-    *option->text = text;
-}
-
-/* Assigns an option's argument; takes over `text`, which popt has allocated. */
-static bool assign(struct cln_option *option, char *text) {
-    uint64_t natural = 0;
-    bool fine = true;
-    option->given = true;
-    if (option->argument != NULL && text == NULL)
-        return fail_memory();
-    switch (option->kind) {
-    case CLN_OPTION_FLAG:
-        *option->flag = true;
-        break;
-    case CLN_OPTION_PRESET:
-        *option->text = option->preset;
-        break;
-    case CLN_OPTION_TEXT:
-    case CLN_OPTION_OPERAND:
-        keep_text(option, text);
-        return true;
-    case CLN_OPTION_INT:
-        fine = parse_natural(option, text, &natural);
-        *option->integer = (int)natural;
-        break;
-    case CLN_OPTION_NATURAL:
-        fine = parse_natural(option, text, option->natural);
-        break;
-    case CLN_OPTION_REAL:
-        fine = parse_real(option, text);
-        break;
-    case CLN_OPTION_CHOICE:
-        fine = parse_choice(option, text);
-        break;
-    case CLN_OPTION_OPERANDS: /* not given by name */
-        break;
-    }
-    free(text);
-    return fine;
-}
-
-static bool is_operand(const struct cln_option *option) {
-    return option->kind == CLN_OPTION_OPERAND || option->kind == CLN_OPTION_OPERANDS;
-}
 
 static void print_default(const struct cln_option *option) {
     if (option->kind == CLN_OPTION_INT && *option->integer != 0)
@@ -154,8 +33,8 @@ static void print_help(struct cln_option *options, const struct cln_command *com
     cln_report_text("\n%s.\n\n", command->summary);
     for (const struct cln_option *o = options; o->name != NULL; o++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%s%s%s", is_operand(o) ? "" : "--", o->name, o->argument != NULL ? " " : "",
-                 o->argument != NULL ? o->argument : "");
+        snprintf(left, sizeof left, "%s%s%s%s", cln_option_is_operand(o) ? "" : "--", o->name,
+                 o->argument != NULL ? " " : "", o->argument != NULL ? o->argument : "");
         cln_report_text("  %-27s %s", left, o->help);
         print_default(o);
         cln_report_text("\n");
@@ -164,12 +43,9 @@ static void print_help(struct cln_option *options, const struct cln_command *com
 }
 
 static void hint_option(const struct cln_option *options, const char *word) {
-    word += strspn(word, "-");
-    for (const struct cln_option *o = options; o->name != NULL; o++)
-        if (!is_operand(o) && cln_edit_distance(word, o->name) <= CLN_CLOSE_ENOUGH) {
-            cln_report_error("did you mean --%s?", o->name);
-            return;
-        }
+    const struct cln_option *near = cln_option_near(options, word);
+    if (near != NULL)
+        cln_report_error("did you mean --%s?", near->name);
 }
 
 /* Copies the words, and the list of pointers to them, into one block of memory. */
@@ -206,7 +82,7 @@ static size_t count_operands(const struct cln_option *options, int argc, const c
         }
         options_end = strcmp(word, "--") == 0;
         for (const struct cln_option *o = options; o->name != NULL && !options_end; o++)
-            i += !is_operand(o) && o->argument != NULL && strcmp(word + 2, o->name) == 0;
+            i += !cln_option_is_operand(o) && o->argument != NULL && strcmp(word + 2, o->name) == 0;
     }
     return count;
 }
@@ -219,20 +95,20 @@ static bool take_operands(struct cln_option *options, poptContext context, size_
     while (words[found] != NULL)
         found++;
     if (found < expected)
-        return fail_memory();
+        return cln_option_fail_memory();
     for (struct cln_option *o = options; o->name != NULL; o++) {
         if (o->kind == CLN_OPTION_OPERAND) {
             char *copy = *words != NULL ? strdup(*words) : NULL;
             if (*words != NULL && copy == NULL)
-                return fail_memory();
+                return cln_option_fail_memory();
             if (copy != NULL)
-                keep_text(o, copy);
+                cln_option_keep_text(o, copy);
             if (*o->text == NULL)
                 return fail_missing(o);
             words += *words != NULL;
         } else if (o->kind == CLN_OPTION_OPERANDS) {
             if (*words != NULL && !keep_list(o, words))
-                return fail_memory();
+                return cln_option_fail_memory();
             if (*o->list == NULL)
                 return fail_missing(o);
             words = none;
@@ -248,7 +124,7 @@ static size_t fill_popt(struct poptOption *rows, const struct cln_option *option
     size_t used = 0, place = 0;
     for (; options[place].name != NULL && place < CLN_MOST_OPTIONS; place++) {
         const struct cln_option *o = &options[place];
-        if (!is_operand(o))
+        if (!cln_option_is_operand(o))
             rows[used++] = (struct poptOption){
                 .longName = o->name, .argInfo = o->argument ? POPT_ARG_STRING : POPT_ARG_NONE, .val = (int)place + 1};
     }
@@ -257,12 +133,19 @@ static size_t fill_popt(struct poptOption *rows, const struct cln_option *option
     return place;
 }
 
-bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
+static bool assign(struct cln_option *option, char *text) {
+    char label[64];
+    snprintf(label, sizeof label, "--%s", option->name);
+    return cln_option_assign(option, label, text);
+}
+
+/* Assigns the words of a command line to the rows. False: *exit_status says how the command ends. */
+static bool take_words(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status) {
     struct poptOption rows[CLN_MOST_OPTIONS + 2]; /* --help, and the end */
     size_t count = fill_popt(rows, options);
     poptContext context = poptGetContext(NULL, argc, argv, rows, 0);
-    bool fine = context != NULL || fail_memory();
+    bool fine = context != NULL || cln_option_fail_memory();
     int value = 0;
 
     *exit_status = CLN_EXIT_OK;
@@ -282,15 +165,34 @@ bool cln_options_parse(struct cln_option *options, const struct cln_command *com
         fine = false;
     }
     fine = fine && take_operands(options, context, count_operands(options, argc, argv));
-    if (!fine) {
-        cln_report_error("'clenet %s --help' lists the options", command->name);
+    if (!fine)
         *exit_status = CLN_EXIT_USAGE;
-    }
     if (context != NULL)
         poptFreeContext(context);
+    return fine;
+}
+
+/* The file of options that was given; NULL: none. */
+static const char *find_recipe(const struct cln_option *options) {
+    for (const struct cln_option *o = options; o->name != NULL; o++)
+        if (o->kind == CLN_OPTION_RECIPE)
+            return *o->text;
+    return NULL;
+}
+
+bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
+                       int *exit_status) {
+    const char *recipe = NULL;
+    bool fine = take_words(options, command, argc, argv, exit_status);
+    if (fine && (recipe = find_recipe(options)) != NULL)
+        /* The command line is read once more, so that it wins. */
+        fine = cln_recipe_apply(options, command, recipe, exit_status) &&
+               take_words(options, command, argc, argv, exit_status);
     if (fine)
         *exit_status = cln_report_failure(cln_files_check(options));
-    return *exit_status == CLN_EXIT_OK;
+    else if (*exit_status == CLN_EXIT_USAGE)
+        cln_report_error("'clenet %s --help' lists the options", command->name);
+    return fine && *exit_status == CLN_EXIT_OK;
 }
 
 void cln_options_describe(struct cln_option *options, const char *name, const char *help) {

@@ -17,6 +17,7 @@ enum cln_option_kind {
     CLN_OPTION_NATURAL,  /* sets *natural */
     CLN_OPTION_REAL,     /* sets *real */
     CLN_OPTION_CHOICE,   /* sets *integer to the index of a word in `choices` */
+    CLN_OPTION_RECIPE,   /* sets *text, a file that gives options values, which those of the command line win over */
     CLN_OPTION_OPERAND,  /* an argument without dashes, in the table's order; sets *text; required if that is NULL */
     CLN_OPTION_OPERANDS, /* after the OPERAND rows: all further arguments, at least one; sets *list, NULL-terminated */
 };
@@ -38,7 +39,8 @@ struct cln_option {
     const char *const *choices; /* NULL-terminated */
     const char *preset;
     enum cln_file_role file; /* which files the row names */
-    bool given;              /* set by the parser: the option was given */
+    bool of_run;             /* it belongs to one run: a recipe may not have it */
+    bool given;              /* set by the parser: the option was given, on the command line or by a recipe */
     char *owned;             /* memory of *text or *list, owned by the parser */
 };
 

@@ -33,8 +33,10 @@ void cln_session_options_add(struct cln_option *table, struct cln_session_option
     while (table->name)
         table++;
     for (size_t i = 0; i < CLN_SESSION_ROW_COUNT; i++)
-        if (set & 1u << i)
-            *table++ = rows[i];
+        if (set & 1u << i) {
+            *table = rows[i];
+            table++->of_run = true;
+        }
     *table = (struct cln_option){.name = NULL};
 }
 

@@ -131,6 +131,8 @@ static enum cln_status load_resume_point(struct run *run) {
         o->network = c->network->name;
     if (!cln_options_given(run->options->rows, "validation"))
         o->validation = t->validation;
+    if (!cln_options_given(run->options->rows, "freeze"))
+        o->freeze = t->freeze;
     return CLN_OK;
 }
 
@@ -150,6 +152,8 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .validation = o->validation,
         .patience = o->patience,
         .optimizer = o->optimizer,
+        .init = {.path = o->init, .by_order = o->by_order, .partial = o->partial},
+        .freeze = o->freeze,
         .save = run->save,
         .resume = run->resumed,
         .override = o->override,
@@ -360,8 +364,12 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
     struct cln_save_params save = {.path = NULL};
     int exit_status = CLN_EXIT_OK;
     cln_train_options_begin(&o);
-    if (cln_options_parse(o.rows, command, argc, argv, &exit_status))
-        exit_status = cln_train_options_agree(&o, &save) ? run_training(&o, &save) : CLN_EXIT_USAGE;
+    if (cln_options_parse(o.rows, command, argc, argv, &exit_status)) {
+        const bool agree = cln_train_options_agree(&o, &save);
+        exit_status = agree ? run_training(&o, &save) : CLN_EXIT_USAGE;
+        if (!agree && o.recipe != NULL)
+            cln_report_error("the options of %s count as given", o.recipe);
+    }
     cln_options_release(o.rows);
     return exit_status;
 }

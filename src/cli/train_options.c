@@ -62,6 +62,13 @@ void cln_train_options_begin(struct cln_train_options *o) {
         .network = "bn-lenet", .data = "fashion-mnist", .epochs = 5, .batch_size = 256, .keep = 1};
     list_words(o);
     const struct cln_option before[] = {
+        {"recipe",
+         "FILE",
+         "options from a JSON file or a log; those given here win",
+         CLN_OPTION_RECIPE,
+         {.text = &o->recipe},
+         .file = CLN_FILE_INPUT,
+         .of_run = true},
         {"network",
          "NETWORK",
          "bn-lenet, lenet, or a JSON file",
@@ -85,6 +92,27 @@ void cln_train_options_begin(struct cln_train_options *o) {
          {.text = &o->milestones}},
     };
     const struct cln_option behind[] = {
+        {"init",
+         "FILE",
+         "begin with the weights of a safetensors file",
+         CLN_OPTION_TEXT,
+         {.text = &o->init},
+         .file = CLN_FILE_INPUT},
+        {"by-order",
+         NULL,
+         "with --init: by the order of layers instead of names",
+         CLN_OPTION_FLAG,
+         {.flag = &o->by_order}},
+        {"partial",
+         NULL,
+         "with --init: take what fits by name and shape, leave the rest",
+         CLN_OPTION_FLAG,
+         {.flag = &o->partial}},
+        {"freeze",
+         "PATTERN,...",
+         "do not change parameters of such names, as in 0.*,*.bias",
+         CLN_OPTION_TEXT,
+         {.text = &o->freeze}},
         {"seed",
          "N",
          "seed of weights, shuffling, dropouts, split, synthetic data",
@@ -105,12 +133,14 @@ void cln_train_options_begin(struct cln_train_options *o) {
          "save the model and the state of training to FILE",
          CLN_OPTION_TEXT,
          {.text = &o->save},
-         .file = CLN_FILE_MODEL},
+         .file = CLN_FILE_MODEL,
+         .of_run = true},
         {"save-every",
          "WHEN",
          "save every N epochs, Ns (seconds) or Nm (minutes); default: 1",
          CLN_OPTION_TEXT,
-         {.text = &o->save_every}},
+         {.text = &o->save_every},
+         .of_run = true},
         {"keep",
          "K",
          "number of files to keep: FILE, and older ones as .1, .2, ...",
@@ -118,13 +148,15 @@ void cln_train_options_begin(struct cln_train_options *o) {
          {.integer = &o->keep},
          1,
          1000,
-         .file = CLN_FILE_KEPT},
+         .file = CLN_FILE_KEPT,
+         .of_run = true},
         {"save-best",
          NULL,
          "also save the model of the highest test or validation accuracy as .best",
          CLN_OPTION_FLAG,
          {.flag = &o->save_best},
-         .file = CLN_FILE_BEST},
+         .file = CLN_FILE_BEST,
+         .of_run = true},
         {"validation",
          "X",
          "evaluate epochs on this share of the training images, set aside",
@@ -145,39 +177,57 @@ void cln_train_options_begin(struct cln_train_options *o) {
          "resume the training that saved FILE",
          CLN_OPTION_TEXT,
          {.text = &o->resume},
-         .file = CLN_FILE_RESUME},
+         .file = CLN_FILE_RESUME,
+         .of_run = true},
         {"override",
          NULL,
          "with --resume: let options given now differ from FILE",
          CLN_OPTION_FLAG,
-         {.flag = &o->override}},
+         {.flag = &o->override},
+         .of_run = true},
         {"require-accuracy",
          "X",
          "exit with status 1 if the last test accuracy is below X",
          CLN_OPTION_REAL,
          {.real = &o->require_accuracy},
          0,
-         1},
+         1,
+         .of_run = true},
         {"log",
          "FILE",
          "write a log to FILE, one JSON object per line",
          CLN_OPTION_TEXT,
          {.text = &o->log},
-         .file = CLN_FILE_LOG},
+         .file = CLN_FILE_LOG,
+         .of_run = true},
         {"timings",
          NULL,
          "print device time per kernel at the end",
          CLN_OPTION_FLAG,
-         {.flag = &o->session.params.timings}},
+         {.flag = &o->session.params.timings},
+         .of_run = true},
         {"trace",
          "FILE",
          "write a timeline of all kernels, for ui.perfetto.dev",
          CLN_OPTION_TEXT,
          {.text = &o->trace},
-         .file = CLN_FILE_TRACE},
-        {"max-steps", "N", "stop after N steps in all", CLN_OPTION_NATURAL, {.natural = &o->max_steps}, 1, 1e15},
-        {"quiet", NULL, "print only warnings, errors and the table of --timings", CLN_OPTION_FLAG, {.flag = &o->quiet}},
-        {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o->offline}},
+         .file = CLN_FILE_TRACE,
+         .of_run = true},
+        {"max-steps",
+         "N",
+         "stop after N steps in all",
+         CLN_OPTION_NATURAL,
+         {.natural = &o->max_steps},
+         1,
+         1e15,
+         .of_run = true},
+        {"quiet",
+         NULL,
+         "print only warnings, errors and the table of --timings",
+         CLN_OPTION_FLAG,
+         {.flag = &o->quiet},
+         .of_run = true},
+        {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o->offline}, .of_run = true},
         {0},
     };
     _Static_assert(sizeof before / sizeof *before + CLN_HYPERPARAMETER_COUNT + sizeof behind / sizeof *behind +
@@ -239,7 +289,7 @@ static enum cln_status settle_value(struct cln_train_options *o, size_t i, const
     const bool is_given = cln_options_given(o->rows, o->hyperparameters[i]);
     const bool is_there = there != NULL && is_taken && cln_hyperparameter_is_taken(row, there);
     if (is_given && row->argument == NULL)
-        *value = 1;
+        *value = o->flags[i];
     else if (!is_given)
         *value = is_there ? cln_hyperparameter_get(there, row) : preset;
     o->flags[i] = row->argument == NULL && *value > 0; /* for the log */
@@ -301,6 +351,18 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
     }
     if (o->override && o->resume == NULL) {
         cln_report_error("--override is an option of --resume");
+        return false;
+    }
+    if (o->init == NULL && (o->by_order || o->partial)) {
+        cln_report_error("--by-order and --partial are options of --init");
+        return false;
+    }
+    if (o->by_order && o->partial) {
+        cln_report_error("--partial goes by names, --by-order does not: choose one of them");
+        return false;
+    }
+    if (o->init != NULL && o->resume != NULL) {
+        cln_report_error("--init begins a training, --resume goes on with one: choose one of them");
         return false;
     }
     if (o->save_every != NULL && !parse_save_every(save, o->save_every)) {

@@ -9,13 +9,13 @@
 
 struct cln_train_options {
     struct cln_session_options session;
-    const char *network, *data, *resume, *save, *save_every, *log, *trace, *milestones;
+    const char *recipe, *network, *data, *resume, *save, *save_every, *log, *trace, *milestones, *init, *freeze;
     int epochs, batch_size, resize, variance, keep, patience;
     int kind, schedule; /* of the optimizer, as the options have them */
     uint64_t seed, max_steps;
     double require_accuracy, validation;
     struct cln_optimizer_params optimizer; /* before parsing: the defaults of Adam */
-    bool standardize, quiet, offline, override, save_best;
+    bool standardize, quiet, offline, override, save_best, by_order, partial;
 
     struct cln_option rows[CLN_MOST_OPTIONS]; /* ended by a row without a name */
     size_t row_count;

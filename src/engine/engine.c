@@ -45,6 +45,7 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->standardized = params->mean != NULL;
     e->optimizer = cln_optimizer_resolve(params->optimizer);
     e->seed = params->seed;
+    e->frozen = params->frozen;
     e->exchange = params->exchange;
     e->plan = (struct cln_plan){
         .context = context,

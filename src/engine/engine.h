@@ -23,6 +23,7 @@ struct cln_engine_params {
     const struct cln_tuning *tuning;
     struct cln_optimizer_params optimizer; /* members that are 0: PyTorch's defaults */
     uint64_t seed;                         /* of dropouts */
+    const bool *frozen; /* one per tensor of the network: its parameters and moments never change; NULL: none is */
     int batch_size;
     struct cln_shape image;               /* shape of the stored images; they are resized to the network's input */
     struct cln_engine_images train, test; /* count 0: none */

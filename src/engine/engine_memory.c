@@ -46,6 +46,14 @@ static const struct cln_stage *stage_of_layer(const struct cln_engine *e, int la
     return NULL;
 }
 
+/* The last number of a tensor's rows in the slice table: see kernels/optimizer.clh. */
+static int32_t marks_of(const struct cln_engine *e, size_t tensor) {
+    enum { NEVER_DECAYS = 1, NEVER_CHANGES = 2 };
+    if (e->frozen && e->frozen[tensor])
+        return NEVER_CHANGES;
+    return e->optimizer.decay_weights_only > 0 && e->network->tensors[tensor].role != CLN_WEIGHT ? NEVER_DECAYS : 0;
+}
+
 /* Lays out the slices of all gradients one after the other. Returns the number of floats in all. `slices`, and
  * `slice_table`, the table by which the optimizer finds the slices, may be NULL. */
 static size_t lay_out_gradients(const struct cln_engine *e, const struct cln_plan *plan, struct cln_slices *slices,
@@ -65,7 +73,7 @@ static size_t lay_out_gradients(const struct cln_engine *e, const struct cln_pla
             row[0] = (int32_t)(floats + i * CLN_TENSOR_ALIGN);
             row[1] = count;
             row[2] = (int32_t)padded;
-            row[3] = e->optimizer.decay_weights_only > 0 && tensor->role != CLN_WEIGHT;
+            row[3] = marks_of(e, t);
         }
         floats += padded * (size_t)count;
     }

@@ -23,7 +23,8 @@ struct cln_engine {
     struct cln_plan plan; /* state and sequence are replaced for every sequence */
     struct cln_pool pool; /* plan.pool, if the plan has one */
     struct cln_optimizer_params optimizer;
-    uint64_t seed; /* of dropouts */
+    uint64_t seed;      /* of dropouts */
+    const bool *frozen; /* of the params, while the engine is created */
     struct cln_stage *stages;
     size_t stage_count;
     struct cln_stage_buffers *buffers; /* one per stage */

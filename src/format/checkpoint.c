@@ -11,6 +11,7 @@
 #include "clenet/log.h"
 #include "clenet/text.h"
 #include "clenet/version.h"
+#include "src/format/fitting.h"
 #include "src/format/metadata.h"
 #include "src/model/optimizer_table.h"
 
@@ -156,21 +157,6 @@ CLN_PRINTF(2, 3) static void add_problem(struct problems *p, const char *format,
         p->used += (size_t)snprintf(p->text + p->used, sizeof p->text - p->used, "%s%s", p->used ? "\n  " : "", line);
 }
 
-static void shape_text(char *text, size_t bytes, const struct cln_safetensor *tensor) {
-    size_t used = (size_t)snprintf(text, bytes, "[");
-    for (int d = 0; d < tensor->rank && used < bytes; d++)
-        used += (size_t)snprintf(text + used, bytes - used, "%s%zu", d ? ", " : "", tensor->dims[d]);
-    if (used < bytes)
-        snprintf(text + used, bytes - used, "]");
-}
-
-static bool has_shape(const struct cln_safetensor *tensor, const struct cln_safetensor *expected) {
-    bool same = tensor->rank == expected->rank;
-    for (int d = 0; same && d < expected->rank; d++)
-        same = tensor->dims[d] == expected->dims[d];
-    return same;
-}
-
 static enum cln_status tell(const struct problems *p, const struct cln_network *network) {
     if (p->count == 0)
         return CLN_OK;
@@ -184,13 +170,10 @@ static enum cln_status tell(const struct problems *p, const struct cln_network *
 
 static void check_floats(const struct slot *slot, struct problems *problems) {
     const struct cln_safetensor *tensor = slot->tensor;
-    struct cln_safetensor expected = {.rank = slot->info->rank};
-    for (int d = 0; d < expected.rank; d++)
-        expected.dims[d] = (size_t)slot->info->dims[d];
-    if (!has_shape(tensor, &expected)) {
+    if (!cln_fitting_shape(tensor, slot->info)) {
         char is[192], should[96];
-        shape_text(is, sizeof is, tensor);
-        shape_text(should, sizeof should, &expected);
+        cln_fitting_write(is, sizeof is, tensor);
+        cln_fitting_write_wanted(should, sizeof should, slot->info);
         add_problem(problems, "tensor \"%s\" has shape %s, but the network needs %s", tensor->name, is, should);
     } else if (!cln_safetensor_has_floats(tensor)) {
         add_problem(problems, "tensor \"%s\" has type %s, not F32, F64, F16 or BF16", tensor->name,

@@ -17,7 +17,7 @@
 
 static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", image_key[] = "image",
                   mean_key[] = "mean", deviation_key[] = "inverse_deviation", classes_key[] = "classes",
-                  training_key[] = "training";
+                  training_key[] = "training", freeze_key[] = "freeze";
 
 /* ---- Writing ---- */
 
@@ -68,6 +68,23 @@ static json_t *natural(uint64_t value) {
     return cln_json_text(text);
 }
 
+/* Adds the patterns of frozen parameters, if there are any. Returns `training`; NULL after a failure. */
+static json_t *add_freeze(json_t *training, const struct cln_training_point *t) {
+    if (!training || !t->freeze[0] || json_object_set_new(training, freeze_key, cln_json_text(t->freeze)) == 0)
+        return training;
+    json_decref(training);
+    return NULL;
+}
+
+/* Returns what is wrong; NULL: nothing. */
+static const char *read_freeze(struct cln_training_point *t, const json_t *training) {
+    const json_t *value = json_object_get(training, freeze_key);
+    if (value && !(json_is_string(value) && json_string_length(value) < sizeof t->freeze))
+        return "\"freeze\" is not a text of at most 255 bytes, clenet's limit";
+    snprintf(t->freeze, sizeof t->freeze, "%s", value ? json_string_value(value) : "");
+    return NULL;
+}
+
 static json_t *training(const struct cln_training_point *t) {
     return json_pack("{s:o, s:i, s:o, s:{s:o, s:o, s:I}, s:i, s:o, s:I, s:i, s:i, s:f, s:f, s:[o, o], s:[o, o], s:f}",
                      "optimizer", cln_optimizer_json(&t->optimizer), "batch_size", t->batch_size, "seed",
@@ -99,7 +116,8 @@ enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_check
     if (status == CLN_OK && c->class_names)
         status = add_json(m, classes_key, strings(c->class_names, c->network->classes), 1);
     if (status == CLN_OK && c->training)
-        status = add_json(m, training_key, cln_metadata_add_validation(training(c->training), c->training), 17);
+        status = add_json(m, training_key,
+                          add_freeze(cln_metadata_add_validation(training(c->training), c->training), c->training), 17);
     return status;
 }
 
@@ -252,6 +270,8 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
     const char *wrong = wrong_in(t, naturals);
     if (!wrong)
         wrong = cln_metadata_read_validation(t, value);
+    if (!wrong)
+        wrong = read_freeze(t, value);
     return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : CLN_OK;
 }
 

@@ -93,6 +93,8 @@ static void compare_numbers(struct differences *d, const struct cln_trainer_para
     if (p->seed != there->seed)
         differ(d, false, "seed: %llu here, %llu there", (unsigned long long)p->seed, (unsigned long long)there->seed);
     compare_number(d, "share for validation", p->validation, there->validation);
+    if (strcmp(p->freeze ? p->freeze : "", there->freeze) != 0)
+        differ(d, false, "frozen parameters: '%s' here, '%s' there", p->freeze ? p->freeze : "", there->freeze);
 }
 
 enum cln_status cln_resume_check(const struct cln_trainer_params *p) {

@@ -42,6 +42,7 @@ enum cln_status cln_snapshot_create(struct cln_snapshot **out, const struct cln_
         if (cln_optimizer_moment(o, i))
             s->training.moments[i] = s->values + (size_t)(1 + i) * floats;
     snprintf(s->training.data, sizeof s->training.data, "%s", t->params.data->name);
+    snprintf(s->training.freeze, sizeof s->training.freeze, "%s", t->params.freeze ? t->params.freeze : "");
     cln_dataset_measure_digest(t->params.data);
     memcpy(s->training.digest, t->params.data->digest, sizeof s->training.digest);
     return CLN_OK;

@@ -1,39 +1,20 @@
 /* A trainer's beginning: device, kernels, images, initial weights; and the errands of processes that it starts
  * (build.c). */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
+#include "src/format/initial.h"
 #include "src/model/batches.h"
 #include "src/train/build.h"
 #include "src/train/params.h"
 #include "src/train/resume.h"
 #include "src/train/saver.h"
 #include "src/train/trainer_private.h"
+#include "src/train/weights.h"
 
 enum { DEFAULT_BATCH = 256 };
-
-/* PyTorch's defaults: weights and biases uniform in ±1/√fan_in; batch norm starts as γ = 1, β = 0. */
-static enum cln_status initialize_parameters(struct cln_trainer *t) {
-    const struct cln_network *network = t->params.network;
-    float *values = calloc(network->parameter_floats, sizeof *values);
-    if (!values)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu parameters", network->parameter_floats);
-    for (size_t i = 0; i < network->tensor_count; i++) {
-        const struct cln_tensor_info *tensor = &network->tensors[i];
-        const double bound = tensor->fan_in > 0 ? 1.0 / sqrt((double)tensor->fan_in) : 0.0;
-        for (size_t k = 0; tensor->trainable && k < tensor->count; k++)
-            values[tensor->offset + k] = tensor->role == CLN_GAMMA ? 1.0f
-                                         : tensor->role == CLN_BETA
-                                             ? 0.0f
-                                             : (float)((2.0 * cln_random_uniform(&t->init) - 1.0) * bound);
-    }
-    enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
-    free(values);
-    return status;
-}
 
 static enum cln_status allocate_standard(struct cln_trainer *t) {
     const size_t features = cln_shape_count(t->params.network->input);
@@ -150,6 +131,7 @@ static enum cln_status create_engine(struct cln_trainer *t) {
                               .tuning = &t->session->tuning,
                               .optimizer = p->optimizer,
                               .seed = p->seed,
+                              .frozen = t->frozen,
                               .batch_size = p->batch_size,
                               .image = p->data->train.shape,
                               .train = {NULL, p->data->train.labels, p->evaluate_only ? 0 : p->data->train.count},
@@ -204,6 +186,8 @@ static enum cln_status begin(struct cln_trainer *t) {
     t->best_accuracy = t->peak_accuracy = -1.0;
     enum cln_status status = begin_split(t);
     if (status == CLN_OK)
+        status = cln_weights_prepare(t);
+    if (status == CLN_OK)
         status = check_batches(t);
     if (status != CLN_OK)
         return status;
@@ -236,7 +220,7 @@ enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_tr
     if (status == CLN_OK)
         status = take_images(t);
     if (status == CLN_OK)
-        status = params->resume ? cln_resume(t) : initialize_parameters(t);
+        status = params->resume ? cln_resume(t) : cln_weights_begin(t);
     if (status == CLN_OK)
         status = cln_saver_create(&t->saver, t);
     t->params.resume = NULL; /* the caller's, until here */
@@ -265,6 +249,8 @@ void cln_trainer_destroy(struct cln_trainer **trainer) {
     free(t->order);
     free(t->validation_order);
     free(t->peak_values);
+    free(t->frozen);
+    cln_initial_destroy(&t->initial);
     free(t->mean);
     free(t->inverse_deviation);
     free(t);

@@ -8,6 +8,7 @@
 #include "src/engine/engine.h"
 #include "src/session/session.h"
 
+struct cln_initial;
 struct cln_saver;
 
 struct cln_trainer {
@@ -23,18 +24,21 @@ struct cln_trainer {
     uint32_t *validation_order;         /* places of the validation images in CLN_TEST, behind those of the test images;
                                            NULL: there are none */
     float *mean, *inverse_deviation;    /* standardization, per input feature; NULL: none */
-    int epoch;                          /* number of the current epoch: epochs begun so far */
-    bool epoch_open;                    /* the current epoch is not finished */
-    bool resuming;                      /* the current epoch was interrupted: cln_trainer_epoch finishes it */
-    size_t steps;                       /* steps in all epochs */
-    double best_accuracy;               /* highest accuracy after any epoch, of what epochs are evaluated on; -1: none
-                                           yet, or the best model has no file */
-    double peak_accuracy;               /* highest validation accuracy after any epoch, whatever files there are; -1:
-                                           none yet */
-    int peak_epoch;                     /* the first epoch that reached it; 0: none yet */
-    float *peak_values;                 /* parameters of that epoch, then running statistics; NULL: not known */
-    uint64_t batches_before;            /* batches that a loaded model was trained on */
-    struct cln_saver *saver;            /* NULL: no resume points */
+    bool *frozen;                       /* per tensor of the network: its parameters do not change */
+    char freeze[sizeof((struct cln_training_point *)0)->freeze]; /* params.freeze */
+    struct cln_initial *initial; /* weights to begin with, until they are on the device; NULL: none */
+    int epoch;                   /* number of the current epoch: epochs begun so far */
+    bool epoch_open;             /* the current epoch is not finished */
+    bool resuming;               /* the current epoch was interrupted: cln_trainer_epoch finishes it */
+    size_t steps;                /* steps in all epochs */
+    double best_accuracy;        /* highest accuracy after any epoch, of what epochs are evaluated on; -1: none
+                                    yet, or the best model has no file */
+    double peak_accuracy;        /* highest validation accuracy after any epoch, whatever files there are; -1:
+                                    none yet */
+    int peak_epoch;              /* the first epoch that reached it; 0: none yet */
+    float *peak_values;          /* parameters of that epoch, then running statistics; NULL: not known */
+    uint64_t batches_before;     /* batches that a loaded model was trained on */
+    struct cln_saver *saver;     /* NULL: no resume points */
 };
 
 /* Waits for all queued steps and reads the state of a set. */

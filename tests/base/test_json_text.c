@@ -46,6 +46,27 @@ static void test_a_byte_order_mark_is_passed_over(void **state) {
     assert_string_equal(cln_json_begin(""), "");
 }
 
+static void test_numbers_have_the_digits_they_need(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int least, expected;
+    } rows[] = {
+        {"0.1", 1, 1},
+        {"0.1", 9, 9},
+        {"12345", 1, 1},
+        {"0.0123456789012345", 9, 15},
+        {"{\"a\": [0.5, {\"b\": 0.1234567891}], \"c\": 0.25}", 2, 10},
+        {"[0.30000000000000004, 0.1]", 9, 17},
+        {"\"0.30000000000000004\"", 9, 9},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        json_t *value = parse(rows[i].text);
+        assert_int_equal(cln_json_digits(value, rows[i].least), rows[i].expected);
+        json_decref(value);
+    }
+}
+
 static const char filling[] = "..............................................................................";
 static long allocations, failing; /* of jansson; 0: none fails */
 static bool from_then_on;
@@ -143,6 +164,7 @@ static void test_layout_stays(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_is_one_kind_of_number),
+        cmocka_unit_test(test_numbers_have_the_digits_they_need),
         cmocka_unit_test(test_a_byte_order_mark_is_passed_over),
         cmocka_unit_test(test_memory_that_runs_out_leaves_nothing_out),
         cmocka_unit_test(test_what_is_no_json_is_refused),

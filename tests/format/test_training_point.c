@@ -29,6 +29,7 @@ static struct cln_training_point sample_point(void) {
         .validation = 0.1,
         .peak_accuracy = 5.0 / 7,
         .peak_epoch = 2,
+        .freeze = "0.*,*.bias",
         .moments = {first_moments, second_moments},
     };
 }

@@ -1,4 +1,5 @@
 """A case, measured: what clenet makes of it beside PyTorch, and how far apart they may be."""
+import fnmatch
 import json
 import math
 import pathlib
@@ -231,13 +232,20 @@ def attempt(runner, case, seed, folder):
         ours[f"test hits {e}"] = round(line["test_accuracy"] * case.tests)
     if len(log) != case.epochs:
         raise Wrong(f"{len(log)} epochs in the log instead of {case.epochs}")
+    parameters = [k for k in job["state"] if "running" not in k and "tracked" not in k]
+    frozen = [k for k in parameters if any(fnmatch.fnmatchcase(k, pattern) for pattern in case.freeze)]
+    for k in frozen:
+        result.add("frozen " + k, int(tensors[k].tobytes() != job["state"][k].tobytes()), 0.5)
     for k, v in tensors.items():
         if k.startswith("optimizer."):
             _, moment, name = k.split(".", 2)
+            if name in frozen:
+                result.add("moment of frozen " + name, float(np.abs(v).max()), 0.0)
+                continue
             ours[f"moment {moment} {name}"] = v
         elif "tracked" in k:
             result.add("num_batches_tracked", abs(int(v) - int(ref["tracked " + k])), 0.5)
-        else:
+        elif k not in frozen:
             ours[("statistic " if "running" in k else "weight ") + k] = v
     compare(result, ref, r32, shaken, ours, case, allowed)
     check_model(runner, case, job, folder, end, tensors, log, result)

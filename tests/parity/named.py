@@ -230,6 +230,11 @@ def named_cases():
     yield C("optimizer", "RMSprop", small, onet, optimizer="rmsprop", lr=0.001, **o)
     yield C("optimizer", "RMSprop, momentum 0.9, alpha 0.9, weight decay 0.1", small, onet, optimizer="rmsprop",
             lr=0.001, momentum=0.9, decay=0.1, more={"alpha": 0.9}, **o)
+    for title, more in (("Adam", dict(decay=0.1)), ("AdamW", dict(optimizer="adamw", decay=1.0, more={"decay_weights_only": 1})),
+                        ("SGD", dict(adam=False, lr=0.1, momentum=0.9, decay=0.05)),
+                        ("RMSprop", dict(optimizer="rmsprop", lr=0.001, momentum=0.9, decay=0.1))):
+        yield C("frozen", f"{title}, frozen layers and biases", small, onet, freeze=("0.*", "1.*", "*.bias"), **more, **o)
+    yield C("frozen", "a frozen last layer", [3, 8, 8], onet, freeze=("8.*",), **o)
     yield C("loss", "label smoothing 0.1", small, onet, more={"label_smoothing": 0.1}, **o)
     yield C("loss", "label smoothing 0.6, 2 classes", small, [*onet[:-1], lin(2)], more={"label_smoothing": 0.6}, **o)
     o = dict(count=60, batch=16, epochs=7, adam=False, lr=0.1, momentum=0.5)

@@ -159,6 +159,7 @@ class Case:
         self.optimizer = o.pop("optimizer", "adam" if o.pop("adam", True) else "sgd")
         self.eps = o.pop("eps", 1e-8)  # of all but SGD
         self.more = o.pop("more", {})  # other hyperparameters and the schedule, by their names in checkpoints
+        self.freeze = o.pop("freeze", ())  # patterns of names of parameters that do not change
         self.lr, self.momentum, self.decay = o.pop("lr", 0.01), o.pop("momentum", 0.0), o.pop("decay", 0.0)
         self.images = o.pop("images", "mixed")  # "mixed", "noise", or a function (rng, count, shape) -> uint8
         self.labels = o.pop("labels", None)

@@ -15,14 +15,15 @@ MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "adamw": ("exp_avg", "exp_avg_sq")
 
 
 def hyperparameters(case):
-    """A case's optimizer as checkpoints have it."""
+    """A case's optimizer as checkpoints have it, and what it leaves unchanged."""
     return {"name": case.optimizer, "lr": case.lr, "beta1": 0.9, "beta2": 0.999, "eps": case.eps,
-            "momentum": case.momentum, "weight_decay": case.decay} | case.more
+            "momentum": case.momentum, "weight_decay": case.decay, "freeze": ",".join(case.freeze)} | case.more
 
 
 def resume_point(case, job, name, optimizer):
     """Tensors and metadata of a checkpoint before its first step."""
-    tensors = dict(job["state"])
+    tensors, optimizer = dict(job["state"]), dict(optimizer)
+    freeze = optimizer.pop("freeze", "")
     trainable = [k for k in job["state"] if "running" not in k and "tracked" not in k]
     zeros = {k: np.zeros_like(job["state"][k]) for k in trainable}
     for moment in MOMENTS[optimizer["name"]]:
@@ -34,6 +35,8 @@ def resume_point(case, job, name, optimizer):
                 "data": {"name": name, "digest": digest, "images": case.count}, "epochs": 0, "steps": "0",
                 "position": 0, "batches": 0, "hits": 0, "loss_sum": 0.0, "loss_carry": 0.0,
                 "shuffle": [str(v) for v in job["shuffle"]], "init": ["1", "1"], "best_accuracy": -1.0}
+    if freeze:
+        training["freeze"] = freeze
     meta = {"clenet": "0.1.0", "network": case.text(), "training": json.dumps(training)}
     if case.resize:
         meta["resize"] = str(case.resize)

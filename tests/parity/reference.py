@@ -1,4 +1,5 @@
 """A case's data, and what PyTorch makes of it."""
+import fnmatch
 import math
 
 import numpy as np
@@ -88,6 +89,14 @@ def optimizer_of(case, net):
     if case.optimizer == "rmsprop":
         return torch.optim.RMSprop(groups, eps=case.eps, alpha=more.get("alpha", 0.99), momentum=case.momentum, **shared)
     return torch.optim.SGD(groups, momentum=case.momentum, nesterov=bool(more.get("nesterov")), **shared)
+
+
+def freeze(case, net):
+    """Lets the parameters that a case freezes get no gradients from now on. PyTorch's optimizers leave these out."""
+    for name, parameter in net.named_parameters():
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in case.freeze):
+            parameter.requires_grad_(False)
+            parameter.grad = None
 
 
 def rates_of(case, steps_per_epoch, steps):
@@ -181,9 +190,11 @@ def reference(case, job, dtype, perturb=None, layers=False):
             if first:
                 for n, p in net.named_parameters():
                     out["gradient " + n] = p.grad.clone()
+                freeze(case, net)  # only now: clenet has the gradients of frozen parameters, too
                 first = False
             for bias in idle:  # mathematically 0; Adam would turn what rounding leaves into whole steps
-                bias.grad.zero_()
+                if bias.requires_grad:
+                    bias.grad.zero_()
             loss_sum += float(loss.detach()) * len(index)
             hits += int((z.argmax(1) == y[index]).sum())
             rates.step()
@@ -243,6 +254,7 @@ def margin(case, job):
     y = torch.tensor(job["train_labels"]).long()
     opt = optimizer_of(case, net)
     rates = Rates(case, opt)
+    freeze(case, net)
     net.train()
     for order in job["orders"]:
         for at in range(0, len(order), case.batch):

@@ -43,6 +43,30 @@ static void assert_not_created(const struct cln_trainer_params *params, const ch
         fail_msg("%s, and no \"%s\" in: %s", cln_status_name(status), word, cln_error_message());
 }
 
+static void test_weights_to_begin_with(void **state) {
+    (void)state;
+    struct cln_epoch last;
+    train(params_of(20), 1, NULL, path, &last);
+    struct cln_trainer_params params = params_of(20);
+    params.init = (struct cln_init_params){.path = path, .by_order = true, .partial = true};
+    assert_not_created(&params, "--partial goes by names");
+    params.init = (struct cln_init_params){.path = path};
+    params.evaluate_only = true;
+    assert_not_created(&params, "initial weights (--init) are for a training that begins");
+    params.evaluate_only = false;
+    struct cln_checkpoint *model = read_checkpoint(path);
+    params.resume = model;
+    assert_not_created(&params, "initial weights (--init) are for a training that begins");
+    cln_checkpoint_destroy(&model);
+    params.resume = NULL;
+    params.init.path = "nothing";
+    struct cln_trainer *trainer = NULL;
+    assert_int_equal(cln_trainer_create(&trainer, &params), CLN_NOT_FOUND);
+    params.init.path = NULL;
+    params.freeze = "nothing";
+    assert_not_created(&params, "no parameter of network tiny matches 'nothing'");
+}
+
 /* Of a data set that a program made up itself; a trainer that only evaluates needs no training labels. */
 static void test_judges_labels_against_the_network(void **state) {
     (void)state;
@@ -176,6 +200,7 @@ static void test_steps_that_cannot_be_counted_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_refuses_what_does_not_fit, nothing_alive),
+        cmocka_unit_test_teardown(test_weights_to_begin_with, nothing_alive),
         cmocka_unit_test_teardown(test_judges_labels_against_the_network, nothing_alive),
         cmocka_unit_test_teardown(test_batches_of_one_image, nothing_alive),
         cmocka_unit_test_teardown(test_a_model_of_another_network_is_refused, nothing_alive),

@@ -42,6 +42,24 @@ static void test_momentum_and_standardising_go_on_to_the_bit(void **state) {
     check_exact(params);
 }
 
+/* The patterns are the caller's only until the trainer is there. */
+static void test_frozen_parameters_stay_so(void **state) {
+    (void)state;
+    char patterns[] = "1.*,5.bias";
+    struct cln_trainer_params params = params_of(BATCH);
+    params.freeze = patterns;
+    struct cln_trainer *trainer = trainer_of(&params);
+    memset(patterns, '*', sizeof patterns - 1);
+    epoch_of(trainer);
+    assert_ok(cln_trainer_save(trainer, path));
+    cln_trainer_destroy(&trainer);
+    struct cln_checkpoint *checkpoint = read_checkpoint(path);
+    assert_string_equal(checkpoint->training->freeze, "1.*,5.bias");
+    cln_checkpoint_destroy(&checkpoint);
+    params.freeze = "1.*,5.bias";
+    check_exact(params);
+}
+
 /* The rate depends on the step over all epochs. */
 static void test_schedules_go_on_at_their_step(void **state) {
     (void)state;
@@ -261,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_adam_goes_on_to_the_bit, nothing_alive),
         cmocka_unit_test_teardown(test_momentum_and_standardising_go_on_to_the_bit, nothing_alive),
+        cmocka_unit_test_teardown(test_frozen_parameters_stay_so, nothing_alive),
         cmocka_unit_test_teardown(test_schedules_go_on_at_their_step, nothing_alive),
         cmocka_unit_test_teardown(test_a_schedule_goes_by_epochs, nothing_alive),
         cmocka_unit_test_teardown(test_dropouts_go_on_to_the_bit, nothing_alive),
