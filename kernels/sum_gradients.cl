@@ -1,5 +1,5 @@
 /* The sum of every gradient's slices, where something comes between the sum and the optimizer: an exchange between
- * processes. Otherwise the optimizer sums the slices itself, in the same order. */
+ * processes, or the norm of all gradients. Otherwise the optimizer sums the slices itself, in the same order. */
 #include "optimizer.clh"
 
 __kernel void sum_gradients(__global float *restrict gradients, __global const float *restrict partials,

@@ -15,7 +15,7 @@ struct cln_step_check {
     bool predict_only;      /* check only a prediction, with its kernels */
 };
 
-/* Compares the loss, every gradient, the update, the running statistics, and a prediction.
+/* Compares the loss, every gradient, the update, the optimizer's moments, the running statistics, and a prediction.
  * - Rounding can move a max pool's argmax. A failure is therefore retried twice with new random inputs.
  * - If a batch norm has one value per channel, its gradients and those of earlier layers are only magnified rounding
  *   errors: they are not compared.

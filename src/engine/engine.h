@@ -36,7 +36,7 @@ enum cln_engine_set { CLN_TRAIN, CLN_TEST, CLN_SET_COUNT };
 /* The buffers of values per parameter (parameter_floats each), and the running statistics. */
 enum cln_engine_values {
     CLN_PARAMETERS,
-    CLN_GRADIENTS, /* gradients of the last training step, before weight decay */
+    CLN_GRADIENTS, /* gradients of the last training step, before clipping and weight decay */
     CLN_RUNNING,   /* running_floats */
     CLN_MOMENTS,   /* the first of CLN_MOMENT_COUNT moments of the optimizer, see struct cln_moment */
     CLN_VALUES_COUNT = CLN_MOMENTS + CLN_MOMENT_COUNT

@@ -76,6 +76,13 @@ static size_t slice_table_bytes(const struct cln_engine *e) {
     return e->network->parameter_floats / CLN_TENSOR_ALIGN * 4 * sizeof(int32_t);
 }
 
+/* Of the summed gradients, and of the parts of their norm behind them; 0: not needed. */
+static size_t sums_bytes(const struct cln_engine *e, const struct cln_plan *plan) {
+    const size_t floats = e->network->parameter_floats;
+    const size_t parts = e->optimizer.clip_norm > 0 ? (size_t)cln_optimizer_norm_parts(plan, floats) : 0;
+    return e->exchange.gradients || parts > 0 ? (floats + 2 * parts) * sizeof(float) : 0;
+}
+
 static enum cln_status find_gradients(struct cln_engine *e) {
     const struct cln_network *network = e->network;
     int32_t(*slice_table)[4] = calloc(1, slice_table_bytes(e));
@@ -166,8 +173,8 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
         {&e->standardization, "means and deviations", e->standardized ? cln_shape_count(input) * 2 * sizeof(float) : 0},
         {&e->gradient_partials, "partial gradients", lay_out_gradients(e, plan, NULL, NULL) * sizeof(float)},
         {&e->slice_table, "table of gradients", slice_table_bytes(e)},
-        {&e->sums, "summed gradients", e->exchange.gradients ? e->network->parameter_floats * sizeof(float) : 0},
-        {&e->sum_slice_table, "table of summed gradients", e->exchange.gradients ? slice_table_bytes(e) : 0},
+        {&e->sums, "summed gradients", sums_bytes(e, plan)},
+        {&e->sum_slice_table, "table of summed gradients", sums_bytes(e, plan) > 0 ? slice_table_bytes(e) : 0},
     };
     enum cln_status status = stage_buffers(e, plan);
     for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)

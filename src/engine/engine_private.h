@@ -36,7 +36,8 @@ struct cln_engine {
     struct ocl_buffer *predicted, *loss_sums;
     struct ocl_buffer *values[CLN_VALUES_COUNT];
     struct ocl_buffer *gradient_partials, *slice_table;
-    struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, and their table; NULL without an exchange */
+    struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, with the parts of their norm, and their table;
+                                                  NULL without exchange and clipping */
     struct cln_exchange exchange;
 
     struct ocl_sequence *repeat; /* forward pass of the last training batch, for diagnosis */

@@ -56,6 +56,11 @@ void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, con
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
                                            double smoothing, size_t *hits, double *dlogits);
 
+/* The norm of `count` gradients: the root of the sum of their squares. */
+double cln_reference_gradient_norm(size_t count, const double *gradients);
+/* What gradients clipped by norm are multiplied by: min(1, clip_norm / (norm + 1e-6)); 1 if clip_norm is 0. */
+double cln_reference_clip(double clip_norm, size_t count, const double *gradients);
+
 /* Step t (from 1) of an optimizer. `params` has no defaults left (cln_optimizer_resolve). Uses those of the
  * CLN_MOMENT_COUNT `moments` that the optimizer's row has. */
 void cln_reference_optimizer_step(const struct cln_optimizer_params *params, size_t t, size_t count,

@@ -32,7 +32,7 @@ static enum cln_status run_step(struct cln_check_result *result, const struct cl
                                 const struct cln_tuning *tuning, struct ocl_context *context) {
     const struct cln_workload *w = s->session->workload;
     const struct cln_optimizer_params optimizer = {
-        .kind = w->optimizer, .lr = 0.01, .momentum = 0.9, .weight_decay = 0.1};
+        .kind = w->optimizer, .lr = 0.01, .momentum = 0.9, .weight_decay = 0.1, .clip_norm = w->clips ? 0.1 : 0};
     return cln_check_step(result,
                           &(struct cln_step_check){.network = w->network,
                                                    .optimizer = optimizer,

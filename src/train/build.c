@@ -13,7 +13,7 @@ static enum cln_status build_kernels(const struct cln_session *session, const st
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a builder");
     const struct cln_engine_params params = {.network = w->network,
                                              .tuning = &session->tuning,
-                                             .optimizer.kind = w->optimizer,
+                                             .optimizer = {.kind = w->optimizer, .clip_norm = w->clips},
                                              .batch_size = w->batch_size,
                                              .image = w->image,
                                              .train.count = w->predict_only ? 0 : 1,

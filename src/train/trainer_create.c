@@ -169,6 +169,7 @@ static struct cln_workload workload_of(const struct cln_trainer_params *p) {
     return (struct cln_workload){.network = p->network,
                                  .batch_size = p->batch_size > 0 ? p->batch_size : DEFAULT_BATCH,
                                  .optimizer = p->optimizer.kind,
+                                 .clips = p->optimizer.clip_norm > 0,
                                  .standardize = p->standardize,
                                  .predict_only = p->evaluate_only};
 }

@@ -234,6 +234,15 @@ static void test_rmsprop(void **state) {
     assert_near((double[]){p, v, buffer}, (double[]){4 - 0.1 * 2 / 1.5, 1, 2 / 1.5}, 3, 1e-15);
 }
 
+static void test_clip(void **state) {
+    (void)state;
+    const double gradients[] = {3, 0, -4}; /* norm 5 */
+    const double factors[] = {cln_reference_clip(1, 3, gradients), cln_reference_clip(5.1, 3, gradients),
+                              cln_reference_clip(0, 3, gradients), cln_reference_clip(1e-6, 3, (double[]){0, 1e-6, 0}),
+                              cln_reference_clip(1, 3, (double[]){0, 0, 0})};
+    assert_near(factors, (double[]){1 / 5.000001, 1, 1, 0.5, 1}, 5, 1e-15);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv2d_with_stride_and_padding),
@@ -252,6 +261,7 @@ int main(void) {
         cmocka_unit_test(test_nesterov),
         cmocka_unit_test(test_adamw),
         cmocka_unit_test(test_rmsprop),
+        cmocka_unit_test(test_clip),
     };
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }

@@ -158,6 +158,7 @@ class Resuming(Case):
                                    (("--momentum", "0.9", "--override"), "--momentum is an option of --optimizer sgd"),
                                    (("--schedule", "exponential", "--gamma", "0.5"), "schedule: exponential here, constant there"),
                                    (("--warmup-epochs", "2"), "warm-up epochs: 2 here, 0 there"),
+                                   (("--clip-norm", "2"), "norm to clip to: 2 here, 0 there"),
                                    (("--optimizer", "sgd"), "optimizer: SGD here, Adam there")):
             with self.subTest(arguments=arguments):
                 result = self.expect(1, *resume, *arguments)

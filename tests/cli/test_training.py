@@ -62,6 +62,9 @@ class Training(Case):
         rmsprop = ("--optimizer", "rmsprop")
         self.assertNotEqual(first_loss(*rmsprop), first_loss(*rmsprop, "--alpha", "0.5"))
         self.assertNotEqual(plain[0], first_loss("--label-smoothing", "0.3")[0])
+        sgd = ("--optimizer", "sgd", "--lr", "0.1")
+        self.assertNotEqual(first_loss(*sgd), first_loss(*sgd, "--clip-norm", "0.1"))
+        self.assertEqual(first_loss(*sgd), first_loss(*sgd, "--clip-norm", "1e6"))
         # PyTorch's AdamW decays unless it is told not to; without decay it is Adam.
         self.assertEqual(plain, first_loss("--optimizer", "adamw", "--weight-decay", "0"))
 

@@ -57,7 +57,7 @@ class Usage(Case):
                  ("--batch-size", "0", "out of range"), ("--batch-size", "", "whole number"), ("--lr", "0", "out of range"),
                  ("--lr", "nan", "not a number"), ("--lr", "0.1x", "not a number"), ("--lr", "-1", "out of range"),
                  ("--optimizer", "adagrad", "adam, sgd"), ("--running-variance", "x", "unbiased, biased"),
-                 ("--momentum", "0.9", "--optimizer sgd"), ("--resize", "100000", "out of range"),
+                 ("--momentum", "0.9", "--optimizer sgd"), ("--clip-norm", "-1", "out of range"), ("--resize", "100000", "out of range"),
                  ("--seed", "-3", "whole number"), ("--max-steps", "0", "out of range"),
                  ("--require-accuracy", "1.1", "out of range"), ("--require-accuracy", "-0.1", "out of range"),
                  ("--require-accuracy", "75%", "not a number"))

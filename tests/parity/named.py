@@ -230,6 +230,11 @@ def named_cases():
     yield C("optimizer", "RMSprop", small, onet, optimizer="rmsprop", lr=0.001, **o)
     yield C("optimizer", "RMSprop, momentum 0.9, alpha 0.9, weight decay 0.1", small, onet, optimizer="rmsprop",
             lr=0.001, momentum=0.9, decay=0.1, more={"alpha": 0.9}, **o)
+    yield C("clipping", "Adam, weight decay 0.1, clipped to norm 0.1", small, onet, decay=0.1, more={"clip_norm": 0.1}, **o)
+    yield C("clipping", "SGD, momentum 0.9, clipped to norm 0.5", small, onet, adam=False, lr=0.1, momentum=0.9,
+            more={"clip_norm": 0.5}, **o)
+    yield C("clipping", "RMSprop, clipped to norm 1e-6", small, onet, optimizer="rmsprop", lr=0.001,
+            more={"clip_norm": 1e-6}, **o)
     yield C("loss", "label smoothing 0.1", small, onet, more={"label_smoothing": 0.1}, **o)
     yield C("loss", "label smoothing 0.6, 2 classes", small, [*onet[:-1], lin(2)], more={"label_smoothing": 0.6}, **o)
     o = dict(count=60, batch=16, epochs=7, adam=False, lr=0.1, momentum=0.5)

@@ -37,6 +37,7 @@ def draw_recipe(rng, case):
     more |= {"step": {"step_size": 1, "gamma": 0.5}, "multistep": {"milestones": [1, 2]}, "exponential": {"gamma": 0.7},
              "cosine": {"schedule_epochs": case.epochs + 1}, "one-cycle": {"schedule_epochs": case.epochs + 2},
              "constant": {}}[schedule]
+    more["clip_norm"] = rng.choice([0, 0, 0.1, 1])
     case.more = more
 
 

@@ -122,16 +122,22 @@ def rates_of(case, steps_per_epoch, steps):
 
 
 class Rates:
-    """Sets the rate of each step of a case's training."""
+    """Takes the steps of a case's training: sets the rate of each, and clips the gradients."""
 
     def __init__(self, case, optimizer):
         per_epoch = -(-case.count // case.batch)
+        self.clip_norm = case.more.get("clip_norm", 0)
+        self.factor = 0.0 if self.clip_norm > 0 else 1.0  # the largest that gradients were multiplied by
         self.optimizer, self.rates = optimizer, iter(rates_of(case, per_epoch, per_epoch * case.epochs))
 
     def step(self):
         rate = next(self.rates)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        if self.clip_norm > 0:
+            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm))
+            self.factor = max(self.factor, min(1.0, self.clip_norm / (norm + 1e-6)))
         self.optimizer.step()
 
 
@@ -205,7 +211,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
         for key, value in opt.state.get(p, {}).items():
             if key in ("exp_avg", "exp_avg_sq", "square_avg", "momentum_buffer") and value is not None:
                 out[f"moment {key} {n}"] = value.clone()
-    out["trained logits"] = zt
+    out["trained logits"], out["clip factor"] = zt, torch.tensor(rates.factor)
     return {k: v.detach().double().numpy() if isinstance(v, torch.Tensor) else v for k, v in out.items()}
 
 

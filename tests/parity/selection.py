@@ -1,4 +1,4 @@
-"""The 40 cases of CI: first those that once were wrong, then others of every kind."""
+"""The 41 cases of CI: first those that once were wrong, then others of every kind."""
 from named import named_cases
 from random_cases import random_case
 
@@ -13,7 +13,8 @@ OTHERS = ("3x32x32, LeNet-like", "3x1x1", "1 x 40 strip", "padding beyond the ke
           "SGD, momentum 0.9, weight decay 0.05", "resize 7x30 -> 11, standardise",
           "AdamW, weight decay 1, weights only, betas", "RMSprop, momentum 0.9, alpha 0.9, weight decay 0.1",
           "SGD with Nesterov's momentum, weight decay of weights only", "step", "multistep behind a warm-up", "exponential",
-          "cosine behind a warm-up", "one-cycle behind a warm-up", "label smoothing 0.1")
+          "cosine behind a warm-up", "one-cycle behind a warm-up", "label smoothing 0.1",
+          "SGD, momentum 0.9, clipped to norm 0.5")
 RANDOM = (2, 7, 11, 20, 24)
 
 
