@@ -45,6 +45,8 @@ struct cln_training_point {
     double peak_accuracy; /* highest validation accuracy after any epoch so far; below 0: none yet */
     int peak_epoch;       /* the first epoch that reached it, from 1; 0: none yet */
 
+    double *class_weights; /* of the training loss, network->classes of them; NULL: none */
+
     /* The optimizer's state per parameter, each laid out like `parameters`. Adam: the running averages of the gradient
      * and of its square. SGD with momentum: the momentum buffer, then NULL. SGD without momentum: both NULL. */
     float *moments[2];

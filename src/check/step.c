@@ -107,6 +107,7 @@ static enum cln_status make_engine(struct step *s) {
                               .test = images,
                               .mean = s->check->standardize ? s->mean : NULL,
                               .inverse_deviation = s->check->standardize ? s->inverse_deviation : NULL,
+                              .class_weights = s->check->class_weights,
                           });
     if (status == CLN_OK)
         status = write_values(s, CLN_PARAMETERS, s->parameters, network->parameter_floats);
@@ -179,6 +180,7 @@ static enum cln_status compare_moments(struct step *s) {
 static enum cln_status compare_training(struct step *s) {
     const struct cln_network *network = s->check->network;
     struct cln_reference_step expected = {.label_smoothing = s->check->optimizer.label_smoothing,
+                                          .class_weights = s->check->class_weights,
                                           .gradients = s->gradients};
     struct cln_state state;
     enum cln_status status = run_step(s, CLN_TRAIN, &state);

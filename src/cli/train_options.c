@@ -84,6 +84,11 @@ void cln_train_options_begin(struct cln_train_options *o) {
          {.text = &o->milestones}},
     };
     const struct cln_option behind[] = {
+        {"class-weights",
+         "W,W,...",
+         "weights of the classes in the training loss, or balanced",
+         CLN_OPTION_TEXT,
+         {.text = &o->class_weights}},
         {"seed",
          "N",
          "seed of initial weights, shuffling and synthetic data",

@@ -27,6 +27,9 @@ struct cln_engine_params {
     struct cln_engine_images train, test; /* count 0: none */
     /* Standardization, one value per feature of the network's input; both NULL: none. */
     const float *mean, *inverse_deviation;
+    /* Weights of the classes in the training loss, network->classes of them, as in struct cln_trainer_params; used only
+     * while the engine is created. NULL: none. */
+    const double *class_weights;
     struct cln_exchange exchange; /* zero: none */
 };
 

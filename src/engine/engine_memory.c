@@ -169,6 +169,7 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
         {&e->x, "input", cln_plan_bytes(plan, input)},
         {&e->lane_labels, "labels of a batch", (size_t)plan->blocks * (size_t)plan->tuning.lanes * sizeof(int)},
         {&e->loss_sums, "losses", (size_t)plan->blocks * 2 * sizeof(float)},
+        {&e->class_weights, "weights of classes", e->weighted ? (size_t)e->network->classes * sizeof(float) : 0},
         {&e->predicted, "predictions", predictions * sizeof(int)},
         {&e->standardization, "means and deviations", e->standardized ? cln_shape_count(input) * 2 * sizeof(float) : 0},
         {&e->gradient_partials, "partial gradients", lay_out_gradients(e, plan, NULL, NULL) * sizeof(float)},
@@ -204,6 +205,18 @@ static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *se
     if (images->labels) /* else they stay 0: the kernels read some */
         status = ocl_buffer_write(set->labels, 0, set->count, images->labels);
     return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof set->begun, &set->begun) : status;
+}
+
+static enum cln_status write_class_weights(struct cln_engine *e, const double *weights) {
+    const size_t classes = (size_t)e->network->classes;
+    float *values = malloc(classes * sizeof *values);
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the weights of %zu classes", classes);
+    for (size_t k = 0; k < classes; k++)
+        values[k] = (float)weights[k];
+    const enum cln_status status = ocl_buffer_write(e->class_weights, 0, classes * sizeof *values, values);
+    free(values);
+    return status;
 }
 
 enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_engine_params *params) {
@@ -244,6 +257,8 @@ enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_
         status = fill_set(e, &e->sets[s], params, images[s]);
     if (status == CLN_OK && e->standardized)
         status = cln_engine_standardize(e, params->mean, params->inverse_deviation);
+    if (status == CLN_OK && e->weighted)
+        status = write_class_weights(e, params->class_weights);
     if (status == CLN_OK)
         status = reset_running(e);
     return status == CLN_OK ? find_gradients(e) : status;

@@ -90,6 +90,7 @@ static enum cln_status add_loss(struct cln_engine *e, bool training) {
         .gradient = training ? e->buffers[last].da : NULL,
         .predicted = training ? NULL : e->predicted,
         .sums = e->loss_sums,
+        .class_weights = training ? e->class_weights : NULL,
     };
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
     return cln_softmax_cross_entropy(&e->plan, &loss);

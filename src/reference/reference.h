@@ -52,9 +52,11 @@ void cln_reference_pool2d_backward(const struct cln_pool2d *g, size_t batch, con
 
 /* The mean softmax cross-entropy over the batch, by log-sum-exp. *hits: number of samples whose first largest logit is
  * the label. dlogits = (softmax − target) / batch, where the target is 1 − smoothing for the label, and smoothing /
- * classes for every class besides. hits and dlogits may be NULL. */
+ * classes for every class besides. With `weights` of the classes, each class of the target counts as many times as its
+ * weight says, and the mean is over the sum of the labels' weights in the place of the batch; if that is 0, loss and
+ * gradient are 0. weights, hits and dlogits may be NULL. */
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
-                                           double smoothing, size_t *hits, double *dlogits);
+                                           double smoothing, const double *weights, size_t *hits, double *dlogits);
 
 /* The norm of `count` gradients: the root of the sum of their squares. */
 double cln_reference_gradient_norm(size_t count, const double *gradients);
@@ -68,7 +70,8 @@ void cln_reference_optimizer_step(const struct cln_optimizer_params *params, siz
 
 /* The results of one training step, before the optimizer. */
 struct cln_reference_step {
-    double label_smoothing; /* to be used; the other members are results */
+    double label_smoothing;      /* this and the next are to be used; the other members are results */
+    const double *class_weights; /* NULL: none */
     double loss;
     size_t hits;
     double *logits;    /* NULL, or room for [batch][classes] */

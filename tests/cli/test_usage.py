@@ -36,7 +36,7 @@ class Usage(Case):
 
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
-        for option in ("network data device epochs batch-size optimizer lr momentum weight-decay seed standardize "
+        for option in ("network data device epochs batch-size optimizer lr momentum weight-decay seed class-weights standardize "
                        "resize running-variance save save-every keep save-best validation patience resume override require-accuracy log timings trace max-steps quiet offline profile-file "
                        "safe kernels no-cache no-command-buffer").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")

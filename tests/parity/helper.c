@@ -78,6 +78,7 @@ static enum cln_status train(char **argv) {
                                               .standardize = checkpoint->mean != NULL,
                                               .seed = checkpoint->training->seed,
                                               .optimizer = checkpoint->training->optimizer,
+                                              .class_weights = checkpoint->training->class_weights,
                                               .resume = checkpoint,
                                               .max_steps = (size_t)atoi(argv[6])};
     bool stopped = false;

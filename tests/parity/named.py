@@ -236,6 +236,9 @@ def named_cases():
     yield C("clipping", "RMSprop, clipped to norm 1e-6", small, onet, optimizer="rmsprop", lr=0.001,
             more={"clip_norm": 1e-6}, **o)
     yield C("loss", "label smoothing 0.1", small, onet, more={"label_smoothing": 0.1}, **o)
+    yield C("loss", "class weights, one of them 0", small, onet, weights=[1.0, 0.25, 0.0, 5.0, 2.0], **o)
+    yield C("loss", "class weights, label smoothing 0.2", small, onet, weights=[0.1, 0.25, 1.0, 5.0, 2.0],
+            more={"label_smoothing": 0.2}, **o)
     yield C("loss", "label smoothing 0.6, 2 classes", small, [*onet[:-1], lin(2)], more={"label_smoothing": 0.6}, **o)
     o = dict(count=60, batch=16, epochs=7, adam=False, lr=0.1, momentum=0.5)
     for title, more in (("step", {"step_size": 2, "gamma": 0.3}), ("multistep", {"milestones": [1, 4, 5]}),

@@ -34,6 +34,8 @@ def resume_point(case, job, name, optimizer):
                 "data": {"name": name, "digest": digest, "images": case.count}, "epochs": 0, "steps": "0",
                 "position": 0, "batches": 0, "hits": 0, "loss_sum": 0.0, "loss_carry": 0.0,
                 "shuffle": [str(v) for v in job["shuffle"]], "init": ["1", "1"], "best_accuracy": -1.0}
+    if case.weights:
+        training["class_weights"] = case.weights
     meta = {"clenet": "0.1.0", "network": case.text(), "training": json.dumps(training)}
     if case.resize:
         meta["resize"] = str(case.resize)

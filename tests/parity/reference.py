@@ -73,6 +73,12 @@ def preprocess(case, pixels, dtype, state=None):
     return x
 
 
+def loss_of(case, logits, labels):
+    """PyTorch's training loss of a case."""
+    weights = None if case.weights is None else torch.tensor(case.weights, dtype=logits.dtype)
+    return F.cross_entropy(logits, labels, weight=weights, label_smoothing=case.more.get("label_smoothing", 0.0))
+
+
 def optimizer_of(case, net):
     """PyTorch's optimizer of a case."""
     more = case.more
@@ -182,7 +188,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
             index = torch.tensor(order[at:at + case.batch])
             opt.zero_grad()
             z = net(x[index])
-            loss = F.cross_entropy(z, y[index], label_smoothing=case.more.get("label_smoothing", 0.0))
+            loss = loss_of(case, z, y[index])
             loss.backward()
             if first:
                 for n, p in net.named_parameters():
@@ -254,7 +260,7 @@ def margin(case, job):
         for at in range(0, len(order), case.batch):
             index = torch.tensor(order[at:at + case.batch])
             opt.zero_grad()
-            F.cross_entropy(net(x[index]), y[index], label_smoothing=case.more.get("label_smoothing", 0.0)).backward()
+            loss_of(case, net(x[index]), y[index]).backward()
             rates.step()
     return least[0]
 

@@ -1,4 +1,4 @@
-"""The 41 cases of CI: first those that once were wrong, then others of every kind."""
+"""The 42 cases of CI: first those that once were wrong, then others of every kind."""
 from named import named_cases
 from random_cases import random_case
 
@@ -14,7 +14,7 @@ OTHERS = ("3x32x32, LeNet-like", "3x1x1", "1 x 40 strip", "padding beyond the ke
           "AdamW, weight decay 1, weights only, betas", "RMSprop, momentum 0.9, alpha 0.9, weight decay 0.1",
           "SGD with Nesterov's momentum, weight decay of weights only", "step", "multistep behind a warm-up", "exponential",
           "cosine behind a warm-up", "one-cycle behind a warm-up", "label smoothing 0.1",
-          "SGD, momentum 0.9, clipped to norm 0.5")
+          "SGD, momentum 0.9, clipped to norm 0.5", "class weights, label smoothing 0.2")
 RANDOM = (2, 7, 11, 20, 24)
 
 

@@ -339,6 +339,17 @@ static void test_clipping_is_checked(void **state) {
     profile_of_lanes(8);
 }
 
+static void test_class_weights_are_checked(void **state) {
+    (void)state;
+    static const double weights[] = {1, 2, 1, 1, 1, 1, 1, 1, 1, 1};
+    profile_of_lanes(1);
+    break_kernels("softmax_cross_entropy.cl", "loss *= part *", "loss *= 2.0f * part *");
+    assert_int_equal(network->classes, sizeof weights / sizeof *weights);
+    expect_refusal((struct cln_trainer_params){.class_weights = weights}, "loss[");
+    calls_of((struct cln_trainer_params){.session.kernel_folder = kernels}, "", "");
+    profile_of_lanes(8);
+}
+
 static void test_moments_are_checked(void **state) {
     (void)state;
     profile_of_lanes(1);
@@ -369,6 +380,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on, nothing_alive),
         cmocka_unit_test_teardown(test_a_kernel_that_is_not_built_in_groups_is_got_around, nothing_alive),
         cmocka_unit_test_teardown(test_clipping_is_checked, nothing_alive),
+        cmocka_unit_test_teardown(test_class_weights_are_checked, nothing_alive),
         cmocka_unit_test_teardown(test_moments_are_checked, nothing_alive),
         cmocka_unit_test_teardown(test_a_mistake_in_a_kernel_is_told_at_once, nothing_alive),
     };
