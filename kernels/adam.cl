@@ -18,6 +18,7 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
     if (stays(state, slices))
         return;
 
+    g = clipped(g, partials, floats, state);
     g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
     const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
     const floatv v =

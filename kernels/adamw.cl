@@ -12,11 +12,12 @@ __kernel void adamw(__global float *restrict parameters, __global float *restric
         return;
     const int4 slices = slice_table[at / TENSOR_ALIGN];
     const floatv p = load_floatv(parameters + at);
-    const floatv g = gradient_sum(partials, slices, at);
+    floatv g = gradient_sum(partials, slices, at);
     store_floatv(g, gradients + at);
     if (stays(state, slices))
         return;
 
+    g = clipped(g, partials, floats, state);
     const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
     const floatv v =
         multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);

@@ -17,6 +17,7 @@ __kernel void rmsprop(__global float *restrict parameters, __global float *restr
     if (stays(state, slices))
         return;
 
+    g = clipped(g, partials, floats, state);
     g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
     const floatv v = multiply_add(g * g, (floatv)state->one_minus_alpha, load_floatv(squares + at) * state->alpha);
     const floatv step = g / (sqrt(v) + state->eps);

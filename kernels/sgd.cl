@@ -18,6 +18,7 @@ __kernel void sgd(__global float *restrict parameters, __global float *restrict 
     if (stays(state, slices))
         return;
 
+    g = clipped(g, partials, floats, state);
     g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
     const floatv buffer = multiply_add(load_floatv(momentum_buffers + at), (floatv)state->momentum, g);
     store_floatv(buffer, momentum_buffers + at);

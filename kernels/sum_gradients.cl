@@ -1,5 +1,6 @@
 /* The sum of every gradient's slices, where something comes between the sum and the optimizer: an exchange between
- * processes. Otherwise the optimizer sums the slices itself, in the same order. */
+ * processes, or the norm of all gradients. Otherwise the optimizer sums the slices itself, in the same order. Of
+ * parameters that never change the sum is 0: no norm and no exchange counts them. */
 #include "optimizer.clh"
 
 __kernel void sum_gradients(__global float *restrict gradients, __global const float *restrict partials,
@@ -8,5 +9,6 @@ __kernel void sum_gradients(__global float *restrict gradients, __global const f
     const int at = item_id() * VECTOR;
     if (at >= floats || state->count == 0)
         return;
-    store_floatv(gradient_sum(partials, slice_table[at / TENSOR_ALIGN], at), gradients + at);
+    const int4 slices = slice_table[at / TENSOR_ALIGN];
+    store_floatv(slices.w & 2 ? (floatv)0.0f : gradient_sum(partials, slices, at), gradients + at);
 }

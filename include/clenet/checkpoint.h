@@ -48,6 +48,8 @@ struct cln_training_point {
 
     char freeze[256]; /* patterns of frozen parameters: cln_trainer_params.freeze; "": none is */
 
+    double *class_weights; /* of the training loss, network->classes of them; NULL: none */
+
     /* The optimizer's state per parameter, each laid out like `parameters`. Adam: the running averages of the gradient
      * and of its square. SGD with momentum: the momentum buffer, then NULL. SGD without momentum: both NULL. */
     float *moments[2];

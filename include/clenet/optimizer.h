@@ -55,6 +55,9 @@ struct cln_optimizer_params {
     /* Of the training loss: the label has this much less than 1, and every class an equal part of it, as in
      * torch.nn.CrossEntropyLoss(label_smoothing=…). Test and validation losses are without it. */
     double label_smoothing;
+    /* Every gradient is multiplied by min(1, clip_norm / (norm + 1e-6)), where the norm is the root of the sum of the
+     * squares of all gradients, before weight decay, as in torch.nn.utils.clip_grad_norm_; 0: no clipping. */
+    double clip_norm;
 };
 
 #endif

@@ -77,6 +77,12 @@ struct cln_trainer_params {
     int patience; /* with `validation`: train no further epoch after this many in a row without a higher validation
                      accuracy than any before, counting those of the training that is resumed; 0: no limit */
     struct cln_optimizer_params optimizer;
+    /* Weights of the classes in the training loss, network->classes of them, as in torch.nn.CrossEntropyLoss(weight=…):
+     * a sample counts as many times as the weight of its label says, and a batch's loss is the sum of its samples'
+     * divided by the sum of their weights. Each is finite as a float and at least 0, and one is above 0. A batch whose
+     * labels all weigh 0 has loss 0 and gradient 0. Test and validation losses are without them. NULL: none. Used only
+     * while the trainer is created. */
+    const double *class_weights;
     /* Not with `resume` and evaluate_only. If the file is a model of clenet, its images have to be standardised where
      * those of this training are: CLN_INVALID. Other statistics of pixels, and another `resize`, are warnings. */
     struct cln_init_params init;
@@ -88,14 +94,15 @@ struct cln_trainer_params {
     struct cln_save_params save;
     /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device, driver and
      * profile the results are the same bits as without the interruption, on others equal within rounding. Network,
-     * batch size, optimizer, freeze, seed, validation, preprocessing and data must be as in the checkpoint. If they
-     * differ, cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message lists all differences;
-     * of the layers it names the first that differs. Not with evaluate_only. Used only while the trainer is created. */
+     * batch size, optimizer, class weights, freeze, seed, validation, preprocessing and data must be as in the
+     * checkpoint. If they differ, cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message
+     * lists all differences; of the layers it names the first that differs. Not with evaluate_only. Used only while the
+     * trainer is created. */
     const struct cln_checkpoint *resume;
-    /* With `resume`: batch size, freeze, seed, validation, hyperparameters and data may differ from the checkpoint's,
-     * and those of these params are used; the kind of optimizer may not differ. With another seed, another share for
-     * validation or other data an unfinished epoch starts over. With another split or other data the best accuracy so
-     * far does not count. Standardization stays that of the checkpoint. */
+    /* With `resume`: batch size, class weights, freeze, seed, validation, hyperparameters and data may differ from the
+     * checkpoint's, and those of these params are used; the kind of optimizer may not differ. With another seed,
+     * another share for validation or other data an unfinished epoch starts over. With another split or other data the
+     * best accuracy so far does not count. Standardization stays that of the checkpoint. */
     bool override;
     size_t max_steps; /* stop after this many steps, counting those of the training that is resumed; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */

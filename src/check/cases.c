@@ -10,13 +10,14 @@
 #include "src/check/rig.h"
 
 static const struct cln_operation *const without_optimizers[] = {
-    &cln_device_batch,     &cln_device_copy,     &cln_device_conv2d,
-    &cln_device_winograd,  &cln_device_dropout,  &cln_device_linear,
-    &cln_device_batchnorm, &cln_device_activate, &cln_device_softmax_cross_entropy,
+    &cln_device_batch,         &cln_device_copy,          &cln_device_conv2d,
+    &cln_device_winograd,      &cln_device_dropout,       &cln_device_linear,
+    &cln_device_batchnorm,     &cln_device_activate,      &cln_device_softmax_cross_entropy,
+    &cln_device_sum_gradients, &cln_device_gradient_norm,
 };
 
 /* See cln_check_operation_is_spare. */
-static const struct cln_operation *const spares[] = {&cln_device_sum_gradients, &cln_device_philox};
+static const struct cln_operation *const spares[] = {&cln_device_philox};
 
 enum {
     OPTIMIZERS_AT = sizeof without_optimizers / sizeof *without_optimizers,

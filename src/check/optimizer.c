@@ -17,6 +17,7 @@ struct optimizer_case {
     double weight_decay, momentum;
     double scale; /* size of the gradients */
     bool frozen, nesterov;
+    double clip; /* 0: not clipped; else clip_norm as a multiple of the norm */
 };
 
 static const struct optimizer_case cases[] = {
@@ -27,6 +28,14 @@ static const struct optimizer_case cases[] = {
     {{"no gradient", 1}, 3, 0, 0, 0},
     {{"Nesterov's momentum", 1, .quick = true}, 7, 0.1, 0.9, 1, .nesterov = true},
     {{"frozen", 1, .quick = true}, 3, 0.1, 0.9, 1, .frozen = true},
+    /* From here on clipped: nothing for sum_gradients. */
+    {{"clipped, weight decay", 1, .quick = true}, 2, 0.1, 0.9, 1, .clip = 0.25},
+    {{"clipped, first step", 1}, 1, 0, 0.5, 1, .clip = 0.9},
+    {{"below the norm that is clipped to", 1}, 2, 0.1, 0.9, 1, .clip = 1.5},
+    {{"clipped, small gradients", 1}, 2, 0, 0.9, 1e-7, .clip = 0.5}, /* 1e-6 counts */
+    {{"clipped, large gradients", 1}, 1, 0, 0.9, 1e30, .clip = 1e-30},
+    {{"clipped, no gradient", 1}, 3, 0.1, 0.9, 0, .clip = 1},
+    {{"clipped, frozen", 1}, 3, 0.1, 0.9, 1, .frozen = true, .clip = 0.25},
 };
 
 /* Tensors as in a network: padded, each with its own number of slices; one never decays, two never change. */
@@ -41,6 +50,7 @@ enum { TENSORS = sizeof tensors / sizeof *tensors, ALIGN = CLN_TENSOR_ALIGN };
 
 struct values {
     size_t floats;
+    int norm_parts; /* 0: not clipped */
     double *p, *g, *g_terms, *moments[CLN_MOMENT_COUNT];
     double *decays, *changes; /* 0 or 1: a factor of the weight decay; whether the parameter ever changes */
     struct cln_probe *parameters, *gradients, *of_moments[CLN_MOMENT_COUNT], *partials, *slice_table;
@@ -50,20 +60,25 @@ static size_t padded(size_t count) {
     return (count + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+/* What is clipped has been summed before: each gradient is one slice, at its parameter's place. */
+static int slices_of(size_t tensor, bool clipped) {
+    return clipped ? 1 : tensors[tensor].slices;
+}
+
 /* The slices' padding is 0 as in the engine, because the padding of parameters gets its gradient from there. */
-static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
-    size_t partial = ALIGN, parameter = 0;
+static void put_gradients(struct cln_rig *b, struct values *v, double scale, bool clipped) {
+    size_t partial = clipped ? 0 : ALIGN, parameter = 0;
     for (size_t t = 0; t < TENSORS; t++) {
         const size_t stride = padded(tensors[t].count);
+        const int slices = slices_of(t, clipped);
         for (size_t i = 0; i < stride / ALIGN; i++)
             cln_probe_put(v->slice_table, 4 * (parameter / ALIGN + i),
-                          (double[]){(double)(partial + i * ALIGN), tensors[t].slices, (double)stride, tensors[t].mark},
-                          4);
+                          (double[]){(double)(partial + i * ALIGN), slices, (double)stride, tensors[t].mark}, 4);
         for (size_t i = 0; i < stride; i++) {
             v->decays[parameter + i] = tensors[t].mark != UNDECAYED;
             v->changes[parameter + i] = tensors[t].mark != UNCHANGED;
         }
-        for (int s = 0; s < tensors[t].slices; s++) {
+        for (int s = 0; s < slices; s++) {
             double *slice = cln_rig_random(b, stride, 0, scale);
             for (size_t i = 0; i < stride; i++) {
                 slice[i] = i < tensors[t].count ? slice[i] : 0;
@@ -77,15 +92,29 @@ static void put_gradients(struct cln_rig *b, struct values *v, double scale) {
     }
 }
 
-static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, double scale, bool begins) {
+/* Puts the parts of the norm behind the summed gradients: every gradient's square in one of them, those of large ones
+ * apart. */
+static void put_norm(struct cln_rig *b, struct values *v) {
+    double *parts = cln_rig_random(b, 2 * (size_t)v->norm_parts, 0, 0);
+    for (size_t i = 0; i < v->floats; i++) {
+        const bool is_large = fabs(v->g[i]) >= 0x1p48;
+        const double g = is_large ? v->g[i] * 0x1p-80 : v->g[i];
+        parts[2 * (i % (size_t)v->norm_parts) + is_large] += g * g;
+    }
+    cln_probe_put(v->partials, v->floats, parts, 2 * (size_t)v->norm_parts);
+}
+
+static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, double scale, bool begins, bool clipped) {
     static const char *const names[] = {"first moments", "second moments"};
     CLN_EVERY(names, CLN_MOMENT_COUNT);
-    size_t partials = ALIGN;
+    size_t partials = clipped ? 0 : ALIGN;
     struct values v = {0};
     for (size_t t = 0; t < TENSORS; t++) {
         v.floats += padded(tensors[t].count);
-        partials += padded(tensors[t].count) * (size_t)tensors[t].slices;
+        partials += padded(tensors[t].count) * (size_t)slices_of(t, clipped);
     }
+    if (clipped)
+        v.norm_parts = cln_optimizer_norm_parts(&b->plan, v.floats);
     v.p = cln_rig_random(b, v.floats, 0, 1);
     v.g = cln_rig_random(b, v.floats, 0, 0);
     v.g_terms = cln_rig_random(b, v.floats, 0, 0);
@@ -100,13 +129,15 @@ static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, doubl
     v.gradients = cln_rig_cells(b, "gradients", v.floats);
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         v.of_moments[i] = cln_rig_cells(b, names[i], v.floats);
-    v.partials = cln_rig_cells(b, "partial gradients", partials);
+    v.partials = cln_rig_cells(b, "partial gradients", partials + 2 * (size_t)v.norm_parts);
     v.slice_table = cln_rig_cells(b, "slice_table", 4 * v.floats / ALIGN);
     v.slice_table->integer = true;
     cln_probe_put(v.parameters, 0, v.p, v.floats);
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         cln_probe_put(v.of_moments[i], 0, v.moments[i], v.floats);
-    put_gradients(b, &v, scale);
+    put_gradients(b, &v, scale, clipped);
+    if (clipped)
+        put_norm(b, &v);
     return v;
 }
 
@@ -129,7 +160,8 @@ static enum cln_status run_device(struct cln_rig *b, const struct values *v, enu
                                                           .gradients = v->gradients->buffer,
                                                           .partials = v->partials->buffer,
                                                           .slice_table = v->slice_table->buffer,
-                                                          .moments = moments});
+                                                          .moments = moments,
+                                                          .norm_parts = v->norm_parts});
     return status == CLN_OK ? cln_rig_run(b) : status;
 }
 
@@ -138,16 +170,23 @@ struct update {
     const struct cln_optimizer_params *params;
     int step;
     const struct values *before;
+    double *g;                   /* clipped */
+    double factor, factor_error; /* what clipping multiplied by, and its relative error; 1 and 0: not clipped */
     double *p, *moments[CLN_MOMENT_COUNT];
 };
 
-/* The gradient with weight decay, and its error: a rounding per slice and one per term. */
+/* The error of a clipped gradient without weight decay: a rounding per slice, and the factor's. */
+static double clipped_error(const struct update *u, size_t i) {
+    return 4 * CLN_EPS32 * u->factor * u->before->g_terms[i] + u->factor_error * fabs(u->g[i]);
+}
+
+/* The gradient with weight decay, and its error: that before and one rounding per term. */
 static double gradient(const struct update *u, size_t i) {
-    return u->before->g[i] + u->before->decays[i] * u->params->weight_decay * u->before->p[i];
+    return u->g[i] + u->before->decays[i] * u->params->weight_decay * u->before->p[i];
 }
 
 static double gradient_error(const struct update *u, size_t i) {
-    return 4 * CLN_EPS32 * (u->before->g_terms[i] + u->params->weight_decay * fabs(u->before->p[i]));
+    return clipped_error(u, i) + 4 * CLN_EPS32 * u->params->weight_decay * fabs(u->before->p[i]);
 }
 
 /* `g`: the gradient that the moments get; `g_error`: its error. */
@@ -172,7 +211,7 @@ static void expect_adam(const struct update *u, size_t i) {
 }
 
 static void expect_adamw(const struct update *u, size_t i) {
-    expect_moments(u, i, u->before->g[i], 4 * CLN_EPS32 * u->before->g_terms[i]);
+    expect_moments(u, i, u->g[i], clipped_error(u, i));
 }
 
 static void expect_sgd(const struct update *u, size_t i) {
@@ -217,24 +256,37 @@ static void refer(const struct update *u) {
         params.weight_decay *= u->before->decays[at];
         for (int i = 0; i < CLN_MOMENT_COUNT; i++)
             moments[i] = u->moments[i] + at;
-        cln_reference_optimizer_step(&params, (size_t)u->step, padded(tensors[t].count), u->before->g + at, u->p + at,
-                                     moments);
+        cln_reference_optimizer_step(&params, (size_t)u->step, padded(tensors[t].count), u->g + at, u->p + at, moments);
     }
+}
+
+/* Half of the error of the sum of squares, at most one rounding per part, passes the root; the root, the quotient and
+ * the other roundings of the factor take 8. */
+static void clip(struct cln_rig *b, struct update *u) {
+    const struct values *v = u->before;
+    u->g = cln_rig_alloc(b, v->floats);
+    u->factor = cln_reference_clip(u->params->clip_norm, v->floats, v->g);
+    u->factor_error = u->factor < 1 ? (v->norm_parts / 4.0 + 8) * CLN_EPS32 : 0;
+    for (size_t i = 0; i < v->floats; i++)
+        u->g[i] = u->factor * v->g[i];
 }
 
 static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
     const enum cln_optimizer_kind kind = cln_optimizer_find(b->operation->name);
-    const struct cln_optimizer_params params = cln_optimizer_resolve((struct cln_optimizer_params){
+    struct cln_optimizer_params params = cln_optimizer_resolve((struct cln_optimizer_params){
         .kind = kind, .momentum = c->momentum, .nesterov = c->nesterov, .weight_decay = c->weight_decay});
+    const struct values v = make(b, kind, c->scale, c->step == 1, c->clip > 0);
+    const double norm = cln_reference_gradient_norm(v.floats, v.g);
+    params.clip_norm = c->clip * (norm > 0 ? norm : 1);
     b->state = (struct cln_state){.count = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
     cln_optimizer_begin(&b->state, &params);
-    const struct values v = make(b, kind, c->scale, c->step == 1);
     enum cln_status status = run_device(b, &v, kind, cln_learning_rate(&params, c->step), cln_optimizer_update);
     if (status != CLN_OK)
         return status;
 
-    struct update update = {&params, c->step, &v, cln_rig_alloc(b, v.floats), {NULL}};
+    struct update update = {.params = &params, .step = c->step, .before = &v, .p = cln_rig_alloc(b, v.floats)};
+    clip(b, &update);
     memcpy(update.p, v.p, v.floats * sizeof *v.p);
     for (int i = 0; i < CLN_MOMENT_COUNT; i++) {
         update.moments[i] = cln_rig_alloc(b, v.floats);
@@ -254,16 +306,18 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
 static enum cln_status run_sum(struct cln_rig *b, const void *entry) {
     const struct optimizer_case *c = entry;
     b->state = (struct cln_state){.count = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
-    const struct values v = make(b, CLN_ADAM, c->scale, false);
+    const struct values v = make(b, CLN_ADAM, c->scale, false, false);
     enum cln_status status = run_device(b, &v, CLN_ADAM, 0, cln_optimizer_sum);
     for (size_t i = 0; i < v.floats && status == CLN_OK; i++)
-        cln_probe_expect(v.gradients, i, v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
+        cln_probe_expect(v.gradients, i, v.changes[i] * v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
     if (status == CLN_OK)
         cln_rig_compare(b);
     return status;
 }
 
-const struct cln_operation cln_device_sum_gradients = CLN_OPERATION("sum_gradients", cases, run_sum);
+enum { UNCLIPPED = 7 };
+const struct cln_operation cln_device_sum_gradients = {
+    .name = "sum_gradients", .cases = cases, .count = UNCLIPPED, .stride = sizeof *cases, .run = run_sum};
 
 #define OPTIMIZER(name) CLN_OPERATION(name, cases, run)
 

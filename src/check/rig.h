@@ -82,8 +82,8 @@ struct cln_operation {
     }
 
 extern const struct cln_operation cln_device_activate, cln_device_batch, cln_device_batchnorm, cln_device_conv2d,
-    cln_device_copy, cln_device_dropout, cln_device_linear, cln_device_philox, cln_device_softmax_cross_entropy,
-    cln_device_sum_gradients, cln_device_winograd, cln_device_optimizers[];
+    cln_device_copy, cln_device_dropout, cln_device_gradient_norm, cln_device_linear, cln_device_philox,
+    cln_device_softmax_cross_entropy, cln_device_sum_gradients, cln_device_winograd, cln_device_optimizers[];
 
 /* Allocates memory that lives until the case ends. Never NULL. */
 double *cln_rig_alloc(struct cln_rig *rig, size_t count);

@@ -14,6 +14,7 @@ struct loss_case {
     bool training;
     bool bad; /* one logit is NaN: the state must freeze */
     double smoothing;
+    enum { NONE, SPREAD, SOME_ZERO, ZERO } weights; /* of the classes; some 0, or all 0 that are labels here */
 };
 
 static const struct loss_case cases[] = {
@@ -29,6 +30,12 @@ static const struct loss_case cases[] = {
     {{"label smoothing", 257, EVERY_BATCH, .quick = true}, 10, 3, true, .smoothing = 0.1},
     {{"label smoothing, far apart", 17, {17}}, 3, 1000, true, .smoothing = 0.9},
     {{"label smoothing, prediction", 17, {17}}, 10, 2, false, .smoothing = 0.1}, /* without */
+    {{"class weights", 257, EVERY_BATCH, .quick = true}, 10, 3, true, .weights = SPREAD},
+    {{"class weights, label smoothing", 257, {257, 31, 1}}, 10, 3, true, .smoothing = 0.3, .weights = SPREAD},
+    {{"class weights, far apart", 17, {17}}, 3, 1000, true, .weights = SPREAD},
+    {{"class weights, some 0", 257, {257, 17}}, 10, 3, true, .weights = SOME_ZERO},
+    {{"class weights, none counts", 17, {17}, .quick = true}, 10, 3, true, .smoothing = 0.1, .weights = ZERO},
+    {{"class weights, not a number", 17, {17}}, 4, 1, true, true, .weights = SPREAD},
 };
 
 enum { POSITION = 3, BATCHES = 3 }; /* samples of the epoch before this batch; batches, with this one */
@@ -41,22 +48,48 @@ static struct cln_probe *put_labels(struct cln_rig *b, const uint8_t *labels) {
     return p;
 }
 
+#define SMALLEST 0.25 /* weight above 0, and the largest */
+#define LARGEST 4.0
+
+static double *draw_weights(struct cln_rig *b, const struct loss_case *c, const uint8_t *labels) {
+    double *weights = cln_rig_random(b, (size_t)c->classes, (SMALLEST + LARGEST) / 2, (LARGEST - SMALLEST) / 2);
+    for (int k = 0; k < c->classes && c->weights == SOME_ZERO; k += 2)
+        weights[k] = 0;
+    for (int n = 0; n < b->count && c->weights == ZERO; n++)
+        weights[labels[n]] = 0;
+    return weights;
+}
+
+/* The sum of the weights of `count` labels. */
+static double weight_of(const double *weights, const uint8_t *labels, size_t count) {
+    double sum = 0;
+    for (size_t n = 0; n < count; n++)
+        sum += weights ? weights[labels[n]] : 1;
+    return sum;
+}
+
 /* Expects the loss and hits of every block; returns their totals. */
 static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, const double *logits,
-                        const uint8_t *labels, double smoothing, double *loss, size_t *hits, double *tolerance) {
+                        const uint8_t *labels, double smoothing, const double *weights, double *loss, size_t *hits,
+                        double *tolerance) {
     const size_t lanes = (size_t)b->plan.tuning.lanes;
     *loss = *tolerance = 0;
     *hits = 0;
+    const double all = weight_of(weights, labels, (size_t)b->count);
     for (size_t block = 0; block < cln_rig_blocks(b); block++) {
         const size_t first = block * lanes, left = (size_t)b->count - first, samples = left < lanes ? left : lanes;
         const double *own = logits + first * (size_t)classes;
         size_t block_hits;
-        const double block_loss =
-            (double)samples *
-            cln_reference_softmax_cross_entropy(samples, classes, own, labels + first, smoothing, &block_hits, NULL);
-        double size = (double)samples; /* roundings of the exponentials: a few of 1 per sample */
+        /* The part of the batch's weighted mean, times its samples: without weights the samples of the block. */
+        const double share = all > 0 ? weight_of(weights, labels + first, samples) / all * b->count : 0;
+        const double block_loss = share * cln_reference_softmax_cross_entropy(samples, classes, own, labels + first,
+                                                                              smoothing, weights, &block_hits, NULL);
+        double size = 1; /* roundings of the exponentials: a few of 1 per sample */
         for (size_t i = 0; i < samples * (size_t)classes; i++)
-            size = fmax(size, (double)samples * (1 + 2 * fabs(own[i])));
+            size = fmax(size, 1 + 2 * fabs(own[i]));
+        /* Weights are summed over a block and then over blocks; with smoothing all classes' losses are. */
+        const double summed = weights ? (double)(lanes + cln_rig_blocks(b)) / 8 + 2 : 1;
+        size *= summed * (double)samples * (weights ? LARGEST / SMALLEST : 1);
         cln_probe_expect(sums, 2 * block, block_loss, 8 * CLN_EPS32 * size);
         cln_probe_expect(sums, 2 * block + 1, (double)block_hits, 0);
         *loss += block_loss;
@@ -66,7 +99,7 @@ static void expect_sums(struct cln_rig *b, struct cln_probe *sums, int classes, 
 }
 
 static void expect_outputs(struct cln_rig *b, const struct loss_case *c, const double *logits, const uint8_t *labels,
-                           struct cln_probe *gradient, struct cln_probe *predicted) {
+                           const double *weights, struct cln_probe *gradient, struct cln_probe *predicted) {
     const size_t n = (size_t)b->count, classes = (size_t)c->classes, lanes = (size_t)b->plan.tuning.lanes;
     if (!c->training) {
         for (size_t i = 0; i < n; i++) {
@@ -78,11 +111,15 @@ static void expect_outputs(struct cln_rig *b, const struct loss_case *c, const d
         return;
     }
     double *expected = cln_rig_alloc(b, n * classes), *size = cln_rig_alloc(b, n * classes);
-    cln_reference_softmax_cross_entropy(n, c->classes, logits, labels, c->smoothing, NULL, expected);
+    cln_reference_softmax_cross_entropy(n, c->classes, logits, labels, c->smoothing, weights, NULL, expected);
     /* exp(x) of a difference that was rounded: relative to the probability, the roundings of the logits; and the
      * subtraction from one. */
     for (size_t i = 0; i < n * classes; i++)
         size[i] = (1 + 2 * c->scale * fabs(expected[i]) * (double)n) / (double)n;
+    /* The weights' sum has a rounding per addition, and a sample may weigh more than the mean. */
+    const double all = weight_of(weights, labels, n), additions = (double)(lanes + cln_rig_blocks(b)) / 8;
+    for (size_t i = 0; weights && i < n * classes; i++)
+        size[i] = size[i] * (all > 0 ? LARGEST * (double)n / all : 0) + additions * fabs(expected[i]);
     cln_rig_expect_tensor(b, gradient, (struct cln_shape){c->classes, 1, 1}, expected, size, 8);
     for (size_t i = n; i < cln_rig_blocks(b) * lanes; i++)
         for (size_t k = 0; k < classes; k++)
@@ -110,6 +147,10 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         labels[i] = (uint8_t)cln_random_below(&b->random, (uint32_t)c->classes);
     if (c->bad)
         logits[count / 2] = NAN;
+    double *weights = c->weights == NONE ? NULL : draw_weights(b, c, labels);
+    struct cln_probe *class_weights = weights ? cln_rig_cells(b, "weights", (size_t)c->classes) : NULL;
+    if (weights)
+        cln_probe_put(class_weights, 0, weights, (size_t)c->classes);
 
     struct cln_probe *plogits = cln_rig_tensor(b, "logits", shape, logits), *plabels = put_labels(b, labels);
     struct cln_probe *gradient = cln_rig_tensor(b, "gradient", shape, NULL);
@@ -125,7 +166,8 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                                                           .labels = plabels->buffer,
                                                           .gradient = c->training ? gradient->buffer : NULL,
                                                           .predicted = c->training ? NULL : predicted->buffer,
-                                                          .sums = sums->buffer});
+                                                          .sums = sums->buffer,
+                                                          .class_weights = weights ? class_weights->buffer : NULL});
     if (status == CLN_OK)
         status = cln_batch_end(&b->plan, &(struct cln_batch){.in = {1, 1, 1}, .out = {1, 1, 1}, .rates = rates->buffer},
                                sums->buffer);
@@ -140,8 +182,9 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         cln_probe_free(gradient, 0, cln_rig_blocks(b) * (size_t)b->plan.tuning.lanes * (size_t)c->classes);
         cln_probe_free(predicted, POSITION, n);
     } else {
-        expect_sums(b, sums, c->classes, logits, labels, c->training ? c->smoothing : 0, &loss, &hits, &tolerance);
-        expect_outputs(b, c, logits, labels, gradient, predicted);
+        expect_sums(b, sums, c->classes, logits, labels, c->training ? c->smoothing : 0, weights, &loss, &hits,
+                    &tolerance);
+        expect_outputs(b, c, logits, labels, weights, gradient, predicted);
     }
     cln_rig_compare(b);
     cln_rig_compare_value(b, "state.frozen", b->state.frozen, c->bad, 0);

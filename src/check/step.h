@@ -9,13 +9,14 @@
 struct cln_step_check {
     const struct cln_network *network;
     struct cln_optimizer_params optimizer;
-    int batch_size;         /* batch size that the kernels are built for; only a few samples are used */
-    struct cln_shape image; /* shape of the stored images; all zero: the network's input */
-    bool standardize;       /* standardise pixels, with random values */
-    bool predict_only;      /* check only a prediction, with its kernels */
+    int batch_size;              /* batch size that the kernels are built for; only a few samples are used */
+    struct cln_shape image;      /* shape of the stored images; all zero: the network's input */
+    const double *class_weights; /* of the training loss, network->classes of them; NULL: none */
+    bool standardize;            /* standardise pixels, with random values */
+    bool predict_only;           /* check only a prediction, with its kernels */
 };
 
-/* Compares the loss, every gradient, the update, the running statistics, and a prediction.
+/* Compares the loss, every gradient, the update, the optimizer's moments, the running statistics, and a prediction.
  * - Rounding can move a max pool's argmax. A failure is therefore retried twice with new random inputs.
  * - If a batch norm has one value per channel, its gradients and those of earlier layers are only magnified rounding
  *   errors: they are not compared.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/check/step.h"
 #include "src/checkup/golden.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
@@ -238,10 +239,28 @@ static enum cln_status run_twice(struct subject *s) {
     return status;
 }
 
+/* Compares one step on random images with float64: PyTorch's golden values are of steps without clipping. */
+static enum cln_status run_one_step(struct subject *s) {
+    const struct cln_step_check check = {.network = s->network, .optimizer = s->check->optimizer, .batch_size = BATCH};
+    const enum cln_status status = cln_check_step(s->result, &check, s->params);
+    if (s->result->failed > 0)
+        snprintf(s->result->failed_case, sizeof s->result->failed_case, "%s", s->check->name);
+    return status;
+}
+
 static const struct network_check checks[] = {
     {"bn-lenet, ten steps of Adam", CLN_GOLDEN_BN_LENET, {0}, 3.5e-7, 1.6e-7, 1.1e-5, 1.7e-7, true, run_golden},
     {"bn-lenet, the same bits twice", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_twice},
     {"bn-lenet, differences of the loss", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_differences},
+    {"bn-lenet, a step of SGD, clipped",
+     CLN_GOLDEN_BN_LENET,
+     {.kind = CLN_SGD, .lr = 1, .momentum = 0.9, .weight_decay = 0.1, .clip_norm = 0.1},
+     .quick = true,
+     .run = run_one_step},
+    {"bn-lenet, clipped, the same bits twice",
+     CLN_GOLDEN_BN_LENET,
+     {.kind = CLN_SGD, .lr = 0.1, .clip_norm = 0.1},
+     .run = run_twice},
     {"bn-lenet, ten steps of SGD",
      CLN_GOLDEN_BN_LENET,
      {.kind = CLN_SGD, .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4},

@@ -1,5 +1,5 @@
-/* Checks of whole networks on a device: against PyTorch's golden values, of the gradient against differences of the
- * loss, and that two runs give the same bits. */
+/* Checks of whole networks on a device: against PyTorch's golden values, of a clipped step against float64, of the
+ * gradient against differences of the loss, and that two runs give the same bits. */
 #ifndef SRC_CHECKUP_NETWORKS_H
 #define SRC_CHECKUP_NETWORKS_H
 

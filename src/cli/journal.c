@@ -65,7 +65,8 @@ static enum cln_status write_record(struct cln_journal *journal, json_t *record)
 }
 
 enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
-                                  const struct cln_dataset *data, size_t validation, const struct cln_option *options) {
+                                  const struct cln_dataset *data, size_t validation, const double *class_weights,
+                                  const struct cln_option *options) {
     if (journal == NULL)
         return CLN_OK;
     char now[32];
@@ -85,13 +86,17 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
         json_decref(values);
         values = NULL;
     }
+    json_t *weights = class_weights != NULL ? json_array() : NULL;
+    for (int k = 0; weights != NULL && k < network->classes; k++)
+        failed |= json_array_append_new(weights, json_real(class_weights[k]));
     json_t *apart = validation > 0 ? json_integer((json_int_t)validation) : NULL;
-    json_t *record = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o*, s:I, s:o, s:o*}", "event", cln_json_text("start"), "version",
-        cln_json_text(CLENET_VERSION), "time", cln_json_text(now), "device", cln_json_text(device), "network",
-        cln_json_text(network->name), "parameters", (json_int_t)network->parameter_count, "data",
-        cln_json_text(data->name), "train_images", (json_int_t)(data->train.count - validation), "validation_images",
-        apart, "test_images", (json_int_t)data->test.count, "options", values, "recipe", recipe);
+    json_t *record =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o*, s:I, s:o*, s:o, s:o*}", "event",
+                  cln_json_text("start"), "version", cln_json_text(CLENET_VERSION), "time", cln_json_text(now),
+                  "device", cln_json_text(device), "network", cln_json_text(network->name), "parameters",
+                  (json_int_t)network->parameter_count, "data", cln_json_text(data->name), "train_images",
+                  (json_int_t)(data->train.count - validation), "validation_images", apart, "test_images",
+                  (json_int_t)data->test.count, "class_weights", weights, "options", values, "recipe", recipe);
     return write_digits(journal, record, cln_json_digits(record, USUAL_DIGITS));
 }
 

@@ -14,10 +14,10 @@ struct cln_journal;
 enum cln_status cln_journal_create(struct cln_journal **out, const char *path, bool append) CLN_MUST_CHECK;
 void cln_journal_destroy(struct cln_journal **journal);
 
-/* Each function writes one line and flushes it. `validation`: number of training images that are set aside. `options`
- * is the command's whole table. */
+/* Each function writes one line and flushes it. `validation`: number of training images that are set aside.
+ * `class_weights`: network->classes of them; NULL: none. `options` is the command's whole table. */
 enum cln_status cln_journal_start(struct cln_journal *journal, const char *device, const struct cln_network *network,
-                                  const struct cln_dataset *data, size_t validation,
+                                  const struct cln_dataset *data, size_t validation, const double *class_weights,
                                   const struct cln_option *options) CLN_MUST_CHECK;
 enum cln_status cln_journal_progress(struct cln_journal *journal, const struct cln_progress *progress) CLN_MUST_CHECK;
 /* `validates`: the epoch is evaluated on validation images, not on test images. */

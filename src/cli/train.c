@@ -8,6 +8,7 @@
 #include "clenet/network.h"
 #include "clenet/trainer.h"
 #include "src/base/clock.h"
+#include "src/cli/class_weights.h"
 #include "src/cli/command.h"
 #include "src/cli/files.h"
 #include "src/cli/journal.h"
@@ -27,6 +28,7 @@ struct run {
     struct cln_save_params save;
     struct cln_network *network;
     struct cln_dataset *data;
+    double *class_weights; /* of the option; NULL: it was not given */
     struct cln_journal *journal;
     struct cln_trace *trace;
     struct cln_trainer *trainer;
@@ -136,6 +138,24 @@ static enum cln_status load_resume_point(struct run *run) {
     return CLN_OK;
 }
 
+static enum cln_status make_class_weights(struct run *run) {
+    const struct cln_train_options *o = run->options;
+    if (o->class_weights == NULL)
+        return CLN_OK;
+    const struct cln_class_weights_params params = {.text = o->class_weights,
+                                                    .classes = run->network->classes,
+                                                    .data = run->data,
+                                                    .validation = o->validation,
+                                                    .seed = o->seed};
+    return cln_class_weights_create(&run->class_weights, &params);
+}
+
+/* Those of the option, or else of the training that is resumed; NULL: none. */
+static const double *class_weights_of(const struct run *run) {
+    const bool from_there = run->class_weights == NULL && run->resumed != NULL;
+    return from_there ? run->resumed->training->class_weights : run->class_weights;
+}
+
 static struct cln_trainer_params trainer_params(struct run *run) {
     const struct cln_train_options *o = run->options;
     struct cln_session_params session = cln_session_options_params(&o->session);
@@ -154,6 +174,7 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .optimizer = o->optimizer,
         .init = {.path = o->init, .by_order = o->by_order, .partial = o->partial},
         .freeze = o->freeze,
+        .class_weights = class_weights_of(run),
         .save = run->save,
         .resume = run->resumed,
         .override = o->override,
@@ -172,6 +193,8 @@ static enum cln_status prepare(struct run *run) {
         return status;
     const struct cln_dataset_params data = {.name = o->data, .offline = o->offline, .seed = o->seed};
     status = cln_dataset_open(&run->data, &data);
+    if (status == CLN_OK)
+        status = make_class_weights(run);
     if (status != CLN_OK)
         return status;
     if (o->trace != NULL) {
@@ -197,6 +220,8 @@ static enum cln_status build(struct run *run) {
     enum cln_status status = load_resume_point(run);
     if (status == CLN_OK)
         status = load_network(run);
+    if (status == CLN_OK)
+        status = make_class_weights(run);
     const struct cln_trainer_params trainer = trainer_params(run);
     return status == CLN_OK ? cln_trainer_build(&trainer) : status;
 }
@@ -319,15 +344,14 @@ static enum cln_status train(struct run *run) {
         return status;
     introduce(run);
     status = cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->apart,
-                               run->options->rows);
+                               class_weights_of(run), run->options->rows);
     if (status != CLN_OK)
         return status;
     status = train_epochs(run);
     const bool saved = cln_trainer_saved(run->trainer);
     enum cln_status logged = cln_journal_end(run->journal, status, run->missed, saved ? save : NULL);
     if (saved && !run->unsaved)
-        cln_report_note(
-            status == CLN_INTERRUPTED ? "model saved to %s; --resume continues from it" : "model saved to %s", save);
+        cln_report_note("model saved to %s%s", save, status == CLN_INTERRUPTED ? "; --resume continues from it" : "");
     if (run->options->session.params.timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
         enum cln_status printed = print_timings(run);
         status = status == CLN_OK ? printed : status;
@@ -355,6 +379,7 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
     cln_journal_destroy(&run.journal);
     cln_dataset_destroy(&run.data);
     cln_network_destroy(&run.network);
+    free(run.class_weights);
     cln_checkpoint_destroy(&run.resumed);
     return exit_status;
 }

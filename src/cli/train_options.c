@@ -92,6 +92,11 @@ void cln_train_options_begin(struct cln_train_options *o) {
          {.text = &o->milestones}},
     };
     const struct cln_option behind[] = {
+        {"class-weights",
+         "W,W,...",
+         "weights of the classes in the training loss, or balanced",
+         CLN_OPTION_TEXT,
+         {.text = &o->class_weights}},
         {"init",
          "FILE",
          "begin with the weights of a safetensors file",

@@ -9,7 +9,8 @@
 
 struct cln_train_options {
     struct cln_session_options session;
-    const char *recipe, *network, *data, *resume, *save, *save_every, *log, *trace, *milestones, *init, *freeze;
+    const char *recipe, *network, *data, *resume, *save, *save_every, *log, *trace, *milestones, *init, *freeze,
+        *class_weights;
     int epochs, batch_size, resize, variance, keep, patience;
     int kind, schedule; /* of the optimizer, as the options have them */
     uint64_t seed, max_steps;

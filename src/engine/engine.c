@@ -43,6 +43,7 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->network = params->network;
     e->image = params->image;
     e->standardized = params->mean != NULL;
+    e->weighted = params->class_weights != NULL;
     e->optimizer = cln_optimizer_resolve(params->optimizer);
     e->seed = params->seed;
     e->frozen = params->frozen;
@@ -116,9 +117,9 @@ void cln_engine_destroy(struct cln_engine **engine) {
             cln_stage_buffers_destroy(&e->buffers[s]);
     for (int which = 0; which < CLN_VALUES_COUNT; which++)
         ocl_buffer_destroy(&e->values[which]);
-    struct ocl_buffer **rest[] = {&e->standardization, &e->x,           &e->lane_labels,
-                                  &e->predicted,       &e->loss_sums,   &e->sums,
-                                  &e->sum_slice_table, &e->slice_table, &e->gradient_partials};
+    struct ocl_buffer **rest[] = {
+        &e->standardization, &e->x,           &e->lane_labels,       &e->predicted,    &e->loss_sums, &e->sums,
+        &e->sum_slice_table, &e->slice_table, &e->gradient_partials, &e->class_weights};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
     ocl_buffer_destroy(&e->pool.buffer);

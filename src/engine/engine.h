@@ -29,6 +29,9 @@ struct cln_engine_params {
     struct cln_engine_images train, test; /* count 0: none */
     /* Standardization, one value per feature of the network's input; both NULL: none. */
     const float *mean, *inverse_deviation;
+    /* Weights of the classes in the training loss, network->classes of them, as in struct cln_trainer_params; used only
+     * while the engine is created. NULL: none. */
+    const double *class_weights;
     struct cln_exchange exchange; /* zero: none */
 };
 
@@ -38,7 +41,8 @@ enum cln_engine_set { CLN_TRAIN, CLN_TEST, CLN_SET_COUNT };
 /* The buffers of values per parameter (parameter_floats each), and the running statistics. */
 enum cln_engine_values {
     CLN_PARAMETERS,
-    CLN_GRADIENTS, /* gradients of the last training step, before weight decay */
+    CLN_GRADIENTS, /* gradients of the last training step, before clipping and weight decay; with clipping or an
+                      exchange, 0 of frozen parameters */
     CLN_RUNNING,   /* running_floats */
     CLN_MOMENTS,   /* the first of CLN_MOMENT_COUNT moments of the optimizer, see struct cln_moment */
     CLN_VALUES_COUNT = CLN_MOMENTS + CLN_MOMENT_COUNT

@@ -84,6 +84,13 @@ static size_t slice_table_bytes(const struct cln_engine *e) {
     return e->network->parameter_floats / CLN_TENSOR_ALIGN * 4 * sizeof(int32_t);
 }
 
+/* Of the summed gradients, and of the parts of their norm behind them; 0: not needed. */
+static size_t sums_bytes(const struct cln_engine *e, const struct cln_plan *plan) {
+    const size_t floats = e->network->parameter_floats;
+    const size_t parts = e->optimizer.clip_norm > 0 ? (size_t)cln_optimizer_norm_parts(plan, floats) : 0;
+    return e->exchange.gradients || parts > 0 ? (floats + 2 * parts) * sizeof(float) : 0;
+}
+
 static enum cln_status find_gradients(struct cln_engine *e) {
     const struct cln_network *network = e->network;
     int32_t(*slice_table)[4] = calloc(1, slice_table_bytes(e));
@@ -170,12 +177,13 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
         {&e->x, "input", cln_plan_bytes(plan, input)},
         {&e->lane_labels, "labels of a batch", (size_t)plan->blocks * (size_t)plan->tuning.lanes * sizeof(int)},
         {&e->loss_sums, "losses", (size_t)plan->blocks * 2 * sizeof(float)},
+        {&e->class_weights, "weights of classes", e->weighted ? (size_t)e->network->classes * sizeof(float) : 0},
         {&e->predicted, "predictions", predictions * sizeof(int)},
         {&e->standardization, "means and deviations", e->standardized ? cln_shape_count(input) * 2 * sizeof(float) : 0},
         {&e->gradient_partials, "partial gradients", lay_out_gradients(e, plan, NULL, NULL) * sizeof(float)},
         {&e->slice_table, "table of gradients", slice_table_bytes(e)},
-        {&e->sums, "summed gradients", e->exchange.gradients ? e->network->parameter_floats * sizeof(float) : 0},
-        {&e->sum_slice_table, "table of summed gradients", e->exchange.gradients ? slice_table_bytes(e) : 0},
+        {&e->sums, "summed gradients", sums_bytes(e, plan)},
+        {&e->sum_slice_table, "table of summed gradients", sums_bytes(e, plan) > 0 ? slice_table_bytes(e) : 0},
     };
     enum cln_status status = stage_buffers(e, plan);
     for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++)
@@ -205,6 +213,18 @@ static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *se
     if (images->labels) /* else they stay 0: the kernels read some */
         status = ocl_buffer_write(set->labels, 0, set->count, images->labels);
     return status == CLN_OK ? ocl_buffer_write(set->state, 0, sizeof set->begun, &set->begun) : status;
+}
+
+static enum cln_status write_class_weights(struct cln_engine *e, const double *weights) {
+    const size_t classes = (size_t)e->network->classes;
+    float *values = malloc(classes * sizeof *values);
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the weights of %zu classes", classes);
+    for (size_t k = 0; k < classes; k++)
+        values[k] = (float)weights[k];
+    const enum cln_status status = ocl_buffer_write(e->class_weights, 0, classes * sizeof *values, values);
+    free(values);
+    return status;
 }
 
 enum cln_status cln_engine_plan_memory(struct cln_engine *e, const struct cln_engine_params *params) {
@@ -245,6 +265,8 @@ enum cln_status cln_engine_create_memory(struct cln_engine *e, const struct cln_
         status = fill_set(e, &e->sets[s], params, images[s]);
     if (status == CLN_OK && e->standardized)
         status = cln_engine_standardize(e, params->mean, params->inverse_deviation);
+    if (status == CLN_OK && e->weighted)
+        status = write_class_weights(e, params->class_weights);
     if (status == CLN_OK)
         status = reset_running(e);
     return status == CLN_OK ? find_gradients(e) : status;

@@ -31,14 +31,16 @@ struct cln_engine {
     struct cln_slices *slices;         /* one per tensor of the network */
 
     struct cln_shape image;
-    bool standardized;
+    bool standardized, weighted; /* pixels; the loss, by classes */
     struct cln_engine_data sets[CLN_SET_COUNT];
     struct ocl_buffer *standardization; /* see struct cln_batch; NULL: pixels are not standardised */
     struct ocl_buffer *x, *lane_labels;
     struct ocl_buffer *predicted, *loss_sums;
+    struct ocl_buffer *class_weights; /* float per class; NULL: the loss is not weighted */
     struct ocl_buffer *values[CLN_VALUES_COUNT];
     struct ocl_buffer *gradient_partials, *slice_table;
-    struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, and their table; NULL without an exchange */
+    struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, with the parts of their norm, and their table;
+                                                  NULL without exchange and clipping */
     struct cln_exchange exchange;
 
     struct ocl_sequence *repeat; /* forward pass of the last training batch, for diagnosis */

@@ -87,6 +87,7 @@ static enum cln_status add_loss(struct cln_engine *e, bool training) {
         .gradient = training ? e->buffers[last].da : NULL,
         .predicted = training ? NULL : e->predicted,
         .sums = e->loss_sums,
+        .class_weights = training ? e->class_weights : NULL,
     };
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
     return cln_softmax_cross_entropy(&e->plan, &loss);
@@ -157,14 +158,16 @@ static enum cln_status exchange_gradients(void *engine) {
     return e->exchange.gradients(e->exchange.user, e->sums, e->network->parameter_floats);
 }
 
-/* Sums the gradients' slices and exchanges the sums, which are then the gradients' only slices. */
-static enum cln_status add_exchange(struct cln_engine *e, struct cln_optimizer *optimizer) {
+/* Sums the gradients' slices, exchanges the sums, which are then the gradients' only slices, and finds their norm. */
+static enum cln_status add_sums(struct cln_engine *e, struct cln_optimizer *optimizer) {
     struct cln_optimizer sum = *optimizer;
     sum.gradients = e->sums;
     optimizer->partials = e->sums;
     optimizer->slice_table = e->sum_slice_table;
     enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
-    return status == CLN_OK ? cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e) : status;
+    if (status == CLN_OK && e->exchange.gradients)
+        status = cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e);
+    return status == CLN_OK && optimizer->norm_parts > 0 ? cln_optimizer_norm(&e->plan, optimizer) : status;
 }
 
 static enum cln_status add_update(struct cln_engine *e) {
@@ -178,7 +181,9 @@ static enum cln_status add_update(struct cln_engine *e) {
         .moments = &e->values[CLN_MOMENTS],
     };
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    enum cln_status status = e->exchange.gradients ? add_exchange(e, &optimizer) : CLN_OK;
+    if (e->optimizer.clip_norm > 0)
+        optimizer.norm_parts = cln_optimizer_norm_parts(&e->plan, optimizer.floats);
+    enum cln_status status = e->sums ? add_sums(e, &optimizer) : CLN_OK;
     return status == CLN_OK ? cln_optimizer_update(&e->plan, &optimizer) : status;
 }
 

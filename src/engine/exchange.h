@@ -25,6 +25,9 @@ struct cln_channel_sums {
  * They are not called in a step without samples (any step that is queued after the epoch's last batch), in prediction,
  * and while the engine looks for a value that is not finite.
  *
+ * With class weights each process's loss is divided by the weights of its own samples, and the means below still go by
+ * numbers of samples: then the processes compute something else than one process on all samples.
+ *
  * No function is told how many samples the step has. The means below are weighted by samples, so `user` has to know the
  * number of samples of every process.
  *

@@ -16,6 +16,8 @@ enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_opt
     snprintf(source, sizeof source, "%s.cl", name);
     cln_plan_constants(plan, &constants);
     ocl_constants_int(&constants, "TENSOR_ALIGN", CLN_TENSOR_ALIGN);
+    if (g->norm_parts > 0)
+        ocl_constants_int(&constants, "NORM_PARTS", g->norm_parts);
     struct ocl_launch launch = {
         .source = source,
         .kernel = name,
@@ -53,6 +55,33 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
     return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
 }
 
+/* Each work-item of an update reads all parts, so they are few. */
+int cln_optimizer_norm_parts(const struct cln_plan *plan, size_t floats) {
+    enum { ENOUGH = 16 };
+    const double most = (double)plan->tuning.lanes * plan->tuning.max_loop_iterations; /* floats of a part */
+    return cln_max(ENOUGH, (int)ceil((double)floats / most));
+}
+
+enum cln_status cln_optimizer_norm(struct cln_plan *plan, const struct cln_optimizer *g) {
+    static const char name[] = "gradient_norm";
+    enum { TEAM = 8, FLOATS = 2 };
+    const int team = cln_plan_team(plan, name, TEAM, FLOATS);
+    struct ocl_constants constants;
+    cln_plan_constants(plan, &constants);
+    ocl_constants_int(&constants, "TENSOR_ALIGN", CLN_TENSOR_ALIGN);
+    ocl_constants_int(&constants, "TEAM", team);
+    struct ocl_launch launch = {
+        .source = "gradient_norm.cl",
+        .kernel = name,
+        .constants = &constants,
+        .args = {OCL_BUFFER(g->partials), OCL_INT(g->floats), OCL_BUFFER(plan->state)},
+        .arg_count = 3,
+        .groups = {(size_t)g->norm_parts, 1},
+        .bytes = (double)g->floats * sizeof(float),
+    };
+    return cln_plan_teams(plan, &launch, team);
+}
+
 void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_params *params) {
     const struct cln_optimizer_params p = cln_optimizer_resolve(*params);
     state->beta1 = (float)p.beta1;
@@ -68,4 +97,5 @@ void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_par
     state->nesterov = p.nesterov > 0;
     state->weight_decay = (float)p.weight_decay;
     state->label_smoothing = (float)p.label_smoothing;
+    state->clip_norm = (float)p.clip_norm;
 }

@@ -2,18 +2,24 @@
 #include "src/engine/softmax_cross_entropy.h"
 
 enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan, const struct cln_softmax_cross_entropy *g) {
+    static const char name[] = "softmax_cross_entropy";
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
     ocl_constants_int(&constants, "CLASSES", g->classes);
-    return cln_plan_lanes(
-        plan,
-        &(struct ocl_launch){
-            .source = "softmax_cross_entropy.cl",
-            .kernel = "softmax_cross_entropy",
-            .constants = &constants,
-            .args = {OCL_BUFFER(g->logits), OCL_BUFFER(g->labels), OCL_BUFFER(g->gradient ? g->gradient : g->logits),
-                     OCL_BUFFER(g->predicted ? g->predicted : g->labels), OCL_INT(g->gradient != NULL),
-                     OCL_BUFFER(g->sums), OCL_BUFFER(plan->state)},
-            .arg_count = 7,
-        });
+    struct ocl_launch launch = {
+        .source = "softmax_cross_entropy.cl",
+        .kernel = name,
+        .constants = &constants,
+        .args = {OCL_BUFFER(g->logits), OCL_BUFFER(g->labels), OCL_BUFFER(g->gradient ? g->gradient : g->logits),
+                 OCL_BUFFER(g->predicted ? g->predicted : g->labels), OCL_INT(g->gradient != NULL), OCL_BUFFER(g->sums),
+                 OCL_BUFFER(plan->state)},
+        .arg_count = 7,
+    };
+    if (!g->class_weights)
+        return cln_plan_lanes(plan, &launch);
+    ocl_constants_int(&constants, "CLASS_WEIGHTS", 1);
+    ocl_launch_argument(&launch, OCL_BUFFER(g->class_weights));
+    /* Each work-item sums the weights of all samples. */
+    const enum cln_status status = cln_plan_check_iterations(plan, name, plan->batch_size);
+    return status == CLN_OK ? cln_plan_lanes(plan, &launch) : status;
 }

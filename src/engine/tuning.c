@@ -219,11 +219,21 @@ const struct ocl_profile_key cln_tuning_keys[] = {
 };
 const size_t cln_tuning_key_count = sizeof cln_tuning_keys / sizeof *cln_tuning_keys;
 
-/* Last come those that no training launches by itself. */
-const char *const cln_operations[] = {
-    "activate",          "batch",    "batchnorm", "conv2d",       "copy", "dropout", "linear", "softmax_cross_entropy",
-    CLN_OPTIMIZER_NAMES, "winograd", "philox",    "sum_gradients"};
-enum { SPARE_OPERATIONS = 2 };
+/* Last come those that no training launches. */
+const char *const cln_operations[] = {"activate",
+                                      "batch",
+                                      "batchnorm",
+                                      "conv2d",
+                                      "copy",
+                                      "dropout",
+                                      "linear",
+                                      "softmax_cross_entropy",
+                                      CLN_OPTIMIZER_NAMES,
+                                      "winograd",
+                                      "sum_gradients",
+                                      "gradient_norm",
+                                      "philox"};
+enum { SPARE_OPERATIONS = 1 };
 const size_t cln_operation_count = sizeof cln_operations / sizeof *cln_operations;
 
 unsigned cln_operation(const char *name) {

@@ -316,6 +316,8 @@ void cln_checkpoint_destroy(struct cln_checkpoint **checkpoint) {
         for (int i = 0; i < CLN_MOMENT_COUNT; i++)
             free(c->training->moments[i]);
     }
+    if (c->training)
+        free(c->training->class_weights);
     free(c->training);
     free(c->origin);
     free(c->parameters);

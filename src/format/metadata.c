@@ -12,6 +12,7 @@
 #include "clenet/version.h"
 #include "src/base/json_text.h"
 #include "src/format/metadata_validation.h"
+#include "src/format/metadata_weights.h"
 #include "src/format/optimizer_json.h"
 #include "src/model/optimizer_table.h"
 
@@ -116,8 +117,11 @@ enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_check
     if (status == CLN_OK && c->class_names)
         status = add_json(m, classes_key, strings(c->class_names, c->network->classes), 1);
     if (status == CLN_OK && c->training)
-        status = add_json(m, training_key,
-                          add_freeze(cln_metadata_add_validation(training(c->training), c->training), c->training), 17);
+        if (status == CLN_OK && c->training) {
+            json_t *point = cln_metadata_add_validation(training(c->training), c->training);
+            point = cln_metadata_add_weights(add_freeze(point, c->training), c);
+            status = add_json(m, training_key, point, 17);
+        }
     return status;
 }
 
@@ -272,7 +276,7 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
         wrong = cln_metadata_read_validation(t, value);
     if (!wrong)
         wrong = read_freeze(t, value);
-    return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : CLN_OK;
+    return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : cln_metadata_read_weights(c, value);
 }
 
 /* Reads a version such as "0.1.0" as three numbers. Returns its length in characters; 0: it is no version. */

@@ -73,6 +73,8 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
         OPTION("N", "epochs that plateau bears without a lower loss", 1, 1e6)),
     ROW(label_smoothing, "label smoothing", 0, 1, ALL, ANY, LATER,
         OPTION("X", "part of a label that all classes share", 0, 0.999)),
+    ROW(clip_norm, "norm to clip to", 0, INFINITY, ALL, ANY, LATER,
+        OPTION("X", "most norm of all gradients; 0: any", 0, 1e9)),
 };
 
 CLN_EVERY(names, CLN_OPTIMIZER_COUNT);

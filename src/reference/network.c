@@ -181,8 +181,9 @@ enum cln_status cln_reference_network_step(const struct cln_network *network, si
     double **values = tensors_create(network, batch), **gradients = tensors_create(network, batch);
     if (values && gradients) {
         forward(&p, x, values, step->logits);
-        step->loss = cln_reference_softmax_cross_entropy(batch, network->classes, values[last], labels,
-                                                         step->label_smoothing, &step->hits, gradients[last]);
+        step->loss =
+            cln_reference_softmax_cross_entropy(batch, network->classes, values[last], labels, step->label_smoothing,
+                                                step->class_weights, &step->hits, gradients[last]);
         if (step->gradients)
             memset(step->gradients, 0, network->parameter_floats * sizeof(*step->gradients));
         for (size_t i = last; step->gradients && i-- > 0;)

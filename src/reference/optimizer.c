@@ -56,6 +56,18 @@ static void sgd(const struct cln_optimizer_params *o, size_t t, size_t count, co
     }
 }
 
+double cln_reference_gradient_norm(size_t count, const double *gradients) {
+    double squares = 0;
+    for (size_t i = 0; i < count; i++)
+        squares += gradients[i] * gradients[i];
+    return sqrt(squares);
+}
+
+/* torch.nn.utils.clip_grad_norm_. */
+double cln_reference_clip(double clip_norm, size_t count, const double *gradients) {
+    return clip_norm > 0 ? fmin(1, clip_norm / (cln_reference_gradient_norm(count, gradients) + 1e-6)) : 1;
+}
+
 typedef void reference(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
                        double *parameter, double *const *moments);
 

@@ -62,9 +62,16 @@ void cln_reference_dropout(const struct cln_dropout *g, struct cln_shape shape, 
 
 /* The mean softmax cross-entropy over the batch, by log-sum-exp. *hits: number of samples whose first largest logit is
  * the label. dlogits = (softmax − target) / batch, where the target is 1 − smoothing for the label, and smoothing /
- * classes for every class besides. hits and dlogits may be NULL. */
+ * classes for every class besides. With `weights` of the classes, each class of the target counts as many times as its
+ * weight says, and the mean is over the sum of the labels' weights in the place of the batch; if that is 0, loss and
+ * gradient are 0. weights, hits and dlogits may be NULL. */
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
-                                           double smoothing, size_t *hits, double *dlogits);
+                                           double smoothing, const double *weights, size_t *hits, double *dlogits);
+
+/* The norm of `count` gradients: the root of the sum of their squares. */
+double cln_reference_gradient_norm(size_t count, const double *gradients);
+/* What gradients clipped by norm are multiplied by: min(1, clip_norm / (norm + 1e-6)); 1 if clip_norm is 0. */
+double cln_reference_clip(double clip_norm, size_t count, const double *gradients);
 
 /* Step t (from 1) of an optimizer. `params` has no defaults left (cln_optimizer_resolve). Uses those of the
  * CLN_MOMENT_COUNT `moments` that the optimizer's row has. */
@@ -75,7 +82,8 @@ void cln_reference_optimizer_step(const struct cln_optimizer_params *params, siz
 struct cln_reference_step {
     /* To be used; the other members are results. */
     double label_smoothing;
-    uint64_t seed; /* seed and step of dropouts */
+    const double *class_weights; /* NULL: none */
+    uint64_t seed;               /* seed and step of dropouts */
     uint32_t step;
 
     double loss;

@@ -12,26 +12,34 @@ static size_t first_largest(const double *values, size_t count) {
     return best;
 }
 
+/* What class k counts in the target of a label: its weight times its part of the target. */
+static double target(size_t k, size_t label, size_t count, double smoothing, const double *weights) {
+    return (weights ? weights[k] : 1) * ((1 - smoothing) * (k == label) + smoothing / (double)count);
+}
+
 double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
-                                           double smoothing, size_t *hits, double *dlogits) {
+                                           double smoothing, const double *weights, size_t *hits, double *dlogits) {
     size_t count = (size_t)classes, hit_count = 0;
-    double loss = 0;
+    double loss = 0, all = 0; /* all: the weights of all labels */
+    for (size_t n = 0; n < batch; n++)
+        all += weights ? weights[labels[n]] : 1;
+    const double part = all > 0 ? 1 / all : 0;
     for (size_t n = 0; n < batch; n++) {
         const double *z = logits + n * count;
         size_t best = first_largest(z, count), label = labels[n];
-        double sum = 0;
-        for (size_t k = 0; k < count; k++)
+        double sum = 0, whole = 0;
+        for (size_t k = 0; k < count; k++) {
             sum += exp(z[k] - z[best]);
+            whole += target(k, label, count, smoothing, weights);
+        }
         double log_sum = z[best] + log(sum);
-        loss += log_sum - (1 - smoothing) * z[label];
         for (size_t k = 0; k < count; k++)
-            loss -= smoothing / (double)count * z[k];
+            loss += target(k, label, count, smoothing, weights) * (log_sum - z[k]);
         hit_count += best == label;
         for (size_t k = 0; dlogits && k < count; k++)
-            dlogits[n * count + k] =
-                (exp(z[k] - log_sum) - (1 - smoothing) * (k == label) - smoothing / (double)count) / (double)batch;
+            dlogits[n * count + k] = (exp(z[k] - log_sum) * whole - target(k, label, count, smoothing, weights)) * part;
     }
     if (hits)
         *hits = hit_count;
-    return loss / (double)batch;
+    return loss * part;
 }

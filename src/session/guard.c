@@ -51,9 +51,12 @@ static enum cln_status subject_of(char **out, const struct guard *g, bool of_ste
     if (status == CLN_OK) {
         fprintf(stream, "guard of clenet " CLENET_VERSION "\n");
         if (of_step)
-            fprintf(stream, "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, predict only %d, replay %d, ",
+            fprintf(stream,
+                    "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, clips %d, weighs %d, predict only %d, "
+                    "replay %d, ",
                     network, work->image.height, work->image.width, (int)work->standardize, work->batch_size,
-                    (int)work->optimizer, (int)work->predict_only, (int)cln_session_replays(session));
+                    (int)work->optimizer, (int)work->clips, (int)work->weighs_classes, (int)work->predict_only,
+                    (int)cln_session_replays(session));
         fprintf(stream, "limits %s", ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name,

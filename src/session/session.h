@@ -17,6 +17,8 @@ struct cln_workload {
     struct cln_shape image; /* of the stored images, before resizing */
     int batch_size;
     enum cln_optimizer_kind optimizer;
+    bool clips;          /* gradients, by their norm */
+    bool weighs_classes; /* in the training loss */
     bool standardize;
     bool predict_only;
     /* Waits for the images and fails if they cannot be read; NULL: they are there. The session starts other

@@ -37,14 +37,20 @@ static enum cln_status run_step(struct cln_check_result *result, const struct cl
                                                    .nesterov = w->optimizer == CLN_SGD,
                                                    .weight_decay = 0.1,
                                                    .decay_weights_only = 1,
-                                                   .label_smoothing = 0.1};
+                                                   .label_smoothing = 0.1,
+                                                   .clip_norm = w->clips ? 0.1 : 0};
+    enum { MOST_CLASSES = 256 }; /* labels are bytes */
+    double weights[MOST_CLASSES];
+    for (int k = 0; k < MOST_CLASSES; k++)
+        weights[k] = 0.5 + k % 4;
     return cln_check_step(result,
                           &(struct cln_step_check){.network = w->network,
                                                    .optimizer = optimizer,
                                                    .batch_size = w->batch_size,
                                                    .image = w->image,
                                                    .standardize = w->standardize,
-                                                   .predict_only = w->predict_only},
+                                                   .predict_only = w->predict_only,
+                                                   .class_weights = w->weighs_classes ? weights : NULL},
                           &(struct cln_check_params){.context = context, .tuning = tuning, .tuning_name = "guard"});
 }
 

@@ -8,18 +8,21 @@
 /* An engine for one image builds the same kernels as one for many; its launches run on no samples. */
 static enum cln_status build_kernels(const struct cln_session *session, const struct cln_workload *w) {
     float *zeros = calloc(cln_shape_count(w->network->input), sizeof *zeros);
+    enum { MOST_CLASSES = 256 }; /* labels are bytes */
+    static const double weights[MOST_CLASSES];
     struct cln_engine *engine = NULL;
     if (!zeros)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a builder");
     const struct cln_engine_params params = {.network = w->network,
                                              .tuning = &session->tuning,
-                                             .optimizer.kind = w->optimizer,
+                                             .optimizer = {.kind = w->optimizer, .clip_norm = w->clips},
                                              .batch_size = w->batch_size,
                                              .image = w->image,
                                              .train.count = w->predict_only ? 0 : 1,
                                              .test.count = 1,
                                              .mean = w->standardize ? zeros : NULL,
-                                             .inverse_deviation = w->standardize ? zeros : NULL};
+                                             .inverse_deviation = w->standardize ? zeros : NULL,
+                                             .class_weights = w->weighs_classes ? weights : NULL};
     enum cln_status status = cln_engine_create(&engine, session->context, &params);
     cln_engine_destroy(&engine);
     free(zeros);

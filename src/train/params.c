@@ -1,6 +1,8 @@
 /* Checks a trainer's params: see params.h. */
 #include "src/train/params.h"
 
+#include <math.h>
+
 #include "src/data/images.h"
 #include "src/model/optimizer_table.h"
 
@@ -56,8 +58,24 @@ static enum cln_status check_validation(const struct cln_trainer_params *p) {
     return CLN_OK;
 }
 
+static enum cln_status check_class_weights(const struct cln_trainer_params *p) {
+    const int classes = p->network->classes;
+    bool some = !p->class_weights;
+    for (int k = 0; p->class_weights && k < classes; k++) {
+        const double weight = p->class_weights[k];
+        if (!(weight >= 0) || !isfinite((float)weight))
+            return cln_fail(CLN_INVALID,
+                            "class weights: that of class %d is %g: each of the %d must be finite and at least 0", k,
+                            weight, classes);
+        some |= weight > 0;
+    }
+    return some ? CLN_OK : cln_fail(CLN_INVALID, "class weights: all %d are 0: one must be above 0", classes);
+}
+
 enum cln_status cln_params_check(const struct cln_trainer_params *p) {
     enum cln_status status = check_validation(p);
+    if (status == CLN_OK)
+        status = check_class_weights(p);
     if (status == CLN_OK)
         status = check_images(p);
     if (status == CLN_OK && !p->evaluate_only)

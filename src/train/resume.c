@@ -74,6 +74,18 @@ static void compare_number(struct differences *d, const char *name, double here,
         differ(d, false, "%s: %.10g here, %.10g there", name, here, there);
 }
 
+static void compare_class_weights(struct differences *d, const struct cln_trainer_params *p,
+                                  const struct cln_checkpoint *c) {
+    const double *here = p->class_weights, *there = c->training->class_weights;
+    if (!here != !there)
+        differ(d, false, "class weights: %s here, %s there", here ? "some" : "none", there ? "some" : "none");
+    for (int k = 0; here && there && k < p->network->classes && k < c->network->classes; k++)
+        if (here[k] != there[k]) {
+            differ(d, false, "class weights: that of class %d is %.10g here, %.10g there", k, here[k], there[k]);
+            return;
+        }
+}
+
 static void compare_numbers(struct differences *d, const struct cln_trainer_params *p,
                             const struct cln_training_point *there) {
     const struct cln_optimizer_params optimizer = cln_optimizer_resolve(p->optimizer);
@@ -120,6 +132,7 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
     if (p->resize != c->resize)
         differ(&d, true, "images: resized to %d here, to %d there (0: not resized)", p->resize, c->resize);
     compare_numbers(&d, p, there);
+    compare_class_weights(&d, p, c);
     cln_dataset_measure_digest(p->data);
     if (!is_same_data(there, p->data))
         differ(&d, false, "data: %s here (%zu training images, SHA-256 %.16s), %s there (%zu, %.16s)", p->data->name,

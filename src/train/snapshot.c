@@ -36,6 +36,7 @@ enum cln_status cln_snapshot_create(struct cln_snapshot **out, const struct cln_
         .seed = t->params.seed,
         .samples = t->params.data->train.count,
         .validation = t->params.validation,
+        .class_weights = t->class_weights,
         .init = {t->init.state, t->init.increment},
     };
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)

@@ -138,6 +138,7 @@ static enum cln_status create_engine(struct cln_trainer *t) {
                               .test = {NULL, labels, count},
                               .mean = t->mean,
                               .inverse_deviation = t->inverse_deviation,
+                              .class_weights = t->class_weights,
                           });
     free(labels);
     return status;
@@ -152,6 +153,8 @@ static struct cln_workload workload_of(const struct cln_trainer_params *p) {
     return (struct cln_workload){.network = p->network,
                                  .batch_size = p->batch_size > 0 ? p->batch_size : DEFAULT_BATCH,
                                  .optimizer = p->optimizer.kind,
+                                 .clips = p->optimizer.clip_norm > 0,
+                                 .weighs_classes = p->class_weights != NULL,
                                  .standardize = p->standardize,
                                  .predict_only = p->evaluate_only};
 }
@@ -179,6 +182,18 @@ static enum cln_status begin_split(struct cln_trainer *t) {
     return CLN_OK;
 }
 
+static enum cln_status copy_class_weights(struct cln_trainer *t) {
+    const size_t bytes = (size_t)t->params.network->classes * sizeof *t->class_weights;
+    if (!t->params.class_weights)
+        return CLN_OK;
+    t->class_weights = malloc(bytes);
+    if (!t->class_weights)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the weights of %d classes", t->params.network->classes);
+    memcpy(t->class_weights, t->params.class_weights, bytes);
+    t->params.class_weights = t->class_weights;
+    return CLN_OK;
+}
+
 /* What needs no device. */
 static enum cln_status begin(struct cln_trainer *t) {
     if (t->params.batch_size == 0)
@@ -189,6 +204,8 @@ static enum cln_status begin(struct cln_trainer *t) {
         status = cln_weights_prepare(t);
     if (status == CLN_OK)
         status = check_batches(t);
+    if (status == CLN_OK)
+        status = copy_class_weights(t);
     if (status != CLN_OK)
         return status;
     const size_t batch = (size_t)t->params.batch_size;
@@ -253,5 +270,6 @@ void cln_trainer_destroy(struct cln_trainer **trainer) {
     cln_initial_destroy(&t->initial);
     free(t->mean);
     free(t->inverse_deviation);
+    free(t->class_weights);
     free(t);
 }

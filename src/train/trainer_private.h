@@ -23,6 +23,7 @@ struct cln_trainer {
     uint32_t *order;                    /* this epoch's order of the split's training part */
     uint32_t *validation_order;         /* places of the validation images in CLN_TEST, behind those of the test images;
                                            NULL: there are none */
+    double *class_weights;              /* copy of the params'; NULL: none */
     float *mean, *inverse_deviation;    /* standardization, per input feature; NULL: none */
     bool *frozen;                       /* per tensor of the network: its parameters do not change */
     char freeze[sizeof((struct cln_training_point *)0)->freeze]; /* params.freeze */

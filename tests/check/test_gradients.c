@@ -284,12 +284,14 @@ struct classification {
     size_t batch;
     int classes;
     double *logits, smoothing;
+    const double *weights;
     uint8_t labels[7];
 };
 
 static double classification_loss(void *user) {
     struct classification *c = user;
-    return cln_reference_softmax_cross_entropy(c->batch, c->classes, c->logits, c->labels, c->smoothing, NULL, NULL);
+    return cln_reference_softmax_cross_entropy(c->batch, c->classes, c->logits, c->labels, c->smoothing, c->weights,
+                                               NULL, NULL);
 }
 
 static void test_softmax_cross_entropy(void **state) {
@@ -298,10 +300,15 @@ static void test_softmax_cross_entropy(void **state) {
         size_t batch;
         int classes;
         double scale, smoothing;
-    } cases[] = {{1, 2, 1}, {2, 10, 3}, {7, 10, 30}, {7, 1, 1}, {7, 10, 3, 0.1}, {2, 3, 1, 0.9}};
+        bool weighted;
+    } cases[] = {{1, 2, 1},       {2, 10, 3},     {7, 10, 30},         {7, 1, 1},
+                 {7, 10, 3, 0.1}, {2, 3, 1, 0.9}, {7, 10, 3, 0, true}, {7, 10, 3, 0.2, true}};
+    static const double weights[] = {1, 0.5, 2, 0, 3, 1, 0.1, 1, 4, 1};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct classification c = {
-            .batch = cases[i].batch, .classes = cases[i].classes, .smoothing = cases[i].smoothing};
+        struct classification c = {.batch = cases[i].batch,
+                                   .classes = cases[i].classes,
+                                   .smoothing = cases[i].smoothing,
+                                   .weights = cases[i].weighted ? weights : NULL};
         size_t count = c.batch * (size_t)c.classes;
         struct cln_random random;
         cln_random_seed(&random, i, CLN_STREAM_CHECK);
@@ -309,7 +316,8 @@ static void test_softmax_cross_entropy(void **state) {
         for (size_t n = 0; n < c.batch; n++)
             c.labels[n] = (uint8_t)cln_random_below(&random, (uint32_t)c.classes);
         double *dlogits = random_array(&random, count, NAN, 1);
-        (void)cln_reference_softmax_cross_entropy(c.batch, c.classes, c.logits, c.labels, c.smoothing, NULL, dlogits);
+        (void)cln_reference_softmax_cross_entropy(c.batch, c.classes, c.logits, c.labels, c.smoothing, c.weights, NULL,
+                                                  dlogits);
         check_gradient("softmax", classification_loss, &c, c.logits, dlogits, count, step, tolerance);
         free(c.logits);
         free(dlogits);

@@ -197,20 +197,46 @@ static void test_softmax_cross_entropy(void **state) {
     const double logits[] = {7, 7, 7, 1000, -1000, 0};
     size_t hits = 99;
     double dlogits[6];
-    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){0, 0}, 0, &hits, dlogits);
+    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){0, 0}, 0, NULL, &hits, dlogits);
     assert_near(&loss, (double[]){log(3) / 2}, 1, 1e-15);
     assert_int_equal(hits, 2);
     assert_near(dlogits, (double[]){-1.0 / 3, 1.0 / 6, 1.0 / 6, 0, 0, 0}, 6, 1e-15);
 
-    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){1, 1}, 0, &hits, dlogits);
+    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){1, 1}, 0, NULL, &hits, dlogits);
     assert_near(&loss, (double[]){log(3) / 2 + 1000}, 1, 1e-12);
     assert_int_equal(hits, 0);
     assert_near(dlogits, (double[]){1.0 / 6, -1.0 / 3, 1.0 / 6, 0.5, -0.5, 0}, 6, 1e-15);
 
     /* Smoothing 0.3: the target is 0.8 for the label, 0.1 for the others. */
-    loss = cln_reference_softmax_cross_entropy(1, 3, (double[]){0, log(2), 0}, (uint8_t[]){1}, 0.3, &hits, dlogits);
+    loss =
+        cln_reference_softmax_cross_entropy(1, 3, (double[]){0, log(2), 0}, (uint8_t[]){1}, 0.3, NULL, &hits, dlogits);
     assert_near(&loss, (double[]){log(4) - 0.8 * log(2)}, 1, 1e-15);
     assert_near(dlogits, (double[]){0.25 - 0.1, 0.5 - 0.8, 0.25 - 0.1}, 3, 1e-15);
+}
+
+static void test_class_weights(void **state) {
+    (void)state;
+    /* Softmax 1/3 each, then 1/4, 1/2, 1/4; labels 0 and 1 of weights 1 and 3: the sum is 4. */
+    const double logits[] = {7, 7, 7, 0, log(2), 0}, weights[] = {1, 3, 0};
+    const uint8_t labels[] = {0, 1};
+    double d[6];
+    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, labels, 0, weights, NULL, d);
+    assert_near(&loss, (double[]){(log(3) + 3 * log(2)) / 4}, 1, 1e-15);
+    assert_near(d, (double[]){-2.0 / 12, 1.0 / 12, 1.0 / 12, 3.0 / 16, -3.0 / 8, 3.0 / 16}, 6, 1e-15);
+
+    /* Smoothing 0.3: 0.1 of each class's weight; the weights are 4 together. */
+    loss = cln_reference_softmax_cross_entropy(2, 3, logits, labels, 0.3, weights, NULL, d);
+    assert_near(&loss, (double[]){(0.7 * (log(3) + 3 * log(2)) + 0.1 * (4 * log(3) + log(4) + 3 * log(2))) / 4}, 1,
+                1e-15);
+    assert_near(d,
+                (double[]){(1.1 / 3 - 0.8) / 4, (1.1 / 3 - 0.3) / 4, 1.1 / 12, (2.5 / 4 - 0.1) / 4, (2.5 / 2 - 2.4) / 4,
+                           2.5 / 16},
+                6, 1e-15);
+
+    /* No label counts. */
+    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){2, 2}, 0.3, weights, NULL, d);
+    assert_near(&loss, (double[]){0}, 1, 0);
+    assert_near(d, (double[6]){0}, 6, 0);
 }
 
 static void test_adam(void **state) {
@@ -273,6 +299,15 @@ static void test_rmsprop(void **state) {
     assert_near((double[]){p, v, buffer}, (double[]){4 - 0.1 * 2 / 1.5, 1, 2 / 1.5}, 3, 1e-15);
 }
 
+static void test_clip(void **state) {
+    (void)state;
+    const double gradients[] = {3, 0, -4}; /* norm 5 */
+    const double factors[] = {cln_reference_clip(1, 3, gradients), cln_reference_clip(5.1, 3, gradients),
+                              cln_reference_clip(0, 3, gradients), cln_reference_clip(1e-6, 3, (double[]){0, 1e-6, 0}),
+                              cln_reference_clip(1, 3, (double[]){0, 0, 0})};
+    assert_near(factors, (double[]){1 / 5.000001, 1, 1, 0.5, 1}, 5, 1e-15);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv2d_with_stride_and_padding),
@@ -287,11 +322,13 @@ int main(void) {
         cmocka_unit_test(test_average_pool_counts_the_padding),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_softmax_cross_entropy),
+        cmocka_unit_test(test_class_weights),
         cmocka_unit_test(test_adam),
         cmocka_unit_test(test_sgd),
         cmocka_unit_test(test_nesterov),
         cmocka_unit_test(test_adamw),
         cmocka_unit_test(test_rmsprop),
+        cmocka_unit_test(test_clip),
     };
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }

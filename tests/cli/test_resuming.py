@@ -146,6 +146,21 @@ class Resuming(Case):
                             "--log", str(self.folder / "log"))
                 self.assertTrue(metadata(self.model)["training"]["data"]["name"])
 
+    def test_class_weights_come_from_the_file(self):
+        begun, whole = str(self.folder / "begun.safetensors"), str(self.folder / "whole.safetensors")
+        weighted = (*self.TRAIN, "--class-weights", "balanced", "--clip-norm", "0.3")
+        self.expect(0, *weighted, "--epochs", "2", "--save", whole)
+        self.expect(0, *weighted, "--max-steps", "5", "--save", begun)
+        weights = metadata(begun)["training"]["class_weights"]
+        self.assertEqual(len(weights), 10)
+        resume = ("train", "--offline", "--resume", begun, "--data", "synthetic:600", "--epochs", "2", "--save", str(self.model))
+        for text, message in (("2" + ",1" * 9, f"class weights: that of class 0 is 2 here, {weights[0]:.10g} there"),):
+            self.assertIn(message, self.expect(1, *resume, "--class-weights", text).stderr)
+        for options in ((), ("--class-weights", "balanced")):
+            self.expect(0, *resume, *options)
+            self.assertEqual(metadata(self.model)["training"]["class_weights"], weights)
+            self.assertEqual(self.model.read_bytes(), Path(whole).read_bytes())
+
     def test_what_was_begun_otherwise_is_told(self):
         self.expect(0, *self.TRAIN, "--max-steps", "5", "--save", str(self.model))
         before = self.model.read_bytes()
@@ -158,6 +173,8 @@ class Resuming(Case):
                                    (("--momentum", "0.9", "--override"), "--momentum is an option of --optimizer sgd"),
                                    (("--schedule", "exponential", "--gamma", "0.5"), "schedule: exponential here, constant there"),
                                    (("--warmup-epochs", "2"), "warm-up epochs: 2 here, 0 there"),
+                                   (("--clip-norm", "2"), "norm to clip to: 2 here, 0 there"),
+                                   (("--class-weights", "balanced"), "class weights: some here, none there"),
                                    (("--optimizer", "sgd"), "optimizer: SGD here, Adam there")):
             with self.subTest(arguments=arguments):
                 result = self.expect(1, *resume, *arguments)

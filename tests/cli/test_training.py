@@ -62,8 +62,51 @@ class Training(Case):
         rmsprop = ("--optimizer", "rmsprop")
         self.assertNotEqual(first_loss(*rmsprop), first_loss(*rmsprop, "--alpha", "0.5"))
         self.assertNotEqual(plain[0], first_loss("--label-smoothing", "0.3")[0])
+        sgd = ("--optimizer", "sgd", "--lr", "0.1")
+        self.assertNotEqual(first_loss(*sgd), first_loss(*sgd, "--clip-norm", "0.1"))
+        self.assertEqual(first_loss(*sgd), first_loss(*sgd, "--clip-norm", "1e6"))
         # PyTorch's AdamW decays unless it is told not to; without decay it is Adam.
         self.assertEqual(plain, first_loss("--optimizer", "adamw", "--weight-decay", "0"))
+
+    def test_class_weights(self):
+        def start(*options):
+            log = self.folder / "weights.jsonl"
+            result = self.expect(0, "train", *SMALL, "--epochs", "1", "--log", str(log), *options)
+            return re.search(r"loss (\S+),", result.stdout).group(1), json.loads(log.read_text().splitlines()[0]).get("class_weights")
+
+        plain, none = start()
+        self.assertIsNone(none)
+        self.assertEqual(start("--class-weights", ",".join("1" * 10)), (plain, [1.0] * 10))
+        given, weights = start("--class-weights", "0,0.5,1,1,1,1,1,1,1,40")
+        self.assertNotEqual(given, plain)
+        self.assertEqual(weights, [0, 0.5, *[1] * 7, 40])
+        _, balanced = start("--class-weights", "balanced")
+        self.assertGreater(len(set(balanced)), 1)
+        # Each class's images times its weight are the same number, and all together the number of images.
+        counts = [120 / (10 * weight) for weight in balanced]
+        self.assertAlmostEqual(sum(counts), 120, delta=1e-6)
+        for count in counts:
+            self.assertAlmostEqual(count, round(count), delta=1e-6)
+        _, of_part = start("--class-weights", "balanced", "--validation", "0.3")
+        self.assertAlmostEqual(sum(84 / (10 * weight) for weight in of_part), 84, delta=1e-6)
+
+    def test_class_weights_that_are_wrong(self):
+        ones = ",".join("1" * 9)
+        for text, message in (("1,2", "the network has 10 classes, and these are 2 weights"),
+                              (f"{ones},1,1", "the network has 10 classes, and these are 11 weights"),
+                              ("even", "'even': a number for each of the 10 classes"), ("1,,2", "'1,,2': a number for each of the 10"),
+                              ("", "'': a number for each of the 10 classes"), (f"{ones},2x", "a number for each of the 10 classes"),
+                              (f"{ones},-1", "that of class 9 is -1: each of the 10 must be finite and at least 0"),
+                              (f"{ones},nan", "that of class 9 is nan: each of the 10"),
+                              (f"{ones},1e39", "that of class 9 is 1e+39: each of the 10"),
+                              (",".join("0" * 10), "all 10 are 0")):
+            with self.subTest(text=text):
+                result = self.expect(1, "train", *SMALL, "--class-weights", text)
+                self.assertIn(message, result.stderr)
+                self.assertEqual(result.stdout, "")
+                # Before a device is looked for.
+                result = self.expect(1, "train", *SMALL, "--class-weights", text, "--device", "no such device")
+                self.assertIn(message, result.stderr)
 
     def rates(self, *options):
         """The learning rate of the last step of every epoch, as the log has it."""

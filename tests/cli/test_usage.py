@@ -36,7 +36,7 @@ class Usage(Case):
 
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
-        for option in ("recipe network data init by-order partial freeze device epochs batch-size optimizer lr momentum weight-decay seed standardize "
+        for option in ("recipe network data init by-order partial freeze device epochs batch-size optimizer lr momentum weight-decay seed class-weights standardize "
                        "resize running-variance save save-every keep save-best validation patience resume override require-accuracy log timings trace max-steps quiet offline profile-file "
                        "safe kernels no-cache no-command-buffer").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")
@@ -57,7 +57,7 @@ class Usage(Case):
                  ("--batch-size", "0", "out of range"), ("--batch-size", "", "whole number"), ("--lr", "0", "out of range"),
                  ("--lr", "nan", "not a number"), ("--lr", "0.1x", "not a number"), ("--lr", "-1", "out of range"),
                  ("--optimizer", "adagrad", "adam, sgd"), ("--running-variance", "x", "unbiased, biased"),
-                 ("--momentum", "0.9", "--optimizer sgd"), ("--resize", "100000", "out of range"),
+                 ("--momentum", "0.9", "--optimizer sgd"), ("--clip-norm", "-1", "out of range"), ("--resize", "100000", "out of range"),
                  ("--seed", "-3", "whole number"), ("--max-steps", "0", "out of range"),
                  ("--require-accuracy", "1.1", "out of range"), ("--require-accuracy", "-0.1", "out of range"),
                  ("--require-accuracy", "75%", "not a number"))

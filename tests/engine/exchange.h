@@ -22,6 +22,7 @@ static const char text[] =
 static struct ocl_context *context;
 static struct cln_network *network;
 static uint8_t pixels[WHOLE * PIXELS], labels[WHOLE];
+static double clip_norm; /* of the engines that are made next */
 
 static inline int begin(void **state) {
     (void)state;
@@ -53,15 +54,16 @@ static inline struct cln_engine *engine_with(size_t setting, struct ocl_context 
         tuning.min_whole_channels = INT_MAX;
         tuning.join_launches = 0;
     }
-    assert_ok(cln_engine_create(&engine, where,
-                                &(struct cln_engine_params){.network = network,
-                                                            .tuning = &tuning,
-                                                            .optimizer = {.kind = kind, .lr = 0.05, .momentum = 0.5},
-                                                            .batch_size = (int)count,
-                                                            .image = network->input,
-                                                            .train = {pixels + first * PIXELS, labels + first, count},
-                                                            .test = {pixels + first * PIXELS, labels + first, count},
-                                                            .exchange = exchange}));
+    assert_ok(cln_engine_create(
+        &engine, where,
+        &(struct cln_engine_params){.network = network,
+                                    .tuning = &tuning,
+                                    .optimizer = {.kind = kind, .lr = 0.05, .momentum = 0.5, .clip_norm = clip_norm},
+                                    .batch_size = (int)count,
+                                    .image = network->input,
+                                    .train = {pixels + first * PIXELS, labels + first, count},
+                                    .test = {pixels + first * PIXELS, labels + first, count},
+                                    .exchange = exchange}));
     float *values = calloc(network->parameter_floats, sizeof *values);
     assert_non_null(values);
     for (size_t i = 0; i < network->tensor_count; i++)
@@ -73,17 +75,28 @@ static inline struct cln_engine *engine_with(size_t setting, struct ocl_context 
     return engine;
 }
 
-static inline void step(struct cln_engine *engine, size_t count) {
-    assert_ok(cln_engine_begin(engine, CLN_TRAIN, NULL, count));
-    assert_ok(cln_engine_step(engine, CLN_TRAIN));
-}
-
 /* All parameters, or all that `which` says; free() them. */
 static inline float *values_of(struct cln_engine *engine, enum cln_engine_values which) {
     float *values = calloc(network->parameter_floats, sizeof *values);
     assert_non_null(values);
     assert_ok(cln_engine_read(engine, which, values));
     return values;
+}
+
+/* Parameters and running statistics. */
+static inline void assert_same_bits(struct cln_engine *left, struct cln_engine *right) {
+    for (int which = CLN_PARAMETERS; which <= CLN_RUNNING; which++) {
+        const size_t floats = which == CLN_RUNNING ? network->running_floats : network->parameter_floats;
+        float *a = values_of(left, (enum cln_engine_values)which), *b = values_of(right, (enum cln_engine_values)which);
+        assert_memory_equal(a, b, floats * sizeof *a);
+        free(a);
+        free(b);
+    }
+}
+
+static inline void step(struct cln_engine *engine, size_t count) {
+    assert_ok(cln_engine_begin(engine, CLN_TRAIN, NULL, count));
+    assert_ok(cln_engine_step(engine, CLN_TRAIN));
 }
 
 #endif

@@ -9,16 +9,6 @@ static struct cln_engine *engine_on(struct ocl_context *where, size_t first, siz
     return engine_with(PROFILE, where, first, count, kind, exchange);
 }
 
-static void assert_same_bits(struct cln_engine *left, struct cln_engine *right) {
-    for (int which = CLN_PARAMETERS; which <= CLN_RUNNING; which++) {
-        const size_t floats = which == CLN_RUNNING ? network->running_floats : network->parameter_floats;
-        float *a = values_of(left, (enum cln_engine_values)which), *b = values_of(right, (enum cln_engine_values)which);
-        assert_memory_equal(a, b, floats * sizeof *a);
-        free(a);
-        free(b);
-    }
-}
-
 static enum cln_status count_gradients(void *user, struct ocl_buffer *gradients, size_t floats) {
     assert_int_equal(floats, network->parameter_floats);
     assert_true(ocl_buffer_bytes(gradients) >= floats * sizeof(float));

@@ -162,13 +162,15 @@ static void train_in_two(size_t setting, size_t samples) {
     ocl_context_destroy(&other);
 }
 
-/* Batches of the same size, of different sizes, and of a single image; also where launches would take whole channels.
- */
+/* Batches of the same size, of different sizes, and of a single image; also where launches would take whole channels,
+ * and with gradients that are clipped. */
 static void test_two_train_like_one(void **state) {
     (void)state;
     train_in_two(PROFILE, 33);
     train_in_two(WHOLE_CHANNELS, WHOLE / 2);
     train_in_two(WHOLE_CHANNELS, 1);
+    clip_norm = 0.5;
+    train_in_two(PROFILE, 33);
 }
 
 int main(void) {

@@ -357,12 +357,20 @@ static size_t add_choices(size_t count) {
     return count;
 }
 
-/* Among groups of 32, each operation in its safe variant: in a network that has them all, and one for SGD. */
+/* A network whose training launches the operation; a network of Adam has all but the named ones. */
+static const char *network_with(const char *operation) {
+    const bool clips = strcmp(operation, "sum_gradients") == 0 || strcmp(operation, "gradient_norm") == 0;
+    return clips                           ? "bn-lenet, a step of SGD, clipped"
+           : strcmp(operation, "sgd") == 0 ? "bn-lenet, ten steps of SGD"
+                                           : "mixed, ten steps of Adam";
+}
+
+/* Among groups of 32, each operation in its safe variant. */
 static size_t add_safe_networks(void) {
     size_t count = 0;
     for (; cln_all_operations() & 1u << count; count++) {
         const char *operation = cln_operations[count];
-        const char *network = strcmp(operation, "sgd") == 0 ? "bn-lenet, ten steps of SGD" : "mixed, ten steps of Adam";
+        const char *network = network_with(operation);
         struct network_case *c = &networks[count];
         *c = (struct network_case){.tuning = 3, .safe = cln_operation(operation)};
         while (cln_check_network(c->network) && strcmp(cln_check_network(c->network), network) != 0)

@@ -3,6 +3,7 @@
 #include "tests/format/support.h"
 
 static float first_moments[1024], second_moments[1024];
+static double class_weights[] = {1.0 / 3, 0, 7};
 
 static struct cln_training_point sample_point(void) {
     for (size_t i = 0; i < 1024; i++) {
@@ -30,6 +31,7 @@ static struct cln_training_point sample_point(void) {
         .peak_accuracy = 5.0 / 7,
         .peak_epoch = 2,
         .freeze = "0.*,*.bias",
+        .class_weights = class_weights,
         .moments = {first_moments, second_moments},
     };
 }
@@ -85,6 +87,7 @@ static void test_a_training_point_comes_back_to_the_bit(void **state) {
     assert_true(read->seed == UINT64_MAX && read->loss_carry == -1e-9F && read->optimizer.lr == 0.1 + 0.2);
     assert_true(read->optimizer.schedule == CLN_MULTISTEP && read->optimizer.gamma == 0.3);
     assert_true(read->optimizer.milestones[1] == 7 && read->optimizer.milestones[2] == 0);
+    assert_memory_equal(read->class_weights, class_weights, sizeof class_weights);
     assert_true(read->validation == 0.1 && read->peak_accuracy == 5.0 / 7 && read->peak_epoch == 2);
     cln_checkpoint_destroy(&checkpoint);
 }
@@ -278,12 +281,41 @@ static void test_validation_may_be_missing_but_not_lie(void **state) {
     cln_checkpoint_destroy(&checkpoint);
 }
 
+static void test_class_weights_may_be_missing_but_not_lie(void **state) {
+    (void)state;
+    static const struct {
+        const char *to, *message; /* NULL: it is read */
+    } cases[] = {
+        {"\"class_weights\":[1,1,1,1],\"other\":", "is not a list of 3 numbers"},
+        {"\"class_weights\":[1,1],\"other\":", "is not a list of 3 numbers"},
+        {"\"class_weights\":1,\"other\":", "is not a list of 3 numbers"},
+        {"\"class_weights\":[1,-1,1],\"other\":", "weight 1 of \"class_weights\" is no finite number"},
+        {"\"class_weights\":[1,1,\"1\"],\"other\":", "weight 2 of \"class_weights\" is no finite number"},
+        {"\"class_weights\":[1e39,1,1],\"other\":", "weight 0 of \"class_weights\" is no finite number"},
+        {"\"class_weights\":[0,0,0],\"other\":", "all \"class_weights\" are 0"},
+        {"\"class_weights\":[0,1,0],\"other\":", NULL},
+        {"\"other\":", NULL},
+    };
+    struct cln_checkpoint *checkpoint;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const enum cln_status status = read_point_with(&checkpoint, "\"class_weights\":", cases[i].to);
+        if (status != (cases[i].message ? CLN_INVALID : CLN_OK))
+            fail_msg("case %zu: %s: %s", i, cln_status_name(status), cln_error_message());
+        if (cases[i].message)
+            assert_message(cases[i].message);
+        else
+            assert_true(!checkpoint->training->class_weights == !strstr(cases[i].to, "class_weights"));
+        cln_checkpoint_destroy(&checkpoint);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_training_point_comes_back_to_the_bit),
         cmocka_unit_test(test_optimizers_have_the_moments_they_need),
         cmocka_unit_test(test_training_points_that_lie_are_refused),
         cmocka_unit_test(test_an_optimizer_has_its_numbers),
+        cmocka_unit_test(test_class_weights_may_be_missing_but_not_lie),
         cmocka_unit_test(test_validation_may_be_missing_but_not_lie),
     };
     return cmocka_run_group_tests_name("training point", tests, create_folder, temporary_remove);

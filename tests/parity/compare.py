@@ -61,7 +61,8 @@ def slack(case, ref, k, allowed):
     else:
         v, beta2 = ref[f"moment exp_avg_sq {name}"], case.more.get("beta2", 0.999)
         size, most = np.sqrt(v / (1 - beta2 ** steps)) + case.eps, 2.0 * steps
-    return case.lr * np.minimum(most, allowed.get("gradient " + name, 0.0) / size)
+    error = allowed.get("gradient " + name, 0.0) * ref["clip factor"]
+    return case.lr * np.minimum(most, error / size)
 
 
 def compare(result, ref, r32, shaken, ours, case, allowed):

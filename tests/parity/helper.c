@@ -79,6 +79,7 @@ static enum cln_status train(char **argv) {
                                               .seed = checkpoint->training->seed,
                                               .optimizer = checkpoint->training->optimizer,
                                               .freeze = checkpoint->training->freeze,
+                                              .class_weights = checkpoint->training->class_weights,
                                               .resume = checkpoint,
                                               .max_steps = (size_t)atoi(argv[6])};
     bool stopped = false;

@@ -234,8 +234,18 @@ def named_cases():
                         ("SGD", dict(adam=False, lr=0.1, momentum=0.9, decay=0.05)),
                         ("RMSprop", dict(optimizer="rmsprop", lr=0.001, momentum=0.9, decay=0.1))):
         yield C("frozen", f"{title}, frozen layers and biases", small, onet, freeze=("0.*", "1.*", "*.bias"), **more, **o)
+    yield C("frozen", "clipped, frozen layers and biases", small, onet, freeze=("0.*", "1.*", "*.bias"), adam=False, lr=0.1,
+            momentum=0.5, more={"clip_norm": 0.3}, **o)
     yield C("frozen", "a frozen last layer", [3, 8, 8], onet, freeze=("8.*",), **o)
+    yield C("clipping", "Adam, weight decay 0.1, clipped to norm 0.1", small, onet, decay=0.1, more={"clip_norm": 0.1}, **o)
+    yield C("clipping", "SGD, momentum 0.9, clipped to norm 0.5", small, onet, adam=False, lr=0.1, momentum=0.9,
+            more={"clip_norm": 0.5}, **o)
+    yield C("clipping", "RMSprop, clipped to norm 1e-6", small, onet, optimizer="rmsprop", lr=0.001,
+            more={"clip_norm": 1e-6}, **o)
     yield C("loss", "label smoothing 0.1", small, onet, more={"label_smoothing": 0.1}, **o)
+    yield C("loss", "class weights, one of them 0", small, onet, weights=[1.0, 0.25, 0.0, 5.0, 2.0], **o)
+    yield C("loss", "class weights, label smoothing 0.2", small, onet, weights=[0.1, 0.25, 1.0, 5.0, 2.0],
+            more={"label_smoothing": 0.2}, **o)
     yield C("loss", "label smoothing 0.6, 2 classes", small, [*onet[:-1], lin(2)], more={"label_smoothing": 0.6}, **o)
     o = dict(count=60, batch=16, epochs=7, adam=False, lr=0.1, momentum=0.5)
     for title, more in (("step", {"step_size": 2, "gamma": 0.3}), ("multistep", {"milestones": [1, 4, 5]}),

@@ -163,6 +163,7 @@ class Case:
         self.lr, self.momentum, self.decay = o.pop("lr", 0.01), o.pop("momentum", 0.0), o.pop("decay", 0.0)
         self.images = o.pop("images", "mixed")  # "mixed", "noise", or a function (rng, count, shape) -> uint8
         self.labels = o.pop("labels", None)
+        self.weights = o.pop("weights", None)  # of the classes in the training loss; None: none
         self.seed = o.pop("seed", None)  # of weights and data; None: the run's
         self.tweak = o.pop("tweak", None)  # a function (state, rng) that changes the initial weights
         self.standardize, self.resize = o.pop("standardize", False), o.pop("resize", 0)

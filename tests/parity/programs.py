@@ -37,6 +37,8 @@ def resume_point(case, job, name, optimizer):
                 "shuffle": [str(v) for v in job["shuffle"]], "init": ["1", "1"], "best_accuracy": -1.0}
     if freeze:
         training["freeze"] = freeze
+    if case.weights:
+        training["class_weights"] = case.weights
     meta = {"clenet": "0.1.0", "network": case.text(), "training": json.dumps(training)}
     if case.resize:
         meta["resize"] = str(case.resize)

@@ -4,7 +4,7 @@ import random
 import numpy as np
 
 from named import set_gamma
-from networks import Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, conv, has_single_values, lin, mp
+from networks import Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, build, conv, has_single_values, lin, mp
 
 
 def window(rng, size, most_padding):
@@ -37,6 +37,9 @@ def draw_recipe(rng, case):
     more |= {"step": {"step_size": 1, "gamma": 0.5}, "multistep": {"milestones": [1, 2]}, "exponential": {"gamma": 0.7},
              "cosine": {"schedule_epochs": case.epochs + 1}, "one-cycle": {"schedule_epochs": case.epochs + 2},
              "constant": {}}[schedule]
+    more["clip_norm"] = rng.choice([0, 0, 0.1, 1])
+    if rng.random() < 0.3:
+        case.weights = [rng.choice([0.2, 0.5, 1.0, 3.0]) for _ in range(int(np.prod(build(case.net)[1])))]
     case.more = more
 
 

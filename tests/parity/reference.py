@@ -74,6 +74,12 @@ def preprocess(case, pixels, dtype, state=None):
     return x
 
 
+def loss_of(case, logits, labels):
+    """PyTorch's training loss of a case."""
+    weights = None if case.weights is None else torch.tensor(case.weights, dtype=logits.dtype)
+    return F.cross_entropy(logits, labels, weight=weights, label_smoothing=case.more.get("label_smoothing", 0.0))
+
+
 def optimizer_of(case, net):
     """PyTorch's optimizer of a case."""
     more = case.more
@@ -131,16 +137,22 @@ def rates_of(case, steps_per_epoch, steps):
 
 
 class Rates:
-    """Sets the rate of each step of a case's training."""
+    """Takes the steps of a case's training: sets the rate of each, and clips the gradients."""
 
     def __init__(self, case, optimizer):
         per_epoch = -(-case.count // case.batch)
+        self.clip_norm = case.more.get("clip_norm", 0)
+        self.factor = 0.0 if self.clip_norm > 0 else 1.0  # the largest that gradients were multiplied by
         self.optimizer, self.rates = optimizer, iter(rates_of(case, per_epoch, per_epoch * case.epochs))
 
     def step(self):
         rate = next(self.rates)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        if self.clip_norm > 0:
+            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm))
+            self.factor = max(self.factor, min(1.0, self.clip_norm / (norm + 1e-6)))
         self.optimizer.step()
 
 
@@ -185,7 +197,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
             index = torch.tensor(order[at:at + case.batch])
             opt.zero_grad()
             z = net(x[index])
-            loss = F.cross_entropy(z, y[index], label_smoothing=case.more.get("label_smoothing", 0.0))
+            loss = loss_of(case, z, y[index])
             loss.backward()
             if first:
                 for n, p in net.named_parameters():
@@ -216,7 +228,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
         for key, value in opt.state.get(p, {}).items():
             if key in ("exp_avg", "exp_avg_sq", "square_avg", "momentum_buffer") and value is not None:
                 out[f"moment {key} {n}"] = value.clone()
-    out["trained logits"] = zt
+    out["trained logits"], out["clip factor"] = zt, torch.tensor(rates.factor)
     return {k: v.detach().double().numpy() if isinstance(v, torch.Tensor) else v for k, v in out.items()}
 
 
@@ -260,7 +272,7 @@ def margin(case, job):
         for at in range(0, len(order), case.batch):
             index = torch.tensor(order[at:at + case.batch])
             opt.zero_grad()
-            F.cross_entropy(net(x[index]), y[index], label_smoothing=case.more.get("label_smoothing", 0.0)).backward()
+            loss_of(case, net(x[index]), y[index]).backward()
             rates.step()
     return least[0]
 

@@ -1,4 +1,4 @@
-"""The 48 cases of CI: first those that once were wrong, then others of every kind."""
+"""The 50 cases of CI: first those that once were wrong, then others of every kind."""
 from named import named_cases
 from random_cases import random_case
 
@@ -15,7 +15,8 @@ OTHERS = ("3x32x32, LeNet-like", "3x1x1", "1 x 40 strip", "padding beyond the ke
           "SGD with Nesterov's momentum, weight decay of weights only", "step", "multistep behind a warm-up", "exponential",
           "cosine behind a warm-up", "one-cycle behind a warm-up", "label smoothing 0.1",
           "leaky ReLU, max pool", "dropout", "dropout by channel, and of the input", "ELU, max pool", "global average pool",
-          "padding same, not square", "AdamW, frozen layers and biases", "RMSprop, frozen layers and biases")
+          "padding same, not square", "AdamW, frozen layers and biases", "RMSprop, frozen layers and biases",
+          "SGD, momentum 0.9, clipped to norm 0.5", "class weights, label smoothing 0.2")
 RANDOM = (2, 7, 11, 20, 24)
 
 

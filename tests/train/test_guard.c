@@ -329,6 +329,35 @@ static void test_a_kernel_that_is_not_built_in_groups_is_got_around(void **state
     cln_trainer_destroy(&trainer);
 }
 
+/* In the step of a training that clips, and in no other. */
+static void test_clipping_is_checked(void **state) {
+    (void)state;
+    profile_of_lanes(1);
+    break_kernels("gradient_norm.cl", "= total;", "= 4.0f * total;");
+    expect_refusal((struct cln_trainer_params){.optimizer.clip_norm = 1}, "updated parameter");
+    calls_of((struct cln_trainer_params){.session.kernel_folder = kernels}, "", "");
+    profile_of_lanes(8);
+}
+
+static void test_class_weights_are_checked(void **state) {
+    (void)state;
+    static const double weights[] = {1, 2, 1, 1, 1, 1, 1, 1, 1, 1};
+    profile_of_lanes(1);
+    break_kernels("softmax_cross_entropy.cl", "loss *= part *", "loss *= 2.0f * part *");
+    assert_int_equal(network->classes, sizeof weights / sizeof *weights);
+    expect_refusal((struct cln_trainer_params){.class_weights = weights}, "loss[");
+    calls_of((struct cln_trainer_params){.session.kernel_folder = kernels}, "", "");
+    profile_of_lanes(8);
+}
+
+static void test_moments_are_checked(void **state) {
+    (void)state;
+    profile_of_lanes(1);
+    break_kernels("adam.cl", "store_floatv(m, ", "store_floatv(2.0f * m, ");
+    expect_refusal((struct cln_trainer_params){.batch_size = 16}, "exp_avg[");
+    profile_of_lanes(8);
+}
+
 static void test_a_mistake_in_a_kernel_is_told_at_once(void **state) {
     (void)state;
     struct cln_trainer *trainer = NULL;
@@ -350,6 +379,9 @@ int main(void) {
         cmocka_unit_test_teardown(test_small_batches_are_checked, nothing_alive),
         cmocka_unit_test_teardown(test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on, nothing_alive),
         cmocka_unit_test_teardown(test_a_kernel_that_is_not_built_in_groups_is_got_around, nothing_alive),
+        cmocka_unit_test_teardown(test_clipping_is_checked, nothing_alive),
+        cmocka_unit_test_teardown(test_class_weights_are_checked, nothing_alive),
+        cmocka_unit_test_teardown(test_moments_are_checked, nothing_alive),
         cmocka_unit_test_teardown(test_a_mistake_in_a_kernel_is_told_at_once, nothing_alive),
     };
     return cmocka_run_group_tests_name("guard", tests, begin, end);
