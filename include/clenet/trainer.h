@@ -79,7 +79,8 @@ struct cln_trainer_params {
     struct cln_optimizer_params optimizer;
     /* Weights of the classes in the training loss, network->classes of them, as in torch.nn.CrossEntropyLoss(weight=…):
      * a sample counts as many times as the weight of its label says, and a batch's loss is the sum of its samples'
-     * divided by the sum of their weights. Each is finite as a float and at least 0, and one is above 0. A batch whose
+     * divided by the sum of their weights. Each is finite and at least 0, and one is above 0; a
+     * common factor makes no difference. A batch whose
      * labels all weigh 0 has loss 0 and gradient 0. Test and validation losses are without them. NULL: none. Used only
      * while the trainer is created. */
     const double *class_weights;

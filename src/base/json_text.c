@@ -138,6 +138,12 @@ enum cln_status cln_json_parse(json_t **out, const char *text, size_t bytes, siz
 
 /* ---- Writing ---- */
 
+bool cln_json_is_text(const char *words) {
+    json_t *value = json_string(words);
+    json_decref(value);
+    return value != NULL;
+}
+
 json_t *cln_json_text(const char *words) {
     if (!words)
         return json_null();

@@ -16,6 +16,9 @@ enum cln_status cln_json_parse(json_t **out, const char *text, size_t bytes, siz
 /* The start of a text, after its byte-order mark if it has one. */
 const char *cln_json_begin(const char *text);
 
+/* Whether a text is valid UTF-8, so that JSON keeps it as it is. */
+bool cln_json_is_text(const char *words);
+
 /* A new JSON string from any bytes, or null from NULL. Each byte that is not valid UTF-8 becomes the four characters
  * \xff, so that different names stay different. NULL: out of memory. */
 json_t *cln_json_text(const char *words);

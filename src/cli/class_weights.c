@@ -60,3 +60,7 @@ enum cln_status cln_class_weights_create(double **out, const struct cln_class_we
     }
     return status;
 }
+
+const double *cln_class_weights_of(const double *own, const struct cln_checkpoint *resumed) {
+    return own == NULL && resumed != NULL && resumed->training != NULL ? resumed->training->class_weights : own;
+}

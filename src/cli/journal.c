@@ -82,13 +82,13 @@ enum cln_status cln_journal_start(struct cln_journal *journal, const char *devic
     const bool is_resumed = cln_options_given(options, "resume");
     json_t *recipe = is_resumed ? NULL : cln_recipe_of(options);
     failed |= !is_resumed && recipe == NULL;
+    json_t *weights = class_weights != NULL ? json_array() : NULL;
+    for (int k = 0; weights != NULL && k < network->classes; k++)
+        failed |= json_array_append_new(weights, json_real(class_weights[k]));
     if (failed) { /* a record needs this member */
         json_decref(values);
         values = NULL;
     }
-    json_t *weights = class_weights != NULL ? json_array() : NULL;
-    for (int k = 0; weights != NULL && k < network->classes; k++)
-        failed |= json_array_append_new(weights, json_real(class_weights[k]));
     json_t *apart = validation > 0 ? json_integer((json_int_t)validation) : NULL;
     json_t *record =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o*, s:I, s:o*, s:o, s:o*}", "event",

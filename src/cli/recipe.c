@@ -44,7 +44,12 @@ static enum cln_status parse_log(json_t **out, bool *is_log, const char *text, c
 
 static enum cln_status read_recipe(json_t **out, bool *is_log, const char *path) {
     char *text = NULL;
+    struct stat info;
     *out = NULL;
+    /* Processes that build kernels and check the driver read it again. */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+        return cln_fail(CLN_INVALID,
+                        "--recipe: %s is a pipe or a device, and has to be read more than once: give a file", path);
     enum cln_status status = cln_file_read(&text, path);
     if (status != CLN_OK)
         return cln_fail_within(status, "--recipe");

@@ -150,12 +150,6 @@ static enum cln_status make_class_weights(struct run *run) {
     return cln_class_weights_create(&run->class_weights, &params);
 }
 
-/* Those of the option, or else of the training that is resumed; NULL: none. */
-static const double *class_weights_of(const struct run *run) {
-    const bool from_there = run->class_weights == NULL && run->resumed != NULL;
-    return from_there ? run->resumed->training->class_weights : run->class_weights;
-}
-
 static struct cln_trainer_params trainer_params(struct run *run) {
     const struct cln_train_options *o = run->options;
     struct cln_session_params session = cln_session_options_params(&o->session);
@@ -174,7 +168,7 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .optimizer = o->optimizer,
         .init = {.path = o->init, .by_order = o->by_order, .partial = o->partial},
         .freeze = o->freeze,
-        .class_weights = class_weights_of(run),
+        .class_weights = cln_class_weights_of(run->class_weights, run->resumed),
         .save = run->save,
         .resume = run->resumed,
         .override = o->override,
@@ -344,7 +338,7 @@ static enum cln_status train(struct run *run) {
         return status;
     introduce(run);
     status = cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->apart,
-                               class_weights_of(run), run->options->rows);
+                               cln_class_weights_of(run->class_weights, run->resumed), run->options->rows);
     if (status != CLN_OK)
         return status;
     status = train_epochs(run);
@@ -365,6 +359,8 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
         cln_report_quiet();
     enum cln_status status = cln_trainer_builds() ? build(&run) : train(&run);
     int exit_status = cln_report_failure(status);
+    if (status == CLN_INVALID && o->recipe != NULL)
+        cln_report_error("the options of %s count as given", o->recipe);
     if (status == CLN_INTERRUPTED)
         exit_status = cln_signals_exit_status(cln_signals_stop());
     if (run.log_lost && exit_status == CLN_EXIT_OK)

@@ -1,4 +1,5 @@
 /* The engine's buffers and their initial content. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,8 +221,11 @@ static enum cln_status write_class_weights(struct cln_engine *e, const double *w
     float *values = malloc(classes * sizeof *values);
     if (!values)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the weights of %zu classes", classes);
+    double largest = 0;
     for (size_t k = 0; k < classes; k++)
-        values[k] = (float)weights[k];
+        largest = fmax(largest, weights[k]);
+    for (size_t k = 0; k < classes; k++) /* a common factor makes no difference, but may be out of float's range */
+        values[k] = (float)(weights[k] / largest);
     const enum cln_status status = ocl_buffer_write(e->class_weights, 0, classes * sizeof *values, values);
     free(values);
     return status;

@@ -259,20 +259,6 @@ static enum cln_status copy_values(const struct slots *slots, const struct cln_n
     return tell(&problems, network);
 }
 
-/* A file of a later version is read as far as this version knows it, with a warning. */
-static enum cln_status tell_of_newer(enum cln_status status, const char *path, const char *version) {
-    if (!cln_metadata_is_newer(version))
-        return status;
-    if (status != CLN_OK)
-        return cln_fail_within(status, "written by clenet %.32s, which is newer than this one (%s)", version,
-                               CLENET_VERSION);
-    cln_log(CLN_LOG_WARNING,
-            "%s: written by clenet %.32s, which is newer than this one (%s): its new features are "
-            "ignored",
-            path, version, CLENET_VERSION);
-    return CLN_OK;
-}
-
 enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *path, const struct cln_network *network) {
     *out = NULL;
     struct cln_safetensors *file;
@@ -293,7 +279,7 @@ enum cln_status cln_checkpoint_read(struct cln_checkpoint **out, const char *pat
         status = allocate(checkpoint);
     if (status == CLN_OK)
         status = copy_values(&slots, checkpoint->network);
-    status = tell_of_newer(status, path, cln_metadata_version(file));
+    status = cln_metadata_tell_newer(status, path, cln_metadata_version(file));
     free(slots.items);
     cln_safetensors_destroy(&file);
     if (status != CLN_OK) {

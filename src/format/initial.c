@@ -180,12 +180,13 @@ static enum cln_status match(struct cln_initial *initial, const struct cln_init_
 }
 
 /* Reads what a model of clenet says of itself. */
-static enum cln_status read_model(struct cln_initial *initial, const struct cln_safetensors *file) {
+static enum cln_status read_model(struct cln_initial *initial, const struct cln_safetensors *file, const char *path) {
     if (!cln_metadata_version(file))
         return CLN_OK;
     initial->model = calloc(1, sizeof *initial->model);
-    return initial->model ? cln_metadata_read(initial->model, file, NULL)
-                          : cln_fail(CLN_OUT_OF_MEMORY, "no memory for a model");
+    if (!initial->model)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a model");
+    return cln_metadata_tell_newer(cln_metadata_read(initial->model, file, NULL), path, cln_metadata_version(file));
 }
 
 static enum cln_status read_file(struct cln_initial *initial, const struct cln_init_params *params,
@@ -196,7 +197,7 @@ static enum cln_status read_file(struct cln_initial *initial, const struct cln_i
     initial->running = calloc(network->running_floats + 1, sizeof(float));
     if (!initial->taken || !initial->parameters || !initial->running)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu numbers", network->parameter_floats);
-    enum cln_status status = read_model(initial, file);
+    enum cln_status status = read_model(initial, file, params->path);
     if (status == CLN_OK)
         status = view_layers(&layers, file, initial->model != NULL);
     if (status == CLN_OK)

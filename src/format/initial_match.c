@@ -72,7 +72,7 @@ struct list {
 
 /* All tensors, in the order that counts. */
 static enum cln_status list_tensors(struct list *list, const struct cln_safetensors *file) {
-    bool sorted = true;
+    bool sorted = true; /* within each type: PyTorch's writer sorts by type, then by name */
     list->count = file->tensor_count;
     list->items = calloc(file->tensor_count + 1, sizeof *list->items);
     if (!list->items)
@@ -80,7 +80,8 @@ static enum cln_status list_tensors(struct list *list, const struct cln_safetens
     for (size_t i = 0; i < list->count; i++)
         list->items[i] = &file->tensors[i];
     for (size_t i = 1; i < list->count; i++)
-        sorted &= compare_bytes(&list->items[i - 1], &list->items[i]) < 0;
+        sorted &= list->items[i - 1]->dtype != list->items[i]->dtype ||
+                  compare_bytes(&list->items[i - 1], &list->items[i]) < 0;
     if (sorted)
         qsort(list->items, list->count, sizeof *list->items, compare_naturally);
     return CLN_OK;

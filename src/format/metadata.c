@@ -305,6 +305,19 @@ bool cln_metadata_is_newer(const char *version) {
     return there[2] > here[2];
 }
 
+enum cln_status cln_metadata_tell_newer(enum cln_status status, const char *path, const char *version) {
+    if (!cln_metadata_is_newer(version))
+        return status;
+    if (status != CLN_OK)
+        return cln_fail_within(status, "written by clenet %.32s, which is newer than this one (%s)", version,
+                               CLENET_VERSION);
+    cln_log(CLN_LOG_WARNING,
+            "%s: written by clenet %.32s, which is newer than this one (%s): its new features are "
+            "ignored",
+            path, version, CLENET_VERSION);
+    return CLN_OK;
+}
+
 /* Makes the checkpoint's own network, from the file's text or from the text of the caller's network. A text of another
  * program is tried only if the caller gives no network. */
 static enum cln_status read_network(struct cln_network **out, const struct cln_safetensors *file,

@@ -31,4 +31,8 @@ bool cln_metadata_is_newer(const char *version);
 enum cln_status cln_metadata_read(struct cln_checkpoint *checkpoint, const struct cln_safetensors *file,
                                   const struct cln_network *network) CLN_MUST_CHECK;
 
+/* After reading a file of `version` with `status`: returns an error that says that a newer clenet wrote it, or warns of
+ * that where the file was read. `version` NULL, or not newer: returns `status`. */
+enum cln_status cln_metadata_tell_newer(enum cln_status status, const char *path, const char *version) CLN_MUST_CHECK;
+
 #endif

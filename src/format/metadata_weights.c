@@ -35,7 +35,7 @@ enum cln_status cln_metadata_read_weights(struct cln_checkpoint *c, const json_t
     for (size_t k = 0; k < classes; k++) {
         weights[k] = json_number_value(json_array_get(list, k));
         some |= weights[k] > 0;
-        if (!json_is_number(json_array_get(list, k)) || !(weights[k] >= 0) || !isfinite((float)weights[k]))
+        if (!json_is_number(json_array_get(list, k)) || !(weights[k] >= 0 && isfinite(weights[k])))
             return cln_fail(CLN_INVALID,
                             "metadata \"training\": weight %zu of \"class_weights\" is no finite number of at least 0",
                             k);

@@ -6,6 +6,7 @@
 
 #include "clenet/checkpoint.h"
 #include "clenet/text.h"
+#include "src/base/json_text.h"
 
 enum { BYTES = sizeof((struct cln_training_point *)0)->freeze };
 
@@ -38,6 +39,8 @@ enum cln_status cln_freeze_find(bool *frozen, const struct cln_network *network,
     memset(frozen, 0, network->tensor_count * sizeof *frozen);
     if (!patterns || !patterns[0])
         return CLN_OK;
+    if (!cln_json_is_text(patterns))
+        return cln_fail(CLN_INVALID, "freeze: the patterns are not UTF-8, as names of parameters are");
     if (strlen(patterns) >= BYTES)
         return cln_fail(CLN_INVALID, "freeze: patterns of more than %d bytes, clenet's limit", BYTES - 1);
     for (const char *at = patterns; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {

@@ -29,7 +29,8 @@ const struct cln_optimizer_row cln_optimizers[] = {
     [CLN_ADAM] = {"Adam", {{"exp_avg"}, {"exp_avg_sq", .is_square = true}}},
     [CLN_SGD] = {"SGD", {{"momentum_buffer", .of_momentum = true}}},
     [CLN_ADAMW] = {"AdamW", {{"exp_avg"}, {"exp_avg_sq", .is_square = true}}},
-    [CLN_RMSPROP] = {"RMSprop", {{"square_avg", .is_square = true}, {"momentum_buffer", .of_momentum = true}}},
+    [CLN_RMSPROP] = {"RMSprop",
+                     {{"square_avg", .is_square = true}, {"momentum_buffer", .of_momentum = true, .is_ratio = true}}},
 };
 
 #define ROW(member, title, preset, limit, optimizers, schedules, ...)                                                  \

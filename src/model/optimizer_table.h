@@ -34,6 +34,7 @@ struct cln_moment {
     const char *name; /* name in torch.optim's state: "exp_avg"; NULL: not used */
     bool is_square;   /* never negative */
     bool of_momentum; /* in checkpoints only if momentum is above 0 */
+    bool is_ratio;    /* of gradients divided by their size: without digits where both are about eps */
 };
 
 struct cln_optimizer_row {

@@ -60,16 +60,18 @@ static enum cln_status check_validation(const struct cln_trainer_params *p) {
 
 static enum cln_status check_class_weights(const struct cln_trainer_params *p) {
     const int classes = p->network->classes;
-    bool some = !p->class_weights;
+    double largest = 0;
     for (int k = 0; p->class_weights && k < classes; k++) {
         const double weight = p->class_weights[k];
-        if (!(weight >= 0) || !isfinite((float)weight))
+        if (!(weight >= 0 && isfinite(weight)))
             return cln_fail(CLN_INVALID,
                             "class weights: that of class %d is %g: each of the %d must be finite and at least 0", k,
                             weight, classes);
-        some |= weight > 0;
+        largest = fmax(largest, weight);
     }
-    return some ? CLN_OK : cln_fail(CLN_INVALID, "class weights: all %d are 0: one must be above 0", classes);
+    return !p->class_weights || largest > 0
+               ? CLN_OK
+               : cln_fail(CLN_INVALID, "class weights: all %d are 0: one must be above 0", classes);
 }
 
 enum cln_status cln_params_check(const struct cln_trainer_params *p) {

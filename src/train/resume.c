@@ -162,8 +162,8 @@ static void place_schedule(struct cln_trainer *t, const struct cln_training_poin
                            bool is_judged_alike) {
     struct cln_optimizer_params *o = &t->params.optimizer;
     const double per_epoch = o->steps_per_epoch;
-    const double part = (double)p->position / (double)t->split.train_count * per_epoch;
-    const double begun = t->params.batch_size == p->batch_size ? p->batches : round(part);
+    const double left = ceil((double)(t->split.train_count - p->position) / t->params.batch_size);
+    const double begun = per_epoch - left; /* so that the epoch ends where the next one begins */
     const double place = p->epochs * per_epoch + (continues ? begun : 0);
     o->step_shift = (int)fmax(fmin(place - (double)p->steps, INT32_MAX), INT32_MIN);
     if (is_judged_alike)

@@ -87,7 +87,8 @@ enum cln_status cln_snapshot_take(struct cln_snapshot *s, struct cln_trainer *t)
         status = cln_trainer_state(t, CLN_TRAIN, &state);
     if (status != CLN_OK)
         return status;
-    c->batches_tracked = t->batches_before + (uint64_t)state.step;
+    const uint64_t before = t->batches_before, most = INT64_MAX - (uint64_t)state.step; /* files count as int64 */
+    c->batches_tracked = (before < most ? before : most) + (uint64_t)state.step;
     if (c->mean) {
         const size_t bytes = cln_shape_count(c->network->input) * sizeof *c->mean;
         memcpy(c->mean, t->mean, bytes);

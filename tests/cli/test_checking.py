@@ -17,7 +17,7 @@ class Check(Case):
 
     def test_a_table_and_a_verdict(self):
         output = self.expect(0, "check", "--quick", "--only", "adam").stdout
-        self.assertRegex(output, r"(?m)^adam +profile +3 +0\.\d{3} +\d+\.\d  ok$")
+        self.assertRegex(output, r"(?m)^adam +profile +4 +0\.\d{3} +\d+\.\d  ok$")
         self.assertRegex(output, r"(?m)^All \d+ hold, in \d+\.\d s\.$")
 
     def test_a_case_that_fails_is_told_with_constants_and_how_to_repeat_it(self):
@@ -42,7 +42,7 @@ class Check(Case):
     def test_markdown(self):
         output = self.expect(0, "check", "--markdown", "--quick", "--only", "sgd").stdout
         self.assertRegex(output, r"(?m)^## .*: everything holds$")
-        self.assertRegex(output, r"(?m)^\| sgd \| profile \| 3 \| .* \| ok \|$")
+        self.assertRegex(output, r"(?m)^\| sgd \| profile \| 4 \| .* \| ok \|$")
         for word in ("driver", "platform", "limits", "profile"):
             self.assertRegex(output, rf"(?m)^\| {word} \| .+ \|$")
 

@@ -77,6 +77,8 @@ class Training(Case):
         plain, none = start()
         self.assertIsNone(none)
         self.assertEqual(start("--class-weights", ",".join("1" * 10)), (plain, [1.0] * 10))
+        for factor in (1e-300, 1e-43, 1e37, 1e300):  # beyond what float32 has
+            self.assertEqual(start("--class-weights", ",".join([str(factor)] * 10)), (plain, [factor] * 10))
         given, weights = start("--class-weights", "0,0.5,1,1,1,1,1,1,1,40")
         self.assertNotEqual(given, plain)
         self.assertEqual(weights, [0, 0.5, *[1] * 7, 40])
@@ -98,7 +100,7 @@ class Training(Case):
                               ("", "'': a number for each of the 10 classes"), (f"{ones},2x", "a number for each of the 10 classes"),
                               (f"{ones},-1", "that of class 9 is -1: each of the 10 must be finite and at least 0"),
                               (f"{ones},nan", "that of class 9 is nan: each of the 10"),
-                              (f"{ones},1e39", "that of class 9 is 1e+39: each of the 10"),
+                              (f"{ones},1e999", "that of class 9 is inf: each of the 10"),
                               (",".join("0" * 10), "all 10 are 0")):
             with self.subTest(text=text):
                 result = self.expect(1, "train", *SMALL, "--class-weights", text)

@@ -291,7 +291,6 @@ static void test_class_weights_may_be_missing_but_not_lie(void **state) {
         {"\"class_weights\":1,\"other\":", "is not a list of 3 numbers"},
         {"\"class_weights\":[1,-1,1],\"other\":", "weight 1 of \"class_weights\" is no finite number"},
         {"\"class_weights\":[1,1,\"1\"],\"other\":", "weight 2 of \"class_weights\" is no finite number"},
-        {"\"class_weights\":[1e39,1,1],\"other\":", "weight 0 of \"class_weights\" is no finite number"},
         {"\"class_weights\":[0,0,0],\"other\":", "all \"class_weights\" are 0"},
         {"\"class_weights\":[0,1,0],\"other\":", NULL},
         {"\"other\":", NULL},

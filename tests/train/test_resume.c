@@ -107,6 +107,25 @@ static void test_a_schedule_goes_by_epochs(void **state) {
     train(params, 4, path, path, &last);
     assert_int_equal(last.epoch, 4);
     assert_true(last.learning_rate == 0.000125);
+    /* Sizes that do not divide, and a second resume within the epoch. */
+    static const int sizes[][2] = {{64, 9}, {12, 7}, {9, 31}, {7, 64}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        params = params_of(sizes[i][0]);
+        params.optimizer = (struct cln_optimizer_params){.schedule = CLN_STEP, .step_size = 1, .gamma = 0.5};
+        params.max_steps = 1;
+        train(params, 2, NULL, path, &last);
+        params.batch_size = sizes[i][1];
+        params.override = true;
+        params.max_steps = 2;
+        train(params, 2, path, path, &last);
+        params.override = false;
+        params.max_steps = 0;
+        for (int epoch = last.stopped ? last.epoch : last.epoch + 1; epoch <= 2; epoch++) {
+            train(params, epoch, path, path, &last);
+            assert_int_equal(last.epoch, epoch);
+            assert_true(last.learning_rate == (epoch == 1 ? 0.001 : 0.0005));
+        }
+    }
 }
 
 /* What is dropped depends on the step over all epochs, and on the seed. */
