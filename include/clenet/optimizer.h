@@ -39,9 +39,10 @@ struct cln_plateau {
 struct cln_optimizer_params {
     enum cln_optimizer_kind kind;
     enum cln_schedule_kind schedule;
-    struct cln_plateau plateau;             /* of CLN_PLATEAU so far; the trainer sets it, as it does the next one */
-    int step_shift;                         /* the schedule is so many steps further than the count of steps */
-    int steps_per_epoch;                    /* of the schedule; the trainer sets it */
+    /* The trainer sets these three: */
+    struct cln_plateau plateau;             /* what CLN_PLATEAU has seen so far */
+    int step_shift;                         /* steps by which the schedule is ahead of the count of steps */
+    int steps_per_epoch;                    /* of the schedule's epochs */
     double milestones[CLN_MOST_MILESTONES]; /* epochs of CLN_MULTISTEP: rising whole numbers, a 0 behind the last */
     double lr, beta1, beta2, alpha, eps, momentum;
     double nesterov;           /* 1: SGD with Nesterov's momentum; 0: without */

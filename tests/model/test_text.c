@@ -1,22 +1,25 @@
 /* Networks as text: what is written parses back to the same, and what may be left out may be written. */
 #include "tests/model/support.h"
 
+/* Destroys the network, whose text must parse back to the same. */
+static void check_text(struct cln_network *network) {
+    struct cln_network *again;
+    char *text;
+    assert_int_equal(cln_network_text(&text, network), CLN_OK);
+    assert_int_equal(cln_network_parse(&again, text, strlen(text), "text", NULL), CLN_OK);
+    assert_same_network(network, again);
+    free(text);
+    cln_network_destroy(&network);
+    cln_network_destroy(&again);
+}
+
 static void text_parses_back_to_the_same(void **state) {
     (void)state;
     static const char *const names[] = {"bn-lenet", "lenet", CLN_EXAMPLES "/bn-cnn-relu.json",
                                         CLN_EXAMPLES "/mlp.json"};
     for (size_t i = 0; i < COUNT(names); i++) {
-        for (int size = 28; size <= 35; size += 7) {
-            struct cln_network *again,
-                *network = load(names[i], &(struct cln_network_params){.height = size, .width = size});
-            char *text;
-            assert_int_equal(cln_network_text(&text, network), CLN_OK);
-            assert_int_equal(cln_network_parse(&again, text, strlen(text), "text", NULL), CLN_OK);
-            assert_same_network(network, again);
-            free(text);
-            cln_network_destroy(&network);
-            cln_network_destroy(&again);
-        }
+        for (int size = 28; size <= 35; size += 7)
+            check_text(load(names[i], &(struct cln_network_params){.height = size, .width = size}));
     }
 }
 
@@ -34,16 +37,8 @@ static void odd_text_parses_back_to_the_same(void **state) {
         "{'type': 'Conv2d', 'out_channels': 3, 'kernel_size': [5, 3],"
         " 'padding': 'same'}, {'type': 'AdaptiveAvgPool2d', 'output_size': [1, 1]}, {'type': 'Flatten'}]}",
     };
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        struct cln_network *again, *network = parsed(texts[i]);
-        char *text;
-        assert_int_equal(cln_network_text(&text, network), CLN_OK);
-        assert_int_equal(cln_network_parse(&again, text, strlen(text), "text", NULL), CLN_OK);
-        assert_same_network(network, again);
-        free(text);
-        cln_network_destroy(&network);
-        cln_network_destroy(&again);
-    }
+    for (size_t i = 0; i < COUNT(texts); i++)
+        check_text(parsed(texts[i]));
 }
 
 /* PyTorch's defaults may be written out, and words and numbers of a padding mean the same. */
