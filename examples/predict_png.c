@@ -14,7 +14,11 @@ static enum cln_status predict(struct cln_predictor *predictor, const struct cln
     size_t count = 0;
 
     /* Pictures may be grey or coloured and of any size: they are converted to the shape that the model takes. */
-    enum cln_status status = cln_pictures_load(&pixels, &count, cln_predictor_image(params), file, false);
+    enum cln_status status = cln_pictures_load(&pixels, &count,
+                                               &(struct cln_picture_params){.shape = cln_predictor_image(params),
+                                                                            .fit = params->model->fit,
+                                                                            .ground = params->model->ground},
+                                               file);
     if (status == CLN_OK) {
         probabilities = calloc(count * (size_t)classes + 1, sizeof *probabilities);
         status = probabilities ? cln_predictor_run(predictor, pixels, count, probabilities) : CLN_OUT_OF_MEMORY;

@@ -25,7 +25,7 @@ static enum cln_status open_device(struct ocl_context *c, const struct ocl_conte
 
 /* Opens the cache of programs. Without a cache the start is only slower, so failures are at most warnings. */
 static void open_cache(struct ocl_context *c, const char *folder) {
-    enum cln_status status = cln_folder_make(folder);
+    enum cln_status status = cln_folder_make(folder, CLN_FOLDER_PRIVATE);
     if (status == CLN_OK)
         status = ocl_program_cache_open(&c->cache, folder);
     if (status != CLN_OK)
@@ -95,4 +95,8 @@ const struct ocl_device *ocl_context_device(const struct ocl_context *context) {
 
 bool ocl_context_group_refused(const struct ocl_context *context) {
     return context->group_refused;
+}
+
+const struct ocl_usage *ocl_context_usage(const struct ocl_context *context) {
+    return &context->usage;
 }

@@ -3,6 +3,8 @@
 #define HOST_CONTEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "clenet/trace.h"
 #include "host/device.h"
@@ -42,6 +44,23 @@ const struct ocl_device *ocl_context_device(const struct ocl_context *context);
  * work-items, or too much local memory). A smaller work-group may succeed. False if the device's own limits refuse it.
  */
 bool ocl_context_group_refused(const struct ocl_context *context);
+
+/* What the launches of a context use of the device and its driver. CLBlast's kernels count as `gemm` alone. */
+enum { OCL_MOST_GROUPS = 64 };
+struct ocl_usage {
+    uint32_t groups[OCL_MOST_GROUPS][3]; /* the different work-groups, in work-items, in order of first use */
+    size_t group_count;
+    bool has_more;        /* there were more work-groups than that */
+    uint64_t local_bytes; /* largest local memory of a kernel's work-group, as the driver reports it */
+    bool command_buffer;  /* launches were recorded, and enqueued as a command buffer */
+    bool gemm;            /* products of CLBlast */
+};
+
+/* The usage of the context so far; valid as long as the context. */
+const struct ocl_usage *ocl_context_usage(const struct ocl_context *context);
+/* Adds a launch's work-group with its local memory, or what another usage has. */
+void ocl_usage_launch(struct ocl_usage *usage, const size_t group[3], uint64_t local_bytes);
+void ocl_usage_add(struct ocl_usage *usage, const struct ocl_usage *other);
 
 /* Submits queued work to the device, without waiting. */
 enum cln_status ocl_context_flush(struct ocl_context *context) CLN_MUST_CHECK;

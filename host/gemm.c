@@ -112,6 +112,7 @@ static enum cln_status enqueue(void *state, struct ocl_span *span) {
         if (!gemm->context->forget_products)
             ocl_count_handle();
         gemm->context->forget_products = forget_products;
+        gemm->context->usage.gemm = true;
         status = multiply(&gemm->g, &queue);
     }
     if (status == CLN_OK && span)

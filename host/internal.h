@@ -34,6 +34,7 @@ struct ocl_context {
     bool lazy;         /* in a builder: the driver compiles at the first launch */
     bool first;        /* before_building was called: this start spends no more time on binaries */
     bool lost;         /* the driver's own cache has lost a noted program */
+    struct ocl_usage usage;
 };
 
 /* Upper limit of the processor seconds of launching a kernel on no data, or of handing out a binary, if the driver does

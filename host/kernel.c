@@ -146,10 +146,9 @@ static enum cln_status check_group_on_device(const struct ocl_device *device, co
 }
 
 /* Checks the work-group against the limits of the built kernel, which depend on its registers and local memory. */
-static enum cln_status check_group_of_kernel(const struct check *check, const size_t local[3]) {
+static enum cln_status check_group_of_kernel(const struct check *check, const size_t local[3], cl_ulong *local_bytes) {
     const struct ocl_device *device = &check->context->device;
     size_t limit = 0, required[3] = {0};
-    cl_ulong local_bytes = 0;
     const struct {
         cl_kernel_work_group_info query;
         size_t bytes;
@@ -157,7 +156,7 @@ static enum cln_status check_group_of_kernel(const struct check *check, const si
     } queries[] = {
         {CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit},
         {CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof required, required},
-        {CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes, &local_bytes},
+        {CL_KERNEL_LOCAL_MEM_SIZE, sizeof *local_bytes, local_bytes},
     };
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         enum cln_status status = OCL_CALL(clGetKernelWorkGroupInfo, check->kernel, device->device_id, queries[i].query,
@@ -173,8 +172,8 @@ static enum cln_status check_group_of_kernel(const struct check *check, const si
     if (required[0] && memcmp(required, local, sizeof required) != 0)
         return cln_fail(CLN_INVALID, "a work-group of %zu×%zu×%zu; it is declared for %zu×%zu×%zu", local[0], local[1],
                         local[2], required[0], required[1], required[2]);
-    if (local_bytes > device->local_memory_bytes)
-        return cln_fail(CLN_INVALID, "uses %llu bytes of local memory; %s has %llu", (unsigned long long)local_bytes,
+    if (*local_bytes > device->local_memory_bytes)
+        return cln_fail(CLN_INVALID, "uses %llu bytes of local memory; %s has %llu", (unsigned long long)*local_bytes,
                         device->name, (unsigned long long)device->local_memory_bytes);
     return CLN_OK;
 }
@@ -218,12 +217,15 @@ static enum cln_status create_kernel(struct ocl_kernel *k, struct ocl_context *c
         return status;
     status = ocl_program_kernel(&k->kernel, k->program, context, launch->kernel);
     struct check check = {.context = context, .launch = launch, .kernel = k->kernel};
+    cl_ulong local_bytes = 0;
     if (status == CLN_OK)
         status = set_arguments(&check);
     if (status == CLN_OK) {
-        status = check_group_of_kernel(&check, k->local);
+        status = check_group_of_kernel(&check, k->local, &local_bytes);
         context->group_refused = status == CLN_INVALID;
     }
+    if (status == CLN_OK)
+        ocl_usage_launch(&context->usage, k->local, local_bytes);
     return within(status, launch);
 }
 

@@ -15,7 +15,7 @@
 /* No fast-math, so that NaN stays visible. The device's capabilities reach the source as constants. No warnings (-w):
  * some drivers print their number, such as of loops that were not unrolled. tests/house looks for warnings of the
  * language. */
-static const char base_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info -cl-mad-enable -w";
+static const char base_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info -w";
 
 enum { LOG_BYTES = 3500, DEAR_BINARIES = 2 };
 

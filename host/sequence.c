@@ -153,6 +153,7 @@ static enum cln_status replay(bool *done, struct ocl_sequence *s) {
     for (size_t i = 0; i < s->count && *done && !s->told; i++)
         s->steps[i].action.replayed(s->steps[i].action.state);
     s->told = s->told || *done;
+    s->context->usage.command_buffer |= *done;
     return CLN_OK;
 }
 

@@ -1,7 +1,7 @@
-/* Normalise, activate and pool: a = pool(act(scale (z - mean) + beta)), and the gradient back to z. pool.clh has the
- * code for one place of a channel. There are two sets of kernels. activate_…: a work-group takes channels of one block,
- * and the kernels of batchnorm.cl reduce the channels in between. channel_…: a work-group takes whole channels over all
- * blocks, reduces them, and applies the result in the same launch. */
+/* Normalise, add, activate and pool: a = pool(act(scale (z - mean) + beta + addend)), and the gradient back to z.
+ * pool.clh has the code for one place of a channel. There are two sets of kernels. activate_…: a work-group takes
+ * channels of one block, and the kernels of batchnorm.cl reduce the channels in between. channel_…: a work-group takes
+ * whole channels over all blocks, reduces them, and applies the result in the same launch. */
 #include "pool.clh"
 
 #ifndef TEAM_ROWS /* work-items of a team that divide a plane's rows or positions */
@@ -17,6 +17,14 @@ static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() /
 #define FUSES_MAX 0
 #endif
 
+#ifndef ADDS /* `addend`, of z's shape, is added before the activation; only without a pool and ACTIVATION_OF_INPUT */
+#define ADDS 0
+#endif
+
+#ifndef SUMS_GRADIENTS /* `further`, of a's shape, is added to da in the backward pass; not with an average pool */
+#define SUMS_GRADIENTS 0
+#endif
+
 /* The number of channels is an argument, so that stages share a program. The work-groups along dimension 0 divide the
  * channels. */
 #define FIRST_CHANNEL(channels) (group_id(0) * PER_GROUP(channels))
@@ -30,23 +38,24 @@ static inline int team_block(void) { return TEAM_BLOCKS == 1 ? 0 : team_rank() /
 /* Computes a from z for one plane. In training a max pool also writes, per window, the z of the maximum and its place
  * in the window, or reads them if the producer of z wrote them. (In training with batch norm a single NaN has already
  * made the whole channel NaN.) */
-static inline void plane_forward(__global const floatv *in, float4 n, __global floatv *a, bool training,
-                                 __global floatv *max_value, __global ushortv *max_index) {
+static inline void plane_forward(__global const floatv *in, float4 n, __global const floatv *addend, __global floatv *a,
+                                 bool training, __global floatv *max_value, __global ushortv *max_index) {
     if (FUSES_MAX && training) {
         OVERLAP_LOADS
         for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS)
-            a[p * GROUP] = activation(normalised(max_value[p * GROUP], n));
+            a[p * GROUP] = activated(normalised(max_value[p * GROUP], n));
         return;
     }
     for (int r = team_row(); r < A_H; r += TEAM_ROWS)
         for (int c = 0; c < A_W; c++) {
             const int at = (r * A_W + c) * GROUP;
 #if POOL == POOL_NONE
-            a[at] = activation(normalised(in[(r * Z_W + c) * GROUP], n));
+            const floatv y = normalised(in[at], n);
+            a[at] = activated(ADDS ? y + addend[at] : y);
 #elif POOL == POOL_MAX
             intv place;
-            const floatv z = window_maximum(in, r, c, NORMALISE ? sign(n.z) : 1.0f, !(training && NORMALISE), &place);
-            a[at] = activation(normalised(z, n));
+            const floatv z = window_maximum(in, r, c, n, !(training && NORMALISE), &place);
+            a[at] = activated(normalised(z, n));
             if (training) {
                 max_value[at] = z;
                 max_index[at] = convert_ushortv(place);
@@ -60,18 +69,18 @@ static inline void plane_forward(__global const floatv *in, float4 n, __global f
                     const int row = r * POOL_STRIDE_H - POOL_PADDING_H + u;
                     const int column = c * POOL_STRIDE_W - POOL_PADDING_W + v;
                     if (!POOL_EDGES || (inside(row, Z_H) && inside(column, Z_W)))
-                        sum += activation(normalised(in[(row * Z_W + column) * GROUP], n));
+                        sum += activated(normalised(in[(row * Z_W + column) * GROUP], n));
                 }
-            a[at] = sum / (float)(POOL_H * POOL_W);
+            a[at] = settled(divided(sum, (floatv)(float)(POOL_H * POOL_W)));
 #endif
         }
 }
 
-/* Adds dy and dy (z - mean) of one plane to `sum` and `product`. For a max pool or no pool da also becomes da act'(y),
+/* Adds dy and dy (z - mean) of one plane to `sum` and `product`. For a max pool or no pool da also becomes dy,
  * at the resolution of a. */
-static inline void plane_backward(__global floatv *da, __global const floatv *a, __global const floatv *z,
-                                  __global const floatv *max_value, __global const ushortv *max_index, float4 n,
-                                  floatv *sum, floatv *product) {
+static inline void plane_backward(__global floatv *da, __global const floatv *further, __global const floatv *a,
+                                  __global const floatv *z, __global const floatv *max_value,
+                                  __global const ushortv *max_index, float4 n, floatv *sum, floatv *product) {
 #if POOL == POOL_AVERAGE
     for (int r = team_row(); r < Z_H; r += TEAM_ROWS)
         for (int c = 0; c < Z_W; c++) {
@@ -84,9 +93,10 @@ static inline void plane_backward(__global floatv *da, __global const floatv *a,
     OVERLAP_LOADS
     for (int p = team_row(); p < A_H * A_W; p += TEAM_ROWS) {
         const int at = p * GROUP;
-        const floatv dy = da[at] * activation_derivative(a[at]);
         const floatv value = POOL == POOL_MAX ? max_value[at] : z[at];
-        if (ACTIVATION != IDENTITY)
+        const floatv d = SUMS_GRADIENTS ? da[at] + further[at] : da[at];
+        const floatv dy = settled(d * derivative_at(normalised(value, n), a[at]));
+        if (ACTIVATION != IDENTITY || SUMS_GRADIENTS)
             da[at] = dy;
         *sum += dy;
         *product = multiply_add(dy, value - n.x, *product);
@@ -105,8 +115,9 @@ static inline void plane_spread(__global const floatv *da, __global floatv *z, _
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_predict(__global const floatv *restrict z, __global const float *restrict parameters,
                                const int gamma_offset, const int beta_offset, __global const float *restrict running,
-                               const int mean_offset, const int variance_offset, __global floatv *restrict a,
-                               const int channels, __global const struct cln_state *restrict state PLACE) {
+                               const int mean_offset, const int variance_offset, __global const floatv *restrict addend,
+                               __global floatv *restrict a, const int channels,
+                               __global const struct cln_state *restrict state PLACE) {
     const int block = group_id(1);
     if (block >= blocks_of(state->count))
         return;
@@ -116,16 +127,17 @@ __kernel void activate_predict(__global const floatv *restrict z, __global const
                              ? batchnorm_normal(running[mean_offset + channel], running[variance_offset + channel],
                                                 parameters[gamma_offset + channel], parameters[beta_offset + channel])
                              : (float4)0.0f;
-        plane_forward(z + Z_PLANE(block, channel), n, a + A_PLANE(block, channel), false, 0, 0);
+        const size_t out = A_PLANE(block, channel);
+        plane_forward(z + Z_PLANE(block, channel), n, addend + out, a + out, false, 0, 0);
     }
 }
 
 /* `normal` has a copy for every `span` blocks (batchnorm.cl). Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_forward(__global const floatv *restrict z, __global const float4 *restrict normal,
-                               const int span, __global floatv *restrict a, __global floatv *restrict max_value,
-                               __global ushortv *restrict max_index, const int channels,
-                               __global const struct cln_state *restrict state PLACE) {
+                               const int span, __global const floatv *restrict addend, __global floatv *restrict a,
+                               __global floatv *restrict max_value, __global ushortv *restrict max_index,
+                               const int channels, __global const struct cln_state *restrict state PLACE) {
     const int block = group_id(1);
     if (block >= blocks_of(state->count))
         return;
@@ -133,19 +145,23 @@ __kernel void activate_forward(__global const floatv *restrict z, __global const
     for (int channel = FIRST_CHANNEL(channels); channel < end; channel++) {
         const size_t out = A_PLANE(block, channel);
         const float4 n = NORMALISE ? normal[block / span * channels + channel] : (float4)0.0f;
-        plane_forward(z + Z_PLANE(block, channel), n, a + out, true, max_value + out, max_index + out);
+        plane_forward(z + Z_PLANE(block, channel), n, addend + out, a + out, true, max_value + out, max_index + out);
     }
 }
 
-/* Sums dy and dy x̂ over a block, per channel: sums[channel][block]. `normal` as in activate_forward: a chain may have
+/* Sums dy and dy x̂ over a block, per channel: sums[channel][part]. `normal` as in activate_forward: a chain may have
  * made it in this launch. Groups: (channel groups, blocks). */
 GROUP_OF(ROW_ITEMS)
 __kernel void activate_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                 __global const floatv *restrict z, __global const floatv *restrict max_value,
                                 __global const ushortv *restrict max_index, __global const float4 *restrict normal,
-                                const int span, __global float2 *restrict sums, const int channels,
-                                __global const struct cln_state *restrict state PLACE) {
+                                const int span, __global const floatv *restrict further, __global float2 *restrict sums,
+                                const int channels, __global const struct cln_state *restrict state PLACE) {
+#if STRICT
+    PART_SUMS(2)
+#else
     GROUP_SCRATCH
+#endif
     const int block = group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -156,12 +172,23 @@ __kernel void activate_backward(__global floatv *restrict da, __global const flo
         const float4 n = NORMALISE ? normal[block / span * channels + channel] : (float4)0.0f;
         const size_t out = A_PLANE(block, channel);
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
-        plane_backward(da + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out, n, &sum,
-                       &product);
-        const float2 total =
-            group_total((float2)(vector_sum(live(sum, mask)), vector_sum(live(product, mask)) * n.y), group_scratch);
+        plane_backward(da + out, further + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out,
+                       n, &sum, &product);
+        const floatv of_lanes[] = {live(sum, mask), live(product, mask)};
+#if STRICT
+        lane_barrier(); /* the channel before has been read */
+        part_put_sums(of_lanes, 2);
+        lane_barrier();
+        LANE_TOTALS(k, LANE_PARTS) {
+            sums[(channel * group_count(1) + block) * LANE_PARTS + k] =
+                (float2)(part_sum(0, k), scalar_settled(part_sum(1, k)) * n.y);
+        }
+#else
+        float2 total = group_sums(of_lanes[0], of_lanes[1], group_scratch);
+        total.y *= n.y;
         if (group_rank() == 0)
             sums[channel * group_count(1) + block] = total;
+#endif
     }
 }
 
@@ -182,6 +209,7 @@ __kernel void activate_spread(__global const floatv *restrict da, __global float
     }
 }
 
+#if !STRICT /* which sums block by block */
 /* Statistics and then a, for whole channels; without an early return (see batchnorm_statistics). The moments come from
  * `splits` partials per block if the producer of z wrote them, else (splits 0) from z: first the mean, as a distance
  * from the channel's first value, then the deviations around it, which also correct it. Groups: (channel groups). */
@@ -190,9 +218,9 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
                               const int partial_blocks, const int splits, __global const float *restrict parameters,
                               const int gamma_offset, const int beta_offset, __global float4 *restrict normal,
                               __global float *restrict running, const int mean_offset, const int variance_offset,
-                              __global floatv *restrict a, __global floatv *restrict max_value,
-                              __global ushortv *restrict max_index, const int channels,
-                              __global const struct cln_state *restrict state PLACE) {
+                              __global const floatv *restrict addend, __global floatv *restrict a,
+                              __global floatv *restrict max_value, __global ushortv *restrict max_index,
+                              const int channels, __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
     const int end = END_CHANNEL(channels);
@@ -210,7 +238,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
                 if (live_count(block, count) < LANES)
                     sum = live(sum, live_lanes(block, count));
             }
-            const float mean = pivot + group_total((float2)(vector_sum(sum), 0.0f), group_scratch).x / n;
+            const float mean = pivot + group_sums(sum, (floatv)0.0f, group_scratch).x / n;
             for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
                 for (int p = team_row(); p < Z_H * Z_W; p += TEAM_ROWS) {
                     const floatv d = z[Z_PLANE(block, channel) + p * GROUP] - mean;
@@ -222,7 +250,7 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
                     m2 = live(m2, live_lanes(block, count));
                 }
             }
-            const float2 around = group_total((float2)(vector_sum(m2), vector_sum(rest)), group_scratch);
+            const float2 around = group_sums(m2, rest, group_scratch);
             const float off = around.y / n;
             moments = (float4)(n, mean + off, multiply_add(-off, around.y, around.x), 0.0f);
         }
@@ -235,7 +263,8 @@ __kernel void channel_forward(__global const floatv *restrict z, __global const 
         }
         for (int block = team_block(); block < blocks; block += TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_forward(z + Z_PLANE(block, channel), normal_c, a + out, true, max_value + out, max_index + out);
+            plane_forward(z + Z_PLANE(block, channel), normal_c, addend + out, a + out, true, max_value + out,
+                          max_index + out);
         }
     }
 }
@@ -247,8 +276,9 @@ GROUP_OF(TEAM_ITEMS)
 __kernel void channel_backward(__global floatv *restrict da, __global const floatv *restrict a,
                                __global floatv *restrict z, __global const floatv *restrict max_value,
                                __global const ushortv *restrict max_index, __global const float4 *restrict normal,
-                               __global float4 *restrict dz_coefficients, __global float *restrict gradients,
-                               const int gamma_base, const int beta_base, const int spread, const int channels,
+                               __global float4 *restrict dz_coefficients, __global const floatv *restrict further,
+                               __global float *restrict gradients, const int gamma_base, const int beta_base,
+                               const int spread, const int channels,
                                __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
     const int count = state->count, blocks = blocks_of(count);
@@ -260,15 +290,16 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
         floatv sum = (floatv)0.0f, product = (floatv)0.0f;
         for (int block = blocks - 1 - team_block(); block >= 0; block -= TEAM_BLOCKS) {
             const size_t out = A_PLANE(block, channel);
-            plane_backward(da + out, a + out, z + Z_PLANE(block, channel), max_value + out, max_index + out, n, &sum,
-                           &product);
+            plane_backward(da + out, further + out, a + out, z + Z_PLANE(block, channel), max_value + out,
+                           max_index + out, n, &sum, &product);
             if (live_count(block, count) < LANES) {
                 const intv mask = live_lanes(block, count);
                 sum = live(sum, mask);
                 product = live(product, mask);
             }
         }
-        const float2 total = group_total((float2)(vector_sum(sum), vector_sum(product) * n.y), group_scratch);
+        float2 total = group_sums(sum, product, group_scratch);
+        total.y *= n.y;
         const float4 g = NORMALISE ? batchnorm_dz_coefficients(total, n, (float)count * (Z_H * Z_W)) : (float4)0.0f;
         if (group_rank() == 0) {
             if (beta_base >= 0)
@@ -286,3 +317,4 @@ __kernel void channel_backward(__global floatv *restrict da, __global const floa
         }
     }
 }
+#endif

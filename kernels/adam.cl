@@ -19,11 +19,13 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
         return;
 
     g = clipped(g, partials, floats, state);
-    g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
-    const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
-    const floatv v =
-        multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
+    g = settled(multiply_add(p, (floatv)weight_decay_of(state, slices), g));
+    const floatv m =
+        settled(multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1));
+    const floatv v = settled_squares(
+        multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2));
     store_floatv(m, first_moments + at);
     store_floatv(v, second_moments + at);
-    store_floatv(p - state->rate * (m / (sqrt(v) * state->correction + state->eps)), parameters + at);
+    const floatv step = divided(m, square_root(v) * state->correction + state->eps);
+    store_floatv(settled(p - state->rate * step), parameters + at);
 }

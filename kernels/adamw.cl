@@ -18,11 +18,13 @@ __kernel void adamw(__global float *restrict parameters, __global float *restric
         return;
 
     g = clipped(g, partials, floats, state);
-    const floatv m = multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1);
-    const floatv v =
-        multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2);
+    const floatv m =
+        settled(multiply_add(g, (floatv)state->one_minus_beta1, load_floatv(first_moments + at) * state->beta1));
+    const floatv v = settled_squares(
+        multiply_add(g * g, (floatv)state->one_minus_beta2, load_floatv(second_moments + at) * state->beta2));
     store_floatv(m, first_moments + at);
     store_floatv(v, second_moments + at);
-    const floatv decayed = p - state->lr * weight_decay_of(state, slices) * p;
-    store_floatv(decayed - state->rate * (m / (sqrt(v) * state->correction + state->eps)), parameters + at);
+    const floatv decayed = p - scalar_settled(state->lr * weight_decay_of(state, slices)) * p;
+    const floatv step = divided(m, square_root(v) * state->correction + state->eps);
+    store_floatv(settled(decayed - state->rate * step), parameters + at);
 }

@@ -1,47 +1,87 @@
 /* The beginning and the end of a mini-batch. Beginning: gathers the samples in shuffled order from the data set, which
- * is on the device as bytes; scales them to [0, 1], optionally resizes and standardises them, and lays them out in
- * lanes. End, when the loss is known: updates the state, that is the epoch's sums, the place of the next batch, and the
- * optimizer's factors. */
+ * is on the device as bytes; scales them to [0, 1], optionally resizes, augments and standardises them, and lays them
+ * out in lanes. End, when the loss is known: updates the state, that is the epoch's sums, the place of the next batch,
+ * and the optimizer's factors. */
 #include "lanes.clh"
 
 #ifndef CHANNELS /* a small geometry, so that this file compiles alone */
+#define PIXEL_BITS 8
+#define RING 0
 #define CHANNELS 1
 #define IN_H 4
-#define IN_W 4
+#define IN_W 8
 #define OUT_H 4
-#define OUT_W 4
+#define OUT_W 8
 #define STANDARDIZE 0
 #define FEATURES_PER_ITEM 8
 #define CHUNKED 0
+#define AUGMENT 1
+#define MIX 1
+#define SHIFT 1
+#define REFLECT 1
+#define FLIP 1
+#define ROTATE 0
+#define ZOOM 0
+#define BRIGHTNESS 0.5f
+#define CONTRAST 0.5f
+#define CUTOUT 1
+#endif
+
+#if PIXEL_BITS == 8
+#define PIXEL uchar
+#elif PIXEL_BITS == 16
+#define PIXEL ushort
+#else
+#define PIXEL float
+#endif
+
+#if AUGMENT
+#include "augment.clh"
 #endif
 
 #define FEATURES (CHANNELS * OUT_H * OUT_W)
 #define PIXELS (CHANNELS * IN_H * IN_W)
 #define RESIZE (IN_H != OUT_H || IN_W != OUT_W)
 
+/* The number of bytes that one load takes from each lane's image, if vectors are wide enough to be worth transposing.
+ * The bytes of an augmented picture must not be turned, and their order in a number has to be known. */
+#if RESIZE || VECTOR < 4 || PIXEL_BITS > 8
+#define STRETCH 1
+#elif AUGMENT && (WARP || OUT_W < 8 || !defined(__ENDIAN_LITTLE__))
+#define STRETCH 1
+#else
+#define STRETCH 8
+#endif
+
+#if !AUGMENT || STRETCH == 1
 /* Linear interpolation from a to b at `part`: exactly a if they are equal. */
 static inline float between(float a, float b, float part) { return multiply_add(part, b - a, a); }
 
 /* Bilinear with half-pixel centres, as torch.nn.functional.interpolate(align_corners=False). */
-static inline float resized(__global const uchar *image, int channel, int row, int column) {
+static inline float resized(__global const PIXEL *image, int channel, int row, int column) {
     const float y = fmax(((float)row + 0.5f) * ((float)IN_H / OUT_H) - 0.5f, 0.0f);
     const float x = fmax(((float)column + 0.5f) * ((float)IN_W / OUT_W) - 0.5f, 0.0f);
     const int y0 = min((int)y, IN_H - 1), x0 = min((int)x, IN_W - 1);
     const int y1 = min(y0 + 1, IN_H - 1), x1 = min(x0 + 1, IN_W - 1);
     const float dy = y - (float)y0, dx = x - (float)x0;
-    __global const uchar *upper = image + (channel * IN_H + y0) * IN_W, *lower = image + (channel * IN_H + y1) * IN_W;
-    const float top = between((float)upper[x0], (float)upper[x1], dx);
-    const float bottom = between((float)lower[x0], (float)lower[x1], dx);
+    __global const PIXEL *upper = image + (channel * IN_H + y0) * IN_W, *lower = image + (channel * IN_H + y1) * IN_W;
+    const float top = between(scalar_settled((float)upper[x0]), scalar_settled((float)upper[x1]), dx);
+    const float bottom = between(scalar_settled((float)lower[x0]), scalar_settled((float)lower[x1]), dx);
     return between(top, bottom, dy);
 }
+#endif
 
-/* v / 255, correctly rounded for a byte, without a division: the remainder of a product corrects it. */
+/* A stored value as the network sees it. v / 255 and v / 65535 are correctly rounded for whole numbers, without a
+ * division: the remainder of a product corrects it. Floats are as they are. */
 static inline floatv to_unit(floatv v) {
-#if FMA
-    const floatv reciprocal = (floatv)(1.0f / 255.0f), product = v * reciprocal;
-    return fma(fma(product, (floatv)-255.0f, v), reciprocal, product);
+#if PIXEL_BITS == 32
+    return settled(v);
+#elif FMA || STRICT
+    const floatv most = (floatv)(PIXEL_BITS == 8 ? 255.0f : 65535.0f);
+    const floatv reciprocal = (floatv)(PIXEL_BITS == 8 ? 1.0f / 255.0f : 1.0f / 65535.0f), product = v * reciprocal;
+    return multiply_add(multiply_add(product, -most, v), reciprocal, product);
 #else
-    return v / 255.0f;
+    return v / (PIXEL_BITS == 8 ? 255.0f : 65535.0f);
 #endif
 }
 
@@ -51,10 +91,6 @@ static inline floatv to_unit(floatv v) {
 #else
 #define LOAD_LANES(array) PASTE(vload, VECTOR)(0, array)
 #endif
-
-/* The number of bytes that one load takes from each lane's image, if vectors are wide enough to be worth
- * transposing. */
-#define STRETCH (RESIZE || VECTOR < 4 ? 1 : 8)
 
 #if STRETCH == 8
 static inline ushort8 interleave_bytes(uchar8 a, uchar8 b) {
@@ -77,13 +113,9 @@ static inline void turn_four(const uchar8 *image, uint4 *out) {
     out[1] = interleave_pairs(first.hi, second.hi);
 }
 
-/* Loads bytes f to f + 7 of the images into out[0 … 7]. */
-static inline void load_stretch(__global const uchar *const *image, int f, floatv *out) {
-    uchar8 row[VECTOR];
+/* Puts eight bytes of each image into out[0 … 7]. */
+static inline void turn_stretch(const uchar8 *row, floatv *out) {
     uint4 turned[VECTOR / 4][2];
-#pragma unroll
-    for (int lane = 0; lane < VECTOR; lane++)
-        row[lane] = vload8(0, image[lane] + f);
 #pragma unroll
     for (int q = 0; q < VECTOR / 4; q++)
         turn_four(row + 4 * q, turned[q]);
@@ -106,8 +138,42 @@ static inline void load_stretch(__global const uchar *const *image, int f, float
 }
 #endif
 
+static inline floatv standardised(floatv value, int f, __global const float2 *standardization) {
+#if STANDARDIZE
+    const float2 s = standardization[f];
+    value = settled((value - scalar_settled(s.x)) * scalar_settled(s.y));
+#endif
+    return value;
+}
+
+/* Writes a feature. Lanes outside of `mask` become 0, unless another launch has put samples of the same batch there. */
+static inline void put_feature(__global floatv *x, int f, floatv value, intv mask, bool keep) {
+    value = settled(value);
+    x[f * GROUP] = CHUNKED && keep ? select(x[f * GROUP], value, mask) : live(value, mask);
+}
+
+/* The place of an image among all that are stored, which is number `at` in its epoch: in a ring of so many images, in
+ * the order of the epoch (RING), or in the order of the set. */
+static inline int stored_at(int image, int at) { return RING > 0 ? at % (RING > 0 ? RING : 1) : image; }
+
+#if AUGMENT
+#include "gather.clh"
+#else
+#define AUGMENT_ARGUMENTS
+
+#if STRETCH == 8
+/* Loads bytes f to f + 7 of the images into out[0 … 7]. */
+static inline void load_stretch(__global const PIXEL *const *image, int f, floatv *out) {
+    uchar8 row[VECTOR];
+#pragma unroll
+    for (int lane = 0; lane < VECTOR; lane++)
+        row[lane] = vload8(0, image[lane] + f);
+    turn_stretch(row, out);
+}
+#endif
+
 /* Feature f of the images, in [0, 1]. */
-static inline floatv load_feature(__global const uchar *const *image, int f) {
+static inline floatv load_feature(__global const PIXEL *const *image, int f) {
     float value[VECTOR];
 #pragma unroll
     for (int lane = 0; lane < VECTOR; lane++)
@@ -115,27 +181,20 @@ static inline floatv load_feature(__global const uchar *const *image, int f) {
             RESIZE ? resized(image[lane], f / (OUT_H * OUT_W), f / OUT_W % OUT_H, f % OUT_W) : (float)image[lane][f];
     return to_unit(LOAD_LANES(value));
 }
-
-/* Writes a feature. Lanes outside of `mask` become 0, unless another launch has put samples of the same batch there. */
-static inline void put_feature(__global floatv *x, int f, floatv value, __global const float2 *standardization,
-                               intv mask, bool keep) {
-#if STANDARDIZE
-    const float2 s = standardization[f];
-    value = (value - s.x) * s.y;
 #endif
-    x[f * GROUP] = CHUNKED && keep ? select(x[f * GROUP], value, mask) : live(value, mask);
-}
 
 /* Advances the state to the batch that starts at `next`, and gathers that batch. Every group computes the batch's place
  * itself, because other groups see the new state only in later launches. Dead lanes become 0, their labels −1. pixels
  * are [sample][channel][row][column]; standardization[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the
- * samples from chunk_begin to before chunk_end. The launch for the first chunk writes 0 for samples of other chunks,
- * and the other launches fill them in. Groups: (features / FEATURES_PER_ITEM, blocks). */
+ * images stored from chunk_begin to before chunk_end. The launch for the first chunk writes 0 for samples of other
+ * chunks, and the other launches fill them in. With AUGMENT, FEATURES_PER_ITEM is a number of whole rows. Groups:
+ * (features / FEATURES_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
-__kernel void batch_begin(__global const uchar *restrict pixels, const int chunk_begin, const int chunk_end,
-                          __global const uchar *restrict labels, __global const int *restrict order,
+__kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk_begin, const int chunk_end,
+                          __global const int *restrict labels, __global const int *restrict order,
                           __global const float2 *restrict standardization, __global floatv *restrict x,
-                          __global intv *restrict lane_labels, __global struct cln_state *restrict state PLACE) {
+                          __global intv *restrict lane_labels,
+                          __global struct cln_state *restrict state AUGMENT_ARGUMENTS PLACE) {
     const int block = group_id(1), position = state->next;
     const int count = clamp(state->samples - position, 0, state->batch_size);
     const bool leads = !CHUNKED || chunk_begin == 0;
@@ -143,48 +202,67 @@ __kernel void batch_begin(__global const uchar *restrict pixels, const int chunk
         state->position = position;
         state->count = count;
         if (count > 0) {
+            if (state->accumulate <= 1 || (state->batches - state->resumed) % state->accumulate == 0) {
+                state->step++;
+                state->first = position;
+            }
             state->batches++;
-            state->step++;
         }
     }
     if (block >= blocks_of(count))
         return;
     const int lane0 = block * LANES + lane_group() * VECTOR;
-    intv mask = live_lanes(block, count);
-    __global const uchar *image[VECTOR];
     int label[VECTOR];
-    int present[VECTOR]; /* in this chunk */
 #pragma unroll
-    for (int lane = 0; lane < VECTOR; lane++) {
-        const int sample = order[position + min(lane0 + lane, count - 1)];
-        const bool here = !CHUNKED || (sample >= chunk_begin && sample < chunk_end);
-        image[lane] = pixels + (here ? (size_t)(CHUNKED ? sample - chunk_begin : sample) * PIXELS : 0);
-        present[lane] = here ? -1 : 0;
-        label[lane] = lane0 + lane < count ? labels[sample] : -1;
-    }
-    if (CHUNKED)
-        mask &= LOAD_LANES(present);
+    for (int lane = 0; lane < VECTOR; lane++)
+        label[lane] = lane0 + lane < count ? labels[order[position + lane0 + lane]] : -1;
     if (leads && group_id(0) == 0)
         lane_labels[block * GROUP + lane_group()] = LOAD_LANES(label);
 
     x += (size_t)block * FEATURES * GROUP + lane_group();
     int f = group_id(0) * FEATURES_PER_ITEM;
     const int end = min(f + FEATURES_PER_ITEM, FEATURES);
+#if AUGMENT
+    const uint2 seed = (uint2)((uint)seed_low, (uint)seed_high);
+    const int2 chunk = (int2)(chunk_begin, chunk_end);
+    struct source own;
+    find_source(&own, pixels, chunk, order, position, block, count, 0, seed, state);
+#if MIX
+    struct source other;
+    find_source(&other, pixels, chunk, order, position, block, count, 1, seed, state);
+    put_mixed(x, f, end, &own, &other, mixes + state->ended, standardization, !leads);
+#else
+    put_augmented(x, f, end, &own, standardization, !leads);
+#endif
+#else
+    intv mask = live_lanes(block, count);
+    __global const PIXEL *image[VECTOR];
+    int present[VECTOR]; /* in this chunk */
+#pragma unroll
+    for (int lane = 0; lane < VECTOR; lane++) {
+        const int at = position + min(lane0 + lane, count - 1), stored = stored_at(order[at], at);
+        const bool here = !CHUNKED || (stored >= chunk_begin && stored < chunk_end);
+        image[lane] = pixels + (here ? (size_t)(CHUNKED ? stored - chunk_begin : stored) * PIXELS : 0);
+        present[lane] = here ? -1 : 0;
+    }
+    if (CHUNKED)
+        mask &= LOAD_LANES(present);
 #if STRETCH == 8
     for (; f + STRETCH <= end; f += STRETCH) {
         floatv value[STRETCH];
         load_stretch(image, f, value);
 #pragma unroll
         for (int k = 0; k < STRETCH; k++)
-            put_feature(x, f + k, to_unit(value[k]), standardization, mask, !leads);
+            put_feature(x, f + k, standardised(to_unit(value[k]), f + k, standardization), mask, !leads);
     }
 #endif
     for (; f < end; f++)
-        put_feature(x, f, load_feature(image, f), standardization, mask, !leads);
+        put_feature(x, f, standardised(load_feature(image, f), f, standardization), mask, !leads);
+#endif
 }
 
 /* Adds the batch's sums to the epoch's, freezes the state at a loss that is not finite, and computes the place of the
- * next batch and the optimizer's factors. sums[block] = (loss, hits); rates[i] is the learning rate of batch i
+ * next batch and the optimizer's factors. sums[part] = (loss, hits); rates[i] is the learning rate of batch i
  * after the resumed ones. One work-item. Adam's 1 - b^t is computed as -expm1(t log b): a power of a rounded b would be
  * off by 1e-5 in the first steps. */
 __kernel void batch_end(__global const float2 *restrict sums, __global const float *restrict rates,
@@ -192,8 +270,8 @@ __kernel void batch_end(__global const float2 *restrict sums, __global const flo
     if (state->frozen || state->count == 0)
         return;
     float2 total = (float2)0.0f;
-    for (int block = 0; block < blocks_of(state->count); block++)
-        total += sums[block];
+    for (int part = 0; part < parts_of(state->count); part++)
+        total += sums[part];
     if (!isfinite(total.x)) {
         state->frozen = 1;
         return;
@@ -205,8 +283,12 @@ __kernel void batch_end(__global const float2 *restrict sums, __global const flo
     state->hits += (int)total.y;
     state->seen += state->count;
     state->next = state->position + state->count;
+    state->ended = state->batches - state->resumed;
+    const bool begins = state->accumulate <= 1 || state->ended % state->accumulate == 0;
+    state->update = begins ? state->step + 1 : state->step;
+    state->before = begins ? 0 : state->next - state->first;
     state->lr = rates[state->batches - 1 - state->resumed];
     const float t = (float)state->step;
-    state->rate = state->lr / -expm1(t * state->log_beta1);
-    state->correction = 1.0f / sqrt(-expm1(t * state->log_beta2));
+    state->rate = scalar_divided(state->lr, -scalar_expm1_of_negative(t * state->log_beta1));
+    state->correction = scalar_divided(1.0f, scalar_square_root(-scalar_expm1_of_negative(t * state->log_beta2)));
 }

@@ -14,7 +14,7 @@
 GROUP_OF(GROUP)
 __kernel void batchnorm_partials(__global const floatv *restrict x, __global float4 *restrict partials,
                                  __global const struct cln_state *restrict state PLACE) {
-    LANE_SCRATCH(float4, 1)
+    MOMENTS(1)
     const int block = group_id(1);
     const int count = state->count;
     if (block >= blocks_of(count))
@@ -26,22 +26,19 @@ __kernel void batchnorm_partials(__global const floatv *restrict x, __global flo
         floatv sum = (floatv)0.0f, rest = (floatv)0.0f, m2 = (floatv)0.0f;
         for (int p = 1; p < POSITIONS; p++)
             sum += in[p * GROUP] - first;
-        const floatv mean = first + sum * (1.0f / POSITIONS);
+        const floatv mean = first + settled(sum * (1.0f / POSITIONS));
         for (int p = 0; p < POSITIONS; p++) {
             const floatv d = in[p * GROUP] - mean;
             rest += d;
             m2 = multiply_add(d, d, m2);
         }
-        const floatv off = rest * (1.0f / POSITIONS);
+        const floatv off = settled(rest * (1.0f / POSITIONS));
         m2 = multiply_add(-off, rest, m2);
         lane_barrier(); /* the channel before has been read */
-        lane_put(0,
-                 moments_of_vector(POSITIONS, mean + off, m2, live_lanes(block, count), own_live_count(block, count)));
+        lane_put_moments(0, POSITIONS, mean + off, m2, block, count);
         lane_barrier();
-        LANE_TOTALS(k, 1) {
-            float4 total = lane_share(k, 0);
-            lane_moments(total, k);
-            partials[c * PARTIAL_BLOCKS + block] = total;
+        LANE_TOTALS(k, LANE_PARTS) {
+            partials[c * PARTIAL_BLOCKS + block * LANE_PARTS + k] = part_moments(0, k, POSITIONS, block, count);
         }
     }
 }
@@ -59,10 +56,11 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
     const int c = group_id(0);
     const int count = state->count;
     const float4 moments =
-        moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, blocks_of(count) * splits, group_scratch);
+        moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, parts_of(count) * splits, group_scratch);
     if (count > 0 && group_rank() == 0) {
-        normal[group_id(1) * CHANNELS + c] = batchnorm_normal(
-            moments.y, moments.z / moments.x, parameters[gamma_offset + c], parameters[beta_offset + c]);
+        normal[group_id(1) * CHANNELS + c] =
+            batchnorm_normal(moments.y, scalar_divided(scalar_settled(moments.z), moments.x),
+                             parameters[gamma_offset + c], parameters[beta_offset + c]);
         if (!state->frozen && group_id(1) == 0)
             batchnorm_move(running + mean_offset + c, running + variance_offset + c, moments);
     }
@@ -80,7 +78,7 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
     GROUP_SCRATCH
     const int c = group_id(0), count = state->count;
     float2 total = (float2)0.0f;
-    for (int i = group_rank(); i < blocks_of(count); i += group_size())
+    for (int i = SHARE_FIRST; i < parts_of(count); i += SHARE_STEP)
         total += sums[c * PARTIAL_BLOCKS + i];
     total = group_total(total, group_scratch);
     if (count > 0 && group_rank() == 0) {
@@ -98,9 +96,9 @@ GROUP_OF(GROUP)
 __kernel void bias_gradient(__global const float2 *restrict sums, __global float *restrict gradients, const int base,
                             __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
-    const int c = group_id(0), blocks = blocks_of(state->count);
+    const int c = group_id(0), parts = parts_of(state->count);
     float2 total = (float2)0.0f;
-    for (int i = group_rank(); i < blocks; i += group_size())
+    for (int i = SHARE_FIRST; i < parts; i += SHARE_STEP)
         total += sums[c * PARTIAL_BLOCKS + i];
     total = group_total(total, group_scratch);
     if (group_rank() == 0)

@@ -11,16 +11,20 @@ __kernel void gradient_norm(__global float *restrict gradients, const int floats
     GROUP_SCRATCH
     if (state->count == 0 || state->frozen)
         return;
-    const int vectors = floats / VECTOR, each = (vectors + group_count(0) - 1) / group_count(0);
-    const int first = group_id(0) * each, end = min(first + each, vectors);
-    floatv usual = (floatv)0.0f, large = (floatv)0.0f;
-    for (int i = first + group_rank(); i < end; i += group_size()) {
-        const floatv g = load_floatv(gradients + i * VECTOR), small = g * NORM_UNIT;
-        const intv is_usual = fabs(g) < (floatv)NORM_LARGE; /* not if it is not a number */
-        usual += select((floatv)0.0f, g * g, is_usual);
-        large += select(small * small, (floatv)0.0f, is_usual);
+    const int runs = floats / TENSOR_ALIGN, runs_each = (runs + group_count(0) - 1) / group_count(0);
+    const int each = runs_each * (TENSOR_ALIGN / VECTOR);
+    const int first = group_id(0) * each, end = min(first + each, floats / VECTOR);
+    float2 total = (float2)0.0f;
+    for (int part = 0; part < HALVES; part++) {
+        floatv usual = (floatv)0.0f, large = (floatv)0.0f;
+        for (int i = first + part * GROUP + group_rank(); i < end; i += HALVES * group_size()) {
+            const floatv g = load_floatv(gradients + i * VECTOR), small = g * NORM_UNIT;
+            const intv is_usual = fabs(g) < (floatv)NORM_LARGE; /* not if it is not a number */
+            usual += select((floatv)0.0f, g * g, is_usual);
+            large += select(small * small, (floatv)0.0f, is_usual);
+        }
+        total += group_sums(usual, large, group_scratch);
     }
-    const float2 total = group_total((float2)(vector_sum(usual), vector_sum(large)), group_scratch);
     if (group_rank() == 0)
         ((__global float2 *)(gradients + floats))[group_id(0)] = total;
 }

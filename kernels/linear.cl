@@ -47,13 +47,13 @@ static inline void multiply(floatv acc[TILE_FEATURES][TILE_BLOCKS], WEIGHTS *mat
 }
 
 /* Forward. Groups: (feature tiles, block tiles). If `statistics` is set, also writes the moments over each block's
- * samples: partials[feature][block]. */
+ * samples: partials[feature][part]. */
 GROUP_OF(TEAM_ITEMS)
 __kernel void linear_forward(__global const floatv *restrict x, const int in_features, const int out_features,
                              __global const float *restrict parameters, const int weight_offset, const int bias_offset,
                              __global floatv *restrict z, const int statistics, __global float4 *restrict partials,
                              const int partial_blocks, __global const struct cln_state *restrict state PLACE) {
-    LANE_SCRATCH(float4, TILE_FEATURES * TILE_BLOCKS)
+    MOMENTS(TILE_FEATURES * TILE_BLOCKS)
     TEAM_SCRATCH(TILE_FEATURES * TILE_BLOCKS)
     WEIGHT_COPY(1, TILE_FEATURES * IN_FEATURES)
     const int f0 = group_id(0) * TILE_FEATURES;
@@ -77,6 +77,11 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
 
 #pragma unroll
     for (int b = 0; b < TILE_BLOCKS; b++)
+#pragma unroll
+        for (int f = 0; f < TILE_FEATURES; f++)
+            acc[f][b] = settled(acc[f][b]);
+#pragma unroll
+    for (int b = 0; b < TILE_BLOCKS; b++)
         if (block0 + b < blocks) {
 #pragma unroll
             for (int f = 0; f < TILE_FEATURES; f++)
@@ -87,21 +92,19 @@ __kernel void linear_forward(__global const floatv *restrict x, const int in_fea
     if (!statistics)
         return;
 #pragma unroll
-    for (int b = 0; b < TILE_BLOCKS; b++) {
-        const intv mask = live_lanes(block0 + b, count);
-        const int own = own_live_count(block0 + b, count);
+    for (int b = 0; b < TILE_BLOCKS; b++)
 #pragma unroll
         for (int f = 0; f < TILE_FEATURES; f++)
             if (team_owns(f * TILE_BLOCKS + b))
-                lane_put(f * TILE_BLOCKS + b, moments_of_vector(1, acc[f][b], (floatv)0.0f, mask, own));
-    }
+                lane_put_moments(f * TILE_BLOCKS + b, 1, acc[f][b], (floatv)0.0f, block0 + b, count);
     lane_barrier();
     LANE_TOTALS(k, TILE_FEATURES * TILE_BLOCKS) {
         const int f = f0 + k / TILE_BLOCKS, b = block0 + k % TILE_BLOCKS;
-        float4 total = lane_share(k, 0);
-        lane_moments(total, k);
-        if (f < out_features && b < blocks)
-            partials[f * partial_blocks + b] = total;
+        for (int part = 0; part < LANE_PARTS; part++) {
+            const float4 total = part_moments(k, part, 1, b, count);
+            if (f < out_features && b < blocks)
+                partials[f * partial_blocks + b * LANE_PARTS + part] = total;
+        }
     }
 }
 
@@ -137,7 +140,7 @@ __kernel void linear_backward_data(__global const floatv *restrict dz, const int
 #pragma unroll
             for (int f = 0; f < TILE_FEATURES; f++)
                 if (team_owns(f * TILE_BLOCKS + b) && f0 + f < in_features)
-                    dx[((size_t)(block0 + b) * in_features + f0 + f) * GROUP + lane_group()] = acc[f][b];
+                    dx[((size_t)(block0 + b) * in_features + f0 + f) * GROUP + lane_group()] = settled(acc[f][b]);
         }
 }
 
@@ -168,12 +171,12 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
                                       const int in_features, const int out_features, const int run,
                                       __global float *restrict gradients, const int base, const int stride,
                                       __global const struct cln_state *restrict state PLACE) {
-    LANE_SCRATCH(float, WEIGHT_OUT *WEIGHT_IN)
+    LANE_SUMS(WEIGHT_OUT * WEIGHT_IN)
     const int first = group_id(0) * run;
     const int o0 = group_id(1) * WEIGHT_OUT;
     const int slices = group_count(2), slice = last_first(group_id(2), slices);
     const int count = state->count, blocks = blocks_of(count);
-    const int first_block = blocks * slice / slices, end_block = blocks * (slice + 1) / slices;
+    const int first_block = slice_first(slice, slices, blocks), last_block = slice_last(slice, slices, blocks);
 
     for (int i0 = first; i0 < min(first + run, in_features); i0 += WEIGHT_IN) {
         floatv acc[WEIGHT_OUT * WEIGHT_IN];
@@ -181,29 +184,24 @@ __kernel void linear_backward_weights(__global const floatv *restrict x, __globa
         for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
             acc[k] = (floatv)0.0f;
 
-        int block = end_block - 1;
+        int block = last_block;
         if (block >= first_block && live_count(block, count) < LANES) {
             weight_products(acc, x, dz, in_features, out_features, block, i0, o0);
             const intv mask = live_lanes(block, count);
 #pragma unroll
             for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
                 acc[k] = live(acc[k], mask);
-            block--;
+            block -= HALVES;
         }
-        for (; block >= first_block; block--)
+        for (; block >= first_block; block -= HALVES)
             weight_products(acc, x, dz, in_features, out_features, block, i0, o0);
 
         lane_barrier(); /* the tile before has been read */
-        float sum[WEIGHT_OUT * WEIGHT_IN];
-        vector_sums(acc, WEIGHT_OUT * WEIGHT_IN, sum);
-#pragma unroll
-        for (int k = 0; k < WEIGHT_OUT * WEIGHT_IN; k++)
-            lane_put(k, sum[k]);
+        lane_put_sums(0, acc, WEIGHT_OUT * WEIGHT_IN);
         lane_barrier();
         LANE_TOTALS(k, WEIGHT_OUT * WEIGHT_IN) {
             const int o = o0 + k / WEIGHT_IN, i = i0 + k % WEIGHT_IN;
-            float total = lane_share(k, 0);
-            lane_total(total, k);
+            const float total = lane_sum(k);
             if (o < out_features && i < in_features)
                 gradients[base + slice * stride + o * in_features + i] = total;
         }

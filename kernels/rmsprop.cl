@@ -18,11 +18,12 @@ __kernel void rmsprop(__global float *restrict parameters, __global float *restr
         return;
 
     g = clipped(g, partials, floats, state);
-    g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
-    const floatv v = multiply_add(g * g, (floatv)state->one_minus_alpha, load_floatv(squares + at) * state->alpha);
-    const floatv step = g / (sqrt(v) + state->eps);
-    const floatv buffer = multiply_add(load_floatv(momentum_buffers + at), (floatv)state->momentum, step);
+    g = settled(multiply_add(p, (floatv)weight_decay_of(state, slices), g));
+    const floatv v =
+        settled_squares(multiply_add(g * g, (floatv)state->one_minus_alpha, load_floatv(squares + at) * state->alpha));
+    const floatv step = divided(g, square_root(v) + state->eps);
+    const floatv buffer = settled(multiply_add(load_floatv(momentum_buffers + at), (floatv)state->momentum, step));
     store_floatv(v, squares + at);
     store_floatv(buffer, momentum_buffers + at);
-    store_floatv(p - state->lr * buffer, parameters + at);
+    store_floatv(settled(p - state->lr * buffer), parameters + at);
 }

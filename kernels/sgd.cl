@@ -19,9 +19,9 @@ __kernel void sgd(__global float *restrict parameters, __global float *restrict 
         return;
 
     g = clipped(g, partials, floats, state);
-    g = multiply_add(p, (floatv)weight_decay_of(state, slices), g);
-    const floatv buffer = multiply_add(load_floatv(momentum_buffers + at), (floatv)state->momentum, g);
+    g = settled(multiply_add(p, (floatv)weight_decay_of(state, slices), g));
+    const floatv buffer = settled(multiply_add(load_floatv(momentum_buffers + at), (floatv)state->momentum, g));
     store_floatv(buffer, momentum_buffers + at);
-    const floatv step = state->nesterov ? multiply_add(buffer, (floatv)state->momentum, g) : buffer;
-    store_floatv(p - state->lr * step, parameters + at);
+    const floatv step = state->nesterov ? settled(multiply_add(buffer, (floatv)state->momentum, g)) : buffer;
+    store_floatv(settled(p - state->lr * step), parameters + at);
 }

@@ -24,7 +24,7 @@ layout = torch.channels_last if args.layout == "channels_last" else torch.contig
 images, labels = (torch.from_numpy(array).to(args.device) for array in data.load(args))
 images = images.contiguous(memory_format=layout)
 network = data.network(args, nn)
-for layer in network:
+for layer in network.modules():
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         for name, value in zip(("weight", "bias"), data.initial(layer.weight.shape, layer.bias is not None)):
             if value is not None:

@@ -1,13 +1,17 @@
 /* A trained model as a safetensors file, its tensors under PyTorch's state-dict names ("0.weight", "1.running_mean",
  * …): https://github.com/huggingface/safetensors#format. The metadata in the file's header holds the network as JSON
  * text, the preprocessing of the pixels and the names of the classes: one file is enough to predict. A resume point
- * also holds the optimizer's state ("optimizer.exp_avg.0.weight", …) and the state of training (metadata "training"):
- * the same file is then enough to resume. */
+ * also holds the optimizer's state ("optimizer.exp_avg.0.weight", …), with an average of the weights also the weights
+ * themselves ("optimizer.raw.0.weight", …), and the state of training (metadata "training"): the same file is then
+ * enough to resume. */
 #ifndef CLENET_CHECKPOINT_H
 #define CLENET_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "clenet/augmentation.h"
+#include "clenet/dataset.h"
 #include "clenet/network.h"
 #include "clenet/optimizer.h"
 #include "clenet/status.h"
@@ -46,27 +50,44 @@ struct cln_training_point {
     int peak_epoch;       /* the first epoch that reached it, from 1; 0: none yet */
     /* optimizer.plateau has the state of a schedule that goes by the validation loss. */
 
+    char label[256]; /* the choice of labels (cln_dataset.label); "": none */
+
+    double test; /* share of the images that was set aside for testing (cln_dataset_params.test); 0: none */
+
     char freeze[256]; /* patterns of frozen parameters: cln_trainer_params.freeze; "": none is */
+
+    bool strict; /* in strict arithmetic (cln_session_params.strict) */
+
+    struct cln_augmentation augmentation; /* of the training pictures */
+    bool standardize_channels;            /* the standardization is that of channels, not of pixels */
 
     double *class_weights; /* of the training loss, network->classes of them; NULL: none */
 
     /* The optimizer's state per parameter, each laid out like `parameters`. Adam: the running averages of the gradient
      * and of its square. SGD with momentum: the momentum buffer, then NULL. SGD without momentum: both NULL. */
     float *moments[2];
+    /* With an average of the weights (optimizer.ema above 0) the checkpoint's `parameters` and `running` are the
+     * averages, and these two are what training goes on with, laid out alike. Without: NULL. */
+    float *raw_parameters, *raw_running;
 };
 
 /* A model in host memory. `parameters` has network->parameter_floats values and `running` has network->running_floats,
  * both laid out by the offsets in network->tensors. */
 struct cln_checkpoint {
     struct cln_network *network;
-    float *parameters;
+    float *parameters; /* what predictions are made with: of a training with optimizer.ema, the averages */
     float *running;
     uint64_t batches_tracked; /* "num_batches_tracked" of every batch norm */
     int resize;               /* side length that images are resized to; 0: used as stored */
-    struct cln_shape image;   /* shape of the training images as stored, before resizing; zero: unknown */
+    /* What pictures need before that, as struct cln_dataset_params has it; and how the training's pixels were stored.
+     */
+    enum cln_fit fit;
+    int ground;
+    enum cln_pixel_type pixels;
+    struct cln_shape image; /* shape of the training images as stored, before resizing; zero: unknown */
     /* Standardization: one value per feature of the network's input; both NULL: pixels were not standardised. */
     float *mean, *inverse_deviation;
-    char **class_names;                  /* network->classes strings; NULL: unknown */
+    char **class_names;                  /* network->classes strings, "" for a class without a name; NULL: unknown */
     struct cln_training_point *training; /* NULL: the file cannot be resumed from */
     char *origin;                        /* path of the file that it was read from, for messages; NULL: none */
 };

@@ -11,17 +11,31 @@ struct cln_shape {
     int channels, height, width;
 };
 
+/* The most classes that a network or a data set may have. */
+enum { CLN_CLASS_LIMIT = 4096 };
+
 static inline size_t cln_shape_count(struct cln_shape s) {
     return (size_t)s.channels * (size_t)s.height * (size_t)s.width;
 }
 
-/* z[n,o,r,c] = b[o] + Σ_{i,u,v} W[o,i,u,v] · x[n, i, r·stride_h − padding_h + u, c·stride_w − padding_w + v],
- * x zero outside its borders (torch.nn.Conv2d, groups 1, dilation 1). */
+/* z[n,o,r,c] = b[o] + Σ_{i,u,v} W[o,i,u,v] · x[n, first(o) + i, r·stride_h − padding_h + u·dilation_h,
+ *                                            c·stride_w − padding_w + v·dilation_w],
+ * x zero outside its borders (torch.nn.Conv2d). Channels of input and output are divided into `groups` groups of equal
+ * size: i counts the input channels of the group of output channel o, from its first one, first(o). With as many groups
+ * as input channels the convolution is depthwise. */
 struct cln_conv2d {
     struct cln_shape in, out;
     int kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w;
+    int dilation_h, dilation_w; /* from 1 */
+    int groups;                 /* from 1; divides the channels of `in` and of `out` */
+    int in_per_group;           /* in.channels / groups: W is [out.channels, in_per_group, kernel_h, kernel_w] */
     bool bias;
 };
+
+/* The distance from the first cell of a window of `kernel` cells to the one behind its last, along one axis. */
+static inline int cln_window_extent(int kernel, int dilation) {
+    return (kernel - 1) * dilation + 1;
+}
 
 /* z[n,o] = b[o] + Σ_i W[o,i] · x[n,i] (torch.nn.Linear). */
 struct cln_linear {
@@ -38,6 +52,17 @@ struct cln_batchnorm {
     /* false (default, PyTorch): the running variance takes the unbiased batch variance and starts at 1.
      * true (the listing): it takes the biased one and starts at 0. */
     bool biased_running_variance;
+    bool affine; /* default true: γ and β are learned; false: the layer has neither, γ is 1 and β is 0 */
+};
+
+/* torch.nn.GroupNorm and LayerNorm: y = γ·(x − μ)/√(σ² + eps) + β, with the mean and the biased variance of a sample's
+ * own numbers in one of `groups` equal parts of the channels. */
+struct cln_groupnorm {
+    struct cln_shape shape;
+    int groups;      /* of LayerNorm 1 */
+    double eps;      /* default 1e-5 */
+    bool affine;     /* false: γ is 1, β is 0 */
+    bool by_element; /* LayerNorm: each element of a sample has a γ and a β; else each channel has */
 };
 
 enum cln_activation_kind {
@@ -47,11 +72,13 @@ enum cln_activation_kind {
     CLN_TANH,
     CLN_LEAKY_RELU, /* y, below 0 parameter · y */
     CLN_ELU,        /* y, below 0 parameter · (exp(y) − 1) */
+    CLN_HARDSWISH,  /* y · (y + 3) / 6, up to −3 it is 0, from 3 on y */
+    CLN_SILU,       /* y · sigmoid(y) */
+    CLN_GELU, /* y · Φ(y), Φ(y) = (1 + erf(y/√2)) / 2; parameter 1: (1 + tanh(√(2/π) (y + 0.044715 y³))) / 2 */
     CLN_ACTIVATION_COUNT
 };
 
-/* torch.nn.Sigmoid and so on, element by element. Every kind is monotone, so that a maximum may be taken before it, and
- * its derivative is a function of its value. */
+/* torch.nn.Sigmoid and so on, element by element. */
 struct cln_activation {
     enum cln_activation_kind kind;
     double parameter; /* the option of the kind's layer; 0 if it has none */

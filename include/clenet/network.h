@@ -1,5 +1,5 @@
-/* Networks: a chain of layers in PyTorch's vocabulary, read from JSON text or built in. Loading infers and checks every
- * shape and declares every parameter once. No device is involved. */
+/* Networks: layers in PyTorch's vocabulary, a chain with branches, read from JSON text or built in. Loading infers and
+ * checks every shape and declares every parameter once. No device is involved. */
 #ifndef CLENET_NETWORK_H
 #define CLENET_NETWORK_H
 
@@ -22,12 +22,21 @@ enum cln_layer_kind {
     CLN_LAYER_POOL2D,
     CLN_LAYER_DROPOUT,
     CLN_LAYER_FLATTEN,
+    CLN_LAYER_RESIDUAL,  /* the sum of two layers' outputs */
+    CLN_LAYER_GROUPNORM, /* GroupNorm, LayerNorm */
     CLN_LAYER_KIND_COUNT
 };
 
+/* In place of the index of a layer whose output is read: the network's input is read. */
+enum { CLN_NETWORK_INPUT = -1 };
+
+/* The layers of a Residual come before it in the list: those of its main branch, then those of its shortcut. */
 struct cln_layer {
     enum cln_layer_kind kind;
     const char *type; /* PyTorch's name of the layer, "Conv2d"; static storage */
+    char path[64];    /* PyTorch's name of the module: "3", or in a Residual "3.layers.0" or "3.shortcut.0" */
+    int input;    /* index of the layer whose output it reads, less than its own; of a Residual: of its main branch */
+    int shortcut; /* Residual: index of the layer whose output is added, less than its own; else 0 */
     struct cln_shape in, out;
     bool flat; /* the output is a vector of features instead of an image */
     union {
@@ -37,6 +46,7 @@ struct cln_layer {
         struct cln_activation activation;
         struct cln_pool2d pool2d;
         struct cln_dropout dropout;
+        struct cln_groupnorm groupnorm;
     };
 };
 
@@ -46,8 +56,8 @@ struct cln_layer {
 enum cln_tensor_role {
     CLN_WEIGHT, /* of Conv2d [out, in, kernel_h, kernel_w] or Linear [out, in] */
     CLN_BIAS,
-    CLN_GAMMA, /* "weight" of a batch norm */
-    CLN_BETA,  /* "bias" of a batch norm */
+    CLN_GAMMA, /* "weight" of a batch norm, group norm or layer norm */
+    CLN_BETA,  /* its "bias" */
     CLN_RUNNING_MEAN,
     CLN_RUNNING_VAR,
 };
@@ -55,21 +65,23 @@ enum cln_tensor_role {
 enum { CLN_TENSOR_ALIGN = 64 };
 
 struct cln_tensor_info {
-    char name[32]; /* PyTorch's state-dict name in an nn.Sequential: "0.weight", "1.running_mean" */
+    char name[80]; /* PyTorch's state-dict name: the layer's path and the tensor's, "0.weight",
+                      "1.layers.1.running_mean" */
     enum cln_tensor_role role;
     bool trainable;
     int layer; /* index into layers */
     int rank, dims[4];
     size_t count;  /* product of dims */
     size_t offset; /* in floats, from the start of the trainable or the running-statistics buffer */
-    int fan_in;    /* number of inputs of one output, for initial weights; 0 for batch norm */
+    int fan_in;    /* number of inputs of one output, for initial weights; 0 for norms */
 };
 
 struct cln_network {
     char name[64];
     struct cln_shape input;
-    int classes; /* features of the last layer's output */
-    struct cln_layer *layers;
+    bool flat;                /* the input is a vector of features instead of an image */
+    int classes;              /* features of the last layer's output */
+    struct cln_layer *layers; /* each behind those that it reads; the last makes the logits */
     size_t layer_count;
     struct cln_tensor_info *tensors; /* in state-dict order */
     size_t tensor_count;
@@ -106,9 +118,9 @@ CLN_API const char *const *cln_network_builtins(void);
  * samples. After a failure nothing has been printed. */
 CLN_API enum cln_status cln_network_print(const struct cln_network *network, int batch_size, FILE *stream);
 
-/* Prints the network as Python, `net = torch.nn.Sequential(…)`, one line per layer. That module loads a model's tensors
- * (load_state_dict with strict=True). PyTorch has no biased running variance: such a batch norm gets a comment that
- * says so. */
+/* Prints the network as Python, `net = torch.nn.Sequential(…)`, behind the class Residual if it has branches. That
+ * module loads a model's tensors (load_state_dict with strict=True). PyTorch has no biased running variance: such a
+ * batch norm gets a comment that says so. */
 CLN_API void cln_network_print_python(const struct cln_network *network, FILE *stream);
 
 /* Prints every layer type and its options: meaning, range and default. */
@@ -118,7 +130,7 @@ CLN_API void cln_network_print_layers(FILE *stream);
 void cln_format_bytes(char text[32], double bytes);
 
 /* Multiply-adds that the mathematics needs for one sample. `forward`: the forward pass. `training`: the forward pass,
- * the weight gradients, and the data gradients of all but the first affine layer. */
+ * the weight gradients, and the data gradients of all affine layers with weights before them. */
 CLN_API void cln_network_multiply_adds(const struct cln_network *network, double *forward, double *training);
 
 /* Multiply-adds of one sample's forward pass, with every cell of a pool's windows counted as one. */

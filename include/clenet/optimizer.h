@@ -59,6 +59,14 @@ struct cln_optimizer_params {
     /* Every gradient is multiplied by min(1, clip_norm / (norm + 1e-6)), where the norm is the root of the sum of the
      * squares of all gradients, before weight decay, as in torch.nn.utils.clip_grad_norm_; 0: no clipping. */
     double clip_norm;
+    /* Decay of the exponential moving average of parameters and running statistics, which epochs are evaluated with: w
+     * = parameters after an update, average = ema average + (1 - ema) w, and average = w after the first update, as in
+     * torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True); 0: none. */
+    double ema;
+    /* A whole number of batches per update, at most 1000, whose gradients are averaged by their samples: the gradient
+     * of the mean loss over all of them. The last update of an epoch takes the batches that are left. Every batch norm
+     * normalises by each batch alone. A step is an update: rates, warm-up and limits of steps count updates. 0: 1. */
+    double accumulate;
 };
 
 #endif

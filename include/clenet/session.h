@@ -25,6 +25,7 @@ struct cln_session_params {
     bool no_guard;          /* skip the start-up guard, which checks the device before the first training or prediction;
                                its earlier results are not used either (docs/checking.md) */
     bool no_cache;          /* build every kernel, and store none on disk for the next start */
+    bool strict;            /* strict arithmetic: the same bits on every device (docs/strict.md) */
     bool no_check;          /* use the guard's earlier results, and check nothing anew */
     enum cln_replay replay; /* 0: as the device's profile says */
     /* The command line that starts this program again, path first, NULL at the end; NULL: this process builds all

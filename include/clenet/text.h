@@ -20,7 +20,7 @@ extern "C" {
  * ll z j t. %s differs:
  * - Valid UTF-8 passes. Invalid bytes are written as \xff. Control characters are escaped (\n, \t, \r, \x1b, \u009b),
  *   and so are invisible characters that break lines or reorder text (U+2028, U+2029, U+202A to U+202E, U+2066 to
- *   U+2069).
+ *   U+2069), and U+FFFE and U+FFFF, which XML forbids.
  * - %-s, with the flag and without a width, keeps line feeds and tabs; the rest is escaped as for %s. It is for
  *   arguments of several lines, such as a compiler's log or a message that was formatted before.
  * - Width counts columns of the terminal. Precision counts bytes of the argument and never cuts a character.
@@ -31,6 +31,8 @@ CLN_API bool cln_text_print(FILE *stream, const char *format, ...) CLN_PRINTF(2,
 bool cln_text_vprint(FILE *stream, const char *format, va_list arguments);
 /* Like cln_text_vprint, and escapes in arguments the characters that Markdown interprets (\ ` * | < [). */
 bool cln_text_vprint_markdown(FILE *stream, const char *format, va_list arguments);
+/* Like cln_text_print, and escapes in arguments the characters that HTML and XML interpret (& < > " '). */
+bool cln_text_print_html(FILE *stream, const char *format, ...) CLN_PRINTF(2, 3);
 
 /* Formats into `out`, which has room for `bytes` > 0, the final zero included. Text that does not fit is cut between
  * two characters. Returns the length of the text in `out`. Allocates nothing. Arguments may not overlap `out`. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clenet/augmentation.h"
 #include "clenet/checkpoint.h"
 #include "clenet/dataset.h"
 #include "clenet/network.h"
@@ -19,12 +20,13 @@ extern "C" {
 
 struct cln_progress {
     int epoch;                /* from 1 */
-    size_t step, steps;       /* steps done in this epoch; steps of a whole epoch */
+    size_t step, steps;       /* steps (updates) done in this epoch; steps of a whole epoch */
     size_t samples;           /* samples trained on in this epoch so far */
     size_t before;            /* samples of this epoch from before this call: in `samples`, not in `seconds` */
     double loss, accuracy;    /* means over `samples` */
     double seconds;           /* training time in this call of cln_trainer_epoch */
     double images_per_second; /* of this call: (samples - before) / seconds */
+    size_t total_steps;       /* steps in all epochs so far, counting those of the training that is resumed */
 };
 
 /* Called at most five times a second during training; a short epoch may pass without a call. If it returns false, no
@@ -63,12 +65,16 @@ struct cln_trainer_params {
     struct cln_session_params session; /* device, profile, building of kernels */
     const struct cln_network *network; /* must fit the images (after `resize`) */
     struct cln_dataset *data;          /* may still be loading: see cln_dataset_open */
-    bool release_pixels;               /* free the pixels of `data` once the device has them */
-    int batch_size;                    /* 0: 256; for 1 see cln_trainer_create */
-    int resize;                        /* side length to resize images to; 0: as stored */
-    bool standardize;
-    bool evaluate_only; /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
-    uint64_t seed;      /* seed of initial weights, shuffling, dropouts and the split for validation */
+    bool stream; /* images stay on the host, and each batch is sent to the device when it is needed: `data` and its
+                  * pixels must then outlive the trainer. So it is always if the images would take more than half of the
+                  * device's memory. The results are the same bits */
+    bool release_pixels; /* free the pixels of `data` once the device has them */
+    int batch_size;      /* 0: 256; for 1 see cln_trainer_create */
+    int resize;          /* side length to resize images to; 0: as stored */
+    bool standardize; /* every pixel to mean 0 and deviation 1 over the training images as stored, not as augmented */
+    bool standardize_channels; /* with `standardize`: instead of every pixel every channel, over all its pixels */
+    bool evaluate_only;        /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
+    uint64_t seed; /* seed of initial weights, shuffling, augmentation, dropouts and the split for validation */
     /* Share of the training images that is set aside for validation, above 0 and below 1; 0: none. Every class gives
      * its share of them. The split follows from the labels, the share and the seed alone. Training and `standardize`
      * use the other images, and every epoch is evaluated on the validation images, not on the test images. Not with
@@ -76,6 +82,7 @@ struct cln_trainer_params {
     double validation;
     int patience; /* with `validation`: train no further epoch after this many in a row without a higher validation
                      accuracy than any before, counting those of the training that is resumed; 0: no limit */
+    struct cln_augmentation augmentation; /* of the training pictures; all 0: none */
     struct cln_optimizer_params optimizer;
     /* Weights of the classes in the training loss, network->classes of them, as in torch.nn.CrossEntropyLoss(weight=…):
      * a sample counts as many times as the weight of its label says, and a batch's loss is the sum of its samples'
@@ -95,17 +102,18 @@ struct cln_trainer_params {
     struct cln_save_params save;
     /* Resume from this checkpoint, which must have a training point; NULL: start anew. On the same device, driver and
      * profile the results are the same bits as without the interruption, on others equal within rounding. Network,
-     * batch size, optimizer, class weights, freeze, seed, validation, preprocessing and data must be as in the
-     * checkpoint. If they differ, cln_trainer_create fails with CLN_INVALID before it builds a kernel. The message
-     * lists all differences; of the layers it names the first that differs. Not with evaluate_only. Used only while the
-     * trainer is created. */
+     * batch size, optimizer, class weights, freeze, augmentation, seed, validation, preprocessing and data must be as
+     * in the checkpoint. If they differ, cln_trainer_create fails with CLN_INVALID before it builds a kernel. The
+     * message lists all differences; of the layers it names the first that differs. Not with evaluate_only. Used only
+     * while the trainer is created. */
     const struct cln_checkpoint *resume;
-    /* With `resume`: batch size, class weights, freeze, seed, validation, hyperparameters and data may differ from the
-     * checkpoint's, and those of these params are used; the kind of optimizer may not differ. With another seed,
-     * another share for validation or other data an unfinished epoch starts over. With another split or other data the
-     * best accuracy so far does not count. Standardization stays that of the checkpoint. */
+    /* With `resume`: batch size, class weights, freeze, augmentation, seed, validation, hyperparameters and data may
+     * differ from the checkpoint's, and those of these params are used; the kind of optimizer may not differ. With
+     * another seed, another share for validation or other data an unfinished epoch starts over. With another split or
+     * other data the best accuracy so far does not count. Standardization stays that of the checkpoint. */
     bool override;
-    size_t max_steps; /* stop after this many steps, counting those of the training that is resumed; 0: no limit */
+    size_t max_steps; /* stop after this many steps, which are updates of the parameters, counting those of the training
+                         that is resumed; 0: no limit */
     cln_progress_handler *progress; /* NULL: none; gets `user` */
     void *user;
 };
@@ -119,12 +127,14 @@ struct cln_epoch {
     int epoch;                /* from 1 */
     struct cln_metrics train; /* accumulated over the training steps, in training mode */
     size_t before;            /* samples of `train` from before this call; their time is not in train_seconds */
-    /* After the epoch, in prediction mode: of the validation images if there are any, else of the test images. The
-     * other, or both if nothing was evaluated, has samples 0. */
+    /* After the epoch, in prediction mode, with the average of the weights if optimizer.ema is set: of the validation
+     * images if there are any, else of the test images. The other, or both if nothing was evaluated, has samples 0. */
     struct cln_metrics validation, test;
     double learning_rate;               /* of the epoch's last step so far; 0 also if there was none */
+    double gradient_norm;               /* of that step, before clipping; 0 if optimizer.clip_norm is 0 */
     double train_seconds, test_seconds; /* test_seconds: of the evaluation, whichever it was */
     bool stopped;                       /* ended with steps left: by the progress handler, max_steps or patience */
+    size_t total_steps;                 /* as in cln_progress; 0 if nothing was trained */
 };
 
 /* The epoch of the highest validation accuracy so far; of several the first. */
@@ -178,10 +188,18 @@ CLN_API int cln_trainer_epochs(const struct cln_trainer *trainer);
  *   would write over the newest. */
 CLN_API enum cln_status cln_trainer_epoch(struct cln_trainer *trainer, struct cln_epoch *epoch) CLN_MUST_CHECK;
 
-/* Evaluates the test images in prediction mode. `confusion` is NULL or gets data->class_count² counters
- * [label][predicted]. CLN_INVALID: there are no test images. */
+/* Evaluates the test images in prediction mode, with the average of the weights if optimizer.ema is set. `confusion` is
+ * NULL or gets data->class_count² counters [label][predicted]. CLN_INVALID: there are no test images. */
 CLN_API enum cln_status cln_trainer_evaluate(struct cln_trainer *trainer, struct cln_metrics *metrics,
                                              size_t *confusion) CLN_MUST_CHECK;
+
+/* Reads the next *count training pictures as the device makes them for the network: of the unfinished epoch, or else of
+ * the next one, in its order, and augmented. If fewer are left in that epoch, reads those; sets *count to the number.
+ * `pixels` gets [picture][channel][row][column] of the network's input, without standardisation, as bytes from 0 to
+ * 255: pixels that are cut out have the mean of their place. Training goes on as if nothing had been read.
+ * CLN_INVALID: the trainer only evaluates. */
+CLN_API enum cln_status cln_trainer_pictures(struct cln_trainer *trainer, size_t *count,
+                                             uint8_t *pixels) CLN_MUST_CHECK;
 
 CLN_API struct cln_best cln_trainer_best(const struct cln_trainer *trainer);
 /* Like cln_trainer_evaluate, with the weights and running statistics of the epoch that cln_trainer_best names. The

@@ -36,7 +36,7 @@ enum cln_status cln_file_read(char **out, const char *path) {
     return CLN_OK;
 }
 
-enum cln_status cln_folder_make(const char *path) {
+enum cln_status cln_folder_make(const char *path, mode_t mode) {
     char *begin = strdup(path);
     if (!begin)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %s", path);
@@ -46,7 +46,7 @@ enum cln_status cln_folder_make(const char *path) {
         at += strcspn(at, "/");
         char kept = *at;
         *at = '\0';
-        if (mkdir(begin, 0700) != 0 && errno != EEXIST)
+        if (mkdir(begin, mode) != 0 && errno != EEXIST)
             status = cln_fail(CLN_IO, "%s: %s", begin, strerror(errno));
         *at = kept;
     }

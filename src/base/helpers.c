@@ -122,7 +122,7 @@ void cln_helpers_destroy(struct cln_helpers **helpers) {
     free(h);
 }
 
-static size_t count_processors(void) {
+size_t cln_count_processors(void) {
 #ifdef CPU_COUNT
     cpu_set_t usable;
     if (sched_getaffinity(0, sizeof usable, &usable) == 0)
@@ -132,8 +132,7 @@ static size_t count_processors(void) {
     return online > 0 ? (size_t)online : 1;
 }
 
-/* The memory of the machine, or of the container that this process is in. */
-static double memory_bytes(void) {
+double cln_memory_bytes(void) {
     double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit;
     FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
     if (file && fscanf(file, "%lf", &limit) == 1 && limit < bytes)
@@ -144,8 +143,8 @@ static double memory_bytes(void) {
 }
 
 size_t cln_helpers_fitting(size_t most, size_t bytes) {
-    const double fitting = memory_bytes() / 4 / (double)bytes;
-    size_t count = count_processors();
+    const double fitting = cln_memory_bytes() / 4 / (double)bytes;
+    size_t count = cln_count_processors();
     count = count < most ? count : most;
     if (!((double)count <= fitting))
         count = fitting >= 1 ? (size_t)fitting : 1;

@@ -21,6 +21,10 @@ size_t cln_helpers_wait(struct cln_helpers *helpers, double seconds);
 /* Kills the helpers that still run and frees the handle. */
 void cln_helpers_destroy(struct cln_helpers **helpers);
 
+/* The number of processors that this process may use: at least 1. */
+size_t cln_count_processors(void);
+/* The memory of the machine, or of the container that this process is in. */
+double cln_memory_bytes(void);
 /* The number of helpers that this machine has room for: one per processor available to this process and as many as fit
  * into a quarter of the memory at `bytes` each; at most `most`, at least 1. */
 size_t cln_helpers_fitting(size_t most, size_t bytes);

@@ -4,13 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How a language writes a character that it would interpret. A table of these ends with a row of zeros. */
+struct markup {
+    char character;
+    const char *text;
+};
+
 /* The target of formatted text, and the remaining arguments. */
 struct sink {
     FILE *stream;      /* NULL: into `out` */
     char *out;         /* NULL: nowhere, only columns are counted */
     size_t room, used; /* bytes of `out` without the final zero; bytes used */
     size_t columns;
-    bool markdown, failed; /* failed: writing to the stream failed, or `out` is full */
+    const struct markup *markup; /* of arguments; NULL: plain text */
+    bool failed;                 /* writing to the stream failed, or `out` is full */
     va_list arguments;
 };
 
@@ -66,7 +73,8 @@ bool cln_text_is_utf8(const char *text) {
 }
 
 bool cln_text_is_plain(uint32_t code) {
-    static const struct range hidden[] = {{0, 0x1f}, {0x7f, 0x9f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+    static const struct range hidden[] = {
+        {0, 0x1f}, {0x7f, 0x9f}, {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfffe, 0xffff}};
     return !IS_IN(code, hidden);
 }
 
@@ -122,6 +130,15 @@ static void put_escape(struct sink *s, char letter, int digits, unsigned value) 
     s->columns += (size_t)length;
 }
 
+static void put_plain(struct sink *s, uint32_t code, const char *text, size_t length) {
+    for (const struct markup *row = s->markup; row && row->text; row++)
+        if (code == (unsigned char)row->character) {
+            put(s, row->text, strlen(row->text));
+            return;
+        }
+    put(s, text, length);
+}
+
 /* Puts the character at `text`, escaped if it is not plain. Returns its length in bytes. */
 static size_t put_character(struct sink *s, const char *text, size_t bytes, bool has_lines) {
     uint32_t code;
@@ -131,9 +148,7 @@ static size_t put_character(struct sink *s, const char *text, size_t bytes, bool
         return 1;
     }
     if (cln_text_is_plain(code) || (has_lines && (code == '\n' || code == '\t'))) {
-        if (s->markdown && code < 0x80 && strchr("\\`*|<[", (int)code))
-            put(s, "\\", 1);
-        put(s, text, length);
+        put_plain(s, code, text, length);
         s->columns += columns_of(code);
     } else if (code == '\n' || code == '\t' || code == '\r') {
         put_escape(s, code == '\n' ? 'n' : code == '\t' ? 't' : 'r', 0, 0);
@@ -256,7 +271,7 @@ static void put_number(struct sink *s, const struct conversion *c) {
 
 static void put_string(struct sink *s, const struct conversion *c, const char *text, size_t bytes, bool is_cut) {
     const bool is_left = strchr(c->flags, '-') != NULL, has_lines = is_left && c->width < 0;
-    struct sink measure = {.markdown = s->markdown};
+    struct sink measure = {.markup = s->markup};
     if (c->width > 0)
         put_text(&measure, text, bytes, is_cut, has_lines);
     const size_t width = c->width > 0 ? (size_t)c->width : 0;
@@ -310,8 +325,13 @@ static void format_all(struct sink *s, const char *format) {
 
 /* ---- The interface ---- */
 
-static bool print(FILE *stream, bool markdown, const char *format, va_list arguments) {
-    struct sink s = {.stream = stream, .markdown = markdown};
+static const struct markup markdown[] = {{'\\', "\\\\"}, {'`', "\\`"}, {'*', "\\*"}, {'|', "\\|"},
+                                         {'<', "\\<"},   {'[', "\\["}, {0, NULL}};
+static const struct markup html[] = {{'&', "&amp;"},  {'<', "&lt;"},   {'>', "&gt;"},
+                                     {'"', "&quot;"}, {'\'', "&#39;"}, {0, NULL}};
+
+static bool print(FILE *stream, const struct markup *markup, const char *format, va_list arguments) {
+    struct sink s = {.stream = stream, .markup = markup};
     va_copy(s.arguments, arguments);
     format_all(&s, format);
     va_end(s.arguments);
@@ -319,17 +339,25 @@ static bool print(FILE *stream, bool markdown, const char *format, va_list argum
 }
 
 bool cln_text_vprint(FILE *stream, const char *format, va_list arguments) {
-    return print(stream, false, format, arguments);
+    return print(stream, NULL, format, arguments);
 }
 
 bool cln_text_vprint_markdown(FILE *stream, const char *format, va_list arguments) {
-    return print(stream, true, format, arguments);
+    return print(stream, markdown, format, arguments);
+}
+
+bool cln_text_print_html(FILE *stream, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const bool printed = print(stream, html, format, arguments);
+    va_end(arguments);
+    return printed;
 }
 
 bool cln_text_print(FILE *stream, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const bool printed = print(stream, false, format, arguments);
+    const bool printed = print(stream, NULL, format, arguments);
     va_end(arguments);
     return printed;
 }

@@ -211,17 +211,18 @@ static enum cln_status time_images(struct bench *b, struct cln_predictor *predic
     enum { WARM_UP = 10, MOST = 1000, LEAST = 3 };
     struct cln_benchmark_latency *latency = &b->result->latency;
     const size_t bytes = cln_shape_count(b->params->network->input);
+    const uint8_t *pixels = b->data.train.pixels;
     double seconds[MOST];
     float *probabilities = malloc((size_t)b->params->network->classes * sizeof *probabilities);
     enum cln_status status =
         probabilities ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d classes", b->params->network->classes);
     for (size_t i = 0; i < WARM_UP && status == CLN_OK; i++)
-        status = cln_predictor_run(predictor, b->data.train.pixels + i * bytes, 1, probabilities);
+        status = cln_predictor_run(predictor, pixels + i * bytes, 1, probabilities);
     const double until = cln_clock_seconds() + MEASUREMENT_SECONDS;
     size_t count = 0;
     while (status == CLN_OK && count < MOST && (count < LEAST || cln_clock_seconds() < until)) {
         const double start = cln_clock_seconds();
-        status = cln_predictor_run(predictor, b->data.train.pixels + count * bytes, 1, probabilities);
+        status = cln_predictor_run(predictor, pixels + count * bytes, 1, probabilities);
         seconds[count++] = cln_clock_seconds() - start;
     }
     free(probabilities);
@@ -262,18 +263,18 @@ static enum cln_status create_data(struct cln_dataset *data, const struct cln_ne
     struct cln_images *images = &data->train;
     struct cln_random random;
     *data = (struct cln_dataset){.name = "random bytes", .class_count = network->classes};
-    *images = (struct cln_images){.count = CLN_BENCHMARK_IMAGES,
-                                  .shape = network->input,
-                                  .pixels = malloc(bytes),
-                                  .labels = malloc(CLN_BENCHMARK_IMAGES)};
+    uint8_t *pixels = malloc(bytes);
+    int32_t *labels = malloc(CLN_BENCHMARK_IMAGES * sizeof *labels);
+    *images =
+        (struct cln_images){.count = CLN_BENCHMARK_IMAGES, .shape = network->input, .pixels = pixels, .labels = labels};
     data->test.shape = network->input;
-    if (!images->pixels || !images->labels)
+    if (!pixels || !labels)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d images", CLN_BENCHMARK_IMAGES);
     cln_random_seed(&random, 0, CLN_STREAM_SYNTHETIC);
     for (size_t i = 0; i < bytes; i++)
-        images->pixels[i] = (uint8_t)(cln_random_u32(&random) >> 24);
+        pixels[i] = (uint8_t)(cln_random_u32(&random) >> 24);
     for (size_t i = 0; i < CLN_BENCHMARK_IMAGES; i++)
-        images->labels[i] = (uint8_t)cln_random_below(&random, (uint32_t)network->classes);
+        labels[i] = (int32_t)cln_random_below(&random, (uint32_t)network->classes);
     return CLN_OK;
 }
 

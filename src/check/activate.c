@@ -1,5 +1,5 @@
-/* Cases of kernels/activate.cl: every activation with every pool, with and without batch norm; a, and the gradient from
- * da to dz. The sums that bias_gradient of kernels/batchnorm.cl adds up are checked, too. */
+/* Cases of kernels/activate.cl: every activation with every pool, with and without batch norm, and sums; a, and the
+ * gradient from da to dz. The sums that bias_gradient of kernels/batchnorm.cl adds up are checked, too. */
 #include <math.h>
 
 #include "src/check/parameters.h"
@@ -14,6 +14,9 @@ struct activate_case {
     bool flat;              /* all z equal: every window is a tie */
     bool no_scale;          /* γ is 0, so that all y are equal where z is not */
     bool far;               /* z is a hundred times as large */
+    bool adds;              /* a tensor is added before the activation */
+    bool further;           /* two gradients of a are added */
+    bool close;             /* the error of a is a few roundings of y alone */
     bool saturates; /* z is six times as large, so that a is near ±1; the error of 1 − a² is then large relative to its
                        value */
 };
@@ -52,6 +55,45 @@ static const struct activate_case cases[] = {
     {{"elu, alpha 2, average", 7, {7}}, {CLN_ELU, 2}, false, POOL(AVERAGE, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
     {{"elu, max", 9, {9, 4}}, {CLN_ELU, 0.3}, true, POOL(MAX, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
     {{"elu, far below 0", 17, {17}}, {CLN_ELU, 1}, false, NONE(67, 1, 1), .far = true},
+    {{"sum, relu", 17, {17, 3}, .quick = true}, {CLN_RELU}, true, NONE(5, 3, 2), .adds = true},
+    {{"sum, tanh", 19, {19, 8, 1}}, {CLN_TANH}, true, NONE(3, 2, 3), .adds = true},
+    {{"sum alone", 9, {9, 4}, .quick = true}, {CLN_IDENTITY}, false, NONE(67, 1, 1), .adds = true},
+    {{"sum, sigmoid", 5, {5}}, {CLN_SIGMOID}, false, NONE(2, 7, 5), .adds = true},
+    {{"two gradients, max", 7, {7, 4}, .quick = true},
+     {CLN_SIGMOID},
+     true,
+     POOL(MAX, 3, 7, 5, 3, 3, 2, 2, 1, 1),
+     .further = true},
+    {{"two gradients alone", 9, {9, 4}}, {CLN_IDENTITY}, false, NONE(67, 1, 1), .further = true},
+    {{"sum, two gradients", 17, {17, 3}}, {CLN_RELU}, true, NONE(5, 3, 2), .adds = true, .further = true},
+    {{"hardswish", 17, {17, 3}, .quick = true}, {CLN_HARDSWISH}, true, NONE(5, 3, 2)},
+    {{"hardswish, far from 0", 9, {9, 4}, .quick = true},
+     {CLN_HARDSWISH},
+     false,
+     NONE(67, 1, 1),
+     .far = true,
+     .close = true},
+    {{"hardswish, max", 7, {7}, .quick = true}, {CLN_HARDSWISH}, true, POOL(MAX, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"hardswish, average, padded", 9, {9, 4}}, {CLN_HARDSWISH}, false, POOL(AVERAGE, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
+    {{"silu", 17, {17, 3}, .quick = true}, {CLN_SILU}, true, NONE(5, 3, 2)},
+    {{"silu, far from 0", 17, {17}}, {CLN_SILU}, false, NONE(67, 1, 1), .far = true, .close = true},
+    {{"silu, max, overlapping and padded", 7, {7}, .quick = true},
+     {CLN_SILU},
+     true,
+     POOL(MAX, 3, 7, 5, 3, 3, 2, 2, 1, 1)},
+    {{"silu, max, every batch", 257, EVERY_BATCH}, {CLN_SILU}, false, POOL(MAX, 2, 2, 3, 2, 2, 2, 2, 0, 0)},
+    {{"silu, average", 3, {3}}, {CLN_SILU}, true, POOL(AVERAGE, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
+    {{"silu, max, all equal", 3, {3}}, {CLN_SILU}, true, POOL(MAX, 1, 5, 5, 3, 3, 1, 1, 1, 1), true},
+    {{"gelu", 17, {17, 3}, .quick = true}, {CLN_GELU}, true, NONE(5, 3, 2)},
+    {{"gelu, near 0", 19, {19, 8, 1}}, {CLN_GELU}, false, NONE(67, 1, 1), .close = true},
+    {{"gelu, far from 0", 17, {17}}, {CLN_GELU}, false, NONE(67, 1, 1), .far = true, .close = true},
+    {{"gelu, max, scale 0", 3, {3}}, {CLN_GELU}, true, POOL(MAX, 2, 5, 4, 3, 2, 2, 1, 1, 0), .no_scale = true},
+    {{"gelu, max, stride beyond the kernel", 3, {3}}, {CLN_GELU}, false, POOL(MAX, 2, 7, 8, 2, 1, 3, 3, 0, 0)},
+    {{"gelu, average", 7, {7}, .quick = true}, {CLN_GELU}, true, POOL(AVERAGE, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
+    {{"gelu by tanh", 17, {17, 3}, .quick = true}, {CLN_GELU, 1}, true, NONE(5, 3, 2)},
+    {{"gelu by tanh, near 0", 9, {9, 4}}, {CLN_GELU, 1}, false, NONE(67, 1, 1), .close = true},
+    {{"gelu by tanh, far from 0", 17, {17}}, {CLN_GELU, 1}, false, NONE(67, 1, 1), .far = true, .close = true},
+    {{"gelu by tanh, max", 9, {9, 4}}, {CLN_GELU, 1}, true, POOL(MAX, 2, 5, 7, 2, 2, 2, 2, 0, 0)},
     {{"all equal", 3, {3}}, {CLN_SIGMOID}, true, POOL(MAX, 1, 5, 5, 3, 3, 1, 1, 1, 1), true},
     {{"scale 0", 3, {3}, .quick = true}, {CLN_SIGMOID}, true, POOL(MAX, 2, 5, 4, 3, 2, 2, 1, 1, 0), .no_scale = true},
     {{"tanh, saturating", 17, {17}, .quick = true}, {CLN_TANH}, false, NONE(67, 1, 1), .saturates = true},
@@ -95,12 +137,31 @@ static enum cln_status add_launches(struct cln_plan *plan, const struct cln_acti
 struct inputs {
     const struct activate_case *c;
     struct cln_pool2d pool;
-    const double *z, *da, *normal, *dz_coefficients;
+    const double *z, *addend, *da, *normal, *dz_coefficients; /* addend NULL: none; da: all of it */
 };
 
 /* The error of an activation is a few roundings of y's terms; `size` bounds all of them (1 and the activation's own
  * error included). A derivative's error is the same times da. Errors of sums and of dz are sums of those. */
 static const double factor = 16;
+
+/* The y whose act(y), in `whole`, is the maximum of a window, in `a`; of equal ones the first. Not for averages. */
+static void find_winners(const struct cln_pool2d *g, size_t samples, const double *whole, const double *a,
+                         const double *y, double *y_out) {
+    const size_t count = samples * cln_shape_count(g->out), in_plane = (size_t)(g->in.height * g->in.width);
+    const int out_plane = g->out.height * g->out.width;
+    for (size_t i = 0; i < count && g->kind == MAX; i++) {
+        const int window = (int)(i % (size_t)out_plane), cells = g->kernel_h * g->kernel_w;
+        for (int k = cells - 1; k >= 0; k--) {
+            const int row = window / g->out.width * g->stride_h - g->padding_h + k / g->kernel_w;
+            const int column = window % g->out.width * g->stride_w - g->padding_w + k % g->kernel_w;
+            if (row < 0 || row >= g->in.height || column < 0 || column >= g->in.width)
+                continue;
+            const size_t at = i / (size_t)out_plane * in_plane + (size_t)(row * g->in.width + column);
+            if (whole[at] == a[i])
+                y_out[i] = y[at];
+        }
+    }
+}
 
 /* Sets expected values. `by_channels`: there are no sums per block. */
 static void expect(struct cln_rig *b, const struct inputs *in, const struct probes *p, struct cln_slices dbias,
@@ -110,7 +171,7 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
     const struct cln_activation activation = in->c->activation;
     const size_t n = (size_t)b->count, count = n * cln_shape_count(g->in), out = n * cln_shape_count(g->out);
     const size_t channels = (size_t)g->in.channels, run = (size_t)(g->in.height * g->in.width);
-    const size_t blocks = (size_t)b->plan.blocks, lanes = (size_t)b->plan.tuning.lanes;
+    const size_t parts = (size_t)cln_plan_parts(&b->plan), samples = (size_t)cln_plan_samples_per_part(&b->plan);
     double *y = cln_rig_alloc(b, count), *whole = cln_rig_alloc(b, count), *size = cln_rig_alloc(b, count);
     double *a = cln_rig_alloc(b, out), *y_out = cln_rig_alloc(b, out), *da = cln_rig_alloc(b, out);
     double *back = cln_rig_alloc(b, count), *back_terms = cln_rig_alloc(b, count);
@@ -119,21 +180,24 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
     for (size_t i = 0; i < count; i++) {
         const double *normal = &in->normal[4 * (i / run % channels)];
         const double scaled = normalise ? (in->z[i] - normal[0]) * normal[2] : in->z[i];
-        y[i] = normalise ? scaled + normal[3] : scaled;
+        const double addend = in->addend ? in->addend[i] : 0;
+        y[i] = (normalise ? scaled + normal[3] : scaled) + addend;
         whole[i] = cln_reference_activation(activation, y[i]).value;
-        largest = fmax(largest, 1 + fabs(scaled) + (normalise ? fabs(normal[3]) : 0));
+        largest = fmax(largest, 1 + fabs(scaled) + (normalise ? fabs(normal[3]) : 0) + fabs(addend));
     }
     for (size_t i = 0; i < count; i++)
         size[i] = largest;
     if (pools) {
         cln_reference_pool2d_forward(g, n, whole, a);
-        cln_reference_pool2d_forward(g, n, y, y_out);
+        find_winners(g, n, whole, a, y, y_out);
         cln_reference_pool2d_backward(g, n, whole, in->da, back);
         cln_reference_pool2d_backward(g, n, whole, cln_rig_magnitudes(b, in->da, out), back_terms);
     }
     double *allowed = cln_rig_alloc(b, count);
     for (size_t i = 0; i < count; i++)
-        allowed[i] = in->c->saturates ? 0.5 + 2 * (1 - fabs(whole[i])) : factor * size[i];
+        allowed[i] = in->c->saturates ? 0.5 + 2 * (1 - fabs(whole[i]))
+                     : in->c->close   ? 4 * fabs(y[i])
+                                      : factor * size[i];
     cln_rig_expect_tensor(b, p->a, g->out, pools ? a : whole, allowed, 1);
     cln_rig_expect_tensor(b, p->predicted, g->out, pools ? a : whole, allowed, 1);
 
@@ -146,16 +210,16 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
         cln_rig_expect_tensor(b, p->da, g->out, da, da_terms, 2 * factor);
 
     double *dz = cln_rig_alloc(b, count), *dz_terms = cln_rig_alloc(b, count);
-    double *sums = cln_rig_alloc(b, channels * blocks * 4);
-    for (size_t i = 0; i < channels * blocks * 4; i++)
+    double *sums = cln_rig_alloc(b, channels * parts * 4);
+    for (size_t i = 0; i < channels * parts * 4; i++)
         sums[i] = 0;
     for (size_t i = 0; i < count; i++) {
-        const size_t c = i / run % channels, block = i / (run * channels) / lanes;
+        const size_t c = i / run % channels, part = i / (run * channels) / samples;
         const double *normal = &in->normal[4 * c], *dz_coefficients = &in->dz_coefficients[4 * c];
         const double dy = (pools ? back[i] : in->da[i]) * cln_reference_activation(activation, y[i]).derivative;
         const double dy_terms = 2 * largest * (pools ? back_terms[i] : fabs(in->da[i]));
         const double normalised = normalise ? (in->z[i] - normal[0]) * normal[1] : 0;
-        double *sum = &sums[(c * blocks + block) * 4];
+        double *sum = &sums[(c * parts + part) * 4];
         sum[0] += dy;
         sum[1] += dy * normalised;
         sum[2] += dy_terms;
@@ -168,10 +232,10 @@ static void expect(struct cln_rig *b, const struct inputs *in, const struct prob
     cln_rig_expect_tensor(b, p->z, g->in, dz, dz_terms, factor);
     for (size_t c = 0; c < channels; c++) {
         double total = 0, terms = 0;
-        for (size_t block = 0; block < cln_rig_blocks(b); block++) {
-            const double *sum = &sums[(c * blocks + block) * 4];
+        for (size_t part = 0; part < cln_rig_parts(b); part++) {
+            const double *sum = &sums[(c * parts + part) * 4];
             for (size_t k = 0; k < 2 && !by_channels; k++)
-                cln_probe_expect(p->sums, (c * blocks + block) * 2 + k, sum[k], factor * CLN_EPS32 * sum[2 + k]);
+                cln_probe_expect(p->sums, (c * parts + part) * 2 + k, sum[k], factor * CLN_EPS32 * sum[2 + k]);
             total += sum[0];
             terms += sum[2];
         }
@@ -189,7 +253,14 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     double *normal = cln_rig_random(b, 4 * channels, 0.5, 1.5); /* of either sign */
     for (size_t i = 0; i < channels && c->no_scale; i++)
         normal[4 * i + 2] = 0;
-    const struct inputs inputs = {c, g, z, da, normal, cln_rig_random(b, 4 * channels, 0, 1)};
+    const double *further = c->further ? cln_rig_random(b, out, 0, 1) : NULL;
+    struct cln_probe *more = c->further ? cln_rig_tensor(b, "further da", g.out, further) : NULL;
+    double *whole = cln_rig_alloc(b, out);
+    for (size_t i = 0; i < out; i++)
+        whole[i] = da[i] + (further ? further[i] : 0);
+    const double *addend = c->adds ? cln_rig_random(b, n * cln_shape_count(g.in), 0, 1) : NULL;
+    const struct inputs inputs = {c, g, z, addend, whole, normal, cln_rig_random(b, 4 * channels, 0, 1)};
+    struct cln_probe *sum = c->adds ? cln_rig_tensor(b, "addend", g.in, addend) : NULL;
 
     const struct probes p = {
         .z = cln_rig_tensor(b, "dz over z", g.in, z),
@@ -222,11 +293,14 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
         .activation = c->activation,
         .pool = g,
         .norm = c->normalise ? &norm : NULL,
+        .adds = c->adds,
+        .addend = sum ? sum->buffer : NULL,
         .z = p.z->buffer,
         .a = p.a->buffer,
         .max_value = p.max_value->buffer,
         .max_index = p.max_index->buffer,
         .da = p.da->buffer,
+        .further = more ? more->buffer : NULL,
     };
     enum cln_status status = b->status;
     if (status == CLN_OK)

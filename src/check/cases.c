@@ -13,11 +13,12 @@ static const struct cln_operation *const without_optimizers[] = {
     &cln_device_batch,         &cln_device_copy,          &cln_device_conv2d,
     &cln_device_winograd,      &cln_device_dropout,       &cln_device_linear,
     &cln_device_batchnorm,     &cln_device_activate,      &cln_device_softmax_cross_entropy,
-    &cln_device_sum_gradients, &cln_device_gradient_norm,
+    &cln_device_sum_gradients, &cln_device_gradient_norm, &cln_device_groupnorm,
+    &cln_device_average,
 };
 
 /* See cln_check_operation_is_spare. */
-static const struct cln_operation *const spares[] = {&cln_device_philox};
+static const struct cln_operation *const spares[] = {&cln_device_philox, &cln_device_arithmetic};
 
 enum {
     OPTIMIZERS_AT = sizeof without_optimizers / sizeof *without_optimizers,
@@ -64,6 +65,10 @@ static const struct {
      "lanes=2,accumulators=4,min_groups=6,min_whole_channels=1048576,slice_cache_kib=1"},
     {"vectors of 2, filtered", false, false, 2, "lanes=2,accumulators=4,min_groups=6,slice_cache_kib=8",
      .only = &cln_device_winograd},
+    {"strict", false, false, 0, "strict=1"},
+    {"strict, groups of 16", false, false, 1, "lanes=16,accumulators=12,min_groups=64,local_weights=1,strict=1"},
+    {"strict, groups of 4 × 4", false, false, 4, "lanes=16,accumulators=12,min_groups=64,max_team=2,strict=1"},
+    {"strict, fma in software", false, false, 0, "strict=1,fma=0"},
     {"CLBlast", false, true, 4, "lanes=8,accumulators=12,min_groups=16,min_gemm_weights=1", .only = &cln_device_linear},
     {"safe among groups of 32", false, true, 1,
      "lanes=32,accumulators=12,min_groups=64,min_whole_channels=1048576,local_weights=1", .safe = true},
@@ -168,14 +173,18 @@ static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *o
 }
 
 static enum cln_status run_cases(struct cln_rig *b, const struct cln_operation *operation,
-                                 const struct cln_check_params *params) {
+                                 const struct cln_check_params *params, bool covered) {
     const struct cln_tuning *t = &b->plan.tuning;
     for (size_t i = 0; i < operation->count; i++) {
         const struct cln_case *c = (const void *)((const char *)operation->cases + i * operation->stride);
         char name[96];
         snprintf(name, sizeof name, "%s, %s", operation->name, c->name);
-        if ((params->quick && !c->quick) || (params->only && !strstr(name, params->only)))
+        if (params->only && !strstr(name, params->only))
             continue;
+        if (!covered || (params->quick && !c->quick)) {
+            b->result->left_out++;
+            continue;
+        }
         const int *counts = c->counts[0] > 0 ? c->counts : (const int[]){c->batch_size, 0};
         for (; *counts > 0; counts++) {
             snprintf(b->where, sizeof b->where,
@@ -215,8 +224,8 @@ enum cln_status cln_check_run(struct cln_check_result *out, size_t operation, co
     const double start = cln_clock_seconds();
     const bool covered = cln_check_covers(operation, params->tuning, params->safe);
     enum cln_status status = ocl_buffer_create(&b->plan.state, params->context, sizeof b->state);
-    if (status == CLN_OK && covered)
-        status = run_cases(b, operation_at(operation), params);
+    if (status == CLN_OK)
+        status = run_cases(b, operation_at(operation), params, covered);
     ocl_buffer_destroy(&b->plan.state);
     out->seconds = cln_clock_seconds() - start;
     free(b->arena);

@@ -20,6 +20,7 @@ struct cln_check_params {
 
 struct cln_check_result {
     size_t cases, failed;
+    size_t left_out;      /* cases that fit `only` and were not run: the tuning does not cover them, or `quick` */
     double worst;         /* largest error / tolerance */
     double seconds;       /* building the kernels included */
     char worst_case[256]; /* the case with that error */

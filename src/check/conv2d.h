@@ -7,7 +7,7 @@
 
 struct cln_conv2d_case {
     struct cln_case base;
-    struct cln_conv2d g;  /* `out` is computed, except its channels */
+    struct cln_conv2d g;  /* `out` is computed, except its channels; groups and dilation 0 stand for 1 */
     double centre, scale; /* of x */
     bool stage;           /* has an epilogue: */
     struct cln_activation activation;
@@ -19,6 +19,7 @@ struct cln_conv2d_case {
 #define KERNEL(h, w) .kernel_h = h, .kernel_w = w
 #define STRIDE(h, w) .stride_h = h, .stride_w = w
 #define PADDING(h, w) .padding_h = h, .padding_w = w
+#define DILATION(h, w) .dilation_h = h, .dilation_w = w
 #define POOL(pool_kind, ...) .stage = true, .pool = {.kind = CLN_POOL_##pool_kind, __VA_ARGS__}
 
 /* The magnitudes of the numbers that a convolution of `samples` samples computes with: of its arguments, and the sums

@@ -1,5 +1,8 @@
 /* Cases of kernels/copy.cl. */
 #include "src/engine/copy.h"
+
+#include <math.h>
+
 #include "src/check/rig.h"
 
 struct copy_case {
@@ -17,15 +20,25 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct copy_case *c = entry;
     const size_t count = (size_t)b->count * cln_shape_count(c->shape);
     const double *x = cln_rig_random(b, count, 0, 1);
+    const double *before = cln_rig_random(b, count, 0, 1);
+    double *sum = cln_rig_alloc(b, count), *terms = cln_rig_alloc(b, count);
+    for (size_t i = 0; i < count; i++) {
+        sum[i] = before[i] + x[i];
+        terms[i] = fabs(before[i]) + fabs(x[i]);
+    }
     struct cln_probe *px = cln_rig_tensor(b, "x", c->shape, x), *py = cln_rig_tensor(b, "y", c->shape, NULL);
+    struct cln_probe *psum = cln_rig_tensor(b, "sum", c->shape, before);
     enum cln_status status = b->status;
     if (status == CLN_OK)
         status = cln_copy(&b->plan, c->shape, px->buffer, py->buffer);
+    if (status == CLN_OK)
+        status = cln_accumulate(&b->plan, c->shape, px->buffer, psum->buffer);
     if (status == CLN_OK)
         status = cln_rig_run(b);
     if (status != CLN_OK)
         return status;
     cln_rig_expect_tensor(b, py, c->shape, x, x, 0); /* to the bit */
+    cln_rig_expect_tensor(b, psum, c->shape, sum, terms, 1);
     cln_rig_compare(b);
     return CLN_OK;
 }

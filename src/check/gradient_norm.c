@@ -51,8 +51,7 @@ static void expect_parts(struct cln_rig *b, const struct norm_case *c, struct cl
 static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct norm_case *c = entry;
     const size_t parts = (size_t)cln_optimizer_norm_parts(&b->plan, c->floats);
-    const size_t vector = (size_t)cln_plan_vector(&b->plan, "gradient_norm");
-    const size_t each = (c->floats / vector + parts - 1) / parts * vector;
+    const size_t each = (c->floats / CLN_TENSOR_ALIGN + parts - 1) / parts * CLN_TENSOR_ALIGN;
     struct cln_probe *probe = cln_rig_cells(b, "gradients", c->floats + 2 * parts);
     double *g = cln_rig_random(b, c->floats, 0, c->first), *second = cln_rig_random(b, c->floats, 0, c->second);
     for (size_t i = 1; i < c->floats; i += 2)

@@ -28,7 +28,6 @@ static const struct optimizer_case cases[] = {
     {{"no gradient", 1}, 3, 0, 0, 0},
     {{"Nesterov's momentum", 1, .quick = true}, 7, 0.1, 0.9, 1, .nesterov = true},
     {{"frozen", 1, .quick = true}, 3, 0.1, 0.9, 1, .frozen = true},
-    /* From here on clipped: nothing for sum_gradients. */
     {{"clipped, weight decay", 1, .quick = true}, 2, 0.1, 0.9, 1, .clip = 0.25},
     {{"clipped, first step", 1}, 1, 0, 0.5, 1, .clip = 0.9},
     {{"below the norm that is clipped to", 1}, 2, 0.1, 0.9, 1, .clip = 1.5},
@@ -50,7 +49,8 @@ enum { TENSORS = sizeof tensors / sizeof *tensors, ALIGN = CLN_TENSOR_ALIGN };
 
 struct values {
     size_t floats;
-    int norm_parts; /* 0: not clipped */
+    int norm_parts;   /* 0: not clipped */
+    bool accumulates; /* the sum */
     double *p, *g, *g_terms, *moments[CLN_MOMENT_COUNT];
     double *decays, *changes; /* 0 or 1: a factor of the weight decay; whether the parameter ever changes */
     struct cln_probe *parameters, *gradients, *of_moments[CLN_MOMENT_COUNT], *partials, *slice_table;
@@ -141,13 +141,15 @@ static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, doubl
     return v;
 }
 
+enum { EPOCH = 110, BATCH = 20 }; /* samples, at most */
+
 static enum cln_status run_device(struct cln_rig *b, const struct values *v, enum cln_optimizer_kind kind, double lr,
                                   enum cln_status (*launch)(struct cln_plan *, const struct cln_optimizer *)) {
-    struct cln_probe *sums = cln_rig_cells(b, "loss sums", 2), *rates = cln_rig_cells(b, "rates", 1);
+    struct cln_probe *sums = cln_rig_cells(b, "loss sums", 2 * BATCH), *rates = cln_rig_cells(b, "rates", 1);
     struct ocl_buffer *moments[CLN_MOMENT_COUNT];
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         moments[i] = v->of_moments[i]->buffer;
-    cln_probe_put(sums, 0, (double[]){0, 0}, 2);
+    cln_probe_put(sums, 0, (double[2 * BATCH]){0}, 2 * BATCH);
     cln_probe_put(rates, 0, &lr, 1);
     enum cln_status status = b->status;
     if (status == CLN_OK) /* computes the step's factors */
@@ -161,7 +163,8 @@ static enum cln_status run_device(struct cln_rig *b, const struct values *v, enu
                                                           .partials = v->partials->buffer,
                                                           .slice_table = v->slice_table->buffer,
                                                           .moments = moments,
-                                                          .norm_parts = v->norm_parts});
+                                                          .norm_parts = v->norm_parts,
+                                                          .accumulates = v->accumulates});
     return status == CLN_OK ? cln_rig_run(b) : status;
 }
 
@@ -302,22 +305,57 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     return CLN_OK;
 }
 
-/* The sum alone: it changes nothing but the gradients, also of a state that is frozen. */
+/* The place of a batch among those of its update, in samples. Without `accumulate` a batch is an update. */
+struct sum_case {
+    struct cln_case base;
+    double scale;
+    bool frozen;
+    int accumulate, first, position, count; /* of the state; its epoch has EPOCH samples, its batches have BATCH */
+    double share;                           /* of the update's samples */
+};
+
+static const struct sum_case sums[] = {
+    {{"a batch", 1, .quick = true}, 1, .count = 1, .share = 1},
+    {{"large gradients", 1}, 1e4, .count = 1, .share = 1},
+    {{"no gradient", 1}, 0, .count = 1, .share = 1},
+    {{"frozen", 1, .quick = true}, 1, true, .count = 1, .share = 1},
+    {{"first of three batches", 1, .quick = true}, 1, false, 3, 0, 0, 20, 1.0 / 3},
+    {{"last of three batches", 1, .quick = true}, 1, false, 3, 0, 40, 20, 1.0 / 3},
+    {{"large gradients, second of three", 1}, 1e4, false, 3, 0, 20, 20, 1.0 / 3},
+    {{"last update of an epoch, full batch", 1, .quick = true}, 1, false, 4, 80, 80, 20, 20.0 / 30},
+    {{"last update of an epoch, short batch", 1}, 1, false, 4, 80, 100, 10, 10.0 / 30},
+    {{"last batch alone", 1}, 1, false, 5, 100, 100, 10, 1},
+    {{"second of three batches, frozen", 1, .quick = true}, 1, true, 3, 0, 20, 20, 0},
+};
+
+/* The sum alone: it changes nothing but the gradients, without accumulation also of a state that is frozen. */
 static enum cln_status run_sum(struct cln_rig *b, const void *entry) {
-    const struct optimizer_case *c = entry;
-    b->state = (struct cln_state){.count = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
-    const struct values v = make(b, CLN_ADAM, c->scale, false, false);
+    const struct sum_case *c = entry;
+    b->state = (struct cln_state){.samples = EPOCH,
+                                  .batch_size = BATCH,
+                                  .count = c->count,
+                                  .batches = 1,
+                                  .step = 1,
+                                  .frozen = c->frozen,
+                                  .accumulate = c->accumulate,
+                                  .first = c->first,
+                                  .position = c->position};
+    struct values v = make(b, CLN_ADAM, c->scale, false, false);
+    v.accumulates = c->accumulate > 1;
+    double *before = cln_rig_random(b, v.floats, 0, c->scale);
+    const bool adds = c->position != c->first;
+    if (v.accumulates)
+        cln_probe_put(v.gradients, 0, before, v.floats);
     enum cln_status status = run_device(b, &v, CLN_ADAM, 0, cln_optimizer_sum);
-    for (size_t i = 0; i < v.floats && status == CLN_OK; i++)
-        cln_probe_expect(v.gradients, i, v.changes[i] * v.g[i], 4 * CLN_EPS32 * v.g_terms[i]);
+    for (size_t i = 0; i < v.floats && status == CLN_OK && !(v.accumulates && c->frozen); i++)
+        cln_probe_expect(v.gradients, i, (adds ? before[i] : 0) + c->share * v.changes[i] * v.g[i],
+                         6 * CLN_EPS32 * (v.g_terms[i] + (adds ? fabs(before[i]) : 0)));
     if (status == CLN_OK)
         cln_rig_compare(b);
     return status;
 }
 
-enum { UNCLIPPED = 7 };
-const struct cln_operation cln_device_sum_gradients = {
-    .name = "sum_gradients", .cases = cases, .count = UNCLIPPED, .stride = sizeof *cases, .run = run_sum};
+const struct cln_operation cln_device_sum_gradients = CLN_OPERATION("sum_gradients", sums, run_sum);
 
 #define OPTIMIZER(name) CLN_OPERATION(name, cases, run)
 

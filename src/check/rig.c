@@ -26,6 +26,18 @@ double *cln_rig_alloc(struct cln_rig *b, size_t count) {
     return take(b, count * sizeof(double));
 }
 
+void cln_check_draw_pixels(void *pixels, enum cln_pixel_type type, size_t count, struct cln_random *random) {
+    for (size_t i = 0; i < count; i++) {
+        const double value = cln_random_uniform(random);
+        if (type == CLN_PIXEL_U8)
+            ((uint8_t *)pixels)[i] = (uint8_t)(256 * value);
+        else if (type == CLN_PIXEL_U16)
+            ((uint16_t *)pixels)[i] = (uint16_t)(65536 * value);
+        else
+            ((float *)pixels)[i] = (float)value;
+    }
+}
+
 double *cln_rig_random(struct cln_rig *b, size_t count, double centre, double scale) {
     double *values = cln_rig_alloc(b, count);
     for (size_t i = 0; i < count; i++)
@@ -42,6 +54,10 @@ double *cln_rig_magnitudes(struct cln_rig *b, const double *values, size_t count
 
 size_t cln_rig_blocks(const struct cln_rig *b) {
     return (size_t)cln_ceil_div(b->count, b->plan.tuning.lanes);
+}
+
+size_t cln_rig_parts(const struct cln_rig *b) {
+    return cln_rig_blocks(b) * (size_t)(cln_plan_parts(&b->plan) / b->plan.blocks);
 }
 
 struct cln_probe *cln_rig_cells(struct cln_rig *b, const char *name, size_t cells) {
@@ -82,10 +98,10 @@ struct cln_probe *cln_rig_tensor(struct cln_rig *b, const char *name, struct cln
 }
 
 struct cln_probe *cln_rig_partials(struct cln_rig *b, const char *name, int channels, int splits, int width) {
-    const size_t per_block = (size_t)(splits * width), per_channel = (size_t)b->plan.blocks * per_block;
+    const size_t per_part = (size_t)(splits * width), per_channel = (size_t)cln_plan_parts(&b->plan) * per_part;
     struct cln_probe *p = cln_rig_cells(b, name, (size_t)channels * per_channel);
     for (size_t c = 0; c < (size_t)channels; c++)
-        cln_probe_free(p, c * per_channel, cln_rig_blocks(b) * per_block);
+        cln_probe_free(p, c * per_channel, cln_rig_parts(b) * per_part);
     return p;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "clenet/dataset.h"
 #include "kernels/state.clh"
 #include "src/check/cases.h"
 #include "src/data/random.h"
@@ -81,12 +82,15 @@ struct cln_operation {
         .stride = sizeof(*(table)), .run = (function)                                                                  \
     }
 
-extern const struct cln_operation cln_device_activate, cln_device_batch, cln_device_batchnorm, cln_device_conv2d,
-    cln_device_copy, cln_device_dropout, cln_device_gradient_norm, cln_device_linear, cln_device_philox,
-    cln_device_softmax_cross_entropy, cln_device_sum_gradients, cln_device_winograd, cln_device_optimizers[];
+extern const struct cln_operation cln_device_activate, cln_device_arithmetic, cln_device_average, cln_device_batch,
+    cln_device_batchnorm, cln_device_conv2d, cln_device_copy, cln_device_dropout, cln_device_gradient_norm,
+    cln_device_groupnorm, cln_device_linear, cln_device_philox, cln_device_softmax_cross_entropy,
+    cln_device_sum_gradients, cln_device_winograd, cln_device_optimizers[];
 
 /* Allocates memory that lives until the case ends. Never NULL. */
 double *cln_rig_alloc(struct cln_rig *rig, size_t count);
+/* Fills `pixels` with values of a type: whole numbers of their whole range, floats from 0 to 1. */
+void cln_check_draw_pixels(void *pixels, enum cln_pixel_type type, size_t count, struct cln_random *random);
 /* Random values, uniform in centre ± scale, rounded to float32; in the arena. */
 double *cln_rig_random(struct cln_rig *rig, size_t count, double centre, double scale);
 /* The absolute values; in the arena. An operation's reference on absolute values gives the sum of its terms'
@@ -105,6 +109,9 @@ struct cln_probe *cln_rig_partials(struct cln_rig *rig, const char *name, int ch
 
 /* The number of blocks that the batch fills. */
 size_t cln_rig_blocks(const struct cln_rig *rig);
+
+/* The number of partials that kernels write for the samples of these (cln_plan_parts). */
+size_t cln_rig_parts(const struct cln_rig *rig);
 
 /* Sets the content before the run of `count` cells from `first` on; they stay kept. */
 void cln_probe_put(struct cln_probe *probe, size_t first, const double *values, size_t count);

@@ -1,5 +1,5 @@
 /* Compares one training step of any network on a device with float64. It uses the kernels that training will use, with
- * one difference: the images are in one buffer, never in chunks. */
+ * one difference: images that lie on the device are in one buffer, never in chunks. */
 #ifndef SRC_CHECK_STEP_H
 #define SRC_CHECK_STEP_H
 
@@ -9,11 +9,15 @@
 struct cln_step_check {
     const struct cln_network *network;
     struct cln_optimizer_params optimizer;
-    int batch_size;              /* batch size that the kernels are built for; only a few samples are used */
-    struct cln_shape image;      /* shape of the stored images; all zero: the network's input */
-    const double *class_weights; /* of the training loss, network->classes of them; NULL: none */
-    bool standardize;            /* standardise pixels, with random values */
-    bool predict_only;           /* check only a prediction, with its kernels */
+    int batch_size;                       /* batch size that the kernels are built for; only a few samples are used */
+    struct cln_shape image;               /* shape of the stored images; all zero: the network's input */
+    enum cln_pixel_type pixels;           /* how they are stored */
+    bool streams;                         /* they stay on the host */
+    const double *class_weights;          /* of the training loss, network->classes of them; NULL: none */
+    const bool *frozen;                   /* as in struct cln_engine_params */
+    struct cln_augmentation augmentation; /* of the training step */
+    bool standardize;                     /* standardise pixels, with random values */
+    bool predict_only;                    /* check only a prediction, with its kernels */
 };
 
 /* Compares the loss, every gradient, the update, the optimizer's moments, the running statistics, and a prediction.

@@ -3,6 +3,7 @@
 #include "src/checkup/checkup.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +14,28 @@
 #include "host/profile.h"
 #include "src/base/child.h"
 #include "src/base/clock.h"
+#include "src/base/table.h"
 #include "src/checkup/networks.h"
 
-/* A setting that rows are checked under. */
-struct setting {
+enum kind { PROFILE, SAFE, CLBLAST, STRICT, KIND_COUNT };
+
+/* The kinds of settings that rows are checked under. */
+static const struct {
     const char *name;
+    const char *operation; /* check only this operation; "": none; NULL: all operations */
+    bool networks;         /* check networks */
+} kinds[] = {[PROFILE] = {"profile", NULL, true},
+             [SAFE] = {"safe", NULL, true},
+             [CLBLAST] = {"CLBlast", "linear", false},
+             [STRICT] = {"strict", "", true}};
+CLN_EVERY(kinds, KIND_COUNT);
+
+struct setting {
+    enum kind kind;
     struct cln_tuning tuning;
-    const char *operation; /* check only this operation; NULL: all operations, and networks */
 };
 
-enum { MOST_SETTINGS = 3, MOST_ENTRIES = 128 };
+enum { MOST_ENTRIES = 128 };
 
 #define PATIENCE_SECONDS 300 /* limit of one OpenCL call */
 #define START_SECONDS 60     /* least limit for a process to load the drivers, during which it gives no sign of life */
@@ -33,6 +46,7 @@ struct entry {
     const struct setting *setting;
     const char *what;
     size_t number; /* number of the operation or the network */
+    /* NULL: left out of quick checks */
     enum cln_status (*check)(struct cln_check_result *, size_t, const struct cln_check_params *);
 };
 
@@ -40,15 +54,16 @@ struct run {
     const struct cln_checkup_params *params;
     struct cln_checkup *checkup;
     struct cln_session *session;
-    struct setting settings[MOST_SETTINGS];
+    struct setting settings[KIND_COUNT];
     size_t setting_count;
     struct entry entries[MOST_ENTRIES];
     size_t entry_count;
+    int number; /* of the run, from 1 to params->repeat */
 };
 
-static struct cln_tuning *add_setting(struct run *r, const char *name, const char *operation) {
+static struct cln_tuning *add_setting(struct run *r, enum kind kind) {
     struct setting *s = &r->settings[r->setting_count++];
-    *s = (struct setting){.name = name, .tuning = r->session->tuning, .operation = operation};
+    *s = (struct setting){.kind = kind, .tuning = r->session->tuning};
     return &s->tuning;
 }
 
@@ -68,23 +83,30 @@ static enum cln_status describe_profile(struct run *r, const struct ocl_profile 
 }
 
 /* Chooses settings: the device's profile; all operations in their safe variants, if the profile's are not; CLBlast, if
- * the profile does not use it. */
+ * the profile does not use it; strict arithmetic. With session.strict that alone. */
 static enum cln_status choose_settings(struct run *r) {
     struct ocl_profile *profile = r->session->profile;
     const struct cln_tuning *tuning = &r->session->tuning;
     enum cln_status status = describe_profile(r, profile);
     if (status != CLN_OK)
         return status;
-    add_setting(r, "profile", NULL);
     r->checkup->tuning = *tuning;
+    if (r->params->session.strict) {
+        add_setting(r, STRICT);
+        return CLN_OK;
+    }
+    add_setting(r, PROFILE);
     r->checkup->profile_is_safe = cln_tuning_is_plain(tuning);
     if (!r->checkup->profile_is_safe)
-        cln_tuning_make_safe(add_setting(r, "safe", NULL), cln_all_operations());
-    if (r->params->quick || tuning->min_gemm_weights != 0 || !ocl_gemm_suits(&r->session->device))
-        return CLN_OK;
-    status = ocl_profile_set(profile, "min_gemm_weights", 1);
-    return status == CLN_OK ? cln_tuning_create(add_setting(r, "CLBlast", "linear"), profile, &r->session->device)
-                            : status;
+        cln_tuning_make_safe(add_setting(r, SAFE), cln_all_operations());
+    if (!r->params->quick && tuning->min_gemm_weights == 0 && ocl_gemm_suits(&r->session->device)) {
+        status = ocl_profile_set(profile, "min_gemm_weights", 1);
+        if (status == CLN_OK)
+            status = cln_tuning_create(add_setting(r, CLBLAST), profile, &r->session->device);
+    }
+    if (status == CLN_OK)
+        status = ocl_profile_set(profile, "strict", 1);
+    return status == CLN_OK ? cln_tuning_create(add_setting(r, STRICT), profile, &r->session->device) : status;
 }
 
 static void add_entry(struct run *r, const struct setting *s, const char *what, size_t number,
@@ -94,13 +116,36 @@ static void add_entry(struct run *r, const struct setting *s, const char *what, 
 }
 
 static void add_entries(struct run *r, const struct setting *s) {
+    const char *operation = kinds[s->kind].operation;
     for (size_t o = 0; cln_check_operation(o); o++)
-        if (!s->operation || strcmp(s->operation, cln_check_operation(o)) == 0)
+        if (!operation || strcmp(operation, cln_check_operation(o)) == 0)
             add_entry(r, s, cln_check_operation(o), o, cln_check_run);
-    for (size_t n = 0; !s->operation && cln_check_network(n); n++)
-        if ((!r->params->quick || cln_check_network_is_quick(n)) &&
-            (!r->params->only || strstr(cln_check_network(n), r->params->only)))
-            add_entry(r, s, cln_check_network(n), n, cln_check_network_run);
+    for (size_t n = 0; kinds[s->kind].networks && cln_check_network(n); n++) {
+        if (cln_check_network_is_strict(n) != (s->kind == STRICT))
+            continue;
+        const bool left_out = r->params->quick && !cln_check_network_is_quick(n);
+        if (r->params->only ? strstr(cln_check_network(n), r->params->only) != NULL : !left_out)
+            add_entry(r, s, cln_check_network(n), n, left_out ? NULL : cln_check_network_run);
+    }
+}
+
+static bool is_name(const char *name, const char *what, enum kind kind) {
+    const size_t length = strlen(what);
+    return strncmp(name, what, length) == 0 && strncmp(name + length, ", ", 2) == 0 &&
+           strcmp(name + length + 2, kinds[kind].name) == 0;
+}
+
+bool cln_checkup_knows(const char *name) {
+    bool known = false;
+    for (enum kind k = 0; k < KIND_COUNT; k++) {
+        const char *operation = kinds[k].operation;
+        for (size_t o = 0; cln_check_operation(o); o++)
+            known |= (!operation || strcmp(operation, cln_check_operation(o)) == 0) &&
+                     is_name(name, cln_check_operation(o), k);
+        for (size_t n = 0; kinds[k].networks && cln_check_network(n); n++)
+            known |= cln_check_network_is_strict(n) == (k == STRICT) && is_name(name, cln_check_network(n), k);
+    }
+    return known;
 }
 
 /* Makes settings and entries, and the checkup's description of the device. */
@@ -123,12 +168,13 @@ static enum cln_status prepare(struct run *r, const struct cln_checkup_params *p
 /* ---- Rows, in this process ---- */
 
 static void check_row(struct cln_checkup_row *row, const struct run *r, const struct entry *e) {
-    const enum cln_status status = e->check(&row->result, e->number,
-                                            &(struct cln_check_params){.context = r->session->context,
-                                                                       .tuning = &e->setting->tuning,
-                                                                       .tuning_name = e->setting->name,
-                                                                       .quick = r->params->quick,
-                                                                       .only = r->params->only});
+    const struct cln_check_params params = {.context = r->session->context,
+                                            .tuning = &e->setting->tuning,
+                                            .tuning_name = kinds[e->setting->kind].name,
+                                            .quick = r->params->quick,
+                                            .only = r->params->only};
+    const enum cln_status status = e->check ? e->check(&row->result, e->number, &params) : CLN_OK;
+    row->result.left_out += e->check == NULL;
     if (status != CLN_OK)
         snprintf(row->error, sizeof row->error, "%s", cln_error_message());
     row->passed = status == CLN_OK && row->result.failed == 0;
@@ -138,33 +184,57 @@ static void tell(const struct run *r, const struct entry *e) {
     if (!r->params->progress)
         return;
     char doing[160];
-    snprintf(doing, sizeof doing, "%s (%s)", e->what, e->setting->name);
+    if (r->params->repeat > 1)
+        snprintf(doing, sizeof doing, "%s (%s), run %d of %d", e->what, kinds[e->setting->kind].name, r->number,
+                 r->params->repeat);
+    else
+        snprintf(doing, sizeof doing, "%s (%s)", e->what, kinds[e->setting->kind].name);
     r->params->progress(r->params->user, doing);
 }
 
-/* Adds a row with its result, unless it has no case that contains `only`. */
-static enum cln_status add_row(struct run *r, const struct entry *e, const struct cln_checkup_row *row) {
-    struct cln_checkup *c = r->checkup;
-    if (row->result.cases == 0 && !row->error[0])
-        return CLN_OK;
+/* The row of an entry, which is added if no run before had it. NULL: out of memory. */
+static struct cln_checkup_row *row_of(struct cln_checkup *c, const struct entry *e) {
+    const char *setting = kinds[e->setting->kind].name;
+    for (size_t i = 0; i < c->row_count; i++)
+        if (c->rows[i].what == e->what && c->rows[i].setting == setting)
+            return &c->rows[i];
     struct cln_checkup_row *grown = realloc(c->rows, (c->row_count + 1) * sizeof *grown);
     if (!grown)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a result");
+        return NULL;
     c->rows = grown;
-    grown[c->row_count] = *row;
-    grown[c->row_count].what = e->what;
-    grown[c->row_count++].setting = e->setting->name;
+    grown[c->row_count] = (struct cln_checkup_row){.what = e->what, .setting = setting, .passed = true};
+    return &grown[c->row_count++];
+}
+
+/* Adds the result of one run to its row, unless the entry has no case that contains `only`. */
+static enum cln_status add_result(struct run *r, const struct entry *e, const struct cln_checkup_row *result) {
+    if (result->result.cases + result->result.left_out == 0 && !result->error[0])
+        return CLN_OK;
+    struct cln_checkup_row *row = row_of(r->checkup, e);
+    if (!row)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a result");
+    const struct cln_checkup_row old = *row;
+    if (old.passed)
+        *row = *result;
+    row->what = old.what;
+    row->setting = old.setting;
+    row->runs = old.runs + 1;
+    row->failures = old.failures + !result->passed;
+    row->result.worst = fmax(old.result.worst, result->result.worst);
+    row->result.seconds = old.result.seconds + result->result.seconds;
     return CLN_OK;
 }
 
 static enum cln_status check_here(struct run *r) {
-    enum cln_status status = cln_session_open_plain(r->session);
+    enum cln_status status = r->session->context ? CLN_OK : cln_session_open_plain(r->session);
     for (size_t i = 0; i < r->entry_count && status == CLN_OK; i++) {
         struct cln_checkup_row row = {.what = NULL};
         tell(r, &r->entries[i]);
         check_row(&row, r, &r->entries[i]);
-        status = add_row(r, &r->entries[i], &row);
+        status = add_result(r, &r->entries[i], &row);
     }
+    if (status == CLN_OK)
+        ocl_usage_add(&r->checkup->usage, ocl_context_usage(r->session->context));
     return status;
 }
 
@@ -176,6 +246,7 @@ static const char variable[] = "CLENET_CHECKUP"; /* "DEVICE,FIRST": FIRST is the
 struct answer {
     size_t row; /* SIZE_MAX: it begins, or failed to: content.error */
     struct cln_checkup_row content;
+    struct ocl_usage usage; /* of the process so far */
 };
 
 bool cln_checkup_asked(void) {
@@ -208,6 +279,7 @@ enum cln_status cln_checkup_answer(const struct cln_checkup_params *params) {
         memset(&a, 0, sizeof a);
         a.row = i;
         check_row(&a.content, &r, &r.entries[i]);
+        a.usage = *ocl_context_usage(r.session->context);
         cln_child_say(&a, sizeof a);
     }
     cln_session_destroy(&r.session);
@@ -240,8 +312,10 @@ static enum cln_status check_some(struct run *r, size_t *next, struct cln_child 
         if (!said) {
             cln_child_stop(&child, 0, &end);
             judge_end(&a.content, &end, patience, cln_clock_seconds() - start);
+        } else {
+            ocl_usage_add(&r->checkup->usage, &a.usage);
         }
-        status = add_row(r, &r->entries[(*next)++], &a.content);
+        status = add_result(r, &r->entries[(*next)++], &a.content);
     }
     cln_child_stop(&child, said ? FAREWELL_SECONDS : 0, &end);
     if (began)
@@ -271,8 +345,10 @@ enum cln_status cln_checkup_run(struct cln_checkup **out, const struct cln_check
     const double start = cln_clock_seconds();
     enum cln_status status = prepare(&r, params);
     struct cln_checkup *c = *out = r.checkup;
-    if (status == CLN_OK)
+    while (status == CLN_OK && (r.number == 0 || r.number < params->repeat)) {
+        r.number++;
         status = params->session.builder ? check_apart(&r) : check_here(&r);
+    }
     cln_session_destroy(&r.session);
     if (status == CLN_OK && c->row_count == 0)
         status = cln_fail(CLN_NOT_FOUND, "no check has \"%s\" in its name", params->only);

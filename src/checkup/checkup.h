@@ -13,6 +13,7 @@ struct cln_checkup_params {
     struct cln_session_params session;
     bool quick;       /* fewer cases, but every operation */
     const char *only; /* check only what contains this: "conv2d, padding", "bn-lenet"; NULL: all */
+    int repeat;       /* check everything so often, with `builder` in new processes each time; 0: once */
     void (*progress)(void *user, const char *doing); /* NULL: none; gets `user` */
     void *user;
 };
@@ -28,10 +29,12 @@ enum cln_checkup_end {
 struct cln_checkup_row {
     const char *what;    /* "conv2d", "bn-lenet, ten steps of Adam" */
     const char *setting; /* "profile", "safe", "CLBlast" */
+    int runs, failures;  /* how often it was checked, and how often it did not pass */
+    /* Of the first run that failed, else of the last; without cases the row was left out. */
     struct cln_check_result result;
     enum cln_checkup_end end;
     char error[512]; /* the driver's error, or how the process ended; "": neither */
-    bool passed;
+    bool passed;     /* in all runs, or left out */
 };
 
 /* A tuning value of the profile, and its origin. */
@@ -52,6 +55,7 @@ struct cln_checkup {
                                  separately */
     struct cln_checkup_row *rows;
     size_t row_count;
+    struct ocl_usage usage; /* what the rows used, but for those that crashed or hung */
     double seconds;
     bool passed; /* all rows passed, and there was at least one */
 };
@@ -59,6 +63,9 @@ struct cln_checkup {
 /* Runs a checkup. `params` must outlive *out. Fails only if nothing could be checked: no context, a broken profile, or
  * nothing that contains params->only. */
 enum cln_status cln_checkup_run(struct cln_checkup **out, const struct cln_checkup_params *params) CLN_MUST_CHECK;
+/* Whether "WHAT, SETTING" names a row that a checkup of some device may have. */
+bool cln_checkup_knows(const char *name);
+
 /* Whether this process was started for a check. */
 bool cln_checkup_asked(void);
 /* In such a process: the selector of the device to check, for ocl_device_find. */

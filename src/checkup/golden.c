@@ -87,16 +87,18 @@ enum cln_status cln_golden_state(const struct cln_safetensors *golden, const cha
     return status;
 }
 
-enum cln_status cln_golden_images(const uint8_t **images, const uint8_t **labels,
-                                  const struct cln_safetensors *golden) {
-    enum { COUNT = CLN_GOLDEN_STEPS * CLN_GOLDEN_BATCH };
+enum { COUNT = CLN_GOLDEN_STEPS * CLN_GOLDEN_BATCH };
+
+enum cln_status cln_golden_images(const uint8_t **images, int32_t labels[COUNT], const struct cln_safetensors *golden) {
     const struct cln_safetensor *pixels = NULL, *classes = NULL;
     enum cln_status status = find(&pixels, golden, "images", (size_t)COUNT * 28 * 28);
     if (status == CLN_OK)
         status = find(&classes, golden, "labels", COUNT);
     if (status == CLN_OK) {
         *images = pixels->data;
-        *labels = classes->data;
+        const uint8_t *bytes = classes->data;
+        for (size_t i = 0; i < COUNT; i++)
+            labels[i] = bytes[i];
     }
     return status;
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "clenet/network.h"
-#include "src/format/safetensors.h"
+#include "src/base/safetensors.h"
 
 enum { CLN_GOLDEN_STEPS = 10, CLN_GOLDEN_BATCH = 20 };
 
@@ -27,9 +27,9 @@ enum cln_status cln_golden_read(const struct cln_safetensors *golden, const char
 enum cln_status cln_golden_state(const struct cln_safetensors *golden, const char *prefix,
                                  const struct cln_network *network, double *parameters, double *running) CLN_MUST_CHECK;
 
-/* Points to the images, bytes [CLN_GOLDEN_STEPS·CLN_GOLDEN_BATCH][28][28], and their labels, in the values of
- * CLN_GOLDEN_BN_LENET. All sets use these images. */
-enum cln_status cln_golden_images(const uint8_t **images, const uint8_t **labels,
+/* Points to the images, bytes [CLN_GOLDEN_STEPS·CLN_GOLDEN_BATCH][28][28], in the values of CLN_GOLDEN_BN_LENET, and
+ * copies their labels. All sets use these images. */
+enum cln_status cln_golden_images(const uint8_t **images, int32_t labels[CLN_GOLDEN_STEPS * CLN_GOLDEN_BATCH],
                                   const struct cln_safetensors *golden) CLN_MUST_CHECK;
 
 #endif

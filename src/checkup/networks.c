@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/check/arithmetic.h"
 #include "src/check/step.h"
 #include "src/checkup/golden.h"
 #include "src/data/random.h"
@@ -39,6 +40,7 @@ struct network_check {
     bool quick;
     enum cln_status (*run)(struct subject *s);
     const char *optimizer_part; /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
+    uint32_t bits[STEPS + 2];   /* digests in strict arithmetic (run_bits); 0: not checked for its bits */
 };
 
 static void compare(struct subject *s, const char *what, size_t at, double actual, double expected, double tolerance) {
@@ -191,8 +193,11 @@ static enum cln_status run_differences(struct subject *s) {
 }
 
 static enum cln_status make_engine(struct subject *s) {
-    struct cln_engine_images set = {.count = STEPS * BATCH};
-    enum cln_status status = cln_golden_images(&set.pixels, &set.labels, s->images);
+    int32_t labels[STEPS * BATCH];
+    struct cln_engine_images set = {.labels = labels, .count = STEPS * BATCH};
+    const uint8_t *pixels = NULL;
+    enum cln_status status = cln_golden_images(&pixels, labels, s->images);
+    set.pixels = pixels;
     if (status != CLN_OK)
         return status;
     cln_engine_destroy(&s->engine);
@@ -248,6 +253,30 @@ static enum cln_status run_one_step(struct subject *s) {
     return status;
 }
 
+/* Compares digests of the gradients of each step, and of parameters and running statistics in the end, with those that
+ * every device has in strict arithmetic (docs/strict.md). */
+static enum cln_status run_bits(struct subject *s) {
+    const enum cln_engine_values in_the_end[] = {CLN_PARAMETERS, CLN_RUNNING};
+    double loss;
+    int hits;
+    enum cln_status status = CLN_OK;
+    for (size_t step = 0; step < STEPS + 2 && status == CLN_OK; step++) {
+        const enum cln_engine_values which = step < STEPS ? CLN_GRADIENTS : in_the_end[step - STEPS];
+        if (step < STEPS)
+            status = step_on(s, CLN_TRAIN, step, &loss, &hits);
+        if (status == CLN_OK)
+            status = cln_engine_read(s->engine, which, s->values);
+        if (status != CLN_OK)
+            break;
+        static const char *const names[] = {"digest of the gradients of step", "digest of the parameters after step",
+                                            "digest of the running statistics after step"};
+        s->result->cases++;
+        compare(s, names[step < STEPS ? 0 : step - STEPS + 1], step < STEPS ? step : STEPS,
+                cln_digest_of(s->values, count_of(s, which)), s->check->bits[step], 0);
+    }
+    return status;
+}
+
 static const struct network_check checks[] = {
     {"bn-lenet, ten steps of Adam", CLN_GOLDEN_BN_LENET, {0}, 3.5e-7, 1.6e-7, 1.1e-5, 1.7e-7, true, run_golden},
     {"bn-lenet, the same bits twice", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_twice},
@@ -261,6 +290,11 @@ static const struct network_check checks[] = {
      CLN_GOLDEN_BN_LENET,
      {.kind = CLN_SGD, .lr = 0.1, .clip_norm = 0.1},
      .run = run_twice},
+    {"bn-lenet, steps of SGD, averaged",
+     CLN_GOLDEN_BN_LENET,
+     {.kind = CLN_SGD, .lr = 1, .momentum = 0.9, .ema = 0.75},
+     .quick = true,
+     .run = run_one_step},
     {"bn-lenet, ten steps of SGD",
      CLN_GOLDEN_BN_LENET,
      {.kind = CLN_SGD, .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4},
@@ -274,6 +308,16 @@ static const struct network_check checks[] = {
     {"lenet, ten steps of Adam", CLN_GOLDEN_LENET, {0}, 2.5e-7, 1.5e-8, 0, 1.1e-7, false, run_golden},
     {"mixed, ten steps of Adam", CLN_GOLDEN_MIXED, {0}, 4.9e-7, 1.1e-6, 2.4e-7, 2.8e-7, false, run_golden},
     {"mixed, differences of the loss", CLN_GOLDEN_MIXED, .run = run_differences},
+    {"bn-lenet, bits of ten steps", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_bits,
+     .bits = {58322688, 505425059, 131659032, 445522486, 194938571, 321357355, 83385907, 49330659, 443236934, 236334566,
+              465703556, 175288776}},
+    {"mixed, bits of ten steps",
+     CLN_GOLDEN_MIXED,
+     {.kind = CLN_SGD, .lr = 0.01, .momentum = 0.9, .clip_norm = 0.1},
+     .quick = true,
+     .run = run_bits,
+     .bits = {322748129, 461540638, 116794994, 488513675, 103054004, 318357681, 85916924, 451225349, 535602857,
+              291279030, 474029856, 381439940}},
 };
 
 enum { CHECK_COUNT = sizeof checks / sizeof *checks };
@@ -284,6 +328,10 @@ const char *cln_check_network(size_t network) {
 
 bool cln_check_network_is_quick(size_t network) {
     return checks[network].quick;
+}
+
+bool cln_check_network_is_strict(size_t network) {
+    return checks[network].bits[0] != 0;
 }
 
 enum cln_status cln_check_network_run(struct cln_check_result *out, size_t network,

@@ -1,5 +1,6 @@
 /* Checks of whole networks on a device: against PyTorch's golden values, of a clipped step against float64, of the
- * gradient against differences of the loss, and that two runs give the same bits. */
+ * gradient against differences of the loss, that two runs give the same bits, and that strict arithmetic gives the bits
+ * of every other device. */
 #ifndef SRC_CHECKUP_NETWORKS_H
 #define SRC_CHECKUP_NETWORKS_H
 
@@ -10,6 +11,9 @@ const char *cln_check_network(size_t network);
 
 /* Whether a quick check includes it. */
 bool cln_check_network_is_quick(size_t network);
+
+/* Whether it is a check of the bits of strict arithmetic, and needs a tuning that is strict. */
+bool cln_check_network_is_strict(size_t network);
 
 /* Runs one check; like cln_check_run. */
 enum cln_status cln_check_network_run(struct cln_check_result *out, size_t network,

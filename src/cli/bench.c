@@ -75,11 +75,18 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
          65536},
         {"seconds", "S", "seconds of training per batch size", CLN_OPTION_REAL, {.real = &o.seconds}, 0.1, 3600},
         {"json", NULL, "print one JSON object", CLN_OPTION_FLAG, {.flag = &o.json}},
-        {"trace", "FILE", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.trace}, .file = CLN_FILE_TRACE},
+        {"trace",
+         "FILE",
+         "as for 'clenet train'",
+         CLN_OPTION_TEXT,
+         {.text = &o.trace},
+         .file = CLN_FILE_TRACE,
+         .endings = ".json"},
         {0},
     };
     cln_session_options_add(options, &o.session,
-                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_KERNELS | CLN_ROW_COMMAND_BUFFER);
+                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_STRICT | CLN_ROW_KERNELS |
+                                CLN_ROW_COMMAND_BUFFER | CLN_ROW_PLAIN);
     cln_options_describe(options, "no-command-buffer", "launch one by one, and do not compare");
     if (cln_options_parse(options, command, argc, argv, &exit_status))
         exit_status = bench(&o);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/text.h"
 #include "host/select.h"
 #include "src/checkup/checkup.h"
 #include "src/cli/check_report.h"
@@ -11,12 +12,13 @@
 #include "src/cli/report.h"
 #include "src/cli/session_options.h"
 
-enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
+enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN, FORM_TAP };
 
 struct check_options {
     struct cln_session_options session;
-    const char *device, *only;
-    bool quick, json, markdown;
+    const char *device, *only, *junit, *baseline;
+    int repeat;
+    bool quick, json, markdown, tap;
 };
 
 static void on_progress(void *user, const char *doing) {
@@ -40,64 +42,127 @@ static enum cln_status find_devices(struct ocl_device **out, size_t *count, cons
     return status == CLN_OK && *count == 0 ? cln_fail(CLN_NO_DEVICE, "no device can be used") : status;
 }
 
-/* Prints a checkup. False: it could not be printed. */
-static bool print(const struct cln_checkup *checkup, enum form form, json_t *reports) {
-    cln_report_live("");
-    if (form == FORM_TEXT)
-        cln_check_print(checkup);
-    else if (form == FORM_MARKDOWN)
-        cln_check_print_markdown(checkup);
-    else if (json_array_append_new(reports, cln_check_json(checkup)) != 0)
-        return false;
-    fflush(stdout);
-    return true;
+static struct cln_checkup_params params_of(const struct check_options *o) {
+    return (struct cln_checkup_params){.session = cln_session_options_params(&o->session),
+                                       .quick = o->quick,
+                                       .only = o->only,
+                                       .repeat = o->repeat,
+                                       .progress = on_progress};
 }
 
-/* Checks all devices. A device that cannot be checked is reported, and the others follow. */
-static int check_all(const struct check_options *o, const struct ocl_device *devices, size_t count) {
-    const enum form form = o->json ? FORM_JSON : o->markdown ? FORM_MARKDOWN : FORM_TEXT;
-    json_t *reports = json_array();
-    int exit_status = CLN_EXIT_OK;
-    for (size_t i = 0; i < count && !ferror(stdout); i++) {
-        struct cln_checkup *checkup = NULL;
-        struct cln_session_params session = cln_session_options_params(&o->session);
-        char number[32];
-        snprintf(number, sizeof number, "%u:%u", devices[i].platform_index, devices[i].device_index);
-        session.device = number;
-        const struct cln_checkup_params params = {
-            .session = session,
-            .quick = o->quick,
-            .only = o->only,
-            .progress = on_progress,
-        };
-        const enum cln_status status = cln_checkup_run(&checkup, &params);
-        if (status == CLN_OK) {
-            if (i > 0 && form == FORM_TEXT)
-                cln_report_text("\n");
-            if (!print(checkup, form, reports))
-                exit_status = cln_report_failure(cln_fail(CLN_OUT_OF_MEMORY, "host memory for a report"));
-        } else {
-            cln_report_error("%s (%s): %-s", devices[i].name, devices[i].platform, cln_error_message());
-        }
-        if (status != CLN_OK || !checkup->passed)
-            exit_status = CLN_EXIT_FAILURE;
-        cln_checkup_destroy(&checkup);
+/* The message of this thread's last failure, as that of the device. */
+static void note_failure(struct cln_checked *checked, enum cln_status status) {
+    checked->status = status;
+    cln_text_format(checked->error, sizeof checked->error, "%-s", cln_error_message());
+}
+
+/* Checks a device and prints what of it can be printed before the others are checked. */
+static void check_device(struct cln_checked *checked, const struct check_options *o, enum form form, bool is_first) {
+    const struct ocl_device *d = checked->device;
+    snprintf(checked->selector, sizeof checked->selector, "%u:%u", d->platform_index, d->device_index);
+    checked->params = params_of(o);
+    checked->params.session.device = checked->selector;
+    const enum cln_status status = cln_checkup_run(&checked->checkup, &checked->params);
+    cln_report_live("");
+    if (status != CLN_OK) {
+        note_failure(checked, status);
+        cln_report_error("%s (%s): %-s", d->name, d->platform, checked->error);
+    } else if (form == FORM_TEXT && o->session.params.strict) {
+        cln_check_print_strict(checked);
+    } else if (form == FORM_TEXT) {
+        cln_report_text("%s", is_first ? "" : "\n");
+        cln_check_print(checked);
+    } else if (form == FORM_MARKDOWN) {
+        cln_check_print_markdown(checked);
     }
-    if (form == FORM_JSON && cln_report_json(reports, JSON_INDENT(2)) != CLN_OK)
-        exit_status = cln_report_failure(CLN_OUT_OF_MEMORY);
+    fflush(stdout);
+}
+
+static enum cln_status print_json(const struct cln_checked *list, size_t count) {
+    json_t *reports = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < count; i++)
+        if (list[i].checkup)
+            failed |= json_array_append_new(reports, cln_check_json(&list[i]));
+    const enum cln_status status =
+        failed ? cln_fail(CLN_OUT_OF_MEMORY, "host memory for a report") : cln_report_json(reports, JSON_INDENT(2));
     json_decref(reports);
+    return status;
+}
+
+/* Writes what is written of all devices together. */
+static enum cln_status write_all(const struct check_options *o, enum form form, const struct cln_checked *list,
+                                 size_t count) {
+    enum cln_status status = form == FORM_JSON  ? print_json(list, count)
+                             : form == FORM_TAP ? cln_check_print_tap(list, count)
+                                                : CLN_OK;
+    if (status == CLN_OK && o->junit)
+        status = cln_check_write_junit(o->junit, list, count);
+    return status;
+}
+
+/* Whether anyone is left to read the results. */
+static bool has_reader(const struct check_options *o) {
+    return o->junit || !ferror(stdout);
+}
+
+/* Checks all devices. One that cannot be checked is reported, and the others follow; so is a lack of devices. */
+static int check_all(const struct check_options *o, const struct cln_baseline *baseline) {
+    const enum form form = o->json ? FORM_JSON : o->markdown ? FORM_MARKDOWN : o->tap ? FORM_TAP : FORM_TEXT;
+    struct ocl_device *devices = NULL;
+    size_t count = 0;
+    const enum cln_status found = find_devices(&devices, &count, o->device);
+    count = found == CLN_OK ? count : 1; /* in its place, the failure */
+    struct cln_checked *list = calloc(count, sizeof *list);
+    enum cln_status status =
+        list ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for the results of %zu devices", count);
+    int exit_status = CLN_EXIT_OK;
+    if (status == CLN_OK && found != CLN_OK) {
+        note_failure(list, found);
+        cln_report_error("%-s", list->error);
+    }
+    for (size_t i = 0; i < count && status == CLN_OK && has_reader(o); i++) {
+        list[i].baseline = baseline;
+        list[i].device = found == CLN_OK ? &devices[i] : NULL;
+        if (list[i].device)
+            check_device(&list[i], o, form, i == 0);
+        exit_status = cln_check_graver(exit_status, cln_check_exit_status(&list[i]));
+    }
+    if (status == CLN_OK && has_reader(o))
+        status = write_all(o, form, list, count);
+    for (size_t i = 0; list && i < count; i++)
+        cln_checkup_destroy(&list[i].checkup);
+    free(list);
+    free(devices);
+    return cln_check_graver(exit_status, cln_report_failure(status));
+}
+
+static int check_beside_baseline(const struct check_options *o) {
+    struct cln_baseline baseline = {0};
+    const enum cln_status status = o->baseline ? cln_baseline_read(&baseline, o->baseline) : CLN_OK;
+    const int exit_status = cln_report_failure(status) == CLN_EXIT_OK ? check_all(o, &baseline) : CLN_EXIT_USAGE;
+    cln_baseline_release(&baseline);
     return exit_status;
 }
 
 /* In a process that was started to check, so that a crash does not end the one that started it. */
 static enum cln_status answer(const struct check_options *o) {
-    struct cln_session_params session = o->session.params;
-    session.device = cln_checkup_device();
-    return cln_checkup_answer(&(struct cln_checkup_params){.session = session, .quick = o->quick, .only = o->only});
+    struct cln_checkup_params params = params_of(o);
+    params.session = o->session.params;
+    params.session.device = cln_checkup_device();
+    return cln_checkup_answer(&params);
+}
+
+/* The forms of the report exclude each other. */
+static bool has_one_form(const struct check_options *o) {
+    const bool is_one = o->json + o->markdown + o->tap < 2;
+    if (!is_one)
+        cln_report_error("--json, --markdown and --tap: choose one");
+    return is_one;
 }
 
 int cln_command_check(const struct cln_command *command, int argc, const char **argv) {
-    struct check_options o = {0};
+    struct check_options o = {.repeat = 1};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[CLN_MOST_OPTIONS] = {
         {"device",
@@ -111,21 +176,38 @@ int cln_command_check(const struct cln_command *command, int argc, const char **
          "check only names that contain TEXT, such as \"conv2d, padding\"",
          CLN_OPTION_TEXT,
          {.text = &o.only}},
+        {"repeat",
+         "N",
+         "check everything N times: what is right in some runs only is flaky (1)",
+         CLN_OPTION_INT,
+         {.integer = &o.repeat},
+         1,
+         1000},
+        {"baseline",
+         "FILE",
+         "known failures, one \"operation, setting\" per line",
+         CLN_OPTION_TEXT,
+         {.text = &o.baseline},
+         .file = CLN_FILE_INPUT},
         {"json", NULL, "print a JSON array with an object per device", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"markdown", NULL, "print a report to paste into an issue", CLN_OPTION_FLAG, {.flag = &o.markdown}},
+        {"tap", NULL, "print the Test Anything Protocol", CLN_OPTION_FLAG, {.flag = &o.tap}},
+        {"junit",
+         "FILE",
+         "write JUnit's XML, too",
+         CLN_OPTION_TEXT,
+         {.text = &o.junit},
+         .file = CLN_FILE_OUTPUT,
+         .endings = ".xml"},
         {0},
     };
-    cln_session_options_add(options, &o.session, CLN_ROW_PROFILE | CLN_ROW_KERNELS | CLN_ROW_CACHE);
+    cln_session_options_add(options, &o.session,
+                            CLN_ROW_PROFILE | CLN_ROW_STRICT | CLN_ROW_KERNELS | CLN_ROW_CACHE | CLN_ROW_PLAIN);
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
-        struct ocl_device *devices = NULL;
-        size_t count = 0;
-        exit_status =
-            o.json && o.markdown ? CLN_EXIT_USAGE : cln_report_failure(find_devices(&devices, &count, o.device));
-        if (exit_status == CLN_EXIT_USAGE)
-            cln_report_error("--json and --markdown: choose one");
-        if (exit_status == CLN_EXIT_OK)
-            exit_status = cln_checkup_asked() ? cln_report_failure(answer(&o)) : check_all(&o, devices, count);
-        free(devices);
+        if (!has_one_form(&o))
+            exit_status = CLN_EXIT_USAGE;
+        else
+            exit_status = cln_checkup_asked() ? cln_report_failure(answer(&o)) : check_beside_baseline(&o);
     }
     cln_options_release(options);
     return exit_status;

@@ -30,18 +30,21 @@ static enum cln_status parse(double *weights, const char *text, int classes) {
 }
 
 static enum cln_status balance(double *weights, const struct cln_class_weights_params *p) {
-    enum { LABELS = 256 };
-    size_t counts[LABELS] = {0};
+    const int known = p->data->class_count;
+    size_t *counts = calloc((size_t)known, sizeof *counts);
     struct cln_split split;
+    if (!counts)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d classes", known);
     const enum cln_status status = cln_split_draw(&split, p->data, p->validation, p->seed);
     if (status == CLN_OK)
         for (size_t i = 0; i < split.train_count; i++)
             counts[p->data->train.labels[split.train ? split.train[i] : i]]++;
     for (int k = 0; status == CLN_OK && k < p->classes; k++) {
-        const size_t count = k < LABELS ? counts[k] : 0;
+        const size_t count = k < known ? counts[k] : 0;
         weights[k] = count > 0 ? (double)split.train_count / ((double)p->classes * (double)count) : 0;
     }
     cln_split_free(&split);
+    free(counts);
     return status;
 }
 

@@ -1,9 +1,11 @@
 # Completion of clenet's commands, options and their words in bash. All of it is read from what "clenet --help" and
 # "clenet COMMAND --help" print at that moment, so nothing is listed here.
 
-# The rows of the help of a command, as "NAME", blank, "ARGUMENT and help": options with their dashes.
+# The rows of the help of a command, as "NAME", blank, "ARGUMENT and help": options with their dashes. The name of a
+# command may have two words.
 _clenet_rows() {
-    "$1" ${2:+"$2"} --help 2>/dev/null | sed -n 's/^  \([^ ].*\)/\1/p'
+    # shellcheck disable=SC2086
+    "$1" ${2-} --help 2>/dev/null | sed -n 's/^  \([^ ].*\)/\1/p'
 }
 
 # The help of an option; where it refers to another command, the help of the option there.
@@ -26,10 +28,14 @@ _clenet_words() {
 
 _clenet() {
     local program=${COMP_WORDS[0]} command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]}
-    local before=${COMP_WORDS[COMP_CWORD - 1]} help candidates
+    local before=${COMP_WORDS[COMP_CWORD - 1]} help candidates commands
     COMPREPLY=()
+    commands=$(_clenet_rows "$program" | sed 's/  .*//')
+    ((COMP_CWORD > 2)) && grep -qx -e "$command ${COMP_WORDS[2]}" <<<"$commands" && command+=" ${COMP_WORDS[2]}"
     if ((COMP_CWORD == 1)); then
-        candidates="$(_clenet_rows "$program" | cut -d ' ' -f 1) --help --version"
+        candidates="$(cut -d ' ' -f 1 <<<"$commands" | uniq) --help --version"
+    elif ((COMP_CWORD == 2)) && grep -q -e "^$command " <<<"$commands"; then
+        candidates="$(sed -n "s/^$command //p" <<<"$commands") --help"
     elif [[ $word = -* ]]; then
         candidates=$(_clenet_rows "$program" "$command" | grep -o '^--[^ ]*')
     else

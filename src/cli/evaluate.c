@@ -8,30 +8,22 @@
 #include "clenet/trainer.h"
 #include "src/base/replace.h"
 #include "src/cli/command.h"
+#include "src/cli/data_options.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/predictions.h"
+#include "src/cli/progress.h"
 #include "src/cli/report.h"
 #include "src/cli/session_options.h"
 
 struct evaluate_options {
     struct cln_session_options session;
-    const char *model, *network, *data, *predictions;
+    struct cln_data_options data;
+    const char *model, *network, *predictions;
     int batch_size;
     uint64_t seed;
-    bool confusion, offline;
+    bool confusion;
 };
-
-/* The names of the network's classes: the data set's, else the model's, else "". The caller's: free(). */
-static const char **find_names(const struct cln_checkpoint *model, const struct cln_dataset *data) {
-    const int classes = model->network->classes;
-    const char **names = calloc((size_t)classes, sizeof *names);
-    for (int k = 0; names != NULL && k < classes; k++)
-        names[k] = data->class_names != NULL && k < data->class_count ? data->class_names[k]
-                   : model->class_names != NULL                       ? model->class_names[k]
-                                                                      : "";
-    return names;
-}
 
 /* The width of the widest name, limited to fit a terminal. */
 static int widest(const char *const *names, int classes) {
@@ -54,7 +46,7 @@ static void print_share(size_t part, size_t whole) {
 static size_t images_of(const struct cln_dataset *data, size_t class) {
     size_t count = 0;
     for (size_t n = 0; n < data->test.count; n++)
-        count += data->test.labels[n] == class;
+        count += (size_t)data->test.labels[n] == class;
     return count;
 }
 
@@ -134,17 +126,24 @@ static enum cln_status evaluate(struct evaluate_options *o, const struct cln_opt
         status = cln_trainer_build(&params);
         goto out;
     }
-    status = cln_model_data(&o->data, &o->seed, data_name, model, table_of_options);
+    cln_data_options_resume(&o->data, table_of_options, model);
+    status = cln_model_data(&o->data.name, &o->seed, data_name, model, table_of_options);
     if (status == CLN_OK && o->predictions != NULL)
         status = cln_replace_begin(&table, o->predictions);
     if (status != CLN_OK)
         goto out;
-    status =
-        cln_dataset_open(&data, &(struct cln_dataset_params){.name = o->data, .offline = o->offline, .seed = o->seed});
+    struct cln_dataset_params source;
+    status = cln_data_options_params(&source, &o->data, o->seed, model->resize > 0 ? NULL : &model->network->input);
+    if (status == CLN_OK)
+        status = cln_dataset_open(&data, &source);
+    if (status == CLN_OK && data->test.count == 0)
+        status = cln_fail(CLN_INVALID, "%s has no test images: --test X sets some of its images aside", o->data.name);
+    if (status == CLN_OK)
+        status = cln_model_match_classes(data, model);
     if (status != CLN_OK)
         goto out;
     confusion = calloc((size_t)data->class_count * (size_t)data->class_count, sizeof *confusion);
-    names = find_names(model, data);
+    names = cln_model_class_names(model, data);
     if (confusion == NULL || names == NULL) {
         status = cln_fail(CLN_OUT_OF_MEMORY, "no memory for the confusion matrix");
         goto out;
@@ -181,7 +180,7 @@ out:
 }
 
 int cln_command_evaluate(const struct cln_command *command, int argc, const char **argv) {
-    struct evaluate_options o = {.data = "fashion-mnist", .batch_size = 256};
+    struct evaluate_options o = {.data = {.name = "fashion-mnist"}, .batch_size = 256};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[CLN_MOST_OPTIONS] = {
         {"MODEL",
@@ -190,7 +189,6 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
          CLN_OPTION_OPERAND,
          {.text = &o.model},
          .file = CLN_FILE_INPUT},
-        {"data", "NAME", "as for 'clenet train'", CLN_OPTION_TEXT, {.text = &o.data}, .file = CLN_FILE_DATA},
         {"network",
          "NETWORK",
          "network of a MODEL that holds only tensors, as a name or a file",
@@ -205,13 +203,14 @@ int cln_command_evaluate(const struct cln_command *command, int argc, const char
          "write the predicted class of every image as CSV",
          CLN_OPTION_TEXT,
          {.text = &o.predictions},
-         .file = CLN_FILE_OUTPUT},
-        {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o.offline}},
+         .file = CLN_FILE_OUTPUT,
+         .endings = ".csv or .txt"},
         {0},
     };
+    cln_data_options_add(options, &o.data);
     cln_session_options_add(options, &o.session,
-                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_KERNELS | CLN_ROW_CACHE |
-                                CLN_ROW_COMMAND_BUFFER);
+                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_STRICT | CLN_ROW_KERNELS |
+                                CLN_ROW_CACHE | CLN_ROW_COMMAND_BUFFER);
     if (cln_options_parse(options, command, argc, argv, &exit_status))
         exit_status = cln_report_failure(evaluate(&o, options));
     cln_options_release(options);

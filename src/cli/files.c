@@ -12,66 +12,53 @@
 #include "clenet/network.h"
 #include "host/profile.h"
 #include "src/base/place.h"
-#include "src/base/replace.h"
 #include "src/base/table.h"
+#include "src/cli/file_use.h"
 #include "src/cli/options.h"
 #include "src/cli/self.h"
 #include "src/data/known_sets.h"
 #include "src/train/saver.h"
 
-/* ---- Uses: one path and its role ---- */
-
-struct use {
-    enum cln_file_role role;
-    const char *option; /* the row's name, or a word in its place */
-    bool is_named;      /* an option with dashes */
-    char *path;         /* as given by the user, or found */
-    char *place;        /* symbolic links followed */
-    bool is_there, is_regular, has_folder;
-    struct stat file, folder;
-};
-
-struct uses {
-    struct use *list;
-    size_t count;
-    bool failed; /* out of memory */
-};
+/* ---- Uses ---- */
 
 static bool is_same_inode(const struct stat *a, const struct stat *b) {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Fills in the properties of the file use->place. */
-static void look_at(struct use *use) {
-    char *folder = cln_place_folder(use->place);
-    /* Kept files are renamed, and a link is renamed itself: it is not followed. */
-    use->is_there = (use->role == CLN_FILE_KEPT ? lstat(use->place, &use->file) : stat(use->place, &use->file)) == 0;
+/* Fills in the place and the properties of use->path. A file that is there and only read is known by its inode: a data
+ * set may have many. Kept files are renamed, and a link is renamed itself: it is not followed. False: no memory. */
+static bool look_at(struct cln_file_use *use) {
+    const bool is_input = use->role < CLN_FILE_OUTPUT && stat(use->path, &use->file) == 0,
+               is_kept = use->role == CLN_FILE_KEPT;
+    use->place = is_input || is_kept ? strdup(use->path) : cln_place_resolve(use->path);
+    if (!use->place)
+        return false;
+    char *folder = is_input ? NULL : cln_place_folder(use->place);
+    use->is_there = is_input || (is_kept ? lstat(use->place, &use->file) : stat(use->place, &use->file)) == 0;
     use->is_regular = use->is_there && S_ISREG(use->file.st_mode);
     use->has_folder = folder && stat(folder, &use->folder) == 0;
     free(folder);
+    return true;
 }
 
-static void add(struct uses *uses, enum cln_file_role role, const struct cln_option *row, const char *path) {
-    struct use *grown = realloc(uses->list, (uses->count + 1) * sizeof *grown);
+static void add(struct cln_file_uses *uses, enum cln_file_role role, const struct cln_option *row, const char *path) {
+    struct cln_file_use *grown = realloc(uses->list, (uses->count + 1) * sizeof *grown);
     if (grown)
         uses->list = grown;
-    struct use use = {.role = role, .path = grown ? strdup(path) : NULL};
+    struct cln_file_use use = {.role = role, .path = grown ? strdup(path) : NULL};
     if (row) {
         use.option = row->name;
         use.is_named = row->kind != CLN_OPTION_OPERAND && row->kind != CLN_OPTION_OPERANDS;
     }
-    if (use.path)
-        use.place = role == CLN_FILE_KEPT ? strdup(path) : cln_place_resolve(path);
-    if (!use.place) {
+    if (!use.path || !look_at(&use)) {
         free(use.path);
         uses->failed = true;
         return;
     }
-    look_at(&use);
     uses->list[uses->count++] = use;
 }
 
-static void release(struct uses *uses) {
+static void release(struct cln_file_uses *uses) {
     for (size_t i = 0; i < uses->count; i++) {
         free(uses->list[i].path);
         free(uses->list[i].place);
@@ -83,7 +70,7 @@ static void release(struct uses *uses) {
 
 /* For functions that call back with one path at a time. */
 struct listener {
-    struct uses *uses;
+    struct cln_file_uses *uses;
     const struct cln_option *row;
     enum cln_file_role role;
 };
@@ -93,7 +80,7 @@ static void on_path(void *user, const char *path) {
     add(l->uses, l->role, l->row, path);
 }
 
-static void add_text(struct uses *uses, const struct cln_option *row) {
+static void add_text(struct cln_file_uses *uses, const struct cln_option *row) {
     if (row->kind == CLN_OPTION_OPERANDS) {
         for (const char *const *word = *row->list; word && *word; word++)
             add(uses, row->file, row, strcmp(*word, "-") == 0 ? "/dev/stdin" : *word);
@@ -102,7 +89,7 @@ static void add_text(struct uses *uses, const struct cln_option *row) {
     }
 }
 
-static void add_network(struct uses *uses, const struct cln_option *row) {
+static void add_network(struct cln_file_uses *uses, const struct cln_option *row) {
     bool is_file = *row->text != NULL;
     for (const char *const *name = cln_network_builtins(); is_file && *name; name++)
         is_file = strcmp(*name, *row->text) != 0;
@@ -110,20 +97,20 @@ static void add_network(struct uses *uses, const struct cln_option *row) {
         add_text(uses, row);
 }
 
-static void add_data(struct uses *uses, const struct cln_option *row) {
+static void add_data(struct cln_file_uses *uses, const struct cln_option *row) {
     struct listener listener = {uses, row, row->file};
     if (*row->text)
         cln_data_each_file(on_path, &listener, *row->text);
 }
 
-static void add_profiles(struct uses *uses, const struct cln_option *row) {
+static void add_profiles(struct cln_file_uses *uses, const struct cln_option *row) {
     struct listener listener = {uses, NULL, CLN_FILE_FOUND_PROFILE};
     if (*row->text && ocl_profile_is_path(*row->text))
         add_text(uses, row);
     ocl_profile_each_file(on_path, &listener);
 }
 
-static void add_kernels(struct uses *uses, const struct cln_option *row) {
+static void add_kernels(struct cln_file_uses *uses, const struct cln_option *row) {
     DIR *folder = *row->text ? opendir(*row->text) : NULL;
     for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
         char path[4096];
@@ -135,15 +122,15 @@ static void add_kernels(struct uses *uses, const struct cln_option *row) {
 }
 
 /* The model's file, which kept and best files go with; NULL: none is written. */
-static const struct use *find_model(const struct uses *uses) {
+static const struct cln_file_use *find_model(const struct cln_file_uses *uses) {
     for (size_t i = 0; i < uses->count; i++)
         if (uses->list[i].role == CLN_FILE_MODEL)
             return &uses->list[i];
     return NULL;
 }
 
-static void add_companion(struct uses *uses, const struct cln_option *row, const char *mark) {
-    const struct use *model = find_model(uses);
+static void add_companion(struct cln_file_uses *uses, const struct cln_option *row, const char *mark) {
+    const struct cln_file_use *model = find_model(uses);
     char *path = model ? cln_saver_name(model->place, mark) : NULL;
     if (path)
         add(uses, row->file, row, path);
@@ -151,7 +138,7 @@ static void add_companion(struct uses *uses, const struct cln_option *row, const
     free(path);
 }
 
-static void add_kept(struct uses *uses, const struct cln_option *row) {
+static void add_kept(struct cln_file_uses *uses, const struct cln_option *row) {
     for (int number = 1; number < *row->integer; number++) {
         char mark[16];
         snprintf(mark, sizeof mark, "%d", number);
@@ -160,7 +147,7 @@ static void add_kept(struct uses *uses, const struct cln_option *row) {
 }
 
 /* A flag, or a number that is not 0. Two such rows mean one file. */
-static void add_best(struct uses *uses, const struct cln_option *row) {
+static void add_best(struct cln_file_uses *uses, const struct cln_option *row) {
     bool is_wanted = row->kind == CLN_OPTION_FLAG ? *row->flag : *row->integer != 0;
     for (size_t i = 0; i < uses->count; i++)
         is_wanted &= uses->list[i].role != CLN_FILE_BEST;
@@ -168,7 +155,7 @@ static void add_best(struct uses *uses, const struct cln_option *row) {
         add_companion(uses, row, "best");
 }
 
-static void add_standard(struct uses *uses) {
+static void add_standard(struct cln_file_uses *uses) {
     static const struct cln_option rows[] = {{.name = "standard output", .kind = CLN_OPTION_OPERAND},
                                              {.name = "standard error", .kind = CLN_OPTION_OPERAND}};
     for (int i = 0; i < 2; i++) {
@@ -182,73 +169,10 @@ static void add_standard(struct uses *uses) {
         if (uses->count == before)
             continue;
         /* Use whatever the path leads to: its file may have no name any more. */
-        struct use *use = &uses->list[before];
+        struct cln_file_use *use = &uses->list[before];
         use->file = info;
         use->is_there = use->is_regular = true;
     }
-}
-
-/* ---- Whether each file can be written ---- */
-
-static enum cln_status fail_on_use(const struct use *use, const char *failure, int error) {
-    return cln_fail(CLN_IO, "%s '%s': %s", failure, use->path, strerror(error));
-}
-
-/* Checks a file that is opened, not replaced: if it does not exist, its folder must be writable. */
-static enum cln_status check_stream(const struct use *use, const char *failure) {
-    const int way = use->is_regular ? O_WRONLY | O_APPEND : O_WRONLY;
-    if (!use->is_there || !use->path[0]) { /* an empty name resolves to the folder */
-        const enum cln_status status = cln_replace_check(use->path[0] ? use->place : "", false);
-        return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%s '%s'", failure, use->path);
-    }
-    if (S_ISDIR(use->file.st_mode))
-        return fail_on_use(use, failure, EISDIR);
-    if (!use->is_regular) /* do not open it: a pipe would wait for its reader */
-        return faccessat(AT_FDCWD, use->place, W_OK, AT_EACCESS) == 0 ? CLN_OK : fail_on_use(use, failure, errno);
-    const int file = open(use->place, way | O_CLOEXEC);
-    if (file < 0)
-        return fail_on_use(use, failure, errno);
-    close(file);
-    return CLN_OK;
-}
-
-static enum cln_status check_log(const struct uses *uses, const struct use *use) {
-    (void)uses;
-    return check_stream(use, "cannot open the log");
-}
-
-static enum cln_status check_trace(const struct uses *uses, const struct use *use) {
-    static const char failure[] = "cannot write the trace";
-    (void)uses;
-    if (use->is_there && S_ISFIFO(use->file.st_mode))
-        return fail_on_use(use, failure, ESPIPE);
-    return check_stream(use, failure);
-}
-
-static enum cln_status check_replaced(const struct uses *uses, const struct use *use) {
-    (void)uses;
-    const enum cln_status status = cln_replace_check(use->path, false);
-    return status == CLN_OK || !use->is_named ? status : cln_fail_within(status, "--%s", use->option);
-}
-
-/* Checks a model. If older files are kept, it must be possible to rename it. */
-static enum cln_status check_model(const struct uses *uses, const struct use *use) {
-    bool has_kept = false;
-    for (size_t i = 0; i < uses->count; i++)
-        has_kept |= uses->list[i].role == CLN_FILE_KEPT;
-    const enum cln_status status = cln_replace_check(use->path, has_kept);
-    return status == CLN_OK ? CLN_OK : cln_fail_within(status, "--%s", use->option);
-}
-
-static enum cln_status check_kept(const struct uses *uses, const struct use *use) {
-    struct stat info;
-    (void)uses;
-    enum cln_status status = CLN_OK;
-    if (use->is_there)
-        status = cln_replace_check(use->path, true);
-    else if (lstat(use->place, &info) != 0 && errno != ENOENT)
-        status = cln_fail(CLN_IO, "cannot write %s: %s", use->path, strerror(errno));
-    return status == CLN_OK ? CLN_OK : cln_fail_within(status, "--%s", use->option);
 }
 
 /* ---- The table ---- */
@@ -256,9 +180,10 @@ static enum cln_status check_kept(const struct uses *uses, const struct use *use
 #define BIT(role) (1U << (role))
 
 static const struct {
-    void (*add)(struct uses *uses, const struct cln_option *row);
-    enum cln_status (*check)(const struct uses *uses, const struct use *use); /* NULL: the file is only read */
-    unsigned may_be;                                                          /* roles that may share the file */
+    void (*add)(struct cln_file_uses *uses, const struct cln_option *row);
+    enum cln_status (*check)(const struct cln_file_uses *uses,
+                             const struct cln_file_use *use); /* NULL: the file is only read */
+    unsigned may_be;                                          /* roles that may share the file */
 } roles[] = {
     [CLN_FILE_INPUT] = {add_text},
     [CLN_FILE_NETWORK] = {add_network},
@@ -266,20 +191,21 @@ static const struct {
     [CLN_FILE_PROFILE] = {add_profiles},
     [CLN_FILE_KERNELS] = {add_kernels},
     [CLN_FILE_RESUME] = {add_text},
-    [CLN_FILE_OUTPUT] = {add_text, check_replaced},
-    [CLN_FILE_TUNED] = {add_text, check_replaced, BIT(CLN_FILE_FOUND_PROFILE)},
-    [CLN_FILE_MODEL] = {add_text, check_model, BIT(CLN_FILE_RESUME)},
-    [CLN_FILE_KEPT] = {add_kept, check_kept, BIT(CLN_FILE_RESUME)},
-    [CLN_FILE_BEST] = {add_best, check_replaced, BIT(CLN_FILE_RESUME)},
-    [CLN_FILE_LOG] = {add_text, check_log, BIT(CLN_FILE_STANDARD)},
-    [CLN_FILE_TRACE] = {add_text, check_trace},
+    [CLN_FILE_OUTPUT] = {add_text, cln_file_check_replaced},
+    [CLN_FILE_TUNED] = {add_text, cln_file_check_replaced, BIT(CLN_FILE_FOUND_PROFILE)},
+    [CLN_FILE_MODEL] = {add_text, cln_file_check_model, BIT(CLN_FILE_RESUME)},
+    [CLN_FILE_KEPT] = {add_kept, cln_file_check_kept, BIT(CLN_FILE_RESUME)},
+    [CLN_FILE_BEST] = {add_best, cln_file_check_replaced, BIT(CLN_FILE_RESUME)},
+    [CLN_FILE_LOG] = {add_text, cln_file_check_log, BIT(CLN_FILE_STANDARD)},
+    [CLN_FILE_FOLDER] = {add_text, cln_file_check_folder},
+    [CLN_FILE_TRACE] = {add_text, cln_file_check_trace},
     [CLN_FILE_STANDARD] = {.may_be = BIT(CLN_FILE_STANDARD)},
 };
 CLN_EVERY(roles, CLN_FILE_ROLES);
 
 /* Whether the use is the model or a file kept with it. One of these may be a hard link to another, but may not have the
  * same name. */
-static bool is_of_model(const struct use *use) {
+static bool is_of_model(const struct cln_file_use *use) {
     return (BIT(use->role) & (BIT(CLN_FILE_MODEL) | BIT(CLN_FILE_KEPT) | BIT(CLN_FILE_BEST))) != 0;
 }
 
@@ -288,7 +214,7 @@ static const char *last_part(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-static bool is_same(const struct use *a, const struct use *b) {
+static bool is_same(const struct cln_file_use *a, const struct cln_file_use *b) {
     if ((a->is_there && !a->is_regular) || (b->is_there && !b->is_regular))
         return false; /* several may write to a device or a pipe */
     if (a->is_there && b->is_there && !(is_of_model(a) && is_of_model(b)))
@@ -298,11 +224,11 @@ static bool is_same(const struct use *a, const struct use *b) {
     return strcmp(a->place, b->place) == 0;
 }
 
-static bool may_be_same(const struct use *a, const struct use *b) {
+static bool may_be_same(const struct cln_file_use *a, const struct cln_file_use *b) {
     return (roles[a->role].may_be & BIT(b->role)) || (roles[b->role].may_be & BIT(a->role));
 }
 
-static void describe(char *out, size_t bytes, const struct use *use) {
+static void describe(char *out, size_t bytes, const struct cln_file_use *use) {
     if (use->role == CLN_FILE_STANDARD)
         snprintf(out, bytes, "%s", use->option);
     else
@@ -312,7 +238,7 @@ static void describe(char *out, size_t bytes, const struct use *use) {
 
 /* Suppresses messages if standard error goes into the very file that must stay unchanged: then only the exit status
  * reports. */
-static void spare(const struct use *use) {
+static void spare(const struct cln_file_use *use) {
     struct stat error;
     if (use->role == CLN_FILE_STANDARD || !use->is_there || fstat(STDERR_FILENO, &error) != 0 ||
         !is_same_inode(&use->file, &error))
@@ -322,7 +248,7 @@ static void spare(const struct use *use) {
         close(nowhere);
 }
 
-static enum cln_status fail_same(const struct use *written, const struct use *other) {
+static enum cln_status fail_same(const struct cln_file_use *written, const struct cln_file_use *other) {
     char a[1024], b[1024];
     describe(a, sizeof a, written);
     describe(b, sizeof b, other);
@@ -331,14 +257,14 @@ static enum cln_status fail_same(const struct use *written, const struct use *ot
     return cln_fail(CLN_INVALID, "%s is the same file as %s: choose another name", a, b);
 }
 
-static bool is_written(const struct use *use) {
+static bool is_written(const struct cln_file_use *use) {
     return roles[use->role].check != NULL || use->role == CLN_FILE_STANDARD;
 }
 
-static enum cln_status check_pairs(const struct uses *uses) {
+static enum cln_status check_pairs(const struct cln_file_uses *uses) {
     for (size_t i = 0; i < uses->count; i++)
         for (size_t k = 0; is_written(&uses->list[i]) && k < uses->count; k++) {
-            const struct use *written = &uses->list[i], *other = &uses->list[k];
+            const struct cln_file_use *written = &uses->list[i], *other = &uses->list[k];
             const bool comes_later = k > i || !is_written(other); /* of two that are each written once */
             if (k != i && comes_later && is_same(written, other) && !may_be_same(written, other))
                 return fail_same(written, other);
@@ -347,7 +273,7 @@ static enum cln_status check_pairs(const struct uses *uses) {
 }
 
 enum cln_status cln_files_check(const struct cln_option *options) {
-    struct uses uses = {.list = NULL};
+    struct cln_file_uses uses = {.list = NULL};
     if (cln_self_helps()) /* the parent process has checked, and writes the files */
         return CLN_OK;
     for (const struct cln_option *row = options; row->name; row++)
@@ -360,35 +286,13 @@ enum cln_status cln_files_check(const struct cln_option *options) {
         if (roles[uses.list[i].role].check)
             status = roles[uses.list[i].role].check(&uses, &uses.list[i]);
     release(&uses);
-    return status;
-}
-
-enum cln_status cln_files_check_new(const char *path) {
-    char *folder = cln_place_folder(path);
-    struct stat info;
-    if (!folder)
-        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
-    const bool is_missing = stat(folder, &info) != 0 && errno == ENOENT;
-    /* The nearest existing folder must be writable. */
-    while (is_missing && stat(folder, &info) != 0 && errno == ENOENT && strlen(folder) > 1) {
-        folder[strlen(folder) - 1] = '\0';
-        char *parent = cln_place_folder(folder);
-        free(folder);
-        folder = parent;
-        if (!folder)
-            return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name %s", path);
-    }
-    enum cln_status status = CLN_OK;
-    if (!is_missing)
-        status = cln_replace_check(path, false);
-    else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
-        status = cln_fail(CLN_IO, "cannot write %s: %s: %s", path, folder, strerror(errno));
-    free(folder);
+    for (const struct cln_option *row = options; row->name && status == CLN_OK; row++)
+        status = cln_file_check_ending(row);
     return status;
 }
 
 bool cln_files_same(const char *a, const char *b) {
-    struct uses uses = {.list = NULL};
+    struct cln_file_uses uses = {.list = NULL};
     add(&uses, CLN_FILE_INPUT, NULL, a);
     add(&uses, CLN_FILE_INPUT, NULL, b);
     const bool same = uses.count == 2 && is_same(&uses.list[0], &uses.list[1]);

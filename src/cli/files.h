@@ -26,6 +26,7 @@ enum cln_file_role {
     CLN_FILE_KEPT,   /* a number of files beside the model's: FILE, FILE.1, ... */
     CLN_FILE_BEST,   /* a flag, or a number that is not 0: another file beside the model's, FILE.best */
     CLN_FILE_LOG,    /* a file, pipe or device that lines are appended to; may be standard output */
+    CLN_FILE_FOLDER, /* a folder that new files are added to; it is made where it is missing */
     CLN_FILE_TRACE,  /* a file that is rewritten in several places */
     /* Not from options: */
     CLN_FILE_FOUND_PROFILE,
@@ -33,8 +34,10 @@ enum cln_file_role {
     CLN_FILE_ROLES
 };
 
-/* Checks all rows of a command's parsed options. CLN_INVALID names two rows that mean one file. A file that cannot be
- * written is CLN_INVALID or CLN_IO. Changes no file. */
+/* Checks all rows of a command's parsed options. CLN_INVALID names two rows that mean one file, or a file to write
+ * whose name ends as those of another format do: where a row says its endings, others that say a format are refused,
+ * and those that say none, or nothing that clenet knows, are taken. A file that cannot be written is CLN_INVALID or
+ * CLN_IO. Changes no file. */
 enum cln_status cln_files_check(const struct cln_option *options) CLN_MUST_CHECK;
 /* Checks whether a file that no option names can be written; missing folders count as writable if they can be made. */
 enum cln_status cln_files_check_new(const char *path) CLN_MUST_CHECK;

@@ -2,8 +2,10 @@
 #include "src/cli/model.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "src/cli/report.h"
 #include "src/data/known_sets.h"
 
 const char *const cln_variances[CLN_VARIANCE_COUNT + 1] = {[CLN_UNBIASED] = "unbiased", [CLN_BIASED] = "biased", NULL};
@@ -28,6 +30,16 @@ struct cln_network_params cln_model_network_params(const struct cln_option *opti
                                        .unbiased_running_variance = given && variance == CLN_UNBIASED};
 }
 
+const char **cln_model_class_names(const struct cln_checkpoint *model, const struct cln_dataset *data) {
+    const int classes = model->network->classes;
+    const char **names = calloc((size_t)classes, sizeof *names);
+    for (int k = 0; names != NULL && k < classes; k++)
+        names[k] = data->class_names != NULL && k < data->class_count ? data->class_names[k]
+                   : model->class_names != NULL                       ? model->class_names[k]
+                                                                      : "";
+    return names;
+}
+
 enum cln_status cln_model_data(const char **name, uint64_t *seed, char memory[CLN_DATA_NAME_BYTES],
                                const struct cln_checkpoint *model, const struct cln_option *options) {
     const struct cln_training_point *training = model->training;
@@ -45,5 +57,50 @@ enum cln_status cln_model_data(const char **name, uint64_t *seed, char memory[CL
         return cln_fail(CLN_INVALID, "%s was trained on the images of a folder named '%s': give its path with --data",
                         model->origin != NULL ? model->origin : "the model", training->data);
     *name = memory;
+    return CLN_OK;
+}
+
+static int find_class(const struct cln_checkpoint *model, const char *name) {
+    for (int k = 0; k < model->network->classes; k++)
+        if (strcmp(model->class_names[k], name) == 0)
+            return k;
+    return -1;
+}
+
+static enum cln_status relabel(struct cln_images *images, const int *of_model, const struct cln_dataset *data,
+                               const struct cln_checkpoint *model) {
+    for (size_t i = 0; i < images->count; i++) {
+        const int label = images->labels[i];
+        if (of_model[label] < 0)
+            return cln_fail(CLN_INVALID,
+                            "%s has images of the class '%s', which %s does not know: its classes are '%s', "
+                            "'%s' and others",
+                            data->name, data->class_names[label], model->origin != NULL ? model->origin : "the model",
+                            model->class_names[0], model->class_names[1]);
+        images->labels[i] = of_model[label];
+    }
+    return CLN_OK;
+}
+
+enum cln_status cln_model_match_classes(struct cln_dataset *data, const struct cln_checkpoint *model) {
+    bool differs = data->class_count > model->network->classes;
+    if (data->class_names == NULL || model->class_names == NULL)
+        return CLN_OK;
+    for (int k = 0; k < data->class_count && !differs; k++)
+        differs = strcmp(data->class_names[k], model->class_names[k]) != 0;
+    if (!differs)
+        return CLN_OK;
+    int *of_model = malloc((size_t)data->class_count * sizeof *of_model);
+    if (of_model == NULL)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %d classes", data->class_count);
+    for (int k = 0; k < data->class_count; k++)
+        of_model[k] = find_class(model, data->class_names[k]);
+    enum cln_status status = relabel(&data->test, of_model, data, model);
+    free(of_model);
+    if (status != CLN_OK)
+        return status;
+    cln_report_note("%s has other classes than the model: they are matched by name", data->name);
+    data->class_count = model->network->classes;
+    data->class_names = (const char *const *)model->class_names;
     return CLN_OK;
 }

@@ -39,6 +39,10 @@ bool cln_option_is_operand(const struct cln_option *option) {
     return option->kind == CLN_OPTION_OPERAND || option->kind == CLN_OPTION_OPERANDS;
 }
 
+bool cln_option_is_optional(const struct cln_option *option) {
+    return option->argument != NULL && option->argument[0] == '[';
+}
+
 struct cln_option *cln_option_find(struct cln_option *options, const char *name) {
     for (struct cln_option *o = options; o->name != NULL; o++)
         if (!cln_option_is_operand(o) && strcmp(name, o->name) == 0)
@@ -65,6 +69,7 @@ void cln_option_write_range(char *out, size_t bytes, const struct cln_option *op
     size_t used = 0;
     switch (option->kind) {
     case CLN_OPTION_FLAG:
+    case CLN_OPTION_OFF:
     case CLN_OPTION_PRESET:
         snprintf(out, bytes, "true or false");
         return;
@@ -141,10 +146,13 @@ bool cln_option_assign(struct cln_option *option, const char *label, char *text)
     bool fine = true;
     option->given = true;
     if (option->argument != NULL && text == NULL)
-        return cln_option_fail_memory();
+        return cln_option_is_optional(option) || cln_option_fail_memory();
     switch (option->kind) {
     case CLN_OPTION_FLAG:
         *option->flag = true;
+        break;
+    case CLN_OPTION_OFF:
+        *option->flag = false;
         break;
     case CLN_OPTION_PRESET:
         *option->text = option->preset;

@@ -4,14 +4,17 @@
 
 #include "src/cli/options.h"
 
-/* Assigns an argument, and notes that the option was given. Takes over `text`, from malloc; NULL for an option with an
- * argument: out of memory. `label` names the option in messages, such as "--lr". False: an error has been printed. */
+/* Assigns an argument, and notes that the option was given. Takes over `text`, from malloc; NULL for an option that
+ * needs an argument: out of memory. `label` names the option in messages, such as "--lr". False: an error has been
+ * printed. */
 bool cln_option_assign(struct cln_option *option, const char *label, char *text);
 /* Lets *text be `text`, from malloc, which the option takes over. */
 void cln_option_keep_text(struct cln_option *option, char *text);
 /* Writes what the option takes, such as "a number from 0 to 1". */
 void cln_option_write_range(char *out, size_t bytes, const struct cln_option *option);
 
+/* Whether the option's argument may be left out. */
+bool cln_option_is_optional(const struct cln_option *option);
 /* Whether the row is an argument without dashes. */
 bool cln_option_is_operand(const struct cln_option *option);
 /* The option whose name `word` is, or is close to; dashes in front do not count. NULL: there is none. */

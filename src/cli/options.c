@@ -36,6 +36,8 @@ static void print_help(struct cln_option *options, const struct cln_command *com
         snprintf(left, sizeof left, "%s%s%s%s", cln_option_is_operand(o) ? "" : "--", o->name,
                  o->argument != NULL ? " " : "", o->argument != NULL ? o->argument : "");
         cln_report_text("  %-27s %s", left, o->help);
+        if (o->letter != '\0')
+            cln_report_text(" (or -%c)", o->letter);
         print_default(o);
         cln_report_text("\n");
     }
@@ -70,6 +72,19 @@ static bool fail_missing(const struct cln_option *operand) {
     return false;
 }
 
+/* Whether the word on the command line is the option's name, and nothing but that. */
+static bool is_called(const struct cln_option *option, const char *word) {
+    if (cln_option_is_operand(option))
+        return false;
+    const bool is_letter = option->letter != '\0' && word[1] == option->letter && word[2] == '\0';
+    return is_letter || (word[1] == '-' && strcmp(word + 2, option->name) == 0);
+}
+
+/* Whether the word behind an option is its argument, as popt sees it; NULL: there is none. */
+static bool takes_word(const struct cln_option *option, const char *next) {
+    return option->argument != NULL && !(cln_option_is_optional(option) && (next == NULL || next[0] == '-'));
+}
+
 /* Counts the arguments that are no options. popt silently drops some if memory runs out. */
 static size_t count_operands(const struct cln_option *options, int argc, const char **argv) {
     size_t count = 0;
@@ -82,7 +97,7 @@ static size_t count_operands(const struct cln_option *options, int argc, const c
         }
         options_end = strcmp(word, "--") == 0;
         for (const struct cln_option *o = options; o->name != NULL && !options_end; o++)
-            i += !cln_option_is_operand(o) && o->argument != NULL && strcmp(word + 2, o->name) == 0;
+            i += is_called(o, word) && takes_word(o, argv[i + 1]);
     }
     return count;
 }
@@ -119,6 +134,12 @@ static bool take_operands(struct cln_option *options, poptContext context, size_
     return *words == NULL;
 }
 
+static unsigned kind_of(const struct cln_option *option) {
+    if (option->argument == NULL)
+        return POPT_ARG_NONE;
+    return cln_option_is_optional(option) ? POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL : POPT_ARG_STRING;
+}
+
 /* Makes popt's table: each row gets its index + 1 as value, and --help the value after the last. */
 static size_t fill_popt(struct poptOption *rows, const struct cln_option *options) {
     size_t used = 0, place = 0;
@@ -126,7 +147,7 @@ static size_t fill_popt(struct poptOption *rows, const struct cln_option *option
         const struct cln_option *o = &options[place];
         if (!cln_option_is_operand(o))
             rows[used++] = (struct poptOption){
-                .longName = o->name, .argInfo = o->argument ? POPT_ARG_STRING : POPT_ARG_NONE, .val = (int)place + 1};
+                .longName = o->name, .shortName = o->letter, .argInfo = kind_of(o), .val = (int)place + 1};
     }
     rows[used++] = (struct poptOption){.longName = "help", .shortName = 'h', .val = (int)place + 1};
     rows[used] = (struct poptOption)POPT_TABLEEND;
@@ -136,6 +157,7 @@ static size_t fill_popt(struct poptOption *rows, const struct cln_option *option
 static bool assign(struct cln_option *option, char *text) {
     char label[64];
     snprintf(label, sizeof label, "--%s", option->name);
+    option->typed = true;
     return cln_option_assign(option, label, text);
 }
 

@@ -11,6 +11,7 @@
 
 enum cln_option_kind {
     CLN_OPTION_FLAG,     /* sets *flag */
+    CLN_OPTION_OFF,      /* clears *flag, which another row sets: "no-nesterov" */
     CLN_OPTION_TEXT,     /* sets *text */
     CLN_OPTION_PRESET,   /* sets *text, which another row sets too, to `preset` */
     CLN_OPTION_INT,      /* sets *integer */
@@ -24,7 +25,7 @@ enum cln_option_kind {
 
 struct cln_option {
     const char *name;     /* without dashes; for an operand: as --help shows it */
-    const char *argument; /* placeholder in --help, "N" */
+    const char *argument; /* placeholder in --help, "N"; "[N]": it may be left out, and the value then stays */
     const char *help;
     enum cln_option_kind kind;
     union { /* the variable that the row sets; before parsing it holds the default */
@@ -38,9 +39,12 @@ struct cln_option {
     double min, max;            /* inclusive range of a number */
     const char *const *choices; /* NULL-terminated */
     const char *preset;
+    char letter;             /* a short name, 'o' for -o; 0: none */
     enum cln_file_role file; /* which files the row names */
+    const char *endings;     /* of a file to write: those of its formats, ".html or .htm"; NULL: any. See files.h */
     bool of_run;             /* it belongs to one run: a recipe may not have it */
     bool given;              /* set by the parser: the option was given, on the command line or by a recipe */
+    bool typed;              /* set by the parser: it was given on the command line */
     char *owned;             /* memory of *text or *list, owned by the parser */
 };
 
@@ -48,7 +52,7 @@ struct cln_option {
  * (cln_files_check). True: the command goes on. False: it ends with *exit_status, after --help or after an error, which
  * has been printed. */
 /* Room for the rows of any command. */
-enum { CLN_MOST_OPTIONS = 72 };
+enum { CLN_MOST_OPTIONS = 128 };
 
 bool cln_options_parse(struct cln_option *options, const struct cln_command *command, int argc, const char **argv,
                        int *exit_status);

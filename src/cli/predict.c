@@ -36,10 +36,17 @@ struct prediction {
     int file_columns, name_columns; /* widest */
 };
 
+/* NULL: it has none. */
+static const char *find_name(const struct prediction *p, int class) {
+    const char *name = p->model->class_names != NULL ? p->model->class_names[class] : "";
+    return name[0] != '\0' ? name : NULL;
+}
+
 static const char *name_of(const struct prediction *p, int class) {
     static char number[16];
-    if (p->model->class_names != NULL)
-        return p->model->class_names[class];
+    const char *name = find_name(p, class);
+    if (name != NULL)
+        return name;
     snprintf(number, sizeof number, "%d", class);
     return number;
 }
@@ -71,7 +78,7 @@ static enum cln_status print_json(struct prediction *p, const char *file, size_t
     int failed = 0;
     for (size_t k = 0; k < p->top; k++) {
         const int class = p->order[k];
-        json_t *name = cln_json_text(p->model->class_names != NULL ? p->model->class_names[class] : NULL);
+        json_t *name = cln_json_text(find_name(p, class));
         failed |= json_array_append_new(predictions, json_pack("{s:i, s:o, s:f}", "class", class, "name", name,
                                                                "probability", (double)probabilities[class]));
     }
@@ -107,9 +114,10 @@ static enum cln_status predict_images(struct prediction *p, const char *file, co
 }
 
 static enum cln_status load(const struct prediction *p, const char *file, uint8_t **pixels, size_t *count) {
-    enum cln_status status = strcmp(file, "-") == 0 ? cln_pictures_read(pixels, count, p->image, STDIN_FILENO,
-                                                                        "standard input", p->o->invert)
-                                                    : cln_pictures_load(pixels, count, p->image, file, p->o->invert);
+    const struct cln_picture_params params = {p->image, p->model->fit, p->model->ground, p->o->invert};
+    enum cln_status status = strcmp(file, "-") == 0
+                                 ? cln_pictures_read(pixels, count, &params, STDIN_FILENO, "standard input")
+                                 : cln_pictures_load(pixels, count, &params, file);
     if (status == CLN_OK && p->o->first >= *count)
         status = cln_fail(CLN_INVALID, "%s: there is no image %" PRIu64 ": it has %zu, numbered from 0", file,
                           p->o->first, *count);
@@ -198,7 +206,7 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
          .file = CLN_FILE_INPUT},
         {"IMAGE",
          NULL,
-         "PNG file of any size, IDX file (all its images), or - for standard input",
+         "PNG or JPEG file of any size, IDX file (all its images), or - for standard input",
          CLN_OPTION_OPERANDS,
          {.list = &o.images},
          .file = CLN_FILE_INPUT},
@@ -239,8 +247,8 @@ int cln_command_predict(const struct cln_command *command, int argc, const char 
         {0},
     };
     cln_session_options_add(options, &o.session,
-                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_KERNELS | CLN_ROW_CACHE |
-                                CLN_ROW_COMMAND_BUFFER);
+                            CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_SAFE | CLN_ROW_STRICT | CLN_ROW_KERNELS |
+                                CLN_ROW_CACHE | CLN_ROW_COMMAND_BUFFER);
     if (cln_options_parse(options, command, argc, argv, &exit_status))
         exit_status = predict(&o);
     cln_options_release(options);

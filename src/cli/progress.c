@@ -1,10 +1,13 @@
 /* Formats the line of progress; report.c prints it. */
 #include "src/cli/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/clock.h"
+#include "src/base/duration.h"
 #include "src/cli/report.h"
 
 enum { BAR_MIN = 10, BAR_MAX = 40, LINE_BYTES = 256 };
@@ -55,15 +58,39 @@ static void write_parts(struct part *parts, const struct cln_progress *p, double
     snprintf(parts[4].text, sizeof parts[4].text, "  %s left", left);
 }
 
+/* Of the whole run; not a number if not known. */
+static double seconds_left_of(const struct cln_progress *p, size_t steps_left) {
+    if (p->step == 0 || !(p->images_per_second > 0))
+        return NAN;
+    const double steps_to_go = (double)(p->steps - p->step) + (double)steps_left;
+    return (double)p->samples / (double)p->step * steps_to_go / p->images_per_second;
+}
+
+void cln_progress_tell_address(const struct cln_live *live) {
+    if (live != NULL)
+        cln_report_needed("live page: %s", cln_live_address(live));
+}
+
+void cln_progress_tell_live(struct cln_live *live, const struct cln_progress *p, size_t steps_left, size_t images,
+                            int epochs) {
+    const struct cln_page_progress progress = {.epoch = p->epoch,
+                                               .epochs = epochs,
+                                               .samples = p->samples,
+                                               .images = images,
+                                               .loss = p->loss,
+                                               .accuracy = p->accuracy,
+                                               .images_per_second = p->images_per_second,
+                                               .seconds_left = seconds_left_of(p, steps_left)};
+    cln_live_tell(live, &progress);
+}
+
 void cln_progress_show(const struct cln_progress *p, size_t steps_left) {
     const int columns = cln_report_columns();
     if (columns == 0 || p->step == 0 || p->steps == 0 || !(p->images_per_second > 0))
         return;
     struct part parts[PART_COUNT] = {{.rank = 5}, {.rank = 1}, {.rank = 3}, {.rank = 2}, {.rank = 4}};
     const double done = p->step < p->steps ? (double)p->step / (double)p->steps : 1.0;
-    const double steps_to_go = (double)(p->steps - p->step) + (double)steps_left;
-    const double images_per_step = (double)p->samples / (double)p->step;
-    write_parts(parts, p, done, images_per_step * steps_to_go / p->images_per_second);
+    write_parts(parts, p, done, seconds_left_of(p, steps_left));
 
     char bar[BAR_MAX + 1], line[LINE_BYTES];
     int head = snprintf(line, sizeof line, "epoch %d", p->epoch), rank = 1;
@@ -82,8 +109,28 @@ void cln_progress_show(const struct cln_progress *p, size_t steps_left) {
 }
 
 void cln_progress_tell(const struct cln_progress *p, size_t images) {
-    cln_report_note("epoch %d: %zu of %zu images, loss %.4f, train acc %.3f, %.0f images/s, %.0f sec", p->epoch,
-                    p->samples, images, p->loss, p->accuracy, p->images_per_second, p->seconds);
+    char time[CLN_DURATION_BYTES];
+    cln_report_note("epoch %d: %zu of %zu images, loss %.4f, train acc %.3f, %.0f images/s, %s", p->epoch, p->samples,
+                    images, p->loss, p->accuracy, p->images_per_second, cln_duration(time, p->seconds, 0, "sec"));
+}
+
+void cln_progress_decoding(void *user, size_t begun, size_t count) {
+    static double shown, told; /* pictures are decoded once in a process */
+    const double now = cln_clock_seconds(), interval = cln_progress_interval();
+    char line[LINE_BYTES];
+    (void)user;
+    if (now - shown < (interval < 0.1 ? interval : 0.1))
+        return;
+    if (shown == 0)
+        told = now;
+    shown = now;
+    snprintf(line, sizeof line, "decoding %zu of %zu pictures", begun, count);
+    if (cln_report_columns() > 0)
+        cln_report_live(line);
+    else if (now - told >= interval) {
+        told = now;
+        cln_report_note("%s", line);
+    }
 }
 
 double cln_progress_interval(void) {

@@ -183,6 +183,8 @@ json_t *cln_recipe_value(const struct cln_option *option) {
     switch (option->kind) {
     case CLN_OPTION_FLAG:
         return json_boolean(*option->flag);
+    case CLN_OPTION_OFF:
+        return json_boolean(option->given && !*option->flag);
     case CLN_OPTION_INT:
         return json_integer(*option->integer);
     case CLN_OPTION_NATURAL:

@@ -13,7 +13,7 @@
 #include "src/cli/command.h"
 
 static const char *prefix = "clenet";
-static bool quiet;
+static bool quiet, plain;
 static bool failed;        /* an error was printed */
 static volatile bool live; /* the live line is on the screen */
 
@@ -29,8 +29,7 @@ static void print_line(const char *format, va_list args) {
     fputc('\n', stderr);
 }
 
-/* Prints a warning, even with --quiet: a result may not be as it should be. */
-static void warn(const char *format, ...) {
+void cln_report_needed(const char *format, ...) {
     va_list args;
     va_start(args, format);
     print_line(format, args);
@@ -40,7 +39,7 @@ static void warn(const char *format, ...) {
 static void on_log(void *user, enum cln_log_level level, const char *message) {
     (void)user;
     if (level == CLN_LOG_WARNING)
-        warn("%s: warning: %-s", prefix, message);
+        cln_report_needed("%s: warning: %-s", prefix, message);
     else if (level == CLN_LOG_INFO)
         cln_report_note("%-s", message);
 }
@@ -52,6 +51,10 @@ void cln_report_begin(const char *words) {
 
 void cln_report_quiet(void) {
     quiet = true;
+}
+
+bool *cln_report_plain(void) {
+    return &plain;
 }
 
 void cln_report_result(const char *format, ...) {
@@ -126,7 +129,7 @@ int cln_report_failure(enum cln_status status) {
 
 int cln_report_columns(void) {
     const char *term = getenv("TERM");
-    if (quiet || !isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) || term == NULL || strcmp(term, "dumb") == 0)
+    if (quiet || plain || !isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) || term == NULL || strcmp(term, "dumb") == 0)
         return 0;
     struct winsize size = {0};
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;

@@ -16,6 +16,9 @@ void cln_report_begin(const char *prefix);
 /* Lets only warnings and errors be printed from now on. */
 void cln_report_quiet(void);
 
+/* The switch of --plain: no line is rewritten and no control sequence is printed, as without a terminal. */
+bool *cln_report_plain(void);
+
 /* Prints a line of the result on stdout and flushes it. */
 void cln_report_result(const char *format, ...) CLN_PRINTF(1, 2);
 /* Prints a piece of the result without adding a line feed. --quiet does not suppress it. */
@@ -26,6 +29,8 @@ void cln_report_markdown(const char *format, ...) CLN_PRINTF(1, 2);
 enum cln_status cln_report_json(const json_t *value, size_t flags) CLN_MUST_CHECK;
 /* Prints a note for people, one line on stderr. */
 void cln_report_note(const char *format, ...) CLN_PRINTF(1, 2);
+/* Prints a note that is needed even with --quiet. */
+void cln_report_needed(const char *format, ...) CLN_PRINTF(1, 2);
 /* Prints an error, one line on stderr, after the prefix. */
 void cln_report_error(const char *format, ...) CLN_PRINTF(1, 2);
 /* Whether an error was printed; the program then must not exit with success. */
@@ -37,7 +42,8 @@ int cln_report_failure(enum cln_status status);
  * shows for Ctrl-C and that is cleared with the line. */
 enum { CLN_REPORT_FREE_COLUMNS = 3 };
 
-/* The terminal's columns available for the live line; 0 if stdout or stderr is no terminal, or with --quiet. */
+/* The terminal's columns available for the live line; 0 if stdout or stderr is no terminal, or with --quiet or --plain.
+ */
 int cln_report_columns(void);
 /* Clears the live line when a signal ends the program. Async-signal-safe. */
 void cln_report_end_live(void);

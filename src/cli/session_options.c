@@ -1,6 +1,7 @@
 /* See session_options.h. */
 #include "src/cli/session_options.h"
 
+#include "src/cli/report.h"
 #include "src/cli/self.h"
 
 void cln_session_options_add(struct cln_option *table, struct cln_session_options *o, unsigned set) {
@@ -28,6 +29,8 @@ void cln_session_options_add(struct cln_option *table, struct cln_session_option
         {"no-guard", NULL, "train without checking the device first", CLN_OPTION_FLAG, {.flag = &p->no_guard}},
         {"no-cache", NULL, "build all kernels, keep none on disk", CLN_OPTION_FLAG, {.flag = &p->no_cache}},
         {"no-command-buffer", NULL, "launch one by one", CLN_OPTION_FLAG, {.flag = &o->no_command_buffer}},
+        {"plain", NULL, "print progress as lines of their own", CLN_OPTION_FLAG, {.flag = cln_report_plain()}},
+        {"strict", NULL, "sum in one order: the same bits on every device", CLN_OPTION_FLAG, {.flag = &p->strict}},
     };
     _Static_assert(sizeof rows / sizeof *rows == CLN_SESSION_ROW_COUNT, "a bit for every row");
     while (table->name)
@@ -35,7 +38,7 @@ void cln_session_options_add(struct cln_option *table, struct cln_session_option
     for (size_t i = 0; i < CLN_SESSION_ROW_COUNT; i++)
         if (set & 1u << i) {
             *table = rows[i];
-            table++->of_run = true;
+            table++->of_run = 1u << i != CLN_ROW_STRICT; /* which results depend on */
         }
     *table = (struct cln_option){.name = NULL};
 }

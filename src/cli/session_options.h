@@ -1,4 +1,4 @@
-/* The options of every command that runs networks: on which device, and how. */
+/* The options of every command that runs networks: on which device, and how, and how they show it. */
 #ifndef SRC_CLI_SESSION_OPTIONS_H
 #define SRC_CLI_SESSION_OPTIONS_H
 
@@ -14,7 +14,9 @@ enum {
     CLN_ROW_GUARD = 1 << 4,
     CLN_ROW_CACHE = 1 << 5,
     CLN_ROW_COMMAND_BUFFER = 1 << 6,
-    CLN_SESSION_ROW_COUNT = 7
+    CLN_ROW_PLAIN = 1 << 7, /* of commands that show a line of progress */
+    CLN_ROW_STRICT = 1 << 8,
+    CLN_SESSION_ROW_COUNT = 9
 };
 
 struct cln_session_options {

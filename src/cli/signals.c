@@ -111,6 +111,11 @@ void cln_signals_keep(void) {
     keeps = 1;
 }
 
+void cln_signals_ask(void) {
+    if (!stop)
+        kill(getpid(), SIGINT);
+}
+
 int cln_signals_stop(void) {
     return stop;
 }

@@ -10,47 +10,24 @@
 #include "src/base/clock.h"
 #include "src/cli/class_weights.h"
 #include "src/cli/command.h"
+#include "src/cli/details.h"
 #include "src/cli/files.h"
 #include "src/cli/journal.h"
+#include "src/cli/lr_find.h"
 #include "src/cli/model.h"
 #include "src/cli/options.h"
 #include "src/cli/outcome.h"
+#include "src/cli/page.h"
 #include "src/cli/progress.h"
 #include "src/cli/report.h"
 #include "src/cli/signals.h"
 #include "src/cli/train_options.h"
+#include "src/cli/train_run.h"
 #include "src/data/split.h"
-
-/* The state of one run of the command. */
-struct run {
-    struct cln_train_options *options;
-    struct cln_checkpoint *resumed; /* NULL: training starts anew */
-    struct cln_save_params save;
-    struct cln_network *network;
-    struct cln_dataset *data;
-    double *class_weights; /* of the option; NULL: it was not given */
-    struct cln_journal *journal;
-    struct cln_trace *trace;
-    struct cln_trainer *trainer;
-    size_t images, apart; /* training images that an epoch trains on, and those set aside for validation */
-    size_t steps_per_epoch;
-    int epochs;                          /* epochs to train in all, limited by max_steps; for the time left */
-    double told;                         /* time of the last report of progress, or of the epoch's start */
-    bool log_lost;                       /* the log could not be written completely */
-    bool unsaved;                        /* the last resume point could not be written */
-    char data_name[CLN_DATA_NAME_BYTES]; /* name of a resumed training's data, if --data is not given */
-    char missed[96];                     /* how --require-accuracy was missed; "": it was not */
-};
-
-/* A log that cannot be written any more does not stop training. */
-static void lose_log(struct run *run) {
-    cln_report_error("%-s: training continues without the log", cln_error_message());
-    cln_journal_destroy(&run->journal);
-    run->log_lost = true;
-}
+#include "src/live/live.h"
 
 /* Prints progress within a long epoch, for users without a live line. */
-static void tell_progress(struct run *run, const struct cln_progress *progress) {
+static void tell_progress(struct cln_train_run *run, const struct cln_progress *progress) {
     const double now = cln_clock_seconds();
     if (now - run->told < cln_progress_interval())
         return;
@@ -58,18 +35,20 @@ static void tell_progress(struct run *run, const struct cln_progress *progress) 
     if (cln_report_columns() == 0)
         cln_progress_tell(progress, run->images);
     if (cln_journal_progress(run->journal, progress) != CLN_OK)
-        lose_log(run);
+        cln_train_lose_log(run);
 }
 
 static bool on_progress(void *user, const struct cln_progress *progress) {
-    struct run *run = user;
-    cln_progress_show(progress, (size_t)(run->epochs - progress->epoch) * run->steps_per_epoch);
+    struct cln_train_run *run = user;
+    const size_t steps_left = (size_t)(run->epochs - progress->epoch) * run->steps_per_epoch;
+    cln_progress_show(progress, steps_left);
+    cln_progress_tell_live(run->live, progress, steps_left, run->images, run->epochs);
     tell_progress(run, progress);
     return cln_signals_stop() == 0;
 }
 
 /* Loads the network. A resumed model has its network; the trainer compares it with one that the user names. */
-static enum cln_status load_network(struct run *run) {
+static enum cln_status load_network(struct cln_train_run *run) {
     const struct cln_train_options *o = run->options;
     const struct cln_network_params params = cln_model_network_params(run->options->rows, o->resize, o->variance);
     if (run->resumed == NULL || cln_options_given(run->options->rows, "network"))
@@ -82,63 +61,14 @@ static enum cln_status load_network(struct run *run) {
     return status;
 }
 
-/* The kind of running variance is fixed when training starts: --running-variance cannot change it. */
-static enum cln_status check_variance(const struct run *run) {
-    const struct cln_network *there = run->resumed->network;
-    const bool biased = run->options->variance == CLN_BIASED;
-    if (!cln_options_given(run->options->rows, "running-variance") || cln_options_given(run->options->rows, "network"))
+static enum cln_status load_resume_point(struct cln_train_run *run) {
+    if (run->options->resume == NULL)
         return CLN_OK;
-    for (size_t i = 0; i < there->layer_count; i++)
-        if (there->layers[i].kind == CLN_LAYER_BATCHNORM &&
-            there->layers[i].batchnorm.biased_running_variance != biased)
-            return cln_fail(CLN_INVALID, "%s: the running variance of layer %zu is %s there, and cannot be made %s",
-                            run->options->resume, i, cln_variances[biased ? CLN_UNBIASED : CLN_BIASED],
-                            cln_variances[run->options->variance]);
-    return CLN_OK;
+    const enum cln_status status = cln_checkpoint_read(&run->resumed, run->options->resume, NULL);
+    return status == CLN_OK ? cln_train_options_resume(run->options, run->resumed) : status;
 }
 
-/* Reads the checkpoint to resume from, and takes from it the options that the user did not give. */
-static enum cln_status load_resume_point(struct run *run) {
-    struct cln_train_options *o = run->options;
-    if (o->resume == NULL)
-        return CLN_OK;
-    enum cln_status status = cln_checkpoint_read(&run->resumed, o->resume, NULL);
-    if (status != CLN_OK)
-        return status;
-    const struct cln_checkpoint *c = run->resumed;
-    const struct cln_training_point *t = c->training;
-    if (t == NULL)
-        return cln_fail(CLN_INVALID, "%s is a model only: it has no state of training to resume from", o->resume);
-    const struct {
-        const char *name;
-        int *integer, integer_there;
-    } rows[] = {{"batch-size", .integer = &o->batch_size, .integer_there = t->batch_size},
-                {"resize", .integer = &o->resize, .integer_there = c->resize},
-                {"optimizer", .integer = &o->kind, .integer_there = (int)t->optimizer.kind}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!cln_options_given(run->options->rows, rows[i].name))
-            *rows[i].integer = rows[i].integer_there;
-    }
-    status = cln_train_options_settle(o, &t->optimizer);
-    if (status != CLN_OK)
-        return cln_fail_within(status, "%s", o->resume);
-    status = cln_model_data(&o->data, &o->seed, run->data_name, c, run->options->rows);
-    if (status == CLN_OK)
-        status = check_variance(run);
-    if (status != CLN_OK)
-        return status;
-    if (!cln_options_given(run->options->rows, "standardize"))
-        o->standardize = c->mean != NULL;
-    if (!cln_options_given(run->options->rows, "network"))
-        o->network = c->network->name;
-    if (!cln_options_given(run->options->rows, "validation"))
-        o->validation = t->validation;
-    if (!cln_options_given(run->options->rows, "freeze"))
-        o->freeze = t->freeze;
-    return CLN_OK;
-}
-
-static enum cln_status make_class_weights(struct run *run) {
+static enum cln_status make_class_weights(struct cln_train_run *run) {
     const struct cln_train_options *o = run->options;
     if (o->class_weights == NULL)
         return CLN_OK;
@@ -150,15 +80,16 @@ static enum cln_status make_class_weights(struct run *run) {
     return cln_class_weights_create(&run->class_weights, &params);
 }
 
-static struct cln_trainer_params trainer_params(struct run *run) {
+static struct cln_trainer_params trainer_params(struct cln_train_run *run) {
     const struct cln_train_options *o = run->options;
     struct cln_session_params session = cln_session_options_params(&o->session);
     session.trace = run->trace;
-    return (struct cln_trainer_params){
+    struct cln_trainer_params params = {
         .session = session,
         .network = run->network,
         .data = run->data,
-        .release_pixels = true,
+        .release_pixels = o->report == NULL,
+        .stream = o->stream,
         .batch_size = o->batch_size,
         .resize = o->resize,
         .standardize = o->standardize,
@@ -176,41 +107,70 @@ static struct cln_trainer_params trainer_params(struct run *run) {
         .progress = on_progress,
         .user = run,
     };
+    cln_augmentation_options_apply(&run->options->augmentation, o->rows, run->resumed, &params);
+    return params;
 }
 
-static enum cln_status prepare(struct run *run) {
+/* A data set without test images can judge no epoch. */
+static enum cln_status check_judges(const struct cln_train_run *run) {
     const struct cln_train_options *o = run->options;
-    enum cln_status status = load_resume_point(run);
+    if (run->data->test.count > 0)
+        return CLN_OK;
+    if (o->require_accuracy > 0)
+        return cln_fail(CLN_INVALID,
+                        "--require-accuracy: %s has no test images: --test X sets some of its images aside",
+                        run->data->name);
+    if (o->save_best && !(o->validation > 0))
+        return cln_fail(CLN_INVALID,
+                        "--save-best: %s has no test images: --test X or --validation X sets some of its images aside",
+                        run->data->name);
+    return CLN_OK;
+}
+
+static enum cln_status prepare(struct cln_train_run *run) {
+    const struct cln_train_options *o = run->options;
+    const struct cln_live_params live = {.port = o->live, .stop = cln_signals_ask};
+    struct cln_dataset_params data;
+    enum cln_status status = CLN_OK;
+    if (cln_options_given(o->rows, "live"))
+        status = cln_live_create(&run->live, &live);
+    if (status == CLN_OK)
+        status = load_resume_point(run);
     if (status == CLN_OK)
         status = load_network(run);
-    if (status != CLN_OK)
-        return status;
-    const struct cln_dataset_params data = {.name = o->data, .offline = o->offline, .seed = o->seed};
-    status = cln_dataset_open(&run->data, &data);
+    if (status == CLN_OK)
+        status = cln_data_options_params(&data, &o->data, o->seed, o->resize > 0 ? NULL : &run->network->input);
+    if (status == CLN_OK)
+        status = cln_dataset_open(&run->data, &data);
+    if (status == CLN_OK)
+        status = check_judges(run);
     if (status == CLN_OK)
         status = make_class_weights(run);
+    if (status == CLN_OK && o->trace != NULL)
+        status = cln_trace_create(&run->trace, o->trace);
     if (status != CLN_OK)
         return status;
-    if (o->trace != NULL) {
-        status = cln_trace_create(&run->trace, o->trace);
-        if (status != CLN_OK)
-            return status;
-    }
     run->apart = cln_split_count(o->validation, run->data->train.count);
     run->images = run->data->train.count - run->apart;
     const struct cln_trainer_params trainer = trainer_params(run);
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
+    if (status == CLN_OK)
+        status = cln_augmentation_options_show(&o->augmentation, run->trainer, run->network->input);
     if (status != CLN_OK)
         return status;
-    /* Last, so that an earlier error does not empty the log of an earlier run. */
-    status = cln_journal_create(&run->journal, o->log, run->resumed != NULL);
+    /* The log comes last, so that an earlier error does not empty that of an earlier run. */
+    const struct cln_sink sinks[] = {{&cln_sink_tensorboard, .path = o->tensorboard},
+                                     {&cln_sink_runs, .memory = o->report != NULL ? &run->events : NULL},
+                                     {cln_sink_of_log(o->log), .path = o->log},
+                                     {&cln_sink_live, .memory = run->live}};
+    status = cln_journal_create(&run->journal, sinks, sizeof sinks / sizeof *sinks, run->resumed != NULL);
     cln_signals_keep();
     return status;
 }
 
 /* Runs as a builder. */
-static enum cln_status build(struct run *run) {
+static enum cln_status build(struct cln_train_run *run) {
     enum cln_status status = load_resume_point(run);
     if (status == CLN_OK)
         status = load_network(run);
@@ -220,73 +180,34 @@ static enum cln_status build(struct run *run) {
     return status == CLN_OK ? cln_trainer_build(&trainer) : status;
 }
 
-static void introduce(struct run *run) {
-    const struct cln_dataset *data = run->data;
-    size_t batch_size = (size_t)run->options->batch_size, max_steps = (size_t)run->options->max_steps;
-    run->steps_per_epoch = (run->images + batch_size - 1) / batch_size;
+static void introduce(struct cln_train_run *run) {
+    const size_t batches = (size_t)cln_optimizer_resolve(run->options->optimizer).accumulate;
+    const size_t per_step = (size_t)run->options->batch_size * batches, max_steps = (size_t)run->options->max_steps;
+    run->steps_per_epoch = (run->images + per_step - 1) / per_step;
     run->epochs = run->options->epochs;
     if (max_steps > 0 && max_steps < (size_t)run->epochs * run->steps_per_epoch)
         run->epochs = (int)((max_steps + run->steps_per_epoch - 1) / run->steps_per_epoch);
-    cln_report_note("%s", cln_trainer_device(run->trainer));
-    char apart[48] = "";
-    if (run->apart > 0)
-        snprintf(apart, sizeof apart, ", %zu validation", run->apart);
-    cln_report_note("%s, %zu parameters; %s, %zu training%s and %zu test images", run->network->name,
-                    run->network->parameter_count, data->name, run->images, apart, data->test.count);
-    const struct cln_training_point *there = run->resumed != NULL ? run->resumed->training : NULL;
-    if (there != NULL && there->position == 0 && there->epochs > 0)
-        cln_report_note("resuming %s after epoch %d", run->options->resume, there->epochs);
-    else if (there != NULL)
-        cln_report_note("resuming %s after %zu of %zu images of epoch %d", run->options->resume, there->position,
-                        there->samples - cln_split_count(there->validation, there->samples), there->epochs + 1);
+    cln_outcome_tell_start(run->trainer, run->network, run->data, run->apart);
+    if (run->resumed != NULL)
+        cln_outcome_tell_resumed(run->options->resume, run->resumed->training);
 }
 
-/* Compares the test accuracy with the weights of an epoch with --require-accuracy. */
-static void judge(struct run *run, const struct cln_metrics *test, int epoch) {
-    const double required = run->options->require_accuracy;
-    if (!(test->accuracy >= required))
-        snprintf(run->missed, sizeof run->missed, "test accuracy %.6g after epoch %d is below %.6g", test->accuracy,
-                 epoch, required);
+/* The images of the unfinished epoch of the training that is resumed. */
+static size_t position_of(const struct cln_train_run *run) {
+    return run->resumed != NULL ? run->resumed->training->position : 0;
 }
 
-/* After a training with validation images: the only look at the test images. */
-static enum cln_status test_once(struct run *run) {
-    const struct cln_train_options *o = run->options;
-    struct cln_outcome outcome;
-    enum cln_status status = cln_outcome_test(&outcome, run->trainer, o->save_best || o->patience > 0);
-    if (status != CLN_OK)
-        return status;
-    if (cln_journal_test(run->journal, &outcome) != CLN_OK)
-        lose_log(run);
-    judge(run, &outcome.test, outcome.epoch);
-    return CLN_OK;
-}
-
-/* Tells that patience has ended the training. */
-static void tell_patience(struct run *run) {
-    const struct cln_best best = cln_trainer_best(run->trainer);
-    if (!best.is_final)
-        return;
-    cln_outcome_tell_patience(run->trainer);
-    if (cln_journal_patience(run->journal, cln_trainer_epochs(run->trainer), &best) != CLN_OK)
-        lose_log(run);
-}
-
-/* All epochs are already trained: --require-accuracy applies to the model as it is. */
-static enum cln_status train_nothing(struct run *run, struct cln_epoch *epoch) {
-    epoch->epoch = cln_trainer_epochs(run->trainer);
-    cln_report_note("nothing to do: %d epochs and %llu steps are already trained", epoch->epoch,
+/* All epochs are already trained. */
+static enum cln_status train_nothing(const struct cln_train_run *run) {
+    cln_report_note("nothing to do: %d epochs and %llu steps are already trained", cln_trainer_epochs(run->trainer),
                     (unsigned long long)(run->resumed != NULL ? run->resumed->training->steps : 0));
     const struct cln_train_options *o = run->options;
-    enum cln_status status = CLN_OK;
-    if (o->require_accuracy > 0 && run->apart == 0)
-        status = cln_trainer_evaluate(run->trainer, &epoch->test, NULL);
-    if (status == CLN_OK && o->save != NULL && !(o->resume != NULL && cln_files_same(o->resume, o->save)))
-        status = cln_trainer_save(run->trainer, o->save);
-    return status;
+    if (o->save == NULL || (o->resume != NULL && cln_files_same(o->resume, o->save)))
+        return CLN_OK;
+    return cln_trainer_save(run->trainer, o->save);
 }
 
-static enum cln_status train_epochs(struct run *run) {
+static enum cln_status train_epochs(struct cln_train_run *run) {
     struct cln_epoch epoch = {0};
     enum cln_status status = CLN_OK;
     bool trained = false;
@@ -299,12 +220,13 @@ static enum cln_status train_epochs(struct run *run) {
         trained = true;
         cln_outcome_tell_epoch(&epoch, run->images, run->apart > 0);
         if (cln_journal_epoch(run->journal, &epoch, run->apart > 0) != CLN_OK)
-            lose_log(run);
+            cln_train_lose_log(run);
+        status = cln_train_tell_histograms(run);
     }
     if (status == CLN_OK && cln_signals_stop() == 0)
-        tell_patience(run);
+        cln_train_tell_patience(run);
     if (status == CLN_OK && !trained && cln_signals_stop() == 0)
-        status = train_nothing(run, &epoch);
+        status = train_nothing(run);
     if (status != CLN_OK)
         return status;
     status = cln_trainer_finish(run->trainer);
@@ -313,48 +235,59 @@ static enum cln_status train_epochs(struct run *run) {
         return status;
     if (cln_signals_stop() != 0)
         return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(cln_signals_stop()));
-    if (run->apart == 0)
-        judge(run, &epoch.test, epoch.epoch);
-    /* An epoch that --max-steps has stopped goes on after --resume: the test images wait for its end. */
-    const bool is_unfinished = epoch.stopped && epoch.train.samples > 0;
-    if (run->apart == 0 || is_unfinished || !(trained || run->options->require_accuracy > 0))
-        return CLN_OK;
-    return test_once(run);
+    if (run->apart == 0 && trained)
+        cln_train_judge(run, &epoch.test, epoch.epoch);
+    else
+        status = cln_train_test_once(run, trained ? epoch.stopped * epoch.train.samples : position_of(run));
+    return status == CLN_OK ? cln_train_tell_confusion(run) : status;
 }
 
-static enum cln_status print_timings(const struct run *run) {
-    char *table = NULL;
-    enum cln_status status = cln_trainer_timings(run->trainer, &table);
-    if (status == CLN_OK)
-        cln_report_text("%-s", table);
-    free(table);
-    return status;
+static enum cln_status find_rate(const struct cln_train_run *run) {
+    const struct cln_train_options *o = run->options;
+    return cln_lr_find(
+        run->trainer, run->journal,
+        &(struct cln_lr_find_params){.from = o->lr_find_from, .to = o->lr_find_to, .steps = o->max_steps});
 }
 
-static enum cln_status train(struct run *run) {
+static enum cln_status start_journal(struct cln_train_run *run) {
+    const struct cln_journal_start start = {.device = cln_trainer_device(run->trainer),
+                                            .network = run->network,
+                                            .data = run->data,
+                                            .validation = run->apart,
+                                            .class_weights = cln_class_weights_of(run->class_weights, run->resumed),
+                                            .options = run->options->rows,
+                                            .steps = run->resumed != NULL ? run->resumed->training->steps : 0};
+    return cln_journal_start(run->journal, &start);
+}
+
+static enum cln_status train(struct cln_train_run *run) {
     const char *save = run->options->save;
     enum cln_status status = prepare(run);
     if (status != CLN_OK)
         return status;
     introduce(run);
-    status = cln_journal_start(run->journal, cln_trainer_device(run->trainer), run->network, run->data, run->apart,
-                               cln_class_weights_of(run->class_weights, run->resumed), run->options->rows);
+    status = start_journal(run);
     if (status != CLN_OK)
         return status;
-    status = train_epochs(run);
+    cln_progress_tell_address(run->live);
+    status = run->options->lr_find ? find_rate(run) : train_epochs(run);
     const bool saved = cln_trainer_saved(run->trainer);
     enum cln_status logged = cln_journal_end(run->journal, status, run->missed, saved ? save : NULL);
     if (saved && !run->unsaved)
         cln_report_note("model saved to %s%s", save, status == CLN_INTERRUPTED ? "; --resume continues from it" : "");
     if (run->options->session.params.timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
-        enum cln_status printed = print_timings(run);
+        enum cln_status printed = cln_outcome_tell_timings(run->trainer);
         status = status == CLN_OK ? printed : status;
     }
-    return status == CLN_OK ? logged : status;
+    enum cln_status told = CLN_OK;
+    if (run->options->report != NULL)
+        told = cln_page_of_training(run->options->report, &run->events, run->trainer, run->data,
+                                    !run->options->lr_find && (status == CLN_OK || status == CLN_INTERRUPTED));
+    return status != CLN_OK ? status : told != CLN_OK ? told : logged;
 }
 
 static int run_training(struct cln_train_options *o, const struct cln_save_params *save) {
-    struct run run = {.options = o, .save = *save};
+    struct cln_train_run run = {.options = o, .save = *save};
     if (o->quiet)
         cln_report_quiet();
     enum cln_status status = cln_trainer_builds() ? build(&run) : train(&run);
@@ -373,6 +306,8 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
     if (cln_report_failure(cln_trace_close(&run.trace)) != CLN_EXIT_OK && exit_status == CLN_EXIT_OK)
         exit_status = CLN_EXIT_FAILURE;
     cln_journal_destroy(&run.journal);
+    cln_live_destroy(&run.live);
+    cln_runs_release(&run.events);
     cln_dataset_destroy(&run.data);
     cln_network_destroy(&run.network);
     free(run.class_weights);

@@ -1,7 +1,6 @@
 /* The options of clenet train, and conditions between several of them. */
 #include "src/cli/train_options.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +8,10 @@
 #include "clenet/text.h"
 #include "src/cli/model.h"
 #include "src/cli/report.h"
+#include "src/format/event_file.h"
+#include "src/train/range_test.h"
 
 /* ---- The rows ---- */
-
-static void add(struct cln_train_options *o, const struct cln_option *rows, size_t count) {
-    memcpy(o->rows + o->row_count, rows, count * sizeof *rows);
-    o->row_count += count;
-}
 
 /* Writes words as "adam, sgd or adamw". */
 static void write_words(char *help, size_t bytes, const char *const *words) {
@@ -35,31 +31,15 @@ static void list_words(struct cln_train_options *o) {
     write_words(o->schedules_help, sizeof o->schedules_help, o->schedules);
 }
 
-/* The option of weight_decay is --weight-decay. */
-static void add_hyperparameters(struct cln_train_options *o) {
-    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT; i++) {
-        const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-        char *name = o->hyperparameters[i];
-        snprintf(name, sizeof o->hyperparameters[i], "%s", row->name);
-        for (char *at = name; (at = strchr(at, '_')) != NULL;)
-            *at = '-';
-        *cln_hyperparameter_value(&o->optimizer, row) = row->preset;
-        struct cln_option option = {.name = name, .argument = row->argument, .help = row->help};
-        option.min = row->least;
-        option.max = row->most;
-        option.kind = row->argument != NULL ? CLN_OPTION_REAL : CLN_OPTION_FLAG;
-        if (row->argument != NULL)
-            option.real = cln_hyperparameter_value(&o->optimizer, row);
-        else
-            option.flag = &o->flags[i];
-        add(o, &option, 1);
-    }
-}
-
 void cln_train_options_begin(struct cln_train_options *o) {
     const double max_seed = 9007199254740992.0; /* 2^53: exact in the log's numbers */
-    *o = (struct cln_train_options){
-        .network = "bn-lenet", .data = "fashion-mnist", .epochs = 5, .batch_size = 256, .keep = 1};
+    *o = (struct cln_train_options){.network = "bn-lenet",
+                                    .data = {.name = "fashion-mnist"},
+                                    .epochs = 5,
+                                    .batch_size = 256,
+                                    .keep = 1,
+                                    .lr_find_from = 1e-7,
+                                    .lr_find_to = 10};
     list_words(o);
     const struct cln_option before[] = {
         {"recipe",
@@ -75,14 +55,10 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_TEXT,
          {.text = &o->network},
          .file = CLN_FILE_NETWORK},
-        {"data",
-         "NAME",
-         "fashion-mnist, mnist, synthetic[:COUNT], or a folder of IDX files",
-         CLN_OPTION_TEXT,
-         {.text = &o->data},
-         .file = CLN_FILE_DATA},
+    };
+    const struct cln_option between[] = {
         {"epochs", "N", "passes through the training images", CLN_OPTION_INT, {.integer = &o->epochs}, 1, 1000000},
-        {"batch-size", "N", "images per step", CLN_OPTION_INT, {.integer = &o->batch_size}, 1, 65536},
+        {"batch-size", "N", "images per batch", CLN_OPTION_INT, {.integer = &o->batch_size}, 1, 65536},
         {"optimizer", "NAME", o->kinds_help, CLN_OPTION_CHOICE, {.integer = &o->kind}, .choices = o->kinds},
         {"schedule", "NAME", o->schedules_help, CLN_OPTION_CHOICE, {.integer = &o->schedule}, .choices = o->schedules},
         {"milestones",
@@ -120,7 +96,7 @@ void cln_train_options_begin(struct cln_train_options *o) {
          {.text = &o->freeze}},
         {"seed",
          "N",
-         "seed of weights, shuffling, dropouts, split, synthetic data",
+         "seed of weights, shuffling, augmentation, dropouts, split, synthetic data",
          CLN_OPTION_NATURAL,
          {.natural = &o->seed},
          0,
@@ -139,6 +115,7 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_TEXT,
          {.text = &o->save},
          .file = CLN_FILE_MODEL,
+         .endings = ".safetensors",
          .of_run = true},
         {"save-every",
          "WHEN",
@@ -200,10 +177,34 @@ void cln_train_options_begin(struct cln_train_options *o) {
          .of_run = true},
         {"log",
          "FILE",
-         "write a log to FILE, one JSON object per line",
+         "write a log to FILE: one JSON object per line, or a table if it ends with .csv",
          CLN_OPTION_TEXT,
          {.text = &o->log},
          .file = CLN_FILE_LOG,
+         .endings = ".jsonl, .json, .txt or .csv",
+         .of_run = true},
+        {"report",
+         "FILE",
+         "write a page about the training, as 'clenet report'",
+         CLN_OPTION_TEXT,
+         {.text = &o->report},
+         .file = CLN_FILE_OUTPUT,
+         .endings = ".html or .htm",
+         .of_run = true},
+        {"live",
+         "[PORT]",
+         "serve a page that follows the training, on 127.0.0.1, at any free port or this one",
+         CLN_OPTION_INT,
+         {.integer = &o->live},
+         1024,
+         65535,
+         .of_run = true},
+        {"tensorboard",
+         "FOLDER",
+         "write an event file for TensorBoard into FOLDER",
+         CLN_OPTION_TEXT,
+         {.text = &o->tensorboard},
+         .file = CLN_FILE_FOLDER,
          .of_run = true},
         {"timings",
          NULL,
@@ -217,6 +218,7 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_TEXT,
          {.text = &o->trace},
          .file = CLN_FILE_TRACE,
+         .endings = ".json",
          .of_run = true},
         {"max-steps",
          "N",
@@ -226,114 +228,59 @@ void cln_train_options_begin(struct cln_train_options *o) {
          1,
          1e15,
          .of_run = true},
+        {"lr-find",
+         NULL,
+         "test rising learning rates and suggest one; trains no model",
+         CLN_OPTION_FLAG,
+         {.flag = &o->lr_find},
+         .of_run = true},
+        {"lr-find-from",
+         "RATE",
+         "first rate of --lr-find",
+         CLN_OPTION_REAL,
+         {.real = &o->lr_find_from},
+         1e-12,
+         1000,
+         .of_run = true},
+        {"lr-find-to",
+         "RATE",
+         "last rate of --lr-find",
+         CLN_OPTION_REAL,
+         {.real = &o->lr_find_to},
+         1e-12,
+         1000,
+         .of_run = true},
+        {"stream",
+         NULL,
+         "keep the images on the host, and send each batch to the device",
+         CLN_OPTION_FLAG,
+         {.flag = &o->stream},
+         .of_run = true},
         {"quiet",
          NULL,
          "print only warnings, errors and the table of --timings",
          CLN_OPTION_FLAG,
          {.flag = &o->quiet},
          .of_run = true},
-        {"offline", NULL, "never download data", CLN_OPTION_FLAG, {.flag = &o->offline}, .of_run = true},
         {0},
     };
-    _Static_assert(sizeof before / sizeof *before + CLN_HYPERPARAMETER_COUNT + sizeof behind / sizeof *behind +
-                           CLN_SESSION_ROW_COUNT <=
+    enum { MOST_FLAGS = 4 }; /* hyperparameters that have two options */
+    _Static_assert(sizeof before / sizeof *before + CLN_DATA_OPTION_COUNT + sizeof between / sizeof *between +
+                           CLN_HYPERPARAMETER_COUNT + CLN_AUGMENTATION_OPTION_COUNT + MOST_FLAGS +
+                           sizeof behind / sizeof *behind + CLN_SESSION_ROW_COUNT <=
                        sizeof o->rows / sizeof *o->rows,
                    "no room for all options");
-    add(o, before, sizeof before / sizeof *before);
-    add_hyperparameters(o);
-    add(o, behind, sizeof behind / sizeof *behind);
+    cln_train_options_add(o, before, sizeof before / sizeof *before);
+    cln_data_options_add(o->rows, &o->data);
+    o->row_count += CLN_DATA_OPTION_COUNT;
+    cln_train_options_add(o, between, sizeof between / sizeof *between);
+    cln_train_options_add_hyperparameters(o);
+    o->row_count += cln_augmentation_options_add(o->rows + o->row_count, &o->augmentation);
+    cln_train_options_add(o, behind, sizeof behind / sizeof *behind);
     cln_session_options_add(o->rows, &o->session, ~0u);
 }
 
 /* ---- Conditions between options ---- */
-
-/* What takes a hyperparameter that the chosen kinds do not, as "--optimizer sgd". */
-static void write_taker(char *text, size_t bytes, const struct cln_hyperparameter *row,
-                        const struct cln_optimizer_params *chosen) {
-    const bool of_optimizer = !(row->optimizers >> chosen->kind & 1);
-    const unsigned set = of_optimizer ? row->optimizers : row->schedules;
-    int kind = 0;
-    while (!(set >> kind & 1))
-        kind++;
-    snprintf(text, bytes, of_optimizer ? "--optimizer %s" : "--schedule %s",
-             of_optimizer ? cln_optimizer_name((enum cln_optimizer_kind)kind)
-                          : cln_schedule_name((enum cln_schedule_kind)kind));
-}
-
-/* Parses "30,60" into o->optimizer. */
-static enum cln_status parse_milestones(struct cln_train_options *o) {
-    const char *at = o->milestones;
-    char *end = NULL;
-    for (int i = 0; i < CLN_MOST_MILESTONES; i++) {
-        o->optimizer.milestones[i] = strtod(at, &end);
-        if (end == at || !(o->optimizer.milestones[i] > 0) || (*end != ',' && *end != '\0'))
-            return cln_fail(CLN_INVALID, "--milestones '%s': epochs with commas between them, such as 30,60,80",
-                            o->milestones);
-        if (*end == '\0')
-            return CLN_OK;
-        at = end + 1;
-    }
-    return cln_fail(CLN_INVALID, "--milestones '%s': more than %d, clenet's limit", o->milestones, CLN_MOST_MILESTONES);
-}
-
-/* Takes those of a checkpoint, also as a text for the log. */
-static void take_milestones(struct cln_train_options *o, const struct cln_optimizer_params *there) {
-    size_t used = 0;
-    memcpy(o->optimizer.milestones, there->milestones, sizeof o->optimizer.milestones);
-    for (int i = 0; i < CLN_MOST_MILESTONES && there->milestones[i] > 0; i++)
-        used += (size_t)snprintf(o->milestones_text + used, sizeof o->milestones_text - used, "%s%.0f",
-                                 i > 0 ? "," : "", there->milestones[i]);
-    o->milestones = used > 0 ? o->milestones_text : NULL;
-}
-
-static enum cln_status settle_value(struct cln_train_options *o, size_t i, const struct cln_optimizer_params *there) {
-    const struct cln_hyperparameter *row = &cln_hyperparameters[i];
-    double *value = cln_hyperparameter_value(&o->optimizer, row);
-    const double preset = cln_hyperparameter_preset(row, &o->optimizer);
-    const bool is_taken = cln_hyperparameter_is_taken(row, &o->optimizer);
-    const bool is_given = cln_options_given(o->rows, o->hyperparameters[i]);
-    const bool is_there = there != NULL && is_taken && cln_hyperparameter_is_taken(row, there);
-    if (is_given && row->argument == NULL)
-        *value = o->flags[i];
-    else if (!is_given)
-        *value = is_there ? cln_hyperparameter_get(there, row) : preset;
-    o->flags[i] = row->argument == NULL && *value > 0; /* for the log */
-    if (is_given && !is_taken && *value != preset) {
-        char taker[64];
-        write_taker(taker, sizeof taker, row, &o->optimizer);
-        return cln_fail(CLN_INVALID, "--%s is an option of %s", o->hyperparameters[i], taker);
-    }
-    return CLN_OK;
-}
-
-enum cln_status cln_train_options_settle(struct cln_train_options *o, const struct cln_optimizer_params *there) {
-    struct cln_optimizer_params *params = &o->optimizer;
-    enum cln_status status = CLN_OK;
-    if (there != NULL && !cln_options_given(o->rows, "schedule"))
-        o->schedule = (int)there->schedule;
-    const bool same_schedule = there != NULL && o->schedule == (int)there->schedule;
-    params->kind = (enum cln_optimizer_kind)o->kind;
-    params->schedule = (enum cln_schedule_kind)o->schedule;
-    if (o->milestones != NULL)
-        status = parse_milestones(o);
-    else if (same_schedule)
-        take_milestones(o, there);
-    for (size_t i = 0; i < CLN_HYPERPARAMETER_COUNT && status == CLN_OK; i++)
-        status = settle_value(o, i, there);
-    if (status != CLN_OK || !cln_schedule_ends(params->schedule))
-        return status;
-    if (!(params->schedule_epochs > 0))
-        params->schedule_epochs = o->epochs;
-    if (there != NULL && !cln_options_given(o->rows, "epochs"))
-        o->epochs = (int)ceil(params->schedule_epochs);
-    if (o->epochs > params->schedule_epochs && !(params->schedule == CLN_COSINE && params->eta_min > 0))
-        return cln_fail(CLN_INVALID,
-                        "--epochs %d: the schedule %s ends after epoch %g, and nothing would be learnt behind its end: "
-                        "choose another end%s",
-                        o->epochs, cln_schedule_name(params->schedule), params->schedule_epochs,
-                        there != NULL ? " (--schedule-epochs with --override)" : " (--schedule-epochs)");
-    return CLN_OK;
-}
 
 /* Parses "3" as epochs, "90s" as seconds, "0.5m" as minutes. */
 static bool parse_save_every(struct cln_save_params *save, const char *text) {
@@ -349,27 +296,50 @@ static bool parse_save_every(struct cln_save_params *save, const char *text) {
     return true;
 }
 
+static bool lr_find_agrees(const struct cln_train_options *o) {
+    const bool is_given = cln_options_given(o->rows, "lr-find-from") || cln_options_given(o->rows, "lr-find-to");
+    if (!o->lr_find && is_given)
+        cln_report_error("--lr-find-from and --lr-find-to are options of --lr-find");
+    else if (!o->lr_find)
+        return true;
+    else if (o->save != NULL || o->save_every != NULL || o->keep > 1 || o->save_best || o->resume != NULL ||
+             o->require_accuracy > 0)
+        cln_report_error("--lr-find trains no model: --save, --save-every, --keep, --save-best, --resume and "
+                         "--require-accuracy do not "
+                         "go with it");
+    else if (!(o->lr_find_from < o->lr_find_to))
+        cln_report_error("--lr-find: the rates rise from %g to %g: the first must be below the last", o->lr_find_from,
+                         o->lr_find_to);
+    else if (o->max_steps > 0 && (o->max_steps < CLN_RANGE_LEAST || o->max_steps > CLN_RANGE_MOST))
+        cln_report_error("--lr-find takes %d to %d steps (--max-steps; default: %d)", CLN_RANGE_LEAST, CLN_RANGE_MOST,
+                         CLN_RANGE_USUAL);
+    else
+        return true;
+    return false;
+}
+
 bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params *save) {
-    if (o->save == NULL && (o->save_every != NULL || o->keep > 1 || o->save_best)) {
-        cln_report_error("--save-every, --keep and --save-best need --save FILE");
+    if (!lr_find_agrees(o))
         return false;
-    }
-    if (o->override && o->resume == NULL) {
-        cln_report_error("--override is an option of --resume");
-        return false;
-    }
-    if (o->init == NULL && (o->by_order || o->partial)) {
-        cln_report_error("--by-order and --partial are options of --init");
-        return false;
-    }
-    if (o->by_order && o->partial) {
-        cln_report_error("--partial goes by names, --by-order does not: choose one of them");
-        return false;
-    }
-    if (o->init != NULL && o->resume != NULL) {
-        cln_report_error("--init begins a training, --resume goes on with one: choose one of them");
-        return false;
-    }
+    const struct {
+        bool is_wrong;
+        const char *message;
+    } rules[] = {
+        {o->save == NULL && (o->save_every != NULL || o->keep > 1 || o->save_best),
+         "--save-every, --keep and --save-best need --save FILE"},
+        {o->override && o->resume == NULL, "--override is an option of --resume"},
+        {o->init == NULL && (o->by_order || o->partial), "--by-order and --partial are options of --init"},
+        {o->by_order && o->partial, "--partial goes by names, --by-order does not: choose one of them"},
+        {o->init != NULL && o->resume != NULL,
+         "--init begins a training, --resume goes on with one: choose one of them"},
+        {o->augmentation.sheet == NULL && cln_options_given(o->rows, "show-count"),
+         "--show-count is an option of --show-augmented"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].is_wrong) {
+            cln_report_error("%s", rules[i].message);
+            return false;
+        }
     if (o->save_every != NULL && !parse_save_every(save, o->save_every)) {
         cln_report_error("--save-every '%s': a number of epochs (2), seconds (30s) or minutes (5m)", o->save_every);
         return false;
@@ -383,6 +353,15 @@ bool cln_train_options_agree(struct cln_train_options *o, struct cln_save_params
         cln_report_error("--patience counts epochs without a better validation accuracy: it needs --validation X");
         return false;
     }
+    if (o->resume == NULL && cln_augmentation_options_check(&o->augmentation) != CLN_OK) {
+        cln_report_error("%-s", cln_error_message());
+        return false;
+    }
+    if (o->tensorboard != NULL && cln_event_file_check() != CLN_OK) {
+        cln_report_error("--tensorboard: %-s", cln_error_message());
+        return false;
+    }
+    o->standardize |= o->augmentation.standardize_channels; /* for the log */
     save->path = o->save;
     save->keep = o->keep;
     save->best = o->save != NULL && (o->save_best || o->patience > 0);

@@ -7,6 +7,7 @@
 #include "clenet/text.h"
 #include "host/profile.h"
 #include "host/select.h"
+#include "src/base/duration.h"
 #include "src/base/file.h"
 #include "src/base/replace.h"
 #include "src/cli/command.h"
@@ -31,9 +32,10 @@ static bool is_stopped(void *user) {
 
 static void on_progress(void *user, const struct cln_tune_progress *p) {
     const struct tune_options *o = user;
-    char text[320];
-    snprintf(text, sizeof text, "%.0f of %.0f s, %zu candidates, best so far %.2f times as fast: %s", p->seconds,
-             o->seconds, p->tried, p->gain, p->candidate ? p->candidate : "confirming it");
+    char text[320], done[CLN_DURATION_BYTES], all[CLN_DURATION_BYTES];
+    snprintf(text, sizeof text, "%s of %s, %zu candidates, best so far %.2f times as fast: %s",
+             cln_duration(done, p->seconds, 0, "s"), cln_duration(all, o->seconds, 0, "s"), p->tried, p->gain,
+             p->candidate ? p->candidate : "confirming it");
     cln_report_live(text);
 }
 
@@ -70,7 +72,7 @@ static enum cln_status write_profile(const char *path, const char *text, bool ow
     char folder[PATH_BYTES];
     enum cln_status status = CLN_OK;
     if (own && ocl_profile_user_folder(folder, sizeof folder))
-        status = cln_folder_make(folder);
+        status = cln_folder_make(folder, CLN_FOLDER_PRIVATE);
     if (status == CLN_OK)
         status = cln_replace_begin(&file, path);
     if (status == CLN_OK) {
@@ -174,10 +176,11 @@ int cln_command_tune(const struct cln_command *command, int argc, const char **a
          "where to write the profile (default: the user's folder)",
          CLN_OPTION_TEXT,
          {.text = &o.output},
-         .file = CLN_FILE_TUNED},
+         .file = CLN_FILE_TUNED,
+         .endings = ".json"},
         {0},
     };
-    cln_session_options_add(options, &o.session, CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_KERNELS);
+    cln_session_options_add(options, &o.session, CLN_ROW_DEVICE | CLN_ROW_PROFILE | CLN_ROW_KERNELS | CLN_ROW_PLAIN);
     cln_options_describe(options, "profile-file", "profile to start from (default: what matches the device)");
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
         struct ocl_device device;

@@ -1,6 +1,7 @@
-/* A data set's two halves, read from a folder or generated, and checked against each other. */
+/* A data set's two halves, read from files or generated, and checked against each other. */
 #include "clenet/dataset.h"
 
+#include <errno.h>
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
@@ -14,41 +15,119 @@
 #include "src/data/known_sets.h"
 #include "src/data/synthetic.h"
 
+/* Test images that were drawn from those for training, while their pixels are still being read. */
+struct cln_holdout {
+    struct cln_split split;
+};
+
 enum { SYNTHETIC_COUNT = 6000, SYNTHETIC_LIMIT = 1 << 22 };
 
-static int largest_label(const struct cln_images *images) {
-    int largest = 0;
-    for (size_t i = 0; i < images->count; i++)
-        largest = images->labels[i] > largest ? images->labels[i] : largest;
-    return largest;
-}
-
-/* `set` NULL: a folder of the user's own, whose classes are those that its labels name. A network may know fewer, or
+/* The classes are those of the known set, or of the files, or those that labels name. A network may know fewer, or
  * more: the trainer judges. */
-static enum cln_status read_folder(struct cln_dataset *dataset, const char *folder,
-                                   const struct cln_data_format *format, const struct cln_known_set *set) {
-    struct cln_images *train = &dataset->train, *test = &dataset->test;
-    enum cln_status status = cln_images_open(train, format, folder, CLN_HALF_TRAIN);
+static enum cln_status find_classes(struct cln_dataset *dataset, const struct cln_opened *opened,
+                                    const struct cln_known_set *set) {
+    const bool is_known = set && set->class_count > 0;
+    dataset->class_count = is_known                  ? set->class_count
+                           : opened->class_count > 0 ? opened->class_count
+                                                     : cln_images_classes(&dataset->train, &dataset->test);
+    dataset->class_names = is_known ? set->class_names : opened->class_names;
+    enum cln_status status =
+        cln_images_check_labels(&dataset->train, "training", dataset->class_count, "data set", dataset->name);
     if (status == CLN_OK)
-        status = cln_images_open(test, format, folder, CLN_HALF_TEST);
-    if (status == CLN_OK)
-        status = cln_images_check_shape(test, train->shape);
-    if (status != CLN_OK)
-        return status;
-    const int largest = largest_label(train) > largest_label(test) ? largest_label(train) : largest_label(test);
-    dataset->class_count = set ? set->class_count : largest + 1;
-    dataset->class_names = set ? set->class_names : NULL;
-    status = cln_images_check_labels(train, "training", dataset->class_count, "data set", dataset->name);
-    if (status == CLN_OK)
-        status = cln_images_check_labels(test, "test", dataset->class_count, "data set", dataset->name);
+        status = cln_images_check_labels(&dataset->test, "test", dataset->class_count, "data set", dataset->name);
     return status;
 }
 
-static enum cln_status load_known(struct cln_dataset *dataset, const struct cln_known_set *set, bool offline) {
-    char folder[CLN_PATH_BYTES];
+static void free_holdout(struct cln_dataset *dataset) {
+    if (dataset->holdout)
+        cln_split_free(&dataset->holdout->split);
+    free(dataset->holdout);
+    dataset->holdout = NULL;
+}
+
+static const char no_pictures[] = "its images are not read from PNG or JPEG files, and stay as they are";
+
+static const struct {
+    unsigned asked;
+    const char *option, *reason;
+} asked_for[] = {
+    {CLN_ASKED_SIZE, "size", no_pictures},
+    {CLN_ASKED_FIT, "fit", no_pictures},
+    {CLN_ASKED_CHANNELS, "channels", no_pictures},
+    {CLN_ASKED_GROUND, "ground", no_pictures},
+    {CLN_ASKED_SKIP_DAMAGED, "skip-damaged", no_pictures},
+    {CLN_ASKED_LABEL, "label", "this data set has no choice of labels"},
+};
+
+/* Whether everything that was asked for has an effect. */
+static enum cln_status check_uses(const struct cln_dataset_params *params, const char *name, unsigned uses) {
+    for (size_t i = 0; i < sizeof asked_for / sizeof *asked_for; i++)
+        if (params->asked & ~uses & asked_for[i].asked)
+            return cln_fail(CLN_INVALID, "%s: --%s has no effect: %s", name, asked_for[i].option, asked_for[i].reason);
+    return CLN_OK;
+}
+
+static enum cln_status fail_share(const char *name) {
+    return cln_fail(CLN_INVALID, "%s: the data set has test images of its own: none are to be set aside (--test)",
+                    name);
+}
+
+/* Sets test images aside, without their pixels. */
+static enum cln_status hold_out(struct cln_dataset *dataset, double share) {
+    struct cln_holdout *holdout = calloc(1, sizeof *holdout);
+    if (!holdout)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory to set test images aside");
+    dataset->holdout = holdout;
+    enum cln_status status = cln_split_draw_test(&holdout->split, dataset, share);
+    if (status == CLN_OK)
+        status = cln_images_part(&dataset->train, &dataset->test, &holdout->split);
+    if (status != CLN_OK)
+        free_holdout(dataset); /* there are no pixels to set aside */
+    return status;
+}
+
+/* `set`: the known set that this is, or NULL. */
+static enum cln_status read_files(struct cln_dataset *dataset, const struct cln_source *source,
+                                  const struct cln_data_format *format, const struct cln_known_set *set) {
+    struct cln_images *train = &dataset->train, *test = &dataset->test;
+    struct cln_opened opened, of_test;
+    const double share = source->params->test;
+    enum cln_status status = cln_images_open(train, &opened, format, source, CLN_HALF_TRAIN);
+    if (status == CLN_OK)
+        status = check_uses(source->params, source->path, opened.uses);
+    if (status == CLN_OK)
+        status = cln_images_open(test, &of_test, format, source, CLN_HALF_TEST);
+    if (status == CLN_OK && opened.name)
+        cln_text_format(dataset->name, sizeof dataset->name, "%s", opened.name);
+    if (status == CLN_OK && (opened.uses & CLN_ASKED_LABEL) && source->params->label)
+        snprintf(dataset->label, sizeof dataset->label, "%s", source->params->label);
+    if (status == CLN_OK && (opened.uses & CLN_ASKED_FIT)) {
+        dataset->fit = source->params->fit;
+        dataset->ground = source->params->ground;
+    } else if (status == CLN_OK && opened.made) {
+        dataset->fit = opened.made->fit;
+        dataset->ground = opened.made->ground;
+    }
+    if (status == CLN_OK && test->count > 0)
+        status = cln_images_check_shape(test, train);
+    if (status == CLN_OK)
+        status = find_classes(dataset, &opened, set);
+    if (status == CLN_OK && opened.digest && !(share > 0))
+        snprintf(dataset->digest, sizeof dataset->digest, "%s", opened.digest);
+    if (status != CLN_OK || !(share > 0))
+        return status;
+    if (test->count > 0)
+        return fail_share(source->path);
+    cln_images_free(test);
+    return hold_out(dataset, share);
+}
+
+static enum cln_status load_known(struct cln_dataset *dataset, const struct cln_known_set *set,
+                                  const struct cln_dataset_params *params) {
+    char path[CLN_PATH_BYTES];
     snprintf(dataset->name, sizeof(dataset->name), "%s", set->name);
-    enum cln_status status = cln_known_set_locate(folder, set, offline);
-    return status == CLN_OK ? read_folder(dataset, folder, set->format, set) : status;
+    enum cln_status status = cln_known_set_locate(path, set, params->offline);
+    return status == CLN_OK ? read_files(dataset, &(struct cln_source){path, params}, set->format, set) : status;
 }
 
 /* "synthetic" or "synthetic:COUNT"; `count` is what follows the colon, or NULL. */
@@ -65,30 +144,40 @@ static enum cln_status load_synthetic(struct cln_dataset *dataset, const char *c
     return cln_synthetic_fill(dataset, images, seed);
 }
 
-/* The folder's own name stands for the data set. */
-static enum cln_status load_folder(struct cln_dataset *dataset, const char *folder) {
+static enum cln_status fail_absent(const char *path) {
+    char known[256] = "";
+    const struct cln_known_set *set;
+    for (size_t i = 0; (set = cln_known_set_at(i)); i++)
+        snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", set->name);
+    return cln_fail(CLN_NOT_FOUND,
+                    "data set \"%s\": no such folder or file; known by name: %ssynthetic, synthetic:COUNT", path,
+                    known);
+}
+
+/* The folder's or file's own name stands for the data set. */
+static enum cln_status load_path(struct cln_dataset *dataset, const char *path,
+                                 const struct cln_dataset_params *params) {
     struct stat info;
-    if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        char known[256] = "";
-        const struct cln_known_set *set;
-        for (size_t i = 0; (set = cln_known_set_at(i)); i++)
-            snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", set->name);
-        return cln_fail(CLN_NOT_FOUND, "data set \"%s\": no such folder; known by name: %ssynthetic, synthetic:COUNT",
-                        folder, known);
-    }
-    size_t length = strlen(folder), start;
-    while (length > 1 && folder[length - 1] == '/')
+    const int reason = stat(path, &info) == 0 ? 0 : errno;
+    if (reason == ENOENT || reason == ENOTDIR)
+        return fail_absent(path);
+    if (reason != 0)
+        return cln_fail(CLN_IO, "data set \"%s\": %s", path, strerror(reason));
+    if (!(S_ISDIR(info.st_mode) || S_ISREG(info.st_mode)))
+        return cln_fail(CLN_INVALID, "%s is a pipe, a socket or a device: a data set is a folder or a file", path);
+    size_t length = strlen(path), start;
+    while (length > 1 && path[length - 1] == '/')
         length--;
-    for (start = length; start > 0 && folder[start - 1] != '/';)
+    for (start = length; start > 0 && path[start - 1] != '/';)
         start--;
-    char *name = strndup(folder + start, length - start);
+    char *name = strndup(path + start, length - start);
     if (!name)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for the name of a data set");
     cln_text_format(dataset->name, sizeof dataset->name, "%s", name); /* as much of it as there is room for */
     free(name);
     const struct cln_data_format *format;
-    enum cln_status status = cln_data_format_find(&format, folder);
-    return status == CLN_OK ? read_folder(dataset, folder, format, NULL) : status;
+    enum cln_status status = cln_data_format_find(&format, path);
+    return status == CLN_OK ? read_files(dataset, &(struct cln_source){path, params}, format, NULL) : status;
 }
 
 static enum cln_status load(struct cln_dataset *dataset, const struct cln_dataset_params *params) {
@@ -96,11 +185,17 @@ static enum cln_status load(struct cln_dataset *dataset, const struct cln_datase
     const size_t length = sizeof(synthetic) - 1;
     const char *name = params->name ? params->name : "fashion-mnist";
     const struct cln_known_set *set = cln_known_set_find(name);
+    if (params->label && strlen(params->label) >= sizeof dataset->label)
+        return cln_fail(CLN_INVALID, "--label: a name of more than %zu bytes, clenet's limit",
+                        sizeof dataset->label - 1);
     if (set)
-        return load_known(dataset, set, params->offline);
+        return load_known(dataset, set, params);
     if (strncmp(name, synthetic, length) == 0 && (name[length] == '\0' || name[length] == ':'))
-        return load_synthetic(dataset, name[length] ? name + length + 1 : NULL, params->seed);
-    return load_folder(dataset, name);
+        return params->test > 0 ? fail_share(name)
+               : check_uses(params, name, 0) != CLN_OK
+                   ? CLN_INVALID
+                   : load_synthetic(dataset, name[length] ? name + length + 1 : NULL, params->seed);
+    return load_path(dataset, name, params);
 }
 
 enum cln_status cln_dataset_open(struct cln_dataset **out, const struct cln_dataset_params *params) {
@@ -108,6 +203,7 @@ enum cln_status cln_dataset_open(struct cln_dataset **out, const struct cln_data
     struct cln_dataset *dataset = calloc(1, sizeof(*dataset));
     if (!dataset)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a data set");
+    dataset->test_share = params->test;
     enum cln_status status = load(dataset, params);
     if (status != CLN_OK) {
         /* A file that is damaged explains why nothing fits. */
@@ -121,6 +217,10 @@ enum cln_status cln_dataset_open(struct cln_dataset **out, const struct cln_data
 
 enum cln_status cln_dataset_wait(struct cln_dataset *dataset) {
     enum cln_status status = cln_images_wait(&dataset->train);
+    if (status == CLN_OK && dataset->holdout)
+        status = cln_images_part_pixels(&dataset->train, &dataset->test, &dataset->holdout->split);
+    if (status == CLN_OK)
+        free_holdout(dataset);
     return status == CLN_OK ? cln_images_wait(&dataset->test) : status;
 }
 
@@ -133,6 +233,13 @@ enum cln_status cln_dataset_load(struct cln_dataset **out, const struct cln_data
     return status;
 }
 
+void cln_dataset_reshape(struct cln_dataset *dataset, struct cln_shape shape) {
+    const struct cln_shape old = dataset->train.shape;
+    const bool is_vector = (old.height == 1 && old.width == 1) || (shape.height == 1 && shape.width == 1);
+    if (is_vector && cln_shape_count(old) == cln_shape_count(shape))
+        dataset->train.shape = dataset->test.shape = shape;
+}
+
 void cln_dataset_measure_digest(struct cln_dataset *dataset) {
     const struct cln_images *train = &dataset->train;
     struct sha256_ctx context;
@@ -140,8 +247,12 @@ void cln_dataset_measure_digest(struct cln_dataset *dataset) {
     if (dataset->digest[0] || !train->pixels)
         return;
     sha256_init(&context);
-    sha256_update(&context, train->count * cln_shape_count(train->shape), train->pixels);
-    sha256_update(&context, train->count, train->labels);
+    sha256_update(&context, train->count * cln_images_bytes(train), train->pixels);
+    for (size_t i = 0; i < train->count; i++) {
+        const uint32_t label = (uint32_t)train->labels[i];
+        const uint8_t bytes[] = {(uint8_t)label, (uint8_t)(label >> 8), (uint8_t)(label >> 16), (uint8_t)(label >> 24)};
+        sha256_update(&context, dataset->class_count <= 256 ? 1 : sizeof bytes, bytes);
+    }
     sha256_digest(&context, sizeof sum, sum);
     base16_encode_update(dataset->digest, sizeof sum, sum);
 }
@@ -154,8 +265,12 @@ void cln_dataset_release_pixels(struct cln_dataset *dataset) {
 void cln_dataset_destroy(struct cln_dataset **dataset) {
     if (!dataset || !*dataset)
         return;
+    cln_images_free(&(*dataset)->test); /* it may borrow the files of the other */
     cln_images_free(&(*dataset)->train);
-    cln_images_free(&(*dataset)->test);
+    free_holdout(*dataset);
+    for (size_t i = 0; (*dataset)->own_names && (*dataset)->own_names[i]; i++)
+        free((*dataset)->own_names[i]);
+    free((*dataset)->own_names);
     free(*dataset);
     *dataset = NULL;
 }

@@ -14,7 +14,7 @@
 #include "src/base/file.h"
 #include "src/base/replace.h"
 
-enum { FILE_LIMIT = 1 << 28, PATH_BYTES = 4096, URL_BYTES = 2048 };
+enum { FILE_LIMIT = 1 << 30, PATH_BYTES = 4096, URL_BYTES = 2048 };
 
 /* What arrives goes to the file and into the digest. */
 struct sink {
@@ -102,7 +102,7 @@ static enum cln_status fetch_any(const char *path, const struct cln_download_fil
 
 enum cln_status cln_download(const char *folder, const struct cln_download_file *files, size_t count,
                              const char *mirrors) {
-    enum cln_status status = cln_folder_make(folder);
+    enum cln_status status = cln_folder_make(folder, CLN_FOLDER_PRIVATE);
     for (size_t i = 0; status == CLN_OK && i < count; i++) {
         char path[PATH_BYTES];
         if (snprintf(path, sizeof(path), "%s/%s", folder, files[i].name) >= (int)sizeof(path))

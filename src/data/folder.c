@@ -23,8 +23,7 @@ static bool find(char path[CLN_PATH_BYTES], const char *folder, const char *name
 enum cln_status cln_folder_find(char path[CLN_PATH_BYTES], const char *folder, const char *name, const char *contents) {
     return find(path, folder, name)
                ? CLN_OK
-               : cln_fail(CLN_NOT_FOUND, "%s: no file %s, plain or .gz: a data set is a folder of %s", folder, name,
-                          contents);
+               : cln_fail(CLN_NOT_FOUND, "%s: no file %s, plain or .gz: a data set is %s", folder, name, contents);
 }
 
 enum cln_found cln_folder_probe(const char *folder, const char *const *names, size_t count) {

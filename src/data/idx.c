@@ -1,227 +1,202 @@
-/* IDX: a big-endian magic number, one 32-bit size per dimension, then unsigned bytes. zlib reads plain files and
- * gzipped ones alike; offsets are those of the unpacked bytes. */
+/* IDX: two bytes of 0, a type, a rank, one 32-bit size per dimension, then the elements; all are big-endian. */
 #include "src/data/idx.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <zlib.h>
 
-#include "clenet/log.h"
+#include "src/data/elements.h"
+#include "src/data/input.h"
 #include "src/data/picture_format.h"
 
-enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, FIRST_CHUNK = 1 << 20, INPUT_BYTES = 1 << 17 };
-static const uint64_t total_limit = (uint64_t)1 << 32;
+enum { COUNT_LIMIT = 1 << 24, SIDE_LIMIT = 4096, RANK_LIMIT = 4, NO_ELEMENT = -1 };
+
+/* What an element of a type is, as a pixel and as a label: enum cln_element. */
+static const struct type {
+    uint8_t code;
+    const char *name;
+    int pixel, label;
+} types[] = {
+    {0x08, "ubyte", CLN_ELEMENT_U8, CLN_ELEMENT_U8},   {0x09, "byte", NO_ELEMENT, CLN_ELEMENT_I8},
+    {0x0B, "short", CLN_ELEMENT_U16, CLN_ELEMENT_I16}, {0x0C, "int", NO_ELEMENT, CLN_ELEMENT_I32},
+    {0x0D, "float", CLN_ELEMENT_F32, NO_ELEMENT},      {0x0E, "double", CLN_ELEMENT_F64, NO_ELEMENT},
+};
+enum { TYPE_COUNT = sizeof types / sizeof *types };
+
+/* What a file can hold. Ranks go up to the first one + 1. */
+enum content { IMAGES, LABELS };
+static const struct {
+    const char *name, *types;
+    unsigned first_rank;
+} contents[] = {
+    [IMAGES] = {"images", "ubyte, short, float or double", 3},
+    [LABELS] = {"labels", "ubyte, byte, short or int", 1},
+};
 
 struct cln_idx {
-    gzFile gz;
-    char *path;
-    uint64_t offset, total; /* of the bytes behind the header */
+    struct cln_input *input;
+    struct cln_elements elements;
+    unsigned rank;
+    uint32_t sizes[RANK_LIMIT];
+    uint64_t total; /* of elements */
 };
 
 void cln_idx_close(struct cln_idx **file) {
-    struct cln_idx *f = *file;
-    if (!f)
+    if (!*file)
         return;
+    cln_input_close(&(*file)->input);
+    free(*file);
     *file = NULL;
-    if (f->gz)
-        gzclose(f->gz);
-    free(f->path);
-    free(f);
-}
-
-/* Takes over `gz`, which is NULL where it could not be opened: errno says why. */
-static enum cln_status start_file(struct cln_idx **out, gzFile gz, const char *path) {
-    const int reason = gz ? 0 : errno;
-    struct cln_idx *file = *out = calloc(1, sizeof *file);
-    if (!file || !(file->path = strdup(path)) || !gz) {
-        if (gz)
-            gzclose(gz);
-        return cln_fail(reason == ENOENT ? CLN_NOT_FOUND : CLN_IO, "%s: %s", path,
-                        reason ? strerror(reason) : "no memory to read it");
-    }
-    file->gz = gz;
-    return CLN_OK;
-}
-
-/* Fewer bytes than wanted only where the file ends or cannot be read on. */
-static size_t read_some(struct cln_idx *file, uint8_t *bytes, size_t count) {
-    size_t done = 0;
-    while (done < count) {
-        size_t wanted = count - done < FIRST_CHUNK ? count - done : FIRST_CHUNK;
-        int got = gzread(file->gz, bytes + done, (unsigned)wanted);
-        if (got <= 0)
-            break;
-        done += (size_t)got;
-    }
-    file->offset += done;
-    return done;
-}
-
-/* Why read_some stopped early: damage that zlib noticed, or simply the end. */
-static enum cln_status fail_short(struct cln_idx *file, uint64_t expected) {
-    int code;
-    const char *reason = gzerror(file->gz, &code);
-    if (code == Z_ERRNO)
-        return cln_fail(CLN_IO, "%s: byte %llu: %s", file->path, (unsigned long long)file->offset, strerror(errno));
-    if (code == Z_DATA_ERROR)
-        return cln_fail(CLN_INVALID, "%s: byte %llu: damaged gzip data (%s)", file->path,
-                        (unsigned long long)file->offset, reason);
-    if (code == Z_BUF_ERROR)
-        return cln_fail(CLN_INVALID, "%s: byte %llu: the gzip data is truncated, %llu bytes were expected", file->path,
-                        (unsigned long long)file->offset, (unsigned long long)expected);
-    if (file->offset == 0)
-        return cln_fail(CLN_INVALID, "%s: byte 0: the file is empty", file->path);
-    return cln_fail(CLN_INVALID, "%s: byte %llu: truncated, %llu bytes were expected", file->path,
-                    (unsigned long long)file->offset, (unsigned long long)expected);
 }
 
 static enum cln_status read_u32(struct cln_idx *file, uint32_t *value, unsigned header_bytes) {
     uint8_t b[4];
     *value = 0;
-    if (read_some(file, b, sizeof(b)) != sizeof(b))
-        return fail_short(file, header_bytes);
-    *value = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-    return CLN_OK;
-}
-
-/* sizes[rank] out of magic number and sizes, each within its limits. */
-static enum cln_status read_header(struct cln_idx *file, uint32_t *sizes, unsigned rank, const char *what) {
-    const uint32_t magic = 0x0800 | rank; /* unsigned bytes, `rank` dimensions */
-    const unsigned header_bytes = 4 + 4 * rank;
-    uint32_t found = 0;
-    enum cln_status status = read_u32(file, &found, header_bytes);
-    if (status != CLN_OK)
-        return status;
-    if (found != magic)
-        return cln_fail(CLN_INVALID, "%s: byte 0: magic number 0x%08x instead of 0x%08x: no IDX file of %s", file->path,
-                        (unsigned)found, (unsigned)magic, what);
-    for (unsigned i = 0; i < rank; i++) {
-        const uint32_t limit = i == 0 ? COUNT_LIMIT : SIDE_LIMIT;
-        status = read_u32(file, &sizes[i], header_bytes);
-        if (status != CLN_OK)
-            return status;
-        if (sizes[i] < 1 || sizes[i] > limit)
-            return cln_fail(CLN_INVALID, "%s: byte %u: a %s of %u: from 1 to %u, clenet's limit", file->path, 4 + 4 * i,
-                            i == 0 ? "count" : "side", (unsigned)sizes[i], (unsigned)limit);
-    }
-    return CLN_OK;
-}
-
-/* Reading on past the last byte also makes zlib check the CRC. Bytes that nobody announced are passed over, as by other
- * readers, and told, since the header may be what is wrong; there may be no end to them. */
-static enum cln_status check_end(struct cln_idx *file, uint64_t expected) {
-    enum { MOST = 1 << 20, PIECE = 4096 };
-    uint8_t after[PIECE];
-    size_t trailing = 0, got;
-    int code;
-    do
-        trailing += got = read_some(file, after, PIECE);
-    while (got == PIECE && trailing < MOST);
-    gzerror(file->gz, &code);
-    if (code != Z_OK)
-        return fail_short(file, expected);
-    if (trailing > 0)
-        cln_log(CLN_LOG_WARNING, "%s: byte %llu: %s%zu bytes more than the header announces are left out", file->path,
-                (unsigned long long)expected, got == PIECE ? "at least " : "", trailing);
-    return CLN_OK;
-}
-
-/* All of the rest, of which `total` bytes are wanted. Memory grows with what is really there: a header cannot ask for
- * more than twice the bytes that follow it. */
-static enum cln_status read_body(struct cln_idx *file, uint8_t **out) {
-    const uint64_t total = file->total, expected = file->offset + total;
-    uint8_t *bytes = NULL;
-    *out = NULL;
-    size_t room = 0, used = 0;
-    if (total > total_limit || total > SIZE_MAX)
-        return cln_fail(CLN_INVALID, "%s: byte 4: announces %llu bytes; clenet's limit is %llu", file->path,
-                        (unsigned long long)total, (unsigned long long)total_limit);
-    while (used < total) {
-        room = room == 0 ? FIRST_CHUNK : room > total / 2 ? (size_t)total : 2 * room;
-        if (room > total)
-            room = (size_t)total;
-        uint8_t *grown = realloc(bytes, room);
-        if (!grown) {
-            free(bytes);
-            return cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for %zu bytes", file->path, room);
-        }
-        bytes = grown;
-        used += read_some(file, bytes + used, room - used);
-        if (used < room) {
-            free(bytes);
-            return fail_short(file, expected);
-        }
-    }
-    const enum cln_status status = check_end(file, expected);
-    if (status != CLN_OK)
-        free(bytes);
-    else
-        *out = bytes;
+    const enum cln_status status = cln_input_read(file->input, b, sizeof b, header_bytes);
+    if (status == CLN_OK)
+        *value = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
     return status;
 }
 
-static enum cln_status start_idx(struct cln_idx **out, gzFile gz, const char *path, uint32_t *sizes, unsigned rank,
-                                 const char *what) {
-    enum cln_status status = start_file(out, gz, path);
-    if (status == CLN_OK)
-        status = read_header(*out, sizes, rank, what);
-    if (status != CLN_OK) {
-        cln_idx_close(out);
-        return status;
-    }
-    (*out)->total = 1;
-    for (unsigned i = 0; i < rank; i++)
-        (*out)->total *= sizes[i];
-    return CLN_OK;
-}
-
-static gzFile open_stream(const char *path) {
-    errno = 0;
-    gzFile gz = gzopen(path, "rb");
-    if (gz)
-        (void)gzbuffer(gz, INPUT_BYTES);
-    return gz;
-}
-
-/* Takes over `gz`, on failure too. */
-static enum cln_status start_images(struct cln_idx **out, gzFile gz, const char *path, size_t *count,
-                                    struct cln_shape *shape) {
-    uint32_t sizes[3] = {0};
-    enum cln_status status = start_idx(out, gz, path, sizes, 3, "images");
+/* Finds the type and the rank. */
+static enum cln_status read_magic(struct cln_idx *file, enum content content) {
+    const unsigned first_rank = contents[content].first_rank;
+    const char *name = cln_input_name(file->input);
+    uint32_t magic = 0;
+    const enum cln_status status = read_u32(file, &magic, 4 + 4 * first_rank);
     if (status != CLN_OK)
         return status;
-    *count = sizes[0];
-    *shape = (struct cln_shape){1, (int)sizes[1], (int)sizes[2]};
+    const struct type *type = types;
+    while (type < types + TYPE_COUNT && type->code != magic >> 8)
+        type++;
+    file->rank = magic & 0xFF;
+    if (type == types + TYPE_COUNT || file->rank < first_rank || file->rank > first_rank + 1)
+        return cln_fail(CLN_INVALID, "%s: byte 0: magic number 0x%08x instead of 0x%08x: no IDX file of %s", name,
+                        (unsigned)magic, 0x0800 | first_rank, contents[content].name);
+    const int element = content == IMAGES ? type->pixel : type->label;
+    if (element == NO_ELEMENT)
+        return cln_fail(CLN_INVALID, "%s: byte 2: %s of type %s: they have to be %s", name, contents[content].name,
+                        type->name, contents[content].types);
+    file->elements = (struct cln_elements){(enum cln_element)element, .is_big_endian = true};
     return CLN_OK;
 }
 
-enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count, struct cln_shape *shape) {
-    return start_images(out, open_stream(path), path, count, shape);
+/* Type, rank and sizes, each within its limits. */
+static enum cln_status read_header(struct cln_idx *file, enum content content) {
+    enum cln_status status = read_magic(file, content);
+    file->total = 1;
+    for (unsigned i = 0; i < file->rank && status == CLN_OK; i++) {
+        const uint32_t limit = i == 0 ? COUNT_LIMIT : SIDE_LIMIT;
+        status = read_u32(file, &file->sizes[i], 4 + 4 * file->rank);
+        if (status == CLN_OK && (file->sizes[i] < 1 || file->sizes[i] > limit))
+            status = cln_fail(CLN_INVALID, "%s: byte %u: a %s of %u: from 1 to %u, clenet's limit",
+                              cln_input_name(file->input), 4 + 4 * i, i == 0 ? "count" : "side",
+                              (unsigned)file->sizes[i], (unsigned)limit);
+        file->total *= file->sizes[i]; /* 24 + 3 · 12 bits */
+    }
+    return status;
 }
 
-enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) {
-    enum cln_status status = read_body(*file, bytes);
+/* Takes over `input`, which is not NULL where `status` is CLN_OK. */
+static enum cln_status start(struct cln_idx **out, enum cln_status status, struct cln_input *input,
+                             enum content content) {
+    struct cln_idx *file = *out = status == CLN_OK ? calloc(1, sizeof *file) : NULL;
+    if (status == CLN_OK && !file) {
+        status = cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory to read it", cln_input_name(input));
+        cln_input_close(&input);
+    }
+    if (status != CLN_OK)
+        return status;
+    file->input = input;
+    status = read_header(file, content);
+    if (status != CLN_OK)
+        cln_idx_close(out);
+    return status;
+}
+
+static void tell_images(const struct cln_idx *file, size_t *count, struct cln_shape *shape) {
+    const uint32_t *size = file->sizes;
+    *count = size[0];
+    *shape = file->rank == 3 ? (struct cln_shape){1, (int)size[1], (int)size[2]}
+                             : (struct cln_shape){(int)size[1], (int)size[2], (int)size[3]};
+}
+
+enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count, struct cln_shape *shape,
+                                    enum cln_pixel_type *type) {
+    struct cln_input *input;
+    const enum cln_status opened = cln_input_open(&input, path), status = start(out, opened, input, IMAGES);
+    if (status != CLN_OK)
+        return status;
+    tell_images(*out, count, shape);
+    (void)cln_element_pixels(type, (*out)->elements.type);
+    return CLN_OK;
+}
+
+static enum cln_status read_elements(struct cln_idx *file, void **bytes) {
+    return cln_input_rest(file->input, bytes, file->total * cln_element_bytes(file->elements.type), 4);
+}
+
+enum cln_status cln_idx_read(struct cln_idx **file, void **pixels) {
+    struct cln_idx *f = *file;
+    enum cln_status status = read_elements(f, pixels);
+    const size_t at = 4 + 4 * f->rank, step = cln_element_bytes(f->elements.type);
+    const size_t good = status == CLN_OK ? cln_elements_to_pixels(*pixels, f->total, f->elements) : f->total;
+    if (good < f->total) {
+        status = cln_fail(CLN_INVALID, "%s: byte %zu: a pixel that is not finite", cln_input_name(f->input),
+                          at + good * step);
+        free(*pixels);
+        *pixels = NULL;
+    }
     cln_idx_close(file);
     return status;
 }
 
-enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) {
-    uint32_t sizes[1] = {0};
+enum cln_status cln_idx_read_labels(struct cln_idx_labels *out, const char *path) {
     struct cln_idx *file = NULL;
-    *labels = NULL;
-    enum cln_status status = start_idx(&file, open_stream(path), path, sizes, 1, "labels");
-    if (status != CLN_OK)
+    struct cln_input *input;
+    void *bytes = NULL;
+    *out = (struct cln_idx_labels){.labels = NULL};
+    const enum cln_status opened = cln_input_open(&input, path);
+    enum cln_status status = start(&file, opened, input, LABELS);
+    if (status == CLN_OK)
+        status = read_elements(file, &bytes);
+    if (status != CLN_OK) {
+        cln_idx_close(&file);
         return status;
-    *count = sizes[0];
-    return cln_idx_read(&file, labels);
+    }
+    const size_t columns = file->rank == 2 ? file->sizes[1] : 1;
+    out->count = file->sizes[0];
+    out->at = 4 + 4 * file->rank;
+    out->step = columns * cln_element_bytes(file->elements.type);
+    out->labels = malloc(out->count * sizeof *out->labels);
+    if (!out->labels)
+        status = cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for %zu labels", path, out->count);
+    else /* no integer of IDX has more than 32 bits */
+        (void)cln_elements_to_labels(out->labels, bytes, out->count, columns, file->elements);
+    free(bytes);
+    cln_idx_close(&file);
+    return status;
 }
 
-static enum cln_status read_pictures(uint8_t **images, size_t *count, struct cln_shape *shape, gzFile gz,
+/* Takes over `gz`. Pictures to predict are of bytes, grey or coloured. */
+static enum cln_status read_pictures(uint8_t **images, size_t *count, struct cln_shape *shape, struct gzFile_s *gz,
                                      const char *name) {
     struct cln_idx *file = NULL;
-    enum cln_status status = start_images(&file, gz, name, count, shape);
-    return status == CLN_OK ? cln_idx_read(&file, images) : status;
+    struct cln_input *input;
+    void *bytes = NULL;
+    const enum cln_status opened = cln_input_take(&input, gz, name);
+    enum cln_status status = start(&file, opened, input, IMAGES);
+    if (status == CLN_OK && file->elements.type != CLN_ELEMENT_U8)
+        status = cln_fail(CLN_INVALID, "%s: byte 2: pixels of %s: pictures to predict have 8 bits", name,
+                          cln_element_name(file->elements.type));
+    if (status == CLN_OK)
+        tell_images(file, count, shape);
+    if (status == CLN_OK && shape->channels != 1 && shape->channels != 3)
+        status = cln_fail(CLN_INVALID, "%s: byte %d: %d channels: pictures to predict have 1 or 3", name,
+                          CLN_IDX_SHAPE_AT, shape->channels);
+    if (status == CLN_OK)
+        status = cln_idx_read(&file, &bytes);
+    cln_idx_close(&file);
+    *images = bytes;
+    return status;
 }
 
 const struct cln_picture_format cln_idx_pictures = {.name = "an IDX file", .first_byte = 0, .read = read_pictures};

@@ -4,21 +4,29 @@
 
 #include "clenet/dataset.h"
 
-/* Where a file of labels has its first label, and a file of images the height and width of its images. */
-enum { CLN_IDX_LABELS_AT = 8, CLN_IDX_SHAPE_AT = 8 };
+/* Where a file of images has the sizes of its images. */
+enum { CLN_IDX_SHAPE_AT = 8 };
 
 /* A file whose header was read. Truncated, empty and oversized files are refused, with byte offset and reason. Bytes
  * behind those that the header announces are left out, with a warning. */
 struct cln_idx;
 
-/* Of `count` images of one grey channel. */
-enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count,
-                                    struct cln_shape *shape) CLN_MUST_CHECK;
-/* All that follows the header. Closes the file, on failure too. *bytes is the caller's: free(). */
-enum cln_status cln_idx_read(struct cln_idx **file, uint8_t **bytes) CLN_MUST_CHECK;
+/* Of `count` images: of rank 3, one channel, or of rank 4, [count][channels][height][width]. Elements are unsigned
+ * bytes, shorts, which are taken as unsigned, floats or doubles, which become float32. */
+enum cln_status cln_idx_open_images(struct cln_idx **out, const char *path, size_t *count, struct cln_shape *shape,
+                                    enum cln_pixel_type *type) CLN_MUST_CHECK;
+/* All that follows the header. Closes the file, on failure too. *pixels is the caller's: free(). CLN_INVALID names a
+ * value that is not finite. */
+enum cln_status cln_idx_read(struct cln_idx **file, void **pixels) CLN_MUST_CHECK;
 void cln_idx_close(struct cln_idx **file);
 
-/* The whole of a file of labels. *labels is the caller's: free(). */
-enum cln_status cln_idx_read_labels(const char *path, uint8_t **labels, size_t *count) CLN_MUST_CHECK;
+/* Labels, and where they are: number i at byte `at` + i · `step` of the file. */
+struct cln_idx_labels {
+    int32_t *labels; /* the caller's: free() */
+    size_t count, at, step;
+};
+
+/* The whole of a file of labels, integers of any size: of rank 1, or of rank 2, where the first column is the class. */
+enum cln_status cln_idx_read_labels(struct cln_idx_labels *out, const char *path) CLN_MUST_CHECK;
 
 #endif

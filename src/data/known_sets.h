@@ -10,12 +10,17 @@
 struct cln_known_set {
     const char *name;
     const char *package; /* Debian's, or NULL */
+    const char *folder;  /* of this name are those that it may be in; NULL: `name` */
+    const char *file;    /* the name of one of its files, which tells it from other sets in its folder */
     const struct cln_data_format *format;
-    int class_count;
+    int class_count; /* 0: its files say it */
     const char *const *class_names;
-    const struct cln_download_file *files; /* a folder of these is a whole data set of this format */
+    /* A folder of these is a whole data set of this format; or, with `inside`, they are archives that have its files in
+     * a folder of that name. None: it cannot be downloaded, since no SHA-256 of it is known. */
+    const struct cln_download_file *files;
     size_t file_count;
-    const char *mirrors; /* as for cln_download */
+    const char *inside;
+    const char *mirrors; /* as for cln_download; without files, where a user finds the set */
 };
 
 /* Set number `index` of the table, NULL behind the last. */
@@ -23,9 +28,9 @@ const struct cln_known_set *cln_known_set_at(size_t index);
 /* NULL for an unknown name. */
 const struct cln_known_set *cln_known_set_find(const char *name);
 
-/* Writes the first folder that has the whole set. If there is none and `offline` is false, downloads the set into the
- * user's cache. $CLENET_MIRROR takes the place of the set's mirrors. */
-enum cln_status cln_known_set_locate(char folder[CLN_PATH_BYTES], const struct cln_known_set *set,
+/* Writes the path of the set, for its format, in the first folder that has the whole set. If there is none and
+ * `offline` is false, downloads the set into the user's cache. $CLENET_MIRROR takes the place of the set's mirrors. */
+enum cln_status cln_known_set_locate(char path[CLN_PATH_BYTES], const struct cln_known_set *set,
                                      bool offline) CLN_MUST_CHECK;
 
 /* Calls `tell` with every path that a file of the data set may be read from, whether or not a file is there. `name` is

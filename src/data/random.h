@@ -17,7 +17,10 @@ enum cln_random_stream {
     CLN_STREAM_SHUFFLE,
     CLN_STREAM_SYNTHETIC,
     CLN_STREAM_CHECK,
-    CLN_STREAM_VALIDATION
+    CLN_STREAM_VALIDATION,
+    CLN_STREAM_MIX, /* and steps times 256 */
+    CLN_STREAM_TEST,
+    CLN_STREAM_SHEET
 };
 
 void cln_random_seed(struct cln_random *random, uint64_t seed, uint64_t stream);

@@ -5,7 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LABELS = 256 };
+#include "clenet/text.h"
+
+/* What a part is set aside for. */
+struct purpose {
+    const char *share, *name, *option;
+    enum cln_random_stream stream;
+};
 
 /* One class: its images, those for validation, and what rounding down has lost. */
 struct share {
@@ -18,21 +24,21 @@ size_t cln_split_count(double share, size_t count) {
 }
 
 /* The class that lost most, of several the first. */
-static struct share *find_most_lost(struct share *shares) {
+static struct share *find_most_lost(struct share *shares, int classes) {
     struct share *most = shares;
-    for (int k = 1; k < LABELS; k++)
+    for (int k = 1; k < classes; k++)
         if (shares[k].lost > most->lost)
             most = &shares[k];
     return most;
 }
 
 /* modf's argument is rounded to a double on every machine: no compiler fuses it with what follows. */
-static void apportion(struct share *shares, const struct cln_images *images, double share) {
+static void apportion(struct share *shares, int classes, const struct cln_images *images, double share) {
     const size_t wanted = cln_split_count(share, images->count);
     size_t sum = 0;
     for (size_t i = 0; i < images->count; i++)
         shares[images->labels[i]].images++;
-    for (int k = 0; k < LABELS; k++) {
+    for (int k = 0; k < classes; k++) {
         double whole = 0;
         const double lost = modf(share * (double)shares[k].images, &whole);
         shares[k].taken = (size_t)whole;
@@ -40,35 +46,40 @@ static void apportion(struct share *shares, const struct cln_images *images, dou
         sum += shares[k].taken;
     }
     for (; sum < wanted; sum++) {
-        struct share *most = find_most_lost(shares);
+        struct share *most = find_most_lost(shares, classes);
         most->taken++;
         most->lost = -1;
     }
 }
 
-static enum cln_status check_class(const struct share *s, int class, const struct cln_dataset *data, double share) {
+static enum cln_status check_class(const struct share *s, int class, const struct cln_dataset *data, double share,
+                                   const struct purpose *purpose) {
     char name[96] = "";
     if (s->images == 0 || (s->taken > 0 && s->taken < s->images))
         return CLN_OK;
-    if (data->class_names && class < data->class_count)
-        snprintf(name, sizeof name, " (%s)", data->class_names[class]);
+    if (data->class_names)
+        cln_text_format(name, sizeof name, " (%s)", data->class_names[class]);
     const bool is_single = s->images == 1, is_none = s->taken == 0;
-    return cln_fail(CLN_INVALID,
-                    "class %d%s has %zu training image%s, and a validation share of %g takes %s: every class needs an "
-                    "image to train on and one for validation. %s",
-                    class, name, s->images, is_single ? "" : "s", share, is_none ? "none" : "all",
-                    is_single ? "Add images of this class"
-                    : is_none ? "Choose a larger share (--validation), or add images of this class"
-                              : "Choose a smaller share (--validation), or add images of this class");
+    return cln_fail(
+        CLN_INVALID,
+        "class %d%s has %zu training image%s, and %s of %g takes %s: every class needs an image to train on "
+        "and one for %s. %s%s%s%s",
+        class, name, s->images, is_single ? "" : "s", purpose->share, share, is_none ? "none" : "all", purpose->name,
+        is_single ? "Add images of this class" : "Choose a ",
+        is_single ? ""
+        : is_none ? "larger share ("
+                  : "smaller share (",
+        is_single ? "" : purpose->option, is_single ? "" : "), or add images of this class");
 }
 
 /* Goes through all images in a drawn order. Of each class the first ones are for validation. */
-static enum cln_status choose(bool *chosen, struct share *shares, const struct cln_images *images, uint64_t seed) {
+static enum cln_status choose(bool *chosen, struct share *shares, const struct cln_images *images,
+                              const struct purpose *purpose, uint64_t seed) {
     struct cln_random random;
     uint32_t *order = malloc(images->count * sizeof *order);
     if (!order)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu samples", images->count);
-    cln_random_seed(&random, seed, CLN_STREAM_VALIDATION);
+    cln_random_seed(&random, seed, purpose->stream);
     cln_random_permutation(&random, order, images->count);
     for (size_t i = 0; i < images->count; i++) {
         struct share *share = &shares[images->labels[order[i]]];
@@ -80,7 +91,7 @@ static enum cln_status choose(bool *chosen, struct share *shares, const struct c
 }
 
 static enum cln_status divide(struct cln_split *split, struct share *shares, const struct cln_images *images,
-                              uint64_t seed) {
+                              const struct purpose *purpose, uint64_t seed) {
     bool *chosen = calloc(images->count, sizeof *chosen);
     split->train = malloc(images->count * sizeof *split->train);
     split->validation = malloc(images->count * sizeof *split->validation);
@@ -88,7 +99,7 @@ static enum cln_status divide(struct cln_split *split, struct share *shares, con
     if (!chosen || !split->train || !split->validation)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for a split of %zu images", images->count);
     if (status == CLN_OK)
-        status = choose(chosen, shares, images, seed);
+        status = choose(chosen, shares, images, purpose, seed);
     split->train_count = 0;
     for (size_t i = 0; i < images->count && status == CLN_OK; i++)
         if (chosen[i])
@@ -99,16 +110,33 @@ static enum cln_status divide(struct cln_split *split, struct share *shares, con
     return status;
 }
 
-enum cln_status cln_split_draw(struct cln_split *split, const struct cln_dataset *data, double share, uint64_t seed) {
-    struct share shares[LABELS] = {{.images = 0}};
-    enum cln_status status = CLN_OK;
+static enum cln_status draw(struct cln_split *split, const struct cln_dataset *data, double share,
+                            const struct purpose *purpose, uint64_t seed) {
     *split = (struct cln_split){.train_count = data->train.count};
     if (!(share > 0))
         return CLN_OK;
-    apportion(shares, &data->train, share);
-    for (int k = 0; k < LABELS && status == CLN_OK; k++)
-        status = check_class(&shares[k], k, data, share);
-    return status == CLN_OK ? divide(split, shares, &data->train, seed) : status;
+    struct share *shares = calloc((size_t)data->class_count, sizeof *shares);
+    if (!shares)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d classes", data->class_count);
+    apportion(shares, data->class_count, &data->train, share);
+    enum cln_status status = CLN_OK;
+    for (int k = 0; k < data->class_count && status == CLN_OK; k++)
+        status = check_class(&shares[k], k, data, share, purpose);
+    if (status == CLN_OK)
+        status = divide(split, shares, &data->train, purpose, seed);
+    free(shares);
+    return status;
+}
+
+enum cln_status cln_split_draw(struct cln_split *split, const struct cln_dataset *data, double share, uint64_t seed) {
+    static const struct purpose validation = {"a validation share", "validation", "--validation",
+                                              CLN_STREAM_VALIDATION};
+    return draw(split, data, share, &validation, seed);
+}
+
+enum cln_status cln_split_draw_test(struct cln_split *split, const struct cln_dataset *data, double share) {
+    static const struct purpose test = {"a test share", "test", "--test", CLN_STREAM_TEST};
+    return draw(split, data, share, &test, 0);
 }
 
 void cln_split_free(struct cln_split *split) {

@@ -23,6 +23,10 @@ size_t cln_split_count(double share, size_t count);
  * host's. *split is the caller's, also after a failure: cln_split_free. */
 enum cln_status cln_split_draw(struct cln_split *split, const struct cln_dataset *data, double share,
                                uint64_t seed) CLN_MUST_CHECK;
+/* The same, for test images: `validation` has those of the test set, which a data set has no files for. The draw is the
+ * same for every training, so that none is tested on images that another was trained on. */
+enum cln_status cln_split_draw_test(struct cln_split *split, const struct cln_dataset *data,
+                                    double share) CLN_MUST_CHECK;
 void cln_split_free(struct cln_split *split);
 
 /* Draws the order of an epoch over the training part: fills `order` with its train_count indices. */

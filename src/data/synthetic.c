@@ -74,13 +74,13 @@ static enum cln_status make_images(struct cln_images *images, size_t count, cons
                                    struct cln_random *random) {
     images->count = count;
     images->shape = (struct cln_shape){1, SIDE, SIDE};
-    images->pixels = malloc(count * SIDE * SIDE);
-    images->labels = malloc(count);
-    if (!images->pixels || !images->labels)
+    uint8_t *pixels = images->pixels = malloc(count * SIDE * SIDE);
+    images->labels = malloc(count * sizeof *images->labels);
+    if (!pixels || !images->labels)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu synthetic images", count);
     for (size_t i = 0; i < count; i++) {
-        images->labels[i] = (uint8_t)cln_random_below(random, CLASSES);
-        make_image(images->pixels + i * SIDE * SIDE, images->labels[i], patterns, random);
+        images->labels[i] = (int32_t)cln_random_below(random, CLASSES);
+        make_image(pixels + i * SIDE * SIDE, (uint32_t)images->labels[i], patterns, random);
     }
     return CLN_OK;
 }

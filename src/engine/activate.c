@@ -45,13 +45,13 @@ static double a_bytes(const struct cln_plan *plan, const struct cln_activate *g)
     return (double)cln_plan_bytes(plan, g->pool.out);
 }
 
-/* Bytes that the passes must touch. Forward: z, or only its maxima. Backward: a, da and the maxima, and z twice if it
- * is overwritten by dz. */
+/* Bytes that the passes must touch. Forward: z, or only its maxima, and what is added. Backward: a, da and the maxima,
+ * and z twice if it is overwritten by dz. */
 static double forward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
-    return (double)cln_plan_bytes(plan, g->fuses_max ? g->pool.out : g->pool.in) + a_bytes(plan, g);
+    return (double)cln_plan_bytes(plan, g->fuses_max ? g->pool.out : g->pool.in) + (g->adds ? 2 : 1) * a_bytes(plan, g);
 }
 static double backward_bytes(const struct cln_plan *plan, const struct cln_activate *g) {
-    return 4 * a_bytes(plan, g) + (spreads_here(g) ? 2 * z_bytes(plan, g) : 0);
+    return (g->further ? 5 : 4) * a_bytes(plan, g) + (spreads_here(g) ? 2 * z_bytes(plan, g) : 0);
 }
 
 static bool whole_channels_pay(const struct cln_plan *plan, const struct cln_activate *g, double bytes) {
@@ -87,6 +87,7 @@ void cln_pool_constants(struct ocl_constants *constants, const struct cln_activa
         {"POOL_PADDING_H", p->padding_h},
         {"POOL_PADDING_W", p->padding_w},
         {"NORMALISE", g->norm != NULL},
+        {"ACTIVATION_OF_INPUT", cln_activation_is_of_input(g->activation.kind)},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(constants, values[i].name, values[i].value);
@@ -98,6 +99,8 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     cln_plan_constants(plan, c);
     cln_pool_constants(c, g);
     ocl_constants_int(c, "FUSES_MAX", g->fuses_max);
+    ocl_constants_int(c, "ADDS", g->adds);
+    ocl_constants_int(c, "SUMS_GRADIENTS", g->further != NULL);
     ocl_constants_int(c, "TEAM", team_rows(plan, g) * team_blocks(plan, g));
     ocl_constants_int(c, "TEAM_ROWS", team_rows(plan, g));
     if (g->norm)
@@ -146,26 +149,27 @@ static struct ocl_buffer *normal_of(const struct cln_activate *g) {
 
 enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) {
     const struct cln_norm none = {0}, *n = g->norm ? g->norm : &none;
-    return launch_blocks(
-        plan, g,
-        (struct ocl_launch){
-            .kernel = "activate_predict",
-            .args = {OCL_BUFFER(g->z), optional(n->parameters, g), OCL_INT(n->gamma), OCL_INT(n->beta),
-                     optional(n->running, g), OCL_INT(n->running_mean), OCL_INT(n->running_var), OCL_BUFFER(g->a)},
-            .arg_count = 8,
-            .bytes = z_bytes(plan, g) + a_bytes(plan, g),
-        });
+    return launch_blocks(plan, g,
+                         (struct ocl_launch){
+                             .kernel = "activate_predict",
+                             .args = {OCL_BUFFER(g->z), optional(n->parameters, g), OCL_INT(n->gamma), OCL_INT(n->beta),
+                                      optional(n->running, g), OCL_INT(n->running_mean), OCL_INT(n->running_var),
+                                      optional(g->addend, g), OCL_BUFFER(g->a)},
+                             .arg_count = 9,
+                             .bytes = z_bytes(plan, g) + (g->adds ? 2 : 1) * a_bytes(plan, g),
+                         });
 }
 
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) {
-    return launch_blocks(plan, g,
-                         (struct ocl_launch){
-                             .kernel = "activate_forward",
-                             .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_INT(normal_span_of(g)),
-                                      OCL_BUFFER(g->a), optional(g->max_value, g), optional(g->max_index, g)},
-                             .arg_count = 6,
-                             .bytes = forward_bytes(plan, g),
-                         });
+    return launch_blocks(
+        plan, g,
+        (struct ocl_launch){
+            .kernel = "activate_forward",
+            .args = {OCL_BUFFER(g->z), optional(normal_of(g), g), OCL_INT(normal_span_of(g)), optional(g->addend, g),
+                     OCL_BUFFER(g->a), optional(g->max_value, g), optional(g->max_index, g)},
+            .arg_count = 7,
+            .bytes = forward_bytes(plan, g),
+        });
 }
 
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_partials sums) {
@@ -174,9 +178,9 @@ enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_ac
                              .kernel = "activate_backward",
                              .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
                                       optional(g->max_index, g), optional(normal_of(g), g), OCL_INT(normal_span_of(g)),
-                                      OCL_BUFFER(sums.buffer)},
-                             .arg_count = 8,
-                             .bytes = 4 * a_bytes(plan, g),
+                                      optional(g->further, g), OCL_BUFFER(sums.buffer)},
+                             .arg_count = 9,
+                             .bytes = (g->further ? 5 : 4) * a_bytes(plan, g),
                          });
 }
 
@@ -201,8 +205,9 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
             .args = {OCL_BUFFER(g->z), optional(partials.buffer, g), OCL_INT(plan->blocks),
                      OCL_INT(partials.buffer ? partials.splits : 0), OCL_BUFFER(n->parameters), OCL_INT(n->gamma),
                      OCL_INT(n->beta), OCL_BUFFER(n->normal), OCL_BUFFER(n->running), OCL_INT(n->running_mean),
-                     OCL_INT(n->running_var), OCL_BUFFER(g->a), optional(g->max_value, g), optional(g->max_index, g)},
-            .arg_count = 14,
+                     OCL_INT(n->running_var), optional(g->addend, g), OCL_BUFFER(g->a), optional(g->max_value, g),
+                     optional(g->max_index, g)},
+            .arg_count = 15,
             .bytes = forward_bytes(plan, g),
         });
 }
@@ -210,15 +215,15 @@ enum cln_status cln_channel_forward(struct cln_plan *plan, const struct cln_acti
 enum cln_status cln_channel_backward(struct cln_plan *plan, const struct cln_activate *g, struct cln_slices gamma,
                                      struct cln_slices beta) {
     struct ocl_buffer *gradients = beta.buffer ? beta.buffer : gamma.buffer;
-    return launch_channels(
-        plan, g,
-        (struct ocl_launch){
-            .kernel = "channel_backward",
-            .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z), optional(g->max_value, g),
-                     optional(g->max_index, g), optional(normal_of(g), g),
-                     optional(g->norm ? g->norm->dz_coefficients : NULL, g), optional(gradients, g),
-                     OCL_INT(gamma.base), OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spreads_here(g))},
-            .arg_count = 11,
-            .bytes = backward_bytes(plan, g),
-        });
+    return launch_channels(plan, g,
+                           (struct ocl_launch){
+                               .kernel = "channel_backward",
+                               .args = {OCL_BUFFER(g->da), OCL_BUFFER(g->a), OCL_BUFFER(g->z),
+                                        optional(g->max_value, g), optional(g->max_index, g), optional(normal_of(g), g),
+                                        optional(g->norm ? g->norm->dz_coefficients : NULL, g), optional(g->further, g),
+                                        optional(gradients, g), OCL_INT(gamma.base),
+                                        OCL_INT(beta.buffer ? beta.base : -1), OCL_INT(spreads_here(g))},
+                               .arg_count = 12,
+                               .bytes = backward_bytes(plan, g),
+                           });
 }

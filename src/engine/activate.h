@@ -1,19 +1,25 @@
-/* The part of a stage after the affine part, on the device (kernels/activate.cl): normalise, activate, pool, and the
- * gradient back to the pre-activation z. */
+/* The part of a stage after the affine part, on the device (kernels/activate.cl): normalise, add, activate, pool, and
+ * the gradient back to the pre-activation z. */
 #ifndef SRC_ENGINE_ACTIVATE_H
 #define SRC_ENGINE_ACTIVATE_H
 
 #include "src/engine/batchnorm.h"
 
-/* The normalise, activate and pool part of one stage. pool.kind CLN_POOL_NONE: pool.in = pool.out = the shape of z. */
+/* The normalise, add, activate and pool part of one stage. pool.kind CLN_POOL_NONE: pool.in = pool.out = the shape of
+ * z. */
 struct cln_activate {
     struct cln_activation activation;
     struct cln_pool2d pool;
     const struct cln_norm *norm; /* NULL: no batch norm */
+    /* Whether `addend`, a tensor of the shape of z, is added before the activation; only without a pool, and not if the
+     * activation is of its input (struct cln_layer_type). The backward pass does not read it. */
+    bool adds;
+    struct ocl_buffer *addend;
     struct ocl_buffer *z, *a;
     /* For a max pool, per window: z at the maximum (float), and its place in the window (ushort). */
     struct ocl_buffer *max_value, *max_index;
-    struct ocl_buffer *da; /* gradient of a; not used by cln_activate_predict */
+    struct ocl_buffer *da;      /* gradient of a; not used by cln_activate_predict */
+    struct ocl_buffer *further; /* added to da in the backward pass, without an average pool; NULL: nothing */
     /* Work that the affine part takes over in training (cln_conv2d_fuse). fuses_max: its forward pass writes
      * `max_value` and `max_index`. fuses_dz: its weight gradient computes dz itself, from z, da and
      * norm->dz_coefficients. */
@@ -23,15 +29,15 @@ struct cln_activate {
 /* Adds the constants of kernels/pool.clh and activation.clh. */
 void cln_pool_constants(struct ocl_constants *constants, const struct cln_activate *g);
 
-/* Prediction: a = pool(act(normalise(z))), normalised by the running statistics. */
+/* Prediction: a = pool(act(normalise(z) + addend)), normalised by the running statistics. */
 enum cln_status cln_activate_predict(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
-/* Training: a = pool(act(normalise(z))), normalised by norm->normal. A max pool also writes `max_value` and
+/* Training: a = pool(act(normalise(z) + addend)), normalised by norm->normal. A max pool also writes `max_value` and
  * `max_index`; if `fuses_max`, these are already written, and a = act(normalise(max_value)). */
 enum cln_status cln_activate_forward(struct cln_plan *plan, const struct cln_activate *g) CLN_MUST_CHECK;
 
 /* Writes the sums of (dy, dy·x̂) per channel and block to `sums` (float2, splits 1). For a max pool or no pool, da
- * becomes da·act′; for an average pool it stays as it is. */
+ * becomes (da + further)·act′, which is also the gradient of the addend; for an average pool it stays as it is. */
 enum cln_status cln_activate_backward(struct cln_plan *plan, const struct cln_activate *g,
                                       struct cln_partials sums) CLN_MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include "src/engine/batchnorm.h"
 #include "src/engine/conv2d.h"
 #include "src/engine/copy.h"
+#include "src/engine/groupnorm.h"
 #include "src/engine/linear.h"
 
 static int one(const struct cln_plan *plan, const struct cln_stage *stage) {
@@ -33,9 +34,9 @@ static enum cln_status copy_forward(struct cln_plan *plan, const struct cln_stag
 }
 
 static enum cln_status copy_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
-                                          const struct cln_activate *activate, struct ocl_buffer *dz,
-                                          struct cln_weights weights, struct ocl_buffer *dx) {
-    (void)activate, (void)weights;
+                                          const struct cln_activate *activate, struct cln_weights weights,
+                                          struct ocl_buffer *x, struct ocl_buffer *dz, struct ocl_buffer *dx) {
+    (void)activate, (void)weights, (void)x;
     return cln_copy(plan, stage->z, dz, dx);
 }
 
@@ -64,7 +65,7 @@ static enum cln_status conv2d_filters(struct cln_plan *plan, const struct cln_st
 
 static void conv2d_fuse(const struct cln_plan *plan, const struct cln_stage *stage, struct cln_activate *activate) {
     struct cln_plan own = plan_of(plan, stage);
-    cln_conv2d_fuse(&own, &stage->conv2d, stage->first_layer == 0, activate);
+    cln_conv2d_fuse(&own, &stage->conv2d, cln_stage_may_fuse_dz(stage), activate);
 }
 
 static enum cln_status conv2d_forward(struct cln_plan *plan, const struct cln_stage *stage,
@@ -75,15 +76,17 @@ static enum cln_status conv2d_forward(struct cln_plan *plan, const struct cln_st
 }
 
 static enum cln_status conv2d_backward_weights(struct cln_plan *plan, const struct cln_stage *stage,
-                                               const struct cln_activate *activate, struct ocl_buffer *x,
-                                               struct ocl_buffer *dz, struct cln_slices slices) {
+                                               const struct cln_activate *activate, struct cln_weights weights,
+                                               struct ocl_buffer *x, struct ocl_buffer *dz, struct cln_slices slices) {
+    (void)weights;
     struct cln_plan own = plan_of(plan, stage);
     return cln_conv2d_backward_weights(&own, &stage->conv2d, activate, x, dz, slices);
 }
 
 static enum cln_status conv2d_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
-                                            const struct cln_activate *activate, struct ocl_buffer *dz,
-                                            struct cln_weights weights, struct ocl_buffer *dx) {
+                                            const struct cln_activate *activate, struct cln_weights weights,
+                                            struct ocl_buffer *x, struct ocl_buffer *dz, struct ocl_buffer *dx) {
+    (void)x;
     struct cln_plan own = plan_of(plan, stage);
     return cln_conv2d_backward_data(&own, &stage->conv2d, activate, dz, weights, dx);
 }
@@ -109,19 +112,55 @@ static enum cln_status linear_forward(struct cln_plan *plan, const struct cln_st
 }
 
 static enum cln_status linear_backward_weights(struct cln_plan *plan, const struct cln_stage *stage,
-                                               const struct cln_activate *activate, struct ocl_buffer *x,
-                                               struct ocl_buffer *dz, struct cln_slices slices) {
-    (void)activate;
+                                               const struct cln_activate *activate, struct cln_weights weights,
+                                               struct ocl_buffer *x, struct ocl_buffer *dz, struct cln_slices slices) {
+    (void)activate, (void)weights;
     struct cln_plan own = plan_of(plan, stage);
     return cln_linear_backward_weights(&own, &stage->linear, x, dz, slices);
 }
 
 static enum cln_status linear_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
-                                            const struct cln_activate *activate, struct ocl_buffer *dz,
-                                            struct cln_weights weights, struct ocl_buffer *dx) {
-    (void)activate;
+                                            const struct cln_activate *activate, struct cln_weights weights,
+                                            struct ocl_buffer *x, struct ocl_buffer *dz, struct ocl_buffer *dx) {
+    (void)activate, (void)x;
     struct cln_plan own = plan_of(plan, stage);
     return cln_linear_backward_data(&own, &stage->linear, dz, weights, dx);
+}
+
+/* ---- Group norms ---- */
+
+static int groupnorm_slices(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return cln_groupnorm_slices(plan, &stage->groupnorm);
+}
+
+static size_t groupnorm_statistic_floats(const struct cln_plan *plan, const struct cln_stage *stage) {
+    return cln_groupnorm_statistic_floats(plan, &stage->groupnorm);
+}
+
+static enum cln_status groupnorm_forward(struct cln_plan *plan, const struct cln_stage *stage,
+                                         const struct cln_activate *activate, struct cln_weights weights,
+                                         struct ocl_buffer *x, struct ocl_buffer *z, struct cln_partials partials) {
+    (void)activate;
+    enum cln_status status = cln_groupnorm_forward(plan, &stage->groupnorm, x, weights, z);
+    if (status != CLN_OK || !partials.buffer)
+        return status;
+    status = cln_plan_follow(plan);
+    return status == CLN_OK ? cln_batchnorm_partials(plan, stage->z, z, partials) : status;
+}
+
+static enum cln_status groupnorm_backward_weights(struct cln_plan *plan, const struct cln_stage *stage,
+                                                  const struct cln_activate *activate, struct cln_weights weights,
+                                                  struct ocl_buffer *x, struct ocl_buffer *dz,
+                                                  struct cln_slices slices) {
+    (void)activate;
+    return cln_groupnorm_backward_weights(plan, &stage->groupnorm, x, dz, weights, slices);
+}
+
+static enum cln_status groupnorm_backward_data(struct cln_plan *plan, const struct cln_stage *stage,
+                                               const struct cln_activate *activate, struct cln_weights weights,
+                                               struct ocl_buffer *x, struct ocl_buffer *dz, struct ocl_buffer *dx) {
+    (void)activate;
+    return cln_groupnorm_backward_data(plan, &stage->groupnorm, x, dz, weights, dx);
 }
 
 /* ---- The table ---- */
@@ -133,6 +172,13 @@ static const struct cln_affine kinds[] = {
                            conv2d_forward, conv2d_backward_weights, conv2d_backward_data},
     [CLN_AFFINE_LINEAR] = {linear_slices, one, linear_span, NULL, NULL, NULL, false, linear_forward,
                            linear_backward_weights, linear_backward_data},
+    [CLN_AFFINE_GROUPNORM] = {.slices = groupnorm_slices,
+                              .splits = one,
+                              .span = one,
+                              .forward = groupnorm_forward,
+                              .backward_weights = groupnorm_backward_weights,
+                              .backward_data = groupnorm_backward_data,
+                              .statistic_floats = groupnorm_statistic_floats},
 };
 CLN_EVERY(kinds, CLN_AFFINE_COUNT);
 

@@ -29,12 +29,14 @@ struct cln_affine {
                                struct ocl_buffer *z, struct cln_partials partials);
     /* Computes the slices of the weight gradient. NULL: there are no weights. */
     enum cln_status (*backward_weights)(struct cln_plan *plan, const struct cln_stage *stage,
-                                        const struct cln_activate *activate, struct ocl_buffer *x,
-                                        struct ocl_buffer *dz, struct cln_slices slices);
+                                        const struct cln_activate *activate, struct cln_weights weights,
+                                        struct ocl_buffer *x, struct ocl_buffer *dz, struct cln_slices slices);
     /* Computes dx from dz. */
     enum cln_status (*backward_data)(struct cln_plan *plan, const struct cln_stage *stage,
-                                     const struct cln_activate *activate, struct ocl_buffer *dz,
-                                     struct cln_weights weights, struct ocl_buffer *dx);
+                                     const struct cln_activate *activate, struct cln_weights weights,
+                                     struct ocl_buffer *x, struct ocl_buffer *dz, struct ocl_buffer *dx);
+    /* The number of floats of weights.statistics, which the forward pass leaves for the backward pass. NULL: none. */
+    size_t (*statistic_floats)(const struct cln_plan *plan, const struct cln_stage *stage);
 };
 
 /* The row of a stage's affine kind. */

@@ -1,11 +1,36 @@
 /* Mini-batches: the first and the last launch of a step. */
 #include "src/engine/batch.h"
 
-/* The features of an image that a work-item gathers, a multiple of the stretches of kernels/batch.cl. */
-static int per_item(const struct cln_plan *plan, int features) {
-    enum { STRETCH = 8 };
+#include <math.h>
+
+static bool augments(const struct cln_batch *g) {
+    return g->augmentation && cln_augmentation_is_on(g->augmentation);
+}
+
+/* The features of an image that a work-item gathers, a multiple of the stretches of kernels/batch.cl, or whole rows. */
+static int per_item(const struct cln_plan *plan, const struct cln_batch *g) {
+    const int stretch = augments(g) ? g->out.width : 8, features = (int)cln_shape_count(g->out);
     const int busy = cln_max(1, cln_min(features, 2 * plan->tuning.min_groups / plan->blocks));
-    return STRETCH * cln_ceil_div(cln_ceil_div(features, busy), STRETCH);
+    return stretch * cln_ceil_div(cln_ceil_div(features, busy), stretch);
+}
+
+static void augmentation_constants(struct ocl_constants *c, const struct cln_augmentation *a) {
+    const double radian = acos(-1) / 180;
+    const struct {
+        const char *name;
+        double value;
+    } values[] = {
+        {"SHIFT", a->shift},
+        {"REFLECT", a->reflect},
+        {"FLIP", a->alternating_flip > 0 ? 2 : a->flip},
+        {"ROTATE", a->rotate * radian * 0x1p28},
+        {"ZOOM", a->zoom * 0x1p24},
+        {"CUTOUT", a->cutout},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        ocl_constants_int(c, values[i].name, (int)lround(values[i].value));
+    ocl_constants_float(c, "BRIGHTNESS", a->brightness);
+    ocl_constants_float(c, "CONTRAST", a->contrast);
 }
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_batch *g) {
@@ -19,12 +44,19 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"OUT_H", g->out.height},
         {"OUT_W", g->out.width},
         {"STANDARDIZE", g->standardization != NULL},
+        {"PIXEL_BITS", 8 * (int)cln_pixel_bytes(g->type)},
+        {"RING", g->pixels ? (int)g->pixels->ring : 0},
         {"CHUNKED", g->pixels && g->pixels->chunk_count > 1},
-        {"FEATURES_PER_ITEM", per_item(plan, (int)cln_shape_count(g->out))},
+        {"FEATURES_PER_ITEM", per_item(plan, g)},
+        {"AUGMENT", augments(g)},
     };
     cln_plan_constants(plan, c);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         ocl_constants_int(c, values[i].name, values[i].value);
+    if (augments(g)) {
+        augmentation_constants(c, g->augmentation);
+        ocl_constants_int(c, "MIX", g->mixes != NULL);
+    }
 }
 
 enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g) {
@@ -40,18 +72,24 @@ enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g
             status = cln_plan_barrier(plan);
         if (status != CLN_OK)
             break;
-        status = cln_plan_lanes(
-            plan, &(struct ocl_launch){
-                      .source = "batch.cl",
-                      .kernel = "batch_begin",
-                      .constants = &constants,
-                      .args = {OCL_BUFFER(chunk), OCL_INT((int)first), OCL_INT((int)end), OCL_BUFFER(g->labels),
-                               OCL_BUFFER(g->order), OCL_BUFFER(g->standardization ? g->standardization : chunk),
-                               OCL_BUFFER(g->x), OCL_BUFFER(g->lane_labels), OCL_BUFFER(plan->state)},
-                      .arg_count = 9,
-                      .groups = {(size_t)cln_ceil_div(features, per_item(plan, features))},
-                      .bytes = (double)cln_plan_bytes(plan, g->out),
-                  });
+        struct ocl_launch launch = {
+            .source = "batch.cl",
+            .kernel = "batch_begin",
+            .constants = &constants,
+            .args = {OCL_BUFFER(chunk), OCL_INT((int)first), OCL_INT((int)end), OCL_BUFFER(g->labels),
+                     OCL_BUFFER(g->order), OCL_BUFFER(g->standardization ? g->standardization : chunk),
+                     OCL_BUFFER(g->x), OCL_BUFFER(g->lane_labels), OCL_BUFFER(plan->state)},
+            .arg_count = 9,
+            .groups = {(size_t)cln_ceil_div(features, per_item(plan, g))},
+            .bytes = (double)cln_plan_bytes(plan, g->out),
+        };
+        if (augments(g)) {
+            ocl_launch_argument(&launch, OCL_INT((uint32_t)g->seed));
+            ocl_launch_argument(&launch, OCL_INT(g->seed >> 32));
+            if (g->mixes)
+                ocl_launch_argument(&launch, OCL_BUFFER(g->mixes));
+        }
+        status = cln_plan_lanes(plan, &launch);
     }
     return status;
 }

@@ -6,7 +6,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, s
     cln_plan_constants(plan, c);
     ocl_constants_int(c, "CHANNELS", shape.channels);
     ocl_constants_int(c, "POSITIONS", positions);
-    ocl_constants_int(c, "PARTIAL_BLOCKS", plan->blocks);
+    ocl_constants_int(c, "PARTIAL_BLOCKS", cln_plan_parts(plan));
     ocl_constants_int(c, "CHANNELS_PER_ITEM", cln_plan_channels_per_item(plan, shape.channels, positions));
 }
 

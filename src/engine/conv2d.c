@@ -3,13 +3,15 @@
 
 #include <math.h>
 
+#include "kernels/state.clh"
 #include "src/base/table.h"
+#include "src/model/layer.h"
 
 /* Register tiles and splits of the work, per kernel. Loop iterations are counted as if no loop were unrolled. */
 struct tiles {
     int forward_channels, forward_columns, forward_rows;
     int data_channels, data_columns, data_rows;
-    int weight_channels, weight_taps, block_slices, row_slices;
+    int weight_channels, weight_taps, weight_columns, block_slices, row_slices;
     double forward_cycles, data_cycles, weight_cycles; /* that a block of samples takes */
     int team;                       /* work-items that divide a tile's sums; for the weight gradient, its taps */
     double forward_row, weight_row; /* loop iterations per row */
@@ -29,13 +31,27 @@ static double tile_cycles(double products, double longest_sum, double loads) {
 
 enum { MOST_CHANNELS = 4 }; /* per tile: more would use up the scalar registers for weights */
 
+/* One group of a convolution, as a convolution of its own. Tiles are chosen for it, since a tile belongs to one. */
+static struct cln_conv2d group_of(const struct cln_conv2d *g) {
+    struct cln_conv2d group = *g;
+    group.in.channels = g->in_per_group;
+    group.out.channels = g->out.channels / g->groups;
+    group.groups = 1;
+    return group;
+}
+
+/* The distinct inputs of a row that a tile of columns loads. With dilation every tap loads its own. */
+static double row_loads(const struct cln_conv2d *g, int columns) {
+    return g->dilation_w == 1 ? (double)(columns - 1) * g->stride_w + g->kernel_w : (double)columns * g->kernel_w;
+}
+
 /* Chooses the forward pass's tile. For every kernel row each column of the tile takes `kernel_w` products per
  * channel. */
 static void choose_forward_tile(struct tiles *t, const struct cln_plan *plan, const struct cln_conv2d *g) {
     double best = INFINITY;
     for (int channels = 1; channels <= cln_min(MOST_CHANNELS, g->out.channels); channels++)
         for (int columns = 1; columns <= g->out.width && (channels + 1) * columns < registers_of(plan); columns++) {
-            const double loads = channels * g->kernel_w + (columns - 1) * g->stride_w + g->kernel_w;
+            const double loads = channels * g->kernel_w + row_loads(g, columns);
             const double cost = tile_cycles((double)channels * columns * g->kernel_w, g->kernel_w, loads) *
                                 cln_ceil_div(g->out.channels, channels) * cln_ceil_div(g->out.width, columns);
             if (cost < best) {
@@ -48,14 +64,15 @@ static void choose_forward_tile(struct tiles *t, const struct cln_plan *plan, co
 }
 
 /* The number of products that column `w` of dx takes from a row of dz: the number of columns k of dz, 0 <= k <
- * out.width, with w + padding - kernel < k * stride <= w + padding. */
+ * out.width, with w + padding - extent < k * stride <= w + padding. With dilation only every so many of these, about.
+ */
 static int products_at(const struct cln_conv2d *g, int w) {
-    const int last = w + g->padding_w, first = last - g->kernel_w + 1;
+    const int last = w + g->padding_w, first = last - cln_window_extent(g->kernel_w, g->dilation_w) + 1;
     if (w >= g->in.width)
         return 0;
     const int from = first > 0 ? cln_ceil_div(first, g->stride_w) : 0;
     const int to = cln_min(last / g->stride_w, g->out.width - 1);
-    return cln_max(0, to - from + 1);
+    return cln_ceil_div(cln_max(0, to - from + 1), g->dilation_w);
 }
 
 /* Whether a tile of the data gradient fits the registers. Beside its sums it needs a weight per channel; and compilers
@@ -106,39 +123,58 @@ static void choose_data_tile(struct tiles *t, const struct cln_plan *plan, const
         }
 }
 
-static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
+/* The tiles of all groups: of output channels forward, of input channels, of output channels for the weights. */
+static int forward_tiles(const struct cln_conv2d *g, const struct tiles *t) {
+    return g->groups * cln_ceil_div(g->out.channels / g->groups, t->forward_channels);
+}
+
+static int data_tiles(const struct cln_conv2d *g, const struct tiles *t) {
+    return g->groups * cln_ceil_div(g->in_per_group, t->data_channels);
+}
+
+static int weight_tiles(const struct cln_conv2d *g, const struct tiles *t) {
+    return g->groups * cln_ceil_div(g->out.channels / g->groups, t->weight_channels);
+}
+
+static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2d *convolution) {
     const int budget = plan->tuning.accumulators;
+    const struct cln_conv2d group = group_of(convolution), *const g = &group;
+    const int groups = convolution->groups;
     struct tiles t;
 
     choose_forward_tile(&t, plan, g);
-    const int span = (t.forward_columns - 1) * g->stride_w + g->kernel_w;
+    const double span = row_loads(g, t.forward_columns);
     t.forward_row = cln_ceil_div(g->out.width, t.forward_columns) * (double)g->in.channels * g->kernel_h *
                     (span + g->kernel_w * (t.forward_channels * (t.forward_columns + 2) + 1));
     t.forward_rows =
-        cln_ceil_div(g->out.height,
-                     cln_plan_splits(plan, g->out.height,
-                                     cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks, t.forward_row));
+        cln_ceil_div(g->out.height, cln_plan_splits(plan, g->out.height, forward_tiles(convolution, &t) * plan->blocks,
+                                                    t.forward_row));
+    const double products = (double)cln_shape_count(g->in) * g->kernel_h * g->kernel_w; /* of a sample and a channel */
+    if (plan->tuning.strict)
+        t.forward_rows = cln_ceil_div(g->out.height, cln_strict_splits(g->out.height, products));
 
     const int forward_groups =
-        cln_ceil_div(g->out.channels, t.forward_channels) * plan->blocks * cln_ceil_div(g->out.height, t.forward_rows);
+        forward_tiles(convolution, &t) * plan->blocks * cln_ceil_div(g->out.height, t.forward_rows);
 
     choose_data_tile(&t, plan, g);
     const double data_row = cln_ceil_div(g->in.width, t.data_columns) * (double)g->out.channels * g->kernel_h *
                             (t.data_columns + g->kernel_w) * (g->kernel_w * (t.data_channels + 1) + 2);
     t.data_rows = cln_ceil_div(
-        g->in.height,
-        cln_plan_splits(plan, g->in.height, cln_ceil_div(g->in.channels, t.data_channels) * plan->blocks, data_row));
+        g->in.height, cln_plan_splits(plan, g->in.height, data_tiles(convolution, &t) * plan->blocks, data_row));
 
     /* Weight gradient: the taps of a kernel row share values of dz, channels share inputs. */
     t.weight_taps = cln_even_tile(g->kernel_w, cln_min(8, budget));
     t.weight_channels = cln_even_tile(g->out.channels, cln_max(1, budget / t.weight_taps));
+    /* A dense convolution has enough other work for the waits between its sums. */
+    t.weight_columns =
+        groups == 1 ? 1 : cln_max(1, cln_min(g->out.width, budget / (t.weight_channels * t.weight_taps)));
     t.weight_row = (double)g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps) * (g->out.width + 1) *
                    (t.weight_taps + 1) * (t.weight_channels + 1);
     t.weight_cycles = tile_cycles((double)t.weight_channels * t.weight_taps, 1, t.weight_channels + t.weight_taps) *
                       cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels * g->kernel_h *
                       cln_ceil_div(g->kernel_w, t.weight_taps) * g->out.height * g->out.width;
     const int wanted = cln_plan_splits(plan, plan->blocks * g->out.height,
-                                       cln_ceil_div(g->out.channels, t.weight_channels) * g->in.channels, t.weight_row);
+                                       weight_tiles(convolution, &t) * g->in.channels, t.weight_row);
     const double value_bytes = (double)cln_plan_bytes(plan, g->in) + (double)cln_plan_bytes(plan, g->out);
     const double weights = (double)g->out.channels * g->in.channels * g->kernel_h * g->kernel_w;
     t.block_slices = cln_min(plan->blocks, cln_max(wanted, cln_plan_cache_slices(plan, value_bytes, weights)));
@@ -149,6 +185,11 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_conv2
     const int taps = g->kernel_h * cln_ceil_div(g->kernel_w, t.weight_taps);
     const int sharing = cln_max(1, taps / cln_ceil_div(taps, t.team)); /* work-items of a team with taps */
     t.row_slices = cln_min(g->out.height, cln_ceil_div(cln_ceil_div(wanted, t.block_slices), sharing));
+    if (plan->tuning.strict) {
+        t.weight_columns = 1;
+        t.block_slices = cln_plan_strict_slices(plan);
+        t.row_slices = cln_strict_splits(g->out.height, products / g->in.channels * SHARD_SAMPLES / STRANDS);
+    }
     return t;
 }
 
@@ -178,7 +219,8 @@ static int rows_of(const struct cln_plan *plan, const struct cln_conv2d *g) {
 }
 
 /* Whether the forward pass can write the pool's maxima. The work-item that has written the rows of z picks the maxima,
- * so no window may reach from one range of rows into the next. */
+ * so no window may reach from one range of rows into the next. It picks those of z, since the statistics that y needs
+ * are not known yet. */
 static bool can_fuse_max(const struct cln_plan *plan, const struct cln_conv2d *g, const struct cln_activate *epilogue) {
     const struct tiles t = tiles_of(plan, g);
     const struct cln_pool2d *pool = &epilogue->pool;
@@ -187,6 +229,7 @@ static bool can_fuse_max(const struct cln_plan *plan, const struct cln_conv2d *g
                        (pool->padding_h == 0 && pool->kernel_h <= pool->stride_h && rows % pool->stride_h == 0);
     const double row = (double)t.forward_channels * pool->out.width * (pool->kernel_h * (pool->kernel_w + 1.0) + 1);
     return plan->tuning.fuse && epilogue->norm && pool->kind == CLN_POOL_MAX && apart &&
+           !cln_activation_is_of_input(epilogue->activation.kind) &&
            rows * (t.forward_row + row) <= plan->tuning.max_loop_iterations;
 }
 
@@ -204,17 +247,18 @@ static bool can_fuse_dz(const struct cln_plan *plan, const struct cln_conv2d *g,
            rows * (t.weight_row + row) <= plan->tuning.max_loop_iterations;
 }
 
-void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first,
+void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool dz_is_private,
                      struct cln_activate *epilogue) {
     epilogue->fuses_max = can_fuse_max(plan, g, epilogue);
-    epilogue->fuses_dz = first && can_fuse_dz(plan, g, epilogue);
+    epilogue->fuses_dz = dz_is_private && can_fuse_dz(plan, g, epilogue);
 }
 
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_conv2d *g,
                          const struct cln_activate *epilogue) {
     const struct tiles t = tiles_of(plan, g);
     const int taps = g->kernel_h * g->kernel_w;
-    const int forward = t.forward_channels * g->in.channels, data = t.data_channels * g->out.channels; /* of weights */
+    const int forward = t.forward_channels * g->in_per_group; /* kernels of a tile */
+    const int data = t.data_channels * (g->out.channels / g->groups);
     const struct {
         const char *name;
         int value;
@@ -227,6 +271,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
         {"DATA_ROWS", t.data_rows},
         {"WEIGHT_CHANNELS", t.weight_channels},
         {"WEIGHT_TAPS", t.weight_taps},
+        {"WEIGHT_COLUMNS", t.weight_columns},
         {"BLOCK_SLICES", t.block_slices},
         {"ROW_SLICES", t.row_slices},
         {"TEAM", t.team},
@@ -280,8 +325,7 @@ enum cln_status cln_conv2d_forward(struct cln_plan *plan, const struct cln_conv2
         .args = {OCL_BUFFER(x), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_INT(weights.bias),
                  OCL_BUFFER(z), OCL_INT(partials.buffer != NULL), OCL_BUFFER(partials.buffer ? partials.buffer : z)},
         .arg_count = 7,
-        .groups = {(size_t)cln_ceil_div(g->out.channels, t.forward_channels), 0,
-                   (size_t)cln_ceil_div(g->out.height, t.forward_rows)},
+        .groups = {(size_t)forward_tiles(g, &t), 0, (size_t)cln_ceil_div(g->out.height, t.forward_rows)},
         .flops = cln_convolution_flops(plan, g),
         .bytes = cln_convolution_bytes(plan, g),
     };
@@ -311,8 +355,7 @@ enum cln_status cln_conv2d_backward_data(struct cln_plan *plan, const struct cln
                               .args = {OCL_BUFFER(dz), OCL_BUFFER(weights.buffer), OCL_INT(weights.weight),
                                        OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
                               .arg_count = 5,
-                              .groups = {(size_t)cln_ceil_div(g->in.channels, t.data_channels), 0,
-                                         (size_t)cln_ceil_div(g->in.height, t.data_rows)},
+                              .groups = {(size_t)data_tiles(g, &t), 0, (size_t)cln_ceil_div(g->in.height, t.data_rows)},
                               .flops = cln_convolution_flops(plan, g),
                               .bytes = cln_convolution_bytes(plan, g),
                           },
@@ -334,8 +377,7 @@ enum cln_status cln_conv2d_backward_weights(struct cln_plan *plan, const struct 
         .constants = &constants,
         .args = {OCL_BUFFER(x), OCL_BUFFER(dz)},
         .arg_count = 2,
-        .groups = {(size_t)cln_ceil_div(g->out.channels, t.weight_channels), (size_t)g->in.channels,
-                   (size_t)(t.block_slices * t.row_slices)},
+        .groups = {(size_t)weight_tiles(g, &t), (size_t)g->in_per_group, (size_t)(t.block_slices * t.row_slices)},
         .flops = cln_convolution_flops(plan, g),
         .bytes = cln_convolution_bytes(plan, g),
     };

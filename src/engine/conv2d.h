@@ -18,9 +18,9 @@ enum cln_status cln_conv2d_filters(struct cln_plan *plan, const struct cln_conv2
 /* `epilogue` is the normalise, activate and pool part after the convolution in the same stage. The
  * convolution may do part of its work. NULL: no epilogue. */
 
-/* Sets epilogue->fuses_max and epilogue->fuses_dz, the work that the convolution takes over. `first`: this is the first
- * stage, which computes no dx. */
-void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool first,
+/* Sets epilogue->fuses_max and epilogue->fuses_dz, the work that the convolution takes over. `dz_is_private`: only the
+ * weight gradient needs dz (cln_stage_may_fuse_dz). */
+void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool dz_is_private,
                      struct cln_activate *epilogue);
 
 /* The number of row ranges that the forward pass splits an image into: the `splits` of its moments. */

@@ -1,10 +1,12 @@
 /* The engine: a network on a device, created once, then run batch by batch. */
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clenet/log.h"
+#include "src/data/mix.h"
 #include "src/engine/engine_private.h"
 
 static enum cln_status check_params(const struct cln_engine_params *params) {
@@ -18,6 +20,9 @@ static enum cln_status check_params(const struct cln_engine_params *params) {
         return cln_fail(CLN_INVALID, "more than %d images", INT32_MAX);
     if (!params->exchange.moments != !params->exchange.sums)
         return cln_fail(CLN_INVALID, "an exchange of batch norm's moments and one of its sums go together");
+    if (params->exchange.gradients && params->optimizer.accumulate > 1)
+        return cln_fail(CLN_INVALID, "an exchange of gradients between processes and several batches per update do not "
+                                     "go together");
     return CLN_OK;
 }
 
@@ -42,10 +47,13 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->context = context;
     e->network = params->network;
     e->image = params->image;
+    e->pixels = params->pixels;
+    e->streams = params->streams;
     e->standardized = params->mean != NULL;
     e->weighted = params->class_weights != NULL;
     e->optimizer = cln_optimizer_resolve(params->optimizer);
     e->seed = params->seed;
+    e->augmentation = params->augmentation;
     e->frozen = params->frozen;
     e->exchange = params->exchange;
     e->plan = (struct cln_plan){
@@ -92,6 +100,8 @@ enum cln_status cln_engine_create(struct cln_engine **out, struct ocl_context *c
     }
     if (status == CLN_OK && tuning.lanes < params->tuning->lanes)
         cln_log(CLN_LOG_WARNING, "%-s: using %d lanes", refusal, tuning.lanes);
+    else if (status == CLN_OK && tuning.vector > params->tuning->vector)
+        cln_log(CLN_LOG_WARNING, "%-s: using vectors of %d", refusal, tuning.vector);
     else if (status == CLN_OK && refusal[0])
         cln_log(CLN_LOG_WARNING, "%-s: using teams of %d", refusal, tuning.max_team);
     return status;
@@ -103,9 +113,11 @@ void cln_engine_destroy(struct cln_engine **engine) {
         return;
     *engine = NULL;
     ocl_sequence_destroy(&e->repeat);
+    ocl_sequence_destroy(&e->update);
     for (int s = 0; s < CLN_SET_COUNT; s++) {
         struct cln_engine_data *set = &e->sets[s];
         ocl_sequence_destroy(&set->step);
+        cln_ring_free(&set->ring);
         cln_pixels_destroy(&set->pixels);
         ocl_buffer_destroy(&set->labels);
         ocl_buffer_destroy(&set->order);
@@ -115,17 +127,22 @@ void cln_engine_destroy(struct cln_engine **engine) {
     if (e->buffers)
         for (size_t s = 0; s < e->stage_count; s++)
             cln_stage_buffers_destroy(&e->buffers[s]);
+    if (e->gradient_memory)
+        for (size_t i = 0; i < 2 * e->stage_count; i++)
+            ocl_buffer_destroy(&e->gradient_memory[i]);
     for (int which = 0; which < CLN_VALUES_COUNT; which++)
         ocl_buffer_destroy(&e->values[which]);
     struct ocl_buffer **rest[] = {
-        &e->standardization, &e->x,           &e->lane_labels,       &e->predicted,    &e->loss_sums, &e->sums,
-        &e->sum_slice_table, &e->slice_table, &e->gradient_partials, &e->class_weights};
+        &e->standardization, &e->x,           &e->lane_labels,       &e->predicted,     &e->loss_sums, &e->sums,
+        &e->sum_slice_table, &e->slice_table, &e->gradient_partials, &e->class_weights, &e->mixes};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
     ocl_buffer_destroy(&e->pool.buffer);
     free(e->buffers);
+    free(e->gradient_memory);
     free(e->slices);
     free(e->stages);
+    free(e->learns);
     free(e);
 }
 
@@ -156,9 +173,28 @@ static enum cln_status write_rates(const struct cln_engine *e, const struct cln_
     if (!rates)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the learning rates of %d batches", batches);
     for (int i = 0; i < batches; i++)
-        rates[i] = (float)cln_learning_rate(&e->optimizer, state->step + i + 1);
+        rates[i] = (float)cln_learning_rate(&e->optimizer, state->step + i / (int)e->optimizer.accumulate + 1);
     const enum cln_status status = ocl_buffer_write(set->rates, 0, (size_t)batches * sizeof *rates, rates);
     free(rates);
+    return status;
+}
+
+/* Draws how the pictures of those batches are mixed. */
+static enum cln_status write_mixes(const struct cln_engine *e, const struct cln_state *state) {
+    const size_t batches = (size_t)cln_ceil_div(state->samples - state->seen, state->batch_size);
+    if (!e->mixes)
+        return CLN_OK;
+    struct cln_mix *mixes = malloc(batches * sizeof *mixes);
+    if (!mixes)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the mixes of %zu batches", batches);
+    const size_t accumulate = (size_t)e->optimizer.accumulate;
+    for (size_t i = 0; i < batches; i++) {
+        const struct cln_mix_draw d = cln_mix_draw(&e->augmentation, e->network->input, e->seed,
+                                                   (uint64_t)state->step + i / accumulate + 1, i % accumulate);
+        mixes[i] = (struct cln_mix){d.own, d.blend, d.top, d.bottom, d.left, d.right};
+    }
+    const enum cln_status status = ocl_buffer_write(e->mixes, 0, batches * sizeof *mixes, mixes);
+    free(mixes);
     return status;
 }
 
@@ -168,6 +204,8 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
     if (count < 1 || count > set->count)
         return cln_fail(CLN_INVALID, "an epoch of %zu samples: the set has %zu", count, set->count);
     enum cln_status status = write_order(set, order, count);
+    if (status == CLN_OK && e->streams)
+        status = cln_ring_begin(&set->ring, order, count, at->seen > 0 ? (size_t)at->seen : 0);
     struct cln_state state = set->begun;
     if (status == CLN_OK && which == CLN_TRAIN) /* for the number of steps */
         status = ocl_buffer_read(set->state, 0, sizeof state, &state);
@@ -182,13 +220,22 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
     state.loss_sum = at->loss_sum;
     state.loss_carry = at->loss_carry;
     state.step = at->step >= 0 ? at->step : state.step;
+    state.epoch = which == CLN_TRAIN ? e->epoch : 0;
     if (which == CLN_TRAIN && state.step > INT_MAX - (int)count)
         return cln_fail(CLN_INVALID,
                         "a training of more than %d steps: %d are done, and an epoch of %zu samples begins", INT_MAX,
                         state.step, count);
-    status = which == CLN_TRAIN && state.seen < state.samples ? write_rates(e, set, &state) : CLN_OK;
+    state.update = state.step + 1;
+    state.before = state.ended = 0;
+    if (which == CLN_TRAIN && state.seen < state.samples) {
+        status = write_rates(e, set, &state);
+        if (status == CLN_OK)
+            status = write_mixes(e, &state);
+    }
     if (status != CLN_OK)
         return status;
+    if (which == CLN_TRAIN)
+        e->batches_left = cln_ceil_div(state.samples - state.seen, state.batch_size);
     set->begun = state;
     return writer(set->state, 0, sizeof set->begun, &set->begun);
 }
@@ -212,14 +259,49 @@ enum cln_status cln_engine_continue(struct cln_engine *e, const uint32_t *order,
     return begin(e, CLN_TRAIN, order, count, at, ocl_buffer_write);
 }
 
+enum cln_status cln_engine_set_rates(struct cln_engine *e, const double *rates, size_t steps) {
+    const size_t each = (size_t)e->optimizer.accumulate, left = (size_t)e->batches_left;
+    const size_t batches = steps * each < left ? steps * each : left;
+    float *values = malloc((batches + 1) * sizeof *values);
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the learning rates of %zu batches", batches);
+    for (size_t i = 0; i < batches; i++)
+        values[i] = (float)rates[i / each];
+    const enum cln_status status = ocl_buffer_write(e->sets[CLN_TRAIN].rates, 0, batches * sizeof *values, values);
+    free(values);
+    return status;
+}
+
 void cln_engine_place_schedule(struct cln_engine *e, const struct cln_optimizer_params *optimizer) {
     e->optimizer.plateau = optimizer->plateau;
     e->optimizer.step_shift = optimizer->step_shift;
     e->optimizer.steps_per_epoch = optimizer->steps_per_epoch;
 }
 
+void cln_engine_place_epoch(struct cln_engine *e, int epoch) {
+    e->epoch = epoch;
+}
+
+/* Queues one batch, behind its images if they stay on the host. */
+static enum cln_status run_batch(struct cln_engine *e, struct cln_engine_data *set) {
+    const enum cln_status status = e->streams ? cln_ring_send(&set->ring) : CLN_OK;
+    return status == CLN_OK ? ocl_sequence_run(set->step) : status;
+}
+
 enum cln_status cln_engine_step(struct cln_engine *e, enum cln_engine_set set) {
-    return ocl_sequence_run(e->sets[set].step);
+    if (set != CLN_TRAIN)
+        return run_batch(e, &e->sets[set]);
+    const int batches = cln_max(1, cln_min((int)e->optimizer.accumulate, e->batches_left));
+    enum cln_status status = CLN_OK;
+    for (int i = 0; i < batches && status == CLN_OK; i++)
+        status = run_batch(e, &e->sets[CLN_TRAIN]);
+    e->batches += (uint64_t)cln_min(batches, e->batches_left);
+    e->batches_left = cln_max(0, e->batches_left - batches);
+    return status == CLN_OK && e->update ? ocl_sequence_run(e->update) : status;
+}
+
+uint64_t cln_engine_batches(const struct cln_engine *e) {
+    return e->batches;
 }
 
 enum cln_status cln_engine_state(struct cln_engine *e, enum cln_engine_set set, struct cln_state *state,
@@ -231,15 +313,42 @@ enum cln_status cln_engine_predicted(struct cln_engine *e, int *predicted, size_
     return ocl_buffer_read(e->predicted, 0, count * sizeof *predicted, predicted);
 }
 
-enum cln_status cln_engine_read(struct cln_engine *e, enum cln_engine_values which, float *values) {
-    return e->values[which] ? ocl_buffer_read(e->values[which], 0, cln_engine_floats(e, which) * sizeof *values, values)
-                            : CLN_OK;
+enum cln_status cln_engine_gradient_norm(struct cln_engine *e, double *norm) {
+    const size_t floats = e->network->parameter_floats;
+    float(*parts)[2] = NULL;
+    *norm = NAN;
+    if (!(e->optimizer.clip_norm > 0))
+        return CLN_OK;
+    const size_t count = (ocl_buffer_bytes(e->sums) / sizeof(float) - floats) / 2;
+    parts = malloc(count * sizeof *parts);
+    enum cln_status status = parts ? ocl_buffer_read(e->sums, floats * sizeof(float), count * sizeof *parts, parts)
+                                   : cln_fail(CLN_OUT_OF_MEMORY, "host memory for the norm of gradients");
+    double squares = 0;
+    for (size_t i = 0; i < count && status == CLN_OK; i++) /* see kernels/gradient_norm.cl: NORM_UNIT is 2^-80 */
+        squares += (double)parts[i][0] + ldexp((double)parts[i][1], 160);
+    free(parts);
+    if (status == CLN_OK)
+        *norm = sqrt(squares);
+    return status;
 }
 
-enum cln_status cln_engine_write(struct cln_engine *e, enum cln_engine_values which, const float *values) {
-    return e->values[which]
-               ? ocl_buffer_write(e->values[which], 0, cln_engine_floats(e, which) * sizeof *values, values)
-               : CLN_OK;
+static enum cln_status copy_values(struct cln_engine *e, enum cln_engine_values to, enum cln_engine_values from) {
+    const size_t floats = cln_engine_floats(e, from);
+    float *values = malloc((floats + 1) * sizeof *values);
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for an average of %zu values", floats);
+    enum cln_status status = cln_engine_read(e, from, values);
+    if (status == CLN_OK)
+        status = cln_engine_write(e, to, values);
+    free(values);
+    return status;
+}
+
+enum cln_status cln_engine_begin_average(struct cln_engine *e) {
+    if (!e->values[CLN_AVERAGE])
+        return CLN_OK;
+    enum cln_status status = copy_values(e, CLN_AVERAGE, CLN_PARAMETERS);
+    return status == CLN_OK ? copy_values(e, CLN_AVERAGE_RUNNING, CLN_RUNNING) : status;
 }
 
 enum cln_status cln_engine_read_samples(float **out, const struct cln_engine *e, struct ocl_buffer *buffer,
@@ -271,7 +380,8 @@ enum cln_status cln_engine_logits(struct cln_engine *e, float *logits, size_t co
 }
 
 size_t cln_engine_launches(const struct cln_engine *e) {
-    return e->sets[CLN_TRAIN].step ? ocl_sequence_length(e->sets[CLN_TRAIN].step) : 0;
+    const size_t batch = e->sets[CLN_TRAIN].step ? ocl_sequence_length(e->sets[CLN_TRAIN].step) : 0;
+    return batch * (size_t)e->optimizer.accumulate + (e->update ? ocl_sequence_length(e->update) : 0);
 }
 
 bool cln_engine_replays(const struct cln_engine *e) {

@@ -56,6 +56,14 @@ static enum cln_status find_in_stages(struct cln_engine *e, char *where, size_t 
     return status;
 }
 
+/* Its images may have been overwritten by those of later steps, which were queued before the state froze. */
+static enum cln_status resend_batch(struct cln_engine *e) {
+    struct cln_state state;
+    const enum cln_status status = ocl_buffer_read(e->sets[CLN_TRAIN].state, 0, sizeof state, &state);
+    return status == CLN_OK ? cln_ring_resend(&e->sets[CLN_TRAIN].ring, (size_t)state.position, (size_t)state.count)
+                            : status;
+}
+
 enum cln_status cln_engine_find_nonfinite(struct cln_engine *e, char *where, size_t bytes) {
     bool found = false;
     snprintf(where, bytes, "the loss itself");
@@ -64,6 +72,8 @@ enum cln_status cln_engine_find_nonfinite(struct cln_engine *e, char *where, siz
         return status;
     if (!e->repeat)
         status = cln_engine_create_repeat(e);
+    if (status == CLN_OK && e->streams)
+        status = resend_batch(e);
     if (status == CLN_OK)
         status = ocl_sequence_run(e->repeat);
     return status == CLN_OK ? find_in_stages(e, where, bytes, &found) : status;

@@ -3,6 +3,8 @@
 
 #include "src/engine/engine_private.h"
 
+enum { RING_BYTES = 128 };
+
 /* Adds up the buffers of the engine with `blocks` blocks of samples. */
 static enum cln_status add_up(struct cln_tally *tally, struct cln_engine *e, int blocks) {
     struct cln_plan plan = e->plan;
@@ -12,15 +14,33 @@ static enum cln_status add_up(struct cln_tally *tally, struct cln_engine *e, int
     plan.batch_size = cln_min(plan.batch_size, blocks * plan.tuning.lanes);
     enum cln_status status = cln_engine_buffers(e, &plan);
     for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++) {
-        const struct cln_pixels *pixels = &e->sets[s].pixels;
-        for (size_t i = 0; i < pixels->chunk_count && status == CLN_OK; i++)
-            status = cln_plan_buffer(&plan, NULL, "images", cln_pixels_in_chunk(pixels, i) * pixels->bytes);
+        const struct cln_pixels pixels = cln_engine_divide(e, e->sets[s].count, plan.batch_size);
+        for (size_t i = 0; i < pixels.chunk_count && status == CLN_OK; i++)
+            status = cln_plan_buffer(&plan, NULL, e->streams ? "ring of images" : "images",
+                                     cln_pixels_in_chunk(&pixels, i) * pixels.bytes);
     }
     return status;
 }
 
 static bool fits(const struct cln_tally *tally, const struct ocl_device *device) {
     return tally->largest <= (double)device->max_alloc_bytes && tally->total <= (double)device->global_memory_bytes;
+}
+
+/* What the rings take, which have a share of what is needed: "", or a part of a message. */
+static void describe_rings(char text[RING_BYTES], const struct cln_engine *e) {
+    char bytes[32];
+    double sum = 0;
+    size_t images = 0;
+    text[0] = '\0';
+    for (int s = 0; s < CLN_SET_COUNT; s++)
+        if (e->sets[s].count > 0) {
+            images = e->sets[s].pixels.ring;
+            sum += (double)images * (double)e->sets[s].pixels.bytes;
+        }
+    cln_format_bytes(bytes, sum);
+    if (images > 0)
+        snprintf(text, RING_BYTES, ", %s of it for rings of %zu images, %zu batches each", bytes, images,
+                 images / (size_t)e->plan.batch_size);
 }
 
 /* Finds by bisection the largest batch size that fits, if this one does not. Memory grows in whole blocks. 0: none
@@ -53,7 +73,8 @@ enum cln_status cln_engine_check_fit(struct cln_engine *e) {
     status = find_batch_size(&batch_size, e);
     if (status != CLN_OK)
         return status;
-    char needed[32], there[32], largest[32], most[32], advice[64] = "no batch size would fit";
+    char needed[32], there[32], largest[32], most[32], rings[RING_BYTES], advice[64] = "no batch size would fit";
+    describe_rings(rings, e);
     cln_format_bytes(needed, tally.total);
     cln_format_bytes(there, (double)device->global_memory_bytes);
     cln_format_bytes(largest, tally.largest);
@@ -62,7 +83,8 @@ enum cln_status cln_engine_check_fit(struct cln_engine *e) {
         snprintf(advice, sizeof advice, "batch size %d would fit", batch_size);
     return cln_fail(
         CLN_OUT_OF_MEMORY,
-        "%s at batch size %d does not fit: it needs %s, %s has %s; the largest buffer (%s) needs %s, at most "
+        "%s at batch size %d does not fit: it needs %s%s, %s has %s; the largest buffer (%s) needs %s, at most "
         "%s are given at once; %s",
-        e->network->name, e->plan.batch_size, needed, device->name, there, tally.largest_name, largest, most, advice);
+        e->network->name, e->plan.batch_size, needed, rings, device->name, there, tally.largest_name, largest, most,
+        advice);
 }

@@ -1,5 +1,6 @@
 /* The engine's sequences: which launches make a training step, an evaluation step, a repeated forward pass. */
 #include "src/engine/batch.h"
+#include "src/engine/copy.h"
 #include "src/engine/engine_private.h"
 #include "src/engine/optimizer.h"
 #include "src/engine/softmax_cross_entropy.h"
@@ -8,22 +9,29 @@ static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_en
     return (struct cln_batch){
         .in = e->image,
         .out = e->network->input,
+        .type = e->pixels,
         .pixels = &set->pixels,
         .labels = set->labels,
         .order = set->order,
         .rates = set->rates,
         .standardization = e->standardization,
+        .augmentation = set == &e->sets[CLN_TRAIN] ? &e->augmentation : NULL,
+        .seed = e->seed,
+        .mixes = set == &e->sets[CLN_TRAIN] ? e->mixes : NULL,
         .x = e->x,
         .lane_labels = e->lane_labels,
     };
 }
 
+/* `exchange` NULL: of a prediction. */
 static struct cln_stage_context stage_context(const struct cln_engine *e, const struct cln_exchange *exchange) {
+    const struct cln_engine_model model = cln_engine_model(e);
     return (struct cln_stage_context){
         .network = e->network,
-        .parameters = e->values[CLN_PARAMETERS],
-        .running = e->values[CLN_RUNNING],
+        .parameters = e->values[exchange ? CLN_PARAMETERS : model.parameters],
+        .running = e->values[exchange ? CLN_RUNNING : model.running],
         .slices = e->slices,
+        .constants = e->constants,
         .exchange = exchange,
         .seed = e->seed,
     };
@@ -32,7 +40,7 @@ static struct cln_stage_context stage_context(const struct cln_engine *e, const 
 /* The first launch of a step: what depends on nothing. `backward`: filters of data gradients are needed. */
 static enum cln_status add_begin(struct cln_engine *e, const struct cln_engine_data *set, bool backward) {
     static const struct cln_exchange alone;
-    const struct cln_stage_context context = stage_context(e, &alone);
+    const struct cln_stage_context context = stage_context(e, set == &e->sets[CLN_TEST] ? NULL : &alone);
     const struct cln_batch batch = batch_of(e, set);
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
     cln_plan_join(&e->plan);
@@ -40,14 +48,23 @@ static enum cln_status add_begin(struct cln_engine *e, const struct cln_engine_d
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
         status = cln_stage_filters(&e->plan, &e->stages[s], &context, &e->buffers[s], false);
-        if (status == CLN_OK && backward && s > 0)
+        if (status == CLN_OK && backward && cln_engine_gradient_of_input(e, s))
             status = cln_stage_filters(&e->plan, &e->stages[s], &context, &e->buffers[s], true);
     }
     return status == CLN_OK ? cln_plan_joined(&e->plan) : status;
 }
 
-static struct ocl_buffer *input_of(const struct cln_engine *e, size_t stage, bool training) {
-    return stage == 0 ? e->x : cln_stage_output(&e->buffers[stage - 1], training);
+/* The output of a stage, or the images. */
+static struct ocl_buffer *output_of(const struct cln_engine *e, int stage, bool training) {
+    return stage == CLN_READS_IMAGES ? e->x : cln_stage_output(&e->buffers[stage], training);
+}
+
+static struct cln_stage_inputs inputs_of(const struct cln_engine *e, size_t stage, bool training) {
+    const struct cln_stage *s = &e->stages[stage];
+    return (struct cln_stage_inputs){
+        .x = output_of(e, s->input, training),
+        .addend = s->addend == CLN_READS_NOTHING ? NULL : output_of(e, s->addend, training),
+    };
 }
 
 static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchange *exchange) {
@@ -55,7 +72,7 @@ static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchan
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s, true));
+        status = cln_stage_forward(&e->plan, &e->stages[s], &context, &e->buffers[s], inputs_of(e, s, true));
         if (status == CLN_OK)
             status = cln_plan_follow(&e->plan);
         if (status != CLN_OK)
@@ -69,7 +86,7 @@ static enum cln_status add_prediction(struct cln_engine *e) {
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s, false));
+        status = cln_stage_predict(&e->plan, &e->stages[s], &context, &e->buffers[s], inputs_of(e, s, false));
         if (status == CLN_OK)
             status = cln_plan_follow(&e->plan);
         if (status != CLN_OK)
@@ -88,6 +105,7 @@ static enum cln_status add_loss(struct cln_engine *e, bool training) {
         .predicted = training ? NULL : e->predicted,
         .sums = e->loss_sums,
         .class_weights = training ? e->class_weights : NULL,
+        .mixes = training ? e->mixes : NULL,
     };
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
     return cln_softmax_cross_entropy(&e->plan, &loss);
@@ -116,15 +134,26 @@ static enum cln_status add_leftover(struct leftover *left, struct cln_engine *e,
     left->ended = true;
     for (; left->stages > done && status == CLN_OK; left->stages--) {
         const size_t s = left->stages - 1;
+        if (!e->learns[s])
+            continue;
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_gradients(&e->plan, &e->stages[s], &context, &e->buffers[s], input_of(e, s, true));
+        status = cln_stage_gradients(&e->plan, &e->stages[s], &context, &e->buffers[s], inputs_of(e, s, true).x);
     }
     return status;
 }
 
-/* Whether dz of a stage needs the sums of all blocks; without chains every launch may need all blocks. */
-static bool needs_all_blocks(const struct cln_engine *e, size_t stage) {
-    return e->stages[stage].normalise || (!e->plan.chains && !e->buffers[stage].shares_output);
+/* Completes da of a stage: the stages that read its output have made theirs. The backward pass may add the first of
+ * the further ones itself. */
+static enum cln_status add_gradients(struct cln_engine *e, size_t stage) {
+    const struct cln_stage_buffers *b = &e->buffers[stage];
+    enum cln_status status = cln_plan_follow(&e->plan);
+    struct ocl_buffer *further;
+    for (size_t i = b->further ? 1 : 0; status == CLN_OK && (further = cln_engine_further_gradient(e, stage, i)); i++) {
+        status = cln_accumulate(&e->plan, e->stages[stage].a, further, b->da);
+        if (status == CLN_OK)
+            status = cln_plan_follow(&e->plan);
+    }
+    return status;
 }
 
 /* From da of the last stage, which the launch before has made. */
@@ -134,15 +163,18 @@ static enum cln_status add_backward(struct cln_engine *e, const struct cln_engin
     enum cln_status status = CLN_OK;
     for (size_t s = e->stage_count; s-- > 0 && status == CLN_OK;) {
         struct cln_stage_buffers *b = &e->buffers[s];
+        if (!e->learns[s])
+            continue;
         cln_plan_scope(&e->plan, (int)s);
-        status = cln_plan_follow(&e->plan);
+        status = add_gradients(e, s);
         if (status == CLN_OK)
             status = cln_stage_sums(&e->plan, &e->stages[s], &context, b);
         if (status == CLN_OK)
-            status = needs_all_blocks(e, s) ? add_leftover(&left, e, set, s + 1) : cln_plan_follow(&e->plan);
+            status = cln_engine_needs_all_blocks(e, s) ? add_leftover(&left, e, set, s + 1) : cln_plan_follow(&e->plan);
         cln_plan_scope(&e->plan, (int)s);
         if (status == CLN_OK)
-            status = cln_stage_data(&e->plan, &e->stages[s], &context, b, s > 0 ? e->buffers[s - 1].da : NULL);
+            status = cln_stage_data(&e->plan, &e->stages[s], &context, b, inputs_of(e, s, true).x,
+                                    cln_engine_gradient_of_input(e, s));
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", e->plan.scope);
     }
@@ -158,20 +190,8 @@ static enum cln_status exchange_gradients(void *engine) {
     return e->exchange.gradients(e->exchange.user, e->sums, e->network->parameter_floats);
 }
 
-/* Sums the gradients' slices, exchanges the sums, which are then the gradients' only slices, and finds their norm. */
-static enum cln_status add_sums(struct cln_engine *e, struct cln_optimizer *optimizer) {
-    struct cln_optimizer sum = *optimizer;
-    sum.gradients = e->sums;
-    optimizer->partials = e->sums;
-    optimizer->slice_table = e->sum_slice_table;
-    enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
-    if (status == CLN_OK && e->exchange.gradients)
-        status = cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e);
-    return status == CLN_OK && optimizer->norm_parts > 0 ? cln_optimizer_norm(&e->plan, optimizer) : status;
-}
-
-static enum cln_status add_update(struct cln_engine *e) {
-    struct cln_optimizer optimizer = {
+static struct cln_optimizer optimizer_of(const struct cln_engine *e) {
+    return (struct cln_optimizer){
         .kind = e->optimizer.kind,
         .floats = e->network->parameter_floats,
         .parameters = e->values[CLN_PARAMETERS],
@@ -179,12 +199,49 @@ static enum cln_status add_update(struct cln_engine *e) {
         .partials = e->gradient_partials,
         .slice_table = e->slice_table,
         .moments = &e->values[CLN_MOMENTS],
+        .norm_parts = e->optimizer.clip_norm > 0 ? cln_optimizer_norm_parts(&e->plan, e->network->parameter_floats) : 0,
+        .accumulates = e->optimizer.accumulate > 1,
     };
+}
+
+/* Sums the gradients' slices. */
+static enum cln_status add_sums(struct cln_engine *e) {
+    struct cln_optimizer sum = optimizer_of(e);
+    sum.gradients = e->sums;
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    if (e->optimizer.clip_norm > 0)
-        optimizer.norm_parts = cln_optimizer_norm_parts(&e->plan, optimizer.floats);
-    enum cln_status status = e->sums ? add_sums(e, &optimizer) : CLN_OK;
-    return status == CLN_OK ? cln_optimizer_update(&e->plan, &optimizer) : status;
+    return cln_optimizer_sum(&e->plan, &sum);
+}
+
+/* Exchanges the sums, which are then the gradients' only slices, and finds their norm. */
+static enum cln_status add_norm(struct cln_engine *e, struct cln_optimizer *optimizer) {
+    enum cln_status status = CLN_OK;
+    optimizer->partials = e->sums;
+    optimizer->slice_table = e->sum_slice_table;
+    if (e->exchange.gradients)
+        status = cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e);
+    return status == CLN_OK && optimizer->norm_parts > 0 ? cln_optimizer_norm(&e->plan, optimizer) : status;
+}
+
+static enum cln_status add_average(struct cln_engine *e) {
+    const struct cln_average average = {
+        .parameter_averages = e->values[CLN_AVERAGE],
+        .parameters = e->values[CLN_PARAMETERS],
+        .running_averages = e->values[CLN_AVERAGE_RUNNING],
+        .running = e->values[CLN_RUNNING],
+        .parameter_floats = e->network->parameter_floats,
+        .running_floats = e->network->running_floats,
+    };
+    return cln_optimizer_average(&e->plan, &average);
+}
+
+/* Behind the sums, if there are any. */
+static enum cln_status add_update(struct cln_engine *e) {
+    struct cln_optimizer optimizer = optimizer_of(e);
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
+    enum cln_status status = e->sums ? add_norm(e, &optimizer) : CLN_OK;
+    if (status == CLN_OK)
+        status = cln_optimizer_update(&e->plan, &optimizer);
+    return status == CLN_OK && e->values[CLN_AVERAGE] ? add_average(e) : status;
 }
 
 static enum cln_status start_sequence(struct cln_engine *e, struct ocl_sequence **out,
@@ -210,6 +267,10 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
         status = add_backward(e, set);
     if (status == CLN_OK)
         status = cln_plan_joined(&e->plan);
+    if (status == CLN_OK && e->sums)
+        status = add_sums(e);
+    if (status == CLN_OK && e->optimizer.accumulate > 1)
+        status = start_sequence(e, &e->update, set);
     return status == CLN_OK ? add_update(e) : status;
 }
 
@@ -244,5 +305,15 @@ enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
         status = cln_plan_joined(&e->plan);
     if (status != CLN_OK)
         ocl_sequence_destroy(&e->repeat); /* half of it is of no use */
+    return status;
+}
+
+enum cln_status cln_engine_create_look(struct cln_engine *e, struct ocl_sequence **out) {
+    const struct cln_engine_data *set = &e->sets[CLN_TRAIN];
+    enum cln_status status = start_sequence(e, out, set);
+    if (status == CLN_OK)
+        status = add_begin(e, set, false);
+    if (status != CLN_OK)
+        ocl_sequence_destroy(out);
     return status;
 }

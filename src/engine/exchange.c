@@ -32,7 +32,7 @@ static enum cln_status read_partials(struct copy *copy, const struct cln_exchang
     enum cln_status status = cln_exchange_samples(&samples, p->state);
     if (status != CLN_OK || samples == 0)
         return status;
-    copy->used = (size_t)(cln_ceil_div(samples, p->lanes) * p->splits);
+    copy->used = (size_t)(cln_ceil_div(samples, p->samples) * p->splits);
     copy->partials = malloc(copy->bytes);
     copy->before = calloc(p->channels, channel_bytes);
     copy->channels = calloc(p->channels, channel_bytes);
@@ -119,9 +119,9 @@ static enum cln_status add(struct cln_plan *plan, struct cln_exchange_point *poi
                                          .state = plan->state,
                                          .partials = partials.buffer,
                                          .channels = (size_t)channels,
-                                         .stride = (size_t)(plan->blocks * partials.splits),
+                                         .stride = (size_t)(cln_plan_parts(plan) * partials.splits),
                                          .splits = partials.splits,
-                                         .lanes = plan->tuning.lanes};
+                                         .samples = cln_plan_samples_per_part(plan)};
     return cln_plan_call(plan, label, function, point);
 }
 

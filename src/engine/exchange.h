@@ -1,7 +1,7 @@
 /* The exchange: numbers that processes give each other between the launches of a training step. The processes train the
  * same network, each on its own samples. Together they compute what one process would compute on all samples, within
- * rounding; but a dropout goes by the place of a sample in its own process's batch, so that each process needs a seed
- * of its own for it. */
+ * rounding; but dropouts and augmentation go by the place of a sample in its own process's batch, so that each process
+ * needs a seed of its own for them. */
 #ifndef SRC_ENGINE_EXCHANGE_H
 #define SRC_ENGINE_EXCHANGE_H
 
@@ -19,8 +19,9 @@ struct cln_channel_sums {
 };
 
 /* The host calls the functions in every training step, in the order of the step: `moments` and `sums` once for each
- * batch norm, with `count` channels, `gradients` once. If a function fails, the step fails with its status. A function
- * that is NULL exchanges nothing; if all three are NULL, there is no exchange.
+ * batch norm, with `count` channels (`sums` not for those behind which no parameter is trained), `gradients` once. If a
+ * function fails, the step fails with its status. A function that is NULL exchanges nothing; if all three are NULL,
+ * there is no exchange.
  *
  * They are not called in a step without samples (any step that is queued after the epoch's last batch), in prediction,
  * and while the engine looks for a value that is not finite.
@@ -60,8 +61,8 @@ struct cln_exchange_point {
     const struct cln_exchange *exchange;
     struct ocl_buffer *state, *partials;
     size_t channels;
-    size_t stride; /* partials of one channel */
-    int splits, lanes;
+    size_t stride;       /* partials of one channel */
+    int splits, samples; /* of a partial */
 };
 
 /* cln_exchange_moments adds the exchange of the moments in `partials` to the plan's sequence; cln_exchange_sums adds

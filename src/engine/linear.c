@@ -67,6 +67,8 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
                         cln_plan_cache_slices(plan, value_bytes(plan, g), (double)g->in_features * g->out_features)));
     while (t.slices < plan->blocks && weight_run(plan, t) > plan->tuning.max_loop_iterations)
         t.slices = cln_min(plan->blocks, 2 * t.slices);
+    if (plan->tuning.strict)
+        t.slices = cln_plan_strict_slices(plan);
     return t;
 }
 
@@ -162,7 +164,8 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
             .constants = &constants,
             .args = {OCL_BUFFER(x), OCL_INT(g->in_features), OCL_INT(g->out_features), OCL_BUFFER(weights.buffer),
                      OCL_INT(weights.weight), OCL_INT(weights.bias), OCL_BUFFER(z), OCL_INT(partials.buffer != NULL),
-                     OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(plan->blocks), OCL_BUFFER(plan->state)},
+                     OCL_BUFFER(partials.buffer ? partials.buffer : z), OCL_INT(cln_plan_parts(plan)),
+                     OCL_BUFFER(plan->state)},
             .arg_count = 11,
             .groups = {(size_t)cln_ceil_div(g->out_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
             .span = (size_t)t.blocks,

@@ -43,6 +43,8 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
     struct ocl_constants constants;
     cln_plan_constants(plan, &constants);
     ocl_constants_int(&constants, "TENSOR_ALIGN", CLN_TENSOR_ALIGN);
+    if (g->accumulates)
+        ocl_constants_int(&constants, "ACCUMULATE", 1);
     struct ocl_launch launch = {
         .source = "sum_gradients.cl",
         .kernel = name,
@@ -50,15 +52,16 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
         .args = {OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->slice_table), OCL_INT(g->floats),
                  OCL_BUFFER(plan->state)},
         .arg_count = 5,
-        .bytes = 2 * (double)g->floats * sizeof(float),
+        .bytes = (g->accumulates ? 3 : 2) * (double)g->floats * sizeof(float),
     };
     return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
 }
 
 /* Each work-item of an update reads all parts, so they are few. */
 int cln_optimizer_norm_parts(const struct cln_plan *plan, size_t floats) {
-    enum { ENOUGH = 16 };
-    const double most = (double)plan->tuning.lanes * plan->tuning.max_loop_iterations; /* floats of a part */
+    enum { ENOUGH = 16, STRICT_FLOATS = 1 << 16 };
+    const double most = plan->tuning.strict ? STRICT_FLOATS /* floats of a part */
+                                            : (double)plan->tuning.lanes * plan->tuning.max_loop_iterations;
     return cln_max(ENOUGH, (int)ceil((double)floats / most));
 }
 
@@ -82,6 +85,27 @@ enum cln_status cln_optimizer_norm(struct cln_plan *plan, const struct cln_optim
     return cln_plan_teams(plan, &launch, team);
 }
 
+enum cln_status cln_optimizer_average(struct cln_plan *plan, const struct cln_average *g) {
+    static const char name[] = "average";
+    const size_t floats = g->parameter_floats + g->running_floats;
+    struct ocl_constants constants;
+    cln_plan_constants(plan, &constants);
+    ocl_constants_int(&constants, "TENSOR_ALIGN", CLN_TENSOR_ALIGN);
+    struct ocl_launch launch = {
+        .source = "average.cl",
+        .kernel = name,
+        .constants = &constants,
+        /* A kernel needs some buffer, also for no statistics. */
+        .args = {OCL_BUFFER(g->parameter_averages), OCL_BUFFER(g->parameters), OCL_INT(g->parameter_floats),
+                 OCL_BUFFER(g->running_floats > 0 ? g->running_averages : g->parameter_averages),
+                 OCL_BUFFER(g->running_floats > 0 ? g->running : g->parameters), OCL_INT(g->running_floats),
+                 OCL_BUFFER(plan->state)},
+        .arg_count = 7,
+        .bytes = 3 * (double)floats * sizeof(float),
+    };
+    return cln_plan_items(plan, &launch, floats / (size_t)cln_plan_vector(plan, name));
+}
+
 void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_params *params) {
     const struct cln_optimizer_params p = cln_optimizer_resolve(*params);
     state->beta1 = (float)p.beta1;
@@ -98,4 +122,6 @@ void cln_optimizer_begin(struct cln_state *state, const struct cln_optimizer_par
     state->weight_decay = (float)p.weight_decay;
     state->label_smoothing = (float)p.label_smoothing;
     state->clip_norm = (float)p.clip_norm;
+    state->one_minus_ema = (float)(1.0 - p.ema);
+    state->accumulate = (int)p.accumulate;
 }

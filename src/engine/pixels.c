@@ -32,16 +32,17 @@ void cln_pixels_destroy(struct cln_pixels *p) {
     p->chunks = NULL;
 }
 
-enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t count, const uint8_t *source,
+enum cln_status cln_pixels_write(struct cln_pixels *p, size_t first, size_t count, const void *source,
                                  ocl_buffer_writer *writer) {
     if (first > p->count || count > p->count - first)
         return cln_fail(CLN_INVALID, "%zu images from number %zu on: there are %zu", count, first, p->count);
+    const uint8_t *from = source;
     enum cln_status status = CLN_OK;
-    for (size_t piece; count > 0 && status == CLN_OK; first += piece, count -= piece, source += piece * p->bytes) {
+    for (size_t piece; count > 0 && status == CLN_OK; first += piece, count -= piece, from += piece * p->bytes) {
         const size_t chunk = first / p->per_chunk, at = first % p->per_chunk;
         const size_t left = cln_pixels_in_chunk(p, chunk) - at;
         piece = count < left ? count : left;
-        status = writer(p->chunks[chunk], at * p->bytes, piece * p->bytes, source);
+        status = writer(p->chunks[chunk], at * p->bytes, piece * p->bytes, from);
     }
     return status;
 }

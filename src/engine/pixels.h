@@ -1,5 +1,5 @@
-/* The pixels of a set on the device, as bytes: in one buffer, or in several chunks if they exceed the device's largest
- * allocation. */
+/* The pixels of a set on the device, as they are stored: in one buffer, or in several chunks if they exceed the
+ * device's largest allocation. */
 #ifndef SRC_ENGINE_PIXELS_H
 #define SRC_ENGINE_PIXELS_H
 
@@ -10,6 +10,7 @@
 struct cln_pixels {
     size_t count, bytes;        /* number of images, and bytes of one image */
     size_t per_chunk;           /* images per chunk; the last chunk may have fewer */
+    size_t ring;                /* above 0: the images are a ring of so many, see ring.h, and `count` is that */
     size_t chunk_count;         /* 1: all images are in one buffer */
     struct ocl_buffer **chunks; /* [image][channel][row][column] */
 };
@@ -26,7 +27,7 @@ void cln_pixels_destroy(struct cln_pixels *pixels);
 
 /* Copies `count` images to the device, to the places from `first` on, across chunks, by `writer`: ocl_buffer_write or
  * ocl_buffer_write_queued. CLN_INVALID: the set has fewer images. */
-enum cln_status cln_pixels_write(struct cln_pixels *pixels, size_t first, size_t count, const uint8_t *source,
+enum cln_status cln_pixels_write(struct cln_pixels *pixels, size_t first, size_t count, const void *source,
                                  ocl_buffer_writer *writer) CLN_MUST_CHECK;
 
 #endif

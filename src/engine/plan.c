@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "kernels/state.clh"
+
 size_t cln_plan_elements(const struct cln_plan *plan, struct cln_shape shape) {
     return (size_t)plan->blocks * (size_t)plan->tuning.lanes * cln_shape_count(shape);
 }
@@ -54,6 +56,8 @@ void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *const
     *constants = (struct ocl_constants){0};
     ocl_constants_int(constants, "LANES", plan->tuning.lanes);
     ocl_constants_int(constants, "FMA", plan->tuning.fma);
+    if (plan->tuning.strict)
+        ocl_constants_int(constants, "STRICT", 1);
 }
 
 static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
@@ -148,6 +152,26 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
     const double wanted = fmin(plan->blocks, ceil(bytes / (1024.0 * plan->tuning.slice_cache_kib)));
     const double most = bytes / (weights * sizeof(float));
     return (int)fmax(1, fmin(wanted, most));
+}
+
+int cln_plan_strict_slices(const struct cln_plan *plan) {
+    return cln_ceil_div(plan->blocks * plan->tuning.lanes, SHARD_SAMPLES) * (STRANDS / plan->tuning.lanes);
+}
+
+int cln_plan_samples_per_part(const struct cln_plan *plan) {
+    return plan->tuning.strict ? OCTET : plan->tuning.lanes;
+}
+
+int cln_plan_parts(const struct cln_plan *plan) {
+    return plan->blocks * (plan->tuning.lanes / cln_plan_samples_per_part(plan));
+}
+
+int cln_strict_splits(int total, double work) {
+    enum { ENOUGH = 1 << 14 };
+    int splits = 1;
+    while (splits < total && work > (double)ENOUGH * splits)
+        splits *= 2;
+    return splits;
 }
 
 bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation, double floats, int scratch) {

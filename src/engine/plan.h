@@ -67,7 +67,7 @@ enum cln_status cln_plan_buffer(const struct cln_plan *plan, struct ocl_buffer *
  * lanes of a block. `operation` is the name of its kernel file. */
 int cln_plan_vector(const struct cln_plan *plan, const char *operation);
 
-/* Starts a set of constants with LANES and FMA. VECTOR is added with the launch, because it depends on the
+/* Starts a set of constants with LANES, FMA and STRICT. VECTOR is added with the launch, because it depends on the
  * launch's operation. */
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
@@ -111,6 +111,18 @@ int cln_plan_splits(const struct cln_plan *plan, int total, int others, double i
  * more memory than `bytes`, there are fewer slices; there is always one. */
 int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weights);
 
+/* In strict arithmetic (tuning.strict) what is summed apart follows from the geometry alone, and not from the device.
+ * cln_plan_strict_slices: the slices of the batch for a weight gradient, one for each shard of SHARD_SAMPLES samples,
+ * or one for each half of it. cln_strict_splits: a power of two, the parts to split `total` rows into, whose `work`
+ * multiply-adds a work-item would do in one go. A part may have no row. */
+int cln_plan_strict_slices(const struct cln_plan *plan);
+int cln_strict_splits(int total, double work);
+
+/* The samples of a partial: those of a block, or in strict arithmetic an octet (LANE_PARTS of kernels/lanes.clh). And
+ * the number of partials of a batch. */
+int cln_plan_samples_per_part(const struct cln_plan *plan);
+int cln_plan_parts(const struct cln_plan *plan);
+
 /* Whether an operation copies its tiles of weights to local memory. It does so if tuning.local_weights is set, its
  * work-groups have several work-items, and half of the local memory is enough. A work-group without a team has n =
  * lanes / vector work-items. It needs `floats` floats for the weights, and (n + 1) × `scratch` float4 for its sums. */
@@ -147,6 +159,7 @@ static inline int cln_max(int a, int b) {
 struct cln_weights {
     struct ocl_buffer *buffer;
     int weight, bias;
+    struct ocl_buffer *statistics; /* of a group norm (cln_groupnorm_statistic_floats); NULL: none */
     struct ocl_buffer *filters[2]; /* scratch of a filtered convolution (cln_conv2d_filter_floats); NULL: none */
 };
 
@@ -158,8 +171,8 @@ struct cln_slices {
     int base, stride;
 };
 
-/* Partials: moments (float4) or sums (float2) per channel, block and split of an image, which the next launch combines.
- * NULL buffer: not wanted. */
+/* Partials: moments (float4) or sums (float2) per channel, part (cln_plan_parts) and split of an image, which the next
+ * launch combines. NULL buffer: not wanted. */
 struct cln_partials {
     struct ocl_buffer *buffer;
     int splits;

@@ -15,6 +15,10 @@ enum cln_status cln_softmax_cross_entropy(struct cln_plan *plan, const struct cl
                  OCL_BUFFER(plan->state)},
         .arg_count = 7,
     };
+    if (g->mixes) {
+        ocl_constants_int(&constants, "MIX", 1);
+        ocl_launch_argument(&launch, OCL_BUFFER(g->mixes));
+    }
     if (!g->class_weights)
         return cln_plan_lanes(plan, &launch);
     ocl_constants_int(&constants, "CLASS_WEIGHTS", 1);

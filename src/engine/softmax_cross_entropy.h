@@ -6,11 +6,13 @@
 
 struct cln_softmax_cross_entropy {
     int classes;
-    struct ocl_buffer *logits;        /* in lanes */
-    struct ocl_buffer *labels;        /* int per lane: [block][lane] */
-    struct ocl_buffer *gradient;      /* gradient of the logits, in lanes, 0 in dead lanes; NULL: prediction */
-    struct ocl_buffer *predicted;     /* int per sample of the epoch's order; NULL: training */
-    struct ocl_buffer *sums;          /* blocks × float2 (loss, hits) */
+    struct ocl_buffer *logits;    /* in lanes */
+    struct ocl_buffer *labels;    /* int per lane: [block][lane] */
+    struct ocl_buffer *gradient;  /* gradient of the logits, in lanes, 0 in dead lanes; NULL: prediction */
+    struct ocl_buffer *predicted; /* int per sample of the epoch's order; NULL: training */
+    struct ocl_buffer *sums;      /* blocks × float2 (loss, hits) */
+    struct ocl_buffer *mixes;     /* struct cln_mix per batch, as in struct cln_batch: the loss of mixed pictures; not
+                                     with class_weights. NULL: they are not mixed */
     struct ocl_buffer *class_weights; /* float per class: the loss is weighted by them; NULL: it is not */
 };
 

@@ -1,4 +1,4 @@
-/* One stage on the device: affine → normalise → activate → pool → drop, and back. */
+/* One stage on the device: affine → normalise → add → activate → pool → drop, and back. */
 #include "src/engine/stage_ops.h"
 
 #include "src/engine/activate.h"
@@ -8,7 +8,8 @@
 
 /* Whether the stage is an affine part alone. */
 static bool is_plain(const struct cln_stage *stage) {
-    return !stage->normalise && stage->activation.kind == CLN_IDENTITY && stage->pool.kind == CLN_POOL_NONE;
+    return !stage->normalise && stage->addend == CLN_READS_NOTHING && stage->activation.kind == CLN_IDENTITY &&
+           stage->pool.kind == CLN_POOL_NONE;
 }
 
 int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage, int tensor) {
@@ -18,10 +19,10 @@ int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage,
 /* The bytes of the stage's struct cln_partials: of its moments, or of its sums. */
 static size_t moment_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
     const int splits = cln_affine_of(stage)->splits(plan, stage);
-    return (size_t)stage->z.channels * (size_t)plan->blocks * (size_t)splits * 4 * sizeof(float);
+    return (size_t)stage->z.channels * (size_t)cln_plan_parts(plan) * (size_t)splits * 4 * sizeof(float);
 }
 static size_t sum_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return (size_t)stage->z.channels * (size_t)plan->blocks * 2 * sizeof(float);
+    return (size_t)stage->z.channels * (size_t)cln_plan_parts(plan) * 2 * sizeof(float);
 }
 
 /* The blocks that a work-group of the stage's affine part takes; NULL: of a launch by block. */
@@ -30,7 +31,7 @@ static int span_of(const struct cln_plan *plan, const struct cln_stage *stage) {
 }
 
 enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const struct cln_plan *plan,
-                                         const struct cln_stage *stage, const struct cln_stage *next) {
+                                         const struct cln_stage *stage, const struct cln_stage *next, bool trains) {
     *out = (struct cln_stage_buffers){
         .shares_output = is_plain(stage),
         .normal_span = cln_norm_span(plan, span_of(plan, next)), /* the next stage's forward pass follows */
@@ -42,24 +43,28 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
     const struct {
         struct ocl_buffer **buffer;
         size_t bytes; /* 0: not needed */
+        bool of_training;
     } wanted[] = {
-        {&out->z, cln_plan_bytes(plan, stage->z)},
-        {&out->a, out->shares_output ? 0 : cln_plan_bytes(plan, stage->a)},
-        {&out->dropped, stage->dropout.p > 0 ? cln_plan_bytes(plan, stage->a) : 0},
-        {&out->da, cln_plan_bytes(plan, stage->a)},
-        {&out->max_value, maximum ? cln_plan_bytes(plan, stage->a) : 0},
-        {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0},
-        {&out->normal, copy * cln_norm_copies(plan, out->normal_span)},
-        {&out->dz_coefficients, copy * cln_norm_copies(plan, out->dz_span)},
-        {&out->moments, stage->normalise ? moment_bytes(plan, stage) : 0},
-        {&out->sums, sum_bytes(plan, stage)},
-        {&out->filters[false], affine->filter_floats ? affine->filter_floats(plan, stage, false) * sizeof(float) : 0},
-        {&out->filters[true], affine->filter_floats && stage->first_layer > 0
-                                  ? affine->filter_floats(plan, stage, true) * sizeof(float)
-                                  : 0},
+        {&out->z, cln_plan_bytes(plan, stage->z), false},
+        {&out->a, out->shares_output ? 0 : cln_plan_bytes(plan, stage->a), false},
+        {&out->filters[false], affine->filter_floats ? affine->filter_floats(plan, stage, false) * sizeof(float) : 0,
+         false},
+        {&out->statistics, affine->statistic_floats ? affine->statistic_floats(plan, stage) * sizeof(float) : 0, false},
+        {&out->dropped, stage->dropout.p > 0 ? cln_plan_bytes(plan, stage->a) : 0, true},
+        {&out->max_value, maximum ? cln_plan_bytes(plan, stage->a) : 0, true},
+        {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0, true},
+        {&out->normal, copy * cln_norm_copies(plan, out->normal_span), true},
+        {&out->dz_coefficients, copy * cln_norm_copies(plan, out->dz_span), true},
+        {&out->moments, stage->normalise ? moment_bytes(plan, stage) : 0, true},
+        {&out->sums, sum_bytes(plan, stage), true},
+        {&out->filters[true],
+         affine->filter_floats && stage->input != CLN_READS_IMAGES
+             ? affine->filter_floats(plan, stage, true) * sizeof(float)
+             : 0,
+         true},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (wanted[i].bytes > 0) {
+        if (wanted[i].bytes > 0 && (trains || !wanted[i].of_training)) {
             enum cln_status status = cln_plan_buffer(plan, wanted[i].buffer, "activations", wanted[i].bytes);
             if (status != CLN_OK)
                 return status;
@@ -68,10 +73,18 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
 }
 
 void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
-    struct ocl_buffer **all[] = {
-        &buffers->z,         &buffers->a,         &buffers->dropped,        &buffers->da,
-        &buffers->max_value, &buffers->max_index, &buffers->normal,         &buffers->dz_coefficients,
-        &buffers->moments,   &buffers->sums,      &buffers->filters[false], &buffers->filters[true]};
+    struct ocl_buffer **all[] = {&buffers->z,
+                                 &buffers->a,
+                                 &buffers->dropped,
+                                 &buffers->max_value,
+                                 &buffers->max_index,
+                                 &buffers->normal,
+                                 &buffers->dz_coefficients,
+                                 &buffers->moments,
+                                 &buffers->sums,
+                                 &buffers->filters[false],
+                                 &buffers->filters[true],
+                                 &buffers->statistics};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         ocl_buffer_destroy(all[i]);
 }
@@ -94,6 +107,7 @@ static struct cln_weights weights_of(const struct cln_stage *stage, const struct
     return (struct cln_weights){.buffer = context->parameters,
                                 .weight = offset_of(context->network, stage->weight),
                                 .bias = offset_of(context->network, stage->bias),
+                                .statistics = b->statistics,
                                 .filters = {b->filters[false], b->filters[true]}};
 }
 
@@ -103,8 +117,8 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
     return (struct cln_norm){
         .options = stage->batchnorm,
         .parameters = context->parameters,
-        .gamma = offset_of(network, stage->gamma),
-        .beta = offset_of(network, stage->beta),
+        .gamma = stage->gamma < 0 ? context->constants.gamma : offset_of(network, stage->gamma),
+        .beta = stage->beta < 0 ? context->constants.beta : offset_of(network, stage->beta),
         .running = context->running,
         .running_mean = offset_of(network, stage->running_mean),
         .running_var = offset_of(network, stage->running_var),
@@ -123,11 +137,13 @@ static struct cln_activate activate_of(const struct cln_plan *plan, const struct
         .activation = stage->activation,
         .pool = stage->pool,
         .norm = stage->normalise ? norm : NULL,
+        .adds = stage->addend != CLN_READS_NOTHING,
         .z = b->z,
         .a = output_of(b),
         .max_value = b->max_value,
         .max_index = b->max_index,
         .da = b->da,
+        .further = b->further,
     };
     if (stage->pool.kind == CLN_POOL_NONE)
         g.pool = (struct cln_pool2d){
@@ -146,11 +162,14 @@ enum cln_status cln_stage_filters(struct cln_plan *plan, const struct cln_stage 
 
 enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, const struct cln_stage_buffers *b,
-                                  struct ocl_buffer *x) {
+                                  struct cln_stage_inputs inputs) {
     const struct cln_norm norm = norm_of(stage, context, b);
-    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
-    enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context, b), x,
-                                                           b->z, (struct cln_partials){NULL});
+    struct cln_activate activate = activate_of(plan, stage, b, &norm);
+    activate.addend = inputs.addend;
+    if (!activate.max_value) /* passed on, but not written */
+        activate.max_value = activate.max_index = b->z;
+    enum cln_status status = cln_affine_of(stage)->forward(plan, stage, &activate, weights_of(stage, context, b),
+                                                           inputs.x, b->z, (struct cln_partials){NULL});
     if (status != CLN_OK || b->shares_output)
         return status;
     status = cln_plan_follow(plan);
@@ -168,9 +187,10 @@ static struct cln_dropout_units dropout_of(const struct cln_stage *stage, const 
 /* Up to a. */
 static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stage *stage,
                                     const struct cln_stage_context *context, struct cln_stage_buffers *b,
-                                    struct ocl_buffer *x) {
+                                    struct cln_stage_inputs inputs) {
     const struct cln_norm norm = norm_of(stage, context, b);
-    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
+    struct cln_activate activate = activate_of(plan, stage, b, &norm);
+    activate.addend = inputs.addend;
     const bool exchanges = stage->normalise && context->exchange->moments;
     const bool whole = stage->normalise && !exchanges && cln_channel_forward_pays(plan, &activate);
     const struct cln_affine *affine = cln_affine_of(stage);
@@ -178,7 +198,8 @@ static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stag
     const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
     const struct cln_partials partials = {.buffer = partials_wanted ? b->moments : NULL,
                                           .splits = affine->splits(plan, stage)};
-    enum cln_status status = affine->forward(plan, stage, &activate, weights_of(stage, context, b), x, b->z, partials);
+    enum cln_status status =
+        affine->forward(plan, stage, &activate, weights_of(stage, context, b), inputs.x, b->z, partials);
     if (status == CLN_OK)
         status = stage->normalise ? cln_plan_barrier(plan) : cln_plan_follow(plan);
     if (status == CLN_OK && whole)
@@ -196,8 +217,8 @@ static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stag
 
 enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, struct cln_stage_buffers *b,
-                                  struct ocl_buffer *x) {
-    enum cln_status status = forward_to_a(plan, stage, context, b, x);
+                                  struct cln_stage_inputs inputs) {
+    enum cln_status status = forward_to_a(plan, stage, context, b, inputs);
     if (status != CLN_OK || !b->dropped)
         return status;
     const struct cln_dropout_units units = dropout_of(stage, context);
@@ -205,14 +226,24 @@ enum cln_status cln_stage_forward(struct cln_plan *plan, const struct cln_stage 
     return status == CLN_OK ? cln_dropout_forward(plan, &units, output_of(b), b->dropped) : status;
 }
 
-/* The slices of a tensor's gradient; NULL buffer: the stage has no such tensor. */
+bool cln_stage_adds_gradients(const struct cln_stage *stage) {
+    return !is_plain(stage) && stage->pool.kind != CLN_POOL_AVERAGE && !(stage->dropout.p > 0);
+}
+
+/* The slices of a tensor's gradient; NULL buffer: the stage has no such tensor, or it is frozen. */
 static struct cln_slices slices_of(const struct cln_stage_context *context, int tensor) {
     return tensor < 0 ? (struct cln_slices){NULL} : context->slices[tensor];
 }
 
-/* Whether the bias has a gradient: a batch norm makes it zero. */
-static bool is_biased(const struct cln_stage *stage) {
-    return !stage->normalise && stage->bias >= 0;
+/* The slices of the bias's gradient, which a batch norm makes zero. */
+static struct cln_slices bias_of(const struct cln_stage *stage, const struct cln_stage_context *context) {
+    return slices_of(context, stage->normalise ? -1 : stage->bias);
+}
+
+/* Those of γ or β; where nobody wants the gradient, the place for it. */
+static struct cln_slices norm_slices(const struct cln_stage_context *context, int tensor, struct cln_slices place) {
+    const struct cln_slices slices = slices_of(context, tensor);
+    return slices.buffer ? slices : place;
 }
 
 /* Whether one launch over whole channels makes all of the backward pass up to dz. */
@@ -236,7 +267,7 @@ enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *st
         if (status == CLN_OK)
             status = cln_plan_follow(plan);
     }
-    if (status != CLN_OK || (b->shares_output && !is_biased(stage)) ||
+    if (status != CLN_OK || (b->shares_output && !bias_of(stage, context).buffer) ||
         takes_whole_channels(plan, stage, context, &activate))
         return status;
     return cln_activate_backward(plan, &activate, sums_of(b));
@@ -246,8 +277,12 @@ enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *st
 static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_stage *stage,
                                      const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                      const struct cln_activate *activate) {
-    const struct cln_slices gamma = slices_of(context, stage->gamma);
-    const struct cln_slices beta = slices_of(context, stage->normalise ? stage->beta : stage->bias);
+    const struct cln_stage_constants *places = &context->constants;
+    struct cln_slices gamma = {NULL}, beta = bias_of(stage, context);
+    if (stage->normalise) {
+        gamma = norm_slices(context, stage->gamma, places->gamma_out);
+        beta = norm_slices(context, stage->beta, places->beta_out);
+    }
     if (takes_whole_channels(plan, stage, context, activate))
         return cln_channel_backward(plan, activate, gamma, beta);
     enum cln_status status = CLN_OK;
@@ -264,17 +299,16 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
 
 enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *stage,
                                const struct cln_stage_context *context, struct cln_stage_buffers *b,
-                               struct ocl_buffer *dx) {
+                               struct ocl_buffer *x, struct ocl_buffer *dx) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     enum cln_status status = b->shares_output ? CLN_OK : backward_to_z(plan, stage, context, b, &activate);
     if (status != CLN_OK || !dx)
         return status;
     status = cln_plan_follow(plan);
-    return status == CLN_OK
-               ? cln_affine_of(stage)->backward_data(plan, stage, &activate, b->shares_output ? b->da : b->z,
-                                                     weights_of(stage, context, b), dx)
-               : status;
+    return status == CLN_OK ? cln_affine_of(stage)->backward_data(plan, stage, &activate, weights_of(stage, context, b),
+                                                                  x, b->shares_output ? b->da : b->z, dx)
+                            : status;
 }
 
 enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stage *stage,
@@ -283,15 +317,16 @@ enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stag
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const struct cln_affine *affine = cln_affine_of(stage);
-    const struct cln_slices none = {NULL}, bias = slices_of(context, stage->bias);
+    const struct cln_slices none = {NULL}, bias = bias_of(stage, context);
+    const struct cln_slices weight = slices_of(context, stage->weight);
     const bool whole = takes_whole_channels(plan, stage, context, &activate);
     enum cln_status status = CLN_OK;
-    if (is_biased(stage) && !whole)
+    if (bias.buffer && !whole)
         status = cln_bias_gradient(plan, stage->z, sums_of(b), bias);
-    else if (is_biased(stage) && b->shares_output) /* else the launch that made dz has made it */
+    else if (bias.buffer && b->shares_output) /* else the launch that made dz has made it */
         status = cln_channel_backward(plan, &activate, none, bias);
-    if (status == CLN_OK && affine->backward_weights)
-        status = affine->backward_weights(plan, stage, &activate, x, b->shares_output ? b->da : b->z,
-                                          context->slices[stage->weight]);
+    if (status == CLN_OK && affine->backward_weights && weight.buffer)
+        status = affine->backward_weights(plan, stage, &activate, weights_of(stage, context, b), x,
+                                          b->shares_output ? b->da : b->z, weight);
     return status;
 }

@@ -36,6 +36,7 @@ struct cln_layer_value {
 };
 
 struct cln_tuning {
+    int strict;              /* sums in the order of the training (1; docs/strict.md) or in that of the device (0) */
     int vector;              /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;               /* samples of a block: vector times a power of two */
     int max_team;            /* most work-items in a team for the same lanes, if a block has several */
@@ -68,8 +69,8 @@ enum cln_status cln_tuning_create(struct cln_tuning *out, const struct ocl_profi
  * (cln_layer_text). CLN_INVALID: the text is no such list, or a value is out of range. */
 enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) CLN_MUST_CHECK;
 
-/* Makes work-groups smaller, for a device that refuses one: first smaller teams, then fewer lanes. False: they already
- * have a single work-item. */
+/* Makes work-groups smaller, for a device that refuses one: first smaller teams, then fewer lanes, or in strict
+ * arithmetic wider vectors. False: they already have a single work-item. */
 bool cln_tuning_shrink(struct cln_tuning *tuning);
 
 /* Makes a set of operations run in their safe variants: our own kernels with one work-item per work-group, so that

@@ -241,10 +241,14 @@ static double filter_cycles(const struct cln_plan *plan, const struct cln_winogr
     return 4.0 * (double)cln_winograd_filter_floats(w) / cln_plan_units(plan) / plan->blocks;
 }
 
+bool cln_winograd_fits(const struct cln_conv2d *g) {
+    return g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 && g->groups == 1 &&
+           g->padding_h < g->kernel_h && g->padding_w < g->kernel_w;
+}
+
 static bool can_filter(const struct cln_plan *plan, const struct cln_conv2d *g) {
     return plan->tuning.winograd && plan->tuning.lanes == plan->tuning.vector &&
-           plan->tuning.max_loop_iterations == INT_MAX && g->stride_h == 1 && g->stride_w == 1 &&
-           g->padding_h < g->kernel_h && g->padding_w < g->kernel_w;
+           plan->tuning.max_loop_iterations == INT_MAX && cln_winograd_fits(g);
 }
 
 struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struct cln_conv2d *g,

@@ -19,8 +19,12 @@ struct cln_winograd {
     double cycles;                     /* per block of samples, estimated; with idle units and with the filters */
 };
 
-/* Chooses the cheapest way to filter a part. It sets points to 0 if the stride is not 1, if no set of points suits the
- * kernel, or if the plan's work-items do not have whole blocks to themselves. */
+/* Whether minimal filtering computes such a convolution: stride and dilation are 1, there is one group, and the padding
+ * is narrower than the kernel. */
+bool cln_winograd_fits(const struct cln_conv2d *g);
+
+/* Chooses the cheapest way to filter a part. It sets points to 0 if it does not fit (cln_winograd_fits), if no set of
+ * points suits the kernel, or if the plan's work-items do not have whole blocks to themselves. */
 struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struct cln_conv2d *g,
                                         enum cln_conv2d_part part);
 

@@ -1,5 +1,5 @@
 /* Writes and reads models as safetensors files: lists their tensors and checks those of a file. metadata.c handles the
- * strings, safetensors.c the format. */
+ * strings, src/base/safetensors.h the format. */
 #include "clenet/checkpoint.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@
 /* One tensor of a checkpoint's file: float32 values of the checkpoint, or PyTorch's num_batches_tracked, which follows
  * the running variance of every batch norm and may be missing. */
 struct slot {
-    char name[64];
+    char name[128];
     const struct cln_tensor_info *info;
     float *const *buffer; /* the checkpoint's buffer, with the values at info->offset; NULL: num_batches_tracked */
     bool is_square;       /* never negative */
@@ -51,6 +51,21 @@ static void add_moments(struct slots *slots, const struct cln_network *network, 
     }
 }
 
+/* Whether the checkpoint's model is an average, and the training point has what it is an average of. */
+static bool is_average(const struct cln_checkpoint *c) {
+    return c->training && c->training->optimizer.ema > 0;
+}
+
+static void add_raw(struct slots *slots, const struct cln_checkpoint *c) {
+    const struct cln_network *network = c->network;
+    for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
+        struct slot *slot = next_slot(slots, t);
+        snprintf(slot->name, sizeof slot->name, "optimizer.raw.%s", t->name);
+        slot->buffer = t->trainable ? &c->training->raw_parameters : &c->training->raw_running;
+        slot->is_square = t->role == CLN_RUNNING_VAR;
+    }
+}
+
 /* NULL: none. */
 static const struct cln_moment *moment_of(const struct cln_training_point *t, int which) {
     return t ? cln_optimizer_moment(&t->optimizer, which) : NULL;
@@ -60,7 +75,7 @@ static const struct cln_moment *moment_of(const struct cln_training_point *t, in
  * torch.optim. */
 static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoint *c) {
     const struct cln_network *network = c->network;
-    *slots = (struct slots){calloc((2 + CLN_MOMENT_COUNT) * network->tensor_count + 1, sizeof *slots->items), 0};
+    *slots = (struct slots){calloc((3 + CLN_MOMENT_COUNT) * network->tensor_count + 1, sizeof *slots->items), 0};
     if (!slots->items)
         return cln_fail(CLN_OUT_OF_MEMORY, "no memory for a list of tensors");
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++) {
@@ -69,11 +84,14 @@ static enum cln_status list_slots(struct slots *slots, const struct cln_checkpoi
         slot->buffer = t->trainable ? &c->parameters : &c->running;
         slot->is_square = t->role == CLN_RUNNING_VAR;
         if (t->role == CLN_RUNNING_VAR)
-            snprintf(next_slot(slots, t)->name, sizeof slot->name, "%d.num_batches_tracked", t->layer);
+            snprintf(next_slot(slots, t)->name, sizeof slot->name, "%s.num_batches_tracked",
+                     network->layers[t->layer].path);
     }
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         if (moment_of(c->training, i))
             add_moments(slots, network, moment_of(c->training, i), &c->training->moments[i]);
+    if (is_average(c))
+        add_raw(slots, c);
     return CLN_OK;
 }
 
@@ -244,6 +262,11 @@ static enum cln_status allocate(struct cln_checkpoint *c) {
     for (int i = 0; i < CLN_MOMENT_COUNT; i++)
         if (moment_of(c->training, i))
             enough &= (c->training->moments[i] = calloc(network->parameter_floats + 1, sizeof(float))) != NULL;
+    if (is_average(c)) {
+        c->training->raw_parameters = calloc(network->parameter_floats + 1, sizeof(float));
+        c->training->raw_running = calloc(network->running_floats + 1, sizeof(float));
+        enough &= c->training->raw_parameters && c->training->raw_running;
+    }
     return enough ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu numbers", network->parameter_floats);
 }
 
@@ -301,9 +324,10 @@ void cln_checkpoint_destroy(struct cln_checkpoint **checkpoint) {
     if (c->training) {
         for (int i = 0; i < CLN_MOMENT_COUNT; i++)
             free(c->training->moments[i]);
-    }
-    if (c->training)
+        free(c->training->raw_parameters);
+        free(c->training->raw_running);
         free(c->training->class_weights);
+    }
     free(c->training);
     free(c->origin);
     free(c->parameters);

@@ -3,7 +3,7 @@
 #define SRC_FORMAT_FITTING_H
 
 #include "clenet/network.h"
-#include "src/format/safetensors.h"
+#include "src/base/safetensors.h"
 
 /* Whether the file's tensor has the shape of the network's. */
 bool cln_fitting_shape(const struct cln_safetensor *tensor, const struct cln_tensor_info *info);

@@ -5,41 +5,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/json_text.h"
+#include "src/model/layer.h"
 
-/* Whether a layer is a batch norm with only batch norms between it and an affine layer. */
+/* Whether a layer is a batch norm with only batch norms between it and an affine layer, whose outputs nothing else
+ * reads. A layer that reads another without a branch between them comes right behind it. */
 static bool is_folded(const struct cln_network *network, size_t layer) {
-    if (layer >= network->layer_count || network->layers[layer].kind != CLN_LAYER_BATCHNORM)
+    const struct cln_layer *layers = network->layers;
+    if (layer >= network->layer_count || layers[layer].kind != CLN_LAYER_BATCHNORM)
         return false;
-    while (layer > 0 && network->layers[layer].kind == CLN_LAYER_BATCHNORM)
+    while (layers[layer].kind == CLN_LAYER_BATCHNORM) {
+        if (layer == 0 || layers[layer].input != (int)layer - 1 || cln_layer_readers(network, (int)layer - 1) > 1)
+            return false;
         layer--;
-    return network->layers[layer].kind == CLN_LAYER_CONV2D || network->layers[layer].kind == CLN_LAYER_LINEAR;
+    }
+    return layers[layer].kind == CLN_LAYER_CONV2D || layers[layer].kind == CLN_LAYER_LINEAR;
 }
 
-/* Makes the folded network: removes layers from the network's text, which has an object per layer in order, and parses
- * it again. */
+/* Makes the folded network: the text of the network without the layers that are folded, parsed again. */
 static enum cln_status fold_network(struct cln_network **out, const struct cln_network *network) {
-    char *text;
-    enum cln_status status = cln_network_text(&text, network);
-    if (status != CLN_OK)
-        return status;
-    json_error_t error;
-    json_t *root;
-    status = cln_json_parse(&root, text, strlen(text), 0, &error);
-    free(text);
-    if (status != CLN_OK)
-        return status == CLN_INVALID ? cln_fail(status, "network %s: %s", network->name, error.text) : status;
-    json_t *layers = json_object_get(root, "layers");
-    for (size_t i = network->layer_count; i-- > 1;) {
-        if (!is_folded(network, i))
+    struct cln_network kept = *network;
+    kept.layer_count = 0;
+    kept.layers = calloc(network->layer_count, sizeof(*kept.layers));
+    if (!kept.layers)
+        return cln_fail(CLN_OUT_OF_MEMORY, "no memory for %zu layers", network->layer_count);
+    for (size_t i = 0; i < network->layer_count; i++) {
+        if (!is_folded(network, i)) {
+            kept.layers[kept.layer_count++] = network->layers[i];
             continue;
-        json_array_remove(layers, i);
-        json_object_del(json_array_get(layers, i - 1), "bias"); /* the default is to have a bias */
+        }
+        struct cln_layer *affine = &kept.layers[kept.layer_count - 1];
+        *(affine->kind == CLN_LAYER_CONV2D ? &affine->conv2d.bias : &affine->linear.bias) = true;
     }
-    text = cln_json_dump(root, JSON_COMPACT);
-    json_decref(root);
-    status = text ? cln_network_parse(out, text, strlen(text), network->name, NULL)
-                  : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the text of network %s", network->name);
+    char *text;
+    enum cln_status status = cln_network_text(&text, &kept);
+    free(kept.layers);
+    if (status == CLN_OK)
+        status = cln_network_parse(out, text, strlen(text), network->name, NULL);
     free(text);
     return status;
 }
@@ -59,14 +60,21 @@ static float *values_of(const struct cln_checkpoint *checkpoint, size_t layer, e
     return (t->trainable ? checkpoint->parameters : checkpoint->running) + t->offset;
 }
 
+/* The value of a batch norm's channel; `otherwise` if it has no such tensor. */
+static double value_at(const struct cln_checkpoint *checkpoint, size_t layer, enum cln_tensor_role role, size_t channel,
+                       double otherwise) {
+    const float *values = values_of(checkpoint, layer, role);
+    return values ? (double)values[channel] : otherwise;
+}
+
 static enum cln_status check_folded(float value, const struct cln_network *network, size_t layer, size_t channel) {
     if (isfinite(value))
         return CLN_OK;
-    return cln_fail(
-        CLN_NUMERIC,
-        "network %s: folding layer %zu (BatchNorm) into layer %zu (%s) gives a number of channel %zu that is "
-        "not finite: its running variance is too small for its weights",
-        network->name, layer + 1, layer, network->layers[layer].type, channel);
+    return cln_fail(CLN_NUMERIC,
+                    "network %s: folding layer %s (BatchNorm) into layer %s (%s) gives a number of channel %zu that is "
+                    "not finite: its running variance is too small for its weights",
+                    network->name, network->layers[layer + 1].path, network->layers[layer].path,
+                    network->layers[layer].type, channel);
 }
 
 /* Copies an affine layer, or folds the batch norms after it into it: y = scale · (W·x) + shift per output channel. */
@@ -81,12 +89,10 @@ static enum cln_status fold_affine(struct cln_checkpoint *out, size_t to, const 
     for (size_t o = 0; o < channels && status == CLN_OK; o++) {
         double scale = 1, shift = b ? (double)b[o] : 0;
         for (size_t norm = from + 1; is_folded(network, norm); norm++) {
-            const double factor =
-                (double)values_of(in, norm, CLN_GAMMA)[o] /
-                sqrt((double)values_of(in, norm, CLN_RUNNING_VAR)[o] + network->layers[norm].batchnorm.eps);
+            const double factor = value_at(in, norm, CLN_GAMMA, o, 1) /
+                                  sqrt(value_at(in, norm, CLN_RUNNING_VAR, o, 1) + network->layers[norm].batchnorm.eps);
             scale *= factor;
-            shift = (shift - (double)values_of(in, norm, CLN_RUNNING_MEAN)[o]) * factor +
-                    (double)values_of(in, norm, CLN_BETA)[o];
+            shift = (shift - value_at(in, norm, CLN_RUNNING_MEAN, o, 0)) * factor + value_at(in, norm, CLN_BETA, o, 0);
         }
         for (size_t i = o * row; i < (o + 1) * row && status == CLN_OK; i++) {
             folded_w[i] = (float)(scale * (double)w[i]);
@@ -101,7 +107,7 @@ static enum cln_status fold_affine(struct cln_checkpoint *out, size_t to, const 
 }
 
 static enum cln_status fold_values(struct cln_checkpoint *out, const struct cln_checkpoint *in) {
-    static const enum cln_tensor_role of_batchnorm[] = {CLN_GAMMA, CLN_BETA, CLN_RUNNING_MEAN, CLN_RUNNING_VAR};
+    static const enum cln_tensor_role of_norm[] = {CLN_GAMMA, CLN_BETA, CLN_RUNNING_MEAN, CLN_RUNNING_VAR};
     size_t to = 0;
     for (size_t from = 0; from < in->network->layer_count; from++) {
         if (is_folded(in->network, from))
@@ -110,10 +116,11 @@ static enum cln_status fold_values(struct cln_checkpoint *out, const struct cln_
             const enum cln_status status = fold_affine(out, to, in, from);
             if (status != CLN_OK)
                 return status;
-        } else if (find_tensor(in->network, from, CLN_GAMMA)) {
-            const size_t bytes = find_tensor(in->network, from, CLN_GAMMA)->count * sizeof(float);
-            for (size_t i = 0; i < sizeof(of_batchnorm) / sizeof(of_batchnorm[0]); i++)
-                memcpy(values_of(out, to, of_batchnorm[i]), values_of(in, from, of_batchnorm[i]), bytes);
+        }
+        for (size_t i = 0; i < sizeof(of_norm) / sizeof(of_norm[0]); i++) {
+            const struct cln_tensor_info *t = find_tensor(in->network, from, of_norm[i]);
+            if (t)
+                memcpy(values_of(out, to, of_norm[i]), values_of(in, from, of_norm[i]), t->count * sizeof(float));
         }
         to++;
     }
@@ -133,6 +140,9 @@ static bool copy_rest(struct cln_checkpoint *out, const struct cln_checkpoint *i
     bool fine = true;
     out->batches_tracked = in->batches_tracked;
     out->resize = in->resize;
+    out->fit = in->fit;
+    out->ground = in->ground;
+    out->pixels = in->pixels;
     out->image = in->image;
     if (in->mean) {
         out->mean = copy_floats(in->mean, features);

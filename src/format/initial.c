@@ -138,6 +138,20 @@ static void tell(const struct groups *g, const char *path, const struct cln_netw
                     lines[i].group->text);
 }
 
+/* One line for every layer: its tensors, and those of the file that they were taken from. */
+static void tell_pairs(const struct cln_safetensor *const *found, const char *path, const struct cln_network *network) {
+    cln_log(CLN_LOG_INFO, "initial weights of %s from %s, by order:", network->name, path);
+    for (size_t t = 0; t < network->tensor_count;) {
+        struct group here = {.count = 0}, there = {.count = 0};
+        for (const int layer = network->tensors[t].layer;
+             t < network->tensor_count && network->tensors[t].layer == layer; t++) {
+            add(&here, ", ", "%s", network->tensors[t].name);
+            add(&there, ", ", "%.200s", found[t]->name);
+        }
+        cln_log(CLN_LOG_INFO, "  %-s = %-s", here.text, there.text);
+    }
+}
+
 static enum cln_status judge(const struct groups *g, const struct cln_init_params *params,
                              const struct cln_network *network) {
     const size_t wrong = g->missing.count + g->misfits.count + g->surplus.count;
@@ -174,6 +188,8 @@ static enum cln_status match(struct cln_initial *initial, const struct cln_init_
         status = judge(groups, params, network);
     if (status == CLN_OK && params->partial)
         tell(groups, params->path, network, ", left as initialised");
+    if (status == CLN_OK && params->by_order)
+        tell_pairs(found, params->path, network);
     free(groups);
     free(found);
     return status;

@@ -4,7 +4,7 @@
 #define SRC_FORMAT_INITIAL_MATCH_H
 
 #include "clenet/network.h"
-#include "src/format/safetensors.h"
+#include "src/base/safetensors.h"
 
 /* Sets found[t], for each tensor of the network, to the file's tensor of that name, or NULL. Words that all names in
  * the file begin with ("module.") are left out of account. */

@@ -11,6 +11,8 @@
 #include "clenet/log.h"
 #include "clenet/version.h"
 #include "src/base/json_text.h"
+#include "src/format/metadata_augmentation.h"
+#include "src/format/metadata_pictures.h"
 #include "src/format/metadata_validation.h"
 #include "src/format/metadata_weights.h"
 #include "src/format/optimizer_json.h"
@@ -18,7 +20,8 @@
 
 static const char version_key[] = "clenet", network_key[] = "network", resize_key[] = "resize", image_key[] = "image",
                   mean_key[] = "mean", deviation_key[] = "inverse_deviation", classes_key[] = "classes",
-                  training_key[] = "training", freeze_key[] = "freeze";
+                  training_key[] = "training", pictures_key[] = "pictures", freeze_key[] = "freeze",
+                  strict_key[] = "strict";
 
 /* ---- Writing ---- */
 
@@ -69,17 +72,26 @@ static json_t *natural(uint64_t value) {
     return cln_json_text(text);
 }
 
-/* Adds the patterns of frozen parameters, if there are any. Returns `training`; NULL after a failure. */
-static json_t *add_freeze(json_t *training, const struct cln_training_point *t) {
-    if (!training || !t->freeze[0] || json_object_set_new(training, freeze_key, cln_json_text(t->freeze)) == 0)
+/* Adds the patterns of frozen parameters, and whether arithmetic is strict, if so. Returns `training`; NULL after a
+ * failure. */
+static json_t *add_manner(json_t *training, const struct cln_training_point *t) {
+    int failed = 0;
+    if (training && t->freeze[0])
+        failed |= json_object_set_new(training, freeze_key, cln_json_text(t->freeze));
+    if (training && t->strict)
+        failed |= json_object_set_new(training, strict_key, json_true());
+    if (!failed)
         return training;
     json_decref(training);
     return NULL;
 }
 
 /* Returns what is wrong; NULL: nothing. */
-static const char *read_freeze(struct cln_training_point *t, const json_t *training) {
-    const json_t *value = json_object_get(training, freeze_key);
+static const char *read_manner(struct cln_training_point *t, const json_t *training) {
+    const json_t *value = json_object_get(training, freeze_key), *strict = json_object_get(training, strict_key);
+    if (strict && !json_is_boolean(strict))
+        return "\"strict\" is not true or false";
+    t->strict = json_is_true(strict);
     if (value && !(json_is_string(value) && json_string_length(value) < sizeof t->freeze))
         return "\"freeze\" is not a text of at most 255 bytes, clenet's limit";
     snprintf(t->freeze, sizeof t->freeze, "%s", value ? json_string_value(value) : "");
@@ -108,6 +120,11 @@ enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_check
         status = add(m, network_key, network);
     if (status == CLN_OK && c->resize)
         status = add_json(m, resize_key, json_integer(c->resize), 1);
+    bool failed = false;
+    json_t *pictures = cln_metadata_pictures(c, &failed);
+    if (status == CLN_OK && (pictures || failed))
+        status = add_json(m, pictures_key, failed ? NULL : json_incref(pictures), 1);
+    json_decref(pictures);
     if (status == CLN_OK && image.channels)
         status = add_json(m, image_key, json_pack("[i, i, i]", image.channels, image.height, image.width), 1);
     if (status == CLN_OK && c->mean)
@@ -116,12 +133,12 @@ enum cln_status cln_metadata_make(struct cln_metadata *m, const struct cln_check
         status = add_json(m, deviation_key, numbers(c->inverse_deviation, features), 9);
     if (status == CLN_OK && c->class_names)
         status = add_json(m, classes_key, strings(c->class_names, c->network->classes), 1);
-    if (status == CLN_OK && c->training)
-        if (status == CLN_OK && c->training) {
-            json_t *point = cln_metadata_add_validation(training(c->training), c->training);
-            point = cln_metadata_add_weights(add_freeze(point, c->training), c);
-            status = add_json(m, training_key, point, 17);
-        }
+    if (status == CLN_OK && c->training) {
+        json_t *point = cln_metadata_add_validation(training(c->training), c->training);
+        point = cln_metadata_add_weights(add_manner(point, c->training), c);
+        point = cln_metadata_add_choices(cln_metadata_add_augmentation(point, c->training), c->training);
+        status = add_json(m, training_key, point, 17);
+    }
     return status;
 }
 
@@ -206,6 +223,7 @@ static bool read_natural(uint64_t *out, const char *text) {
 }
 
 enum { EPOCHS_LIMIT = 1000000, STEPS_LIMIT = 1 << 30 }; /* training counts these as int */
+enum { MOST_PER_STEP = 1000 }; /* batches: the limit of optimizer.accumulate, which may have changed within the epoch */
 
 /* The first value outside the trainer's limits; a file may not ask for what a user could not. */
 static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
@@ -218,7 +236,7 @@ static const char *wrong_in(const struct cln_training_point *t, bool naturals) {
     if (t->steps > INT32_MAX)
         return "\"steps\" is beyond clenet's limit of 2147483647";
     if ((size_t)t->hits > t->position || (size_t)t->batches > t->position || (t->batches == 0) != (t->position == 0) ||
-        (uint64_t)t->batches > t->steps)
+        (uint64_t)t->batches > t->steps * MOST_PER_STEP)
         return "\"epochs\", \"steps\", \"batches\", \"hits\" and \"position\" contradict each other";
     if (!isfinite(t->loss_sum) || !isfinite(t->loss_carry) || !(t->best_accuracy <= 1))
         return "a sum is out of range";
@@ -275,8 +293,13 @@ static enum cln_status read_training(struct cln_checkpoint *c, const json_t *val
     if (!wrong)
         wrong = cln_metadata_read_validation(t, value);
     if (!wrong)
-        wrong = read_freeze(t, value);
-    return wrong ? cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong) : cln_metadata_read_weights(c, value);
+        wrong = read_manner(t, value);
+    if (!wrong)
+        wrong = cln_metadata_read_choices(t, value);
+    if (wrong)
+        return cln_fail(CLN_INVALID, "metadata \"training\": %s", wrong);
+    const enum cln_status weighs = cln_metadata_read_weights(c, value);
+    return weighs == CLN_OK ? cln_metadata_read_augmentation(c, value) : weighs;
 }
 
 /* Reads a version such as "0.1.0" as three numbers. Returns its length in characters; 0: it is no version. */
@@ -343,8 +366,13 @@ enum cln_status cln_metadata_read(struct cln_checkpoint *c, const struct cln_saf
     static const struct {
         const char *key;
         enum cln_status (*read)(struct cln_checkpoint *checkpoint, const json_t *value);
-    } readers[] = {{resize_key, read_resize},       {image_key, read_image},     {mean_key, read_mean},
-                   {deviation_key, read_deviation}, {classes_key, read_classes}, {training_key, read_training}};
+    } readers[] = {{resize_key, read_resize},
+                   {image_key, read_image},
+                   {mean_key, read_mean},
+                   {deviation_key, read_deviation},
+                   {pictures_key, cln_metadata_read_pictures},
+                   {classes_key, read_classes},
+                   {training_key, read_training}};
     const char *said = cln_safetensors_metadata(file, version_key);
     const bool ours = cln_metadata_version(file) != NULL;
     if (said && !ours)

@@ -4,9 +4,9 @@
 #define SRC_FORMAT_METADATA_H
 
 #include "clenet/checkpoint.h"
-#include "src/format/safetensors.h"
+#include "src/base/safetensors.h"
 
-enum { CLN_METADATA_MAX = 8 };
+enum { CLN_METADATA_MAX = 9 };
 
 struct cln_metadata {
     struct cln_safetensors_metadata items[CLN_METADATA_MAX];

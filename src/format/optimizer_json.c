@@ -86,7 +86,7 @@ enum cln_status cln_optimizer_read_json(struct cln_optimizer_params *out, const 
         if (number ? !json_is_number(number) : !row->is_later && cln_hyperparameter_is_taken(row, out))
             return cln_fail(CLN_INVALID, "metadata \"training\": \"optimizer\" has no number \"%s\"", row->name);
         const double value = number ? json_number_value(number) : row->preset;
-        if (!(value >= 0 && value <= 1e12 && value < row->limit))
+        if (!(value >= 0 && value <= 1e12 && value < row->limit) || (row->is_whole && value != floor(value)))
             return cln_fail(CLN_INVALID, "metadata \"training\": \"%s\" of \"optimizer\" is out of range", row->name);
         *cln_hyperparameter_value(out, row) = value;
     }

@@ -19,17 +19,17 @@ enum cln_status cln_network_check_batches(const struct cln_network *network, int
     const struct cln_layer *layer = find_single_value(network);
     if (!layer)
         return CLN_OK;
-    const size_t number = (size_t)(layer - network->layers);
     if (batch == 1 || samples == 1)
         return cln_fail(CLN_INVALID,
-                        "layer %zu (%s) of network %s needs more than one value per channel to normalise, and batches "
+                        "layer %s (%s) of network %s needs more than one value per channel to normalise, and batches "
                         "of one image have one: every image would come out alike. Choose a batch size of 2 or more%s",
-                        number, layer->type, network->name, samples == 1 ? ", and more than one training image" : "");
+                        layer->path, layer->type, network->name,
+                        samples == 1 ? ", and more than one training image" : "");
     if (samples % batch == 1 || left % batch == 1)
         cln_log(CLN_LOG_WARNING,
-                "the last batch of an epoch has one image (%zu images at batch size %zu), and so layer %zu (%s) one "
+                "the last batch of an epoch has one image (%zu images at batch size %zu), and so layer %s (%s) one "
                 "value per channel: this batch norm learns nothing from it. PyTorch refuses such a batch: another "
                 "batch size avoids it",
-                samples % batch == 1 ? samples : left, batch, number, layer->type);
+                samples % batch == 1 ? samples : left, batch, layer->path, layer->type);
     return CLN_OK;
 }

@@ -4,9 +4,8 @@
 
 #include "clenet/network.h"
 
-/* Completes a network that has `input` and `layers` with their options: infers and checks every shape, and declares the
- * tensors. `flat`: the input is a vector of features. `params` may be NULL. */
-enum cln_status cln_network_build(struct cln_network *network, bool flat,
-                                  const struct cln_network_params *params) CLN_MUST_CHECK;
+/* Completes a network that has `input`, `flat` and `layers` with their options: infers and checks every shape, and
+ * declares the tensors. `params` may be NULL. */
+enum cln_status cln_network_build(struct cln_network *network, const struct cln_network_params *params) CLN_MUST_CHECK;
 
 #endif

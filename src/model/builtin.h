@@ -1,5 +1,5 @@
 /* The names and JSON texts of the built-in networks, both NULL-terminated and in the same order. embed.py generates
- * them from examples/ at build time. For src/model alone. */
+ * them from examples/networks at build time. For src/model alone. */
 #ifndef SRC_MODEL_BUILTIN_H
 #define SRC_MODEL_BUILTIN_H
 

@@ -1,4 +1,4 @@
-/* Builds networks: chains the shapes and declares the tensors. network_text.c reads them from text. */
+/* Builds networks: infers the shapes and declares the tensors. network_text.c reads them from text. */
 #include "clenet/network.h"
 
 #include <stdlib.h>
@@ -8,11 +8,9 @@
 #include "src/model/builtin.h"
 #include "src/model/layer.h"
 
-enum { CLASS_LIMIT = 256 };
-
-static enum cln_status apply_params(struct cln_network *network, bool flat, const struct cln_network_params *params) {
+static enum cln_status apply_params(struct cln_network *network, const struct cln_network_params *params) {
     if (params->height || params->width) {
-        if (flat)
+        if (network->flat)
             return cln_fail(CLN_INVALID, "the input is a vector of %d features: it has no height and width to change",
                             network->input.channels);
         if (params->height)
@@ -32,26 +30,46 @@ static enum cln_status apply_params(struct cln_network *network, bool flat, cons
     return CLN_OK;
 }
 
-static enum cln_status chain_shapes(struct cln_network *network, bool flat) {
-    struct cln_shape shape = network->input;
+/* What the shapes of a Residual's branches are called in a message: "16 x 8 x 8", or "10 features". */
+static void name_shape(char text[64], struct cln_shape shape, bool flat) {
+    snprintf(text, 64, flat ? "%d features" : "%d x %d x %d", shape.channels, shape.height, shape.width);
+}
+
+static enum cln_status check_sum(const struct cln_layer *layer, struct cln_shape shortcut, bool flat) {
+    const struct cln_shape main = layer->out;
+    if (main.channels == shortcut.channels && main.height == shortcut.height && main.width == shortcut.width &&
+        layer->flat == flat)
+        return CLN_OK;
+    char texts[2][64];
+    name_shape(texts[0], main, layer->flat);
+    name_shape(texts[1], shortcut, flat);
+    return cln_fail(CLN_INVALID,
+                    "its layers make %s, its shortcut %s: only equal shapes can be added. Give it a \"shortcut\" that "
+                    "ends with the shape of \"layers\", such as a %s",
+                    texts[0], texts[1], layer->flat ? "Linear" : "Conv2d of the same stride");
+}
+
+static enum cln_status infer_shapes(struct cln_network *network) {
     for (size_t i = 0; i < network->layer_count; i++) {
         struct cln_layer *layer = &network->layers[i];
-        enum cln_status status = cln_layer_infer(layer, shape, flat);
+        const struct cln_layer *in = layer->input < 0 ? NULL : &network->layers[layer->input];
+        enum cln_status status = cln_layer_infer(layer, in ? in->out : network->input, in ? in->flat : network->flat);
+        in = layer->shortcut < 0 ? NULL : &network->layers[layer->shortcut];
+        if (status == CLN_OK && layer->kind == CLN_LAYER_RESIDUAL)
+            status = check_sum(layer, in ? in->out : network->input, in ? in->flat : network->flat);
         if (status != CLN_OK)
-            return cln_fail_within(status, "layer %zu (%s)", i, layer->type);
-        shape = layer->out;
-        flat = layer->flat;
+            return cln_fail_within(status, "layer %s (%s)", layer->path, layer->type);
     }
-    size_t last = network->layer_count - 1;
-    if (!flat)
+    const struct cln_layer *last = &network->layers[network->layer_count - 1];
+    if (!last->flat)
         return cln_fail(CLN_INVALID,
-                        "layer %zu (%s): the last layer's output must be a vector of classes, not images: "
+                        "layer %s (%s): the last layer's output must be a vector of classes, not images: "
                         "end with Flatten and Linear",
-                        last, network->layers[last].type);
-    if (shape.channels < 2 || shape.channels > CLASS_LIMIT)
-        return cln_fail(CLN_INVALID, "layer %zu (%s): %d classes: from 2 to %d, clenet's limit", last,
-                        network->layers[last].type, shape.channels, CLASS_LIMIT);
-    network->classes = shape.channels;
+                        last->path, last->type);
+    if (last->out.channels < 2 || last->out.channels > CLN_CLASS_LIMIT)
+        return cln_fail(CLN_INVALID, "layer %s (%s): %d classes: from 2 to %d, clenet's limit", last->path, last->type,
+                        last->out.channels, CLN_CLASS_LIMIT);
+    network->classes = last->out.channels;
     return CLN_OK;
 }
 
@@ -61,14 +79,14 @@ static enum cln_status check_work(const struct cln_network *network) {
         work += cln_layer_work(&network->layers[i]);
         if (work > CLN_WORK_LIMIT)
             return cln_fail(CLN_INVALID,
-                            "layer %zu (%s): %.0f products for one image up to here: clenet takes at most %.0f", i,
-                            network->layers[i].type, work, CLN_WORK_LIMIT);
+                            "layer %s (%s): %.0f products for one image up to here: clenet takes at most %.0f",
+                            network->layers[i].path, network->layers[i].type, work, CLN_WORK_LIMIT);
     }
     return CLN_OK;
 }
 
 static void declare_tensor(struct cln_network *network, size_t layer, const char *name, struct cln_tensor_info tensor) {
-    snprintf(tensor.name, sizeof(tensor.name), "%zu.%s", layer, name);
+    snprintf(tensor.name, sizeof(tensor.name), "%s.%s", network->layers[layer].path, name);
     tensor.layer = (int)layer;
     tensor.trainable = tensor.role != CLN_RUNNING_MEAN && tensor.role != CLN_RUNNING_VAR;
     size_t *count = tensor.trainable ? &network->parameter_count : &network->running_count;
@@ -89,7 +107,7 @@ static void declare_layer(struct cln_network *network, size_t index) {
         struct cln_tensor_info tensor = {.role = t->role, .count = 1};
         if (t->only_with && !*(const bool *)(at + t->only_with))
             continue;
-        for (; tensor.rank < 4 && t->dims[tensor.rank]; tensor.rank++) {
+        for (; tensor.rank < (t->is_whole && layer->flat ? 1 : 4) && t->dims[tensor.rank]; tensor.rank++) {
             tensor.dims[tensor.rank] = *(const int *)(at + t->dims[tensor.rank]);
             tensor.count *= (size_t)tensor.dims[tensor.rank];
         }
@@ -110,18 +128,18 @@ static enum cln_status declare_tensors(struct cln_network *network) {
     for (size_t i = 0; i < network->layer_count; i++) {
         declare_layer(network, i);
         if (network->parameter_floats > CLN_SIZE_LIMIT)
-            return cln_fail(CLN_INVALID, "layer %zu (%s): more than %d parameters up to here, clenet's limit", i,
-                            network->layers[i].type, CLN_SIZE_LIMIT);
+            return cln_fail(CLN_INVALID, "layer %s (%s): more than %d parameters up to here, clenet's limit",
+                            network->layers[i].path, network->layers[i].type, CLN_SIZE_LIMIT);
     }
     if (network->parameter_count == 0)
         return cln_fail(CLN_INVALID, "no layer has anything to train: add a Conv2d or Linear");
     return CLN_OK;
 }
 
-enum cln_status cln_network_build(struct cln_network *network, bool flat, const struct cln_network_params *params) {
-    enum cln_status status = params ? apply_params(network, flat, params) : CLN_OK;
+enum cln_status cln_network_build(struct cln_network *network, const struct cln_network_params *params) {
+    enum cln_status status = params ? apply_params(network, params) : CLN_OK;
     if (status == CLN_OK)
-        status = chain_shapes(network, flat);
+        status = infer_shapes(network);
     if (status == CLN_OK)
         status = check_work(network);
     if (status == CLN_OK)
@@ -149,14 +167,23 @@ double cln_network_work(const struct cln_network *network) {
     return work;
 }
 
+/* Whether a layer has weights that are trained. */
+static bool has_weights(const struct cln_layer *layer) {
+    const struct cln_layer_type *type = cln_layer_type_find(layer->type);
+    const size_t only_with = type->tensor_count > 0 ? type->tensors[0].only_with : 0;
+    return type->tensor_count > 0 && (only_with == 0 || *(const bool *)((const char *)layer + only_with));
+}
+
 void cln_network_multiply_adds(const struct cln_network *network, double *forward, double *training) {
-    double first = 0;
-    *forward = 0;
-    for (size_t i = 0; i < network->layer_count; i++) {
-        double count = cln_layer_multiply_adds(&network->layers[i]);
-        if (first == 0)
-            first = count;
+    bool trains[CLN_LAYER_LIMIT + 1] = {false}; /* at i + 1: layer i has weights, or one before it */
+    *forward = *training = 0;
+    for (size_t i = 0; i < network->layer_count && i < CLN_LAYER_LIMIT; i++) {
+        const struct cln_layer *layer = &network->layers[i];
+        const double count = cln_layer_multiply_adds(layer);
+        const bool before =
+            trains[layer->input + 1] || (layer->kind == CLN_LAYER_RESIDUAL && trains[layer->shortcut + 1]);
+        trains[i + 1] = before || has_weights(layer);
         *forward += count;
+        *training += before ? 3 * count : 2 * count;
     }
-    *training = 3 * *forward - first;
 }

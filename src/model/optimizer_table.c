@@ -51,8 +51,7 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
     ROW(nesterov, "nesterov", 0, 1.5, SGD, ANY, LATER, FLAG("Nesterov's momentum, for sgd")),
     ROW(weight_decay, "weight decay", 0, INFINITY, ALL, ANY, OLD,
         OPTION("W", "L2 penalty; of adamw decoupled, and 0.01", 0, 1000)),
-    ROW(decay_weights_only, "decay of weights only", 0, 1.5, ALL, ANY, LATER,
-        FLAG("biases and batch norms do not decay")),
+    ROW(decay_weights_only, "decay of weights only", 0, 1.5, ALL, ANY, LATER, FLAG("biases and norms do not decay")),
     ROW(warmup_epochs, "warm-up epochs", 0, INFINITY, ALL, ANY, LATER,
         OPTION("E", "epochs in which the rate rises first", 0, 1e6)),
     ROW(warmup_start, "start of the warm-up", 0.01, 1, ALL, ANY, LATER,
@@ -76,6 +75,10 @@ const struct cln_hyperparameter cln_hyperparameters[] = {
         OPTION("X", "part of a label that all classes share", 0, 0.999)),
     ROW(clip_norm, "norm to clip to", 0, INFINITY, ALL, ANY, LATER,
         OPTION("X", "most norm of all gradients; 0: any", 0, 1e9)),
+    ROW(ema, "decay of the average of weights", 0, 1, ALL, ANY, LATER,
+        OPTION("DECAY", "evaluate and keep an average of the weights", 0, 0.999999999)),
+    ROW(accumulate, "batches per update", 1, 1001, ALL, ANY, LATER,
+        OPTION("N", "batches per update, of averaged gradients", 1, 1000), .is_whole = true),
 };
 
 CLN_EVERY(names, CLN_OPTIMIZER_COUNT);
@@ -136,6 +139,8 @@ enum cln_status cln_optimizer_check(const struct cln_optimizer_params *params) {
         if (!(value >= 0 && value < row->limit))
             return cln_fail(CLN_INVALID, "optimizer: %s is %g: it must be at least 0 and below %g", row->name, value,
                             row->limit);
+        if (row->is_whole && value != floor(value))
+            return cln_fail(CLN_INVALID, "optimizer: %s is %g: it must be a whole number", row->name, value);
     }
     if (params->nesterov > 0 && !(params->momentum > 0))
         return cln_fail(CLN_INVALID, "optimizer: Nesterov's momentum needs a momentum above 0");

@@ -21,6 +21,7 @@ struct cln_hyperparameter {
     /* As an option of the program: its placeholder, NULL for a flag that sets 1. */
     const char *argument, *help;
     double least, most; /* inclusive */
+    bool is_whole;      /* only whole numbers are valid */
 };
 
 enum {

@@ -25,6 +25,13 @@ static void append_value(char *text, size_t bytes, const struct cln_layer *layer
     double first = cln_layer_option_get(layer, option, 0);
     if (option->type == CLN_LAYER_OPTION_FLAG)
         append(text, bytes, "%s", first != 0 ? "True" : "False");
+    else if (option->type == CLN_LAYER_OPTION_WORD)
+        append(text, bytes, "'%s'", cln_layer_option_word(layer, option));
+    else if (option->type == CLN_LAYER_OPTION_SHAPE && layer->flat)
+        append(text, bytes, "(%.0f,)", first);
+    else if (option->type == CLN_LAYER_OPTION_SHAPE)
+        append(text, bytes, "(%.0f, %.0f, %.0f)", first, cln_layer_option_get(layer, option, 1),
+               cln_layer_option_get(layer, option, 2));
     else if (option->type == CLN_LAYER_OPTION_PAIR && cln_layer_option_get(layer, option, 1) != first)
         append(text, bytes, "(%.0f, %.0f)", first, cln_layer_option_get(layer, option, 1));
     else
@@ -40,7 +47,7 @@ void cln_layer_describe(const struct cln_layer *layer, char *text, size_t bytes)
     const char *separator = "";
     for (size_t i = 0; i < type->option_count; i++) {
         const struct cln_layer_option *o = &type->options[i];
-        if (o->show == CLN_SHOW_CHANGED && cln_layer_option_is_initial(layer, o))
+        if (o->show == CLN_SHOW_CHANGED && cln_layer_option_is_initial(layer, o)) /* lists of layers always are */
             continue;
         append(text, bytes, "%s%s%s", separator, o->show == CLN_SHOW_VALUE ? "" : o->name,
                o->show == CLN_SHOW_VALUE ? "" : "=");
@@ -92,41 +99,79 @@ static size_t layer_parameters(const struct cln_network *network, size_t layer) 
 enum { DESCRIPTION_BYTES = 160, SHAPE_BYTES = 64 };
 
 static void print_layers(const struct cln_network *network, int batch_size, FILE *stream) {
-    int description_width = 5, shape_width = 6;
+    int path_width = 3, description_width = 5, shape_width = 6;
     char description[DESCRIPTION_BYTES], shape[SHAPE_BYTES], count[32];
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct cln_layer *layer = &network->layers[i];
         cln_layer_describe(layer, description, sizeof(description));
         format_shape(shape, sizeof(shape), batch_size, layer->out, layer->flat);
+        if (path_width < (int)strlen(layer->path))
+            path_width = (int)strlen(layer->path);
         if (description_width < (int)strlen(description))
             description_width = (int)strlen(description);
         if (shape_width < (int)strlen(shape))
             shape_width = (int)strlen(shape);
     }
-    cln_text_print(stream, "     %-*s  %-*s  parameters\n", description_width, "layer", shape_width, "output");
+    cln_text_print(stream, "%*s  %-*s  %-*s  parameters\n", path_width, "", description_width, "layer", shape_width,
+                   "output");
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct cln_layer *layer = &network->layers[i];
         cln_layer_describe(layer, description, sizeof(description));
         format_shape(shape, sizeof(shape), batch_size, layer->out, layer->flat);
         format_count(count, (double)layer_parameters(network, i));
-        cln_text_print(stream, "%3zu  %-*s  %-*s  %10s\n", i, description_width, description, shape_width, shape,
-                       count);
+        cln_text_print(stream, "%*s  %-*s  %-*s  %10s\n", path_width, layer->path, description_width, description,
+                       shape_width, shape, count);
     }
 }
 
-/* Lists the layers of the stage, without those that cost nothing. */
-static void describe_stage(const struct cln_network *network, const struct cln_stage *stage, char *text, size_t bytes) {
-    text[0] = '\0';
-    for (int i = stage->first_layer; i <= stage->last_layer; i++)
-        append(text, bytes, "%s%s", i == stage->first_layer ? "" : " + ", network->layers[i].type);
+/* A network and its stages. */
+struct plan {
+    const struct cln_network *network;
+    struct cln_stage *stages;
+    size_t count;
+    int *of_layers;
+};
+
+/* Names a value that a stage reads. */
+static void append_source(char *text, size_t bytes, int stage) {
+    if (stage == CLN_READS_IMAGES)
+        append(text, bytes, "the input");
+    else
+        append(text, bytes, "stage %d", stage + 1);
 }
 
-static void print_stages(const struct cln_network *network, const struct cln_stage *stages, size_t count,
-                         FILE *stream) {
+/* Lists the layers of a stage, and what it reads unless that is the stage before it. */
+static void describe_stage(const struct plan *p, size_t index, char *text, size_t bytes) {
+    const struct cln_stage *stage = &p->stages[index];
+    const char *separator = "";
+    text[0] = '\0';
+    for (size_t i = 0; i < p->network->layer_count; i++) {
+        if (p->of_layers[i] != (int)index)
+            continue;
+        append(text, bytes, "%s%s", separator, p->network->layers[i].type);
+        separator = " + ";
+    }
+    const bool reads_another = stage->input != (int)index - 1, adds = stage->addend != CLN_READS_NOTHING;
+    if (reads_another || adds)
+        append(text, bytes, " (");
+    if (reads_another) {
+        append(text, bytes, "of ");
+        append_source(text, bytes, stage->input);
+    }
+    if (adds) {
+        append(text, bytes, "%sadds ", reads_another ? ", " : "");
+        append_source(text, bytes, stage->addend);
+    }
+    if (reads_another || adds)
+        append(text, bytes, ")");
+}
+
+static void print_stages(const struct plan *p, FILE *stream) {
+    const struct cln_stage *stages = p->stages;
     cln_text_print(stream, "\nstages\n");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < p->count; i++) {
         char fused[512], x[SHAPE_BYTES], a[SHAPE_BYTES];
-        describe_stage(network, &stages[i], fused, sizeof(fused));
+        describe_stage(p, i, fused, sizeof(fused));
         format_shape(x, sizeof(x), 0, stages[i].x, cln_shape_count(stages[i].x) == (size_t)stages[i].x.channels);
         format_shape(a, sizeof(a), 0, stages[i].a, cln_shape_count(stages[i].a) == (size_t)stages[i].a.channels);
         cln_text_print(stream, "%3zu  %-13s -> %-13s  %s\n", i + 1, x, a, fused);
@@ -169,18 +214,20 @@ static void print_totals(const struct cln_network *network, const struct cln_sta
 }
 
 enum cln_status cln_network_print(const struct cln_network *network, int batch_size, FILE *stream) {
-    struct cln_stage *stages;
-    size_t count;
-    const struct cln_layer *first = &network->layers[0];
     char input[SHAPE_BYTES];
-    enum cln_status status = cln_stages_build(&stages, &count, network);
-    if (status != CLN_OK)
+    struct plan p = {network, .of_layers = calloc(network->layer_count, sizeof(*p.of_layers))};
+    enum cln_status status = p.of_layers ? cln_stages_build(&p.stages, &p.count, network, p.of_layers)
+                                         : cln_fail(CLN_OUT_OF_MEMORY, "no memory for the stages' layers");
+    if (status != CLN_OK) {
+        free(p.of_layers);
         return status;
-    format_shape(input, sizeof(input), batch_size, network->input, first->flat && first->kind != CLN_LAYER_FLATTEN);
+    }
+    format_shape(input, sizeof(input), batch_size, network->input, network->flat);
     cln_text_print(stream, "%s: input %s, %d classes\n\n", network->name, input, network->classes);
     print_layers(network, batch_size, stream);
-    print_stages(network, stages, count, stream);
-    print_totals(network, stages, count, batch_size, stream);
-    free(stages);
+    print_stages(&p, stream);
+    print_totals(network, p.stages, p.count, batch_size, stream);
+    free(p.stages);
+    free(p.of_layers);
     return CLN_OK;
 }

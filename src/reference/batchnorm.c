@@ -36,6 +36,11 @@ static void measure(const struct channel *c, const double *x, double *mean, doub
     *variance = squares / m;
 }
 
+/* The parameter of a channel; `otherwise` where there are none. */
+static double parameter(const double *values, int channel, double otherwise) {
+    return values ? values[channel] : otherwise;
+}
+
 /* y = γ·(x − μ)/√(σ² + ε) + β */
 static void normalise(const struct channel *c, const double *x, double mean, double variance, double eps, double gamma,
                       double beta, double *y) {
@@ -50,7 +55,7 @@ void cln_reference_batchnorm_forward(const struct cln_batchnorm *g, size_t batch
         struct channel c = channel_of(g, batch, i);
         double m = (double)channel_count(&c), mu, sigma2;
         measure(&c, x, &mu, &sigma2);
-        normalise(&c, x, mu, sigma2, g->eps, gamma[i], beta[i], y);
+        normalise(&c, x, mu, sigma2, g->eps, parameter(gamma, i, 1), parameter(beta, i, 0), y);
         if (mean)
             mean[i] = mu;
         if (variance)
@@ -68,7 +73,7 @@ void cln_reference_batchnorm_predict(const struct cln_batchnorm *g, size_t batch
                                      double *y) {
     for (int i = 0; i < g->shape.channels; i++) {
         struct channel c = channel_of(g, batch, i);
-        normalise(&c, x, running_mean[i], running_var[i], g->eps, gamma[i], beta[i], y);
+        normalise(&c, x, running_mean[i], running_var[i], g->eps, parameter(gamma, i, 1), parameter(beta, i, 0), y);
     }
 }
 
@@ -86,7 +91,7 @@ void cln_reference_batchnorm_backward(const struct cln_batchnorm *g, size_t batc
         }
         for (size_t k = 0; dx && k < channel_count(&c); k++) {
             double normalised = (x[at(&c, k)] - mu) / deviation;
-            dx[at(&c, k)] = gamma[i] / deviation * (dy[at(&c, k)] - sum / m - normalised * product / m);
+            dx[at(&c, k)] = parameter(gamma, i, 1) / deviation * (dy[at(&c, k)] - sum / m - normalised * product / m);
         }
         if (dgamma)
             dgamma[i] = product;

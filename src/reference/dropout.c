@@ -9,7 +9,7 @@ void cln_reference_dropout(const struct cln_dropout *g, struct cln_shape shape, 
         for (size_t i = 0; i < elements; i++) {
             const uint32_t unit = (uint32_t)(i / run);
             uint32_t bits[4];
-            cln_reference_random_bits(bits, draw->seed, draw->step, draw->layer, (uint32_t)n, unit / 4);
+            cln_reference_random_bits(bits, draw->seed, draw->step, draw->layer, draw->before + (uint32_t)n, unit / 4);
             const bool drops = cln_reference_random_uniform(bits[unit % 4]) < (float)g->p;
             y[n * elements + i] = drops ? 0 : x[n * elements + i] * (1 / (1 - g->p));
         }

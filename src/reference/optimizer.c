@@ -68,6 +68,12 @@ double cln_reference_clip(double clip_norm, size_t count, const double *gradient
     return clip_norm > 0 ? fmin(1, clip_norm / (cln_reference_gradient_norm(count, gradients) + 1e-6)) : 1;
 }
 
+/* torch.optim.swa_utils.get_ema_multi_avg_fn. */
+void cln_reference_average(double ema, size_t t, size_t count, const double *values, double *averages) {
+    for (size_t i = 0; i < count; i++)
+        averages[i] = t == 1 ? values[i] : ema * averages[i] + (1 - ema) * values[i];
+}
+
 typedef void reference(const struct cln_optimizer_params *o, size_t t, size_t count, const double *gradient,
                        double *parameter, double *const *moments);
 

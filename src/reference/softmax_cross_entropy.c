@@ -17,7 +17,7 @@ static double target(size_t k, size_t label, size_t count, double smoothing, con
     return (weights ? weights[k] : 1) * ((1 - smoothing) * (k == label) + smoothing / (double)count);
 }
 
-double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const uint8_t *labels,
+double cln_reference_softmax_cross_entropy(size_t batch, int classes, const double *logits, const int32_t *labels,
                                            double smoothing, const double *weights, size_t *hits, double *dlogits) {
     size_t count = (size_t)classes, hit_count = 0;
     double loss = 0, all = 0; /* all: the weights of all labels */
@@ -26,7 +26,7 @@ double cln_reference_softmax_cross_entropy(size_t batch, int classes, const doub
     const double part = all > 0 ? 1 / all : 0;
     for (size_t n = 0; n < batch; n++) {
         const double *z = logits + n * count;
-        size_t best = first_largest(z, count), label = labels[n];
+        size_t best = first_largest(z, count), label = (size_t)labels[n];
         double sum = 0, whole = 0;
         for (size_t k = 0; k < count; k++) {
             sum += exp(z[k] - z[best]);
@@ -42,4 +42,23 @@ double cln_reference_softmax_cross_entropy(size_t batch, int classes, const doub
     if (hits)
         *hits = hit_count;
     return loss * part;
+}
+
+double cln_reference_mixed_cross_entropy(size_t batch, int classes, const double *logits, const int32_t *labels,
+                                         const int32_t *others, double own, double smoothing, size_t *hits,
+                                         double *dlogits) {
+    const double loss =
+        cln_reference_softmax_cross_entropy(batch, classes, logits, labels, smoothing, NULL, hits, dlogits);
+    size_t other_hits;
+    const double other =
+        cln_reference_softmax_cross_entropy(batch, classes, logits, others, smoothing, NULL, &other_hits, NULL);
+    if (hits && own < 0.5)
+        *hits = other_hits;
+    /* The gradients differ in the labels alone. */
+    for (size_t n = 0; dlogits && n < batch; n++) {
+        const double moved = (1 - own) * (1 - smoothing) / (double)batch;
+        dlogits[n * (size_t)classes + labels[n]] += moved;
+        dlogits[n * (size_t)classes + others[n]] -= moved;
+    }
+    return own * loss + (1 - own) * other;
 }

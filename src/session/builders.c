@@ -20,7 +20,11 @@ static size_t builder_bytes(const struct cln_workload *w) {
 
 enum cln_status cln_builders_run(const struct cln_session_params *p, const struct cln_workload *workload,
                                  unsigned safe) {
-    const struct cln_errand errand = {.kind = CLN_ERRAND_BUILD, .image = workload->image, .safe = safe};
+    const struct cln_errand errand = {.kind = CLN_ERRAND_BUILD,
+                                      .image = workload->image,
+                                      .pixels = workload->pixels,
+                                      .streams = workload->streams,
+                                      .safe = safe};
     const size_t count = cln_helpers_fitting(MOST_BUILDERS, builder_bytes(workload));
     struct cln_helpers *helpers = NULL;
     char setting[CLN_ERRAND_BYTES];

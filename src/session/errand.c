@@ -7,7 +7,7 @@
 
 #include "src/base/table.h"
 
-static const char variable[] = "CLENET_BUILDER"; /* CxHxW,KIND,SAFE,FIRST: see struct cln_errand */
+static const char variable[] = "CLENET_BUILDER"; /* CxHxW,KIND,SAFE,FIRST,PIXELS,STREAMS: see struct cln_errand */
 
 static const char *const kinds[] = {[CLN_ERRAND_BUILD] = "build",
                                     [CLN_ERRAND_STEP] = "step",
@@ -20,8 +20,8 @@ bool cln_errand_given(void) {
 }
 
 void cln_errand_write(char out[CLN_ERRAND_BYTES], const struct cln_errand *e) {
-    snprintf(out, CLN_ERRAND_BYTES, "%s=%dx%dx%d,%s,%u,%zu", variable, e->image.channels, e->image.height,
-             e->image.width, kinds[e->kind], e->safe, e->first);
+    snprintf(out, CLN_ERRAND_BYTES, "%s=%dx%dx%d,%s,%u,%zu,%u,%d", variable, e->image.channels, e->image.height,
+             e->image.width, kinds[e->kind], e->safe, e->first, (unsigned)e->pixels, e->streams);
 }
 
 static bool read_kind(enum cln_errand_kind *out, const char *word) {
@@ -37,13 +37,17 @@ enum cln_status cln_errand_read(struct cln_errand *out) {
     const char *text = getenv(variable);
     struct cln_errand e = {.kind = CLN_ERRAND_BUILD};
     char more, kind[16];
+    unsigned pixels = CLN_PIXEL_U8, streams = 0;
     int used = 0;
     const bool shaped = text &&
                         sscanf(text, "%dx%dx%d%n", &e.image.channels, &e.image.height, &e.image.width, &used) == 3 &&
                         e.image.channels > 0 && e.image.height > 0 && e.image.width > 0;
     if (shaped && /* a shape without the rest means a builder */
-        (text[used] == '\0' || (sscanf(text + used, ",%15[a-z],%u,%zu%c", kind, &e.safe, &e.first, &more) == 3 &&
-                                read_kind(&e.kind, kind)))) {
+        (text[used] == '\0' ||
+         (sscanf(text + used, ",%15[a-z],%u,%zu,%1u,%1u%c", kind, &e.safe, &e.first, &pixels, &streams, &more) == 5 &&
+          pixels < CLN_PIXEL_TYPE_COUNT && streams < 2 && read_kind(&e.kind, kind)))) {
+        e.pixels = (enum cln_pixel_type)pixels;
+        e.streams = streams;
         *out = e;
         return CLN_OK;
     }

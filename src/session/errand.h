@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "clenet/dataset.h"
 #include "clenet/geometry.h"
 #include "clenet/status.h"
 
@@ -19,9 +20,12 @@ enum cln_errand_kind {
 
 struct cln_errand {
     enum cln_errand_kind kind;
-    struct cln_shape image; /* shape of the data's images; all else is in the arguments */
-    unsigned safe;          /* set of operations that run in their safe variants */
-    size_t first;           /* number of the first, or only, operation. STEP: not 0 if no kept kernels may be used */
+    struct cln_shape image; /* shape of the data's images, how they are stored, and whether they stay on the host; all
+                             * else is in the arguments */
+    enum cln_pixel_type pixels;
+    bool streams;
+    unsigned safe; /* set of operations that run in their safe variants */
+    size_t first;  /* number of the first, or only, operation. STEP: not 0 if no kept kernels may be used */
 };
 
 enum { CLN_ERRAND_BYTES = 160 };

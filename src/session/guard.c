@@ -52,11 +52,19 @@ static enum cln_status subject_of(char **out, const struct guard *g, bool of_ste
         fprintf(stream, "guard of clenet " CLENET_VERSION "\n");
         if (of_step)
             fprintf(stream,
-                    "%s\nimages %dx%d, standardized %d, batch %d, optimizer %d, clips %d, weighs %d, predict only %d, "
-                    "replay %d, ",
-                    network, work->image.height, work->image.width, (int)work->standardize, work->batch_size,
-                    (int)work->optimizer, (int)work->clips, (int)work->weighs_classes, (int)work->predict_only,
+                    "%s\nimages %dx%d, pixels %d, streams %d, standardized %d, batch %d, optimizer %d, clips %d, "
+                    "averages %d, accumulates %d, "
+                    "weighs %d, predict only %d, replay %d, ",
+                    network, work->image.height, work->image.width, (int)work->pixels, (int)work->streams,
+                    (int)work->standardize, work->batch_size, (int)work->optimizer, (int)work->clips,
+                    (int)work->averages, (int)work->accumulates, (int)work->weighs_classes, (int)work->predict_only,
                     (int)cln_session_replays(session));
+        for (size_t i = 0; of_step && i < CLN_AUGMENTATION_COUNT; i++)
+            fprintf(stream, "%s %.17g, ", cln_augmentation_rows[i].name,
+                    cln_augmentation_get(&work->augmentation, &cln_augmentation_rows[i]));
+        for (size_t t = 0; of_step && work->frozen && t < work->network->tensor_count; t++)
+            if (work->frozen[t])
+                fprintf(stream, "frozen %zu, ", t);
         fprintf(stream, "limits %s", ocl_limits_text() ? ocl_limits_text() : "none");
         for (size_t i = 0; i < cln_tuning_key_count; i++)
             fprintf(stream, ", %s %ld", cln_tuning_keys[i].name,
@@ -348,7 +356,8 @@ enum cln_status cln_guard(struct cln_session *session) {
                       .trials = {.session = session, .apart = session->context == NULL && session->params.builder},
                       .certain = true};
     struct verdict step;
-    if (folder && (cln_folder_make(folder) != CLN_OK || ocl_program_cache_open(&g.cache, folder) != CLN_OK))
+    if (folder &&
+        (cln_folder_make(folder, CLN_FOLDER_PRIVATE) != CLN_OK || ocl_program_cache_open(&g.cache, folder) != CLN_OK))
         g.cache = NULL;
     enum cln_status status = make_key(&g.of_device, &g, false);
     if (status == CLN_OK)

@@ -16,8 +16,9 @@
 
 /* For people: where the session runs, and which operations run in their safe variants. */
 static void describe(struct cln_session *s) {
-    size_t length = cln_text_format(s->description, sizeof s->description, "%s (%s), profile %s", s->device.name,
-                                    s->device.platform, ocl_profile_name(s->profile));
+    size_t length = cln_text_format(s->description, sizeof s->description, "%s (%s), profile %s%s", s->device.name,
+                                    s->device.platform, ocl_profile_name(s->profile),
+                                    s->tuning.strict ? ", strict arithmetic" : "");
     const char *before = "; safe: ";
     for (size_t i = 0; i < cln_operation_count; i++)
         if (s->tuning.safe & 1u << i) {
@@ -44,6 +45,8 @@ enum cln_status cln_session_create(struct cln_session **out, const struct cln_se
     enum cln_status status = ocl_device_find(&s->device, params->device);
     if (status == CLN_OK)
         status = cln_tuning_profile(&s->profile, &s->device, params->profile_file);
+    if (status == CLN_OK && params->strict)
+        status = ocl_profile_set(s->profile, "strict", 1);
     if (status == CLN_OK)
         status = cln_tuning_create(&s->tuning, s->profile, &s->device);
     if (status == CLN_OK && !params->no_cache)

@@ -9,16 +9,23 @@
 #include "host/context.h"
 #include "host/profile.h"
 #include "src/engine/tuning.h"
+#include "src/model/augmentation_table.h"
 #include "src/session/errand.h"
 
 /* The work of a session: the guard checks a step of it, and builders build its kernels. */
 struct cln_workload {
     const struct cln_network *network;
-    struct cln_shape image; /* of the stored images, before resizing */
+    struct cln_shape image;     /* of the stored images, before resizing */
+    enum cln_pixel_type pixels; /* how they are stored */
+    bool streams;               /* they stay on the host */
     int batch_size;
     enum cln_optimizer_kind optimizer;
     bool clips;          /* gradients, by their norm */
+    bool averages;       /* weights */
+    bool accumulates;    /* gradients, over several batches */
     bool weighs_classes; /* in the training loss */
+    const bool *frozen;  /* as in struct cln_engine_params */
+    struct cln_augmentation augmentation;
     bool standardize;
     bool predict_only;
     /* Waits for the images and fails if they cannot be read; NULL: they are there. The session starts other

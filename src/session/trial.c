@@ -38,17 +38,22 @@ static enum cln_status run_step(struct cln_check_result *result, const struct cl
                                                    .weight_decay = 0.1,
                                                    .decay_weights_only = 1,
                                                    .label_smoothing = 0.1,
-                                                   .clip_norm = w->clips ? 0.1 : 0};
-    enum { MOST_CLASSES = 256 }; /* labels are bytes */
-    double weights[MOST_CLASSES];
-    for (int k = 0; k < MOST_CLASSES; k++)
+                                                   .clip_norm = w->clips ? 0.1 : 0,
+                                                   .ema = w->averages ? 0.75 : 0,
+                                                   .accumulate = w->accumulates ? 2 : 1};
+    double weights[CLN_CLASS_LIMIT];
+    for (int k = 0; k < CLN_CLASS_LIMIT; k++)
         weights[k] = 0.5 + k % 4;
     return cln_check_step(result,
                           &(struct cln_step_check){.network = w->network,
                                                    .optimizer = optimizer,
                                                    .batch_size = w->batch_size,
                                                    .image = w->image,
+                                                   .pixels = w->pixels,
+                                                   .streams = w->streams,
                                                    .standardize = w->standardize,
+                                                   .augmentation = w->augmentation,
+                                                   .frozen = w->frozen,
                                                    .predict_only = w->predict_only,
                                                    .class_weights = w->weighs_classes ? weights : NULL},
                           &(struct cln_check_params){.context = context, .tuning = tuning, .tuning_name = "guard"});
@@ -236,8 +241,12 @@ static enum cln_status summon(enum heard *heard, struct witness *w, const struct
 
 static enum cln_status step_apart(enum heard *heard, struct cln_trial *out, const struct cln_trials *s,
                                   const struct cln_tuning *tuning, bool first, bool fresh) {
-    const struct cln_errand errand = {
-        .kind = CLN_ERRAND_STEP, .image = s->session->workload->image, .safe = tuning->safe, .first = fresh};
+    const struct cln_errand errand = {.kind = CLN_ERRAND_STEP,
+                                      .image = s->session->workload->image,
+                                      .pixels = s->session->workload->pixels,
+                                      .streams = s->session->workload->streams,
+                                      .safe = tuning->safe,
+                                      .first = fresh};
     struct witness w = {.child = NULL};
     struct answer answer;
     enum cln_status status = summon(heard, &w, s, &errand, first);
@@ -302,6 +311,8 @@ static enum cln_status operations_apart(enum heard *heard, bool *more, size_t *n
                                         struct cln_trials *s, cln_trial_teller *told, void *user) {
     const struct cln_errand errand = {.kind = CLN_ERRAND_OPERATIONS,
                                       .image = s->session->workload->image,
+                                      .pixels = s->session->workload->pixels,
+                                      .streams = s->session->workload->streams,
                                       .safe = s->session->tuning.safe,
                                       .first = *next};
     struct witness w = {.child = NULL};
@@ -365,6 +376,8 @@ enum cln_status cln_trial_alone(struct cln_trial *out, struct cln_trials *s, siz
     if (s->apart) {
         const struct cln_errand errand = {.kind = CLN_ERRAND_OPERATION,
                                           .image = s->session->workload->image,
+                                          .pixels = s->session->workload->pixels,
+                                          .streams = s->session->workload->streams,
                                           .safe = tuning.safe,
                                           .first = operation};
         struct witness w = {.child = NULL};

@@ -46,7 +46,7 @@ static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion)
     memset(confusion, 0, classes * classes * sizeof *confusion);
     for (size_t i = 0; i < test->count && status == CLN_OK; i++)
         if ((size_t)predicted[i] < classes)
-            confusion[test->labels[i] * classes + (size_t)predicted[i]]++;
+            confusion[(size_t)test->labels[i] * classes + (size_t)predicted[i]]++;
     free(predicted);
     return status;
 }
@@ -72,15 +72,18 @@ static enum cln_status fail_values(const struct cln_network *network) {
     return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the %zu parameters of an epoch", network->parameter_floats);
 }
 
+/* What the epoch is judged by: the averages, if there are any. */
 static enum cln_status read_values(struct cln_trainer *t, float *values) {
-    enum cln_status status = cln_engine_read(t->engine, CLN_PARAMETERS, values);
-    return status == CLN_OK ? cln_engine_read(t->engine, CLN_RUNNING, values + t->params.network->parameter_floats)
+    const struct cln_engine_model model = cln_engine_model(t->engine);
+    enum cln_status status = cln_engine_read(t->engine, model.parameters, values);
+    return status == CLN_OK ? cln_engine_read(t->engine, model.running, values + t->params.network->parameter_floats)
                             : status;
 }
 
 static enum cln_status write_values(struct cln_trainer *t, const float *values) {
-    enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
-    return status == CLN_OK ? cln_engine_write(t->engine, CLN_RUNNING, values + t->params.network->parameter_floats)
+    const struct cln_engine_model model = cln_engine_model(t->engine);
+    enum cln_status status = cln_engine_write(t->engine, model.parameters, values);
+    return status == CLN_OK ? cln_engine_write(t->engine, model.running, values + t->params.network->parameter_floats)
                             : status;
 }
 

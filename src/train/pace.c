@@ -11,8 +11,10 @@ struct cln_pace cln_pace_begin(struct cln_trainer *trainer) {
 static void report(struct cln_pace *pace, double time) {
     const struct cln_trainer_params *params = &pace->trainer->params;
     const struct cln_metrics metrics = cln_trainer_metrics(&pace->state);
-    const struct cln_progress progress = {.epoch = pace->trainer->epoch,
-                                          .step = (size_t)pace->state.batches,
+    const struct cln_trainer *t = pace->trainer;
+    const struct cln_progress progress = {.epoch = t->epoch,
+                                          .step = cln_trainer_steps_of(t, pace->resumed_batches) +
+                                                  cln_trainer_steps_of(t, pace->state.batches - pace->resumed_batches),
                                           .steps = pace->steps,
                                           .samples = metrics.samples,
                                           .before = pace->resumed_samples,
@@ -20,7 +22,8 @@ static void report(struct cln_pace *pace, double time) {
                                           .accuracy = metrics.accuracy,
                                           .seconds = time - pace->start,
                                           .images_per_second =
-                                              (double)(metrics.samples - pace->resumed_samples) / (time - pace->start)};
+                                              (double)(metrics.samples - pace->resumed_samples) / (time - pace->start),
+                                          .total_steps = (size_t)pace->state.step};
     pace->stopped = !params->progress(params->user, &progress);
     pace->reported = time;
 }

@@ -16,6 +16,7 @@ struct cln_pace {
     double start, last, reported; /* times on the host's clock, in seconds */
     size_t steps;                 /* steps of the whole epoch */
     size_t resumed_samples;       /* samples of this epoch that were trained on before resuming */
+    int resumed_batches;          /* and in how many batches */
     bool stopped;                 /* by params.progress */
 };
 

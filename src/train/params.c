@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "src/data/images.h"
+#include "src/model/augmentation_table.h"
 #include "src/model/optimizer_table.h"
 
 enum cln_status cln_params_check_image(const struct cln_network *network, struct cln_shape image, int resize,
@@ -18,15 +19,14 @@ enum cln_status cln_params_check_image(const struct cln_network *network, struct
 }
 
 static enum cln_status check_images(const struct cln_trainer_params *p) {
+    if (p->resize == 0)
+        cln_dataset_reshape(p->data, p->network->input);
     const struct cln_shape image = p->data->train.shape;
     const enum cln_status status = cln_params_check_image(p->network, image, p->resize, p->data->name);
     if (status != CLN_OK)
         return status;
-    const struct cln_shape test = p->data->test.shape;
-    if (p->data->test.count > 0 &&
-        (test.channels != image.channels || test.height != image.height || test.width != image.width))
-        return cln_fail(CLN_INVALID, "%s: test images of %d×%d×%d, but training images of %d×%d×%d", p->data->name,
-                        test.channels, test.height, test.width, image.channels, image.height, image.width);
+    if (p->data->test.count > 0 && cln_images_check_shape(&p->data->test, &p->data->train) != CLN_OK)
+        return cln_fail_within(CLN_INVALID, "%s", p->data->name);
     if (!p->evaluate_only && p->data->train.count == 0)
         return cln_fail(CLN_INVALID, "%s has no training images", p->data->name);
     return CLN_OK;
@@ -74,10 +74,22 @@ static enum cln_status check_class_weights(const struct cln_trainer_params *p) {
                : cln_fail(CLN_INVALID, "class weights: all %d are 0: one must be above 0", classes);
 }
 
+static enum cln_status check_augmentation(const struct cln_trainer_params *p) {
+    if (p->standardize_channels && !p->standardize)
+        return cln_fail(CLN_INVALID, "standardising by channels needs standardising (--standardize)");
+    if (p->evaluate_only && cln_augmentation_is_on(&p->augmentation))
+        return cln_fail(CLN_INVALID, "a trainer that only evaluates augments no pictures");
+    if (p->class_weights && cln_augmentation_mixes(&p->augmentation))
+        return cln_fail(CLN_INVALID, "class weights (--class-weights) do not go with mixed labels (--mixup, --cutmix)");
+    return cln_augmentation_check(&p->augmentation, p->network->input);
+}
+
 enum cln_status cln_params_check(const struct cln_trainer_params *p) {
     enum cln_status status = check_validation(p);
     if (status == CLN_OK)
         status = check_class_weights(p);
+    if (status == CLN_OK)
+        status = check_augmentation(p);
     if (status == CLN_OK)
         status = check_images(p);
     if (status == CLN_OK && !p->evaluate_only)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "src/model/picture_words.h"
 #include "src/train/build.h"
 #include "src/train/logits.h"
 #include "src/train/params.h"
@@ -30,6 +31,7 @@ static struct cln_workload workload_of(const struct cln_predictor_params *p) {
     const struct cln_network *network = p->model->network;
     return (struct cln_workload){.network = network,
                                  .image = cln_predictor_image(p),
+                                 .pixels = p->pixels,
                                  .batch_size = p->batch_size > 0 ? p->batch_size : cln_predictor_batch_size(network),
                                  .standardize = p->model->mean != NULL,
                                  .predict_only = true};
@@ -43,6 +45,7 @@ static enum cln_status create_engine(struct cln_predictor *p, const struct cln_c
                                                       .tuning = &p->session->tuning,
                                                       .batch_size = w->batch_size,
                                                       .image = w->image,
+                                                      .pixels = w->pixels,
                                                       .test.count = (size_t)w->batch_size,
                                                       .mean = model->mean,
                                                       .inverse_deviation = model->inverse_deviation});
@@ -57,6 +60,11 @@ enum cln_status cln_predictor_create(struct cln_predictor **out, const struct cl
     *out = NULL;
     if (image.height < 1 || image.width < 1)
         return cln_fail(CLN_INVALID, "images of %d×%d×%d pixels", image.channels, image.height, image.width);
+    if ((model->pixels == CLN_PIXEL_F32) != (params->pixels == CLN_PIXEL_F32))
+        return cln_fail(CLN_INVALID,
+                        "the model was trained on images of type %s, and those to predict are of type %s: the network "
+                        "sees floats as they are, and whole numbers divided by their largest value",
+                        cln_pixel_type_words[model->pixels], cln_pixel_type_words[params->pixels]);
     enum cln_status status = cln_params_check_image(model->network, image, model->resize, "a prediction");
     if (status != CLN_OK)
         return status;
@@ -64,7 +72,7 @@ enum cln_status cln_predictor_create(struct cln_predictor **out, const struct cl
     if (!p)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a predictor");
     p->workload = workload_of(params);
-    p->image_bytes = cln_shape_count(image);
+    p->image_bytes = cln_shape_count(image) * cln_pixel_bytes(params->pixels);
     status = cln_session_create(&p->session, &params->session);
     if (status == CLN_OK)
         status = cln_session_open(p->session, &p->workload);
@@ -96,12 +104,13 @@ const char *cln_predictor_device(const struct cln_predictor *predictor) {
     return predictor->session->description;
 }
 
-enum cln_status cln_predictor_logits(struct cln_predictor *p, const uint8_t *pixels, size_t count, float *logits) {
+enum cln_status cln_predictor_logits(struct cln_predictor *p, const void *pixels, size_t count, float *logits) {
+    const uint8_t *bytes = pixels;
     const size_t batch_size = (size_t)p->workload.batch_size, classes = (size_t)p->workload.network->classes;
     enum cln_status status = CLN_OK;
     for (size_t done = 0, piece; done < count && status == CLN_OK; done += piece) {
         piece = count - done < batch_size ? count - done : batch_size;
-        status = cln_engine_upload_queued(p->engine, CLN_TEST, 0, piece, pixels + done * p->image_bytes);
+        status = cln_engine_upload_queued(p->engine, CLN_TEST, 0, piece, bytes + done * p->image_bytes);
         if (status != CLN_OK)
             cln_engine_settle(p->engine); /* the pixels are the caller's again */
         else
@@ -110,7 +119,7 @@ enum cln_status cln_predictor_logits(struct cln_predictor *p, const uint8_t *pix
     return status == CLN_OK ? cln_logits_check(logits, count, classes) : status;
 }
 
-enum cln_status cln_predictor_run(struct cln_predictor *p, const uint8_t *pixels, size_t count, float *probabilities) {
+enum cln_status cln_predictor_run(struct cln_predictor *p, const void *pixels, size_t count, float *probabilities) {
     const size_t classes = (size_t)p->workload.network->classes;
     enum cln_status status = cln_predictor_logits(p, pixels, count, probabilities);
     for (size_t n = 0; n < count && status == CLN_OK; n++)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clenet/text.h"
+#include "src/model/augmentation_table.h"
 #include "src/model/optimizer_table.h"
 #include "src/train/judge.h"
 #include "src/train/saver.h"
@@ -35,10 +36,15 @@ static void differ_in_layers(struct differences *d, const struct cln_network *he
     for (size_t i = 0; i < here->layer_count && i < there->layer_count; i++) {
         cln_layer_describe(&here->layers[i], texts[0], sizeof texts[0]);
         cln_layer_describe(&there->layers[i], texts[1], sizeof texts[1]);
-        if (strcmp(texts[0], texts[1]) != 0) {
-            differ(d, true, "network: layer %zu is %s here, %s there", i, texts[0], texts[1]);
-            return;
-        }
+        const char *const paths[2] = {here->layers[i].path, there->layers[i].path};
+        if (strcmp(paths[0], paths[1]) != 0)
+            differ(d, true, "network: %s is layer %s here, and %s layer %s there", texts[0], paths[0], texts[1],
+                   paths[1]);
+        else if (strcmp(texts[0], texts[1]) != 0)
+            differ(d, true, "network: layer %s is %s here, %s there", paths[0], texts[0], texts[1]);
+        else
+            continue;
+        return;
     }
     differ(d, true, "network: %s with %zu layers here, %s with %zu there", here->name, here->layer_count, there->name,
            there->layer_count);
@@ -102,9 +108,14 @@ static void compare_numbers(struct differences *d, const struct cln_trainer_para
                cln_schedule_name(there->optimizer.schedule));
     for (int i = 0; i < CLN_MOST_MILESTONES; i++)
         compare_number(d, "milestone", optimizer.milestones[i], there->optimizer.milestones[i]);
+    for (size_t i = 0; i < CLN_AUGMENTATION_COUNT; i++)
+        compare_number(d, cln_augmentation_rows[i].title,
+                       cln_augmentation_get(&p->augmentation, cln_augmentation_rows + i),
+                       cln_augmentation_get(&there->augmentation, cln_augmentation_rows + i));
     if (p->seed != there->seed)
         differ(d, false, "seed: %llu here, %llu there", (unsigned long long)p->seed, (unsigned long long)there->seed);
     compare_number(d, "share for validation", p->validation, there->validation);
+    compare_number(d, "share for testing", p->data->test_share, there->test);
     if (strcmp(p->freeze ? p->freeze : "", there->freeze) != 0)
         differ(d, false, "frozen parameters: '%s' here, '%s' there", p->freeze ? p->freeze : "", there->freeze);
 }
@@ -129,12 +140,19 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
     if (p->standardize != (c->mean != NULL))
         differ(&d, true, "pixels: %sstandardised here, %sstandardised there", p->standardize ? "" : "not ",
                c->mean ? "" : "not ");
+    if (p->standardize && c->mean && p->standardize_channels != there->standardize_channels)
+        differ(&d, true, "pixels: standardised %s here, %s there",
+               p->standardize_channels ? "by channel" : "one by one",
+               there->standardize_channels ? "by channel" : "one by one");
     if (p->resize != c->resize)
         differ(&d, true, "images: resized to %d here, to %d there (0: not resized)", p->resize, c->resize);
     compare_numbers(&d, p, there);
     compare_class_weights(&d, p, c);
     cln_dataset_measure_digest(p->data);
-    if (!is_same_data(there, p->data))
+    const bool is_same = is_same_data(there, p->data);
+    if (!is_same && strcmp(p->data->label, there->label) != 0) /* the same labels may have been found without it */
+        differ(&d, false, "choice of labels: '%s' here, '%s' there", p->data->label, there->label);
+    if (!is_same)
         differ(&d, false, "data: %s here (%zu training images, SHA-256 %.16s), %s there (%zu, %.16s)", p->data->name,
                p->data->train.count, p->data->digest[0] ? p->data->digest : "unknown", there->data, there->samples,
                there->digest[0] ? there->digest : "unknown");
@@ -148,7 +166,11 @@ enum cln_status cln_resume_check(const struct cln_trainer_params *p) {
 
 static enum cln_status write_values(struct cln_trainer *t) {
     const struct cln_checkpoint *c = t->params.resume;
-    enum cln_status status = cln_trainer_set_model(t, c);
+    enum cln_status status = cln_trainer_set_model(t, c); /* begins an average */
+    if (status == CLN_OK && c->training->raw_parameters)
+        status = cln_engine_write(t->engine, CLN_PARAMETERS, c->training->raw_parameters);
+    if (status == CLN_OK && c->training->raw_running)
+        status = cln_engine_write(t->engine, CLN_RUNNING, c->training->raw_running);
     for (int i = 0; i < CLN_MOMENT_COUNT && status == CLN_OK; i++)
         if (c->training->moments[i])
             status = cln_engine_write(t->engine, CLN_MOMENTS + i, c->training->moments[i]);
@@ -162,7 +184,7 @@ static void place_schedule(struct cln_trainer *t, const struct cln_training_poin
                            bool is_judged_alike) {
     struct cln_optimizer_params *o = &t->params.optimizer;
     const double per_epoch = o->steps_per_epoch;
-    const double left = ceil((double)(t->split.train_count - p->position) / t->params.batch_size);
+    const double left = (double)cln_trainer_steps(t, t->split.train_count - p->position);
     const double begun = per_epoch - left; /* so that the epoch ends where the next one begins */
     const double place = p->epochs * per_epoch + (continues ? begun : 0);
     o->step_shift = (int)fmax(fmin(place - (double)p->steps, INT32_MAX), INT32_MIN);
@@ -186,7 +208,7 @@ enum cln_status cln_resume(struct cln_trainer *t) {
     /* The best accuracy counts only on the same images, and only if the best model's file exists. */
     if (is_judged_alike && (!t->params.save.best || cln_saver_has_best(&t->params.save)))
         t->best_accuracy = p->best_accuracy;
-    t->batches_before = c->batches_tracked > p->steps ? c->batches_tracked - p->steps : 0;
+    t->batches_before = c->batches_tracked > p->steps ? c->batches_tracked : p->steps;
     t->epoch = p->epochs + 1;
     t->epoch_open = t->resuming = true;
     t->shuffle_at_start = t->shuffle;
@@ -201,5 +223,15 @@ enum cln_status cln_resume(struct cln_trainer *t) {
         at.loss_sum = p->loss_sum;
         at.loss_carry = p->loss_carry;
     }
+    cln_engine_place_epoch(t->engine, t->epoch);
     return status == CLN_OK ? cln_engine_continue(t->engine, t->order, t->split.train_count, &at) : status;
+}
+
+enum cln_status cln_resume_check_arithmetic(const struct cln_trainer_params *p, const struct cln_session *session) {
+    const bool here = session->tuning.strict, there = p->resume->training->strict;
+    if (here == there || p->override)
+        return CLN_OK;
+    return cln_fail(CLN_INVALID, "%s%scannot resume; arithmetic: %sstrict here, %sstrict there\n  %s",
+                    p->resume->origin ? p->resume->origin : "", p->resume->origin ? ": " : "", here ? "" : "not ",
+                    there ? "" : "not ", "Set it as it was, or override it (--override)");
 }

@@ -10,6 +10,8 @@ struct cln_snapshot {
     struct cln_checkpoint checkpoint; /* its network belongs to the trainer */
     struct cln_training_point training;
     float *values; /* memory of all numbers in both */
+    const char *
+        *names; /* of the checkpoint's classes: the data set's, then "" for outputs without one; NULL: unknown */
 };
 
 /* Allocates a snapshot for this trainer, which must outlive it. Destroy it even after a failure. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/model/picture_words.h"
 #include "src/session/errand.h"
 #include "src/train/judge.h"
 #include "src/train/logits.h"
@@ -29,7 +30,7 @@ static bool is_at_limit(const struct cln_trainer *t) {
 
 /* Begins an epoch with a new order, or continues an unfinished epoch with its order. */
 static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace) {
-    const size_t count = t->split.train_count, batch = (size_t)t->params.batch_size;
+    const size_t count = t->split.train_count;
     enum cln_status status = CLN_OK;
     if (t->resuming) {
         status = cln_trainer_state(t, CLN_TRAIN, &pace->state);
@@ -37,12 +38,14 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace)
         t->epoch++;
         t->shuffle_at_start = t->shuffle;
         cln_split_order(&t->split, &t->shuffle, t->order);
+        cln_engine_place_epoch(t->engine, t->epoch);
         status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
     }
     t->resuming = false;
     t->epoch_open = true;
     pace->resumed_samples = (size_t)pace->state.seen;
-    pace->steps = (size_t)pace->state.batches + (count - pace->resumed_samples + batch - 1) / batch;
+    pace->resumed_batches = pace->state.batches;
+    pace->steps = cln_trainer_steps_of(t, pace->resumed_batches) + cln_trainer_steps(t, count - pace->resumed_samples);
     return status;
 }
 
@@ -61,15 +64,18 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     struct cln_pace pace = cln_pace_begin(t);
     enum cln_status status = begin_epoch(t, &pace);
     epoch->epoch = t->epoch;
-    for (size_t step = (size_t)pace.state.batches;
+    for (size_t step = cln_trainer_steps_of(t, pace.resumed_batches);
          step < pace.steps && status == CLN_OK && !pace.stopped && !is_at_limit(t); step++)
         status = train_step(t, &pace);
     status = cln_pace_end(&pace, status);
     epoch->train = cln_trainer_metrics(&pace.state);
     epoch->before = pace.resumed_samples;
     epoch->train_seconds = cln_clock_seconds() - pace.start;
+    epoch->total_steps = (size_t)pace.state.step;
     const struct cln_optimizer_params optimizer = cln_optimizer_resolve(t->params.optimizer);
     epoch->learning_rate = pace.state.batches > 0 ? cln_learning_rate(&optimizer, pace.state.step) : 0.0;
+    if (status == CLN_OK && optimizer.clip_norm > 0 && epoch->train.samples > epoch->before)
+        status = cln_engine_gradient_norm(t->engine, &epoch->gradient_norm);
     epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->split.train_count;
     t->resuming = epoch->stopped;
     return status;
@@ -168,6 +174,12 @@ enum cln_status cln_trainer_set_model(struct cln_trainer *t, const struct cln_ch
         return cln_fail(CLN_INVALID,
                         "%s was trained on pixels that were %sstandardised, but `standardize` of this trainer differs",
                         origin, c->mean ? "" : "not ");
+    if ((c->pixels == CLN_PIXEL_F32) != (t->params.data->train.type == CLN_PIXEL_F32))
+        return cln_fail(
+            CLN_INVALID,
+            "%s was trained on images of type %s, and those of this trainer are of type %s: the network sees "
+            "floats as they are, and whole numbers divided by their largest value",
+            origin, cln_pixel_type_words[c->pixels], cln_pixel_type_words[t->params.data->train.type]);
     if (c->resize != t->params.resize)
         return cln_fail(CLN_INVALID,
                         "%s was trained on images resized to %d, but this trainer resizes to %d (0: not resized)",
@@ -175,6 +187,8 @@ enum cln_status cln_trainer_set_model(struct cln_trainer *t, const struct cln_ch
     enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, c->parameters);
     if (status == CLN_OK)
         status = cln_engine_write(t->engine, CLN_RUNNING, c->running);
+    if (status == CLN_OK)
+        status = cln_engine_begin_average(t->engine);
     if (status != CLN_OK)
         return status;
     t->batches_before = c->batches_tracked;
@@ -201,6 +215,10 @@ enum cln_status cln_trainer_timings(struct cln_trainer *t, char **out) {
 
 struct ocl_context *cln_trainer_context(const struct cln_trainer *t) {
     return t->session->context;
+}
+
+enum cln_status cln_trainer_parameters(struct cln_trainer *t, float *values) {
+    return cln_engine_read(t->engine, cln_engine_model(t->engine).parameters, values);
 }
 
 size_t cln_trainer_launches(const struct cln_trainer *t) {

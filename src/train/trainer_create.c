@@ -7,6 +7,7 @@
 #include "src/data/preprocess.h"
 #include "src/format/initial.h"
 #include "src/model/batches.h"
+#include "src/model/freeze.h"
 #include "src/train/build.h"
 #include "src/train/params.h"
 #include "src/train/resume.h"
@@ -30,6 +31,8 @@ static enum cln_status measure_standard(struct cln_trainer *t) {
         return CLN_OK; /* they come with the model */
     enum cln_status status = cln_standardize_measure(t->mean, t->inverse_deviation, &t->params.data->train,
                                                      t->split.train, t->split.train_count, input.height, input.width);
+    if (status == CLN_OK && t->params.standardize_channels)
+        cln_standardize_by_channel(t->mean, t->inverse_deviation, input);
     return status == CLN_OK ? cln_engine_standardize(t->engine, t->mean, t->inverse_deviation) : status;
 }
 
@@ -41,16 +44,21 @@ static enum cln_status fail_released(void) {
 
 /* From the last image to the first, so that the host's copy can shrink behind: no image is there twice. */
 static enum cln_status upload_images(struct cln_trainer *t, enum cln_engine_set set, struct cln_images *images) {
-    const size_t bytes = cln_shape_count(images->shape);
+    const size_t bytes = cln_images_bytes(images);
+    const uint8_t *pixels = images->pixels;
+    if (images->count == 0)
+        return CLN_OK;
     const size_t piece = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
-    if (images->count > 0 && !images->pixels)
+    if (!pixels)
         return fail_released();
     enum cln_status status = CLN_OK;
     for (size_t left = images->count, count; left > 0 && status == CLN_OK; left -= count) {
         count = left < piece ? left : piece;
-        status = cln_engine_upload(t->engine, set, left - count, count, images->pixels + (left - count) * bytes);
-        if (status == CLN_OK && t->params.release_pixels)
+        status = cln_engine_upload(t->engine, set, left - count, count, pixels + (left - count) * bytes);
+        if (status == CLN_OK && t->params.release_pixels) {
             cln_images_keep(images, left - count);
+            pixels = images->pixels;
+        }
     }
     if (status != CLN_OK && t->params.release_pixels)
         cln_images_keep(images, 0); /* some are gone: let nobody take the rest for all */
@@ -61,11 +69,12 @@ static enum cln_status upload_images(struct cln_trainer *t, enum cln_engine_set 
  * leave them out. */
 static enum cln_status upload_validation(struct cln_trainer *t) {
     const struct cln_images *train = &t->params.data->train;
-    const size_t bytes = cln_shape_count(train->shape), first = t->params.data->test.count;
+    const uint8_t *pixels = train->pixels;
+    const size_t bytes = cln_images_bytes(train), first = t->params.data->test.count;
     const size_t count = t->split.validation_count, most = bytes < PIECE_BYTES ? PIECE_BYTES / bytes : 1;
     if (count == 0)
         return CLN_OK;
-    if (!train->pixels)
+    if (!pixels)
         return fail_released();
     uint8_t *piece = malloc((most < count ? most : count) * bytes);
     enum cln_status status =
@@ -73,11 +82,47 @@ static enum cln_status upload_validation(struct cln_trainer *t) {
     for (size_t done = 0, n; done < count && status == CLN_OK; done += n) {
         n = count - done < most ? count - done : most;
         for (size_t i = 0; i < n; i++)
-            memcpy(piece + i * bytes, train->pixels + t->split.validation[done + i] * bytes, bytes);
+            memcpy(piece + i * bytes, pixels + t->split.validation[done + i] * bytes, bytes);
         status = cln_engine_upload(t->engine, CLN_TEST, first + done, n, piece);
     }
     free(piece);
     return status == CLN_OK ? CLN_OK : cln_fail_within(status, "%zu validation images on the device", count);
+}
+
+/* Where the images are that the engine streams: those of CLN_TRAIN, and those of CLN_TEST, the test images and behind
+ * them the validation images. */
+static const void *locate_train(const void *trainer, size_t index) {
+    const struct cln_trainer *t = trainer;
+    const struct cln_images *train = &t->params.data->train;
+    return (const uint8_t *)train->pixels + index * t->image_bytes;
+}
+
+static const void *locate_test(const void *trainer, size_t index) {
+    const struct cln_trainer *t = trainer;
+    const struct cln_images *test = &t->params.data->test;
+    return index < test->count ? (const uint8_t *)test->pixels + index * t->image_bytes
+                               : locate_train(t, t->split.validation[index - test->count]);
+}
+
+static enum cln_status stream_images(struct cln_trainer *t) {
+    const struct cln_dataset *data = t->params.data;
+    if ((data->train.count > 0 && !data->train.pixels) || (data->test.count > 0 && !data->test.pixels))
+        return fail_released();
+    cln_engine_stream(t->engine, CLN_TRAIN, locate_train, t);
+    cln_engine_stream(t->engine, CLN_TEST, locate_test, t);
+    return CLN_OK;
+}
+
+static enum cln_status upload(struct cln_trainer *t) {
+    struct cln_dataset *data = t->params.data;
+    enum cln_status status = upload_validation(t);
+    if (status == CLN_OK && !t->params.evaluate_only)
+        status = upload_images(t, CLN_TRAIN, &data->train);
+    if (status == CLN_OK)
+        status = upload_images(t, CLN_TEST, &data->test);
+    if (status == CLN_OK && t->params.release_pixels)
+        cln_dataset_release_pixels(data);
+    return status;
 }
 
 /* Everything that the images' bytes are needed for. */
@@ -88,15 +133,9 @@ static enum cln_status take_images(struct cln_trainer *t) {
         status = measure_standard(t);
     if (status == CLN_OK && t->params.save.path)
         cln_dataset_measure_digest(data);
-    if (status == CLN_OK)
-        status = upload_validation(t);
-    if (status == CLN_OK && !t->params.evaluate_only)
-        status = upload_images(t, CLN_TRAIN, &data->train);
-    if (status == CLN_OK)
-        status = upload_images(t, CLN_TEST, &data->test);
-    if (status == CLN_OK && t->params.release_pixels)
-        cln_dataset_release_pixels(data);
-    return status;
+    if (status != CLN_OK)
+        return status;
+    return t->workload.streams ? stream_images(t) : upload(t);
 }
 
 /* Batches of one image, in this epoch or in later ones. */
@@ -109,10 +148,10 @@ static enum cln_status check_batches(const struct cln_trainer *t) {
 }
 
 /* Labels of CLN_TEST: those of the test images, then those of the validation images. */
-static void collect_labels(uint8_t *labels, const struct cln_trainer *t) {
+static void collect_labels(int32_t *labels, const struct cln_trainer *t) {
     const struct cln_images *train = &t->params.data->train, *test = &t->params.data->test;
     if (test->count > 0)
-        memcpy(labels, test->labels, test->count);
+        memcpy(labels, test->labels, test->count * sizeof *labels);
     for (size_t i = 0; i < t->split.validation_count; i++)
         labels[test->count + i] = train->labels[t->split.validation[i]];
 }
@@ -120,7 +159,7 @@ static void collect_labels(uint8_t *labels, const struct cln_trainer *t) {
 static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const size_t count = p->data->test.count + t->split.validation_count;
-    uint8_t *labels = malloc(count + 1);
+    int32_t *labels = malloc((count + 1) * sizeof *labels);
     if (!labels)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu labels", count);
     collect_labels(labels, t);
@@ -131,9 +170,12 @@ static enum cln_status create_engine(struct cln_trainer *t) {
                               .tuning = &t->session->tuning,
                               .optimizer = p->optimizer,
                               .seed = p->seed,
+                              .augmentation = p->augmentation,
                               .frozen = t->frozen,
                               .batch_size = p->batch_size,
                               .image = p->data->train.shape,
+                              .pixels = p->data->train.type,
+                              .streams = t->workload.streams,
                               .train = {NULL, p->data->train.labels, p->evaluate_only ? 0 : p->data->train.count},
                               .test = {NULL, labels, count},
                               .mean = t->mean,
@@ -154,18 +196,38 @@ static struct cln_workload workload_of(const struct cln_trainer_params *p) {
                                  .batch_size = p->batch_size > 0 ? p->batch_size : DEFAULT_BATCH,
                                  .optimizer = p->optimizer.kind,
                                  .clips = p->optimizer.clip_norm > 0,
+                                 .averages = p->optimizer.ema > 0,
+                                 .accumulates = p->optimizer.accumulate > 1,
                                  .weighs_classes = p->class_weights != NULL,
+                                 .augmentation = p->augmentation,
                                  .standardize = p->standardize,
                                  .predict_only = p->evaluate_only};
 }
 
+/* Whether the images stay on the host: as the caller wants, or because they would take more than half of the device's
+ * memory. */
+static bool streams(const struct cln_trainer *t) {
+    const struct cln_dataset *data = t->params.data;
+    const size_t count = (t->params.evaluate_only ? 0 : data->train.count) + data->test.count;
+    const double bytes = (double)count * (double)t->image_bytes;
+    return t->params.stream || bytes > 0.5 * (double)t->session->device.global_memory_bytes;
+}
+
 static enum cln_status open_session(struct cln_trainer *t) {
+    t->image_bytes = cln_images_bytes(&t->params.data->train);
     t->workload = workload_of(&t->params);
     t->workload.image = t->params.data->train.shape;
+    t->workload.pixels = t->params.data->train.type;
+    t->workload.frozen = t->frozen;
     t->workload.wait = wait_for_images;
     t->workload.user = t;
     enum cln_status status = cln_session_create(&t->session, &t->params.session);
-    return status == CLN_OK ? cln_session_open(t->session, &t->workload) : status;
+    if (status == CLN_OK && t->params.resume)
+        status = cln_resume_check_arithmetic(&t->params, t->session);
+    if (status != CLN_OK)
+        return status;
+    t->workload.streams = streams(t);
+    return cln_session_open(t->session, &t->workload);
 }
 
 /* The parts of the training set, and the places of the validation images. */
@@ -208,8 +270,7 @@ static enum cln_status begin(struct cln_trainer *t) {
         status = copy_class_weights(t);
     if (status != CLN_OK)
         return status;
-    const size_t batch = (size_t)t->params.batch_size;
-    t->params.optimizer.steps_per_epoch = (int)((t->split.train_count + batch - 1) / batch);
+    t->params.optimizer.steps_per_epoch = (int)cln_trainer_steps(t, t->split.train_count);
     cln_random_seed(&t->init, t->params.seed, CLN_STREAM_INIT);
     cln_random_seed(&t->shuffle, t->params.seed, CLN_STREAM_SHUFFLE);
     t->order = malloc(t->split.train_count * sizeof *t->order);
@@ -251,7 +312,15 @@ enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_tr
 
 enum cln_status cln_trainer_build(const struct cln_trainer_params *params) {
     struct cln_workload workload = workload_of(params);
-    return cln_build(&params->session, &workload);
+    bool *frozen = calloc(params->network->tensor_count + 1, sizeof *frozen);
+    enum cln_status status =
+        frozen ? cln_freeze_find(frozen, params->network, params->freeze)
+               : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu tensors", params->network->tensor_count);
+    workload.frozen = frozen;
+    if (status == CLN_OK)
+        status = cln_build(&params->session, &workload);
+    free(frozen);
+    return status;
 }
 
 void cln_trainer_destroy(struct cln_trainer **trainer) {

@@ -14,6 +14,7 @@ struct cln_saver;
 struct cln_trainer {
     struct cln_trainer_params params;
     struct cln_workload workload;
+    size_t image_bytes; /* of a stored image */
     struct cln_session *session;
     struct cln_engine *engine;
     struct cln_random init;             /* generator of initial weights, after it drew them */
@@ -38,9 +39,14 @@ struct cln_trainer {
                                     none yet */
     int peak_epoch;              /* the first epoch that reached it; 0: none yet */
     float *peak_values;          /* parameters of that epoch, then running statistics; NULL: not known */
-    uint64_t batches_before;     /* batches that a loaded model was trained on */
+    uint64_t batches_before;     /* batches that a loaded model was trained on, before those of this engine */
     struct cln_saver *saver;     /* NULL: no resume points */
 };
+
+/* The number of steps for so many samples at the end of an epoch, and for so many batches from the beginning of a step
+ * on: a step takes optimizer.accumulate batches. */
+size_t cln_trainer_steps(const struct cln_trainer *trainer, size_t samples);
+size_t cln_trainer_steps_of(const struct cln_trainer *trainer, int batches);
 
 /* Waits for all queued steps and reads the state of a set. */
 enum cln_status cln_trainer_state(struct cln_trainer *trainer, enum cln_engine_set set,

@@ -7,6 +7,19 @@ struct cln_metrics cln_trainer_metrics(const struct cln_state *state) {
         .samples = (size_t)state->seen, .loss = state->loss_sum / n, .accuracy = state->hits / n};
 }
 
+static size_t batches_per_step(const struct cln_trainer *t) {
+    return (size_t)cln_optimizer_resolve(t->params.optimizer).accumulate;
+}
+
+size_t cln_trainer_steps(const struct cln_trainer *t, size_t samples) {
+    const size_t each = (size_t)t->params.batch_size * batches_per_step(t);
+    return (samples + each - 1) / each;
+}
+
+size_t cln_trainer_steps_of(const struct cln_trainer *t, int batches) {
+    return ((size_t)batches + batches_per_step(t) - 1) / batches_per_step(t);
+}
+
 enum cln_status cln_trainer_state(struct cln_trainer *t, enum cln_engine_set set, struct cln_state *state) {
     struct ocl_ticket *ticket = NULL;
     enum cln_status status = cln_engine_state(t->engine, set, state, &ticket);
@@ -22,7 +35,7 @@ enum cln_status cln_trainer_check_finite(struct cln_trainer *t, const struct cln
         return status;
     return cln_fail(CLN_NUMERIC,
                     "epoch %d, step %d: the loss is not finite; it began at %s. Try a smaller learning rate (--lr)",
-                    t->epoch, state->batches, where);
+                    t->epoch, (int)cln_trainer_steps_of(t, state->batches), where);
 }
 
 int cln_trainer_epochs(const struct cln_trainer *t) {

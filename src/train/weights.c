@@ -25,14 +25,25 @@ static enum cln_status prepare_freeze(struct cln_trainer *t) {
     return CLN_OK;
 }
 
+/* Whether pixels of `in` were standardised by one mean and one deviation per channel. */
+static bool is_by_channel(const float *mean, const float *inverse_deviation, struct cln_shape in) {
+    const size_t plane = (size_t)in.height * (size_t)in.width;
+    bool alike = mean != NULL;
+    for (size_t f = 0; alike && f < cln_shape_count(in); f++)
+        alike = mean[f] == mean[f / plane * plane] && inverse_deviation[f] == inverse_deviation[f / plane * plane];
+    return alike;
+}
+
 static enum cln_status compare_pixels(const struct cln_trainer_params *p, const struct cln_checkpoint *model) {
     const bool standardized = model->mean != NULL;
+    const bool by_channel = is_by_channel(model->mean, model->inverse_deviation, model->network->input);
     if (standardized != p->standardize)
         return cln_fail(CLN_INVALID,
                         "%s: its pixels were %sstandardised, those of this training are %sstandardised: train %s "
-                        "--standardize",
+                        "%s",
                         p->init.path, standardized ? "" : "not ", p->standardize ? "" : "not ",
-                        standardized ? "with" : "without");
+                        standardized ? "with" : "without",
+                        by_channel || p->standardize_channels ? "--standardize-channels" : "--standardize");
     if (model->resize != p->resize)
         cln_log(CLN_LOG_WARNING, "%s: its images were resized to %d, those of this training to %d (0: not resized)",
                 p->init.path, model->resize, p->resize);
@@ -116,12 +127,18 @@ static void compare_statistics(const struct cln_trainer *t) {
         same &= t->mean[f] == there->mean[f] && t->inverse_deviation[f] == there->inverse_deviation[f];
         shift += fabs((double)t->mean[f] - (double)there->mean[f]) * (double)there->inverse_deviation[f];
     }
-    if (!same)
-        cln_log(
-            CLN_LOG_WARNING,
-            "the initial weights were trained on pixels standardised by other statistics: the means differ by %.2g of "
-            "a deviation per pixel. This training standardises by its own images",
-            shift / (double)features);
+    if (same)
+        return;
+    const bool channels_there = is_by_channel(there->mean, there->inverse_deviation, there->network->input);
+    const bool channels_here = is_by_channel(t->mean, t->inverse_deviation, t->params.network->input);
+    cln_log(
+        CLN_LOG_WARNING,
+        "the initial weights were trained on pixels standardised by other statistics%s: the means differ by %.2g of "
+        "a deviation per pixel. This training standardises by its own images",
+        channels_there == channels_here ? ""
+        : channels_there                ? " (by channel there, --standardize-channels; one by one here)"
+                                        : " (one by one there; by channel here, --standardize-channels)",
+        shift / (double)features);
 }
 
 enum cln_status cln_weights_begin(struct cln_trainer *t) {
@@ -134,9 +151,12 @@ enum cln_status cln_weights_begin(struct cln_trainer *t) {
         replace(t, values, true);
     enum cln_status status = cln_engine_write(t->engine, CLN_PARAMETERS, values);
     free(values);
+    if (status == CLN_OK && t->initial)
+        status = replace_running(t);
+    if (status == CLN_OK)
+        status = cln_engine_begin_average(t->engine);
     if (status != CLN_OK || !t->initial)
         return status;
-    status = replace_running(t);
     t->batches_before = t->initial->batches_tracked;
     compare_statistics(t);
     cln_initial_destroy(&t->initial);

@@ -43,7 +43,7 @@ static enum cln_status check(struct cln_race *out, const struct runner *r, const
 }
 
 static enum cln_status create_engine(struct runner *r, const struct cln_race_params *p, const uint8_t *pixels,
-                                     const uint8_t *labels) {
+                                     const int32_t *labels) {
     const size_t count = (size_t)p->batch_size * STEPS_OF_DATA;
     enum cln_status status = cln_engine_create(&r->engine, r->session->context,
                                                &(struct cln_engine_params){.network = p->network,
@@ -114,7 +114,8 @@ enum cln_status cln_race_run(struct cln_race *out, const struct cln_race_params 
     struct runner runners[WAYS] = {{NULL}};
     struct cln_random random;
     *out = (struct cln_race){.wrong = ""};
-    uint8_t *pixels = malloc(bytes), *labels = calloc(count, 1);
+    uint8_t *pixels = malloc(bytes);
+    int32_t *labels = calloc(count, sizeof *labels);
     enum cln_status status = CLN_OK;
     if (!pixels || !labels)
         status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu images", count);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/gemm.h"
+#include "src/engine/winograd.h"
 
 enum { NEVER = 1 << 20, WIDEST = 16, MOST_LANES = 256, MOST_TEAM = 32 };
 
@@ -181,15 +182,13 @@ size_t cln_search_dimensions(void) {
 
 /* Whether a value of the stage's layer by itself can make a difference. */
 static bool winograd_matters(const struct cln_stage *stage, const struct cln_tuning *now) {
-    const struct cln_conv2d *g = &stage->conv2d;
-    return stage->affine == CLN_AFFINE_CONV2D && may_filter(now) && g->stride_h == 1 && g->stride_w == 1 &&
-           g->padding_h < g->kernel_h && g->padding_w < g->kernel_w;
+    return stage->affine == CLN_AFFINE_CONV2D && may_filter(now) && cln_winograd_fits(&stage->conv2d);
 }
 
 static bool fuse_matters(const struct cln_stage *stage, const struct cln_tuning *now) {
     (void)now;
     return stage->affine == CLN_AFFINE_CONV2D &&
-           ((stage->normalise && stage->pool.kind == CLN_POOL_MAX) || stage->first_layer == 0);
+           ((stage->normalise && stage->pool.kind == CLN_POOL_MAX) || cln_stage_may_fuse_dz(stage));
 }
 
 static bool tiles_matter(const struct cln_stage *stage, const struct cln_tuning *now) {

@@ -306,7 +306,7 @@ enum cln_status cln_tune(struct cln_tuned *out, const struct cln_tune_params *pa
     out->start = out->best = status == CLN_OK ? o.incumbent : 0;
     s.longest = gone(&s);
     if (status == CLN_OK)
-        status = cln_stages_build(&stages, &count, params->network);
+        status = cln_stages_build(&stages, &count, params->network, NULL);
     while (better && status == CLN_OK) {
         better = false;
         status = try_all(&better, &s, stages, count);

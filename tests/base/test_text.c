@@ -67,6 +67,7 @@ static void test_what_commands_is_made_visible(void **state) {
          "31m\xc2\x85",
          "\\u0080\\u009b31m\\u0085"},
         {"\u202a\u202e\u2066\u2069\u2028\u2029", "\\u202a\\u202e\\u2066\\u2069\\u2028\\u2029"},
+        {"\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf", "\xef\xbf\xbd\\ufffe\\uffff"},
         {"\xff", "\\xff"},
         {"m\xc3", "m\\xc3"},
         {"\xc3(", "\\xc3("},
@@ -107,7 +108,7 @@ static void test_every_character(void **state) {
         else
             assert_int_equal(strspn(out, "\\xuabcdefntr0123456789"), strlen(out));
     }
-    assert_int_equal(plain, 0x10ffff - 0x800 - 31 - 33 - 7 - 4);
+    assert_int_equal(plain, 0x10ffff - 0x800 - 31 - 33 - 7 - 4 - 2);
 }
 
 static void test_lines_pass_where_they_are_asked_for(void **state) {
@@ -192,7 +193,7 @@ static void print_markdown(FILE *stream, const char *format, ...) {
     va_end(arguments);
 }
 
-static void test_streams_and_markdown(void **state) {
+static void test_streams_and_markup(void **state) {
     (void)state;
     char *text = NULL;
     size_t bytes = 0;
@@ -200,8 +201,10 @@ static void test_streams_and_markdown(void **state) {
     assert_non_null(stream);
     print_markdown(stream, "| %s | %d |\n", "a|b`c\\ *d* <i> [x](y)\n\xff", 3);
     assert_true(cln_text_print(stream, "%s\n", "a\tb"));
+    assert_true(cln_text_print_html(stream, "<b title=\"%s\">%d</b>\n", "a<b>&\"'\xff\x1b", 3));
     assert_int_equal(fclose(stream), 0);
-    assert_string_equal(text, "| a\\|b\\`c\\\\ \\*d\\* \\<i> \\[x](y)\\n\\xff | 3 |\na\\tb\n");
+    assert_string_equal(text, "| a\\|b\\`c\\\\ \\*d\\* \\<i> \\[x](y)\\n\\xff | 3 |\na\\tb\n"
+                              "<b title=\"a&lt;b&gt;&amp;&quot;&#39;\\xff\\x1b\">3</b>\n");
     free(text);
     stream = fopen("/dev/full", "w");
     if (stream) {
@@ -221,7 +224,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_is_cut_within_a_character),
         cmocka_unit_test(test_numbers_are_as_printf_writes_them),
         cmocka_unit_test(test_messages_cannot_be_forged),
-        cmocka_unit_test(test_streams_and_markdown),
+        cmocka_unit_test(test_streams_and_markup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

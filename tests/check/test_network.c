@@ -20,7 +20,7 @@ struct training {
     struct cln_safetensors *golden;
     struct cln_network *network;
     double *pixels; /* of all steps */
-    const uint8_t *labels;
+    const int32_t *labels;
     struct cln_safetensors *images;
     double *parameters, *running, *moments[2], *expected, *expected_running;
     struct cln_reference_step step;

@@ -24,12 +24,25 @@ static void test_conv2d_with_stride_and_padding(void **state) {
     /* 1 2 3        the corners of the padded image, kernel 10 1
      * 4 5 6                                                 100 1000 */
     const double x[] = {1, 2, 3, 4, 5, 6}, weight[] = {10, 1, 100, 1000}, bias[] = {0.5};
-    const struct cln_conv2d g = {{1, 2, 3}, {1, 2, 2}, 2, 2, 2, 3, 1, 1, true};
+    const struct cln_conv2d g = {{1, 2, 3}, {1, 2, 2}, 2, 2, 2, 3, 1, 1, 1, 1, 1, 1, true};
     double z[4];
     cln_reference_conv2d_forward(&g, 1, x, weight, bias, z);
     assert_near(z, (double[]){1000.5, 300.5, 4.5, 60.5}, 4, 0);
     cln_reference_conv2d_forward(&g, 1, x, weight, NULL, z);
     assert_near(z, (double[]){1000, 300, 4, 60}, 4, 0);
+}
+
+/* Two groups of one channel each, two outputs per group, taps three columns apart: z[o][c] = w0 x[c] + w1 x[c + 3]. */
+static void test_conv2d_with_groups_and_dilation(void **state) {
+    (void)state;
+    const double x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, weight[] = {1, 10, 0, 1, 1, 0, 100, 1};
+    const struct cln_conv2d g = {{2, 1, 5}, {4, 1, 2}, 1, 2, 1, 1, 0, 0, 1, 3, 2, 1, false};
+    double z[8], dx[10], dweight[8];
+    cln_reference_conv2d_forward(&g, 1, x, weight, NULL, z);
+    assert_near(z, (double[]){41, 52, 4, 5, 6, 7, 609, 710}, 8, 0);
+    cln_reference_conv2d_backward(&g, 1, x, weight, (double[]){1, 0, 0, 2, 0, 3, 1, 0}, dx, dweight, NULL);
+    assert_near(dx, (double[]){1, 0, 0, 10, 2, 100, 3, 0, 1, 0}, 10, 0);
+    assert_near(dweight, (double[]){1, 4, 4, 10, 21, 30, 6, 9}, 8, 0);
 }
 
 static void test_linear(void **state) {
@@ -55,6 +68,8 @@ static void test_batchnorm_statistics(void **state) {
     assert_near(variance, (double[]){5, 0}, 2, 0);
     assert_near(y, (double[]){-1, 1 - 2.0 / 3, 10, 10, 1 + 2.0 / 3, 3, 10, 10}, 8, 1e-15);
     assert_near(running_mean, (double[]){9.4, 0.2}, 2, 1e-15);
+    cln_reference_batchnorm_forward(&g, 2, x, NULL, NULL, y, NULL, NULL, NULL, NULL);
+    assert_near(y, (double[]){-1, -1.0 / 3, 0, 0, 1.0 / 3, 1, 0, 0}, 8, 1e-15);
     assert_near(running_var, (double[]){0.9 + 0.1 * 5 * 4 / 3, 0.9}, 2, 1e-15);
 
     g.biased_running_variance = true;
@@ -93,6 +108,23 @@ static void test_batchnorm_predicts_from_averages(void **state) {
     assert_near(y, (double[]){1, 3, 10, 10, 5, 7, 10, 8}, 8, 0);
 }
 
+/* Each sample's groups have mean 4 and variance 5, then mean 2 and variance 0; (σ² + ε) = 9 and 4. */
+static void test_groupnorm(void **state) {
+    (void)state;
+    const double x[] = {1, 3, 5, 7, 2, 2, 2, 2}, gamma[] = {2, -1, 3, 5}, beta[] = {1, 10, 0, -2};
+    const struct cln_groupnorm g = {{4, 1, 2}, 2, 4, true, false};
+    double y[8];
+    cln_reference_groupnorm_forward(&g, 1, x, gamma, beta, y);
+    assert_near(y, (double[]){-1, 1 - 2.0 / 3, 10 - 1.0 / 3, 9, 0, 0, -2, -2}, 8, 1e-15);
+    cln_reference_groupnorm_forward(&g, 1, x, NULL, NULL, y);
+    assert_near(y, (double[]){-1, -1.0 / 3, 1.0 / 3, 1, 0, 0, 0, 0}, 8, 1e-15);
+
+    /* By element: two samples of four numbers, whose statistics are their own. */
+    const struct cln_groupnorm layer = {{2, 1, 2}, 1, 4, true, true};
+    cln_reference_groupnorm_forward(&layer, 2, x, gamma, beta, y);
+    assert_near(y, (double[]){-1, 10 + 1.0 / 3, 1, 3, 1, 10, 0, -2}, 8, 1e-15);
+}
+
 static void test_activations(void **state) {
     (void)state;
     static const struct {
@@ -113,6 +145,27 @@ static void test_activations(void **state) {
         {{CLN_ELU, 2}, 0, 0, 2},
         {{CLN_ELU, 2}, 3, 3, 1},
         {{CLN_ELU, 2}, -1000, -2, 0},
+        {{CLN_HARDSWISH}, -4, 0, 0},
+        {{CLN_HARDSWISH}, -3, 0, 0},
+        {{CLN_HARDSWISH}, -1.5, -0.375, 0},
+        {{CLN_HARDSWISH}, 0, 0, 0.5},
+        {{CLN_HARDSWISH}, 1.5, 1.125, 1},
+        {{CLN_HARDSWISH}, 3, 3, 1},
+        {{CLN_HARDSWISH}, 7, 7, 1},
+        {{CLN_SILU}, 0, 0, 0.5},
+        {{CLN_SILU}, 0.69314718055994531, 0.69314718055994531 * 2 / 3, 2.0 / 3 + 0.69314718055994531 * 2 / 9},
+        {{CLN_SILU}, -0.69314718055994531, -0.69314718055994531 / 3, 1.0 / 3 - 0.69314718055994531 * 2 / 9},
+        {{CLN_SILU}, -1000, 0, 0},
+        {{CLN_SILU}, 1000, 1000, 1},
+        {{CLN_GELU}, 0, 0, 0.5},
+        {{CLN_GELU}, 1, 0.84134474606854295, 0.84134474606854295 + 0.24197072451914337},
+        {{CLN_GELU}, -1, -0.15865525393145705, 0.15865525393145705 - 0.24197072451914337},
+        {{CLN_GELU}, -1000, 0, 0},
+        {{CLN_GELU}, 1000, 1000, 1},
+        {{CLN_GELU, 1}, 0, 0, 0.5},
+        {{CLN_GELU, 1}, 1, 0.84119199060827676, 1.0829640838457826},
+        {{CLN_GELU, 1}, -1, -0.15880800939172324, -0.082964083845782610},
+        {{CLN_GELU, 1}, -1000, 0, 0},
         {{CLN_TANH}, 0, 0, 1},
         {{CLN_TANH}, 0.5, 0.46211715726000975, 0.7864477329659274},
         {{CLN_TANH}, -1000, -1, 0},
@@ -197,19 +250,19 @@ static void test_softmax_cross_entropy(void **state) {
     const double logits[] = {7, 7, 7, 1000, -1000, 0};
     size_t hits = 99;
     double dlogits[6];
-    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){0, 0}, 0, NULL, &hits, dlogits);
+    double loss = cln_reference_softmax_cross_entropy(2, 3, logits, (int32_t[]){0, 0}, 0, NULL, &hits, dlogits);
     assert_near(&loss, (double[]){log(3) / 2}, 1, 1e-15);
     assert_int_equal(hits, 2);
     assert_near(dlogits, (double[]){-1.0 / 3, 1.0 / 6, 1.0 / 6, 0, 0, 0}, 6, 1e-15);
 
-    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){1, 1}, 0, NULL, &hits, dlogits);
+    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (int32_t[]){1, 1}, 0, NULL, &hits, dlogits);
     assert_near(&loss, (double[]){log(3) / 2 + 1000}, 1, 1e-12);
     assert_int_equal(hits, 0);
     assert_near(dlogits, (double[]){1.0 / 6, -1.0 / 3, 1.0 / 6, 0.5, -0.5, 0}, 6, 1e-15);
 
     /* Smoothing 0.3: the target is 0.8 for the label, 0.1 for the others. */
     loss =
-        cln_reference_softmax_cross_entropy(1, 3, (double[]){0, log(2), 0}, (uint8_t[]){1}, 0.3, NULL, &hits, dlogits);
+        cln_reference_softmax_cross_entropy(1, 3, (double[]){0, log(2), 0}, (int32_t[]){1}, 0.3, NULL, &hits, dlogits);
     assert_near(&loss, (double[]){log(4) - 0.8 * log(2)}, 1, 1e-15);
     assert_near(dlogits, (double[]){0.25 - 0.1, 0.5 - 0.8, 0.25 - 0.1}, 3, 1e-15);
 }
@@ -218,7 +271,7 @@ static void test_class_weights(void **state) {
     (void)state;
     /* Softmax 1/3 each, then 1/4, 1/2, 1/4; labels 0 and 1 of weights 1 and 3: the sum is 4. */
     const double logits[] = {7, 7, 7, 0, log(2), 0}, weights[] = {1, 3, 0};
-    const uint8_t labels[] = {0, 1};
+    const int32_t labels[] = {0, 1};
     double d[6];
     double loss = cln_reference_softmax_cross_entropy(2, 3, logits, labels, 0, weights, NULL, d);
     assert_near(&loss, (double[]){(log(3) + 3 * log(2)) / 4}, 1, 1e-15);
@@ -234,7 +287,7 @@ static void test_class_weights(void **state) {
                 6, 1e-15);
 
     /* No label counts. */
-    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (uint8_t[]){2, 2}, 0.3, weights, NULL, d);
+    loss = cln_reference_softmax_cross_entropy(2, 3, logits, (int32_t[]){2, 2}, 0.3, weights, NULL, d);
     assert_near(&loss, (double[]){0}, 1, 0);
     assert_near(d, (double[6]){0}, 6, 0);
 }
@@ -308,14 +361,25 @@ static void test_clip(void **state) {
     assert_near(factors, (double[]){1 / 5.000001, 1, 1, 0.5, 1}, 5, 1e-15);
 }
 
+static void test_average(void **state) {
+    (void)state;
+    double averages[] = {7, 7};
+    cln_reference_average(0.75, 1, 2, (double[]){3, -1}, averages);
+    assert_near(averages, (double[]){3, -1}, 2, 0);
+    cln_reference_average(0.75, 2, 2, (double[]){5, -1}, averages);
+    assert_near(averages, (double[]){3.5, -1}, 2, 1e-15);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv2d_with_stride_and_padding),
+        cmocka_unit_test(test_conv2d_with_groups_and_dilation),
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_batchnorm_statistics),
         cmocka_unit_test(test_batchnorm_keeps_the_digits_of_a_small_deviation),
         cmocka_unit_test(test_batchnorm_of_one_number),
         cmocka_unit_test(test_batchnorm_predicts_from_averages),
+        cmocka_unit_test(test_groupnorm),
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_max_pool_gives_ties_to_the_first),
         cmocka_unit_test(test_max_pool_never_takes_the_padding),
@@ -329,6 +393,7 @@ int main(void) {
         cmocka_unit_test(test_adamw),
         cmocka_unit_test(test_rmsprop),
         cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_average),
     };
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }

@@ -16,8 +16,8 @@ void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *old, size_t bytes);
 
-static const char *const counted[] = {"clenet",     "libclenet.so", "libjansson.so",   "libpng16.so",
-                                      "libpopt.so", "libz.so",      "libprotobuf-c.so"};
+static const char *const counted[] = {"clenet",     "libclenet.so", "libjansson.so", "libpng16.so",
+                                      "libjpeg.so", "libpopt.so",   "libz.so",       "libprotobuf-c.so"};
 static atomic_long calls;
 static long failing;
 static bool from_then_on;

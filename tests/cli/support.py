@@ -1,6 +1,7 @@
 """Everything that several tests of the program share. Each test file takes three arguments: the program, its version, and
-"png" if the program reads PNG files. The libraries that Meson builds for the tests are named by $CLENET_TEST_ODD_DRIVER,
-$CLENET_TEST_FAILING, $CLENET_TEST_SILENT_ICD and $CLENET_TEST_FAIL_ALLOC."""
+the kinds of pictures that the program reads, such as "png,jpeg". The libraries that Meson builds for the tests are named by
+$CLENET_TEST_ODD_DRIVER, $CLENET_TEST_FLAKY_DRIVER, $CLENET_TEST_FAILING, $CLENET_TEST_SILENT_ICD and
+$CLENET_TEST_FAIL_ALLOC."""
 import json
 import os
 import shutil
@@ -13,14 +14,15 @@ import unittest
 import zlib
 from pathlib import Path
 
-PROGRAM, VERSION, READS_PNG = os.path.abspath(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1) == "png"
+PROGRAM, VERSION, KINDS = os.path.abspath(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1).split(",")
+READS_PNG, READS_JPEG = "png" in KINDS, "jpeg" in KINDS
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = tempfile.TemporaryDirectory()
 # One for all tests, and not the user's; bootstrap gives one for all files of tests.
 os.environ["CLENET_CACHE_DIR"] = os.environ.get("CLENET_TEST_CACHE", CACHE.name)
 SILENT_ICD = os.environ.get("CLENET_TEST_SILENT_ICD")
-COMMANDS = ("train", "evaluate", "predict", "export", "import", "bench", "check", "tune", "devices", "summary", "cache")
-EPOCH = r"epoch {}, loss \d+\.\d{{4}}, train acc [01]\.\d{{3}}, test acc [01]\.\d{{3}}, time \d+\.\d sec"
+COMMANDS = ("train", "evaluate", "predict", "report", "plot", "export", "import", "data prepare", "data info", "data sheet", "bench", "check", "tune", "devices", "summary", "cache")
+EPOCH = r"epoch {}, loss \d+\.\d{{4}}, train acc [01]\.\d{{3}}, test acc [01]\.\d{{3}}, time (?:\d+\.\d sec|\d+ min(?: \d+ s)?|\d+ h(?: \d+ min)?)"
 SMALL = ("--data", "synthetic:120", "--batch-size", "32", "--offline")
 SET_FILES = (("train-images-idx3-ubyte", "train-labels-idx1-ubyte"), ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"))
 # LeakSanitizer itself crashes now and then where a driver's threads end beside it: it looks where settled() can repeat,
@@ -51,6 +53,13 @@ def clenet(*arguments, cwd=None, **environment):
 def idx(images, height, width):
     """An IDX file of images, each a list of height · width bytes."""
     return struct.pack(">IIII", 0x803, len(images), height, width) + bytes(v for image in images for v in image)
+
+
+def metadata(path):
+    """The strings in a safetensors file's header; of "training" what its JSON says."""
+    content = Path(path).read_bytes()
+    found = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    return dict(found, training=json.loads(found["training"])) if "training" in found else found
 
 
 def safetensors(tensors, metadata=None, tail=""):

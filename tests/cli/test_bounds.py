@@ -19,7 +19,7 @@ class Limits(Text):
         for change, told in (({"layers": [{"type": "ReLU"}] * 1001}, "clenet's limit of 1000"),
                              ({"name": "n" * 64}, "clenet's limit of 63"),
                              ({"input": [1, 1 << 15, 1 << 15]}, "clenet's limit of 268435456"),
-                             ({"layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 257}]}, "from 2 to 256, clenet's limit"),
+                             ({"layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 4097}]}, "from 2 to 4096, clenet's limit"),
                              ({"layers": [{"type": "Flatten"}] + [{"type": "Linear", "out_features": 1 << 14}] * 3 + [{"type": "Linear", "out_features": 2}]}, "268435456 parameters up to here, clenet's limit")):
             self.write("n.json", json.dumps({**LINEAR, **change}))
             self.assertIn(told, self.told("summary", "n.json"))

@@ -45,7 +45,8 @@ class Labels(Sets):
     def test_labels_that_are_no_bytes(self):
         folder = self.write_set("signed", self.labels(40), self.labels(40))
         (folder / SET_FILES[0][1]).write_bytes(struct.pack(">2I40b", 0x901, 40, *[-1] * 40))
-        self.assertIn("byte 0: magic number", self.train(1, "--data", folder).stderr)
+        self.assertIn(f"{SET_FILES[0][1]}: byte 8: training image 0 (counted from 0) has label -1: labels are "
+                      "from 0 to 4095 (40 of 40 labels are none of them, the largest is -1)", self.train(1, "--data", folder).stderr)
 
 
 class BatchesOfOne(Sets):

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 
-from support import LAYERS, ROOT, Sets, main, safetensors
+from support import LAYERS, ROOT, SET_FILES, Sets, main, safetensors
 
 # conv, batch norm and linear layers, several of each, and as many as need a second digit.
 DEEP = [{"type": "AvgPool2d", "kernel_size": 4}] + 4 * [
@@ -126,6 +126,15 @@ class FineTuning(Sets):
             name = self.model(first, rename=rename, order=order)
             with self.subTest(rename=rename.__name__):
                 second = self.begun("second.safetensors", network, "--init", name, "--by-order")
+                told = self.train(0, *self.usual, "--network", network, "--init", name, "--by-order", "--max-steps", "1").stderr
+                pairs = re.findall(r"^  (.*) = (.*)$", told.split(f"from {name}, by order:\n")[1], re.M)
+                self.assertEqual([n for here, _ in pairs for n in here.split(", ")],
+                                 [n for n in shapes(self.folder / "second.safetensors") if "tracked" not in n])
+                for here, there in pairs:  # a layer each: the last words are the same
+                    self.assertEqual([n.rsplit(".")[-1] for n in here.split(", ")],
+                                     [n.rsplit(".")[-1] for n in there.split(", ")])
+                    self.assertEqual(len({n.rsplit(".", 1)[0] for n in there.split(", ")}), 1)
+                    self.assertLessEqual(set(there.split(", ")), set(shapes(self.folder / name)))
                 self.assertTrue(self.same(second, first, parameters))
                 told = self.train(1, *self.usual, "--network", network, "--init", name).stderr
                 self.assertIn("m.safetensors: ", told)
@@ -194,11 +203,18 @@ class FineTuning(Sets):
             self.assertIn(f"train {here} --standardize", told)
         same = self.train(0, *self.usual, "--init", "standard.safetensors", "--standardize")
         self.assertNotIn("warning", same.stderr)
+        # Pictures of one grey: statistics by channel are those by pixel, and nothing is to be told.
+        same = self.train(0, *self.usual, "--init", "standard.safetensors", "--standardize-channels")
+        self.assertNotIn("warning", same.stderr)
         other = self.write_set("other", [9] * 32 + self.labels(32), self.labels(20))
         told = self.train(0, "--data", other, "--batch-size", "16", "--epochs", "1", "--init", "standard.safetensors",
                           "--standardize").stderr
         self.assertRegex(told, r"warning: the initial weights were trained on pixels standardised by other statistics: the means "
                                r"differ by 0\.\d+ of a deviation per pixel")
+        pixels = struct.pack(">4I", 0x803, 64, 28, 28) + bytes(i * 7 % 251 for i in range(64 * 784))
+        (self.set / SET_FILES[0][0]).write_bytes(pixels)
+        told = self.train(0, *self.usual, "--init", "standard.safetensors", "--standardize").stderr
+        self.assertIn("by other statistics (by channel there, --standardize-channels; one by one here): the means", told)
         told = self.train(0, *self.usual, "--init", "plain.safetensors", "--resize", "28").stderr
         self.assertIn("warning: plain.safetensors: its images were resized to 0, those of this training to 28", told)
 

@@ -10,7 +10,7 @@ class Limits(Case):
     def test_a_wrong_limit_is_told_by_every_command(self):
         for command in COMMANDS:
             with self.subTest(command=command):
-                result = self.expect(1, command, CLENET_LIMITS="work_group=64,memory=1G")
+                result = self.expect(1, *command.split(), CLENET_LIMITS="work_group=64,memory=1G")
                 self.assertIn('CLENET_LIMITS: unknown limit "memory"; known: work_group, ', result.stderr)
                 self.assertEqual(result.stdout, "")
 

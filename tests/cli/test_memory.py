@@ -1,8 +1,12 @@
 """Memory that runs out."""
 import os
+import sys
 import unittest
 
-from support import Sets, main, silent_driver
+from support import READS_JPEG, READS_PNG, ROOT, Sets, main, png, silent_driver
+
+sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
+import make_corpus  # noqa: E402
 
 FAIL_ALLOC = os.environ.get("CLENET_TEST_FAIL_ALLOC")
 
@@ -38,6 +42,16 @@ class Memory(Sets):
                 self.assertTrue(result.stderr.strip(), told)
         self.assertGreater(failures, 0, "no allocation failed")
 
+    @unittest.skipUnless(READS_PNG and READS_JPEG, "this clenet was built without libpng or libjpeg")
+    def test_pictures_are_not_taken_for_damaged(self):
+        for number in range(2):
+            for name, content in (("a.png", png(8, 8, bytes(64))), ("b.jpg", make_corpus.jpeg(8, 8, [number]))):
+                path = self.folder / "set" / f"class {number}" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        self.MOST = 150
+        self.sweep("data", "info", "set", "--skip-damaged", "--size", "4")
+
     def test_summary(self):
         self.sweep("summary", self.network)
 
@@ -45,6 +59,12 @@ class Memory(Sets):
         environment = silent_driver(self.folder / "vendors", "fine")
         for options in ((), ("--json",), ("--verbose",)):
             self.sweep("devices", *options, **environment)
+
+    def test_plot_and_report(self):
+        self.train(0, "--data", "synthetic:64", "--epochs", "2", "--log", "r.jsonl")
+        self.sweep("plot", "r.jsonl", "r.jsonl", "-o", "c.svg", written=["c.svg"])
+        self.sweep("plot", "r.jsonl", "--terminal")
+        self.sweep("report", "r.jsonl", "-o", "r.html", written=["r.html"])
 
     def test_import_and_export(self):
         self.train(0, "--data", "synthetic:64", "--epochs", "1", "--save", "m.safetensors")

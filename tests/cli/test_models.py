@@ -137,7 +137,7 @@ class Predict(Model):
         text, short, labels = self.folder / "text", self.folder / "short", self.shared / "t10k-labels-idx1-ubyte"
         text.write_text("no picture\n")
         short.write_bytes(Path(self.idx).read_bytes()[:-1])
-        wrong = {"nowhere": "No such file", str(text): "neither a PNG nor an IDX file", str(short): "truncated",
+        wrong = {"nowhere": "No such file", str(text): "neither a PNG nor a JPEG nor an IDX file", str(short): "truncated",
                  str(labels): "no IDX file of images", str(self.folder): "Is a directory", "-": "the file is empty"}
         found = self.predictions(*wrong, self.idx, exit_status=1)
         self.assertEqual([file for file, _, _ in found], [self.idx] * 20)

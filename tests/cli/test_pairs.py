@@ -79,7 +79,7 @@ class Pairs(Files):
 
     def test_outputs_of_train(self):
         at = str(self.folder / "out.x")
-        for one, other in itertools.combinations(("--save", "--log", "--trace"), 2):
+        for one, other in itertools.combinations(("--save", "--log", "--tensorboard", "--trace"), 2):
             self.check(("train",), [((one, at), at)], (other,))
         for mark, options in (("1", ("--keep", "2")), ("2", ("--keep", "3")), ("best", ("--save-best",))):
             derived = self.folder / f"out.{mark}.x"
@@ -111,6 +111,10 @@ class Pairs(Files):
     def test_bench_and_tune(self):
         self.check(("bench",), self.settings(), ("--trace",))
         self.check(("tune",), self.settings(), ("--output",))
+
+    def test_check(self):
+        known = self.write("known", b"adam, profile\n")
+        self.check(("check",), [(("--baseline", str(known)), known), self.settings()[-1]], ("--junit",))
 
     def test_standard_output(self):
         """Shells open it for appending where they are told to."""

@@ -13,11 +13,13 @@ from support import Case, EPOCH, PROGRAM, SMALL, Sets, main
 
 
 class Terminal(Case):
-    def on_terminal(self, *arguments):
+    LONG = ("train", "--data", "synthetic:100000", "--batch-size", "32", "--offline", "--epochs", "1")
+
+    def on_terminal(self, *arguments, **environment):
         """What the program writes to a terminal of 100 columns."""
         process, terminal = pty.fork()
         if process == 0:
-            os.environ["TERM"] = "xterm"
+            os.environ.update(environment, TERM="xterm")
             os.execv("/bin/sh", ["sh", "-c", 'stty cols 100 && exec "$@"', "sh", PROGRAM, *arguments])
         text, deadline = b"", time.monotonic() + 300
         while time.monotonic() < deadline and select.select([terminal], [], [], 60)[0]:
@@ -34,17 +36,34 @@ class Terminal(Case):
         return text.decode()
 
     def test_progress_line(self):
-        text = self.on_terminal("train", "--data", "synthetic:100000", "--batch-size", "32", "--offline", "--epochs", "2")
+        text = self.on_terminal(*self.LONG[:-1], "2")
         lines = [line for line in re.split("[\r\n]+", text) if "images/s" in line]
         self.assertTrue(lines, text)
         for line in lines:
             shown = line.replace("\033[K", "")
             self.assertLess(len(shown), 100)
             self.assertRegex(shown, r"^epoch [12] \[=*>? *\] +\d+ %  \d+ images/s  loss \d\.\d{4}  acc [01]\.\d{3}  "
-                                    r"\d+:\d\d left$")
+                                    r"[\d:]+ left$")  # hours where the machine is busy with other things
         # What stays on the screen is the epoch lines: each begins on a cleared line.
         for number in (1, 2):
             self.assertRegex(text, r"\r\033\[K" + EPOCH.format(number) + "\r\n")
+
+    def test_plain_has_no_control_sequences(self):
+        """What a file gets is on the terminal, too; its driver writes a line feed as CR LF."""
+        text = self.on_terminal(*self.LONG, "--plain", CLENET_PROGRESS_SECONDS="0.1")
+        self.assertEqual([hex(ord(c)) for c in text.replace("\r\n", "") if ord(c) < 32 or ord(c) == 127], [], text)
+        self.assertRegex(text, r"(?m)^epoch 1: \d+ of 100000 images, loss [\d.]+, train acc [\d.]+, \d+ images/s, \d+ sec\r$")
+        for command in ("bench", "check", "tune"):
+            self.assertIn("--plain", self.expect(0, command, "--help").stdout)
+        checked = self.on_terminal("check", "--only", "dropout", "--plain")
+        self.assertNotIn("\033", checked)
+        self.assertRegex(checked, r"\nAll \d+ hold, in [\dmins. ]+ s\.\r\n$")
+
+    def test_no_colours(self):
+        """Nothing but the line that is rewritten needs a control sequence: it is cleared to its end."""
+        text = self.on_terminal(*self.LONG, NO_COLOR="1")
+        self.assertIn("\033[K", text)
+        self.assertNotIn("\033", text.replace("\033[K", ""))
 
     def test_quiet_shows_nothing(self):
         self.assertEqual(self.on_terminal("train", *SMALL, "--epochs", "1", "--quiet"), "")

@@ -175,7 +175,7 @@ class Signals(Files):
         most, log = 4000000, self.folder / "log"  # more than a driver's compiler writes
         saved = ("--save", "s.safetensors", "--save-every", "30")
         self.assertEqual(self.run_in([PROGRAM, *self.train, "--epochs", "1", *saved]).returncode, 0)
-        log.write_bytes(b"x" * (most - 1500) + b"\n")
+        log.write_bytes(b"x" * (most - 3500) + b"\n")  # room for the first record and some epochs
         result = self.run_in([PROGRAM, *self.train, "--epochs", "30", "--resume", "s.safetensors", *saved, "--log", "log"],
                              prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
         self.assertEqual(result.returncode, 1, result.stderr)

@@ -70,8 +70,8 @@ class Oddities(Text):
         self.assertEqual((values["lanes"]["profile"], values["min_groups"]["profile"]), (16, 20))
         self.assertTrue(values["lanes"]["from"].endswith("p.json:3"), values)
         self.write("p.json", b"\xef\xbb\xbf{\n\"name\": \"x\", \"match\": {},\n\"values\": {\"lanes\": 1.5}}")
-        self.assertIn("p.json:3: lanes", self.run_raw("check", "--only", "sgd", "--profile-file", "p.json", exit_status=1)[0]
-                      + self.run_raw("check", "--only", "sgd", "--profile-file", "p.json", exit_status=1)[1])
+        self.assertIn("p.json:3: lanes", self.run_raw("check", "--only", "sgd", "--profile-file", "p.json", exit_status=2)[0]
+                      + self.run_raw("check", "--only", "sgd", "--profile-file", "p.json", exit_status=2)[1])
 
     def test_models(self):
         self.write("p.idx", idx([[i * 16 for i in range(16)]], 4, 4))

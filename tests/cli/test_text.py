@@ -140,7 +140,7 @@ class Messages(Text):
                         ["import", BYTES, "--network", "network.json", "--save", "o"], ["train", "--resume", BYTES],
                         ["train", "--network", BYTES], ["train", "--data", BYTES], ["check", "--profile-file", BYTES],
                         ["bench", "--network", BYTES], ["tune", "--profile-file", BYTES, "--time", "1"]):
-            self.assertIn(SHOWN, self.refused(*command), command)
+            self.assertIn(SHOWN, self.refused(*command, exit_status=2 if command[0] == "check" else 1), command)
 
     def test_options(self):
         for arguments in ((CLEAR,), ("train", f"--{CLEAR}"), ("train", "--epochs", CLEAR), ("train", "--lr", BYTES),
@@ -214,7 +214,7 @@ class Files(Text):
         self.assertIn("sgd runs in its safe variant: \\x1b[2J", notes)
 
     def test_kernels_in_an_odd_folder(self):
-        self.assertIn(SHOWN, self.run_raw("check", "--quick", "--only", "sgd", "--kernels", BYTES, exit_status=1)[0])
+        self.assertIn(SHOWN, self.run_raw("check", "--quick", "--only", "sgd", "--kernels", BYTES, exit_status=4)[0])
 
     def test_terminal(self):
         """On a terminal, too: nothing but the program's own escapes of the live line."""

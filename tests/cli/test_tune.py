@@ -6,7 +6,7 @@ from support import Case, ROOT, SMALL, main
 
 
 class Tune(Case):
-    SEARCH = ("tune", "--network", str(ROOT / "examples" / "mlp.json"), "--batch-size", "64")
+    SEARCH = ("tune", "--network", str(ROOT / "examples/networks/mlp.json"), "--batch-size", "64")
 
     def slow(self):
         """A profile that nearly every other is faster than."""

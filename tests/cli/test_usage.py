@@ -14,13 +14,25 @@ class Usage(Case):
     def test_version(self):
         self.assertEqual(self.expect(0, "--version").stdout, f"clenet {VERSION}\n")
 
+    def test_a_command_may_have_two_words(self):
+        for arguments, status in ((("data",), 2), (("data", "--help"), 0), (("data", "-h"), 0)):
+            with self.subTest(arguments=arguments):
+                result = self.expect(status, *arguments)
+                rows = re.findall(r"(?m)^  (\S+ \S+) ", result.stderr if status else result.stdout)
+                self.assertEqual(rows, [command for command in COMMANDS if command.startswith("data ")])
+                self.assertEqual(result.stdout if status else result.stderr, "")
+        result = self.expect(2, "data", "inof")
+        self.assertIn("unknown command 'data inof'", result.stderr)
+        self.assertIn("did you mean 'data info'?", result.stderr)
+        self.assertIn("unexpected argument 'x'", self.expect(2, "data", "info", "synthetic", "x").stderr)
+
     def test_no_command_is_a_usage_error(self):
         self.assertIn("Usage:", self.expect(2).stderr)
 
     def test_every_command_has_help(self):
         for command in COMMANDS:
             with self.subTest(command=command):
-                result = self.expect(0, command, "--help")
+                result = self.expect(0, *command.split(), "--help")
                 self.assertTrue(result.stdout.startswith(f"Usage: clenet {command} [OPTION...]"))
                 self.assertEqual(result.stderr, "")
 
@@ -30,14 +42,14 @@ class Usage(Case):
             section = manual.split(f"\n.SH {command.upper()}\n")
             self.assertEqual(len(section), 2, command)
             section = section[1].split("\n.SH ")[0].replace("\\-", "-")
-            for option in re.findall(r"(?m)^  --([a-z0-9-]+)", self.expect(0, command, "--help").stdout):
+            for option in re.findall(r"(?m)^  --([a-z0-9-]+)", self.expect(0, *command.split(), "--help").stdout):
                 if option != "help":
                     self.assertRegex(section, rf"--{option}\b(?!-)", f"{command} --{option}")
 
     def test_help_of_train_shows_every_option_and_default(self):
         text = self.expect(0, "train", "--help").stdout
-        for option in ("recipe network data init by-order partial freeze device epochs batch-size optimizer lr momentum weight-decay seed class-weights standardize "
-                       "resize running-variance save save-every keep save-best validation patience resume override require-accuracy log timings trace max-steps quiet offline profile-file "
+        for option in ("recipe network data init by-order partial freeze device epochs batch-size optimizer lr momentum weight-decay rotate zoom shift reflect flip alternating-flip brightness contrast cutout mixup cutmix standardize-channels show-augmented show-count seed class-weights standardize "
+                       "resize running-variance save save-every keep save-best validation patience resume override require-accuracy log tensorboard report live timings trace max-steps quiet plain offline profile-file "
                        "safe kernels no-cache no-command-buffer").split():
             self.assertRegex(text, rf"(?m)^  --{option} ")
         for default in ("bn-lenet", "fashion-mnist", "5", "256", "0.001", "adam", "unbiased"):

@@ -52,6 +52,20 @@ class Validation(Sets):
         self.assert_tested(tested, self.model)
         self.assertEqual((end["result"], len(epochs)), ("ok", 2))
 
+    def test_a_training_that_max_steps_ends_is_tested(self):
+        stopped = (*self.DATA, "--validation", "0.1", "--epochs", "3", "--max-steps", "20")  # of 17 a epoch
+        result = self.train(0, *stopped, "--log", self.log, "--save", self.model)
+        self.assertRegex(result.stdout, r"\ntest of epoch 2 \(last, after 96 images of it\): loss \S+, test acc \S+\n$")
+        *_, tested, end = self.events()
+        self.assertEqual((tested["epoch"], tested["stopped"], tested["weights"]), (2, True, "last"))
+        self.assert_tested(tested, self.model)
+        # Once more without a step, and with the weights of the best epoch.
+        resume = (*self.DATA, "--resume", self.model, "--epochs", "3", "--max-steps", "20")
+        again = self.train(0, *resume)
+        self.assertEqual(again.stdout, result.stdout.splitlines()[-1] + "\n")
+        self.assertRegex(self.train(0, *stopped, "--patience", "3").stdout, BEST.format(1) + r"\n$")
+        self.assertNotIn("test of", self.train(0, *self.DATA, "--max-steps", "20").stdout)
+
     def test_without_the_option_nothing_is_new(self):
         result = self.train(0, *self.DATA, "--epochs", "1", "--log", self.log, "--save", self.model)
         self.assertRegex(result.stdout, f"^{EPOCH.format(1)}\n$")
@@ -77,11 +91,11 @@ class Validation(Sets):
         self.assertEqual((tested["epoch"], tested["weights"]), (best, "best"))
         self.assert_tested(tested, self.folder / "m.best.safetensors")
         self.assertNotEqual(self.evaluated(self.model), self.evaluated(self.folder / "m.best.safetensors"))
-        # Nothing is left to train; the test images are looked at only where that is asked for.
+        # Nothing is left to train: the best is tested.
         before = self.model.read_bytes()
         again = (*self.PATIENT, "--resume", self.model, "--save", self.model)
         result = self.train(0, *again)
-        self.assertEqual(result.stdout, "")
+        self.assertRegex(result.stdout, f"^{BEST.format(best)}\n$")
         self.assertIn(note, result.stderr)
         accuracy = tested["test_accuracy"]
         self.assertRegex(self.train(0, *again, "--require-accuracy", accuracy).stdout, f"^{BEST.format(best)}\n$")
@@ -95,7 +109,7 @@ class Validation(Sets):
         lines = [line.split(", time")[0] for line in complete.stdout.splitlines()]
         steps = 17 * (len(lines) - 3)  # behind the best epoch
         first = self.train(0, *self.PATIENT, "--save", self.model, "--max-steps", steps + 5)
-        self.assertRegex(first.stdout.splitlines()[-1], "stopped after 160 of 540 images")
+        self.assertRegex(first.stdout.splitlines()[-2], "stopped after 160 of 540 images")
         # The share is taken from the file.
         rest = self.train(0, "--offline", "--resume", self.model, "--save", self.model, "--epochs", "60", "--patience", "3")
         self.assertIn(f"resuming {self.model} after 160 of 540 images of epoch {len(lines) - 2}", rest.stderr)
@@ -155,11 +169,12 @@ class Validation(Sets):
         self.train(0, "--data", folder, "--validation", "0.4", "--epochs", "1")
 
     def test_no_file_is_written_over_the_best(self):
-        arguments = (*SMALL, "--validation", "0.4", "--save", self.model, "--log", self.folder / "m.best.safetensors")
+        model = self.folder / "m"  # without an ending, as no log ends with .safetensors
+        arguments = (*SMALL, "--validation", "0.4", "--save", model, "--log", self.folder / "m.best")
         self.assertIn("is the same file", self.train(1, *arguments, "--patience", "2").stderr)
         self.assertIn("is the same file", self.train(1, *arguments, "--patience", "2", "--save-best").stderr)
         self.train(0, *arguments, "--epochs", "1")
-        self.train(0, *SMALL, "--validation", "0.4", "--save", self.model, "--patience", "2", "--save-best", "--epochs", "1")
+        self.train(0, *SMALL, "--validation", "0.4", "--save", model, "--patience", "2", "--save-best", "--epochs", "1")
 
 
 if __name__ == "__main__":

@@ -11,23 +11,26 @@
 #include <cmocka.h>
 
 #include "src/data/images.h"
+#include "tests/data/load.h"
+#include "tests/pixels.h"
 #include "tests/temporary.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct cln_dataset *load(struct cln_dataset_params params) {
-    struct cln_dataset *dataset;
-    if (cln_dataset_load(&dataset, &params) != CLN_OK)
-        fail_msg("%s", cln_error_message());
-    return dataset;
+static void assert_refused(const char *name, enum cln_status expected, const char *word) {
+    assert_load_fails((struct cln_dataset_params){.name = name}, expected, word);
 }
 
-static void assert_refused(const char *name, enum cln_status expected, const char *word) {
+static void no_share_of_a_set_with_test_images(void **state) {
+    (void)state;
     struct cln_dataset *dataset;
-    enum cln_status status = cln_dataset_load(&dataset, &(struct cln_dataset_params){.name = name, .offline = true});
-    assert_null(dataset);
-    if (status != expected || !strstr(cln_error_message(), word))
-        fail_msg("%s and no \"%s\" in: %s", cln_status_name(status), word, cln_error_message());
+    idx_write_folder("tested", 12, 5, 3, 4, 3);
+    const char *const names[] = {"synthetic", "synthetic:100", temporary_path("tested")};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_int_equal(cln_dataset_load(&dataset, &(struct cln_dataset_params){.name = names[i], .test = 0.2}),
+                         CLN_INVALID);
+        assert_non_null(strstr(cln_error_message(), "the data set has test images of its own"));
+    }
 }
 
 static void a_folder_is_read(void **state) {
@@ -42,7 +45,7 @@ static void a_folder_is_read(void **state) {
     assert_int_equal(dataset->test.shape.width, 4);
     assert_int_equal(dataset->class_count, 3);
     assert_null(dataset->class_names);
-    assert_int_equal(dataset->train.pixels[143], 143);
+    assert_int_equal(bytes_of(&dataset->train)[143], 143);
     assert_int_equal(dataset->train.labels[11], 2);
     assert_int_equal(dataset->test.labels[4], 1);
     cln_dataset_destroy(&dataset);
@@ -104,8 +107,8 @@ static void pixels_come_in_the_background(void **state) {
         for (int i = 0; i < waits; i++)
             assert_int_equal(cln_dataset_wait(dataset), CLN_OK);
         if (waits > 0) {
-            assert_int_equal(dataset->train.pixels[143], 143);
-            assert_int_equal(dataset->test.pixels[59], 59);
+            assert_int_equal(bytes_of(&dataset->train)[143], 143);
+            assert_int_equal(bytes_of(&dataset->test)[59], 59);
         }
         cln_dataset_destroy(&dataset);
     }
@@ -138,7 +141,7 @@ static void pixels_are_given_back_piece_by_piece(void **state) {
 
 static void unknown_names_are_refused_with_the_known_ones(void **state) {
     (void)state;
-    assert_refused("no-such-set", CLN_NOT_FOUND, "fashion-mnist, mnist, synthetic");
+    assert_refused("no-such-set", CLN_NOT_FOUND, "fashion-mnist, mnist, kmnist, emnist-balanced, ");
     assert_refused("", CLN_NOT_FOUND, "fashion-mnist");
     assert_refused("synthetics", CLN_NOT_FOUND, "no such folder");
     assert_refused("synthetic:", CLN_INVALID, "from 1 to");
@@ -146,7 +149,7 @@ static void unknown_names_are_refused_with_the_known_ones(void **state) {
     assert_refused("synthetic:-5", CLN_INVALID, "from 1 to");
     assert_refused("synthetic:5x", CLN_INVALID, "from 1 to");
     assert_refused("synthetic:99999999999999999999", CLN_INVALID, "from 1 to");
-    assert_refused(temporary_path(""), CLN_NOT_FOUND, "a data set is a folder of four IDX files");
+    assert_refused(temporary_path(""), CLN_NOT_FOUND, "no data set: the folder has ");
 }
 
 /* "mnist" has no Debian package, so that only these places can have it: each wins over those behind it. */
@@ -190,7 +193,7 @@ static void fashion_mnist_is_as_published(void **state) {
     (void)state;
     if (access("/usr/share/datasets/fashion-mnist", F_OK) != 0)
         skip();
-    static const uint8_t first_labels[] = {9, 0, 0, 3, 0, 2, 7, 2, 5, 5};
+    static const int32_t first_labels[] = {9, 0, 0, 3, 0, 2, 7, 2, 5, 5};
     struct cln_dataset *dataset = load((struct cln_dataset_params){.offline = true});
     size_t counts[10] = {0};
     assert_int_equal(dataset->train.count, 60000);
@@ -262,12 +265,12 @@ static void synthetic_classes_can_be_learnt(void **state) {
         assert_in_range(label, 0, 9);
         counts[label]++;
         for (size_t i = 0; i < 784; i++)
-            means[label * 784 + i] += dataset->train.pixels[n * 784 + i];
+            means[label * 784 + i] += bytes_of(&dataset->train)[n * 784 + i];
     }
     for (size_t i = 0; i < 10 * 784; i++)
         means[i] /= (double)counts[i / 784];
     for (size_t n = 0; n < dataset->test.count; n++)
-        hits += nearest_class(means, dataset->test.pixels + n * 784) == dataset->test.labels[n];
+        hits += (size_t)nearest_class(means, bytes_of(&dataset->test) + n * 784) == (size_t)dataset->test.labels[n];
     for (size_t c = 0; c < 10; c++)
         assert_in_range(counts[c], 500, 700);
     assert_in_range(hits, 600, 950);
@@ -277,6 +280,7 @@ static void synthetic_classes_can_be_learnt(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_share_of_a_set_with_test_images),
         cmocka_unit_test(a_folder_is_read),
         cmocka_unit_test(halves_that_do_not_fit_are_refused),
         cmocka_unit_test(pixels_come_in_the_background),

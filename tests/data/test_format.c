@@ -14,6 +14,7 @@
 
 #include "src/data/images.h"
 #include "src/data/known_sets.h"
+#include "tests/pixels.h"
 #include "tests/temporary.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -54,8 +55,9 @@ static void folders_are_probed(void **state) {
         if (cases[i].expected == CLN_FOUND_NONE) {
             assert_int_equal(cln_data_format_find(&format, folder), CLN_NOT_FOUND);
             assert_null(format);
-            assert_non_null(strstr(cln_error_message(), "nothing: no data set in this folder"));
-            assert_non_null(strstr(cln_error_message(), cln_idx_format.contents));
+            assert_non_null(
+                strstr(cln_error_message(), "nothing: no data set: the folder has 1 entry, such as README"));
+            assert_non_null(strstr(cln_error_message(), cln_idx_format.kind));
         } else {
             assert_int_equal(cln_data_format_find(&format, folder), CLN_OK);
             assert_ptr_equal(format, &cln_idx_format);
@@ -69,6 +71,9 @@ static void other_files_are_none_of_the_format(void **state) {
         temporary_write(in_folder("others", idx_names[i], ".png"), "x", 1);
         temporary_write(in_folder("others", idx_names[i], ".gz.part"), "x", 1);
     }
+    temporary_write("others/train-images-idx1-ubyte", "x", 1); /* ranks that images and labels have not */
+    temporary_write("others/train-labels-idx3-ubyte", "x", 1);
+    temporary_write("others/retrain-images-idx3-ubyte", "x", 1); /* a prefix ends with a separator */
     temporary_write("others/data_batch_1.bin", "x", 1);
     temporary_write("others/0/train-images-idx3-ubyte", "x", 1); /* in a folder of the folder */
     assert_int_equal(mkdir(temporary_path("others/train-labels-idx1-ubyte"), 0700), 0);
@@ -90,18 +95,16 @@ static void a_missing_file_is_named(void **state) {
         idx_write_folder(folder, 4, 4, 2, 2, 2);
         assert_true(unlink(temporary_path(in_folder(folder, idx_names[missing], ""))) == 0 ||
                     unlink(temporary_path(in_folder(folder, idx_names[missing], ".gz"))) == 0);
-        void *half = NULL;
-        size_t count;
-        struct cln_shape shape;
         for (int which = 0; which < 2; which++) {
             const bool is_whole = (int)missing / 2 != which;
+            struct cln_opened half = {.state = NULL};
             const enum cln_status status =
-                cln_idx_format.open(&half, &count, &shape, temporary_path(folder), (enum cln_half)which);
+                cln_idx_format.open(&half, &(struct cln_source){temporary_path(folder), NULL}, (enum cln_half)which);
             assert_int_equal(status, is_whole ? CLN_OK : CLN_NOT_FOUND);
-            assert_true((half != NULL) == is_whole);
+            assert_true((half.state != NULL) == is_whole);
             snprintf(word, sizeof word, "no file %s, plain or .gz", idx_names[missing]);
             if (is_whole)
-                cln_idx_format.close(half);
+                cln_idx_format.close(half.state);
             else
                 assert_non_null(strstr(cln_error_message(), word));
         }
@@ -130,12 +133,12 @@ static bool has(const struct paths *paths, const char *path) {
 static void every_path_is_told(void **state) {
     (void)state;
     static struct paths folder, set;
-    cln_data_each_file(note, &folder, "some/folder");
+    cln_idx_format.each_file(note, &folder, "some/folder");
     assert_int_equal(folder.count, 8);
     setenv("CLENET_DATA", "/base", 1);
     cln_data_each_file(note, &set, "mnist");
     unsetenv("CLENET_DATA");
-    assert_true(set.count >= 4 * folder.count); /* of four places at least: the caches need variables */
+    assert_true(set.count >= 4 * 8); /* of four places at least: the caches need variables */
     for (size_t i = 0; i < COUNT(idx_names); i++)
         for (int gzipped = 0; gzipped < 2; gzipped++) {
             const char *ending = gzipped ? ".gz" : "";
@@ -146,22 +149,25 @@ static void every_path_is_told(void **state) {
         }
 }
 
-/* A downloaded set is one that its format takes for whole. */
+/* A downloaded set is one that its format takes for whole, but for those that come in archives. */
 static void downloads_are_whole_sets(void **state) {
     (void)state;
     const struct cln_known_set *set;
-    size_t seen = 0;
+    size_t seen = 0, whole = 0;
     for (; (set = cln_known_set_at(seen)); seen++) {
-        char folder[32];
+        char folder[32], path[256];
         snprintf(folder, sizeof folder, "set-%zu", seen);
-        for (size_t i = 0; i < set->file_count; i++) {
-            assert_int_not_equal(set->format->probe(temporary_path(folder)), CLN_FOUND_ALL);
+        snprintf(path, sizeof path, "%s", temporary_path(in_folder(folder, set->file, "")));
+        for (size_t i = 0; i < set->file_count && !set->inside; i++) {
+            assert_int_not_equal(set->format->probe(path), CLN_FOUND_ALL);
             temporary_write(in_folder(folder, set->files[i].name, ""), "x", 1);
         }
-        assert_int_equal(set->format->probe(temporary_path(folder)), CLN_FOUND_ALL);
+        assert_true(set->format->probe(path) == (set->file_count > 0 && !set->inside ? CLN_FOUND_ALL : CLN_FOUND_NONE));
+        whole += set->format->probe(path) == CLN_FOUND_ALL;
         assert_ptr_equal(cln_known_set_find(set->name), set);
+        assert_true(set->class_count > 0 || !set->class_names);
     }
-    assert_true(seen >= 2);
+    assert_true(whole >= 3 && seen >= 12);
 }
 
 /* ---- A format of three channels that reads no files ---- */
@@ -171,37 +177,34 @@ static const struct cln_shape made_shape = {3, 2, 2};
 static int opened, closed;
 static bool labels_fail, pixels_fail;
 
-static enum cln_status made_open(void **half, size_t *count, struct cln_shape *shape, const char *folder,
-                                 enum cln_half which) {
-    if (strcmp(folder, "nowhere") == 0)
+static enum cln_status made_open(struct cln_opened *half, const struct cln_source *source, enum cln_half which) {
+    if (strcmp(source->path, "nowhere") == 0)
         return cln_fail(CLN_NOT_FOUND, "nothing there");
     opened++;
-    *half = &opened;
-    *count = which == CLN_HALF_TRAIN ? MADE_IMAGES : 1;
-    *shape = made_shape;
+    *half =
+        (struct cln_opened){.state = &opened, .count = which == CLN_HALF_TRAIN ? MADE_IMAGES : 1, .shape = made_shape};
     return CLN_OK;
 }
 
 /* Runs in threads, where cmocka cannot assert. */
-static enum cln_status made_bytes(uint8_t **out, size_t count, bool fails, const char *what) {
-    if (fails)
-        return cln_fail(CLN_INVALID, "made-up: damaged %s", what);
-    *out = malloc(count);
-    if (!*out)
-        return cln_fail(CLN_OUT_OF_MEMORY, "made-up: no memory");
-    for (size_t i = 0; i < count; i++)
-        (*out)[i] = (uint8_t)i;
-    return CLN_OK;
+static enum cln_status made_pixels(struct cln_block *pixels, void *half) {
+    const size_t count = MADE_IMAGES * cln_shape_count(made_shape);
+    if (pixels_fail || half != &opened)
+        return cln_fail(CLN_INVALID, half == &opened ? "made-up: damaged pixels" : "made-up: not what was opened");
+    uint8_t *bytes = pixels->bytes = malloc(count);
+    for (size_t i = 0; bytes && i < count; i++)
+        bytes[i] = (uint8_t)i;
+    return bytes ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "made-up: no memory");
 }
 
-static enum cln_status made_labels(uint8_t **labels, void *half) {
+static enum cln_status made_labels(int32_t **labels, void *half) {
     assert_ptr_equal(half, &opened);
-    return made_bytes(labels, MADE_IMAGES, labels_fail, "labels");
-}
-
-static enum cln_status made_pixels(uint8_t **pixels, void *half) {
-    return half == &opened ? made_bytes(pixels, MADE_IMAGES * cln_shape_count(made_shape), pixels_fail, "pixels")
-                           : cln_fail(CLN_INVALID, "made-up: not what was opened");
+    if (labels_fail)
+        return cln_fail(CLN_INVALID, "made-up: damaged labels");
+    *labels = malloc(MADE_IMAGES * sizeof **labels);
+    for (int i = 0; *labels && i < MADE_IMAGES; i++)
+        (*labels)[i] = i;
+    return *labels ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "made-up: no memory");
 }
 
 static void made_label_place(char place[CLN_PLACE_BYTES], const void *half, size_t index) {
@@ -234,35 +237,75 @@ static void assert_message(const char *word) {
         fail_msg("no \"%s\" in: %s", word, cln_error_message());
 }
 
+static enum cln_status open_made(struct cln_images *images, const char *path, enum cln_half half) {
+    struct cln_opened result;
+    return cln_images_open(images, &result, &made, &(struct cln_source){path, NULL}, half);
+}
+
 static void images_are_read_through_any_format(void **state) {
     (void)state;
     struct cln_images images = {0};
     opened = closed = 0;
-    assert_int_equal(cln_images_open(&images, &made, "here", CLN_HALF_TRAIN), CLN_OK);
+    assert_int_equal(open_made(&images, "here", CLN_HALF_TRAIN), CLN_OK);
     assert_int_equal(images.count, MADE_IMAGES);
     assert_int_equal(images.shape.channels, 3);
     assert_null(images.pixels);
     assert_int_equal(images.labels[4], 4);
     for (int i = 0; i < 2; i++)
         assert_int_equal(cln_images_wait(&images), CLN_OK);
-    assert_int_equal(images.pixels[59], 59);
+    assert_int_equal(bytes_of(&images)[59], 59);
     assert_int_equal(cln_images_check_labels(&images, "training", 5, "network", "n"), CLN_OK);
     assert_int_equal(cln_images_check_labels(&images, "training", 3, "network", "n"), CLN_INVALID);
     assert_message("made-up: record 3: training image 3 (counted from 0) has label 3, but network n has 3 classes");
-    assert_int_equal(cln_images_check_shape(&images, made_shape), CLN_OK);
+    assert_int_equal(cln_images_check_shape(&images, &(struct cln_images){.shape = made_shape}), CLN_OK);
     static const struct {
         struct cln_shape training;
         const char *word;
+        enum cln_pixel_type type;
     } odd[] = {{{1, 2, 2}, "made-up: sizes: images of 3 channels, but those for training have 1"},
                {{3, 2, 4}, "made-up: sizes: images of 2 x 2, but those for training have 2 x 4"},
-               {{3, 1, 2}, "made-up: sizes: images of 2 x 2, but those for training have 1 x 2"}};
+               {{3, 1, 2}, "made-up: sizes: images of 2 x 2, but those for training have 1 x 2"},
+               {{3, 2, 2}, "made-up: sizes: pixels of type uint8, but those for training of float32", CLN_PIXEL_F32}};
     for (size_t i = 0; i < COUNT(odd); i++) {
-        assert_int_equal(cln_images_check_shape(&images, odd[i].training), CLN_INVALID);
+        const struct cln_images training = {.shape = odd[i].training, .type = odd[i].type};
+        assert_int_equal(cln_images_check_shape(&images, &training), CLN_INVALID);
         assert_message(odd[i].word);
     }
     assert_int_equal(closed, 0);
     cln_images_free(&images);
     assert_int_equal(opened, 1);
+    assert_int_equal(closed, 1);
+}
+
+static void images_part_with_labels_pixels_and_places(void **state) {
+    (void)state;
+    uint32_t stay[] = {0, 2, 3}, moved[] = {1, 4};
+    const struct cln_split split = {stay, moved, 3, 2};
+    struct cln_images from = {0}, to = {0};
+    opened = closed = 0;
+    assert_int_equal(open_made(&from, "here", CLN_HALF_TRAIN), CLN_OK);
+    assert_int_equal(cln_images_part(&from, &to, &split), CLN_OK);
+    assert_int_equal(cln_images_wait(&from), CLN_OK);
+    assert_int_equal(cln_images_part_pixels(&from, &to, &split), CLN_OK);
+    assert_int_equal(from.count, 3);
+    assert_int_equal(to.count, 2);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(from.labels[i], stay[i]);
+        for (size_t k = 0; k < 12; k++)
+            assert_int_equal(bytes_of(&from)[i * 12 + k], stay[i] * 12 + k);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(to.labels[i], moved[i]);
+        for (size_t k = 0; k < 12; k++)
+            assert_int_equal(bytes_of(&to)[i * 12 + k], moved[i] * 12 + k);
+    }
+    assert_int_equal(cln_images_check_labels(&to, "test", 4, "network", "n"), CLN_INVALID);
+    assert_message("made-up: record 4: test image 1 (counted from 0) has label 4");
+    assert_int_equal(cln_images_check_labels(&from, "training", 3, "network", "n"), CLN_INVALID);
+    assert_message("made-up: record 3: training image 2 (counted from 0) has label 3");
+    cln_images_free(&to);
+    assert_int_equal(closed, 0);
+    cln_images_free(&from);
     assert_int_equal(closed, 1);
 }
 
@@ -273,7 +316,7 @@ static void failures_of_a_format_are_told(void **state) {
         opened = closed = 0;
         labels_fail = fails & 1;
         pixels_fail = fails & 2;
-        assert_int_equal(cln_images_open(&images, &made, "here", CLN_HALF_TEST), labels_fail ? CLN_INVALID : CLN_OK);
+        assert_int_equal(open_made(&images, "here", CLN_HALF_TEST), labels_fail ? CLN_INVALID : CLN_OK);
         if (labels_fail)
             assert_message("made-up: damaged labels");
         if (fails != 1) /* without waiting, too, all is freed and closed */
@@ -287,7 +330,7 @@ static void failures_of_a_format_are_told(void **state) {
     labels_fail = pixels_fail = false;
     struct cln_images images = {0};
     opened = closed = 0;
-    assert_int_equal(cln_images_open(&images, &made, "nowhere", CLN_HALF_TRAIN), CLN_NOT_FOUND);
+    assert_int_equal(open_made(&images, "nowhere", CLN_HALF_TRAIN), CLN_NOT_FOUND);
     assert_message("nothing there");
     assert_null(images.reader);
     assert_int_equal(cln_images_wait(&images), CLN_OK);
@@ -303,6 +346,7 @@ int main(void) {
         cmocka_unit_test(every_path_is_told),
         cmocka_unit_test(downloads_are_whole_sets),
         cmocka_unit_test(images_are_read_through_any_format),
+        cmocka_unit_test(images_part_with_labels_pixels_and_places),
         cmocka_unit_test(failures_of_a_format_are_told),
     };
     return cmocka_run_group_tests(tests, temporary_create, temporary_remove);

@@ -18,11 +18,14 @@
 
 static enum cln_status read_all(const char *name, uint8_t **pixels, size_t *count, struct cln_shape *shape) {
     struct cln_idx *file = NULL;
-    enum cln_status status = cln_idx_open_images(&file, temporary_path(name), count, shape);
-    if (status == CLN_OK)
-        status = cln_idx_read(&file, pixels);
-    else
-        *pixels = NULL;
+    enum cln_pixel_type type;
+    void *bytes = NULL;
+    enum cln_status status = cln_idx_open_images(&file, temporary_path(name), count, shape, &type);
+    if (status == CLN_OK) {
+        assert_int_equal(type, CLN_PIXEL_U8);
+        status = cln_idx_read(&file, &bytes);
+    }
+    *pixels = bytes;
     assert_null(file);
     return status;
 }
@@ -81,13 +84,14 @@ static void plain_and_gzipped_files_read_alike(void **state) {
 
 static void labels_are_read(void **state) {
     (void)state;
-    uint8_t bytes[128], *labels;
-    size_t count;
+    uint8_t bytes[128];
+    struct cln_idx_labels found;
     temporary_write("labels", bytes, idx_make(bytes, 1, (uint32_t[]){100}, 10));
-    assert_int_equal(cln_idx_read_labels(temporary_path("labels"), &labels, &count), CLN_OK);
-    assert_int_equal(count, 100);
-    assert_int_equal(labels[99], 9);
-    free(labels);
+    assert_int_equal(cln_idx_read_labels(&found, temporary_path("labels")), CLN_OK);
+    assert_int_equal(found.count, 100);
+    assert_int_equal(found.labels[99], 9);
+    assert_int_equal(found.at + 99 * found.step, 107);
+    free(found.labels);
     assert_refused("labels", "byte 0", "0x00000801 instead of 0x00000803");
 }
 
@@ -203,7 +207,12 @@ static void lying_headers_are_refused(void **state) {
         const char *byte, *reason;
     } cases[] = {
         {{0, 0, 8, 1, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 0", "magic number 0x00000801"},
-        {{0, 0, 9, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 0", "magic number 0x00000903"},
+        {{0, 0, 9, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5},
+         "byte 2",
+         "images of type byte: they have to be ubyte, short,"},
+        {{0, 0, 10, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 0", "magic number 0x00000a03"},
+        {{0, 0, 12, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 2", "images of type int"},
+        {{0, 0, 8, 5, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 0", "magic number 0x00000805"},
         {{3, 8, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 0", "magic number 0x03080000"},
         {{0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 4", "count of 0"},
         {{0, 0, 8, 3, 1, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 5}, "byte 4", "from 1 to 16777216"},
@@ -247,6 +256,84 @@ static void sizes_around_the_chunk_are_read_whole(void **state) {
     free(bytes);
 }
 
+/* Writes a file of two images of 1×3 of one type, out of the bytes of the elements. */
+static enum cln_status read_elements(float values[6], uint8_t code, const uint8_t *elements, size_t bytes) {
+    uint8_t file[128] = {0, 0, code, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3};
+    struct cln_idx *idx = NULL;
+    struct cln_shape shape;
+    enum cln_pixel_type type;
+    size_t count;
+    void *pixels = NULL;
+    memcpy(file + 16, elements, 6 * bytes);
+    temporary_write("elements", file, 16 + 6 * bytes);
+    assert_int_equal(cln_idx_open_images(&idx, temporary_path("elements"), &count, &shape, &type), CLN_OK);
+    const enum cln_status status = cln_idx_read(&idx, &pixels);
+    for (size_t i = 0; i < 6 && pixels; i++)
+        values[i] = type == CLN_PIXEL_U16 ? ((uint16_t *)pixels)[i] : ((float *)pixels)[i];
+    free(pixels);
+    return status;
+}
+
+static void pixels_of_more_bits_are_read(void **state) {
+    (void)state;
+    static const uint8_t shorts[12] = {0, 0, 0, 1, 1, 0, 0x7f, 0xff, 0x80, 0, 0xff, 0xff},
+                         floats[24] = {0, 0, 0, 0, 0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0},
+                         doubles[48] = {[8] = 0x3f, 0xf0, [16] = 0xc0, 0x04};
+    float v[6];
+    assert_int_equal(read_elements(v, 0x0B, shorts, 2), CLN_OK);
+    assert_true(v[1] == 1 && v[2] == 256 && v[3] == 32767 && v[4] == 32768 && v[5] == 65535);
+    assert_int_equal(read_elements(v, 0x0D, floats, 4), CLN_OK);
+    assert_true(v[0] == 0 && v[1] == 1 && v[2] == -2.5f);
+    assert_int_equal(read_elements(v, 0x0E, doubles, 8), CLN_OK);
+    assert_true(v[0] == 0 && v[1] == 1 && v[2] == -2.5f);
+    static const uint8_t odd[][48] = {{[16] = 0x7f, 0x80}, {[16] = 0x7f, 0xc0}, {[16] = 0x7f, 0xe0}};
+    for (size_t i = 0; i < COUNT(odd); i++) { /* infinite, not a number, more than float32 holds */
+        assert_int_equal(read_elements(v, i < 2 ? 0x0D : 0x0E, odd[i], i < 2 ? 4 : 8), CLN_INVALID);
+        assert_non_null(strstr(cln_error_message(), "elements: byte 32: a pixel that is not finite"));
+    }
+}
+
+static void channels_are_read(void **state) {
+    (void)state;
+    uint8_t bytes[128], *pixels;
+    struct cln_shape shape;
+    size_t count;
+    temporary_write("colours", bytes, idx_make(bytes, 4, (uint32_t[]){2, 3, 4, 2}, 256));
+    assert_int_equal(read_all("colours", &pixels, &count, &shape), CLN_OK);
+    assert_true(count == 2 && shape.channels == 3 && shape.height == 4 && shape.width == 2);
+    assert_int_equal(pixels[47], 47);
+    free(pixels);
+}
+
+static void labels_of_all_integers_are_read(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t file[40];
+        size_t size, at, step;
+    } cases[] = {
+        {{0, 0, 8, 1, 0, 0, 0, 2, 7, 200}, 10, 8, 1},
+        {{0, 0, 9, 1, 0, 0, 0, 2, 7, 0xff}, 10, 8, 1},
+        {{0, 0, 11, 1, 0, 0, 0, 2, 0, 7, 1, 0}, 12, 8, 2},
+        {{0, 0, 12, 1, 0, 0, 0, 2, 0, 0, 0, 7, 0, 1, 0, 0}, 16, 8, 4},
+        {{0, 0, 12, 2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 7, 9, 9, 9, 9, 0xff, 0xff, 0xff, 0xff, 9, 9, 9, 9}, 28, 12, 8},
+    };
+    static const int32_t second[] = {200, -1, 256, 65536, -1};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct cln_idx_labels found;
+        temporary_write("integers", cases[i].file, cases[i].size);
+        if (cln_idx_read_labels(&found, temporary_path("integers")) != CLN_OK)
+            fail_msg("%s", cln_error_message());
+        assert_true(found.count == 2 && found.labels[0] == 7 && found.labels[1] == second[i]);
+        assert_true(found.at == cases[i].at && found.step == cases[i].step);
+        free(found.labels);
+    }
+    struct cln_idx_labels found;
+    temporary_write("floats", (uint8_t[]){0, 0, 13, 1, 0, 0, 0, 1, 0, 0, 0, 0}, 12);
+    assert_int_equal(cln_idx_read_labels(&found, temporary_path("floats")), CLN_INVALID);
+    assert_null(found.labels);
+    assert_non_null(strstr(cln_error_message(), "floats: byte 2: labels of type float: they have to be ubyte, byte,"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_and_gzipped_files_read_alike),
@@ -257,6 +344,9 @@ int main(void) {
         cmocka_unit_test(gzip_damage_never_gives_other_pixels),
         cmocka_unit_test(trailing_bytes_are_left_out_and_told),
         cmocka_unit_test(lying_headers_are_refused),
+        cmocka_unit_test(pixels_of_more_bits_are_read),
+        cmocka_unit_test(channels_are_read),
+        cmocka_unit_test(labels_of_all_integers_are_read),
         cmocka_unit_test(sizes_around_the_chunk_are_read_whole),
     };
     return cmocka_run_group_tests(tests, temporary_create, temporary_remove);

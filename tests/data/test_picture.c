@@ -27,7 +27,8 @@ static void assert_loads(const char *name, struct cln_shape shape, bool invert, 
                          size_t images) {
     uint8_t *pixels = NULL;
     size_t count = 0;
-    if (cln_pictures_load(&pixels, &count, shape, temporary_path(name), invert) != CLN_OK)
+    if (cln_pictures_load(&pixels, &count, &(struct cln_picture_params){.shape = shape, .invert = invert},
+                          temporary_path(name)) != CLN_OK)
         fail_msg("%s", cln_error_message());
     assert_int_equal(count, images);
     assert_memory_equal(pixels, expected, images * cln_shape_count(shape));
@@ -37,7 +38,7 @@ static void assert_loads(const char *name, struct cln_shape shape, bool invert, 
 static void assert_refused(const char *name, enum cln_status expected, const char *reason) {
     uint8_t *pixels = (uint8_t *)1;
     size_t count = 1;
-    assert_int_equal(cln_pictures_load(&pixels, &count, (struct cln_shape){1, 2, 3}, temporary_path(name), false),
+    assert_int_equal(cln_pictures_load(&pixels, &count, &(struct cln_picture_params){{1, 2, 3}}, temporary_path(name)),
                      expected);
     assert_null(pixels);
     assert_int_equal(count, 0);
@@ -92,16 +93,19 @@ static void open_files_are_read(void **state) {
     temporary_write("idx", bytes, size);
     const int file = open(temporary_path("idx"), O_RDONLY);
     assert_true(file >= 0);
-    assert_int_equal(cln_pictures_read(&pixels, &count, shape, file, "standard input", false), CLN_OK);
+    assert_int_equal(cln_pictures_read(&pixels, &count, &(struct cln_picture_params){shape}, file, "standard input"),
+                     CLN_OK);
     assert_int_equal(count, 1);
     assert_memory_equal(pixels, bytes + 16, size - 16);
     free(pixels);
     /* Now at its end: nothing is left. */
-    assert_int_equal(cln_pictures_read(&pixels, &count, shape, file, "standard input", false), CLN_INVALID);
+    assert_int_equal(cln_pictures_read(&pixels, &count, &(struct cln_picture_params){shape}, file, "standard input"),
+                     CLN_INVALID);
     assert_non_null(strstr(cln_error_message(), "standard input: the file is empty"));
     assert_null(pixels);
     assert_int_equal(close(file), 0);
-    assert_int_equal(cln_pictures_read(&pixels, &count, shape, file, "standard input", false), CLN_IO);
+    assert_int_equal(cln_pictures_read(&pixels, &count, &(struct cln_picture_params){shape}, file, "standard input"),
+                     CLN_IO);
     free(bytes);
 }
 
@@ -134,7 +138,7 @@ static void what_is_no_picture_is_told(void **state) {
     temporary_write("empty", bytes, 0);
     assert_refused("empty", CLN_INVALID, "empty");
     temporary_write("text", "a text", 6);
-    assert_refused("text", CLN_INVALID, "neither a PNG nor an IDX file");
+    assert_refused("text", CLN_INVALID, "neither a PNG nor a JPEG nor an IDX file");
     temporary_write("labels", bytes, idx_make(bytes, 1, (const uint32_t[]){4}, 256));
     assert_refused("labels", CLN_INVALID, "no IDX file of images");
     idx_make(bytes, 3, (const uint32_t[]){2, 2, 3}, 256);
@@ -151,7 +155,9 @@ static void shapes_that_no_picture_has_are_refused(void **state) {
     size_t count;
     temporary_write("plain", bytes, idx_make(bytes, 3, (const uint32_t[]){2, 2, 3}, 256));
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        assert_int_equal(cln_pictures_load(&pixels, &count, shapes[i], temporary_path("plain"), false), CLN_INVALID);
+        assert_int_equal(
+            cln_pictures_load(&pixels, &count, &(struct cln_picture_params){shapes[i]}, temporary_path("plain")),
+            CLN_INVALID);
         assert_null(pixels);
         assert_non_null(strstr(cln_error_message(), "1 channel or 3"));
     }

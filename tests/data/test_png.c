@@ -1,6 +1,7 @@
 /* PNG pictures of every kind as the samples they should be, and every way in which they can be broken. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,22 +11,32 @@
 #include <cmocka.h>
 
 #include "src/data/png.h"
+#include "src/data/sheet.h"
 #include "tests/data/png_make.h"
+#include "tests/temporary.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const uint8_t ramp[12] = {0, 51, 102, 255, 254, 204, 3, 0, 17, 80, 160, 240};
 
 /* As malloc gave it, so that a sanitizer sees every byte that is read beyond. */
-static enum cln_status decode(struct cln_picture *out, const uint8_t *bytes, size_t size) {
+static enum cln_status decode_as(struct cln_picture *out, const uint8_t *bytes, size_t size,
+                                 const struct cln_decoding *how) {
     uint8_t *copy = malloc(size > 0 ? size : 1);
     assert_non_null(copy);
     memcpy(copy, bytes, size);
-    *out = (struct cln_picture){{-1, -1, -1}, (uint8_t *)1};
-    enum cln_status status = cln_png_decode(out, copy, size);
+    *out = (struct cln_picture){{-1, -1, -1}, CLN_PIXEL_F32, (uint8_t *)1};
+    enum cln_status status = cln_png_decode(out, copy, size, how);
     free(copy);
     if (status != CLN_OK)
         assert_null(out->pixels);
+    return status;
+}
+
+static enum cln_status decode(struct cln_picture *out, const uint8_t *bytes, size_t size) {
+    const struct cln_decoding how = {0};
+    const enum cln_status status = decode_as(out, bytes, size, &how);
+    assert_int_equal(out->type, CLN_PIXEL_U8);
     return status;
 }
 
@@ -104,6 +115,52 @@ static void dark_ink_is_on_white(void **state) {
         &(struct png_file){
             2, 1, 16, PNG_GREY, (const uint8_t[]){80, 1, 80, 2}, {{"tRNS", (const uint8_t[]){80, 2}, 2}}},
         1, (const uint8_t[]){80, 255});
+}
+
+/* A picture as it comes out with other ground or depth; measuring it tells the same. */
+static void assert_decodes_as(const struct png_file *file, struct cln_decoding how, int channels,
+                              enum cln_pixel_type type, const void *expected) {
+    static uint8_t bytes[1 << 12];
+    struct cln_picture picture, header;
+    const size_t size = png_make(bytes, file);
+    if (decode_as(&picture, bytes, size, &how) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    assert_int_equal(picture.shape.channels, channels);
+    assert_int_equal(picture.type, type);
+    assert_memory_equal(picture.pixels, expected, cln_shape_count(picture.shape) * cln_pixel_bytes(type));
+    free(picture.pixels);
+    assert_int_equal(cln_png_measure(&header, bytes, 8 + 25 + 64, &how), CLN_OK);
+    assert_memory_equal(&header.shape, &picture.shape, sizeof header.shape);
+    assert_int_equal(header.type, type);
+    assert_null(header.pixels);
+}
+
+static void the_ground_can_be_chosen(void **state) {
+    (void)state;
+    const struct png_file grey = {3, 1, 8, PNG_GREY_ALPHA, (const uint8_t[]){200, 0, 200, 255, 201, 127}};
+    const struct png_file colours = {2, 1, 8, PNG_RGB_ALPHA, (const uint8_t[]){255, 128, 3, 128, 9, 8, 7, 0}};
+    assert_decodes_as(&grey, (struct cln_decoding){.ground = CLN_GROUND(80, 80, 80)}, 1, CLN_PIXEL_U8,
+                      (const uint8_t[]){80, 200, 140});
+    assert_decodes_as(&grey, (struct cln_decoding){.ground = CLN_GROUND(0, 80, 255)}, 3, CLN_PIXEL_U8,
+                      (const uint8_t[]){0, 200, 100, 80, 200, 140, 255, 200, 228});
+    assert_decodes_as(&colours, (struct cln_decoding){.ground = CLN_GROUND(10, 20, 30)}, 3, CLN_PIXEL_U8,
+                      (const uint8_t[]){133, 10, 74, 20, 16, 30});
+    /* Where nothing is transparent the ground shows nowhere. */
+    assert_decodes_as(&(struct png_file){4, 3, 8, PNG_GREY, ramp}, (struct cln_decoding){.ground = CLN_GROUND(1, 2, 3)},
+                      1, CLN_PIXEL_U8, ramp);
+}
+
+static void deep_files_can_stay_deep(void **state) {
+    (void)state;
+    const struct cln_decoding deep = {.is_deep = true}, on_green = {.is_deep = true, .ground = CLN_GROUND(0, 255, 0)};
+    assert_decodes_as(&(struct png_file){3, 2, 16, PNG_GREY, ramp}, deep, 1, CLN_PIXEL_U16,
+                      (const uint16_t[]){0x0033, 0x66FF, 0xFECC, 0x0300, 0x1150, 0xA0F0});
+    assert_decodes_as(&(struct png_file){2, 1, 16, PNG_RGB, ramp}, deep, 3, CLN_PIXEL_U16,
+                      (const uint16_t[]){0x0033, 0x0300, 0x66FF, 0x1150, 0xFECC, 0xA0F0});
+    const struct png_file half = {2, 1, 16, PNG_GREY_ALPHA, (const uint8_t[]){0x80, 0, 0x80, 0, 0xFF, 0xFF, 0, 0}};
+    assert_decodes_as(&half, deep, 1, CLN_PIXEL_U16, (const uint16_t[]){0x4000, 0});
+    assert_decodes_as(&half, on_green, 3, CLN_PIXEL_U16, (const uint16_t[]){0x4000, 0, 0xBFFF, 0xFFFF, 0x4000, 0});
+    assert_decodes_as(&(struct png_file){4, 3, 8, PNG_GREY, ramp}, deep, 1, CLN_PIXEL_U8, ramp);
 }
 
 static void interlaced_files_are_the_same_pictures(void **state) {
@@ -236,6 +293,65 @@ static void without_libpng_it_is_told(void **state) {
     struct cln_picture picture;
     assert_int_equal(decode(&picture, bytes, small_file(bytes)), CLN_INVALID);
     assert_non_null(strstr(cln_error_message(), "without libpng"));
+    assert_int_equal(cln_sheet_write(temporary_path("sheet.png"), ramp, (struct cln_shape){1, 1, 1}, 1, 0),
+                     CLN_INVALID);
+    assert_non_null(strstr(cln_error_message(), "without libpng"));
+}
+
+static const uint8_t *bytes_of(const struct cln_picture *picture) {
+    return picture->pixels;
+}
+
+/* The pixels of a sheet, as [channels][height][width]. */
+static struct cln_picture read_sheet(const uint8_t *pixels, struct cln_shape shape, size_t count, size_t columns) {
+    static uint8_t bytes[1 << 16];
+    struct cln_picture picture;
+    if (cln_sheet_write(temporary_path("sheet.png"), pixels, shape, count, columns) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    FILE *file = fopen(temporary_path("sheet.png"), "rb");
+    assert_non_null(file);
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    if (decode(&picture, bytes, size) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    return picture;
+}
+
+static void sheets_have_pictures_in_rows(void **state) {
+    (void)state;
+    /* Three pictures of 1×2 in two rows. */
+    struct cln_picture sheet = read_sheet(ramp, (struct cln_shape){1, 1, 2}, 3, 0);
+    static const uint8_t expected[8][10] = {[2] = {[2] = 0, 51, [6] = 102, 255}, [5] = {[2] = 254, 204}};
+    assert_int_equal(sheet.shape.channels, 1);
+    assert_int_equal(sheet.shape.height, 8);
+    assert_int_equal(sheet.shape.width, 10);
+    for (int row = 0; row < 8; row++)
+        for (int column = 0; column < 10; column++) {
+            const bool first = row == 2 && (column % 4 == 2 || column % 4 == 3),
+                       second = row == 5 && (column == 2 || column == 3);
+            assert_int_equal(bytes_of(&sheet)[row * 10 + column], first || second ? expected[row][column] : 128);
+        }
+    free(sheet.pixels);
+    /* One of three channels and 2×2 pixels; of two channels the first is shown. */
+    sheet = read_sheet(ramp, (struct cln_shape){3, 2, 2}, 1, 0);
+    assert_int_equal(sheet.shape.channels, 3);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(bytes_of(&sheet)[i / 4 * 36 + (i / 2 % 2 + 2) * 6 + i % 2 + 2], ramp[i]);
+    free(sheet.pixels);
+    sheet = read_sheet(ramp, (struct cln_shape){2, 2, 3}, 1, 0);
+    assert_int_equal(sheet.shape.channels, 1);
+    assert_int_equal(bytes_of(&sheet)[2 * 7 + 3], ramp[1]);
+    free(sheet.pixels);
+    /* One column: three rows of 1×2. */
+    sheet = read_sheet(ramp, (struct cln_shape){1, 1, 2}, 3, 1);
+    assert_int_equal(sheet.shape.height, 11);
+    assert_int_equal(sheet.shape.width, 6);
+    assert_int_equal(bytes_of(&sheet)[8 * 6 + 3], ramp[5]);
+    free(sheet.pixels);
+    assert_int_equal(cln_sheet_write(temporary_path("nowhere/sheet.png"), ramp, (struct cln_shape){1, 1, 1}, 1, 0),
+                     CLN_IO);
+    assert_int_equal(cln_sheet_write(temporary_path("sheet.png"), ramp, (struct cln_shape){1, 65535, 1}, 1, 0),
+                     CLN_INVALID);
 }
 
 int main(void) {
@@ -245,6 +361,8 @@ int main(void) {
         cmocka_unit_test(palettes_are_looked_up),
         cmocka_unit_test(light_ink_is_on_black),
         cmocka_unit_test(dark_ink_is_on_white),
+        cmocka_unit_test(the_ground_can_be_chosen),
+        cmocka_unit_test(deep_files_can_stay_deep),
         cmocka_unit_test(interlaced_files_are_the_same_pictures),
         cmocka_unit_test(other_chunks_change_nothing),
         cmocka_unit_test(truncation_is_refused_at_every_byte),
@@ -253,7 +371,9 @@ int main(void) {
         cmocka_unit_test(bytes_behind_the_end_are_left_out),
         cmocka_unit_test(headers_that_cannot_be_are_refused),
         cmocka_unit_test(too_few_pixels_are_refused),
+        cmocka_unit_test(sheets_have_pictures_in_rows),
     };
     const struct CMUnitTest without[] = {cmocka_unit_test(without_libpng_it_is_told)};
-    return READS_PNG ? cmocka_run_group_tests(tests, NULL, NULL) : cmocka_run_group_tests(without, NULL, NULL);
+    return READS_PNG ? cmocka_run_group_tests(tests, temporary_create, temporary_remove)
+                     : cmocka_run_group_tests(without, temporary_create, temporary_remove);
 }

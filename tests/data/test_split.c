@@ -7,7 +7,7 @@
 
 enum { MOST = 4000 };
 
-static uint8_t labels[MOST];
+static int32_t labels[MOST];
 static const char *const names[] = {"ant", "bee", "cat"};
 
 /* A data set of `counts` images per class, in turn as long as a class has some left, without pixels. */
@@ -19,12 +19,14 @@ static struct cln_dataset dataset_of(const size_t *counts, size_t classes) {
         for (size_t k = 0; k < classes; k++)
             if (left[k] > 0) {
                 assert_true(count < MOST);
-                labels[count++] = (uint8_t)k;
+                labels[count++] = (int32_t)k;
                 left[k]--;
                 more = true;
             }
     }
-    return (struct cln_dataset){.train = {.count = count, .labels = labels}, .class_count = 3, .class_names = names};
+    return (struct cln_dataset){.train = {.count = count, .labels = labels},
+                                .class_count = (int)classes,
+                                .class_names = classes > 3 ? NULL : names};
 }
 
 /* Counts the validation images per class, and checks that the parts are ascending, disjoint and complete. */

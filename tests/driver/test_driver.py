@@ -173,7 +173,7 @@ class Prediction(Case):
 class Check(Case):
     def expect_found(self, fault, *expected, **environment):
         result = self.clenet(fault, "check", "--quick", "--json", "--only", "sgd", **environment)
-        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(result.returncode, 4, result.stderr)
         report, = json.loads(result.stdout)
         self.assertEqual([(row["operation"], row["setting"], row["verdict"], row["reason"])
                           for row in report["operations"]], [("sgd", "profile", *expected), ("sgd", "safe", "ok", "")])
@@ -189,12 +189,12 @@ class Check(Case):
         for form, expected in ((), r"(?m)^sgd +profile .* crashes the driver$"), \
                               (("--markdown",), r"(?m)^\| sgd \| profile \| .* \| crashes the driver \|$"):
             result = self.clenet("crash launch sgd groups", "check", "--quick", "--only", "sgd", *form)
-            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertEqual(result.returncode, 4, result.stderr)
             self.assertRegex(result.stdout, expected)
 
     def test_a_driver_that_cannot_be_opened_is_told(self):
         result = self.clenet("abort open -", "check", "--quick")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, 4)
         self.assertIn("nothing could be checked: the process for it crashed (Aborted)", result.stderr)
 
 

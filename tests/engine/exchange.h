@@ -21,8 +21,9 @@ static const char text[] =
 
 static struct ocl_context *context;
 static struct cln_network *network;
-static uint8_t pixels[WHOLE * PIXELS], labels[WHOLE];
-static double clip_norm; /* of the engines that are made next */
+static uint8_t pixels[WHOLE * PIXELS];
+static int32_t labels[WHOLE];
+static double clip_norm, ema; /* of the engines that are made next */
 
 static inline int begin(void **state) {
     (void)state;
@@ -43,27 +44,30 @@ static inline int end(void **state) {
 
 /* Settings of src/check, and the device's profile with whole channels never taken and every
  * kernel launched by itself. */
-enum { PROFILE = 0, WHOLE_CHANNELS = 2, IN_PARTS = 100 };
+enum { PROFILE = 0, WHOLE_CHANNELS = 2, IN_PARTS = 100, FILTERED /* convolutions, wherever they can be */ };
 
 static inline struct cln_engine *engine_with(size_t setting, struct ocl_context *where, size_t first, size_t count,
                                              enum cln_optimizer_kind kind, struct cln_exchange exchange) {
     struct cln_tuning tuning;
     struct cln_engine *engine = NULL;
-    assert_ok(cln_check_tuning(&tuning, setting == IN_PARTS ? PROFILE : setting, ocl_context_device(context)));
+    assert_ok(cln_check_tuning(&tuning, setting >= IN_PARTS ? PROFILE : setting, ocl_context_device(context)));
     if (setting == IN_PARTS) {
         tuning.min_whole_channels = INT_MAX;
         tuning.join_launches = 0;
     }
+    if (setting == FILTERED)
+        tuning.winograd = CLN_WINOGRAD_ALWAYS;
     assert_ok(cln_engine_create(
         &engine, where,
-        &(struct cln_engine_params){.network = network,
-                                    .tuning = &tuning,
-                                    .optimizer = {.kind = kind, .lr = 0.05, .momentum = 0.5, .clip_norm = clip_norm},
-                                    .batch_size = (int)count,
-                                    .image = network->input,
-                                    .train = {pixels + first * PIXELS, labels + first, count},
-                                    .test = {pixels + first * PIXELS, labels + first, count},
-                                    .exchange = exchange}));
+        &(struct cln_engine_params){
+            .network = network,
+            .tuning = &tuning,
+            .optimizer = {.kind = kind, .lr = 0.05, .momentum = 0.5, .clip_norm = clip_norm, .ema = ema},
+            .batch_size = (int)count,
+            .image = network->input,
+            .train = {pixels + first * PIXELS, labels + first, count},
+            .test = {pixels + first * PIXELS, labels + first, count},
+            .exchange = exchange}));
     float *values = calloc(network->parameter_floats, sizeof *values);
     assert_non_null(values);
     for (size_t i = 0; i < network->tensor_count; i++)

@@ -147,14 +147,15 @@ static void test_joined(void **state) {
         tuning.min_groups = 8 * c->units;
     assert_ok(cln_network_load(&network, c->network, NULL));
     const size_t count = 19 * (size_t)tuning.lanes + 3;
-    uint8_t *pixels = allocate(count, PIXELS), *labels = allocate(count, 1);
+    uint8_t *pixels = allocate(count, PIXELS);
+    int32_t *labels = allocate(count, sizeof *labels);
     float *parameters = allocate(network->parameter_floats, sizeof *parameters);
     struct cln_random random;
     cln_random_seed(&random, 5, 0);
     for (size_t i = 0; i < count * PIXELS; i++)
         pixels[i] = (uint8_t)cln_random_below(&random, 256);
     for (size_t i = 0; i < count; i++)
-        labels[i] = (uint8_t)(i % 10);
+        labels[i] = (int32_t)(i % 10);
     fill_parameters(parameters, network);
     for (int joins = 0; joins < 2; joins++) {
         struct cln_engine *engine = NULL;
@@ -225,6 +226,7 @@ static const struct joined_case cases[] = {
     {.name = "mlp", .network = CLN_EXAMPLES "/mlp.json", .units = 1, .most_launches = 6},
     {.name = "dropouts", .network = CLN_EXAMPLES "/cnn-dropout.json", .units = 1, .most_launches = 12},
     {.name = "padding, average pool, 1-d batch norm", .network = CLN_SMALL_NETWORK, .units = 1},
+    {.name = "groups, dilation, batch norms without affine", .network = CLN_GROUPS_NETWORK, .units = 1},
     {.name = "a device that gives no pool", .network = CLN_SMALL_NETWORK, .units = 1, .limits = "max_alloc=200K"},
     {.name = "all operations safe", .network = CLN_SMALL_NETWORK, .is_safe = true},
 };

@@ -88,18 +88,25 @@ static struct cln_network *network_of(const char *name) {
 }
 
 /* An engine for blank images, `count` to train on. */
-static enum cln_status create(struct cln_engine **out, struct ocl_context *context, const struct cln_network *network,
-                              const struct cln_tuning *tuning, int batch_size, size_t count) {
-    uint8_t *labels = calloc(count, 1);
+static enum cln_status create_streaming(struct cln_engine **out, struct ocl_context *context,
+                                        const struct cln_network *network, const struct cln_tuning *tuning,
+                                        int batch_size, size_t count, bool streams) {
+    int32_t *labels = calloc(count, sizeof *labels);
     assert_non_null(labels);
     const enum cln_status status = cln_engine_create(out, context,
                                                      &(struct cln_engine_params){.network = network,
                                                                                  .tuning = tuning,
                                                                                  .batch_size = batch_size,
                                                                                  .image = {1, 28, 28},
+                                                                                 .streams = streams,
                                                                                  .train = {NULL, labels, count}});
     free(labels);
     return status;
+}
+
+static enum cln_status create(struct cln_engine **out, struct ocl_context *context, const struct cln_network *network,
+                              const struct cln_tuning *tuning, int batch_size, size_t count) {
+    return create_streaming(out, context, network, tuning, batch_size, count, false);
 }
 
 /* What a kernel takes is known only once it is built. */
@@ -122,12 +129,14 @@ static void test_lanes_follow_what_built_kernels_take(void **state) {
 }
 
 /* What is said to fit does, and nothing larger: the host's own count of bytes agrees with ours. */
-static void check_fit(const char *limits, const char *name, int batch_size, size_t count, const char *part) {
+static void check_fit(const char *limits, const char *name, int batch_size, size_t count, bool streams,
+                      const char *part) {
     struct ocl_context *context = NULL;
     struct cln_engine *engine = NULL;
     struct cln_network *network = network_of(name);
     const struct cln_tuning tuning = tuning_of(&context, limits, 4, 4);
-    assert_int_equal(create(&engine, context, network, &tuning, batch_size, count), CLN_OUT_OF_MEMORY);
+    assert_int_equal(create_streaming(&engine, context, network, &tuning, batch_size, count, streams),
+                     CLN_OUT_OF_MEMORY);
     assert_null(engine);
     print_message("  %s\n", cln_error_message());
     assert_non_null(strstr(cln_error_message(), "does not fit: it needs "));
@@ -136,13 +145,14 @@ static void check_fit(const char *limits, const char *name, int batch_size, size
     int fitting = 0;
     if (!advice) {
         assert_non_null(strstr(cln_error_message(), "no batch size would fit"));
-        assert_int_equal(create(&engine, context, network, &tuning, 1, count), CLN_OUT_OF_MEMORY);
+        assert_int_equal(create_streaming(&engine, context, network, &tuning, 1, count, streams), CLN_OUT_OF_MEMORY);
     } else {
         assert_int_equal(sscanf(advice, "; batch size %d would fit", &fitting), 1);
         assert_in_range(fitting, 1, batch_size - 1);
-        assert_ok(create(&engine, context, network, &tuning, fitting, count));
+        assert_ok(create_streaming(&engine, context, network, &tuning, fitting, count, streams));
         cln_engine_destroy(&engine);
-        assert_int_equal(create(&engine, context, network, &tuning, fitting + 1, count), CLN_OUT_OF_MEMORY);
+        assert_int_equal(create_streaming(&engine, context, network, &tuning, fitting + 1, count, streams),
+                         CLN_OUT_OF_MEMORY);
     }
     cln_network_destroy(&network);
     ocl_context_destroy(&context);
@@ -151,12 +161,15 @@ static void check_fit(const char *limits, const char *name, int batch_size, size
 
 static void test_what_does_not_fit_says_what_would(void **state) {
     (void)state;
-    check_fit("global_mem=5M", MLP, 4096, 10, " has 5.00 MiB;");
-    check_fit("max_alloc=1M", MLP, 4096, 10, "(input) needs ");
-    check_fit("max_alloc=1M", MLP, 4096, 10, "at most 1.00 MiB are given at once");
-    check_fit("global_mem=2M", MLP, 4096, 10, "no batch size would fit");
-    check_fit("global_mem=5M", MLP, 1, 5000, "no batch size would fit"); /* images of 3.9 MB */
-    check_fit("max_alloc=16K", MLP, 256, 5000, "no batch size would fit");
+    check_fit("global_mem=5M", MLP, 4096, 10, false, " has 5.00 MiB;");
+    check_fit("max_alloc=1M", MLP, 4096, 10, false, "(input) needs ");
+    check_fit("max_alloc=1M", MLP, 4096, 10, false, "at most 1.00 MiB are given at once");
+    check_fit("global_mem=2M", MLP, 4096, 10, false, "no batch size would fit");
+    check_fit("global_mem=5M", MLP, 1, 5000, false, "no batch size would fit"); /* images of 3.9 MB */
+    check_fit("max_alloc=16K", MLP, 256, 5000, false, "no batch size would fit");
+    /* A smaller batch also has a smaller ring. */
+    check_fit("global_mem=5M", MLP, 4096, 5000, true, "6.12 MiB of it for rings of 8192 images, 2 batches each, ");
+    check_fit("global_mem=2M", MLP, 4096, 10, true, "no batch size would fit");
 }
 
 static void test_images_divide_into_chunks(void **state) {

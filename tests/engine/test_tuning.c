@@ -179,6 +179,43 @@ static void test_groups_shrink_to_one_work_item(void **state) {
     assert_int_equal(tuning.lanes, 1);
 }
 
+/* Strict arithmetic has blocks of 8 or 16 lanes, and neither teams nor what sums in another order. */
+static void test_strict_leaves_no_choice_of_sums(void **state) {
+    (void)state;
+    static const struct {
+        enum ocl_device_type type;
+        size_t largest_group;
+        const char *values;
+        int vector, lanes;
+    } cases[] = {
+        {OCL_DEVICE_CPU, 4096, "vector=8,lanes=8,winograd=2", 8, 8},
+        {OCL_DEVICE_CPU, 4096, "vector=16,lanes=16", 16, 16},
+        {OCL_DEVICE_CPU, 4096, "vector=4,lanes=4", 8, 8},
+        {OCL_DEVICE_GPU, 256, "vector=1,lanes=32,max_team=4,min_gemm_weights=1", 1, 16},
+        {OCL_DEVICE_GPU, 256, "vector=4,lanes=128", 4, 16},
+        {OCL_DEVICE_GPU, 8, "vector=1,lanes=32", 8, 8},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ocl_device device = device_of(cases[i].type, "x", "x", "x");
+        struct ocl_profile *profile = NULL;
+        struct cln_tuning tuning;
+        device.max_work_group_size = cases[i].largest_group;
+        assert_ok(cln_tuning_profile(&profile, &device, NULL));
+        assert_ok(cln_tuning_set(profile, cases[i].values));
+        assert_ok(cln_tuning_set(profile, "strict=1"));
+        assert_ok(cln_tuning_create(&tuning, profile, &device));
+        ocl_profile_destroy(&profile);
+        assert_int_equal(tuning.vector, cases[i].vector);
+        assert_int_equal(tuning.lanes, cases[i].lanes);
+        assert_int_equal(tuning.max_team, 1);
+        assert_int_equal(tuning.winograd, CLN_WINOGRAD_NEVER);
+        assert_int_equal(tuning.min_gemm_weights, 0);
+        while (cln_tuning_shrink(&tuning))
+            assert_int_equal(tuning.lanes, cases[i].lanes);
+        assert_int_equal(tuning.vector, cases[i].lanes);
+    }
+}
+
 static void test_safe_narrows_blocks_and_leaves_the_rest(void **state) {
     (void)state;
     const struct ocl_device gpu = device_of(OCL_DEVICE_GPU, "x", "x", "x");
@@ -245,7 +282,11 @@ static void test_planning_takes_no_longer_for_large_numbers(void **state) {
                                      .kernel_h = 1,
                                      .kernel_w = kernel,
                                      .stride_h = 1,
-                                     .stride_w = stride};
+                                     .stride_w = stride,
+                                     .dilation_h = 1,
+                                     .dilation_w = 1,
+                                     .groups = 1,
+                                     .in_per_group = 4};
         const clock_t start = clock();
         assert_true(cln_conv2d_slices(&plan, &g) > 0);
         const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
@@ -289,6 +330,7 @@ int main(void) {
         cmocka_unit_test(test_every_key_has_a_value),
         cmocka_unit_test(test_operations_are_those_that_are_checked),
         cmocka_unit_test(test_groups_shrink_to_one_work_item),
+        cmocka_unit_test(test_strict_leaves_no_choice_of_sums),
         cmocka_unit_test(test_safe_narrows_blocks_and_leaves_the_rest),
         cmocka_unit_test_teardown(test_planning_takes_no_longer_for_large_numbers, nothing_alive),
         cmocka_unit_test(test_quirks_make_operations_safe),

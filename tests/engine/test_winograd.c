@@ -25,7 +25,11 @@ static struct cln_conv2d geometry_of(int in, int height, int width, int out, int
                                .stride_h = 1,
                                .stride_w = 1,
                                .padding_h = padding,
-                               .padding_w = padding};
+                               .padding_w = padding,
+                               .dilation_h = 1,
+                               .dilation_w = 1,
+                               .groups = 1,
+                               .in_per_group = in};
 }
 
 /* Vectors of private memory, as kernels/winograd.cl declares it. */
@@ -110,12 +114,16 @@ static void test_what_is_not_filtered(void **state) {
         const char *why;
         int kernel, padding, stride_h, stride_w, lanes, limit, cache;
         enum cln_winograd_use use;
+        int groups, dilation_h, dilation_w; /* 0 stands for 1 */
     } cases[] = {
         {"a kernel of one column", 1, 0, 1, 1, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS},
         {"a kernel of eight", 8, 0, 1, 1, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS},
         {"padding as wide as the kernel", 3, 3, 1, 1, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS},
         {"a stride down", 3, 0, 2, 1, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS},
         {"a stride across", 3, 0, 1, 2, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS},
+        {"groups", 3, 0, 1, 1, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS, 2},
+        {"a dilation down", 3, 0, 1, 1, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS, 0, 2},
+        {"a dilation across", 3, 0, 1, 1, 8, INT_MAX, 384, CLN_WINOGRAD_ALWAYS, 0, 0, 2},
         {"several work-items to a block", 3, 0, 1, 1, 16, INT_MAX, 384, CLN_WINOGRAD_ALWAYS},
         {"loops are cut off", 3, 0, 1, 1, 8, 50000, 384, CLN_WINOGRAD_ALWAYS},
         {"no room", 3, 0, 1, 1, 8, INT_MAX, 1, CLN_WINOGRAD_ALWAYS},
@@ -131,12 +139,19 @@ static void test_what_is_not_filtered(void **state) {
                                                                           .kernel_h = 3,
                                                                           .kernel_w = 3,
                                                                           .stride_h = 1,
-                                                                          .stride_w = 1},
+                                                                          .stride_w = 1,
+                                                                          .dilation_h = 1,
+                                                                          .dilation_w = 1,
+                                                                          .groups = 1,
+                                                                          .in_per_group = 4},
                                                      (enum cln_conv2d_part)part)
                                      .points,
                                  0);
             g.stride_h = cases[i].stride_h;
             g.stride_w = cases[i].stride_w;
+            g.groups = cln_max(1, cases[i].groups);
+            g.dilation_h = cln_max(1, cases[i].dilation_h);
+            g.dilation_w = cln_max(1, cases[i].dilation_w);
             plan.tuning.lanes = cases[i].lanes;
             plan.tuning.max_loop_iterations = cases[i].limit;
             plan.tuning.slice_cache_kib = cases[i].cache;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "clenet/checkpoint.h"
-#include "src/format/safetensors.h"
+#include "src/base/safetensors.h"
 #include "tests/assert.h"
 #include "tests/temporary.h"
 

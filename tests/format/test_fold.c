@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,10 +20,34 @@ static const char every_place[] =
     "{\"type\": \"Conv2d\", \"out_channels\": 3, \"kernel_size\": [2, 3], \"bias\": false, \"padding\": 1}, "
     "{\"type\": \"BatchNorm2d\"}, {\"type\": \"ReLU\"}, "
     "{\"type\": \"BatchNorm2d\", \"momentum\": 0.25, \"biased_running_variance\": true}, "
-    "{\"type\": \"Conv2d\", \"out_channels\": 2, \"kernel_size\": 2}, {\"type\": \"BatchNorm2d\"}, "
+    "{\"type\": \"Conv2d\", \"out_channels\": 6, \"kernel_size\": 2, \"groups\": 3}, {\"type\": \"BatchNorm2d\"}, "
     "{\"type\": \"BatchNorm2d\", \"eps\": 0.01}, {\"type\": \"Tanh\"}, {\"type\": \"Flatten\"}, "
     "{\"type\": \"BatchNorm1d\"}, {\"type\": \"Linear\", \"out_features\": 4, \"bias\": false}, "
     "{\"type\": \"BatchNorm1d\"}, {\"type\": \"Sigmoid\"}, {\"type\": \"Linear\", \"out_features\": 3}]}";
+
+/* In branches. Of the four batch norms whose layer nothing else reads, none is the first of a branch: what comes before
+ * those is read by both branches. */
+#define CONV "{\"type\": \"Conv2d\", \"out_channels\": 3, \"kernel_size\": 3, \"padding\": 1}"
+#define NORM "{\"type\": \"BatchNorm2d\"}"
+static const char branches[] =
+    "{\"name\": \"branches\", \"input\": [2, 5, 4], \"layers\": [" CONV ", " NORM
+    ", {\"type\": \"Residual\", \"layers\": [" CONV ", " NORM ", {\"type\": \"ReLU\"}, " CONV ", " NORM
+    "], \"shortcut\": [" CONV ", " NORM "]}, " NORM ", " CONV ", {\"type\": \"Residual\", \"layers\": [" NORM ", " CONV
+    "]}, {\"type\": \"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 4}]}";
+/* The same without γ and β: one that stays, one folded, one folded behind another. */
+static const char without_affine[] =
+    "{\"name\": \"constants\", \"input\": [2, 5, 4], \"layers\": [{\"type\": \"BatchNorm2d\", \"affine\": false}, "
+    "{\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 3, \"padding\": 1, \"groups\": 2}, "
+    "{\"type\": \"BatchNorm2d\", \"affine\": false}, {\"type\": \"ReLU\"}, {\"type\": \"Flatten\"}, "
+    "{\"type\": \"Linear\", \"out_features\": 3, \"bias\": false}, {\"type\": \"BatchNorm1d\"}, "
+    "{\"type\": \"BatchNorm1d\", \"affine\": false}]}";
+
+/* Norms of a sample stay as they are, with their weights; the batch norm behind one is not folded, the other is. */
+static const char other_norms[] =
+    "{\"name\": \"other\", \"input\": [2, 5, 4], \"layers\": [{\"type\": \"LayerNorm\"}, " CONV
+    ", {\"type\": \"GroupNorm\", \"num_groups\": 3}, " NORM ", " CONV ", " NORM
+    ", {\"type\": \"GroupNorm\", \"num_groups\": 1, \"affine\": false}, {\"type\": \"SiLU\"}, {\"type\": \"Flatten\"}, "
+    "{\"type\": \"LayerNorm\"}, {\"type\": \"Linear\", \"out_features\": 4}]}";
 
 static float *make_floats(size_t count) {
     float *floats = calloc(count + 1, sizeof *floats);
@@ -88,9 +113,17 @@ static double *predict(const struct cln_checkpoint *model) {
     return logits;
 }
 
+/* The initial state is the text of a network, and the number of its layers that folding leaves. */
+struct folding {
+    const char *text;
+    size_t layers;
+};
+static const struct folding foldings[] = {{every_place, 11}, {branches, 13}, {without_affine, 5}, {other_norms, 10}};
+
 static void test_predicts_the_same(void **state) {
-    (void)state;
-    struct cln_checkpoint *model = make_model(every_place), *folded = fold(model);
+    const struct folding *f = *state;
+    struct cln_checkpoint *model = make_model(f->text), *folded = fold(model);
+    assert_int_equal(folded->network->layer_count, f->layers);
     double *expected = predict(model), *actual = predict(folded);
     double largest = 0;
     for (int i = 0; i < SAMPLES * model->network->classes; i++) {
@@ -230,7 +263,10 @@ static void test_what_is_not_finite_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_predicts_the_same),
+        {"every place", test_predicts_the_same, NULL, NULL, (void *)(uintptr_t)&foldings[0]},
+        {"branches", test_predicts_the_same, NULL, NULL, (void *)(uintptr_t)&foldings[1]},
+        {"without γ and β", test_predicts_the_same, NULL, NULL, (void *)(uintptr_t)&foldings[2]},
+        {"other norms", test_predicts_the_same, NULL, NULL, (void *)(uintptr_t)&foldings[3]},
         cmocka_unit_test(test_layers_that_stay_keep_all_they_had),
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_without_batch_norms_nothing_changes),

@@ -26,6 +26,11 @@ static void test_metadata_that_does_not_fit_is_named(void **state) {
         {{{"network", network_text}, {"classes", "[\"a\", \"b\"]"}, {"x", ""}}, "list of 3 names"},
         {{{"network", network_text}, {"classes", "[\"a\", \"b\", 3]"}, {"x", ""}}, "name 2 is not a string"},
         {{{"network", network_text}, {"training", "{}"}, {"x", ""}}, "\"training\": "},
+        {{{"network", network_text}, {"pictures", "[]"}, {"x", ""}}, "\"pictures\" is not an object"},
+        {{{"network", network_text}, {"pictures", "{\"fit\": \"squash\"}"}, {"x", ""}}, "\"fit\" is unknown"},
+        {{{"network", network_text}, {"pictures", "{\"ground\": \"#12345\"}"}, {"x", ""}}, "\"ground\" is unknown"},
+        {{{"network", network_text}, {"pictures", "{\"pixels\": 3}"}, {"x", ""}}, "\"pixels\" is unknown"},
+        {{{"network", network_text}, {"pictures", "{\"mirror\": true}"}, {"x", ""}}, "\"mirror\" is unknown"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         write_sample();

@@ -1,78 +1,29 @@
 /* ONNX files: decoded by the same schema and compared with the model they were made of, and what is refused. Whether
  * runtimes read them is for tests/interop/run. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "src/format/onnx.h"
-#include "src/format/onnx.pb-c.h"
-#include "tests/temporary.h"
+#include "tests/format/onnx.h"
 
 /* Every type of layer, and every option that an operator can be told. */
 static const char every_layer[] =
-    "{\"name\": \"every\", \"input\": [2, 12, 12], \"layers\": [{\"type\": \"Conv2d\", \"out_channels\": 3, "
-    "\"kernel_size\": [3, 5], \"stride\": [2, 1], \"padding\": [1, 2], \"bias\": false}, {\"type\": \"BatchNorm2d\", "
+    "{\"name\": \"every\", \"input\": [2, 12, 12], \"layers\": [{\"type\": \"Conv2d\", \"out_channels\": 4, "
+    "\"kernel_size\": [3, 5], \"stride\": [2, 1], \"padding\": [1, 4], \"bias\": false, \"dilation\": [1, 2], "
+    "\"groups\": 2}, {\"type\": \"BatchNorm2d\", "
     "\"eps\": 0.125, \"momentum\": 0.25}, {\"type\": \"Tanh\"}, {\"type\": \"AvgPool2d\", \"kernel_size\": [2, 3], "
     "\"stride\": [1, 2], \"padding\": [1, 0]}, {\"type\": \"Conv2d\", \"out_channels\": 4, \"kernel_size\": 2}, "
     "{\"type\": \"ReLU\"}, {\"type\": \"MaxPool2d\", \"kernel_size\": 2}, {\"type\": \"Identity\"}, {\"type\": "
-    "\"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 5, \"bias\": false}, {\"type\": \"BatchNorm1d\"}, "
-    "{\"type\": \"Sigmoid\"}, {\"type\": \"Linear\", \"out_features\": 3}]}";
+    "\"Flatten\"}, {\"type\": \"Linear\", \"out_features\": 5, \"bias\": false}, {\"type\": \"BatchNorm1d\", "
+    "\"affine\": false}, {\"type\": \"Sigmoid\"}, {\"type\": \"Linear\", \"out_features\": 3}]}";
 static const char features_only[] = "{\"name\": \"flat\", \"input\": [6], \"layers\": [{\"type\": \"BatchNorm1d\"}, "
                                     "{\"type\": \"Linear\", \"out_features\": 2}]}";
 
-static char path[512];
-static float parameters[4096], running[1024], mean[288], deviation[288];
+static float mean[288], deviation[288];
 
 static int create_folder(void **state) {
-    int failed = temporary_create(state);
-    snprintf(path, sizeof(path), "%s", temporary_path("model.onnx"));
-    for (size_t i = 0; i < 4096; i++)
-        parameters[i] = sinf((float)i) / 3;
-    for (size_t i = 0; i < 1024; i++)
-        running[i] = 1 / (float)(i + 3);
+    const int failed = begin(state);
     for (size_t i = 0; i < 288; i++) {
         mean[i] = 1 / (float)(i + 7);
         deviation[i] = (float)i;
     }
     return failed;
-}
-
-static struct cln_checkpoint model_of(const char *text) {
-    struct cln_checkpoint model = {.parameters = parameters, .running = running};
-    if (cln_network_parse(&model.network, text, strlen(text), "test", NULL) != CLN_OK)
-        fail_msg("%s", cln_error_message());
-    assert_true(model.network->parameter_floats <= 4096 && model.network->running_floats <= 1024);
-    return model;
-}
-
-static Onnx__ModelProto *read_back(void) {
-    static uint8_t bytes[1 << 16];
-    FILE *stream = fopen(path, "rb");
-    assert_non_null(stream);
-    const size_t count = fread(bytes, 1, sizeof(bytes), stream);
-    fclose(stream);
-    Onnx__ModelProto *proto = onnx__model_proto__unpack(NULL, count, bytes);
-    assert_non_null(proto);
-    return proto;
-}
-
-static Onnx__ModelProto *write_and_read(const struct cln_checkpoint *model, bool fold_standardize) {
-    if (cln_onnx_write(path, model, fold_standardize) != CLN_OK)
-        fail_msg("%s", cln_error_message());
-    return read_back();
-}
-
-static const Onnx__AttributeProto *find_attribute(const Onnx__NodeProto *node, const char *name) {
-    for (size_t i = 0; i < node->n_attribute; i++)
-        if (strcmp(node->attribute[i]->name, name) == 0)
-            return node->attribute[i];
-    fail_msg("node %s has no attribute %s", node->name, name);
-    return NULL;
 }
 
 static void assert_ints(const Onnx__NodeProto *node, const char *name, size_t count, const int *expected) {
@@ -95,12 +46,6 @@ static void assert_int(const Onnx__NodeProto *node, const char *name, int expect
     assert_true(attribute->has_i && attribute->i == expected);
 }
 
-static void assert_float(const Onnx__NodeProto *node, const char *name, float expected) {
-    const Onnx__AttributeProto *attribute = find_attribute(node, name);
-    assert_int_equal(attribute->type, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
-    assert_true(attribute->has_f && attribute->f == expected);
-}
-
 /* float32 [batch, dims…] */
 static void assert_value(const Onnx__ValueInfoProto *value, const char *name, size_t rank, const int *dims) {
     assert_string_equal(value->name, name);
@@ -113,20 +58,6 @@ static void assert_value(const Onnx__ValueInfoProto *value, const char *name, si
         assert_int_equal(shape->dim[i + 1]->value_case, ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE);
         assert_int_equal(shape->dim[i + 1]->dim_value, dims[i]);
     }
-}
-
-static void assert_tensor(const Onnx__TensorProto *tensor, const char *name, size_t rank, const int *dims,
-                          const float *values) {
-    size_t count = 1;
-    assert_string_equal(tensor->name, name);
-    assert_int_equal(tensor->data_type, 1);
-    assert_int_equal(tensor->n_dims, rank);
-    for (size_t i = 0; i < rank; i++) {
-        assert_int_equal(tensor->dims[i], dims[i]);
-        count *= (size_t)dims[i];
-    }
-    assert_int_equal(tensor->n_float_data, count);
-    assert_memory_equal(tensor->float_data, values, count * sizeof(float));
 }
 
 static const char *find_metadata(const Onnx__ModelProto *proto, const char *key) {
@@ -182,12 +113,16 @@ static void test_options(void **state) {
     struct cln_checkpoint model = model_of(every_layer);
     Onnx__ModelProto *proto = write_and_read(&model, false);
     Onnx__NodeProto **node = proto->graph->node;
-    assert_window(node[0], (int[]){3, 5}, (int[]){2, 1}, (int[]){1, 2, 1, 2});
+    assert_window(node[0], (int[]){3, 5}, (int[]){2, 1}, (int[]){1, 4, 1, 4});
+    assert_ints(node[0], "dilations", 2, (int[]){1, 2});
+    assert_int(node[0], "group", 2);
     assert_float(node[1], "epsilon", 0.125F);
     assert_float(node[1], "momentum", 0.75F);
     assert_window(node[3], (int[]){2, 3}, (int[]){1, 2}, (int[]){1, 0, 1, 0});
     assert_int(node[3], "count_include_pad", 1);
     assert_window(node[4], (int[]){2, 2}, (int[]){1, 1}, (int[]){0, 0, 0, 0});
+    assert_ints(node[4], "dilations", 2, (int[]){1, 1});
+    assert_int(node[4], "group", 1);
     assert_window(node[6], (int[]){2, 2}, (int[]){2, 2}, (int[]){0, 0, 0, 0});
     assert_int_equal(node[6]->n_attribute, 3);
     assert_int(node[8], "axis", 1);
@@ -227,10 +162,13 @@ static void test_what_is_around_the_nodes(void **state) {
     assert_null(find_metadata(proto, "mean"));
     free(text);
     const struct cln_network *network = model.network;
-    assert_int_equal(graph->n_initializer, network->tensor_count);
+    assert_int_equal(graph->n_initializer, 2 + network->tensor_count);
+    /* The operator needs γ and β, also where the layer has none. */
+    assert_tensor(graph->initializer[0], "10.weight", 1, (int[]){5}, (float[]){1, 1, 1, 1, 1});
+    assert_tensor(graph->initializer[1], "10.bias", 1, (int[]){5}, (float[]){0, 0, 0, 0, 0});
     for (size_t i = 0; i < network->tensor_count; i++) {
         const struct cln_tensor_info *t = &network->tensors[i];
-        assert_tensor(graph->initializer[i], t->name, (size_t)t->rank, t->dims,
+        assert_tensor(graph->initializer[2 + i], t->name, (size_t)t->rank, t->dims,
                       (t->trainable ? parameters : running) + t->offset);
     }
     onnx__model_proto__free_unpacked(proto, NULL);

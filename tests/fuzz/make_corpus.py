@@ -6,15 +6,17 @@ file for each way of being wrong ("bad-…", have to be refused). Files of other
     tests/fuzz/make_corpus.py --check    only says what differs; exits with 1 where anything does
 """
 import gzip
+import io
 import json
 import math
 import struct
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
-CODES = {"F64": "d", "I64": "q", "F32": "f", "F16": "e", "BF16": "H", "U8": "B"}  # BF16: its bits
+CODES = {"F64": "d", "I64": "q", "I32": "i", "U16": "H", "F32": "f", "F16": "e", "BF16": "H", "U8": "B"}  # BF16: its bits
 DEEP = 3000  # levels of nesting, beyond any parser's limit
 
 
@@ -55,7 +57,7 @@ def safetensors_corpus():
     yield "good-two", two
     yield "good-all-types", safetensors(
         {"u": ("U8", [1], [7]), "h": ("F16", [3], [0.5, 6e-8, -math.inf]), "f": ("F32", [1], [0.5]),
-         "b": ("BF16", [1], [0x3F80]), "d": ("F64", [2], [1e300, -0.0]), "i": ("I64", [], [-1])})
+         "b": ("BF16", [1], [0x3F80]), "w": ("I32", [1], [-2]), "s": ("U16", [2], [1, 65535]), "d": ("F64", [2], [1e300, -0.0]), "i": ("I64", [], [-1])})
     yield "good-unaligned", safetensors({"u": ("U8", [3], [1, 2, 3]), "d": ("F64", [1], [math.pi])})
     yield "good-nan", safetensors({"a": ("F32", [3], [math.nan, math.inf, -math.inf])})
     yield "good-no-numbers", safetensors({"a": ("F32", [0, 5], []), "b": ("U8", [1], [1]), "c": ("I64", [0], [])})
@@ -193,6 +195,15 @@ def checkpoint_corpus():
     yield "good-adam", resumable(training(), adam)
     yield "good-momentum", resumable(training({"name": "sgd", "momentum": 0.9}), moments("momentum_buffer"))
     yield "good-sgd", resumable(training({"name": "sgd"}), {})
+    raw = {f"optimizer.raw.{key}": tensor for key, tensor in WEIGHTS.items() if "tracked" not in key}
+    yield "good-average", resumable(training({"ema": 0.9}), {**adam, **raw})
+    yield "bad-average-alone", resumable(training({"ema": 0.9}), adam)
+    yield "bad-raw-alone", resumable(training(), {**adam, **raw})
+    yield "bad-raw-variance", resumable(training({"ema": 0.9}), {**adam, **raw,
+                                                                 "optimizer.raw.1.running_var": ("F32", [2], [1, -1])})
+    yield "good-accumulated", resumable(training({"accumulate": 3}, steps="1"), adam)
+    yield "bad-training-accumulate", resumable(training({"accumulate": 2.5}), adam)
+    yield "bad-training-ema", resumable(training({"ema": 1.0}), {**adam, **raw})
     yield "good-epoch-begins", resumable(training(position=0, batches=0, hits=0, best_accuracy=-1.0), adam)
     yield "bad-no-moments", resumable(training(), {})
     yield "bad-moments-alone", resumable({}, adam)
@@ -201,7 +212,7 @@ def checkpoint_corpus():
     for name, change in {
             "position": {"position": 61}, "position-negative": {"position": -1}, "images-huge": {"position": 1 << 62},
             "batch-size": {"batch_size": 0}, "batch-size-wraps": {"batch_size": (1 << 32) + 0}, "hits": {"hits": 33},
-            "steps": {"steps": "1"}, "steps-sign": {"steps": "-1"}, "seed-2-64": {"seed": str(1 << 64)},
+            "steps": {"steps": "0"}, "steps-sign": {"steps": "-1"}, "seed-2-64": {"seed": str(1 << 64)},
             "seed-number": {"seed": 1}, "generator-even": {"shuffle": ["1", "2"]}, "generator": {"init": ["1"]},
             "sum": {"loss_sum": 1e300}, "accuracy": {"best_accuracy": 1.5},
             "data": {"data": {"name": "n" * 64, "digest": "", "images": 60}},
@@ -287,6 +298,24 @@ def network_corpus():
         {"type": "MaxPool2d", "kernel_size": [2, 3], "stride": [1, 2], "padding": [0, 1]}, {"type": "Sigmoid"},
         FLATTEN, {"type": "BatchNorm1d", "biased_running_variance": True}, {"type": "Linear", "out_features": 10,
         "bias": False}, {"type": "Identity"}, name="everything")
+    yield "good-groups", network(conv(6), conv(9, [2, 3], groups=3, dilation=[2, 1], padding="same"),
+                                 conv(9, 1, groups=9, bias=False), FLATTEN, LINEAR)
+    residual = {"type": "Residual", "layers": [conv(2, 3, padding=1), {"type": "BatchNorm2d"}]}
+    nested = {"type": "Residual", "layers": [{"type": "ReLU"}]}
+    for _ in range(3):
+        nested = {"type": "Residual", "layers": [nested], "shortcut": [nested, nested]}
+    yield "good-branches", network(conv(2), residual, residual | {"shortcut": [conv(2, 1)]}, nested, FLATTEN, LINEAR)
+    yield "good-branches-of-features", network({"type": "Residual", "layers": [FLATTEN, {"type": "Linear", "out_features": 10}],
+                                                 "shortcut": [{"type": "BatchNorm1d"}]}, LINEAR, input=[10])
+    yield "bad-branches", network(conv(3), residual, FLATTEN, LINEAR)
+    yield "bad-branches-deep", network({"type": "Residual", "layers": [nested]}, FLATTEN, LINEAR)
+    yield "bad-branches-empty", network({"type": "Residual", "layers": []}, FLATTEN, LINEAR)
+    yield "good-norms-and-activations", network(
+        conv(4), {"type": "GroupNorm", "num_groups": 2, "affine": False}, {"type": "SiLU"},
+        {"type": "LayerNorm", "normalized_shape": [4, 6, 6]}, {"type": "Hardswish"}, FLATTEN, {"type": "LayerNorm"},
+        {"type": "GELU", "approximate": "tanh"}, LINEAR)
+    yield "bad-group-norm", network(conv(4), {"type": "GroupNorm", "num_groups": 3}, FLATTEN, LINEAR)
+    yield "bad-word", network(FLATTEN, {"type": "GELU", "approximate": "sigmoid"}, LINEAR)
     yield "good-wide", network(conv(1 << 20, 8), FLATTEN, LINEAR)
     yield "good-large-input", network(conv(2, [1, 65536], stride=65536), FLATTEN, LINEAR, input=[1, 1 << 11, 1 << 16])
     yield "good-many-layers", network(*[{"type": "ReLU"}] * 200, FLATTEN, LINEAR)
@@ -296,6 +325,8 @@ def network_corpus():
     yield "bad-two-byte-order-marks", b"\xef\xbb\xbf\xef\xbb\xbf" + network(FLATTEN, LINEAR)
     yield "bad-option-of-controls", network(FLATTEN, {**LINEAR, "\x1b]0;x\x07": 2})
     yield "bad-type-of-controls", network({"type": "\u009b2J\n"})
+    yield "bad-groups", network(conv(6, groups=4), FLATTEN, LINEAR, input=[8, 8, 8])
+    yield "bad-dilation", network(conv(6, 65536, dilation=65536), FLATTEN, LINEAR)
     yield "bad-nothing", b""
     yield "bad-truncated", network(FLATTEN, LINEAR)[:-3]
     yield "bad-trailing", network(FLATTEN, LINEAR) + b"}"
@@ -338,7 +369,7 @@ def network_corpus():
     yield "bad-conv-on-features", network(FLATTEN, conv(), LINEAR)
     yield "bad-in-features", network(FLATTEN, {**LINEAR, "in_features": 63})
     yield "bad-one-class", network(FLATTEN, {"type": "Linear", "out_features": 1})
-    yield "bad-257-classes", network(FLATTEN, {"type": "Linear", "out_features": 257})
+    yield "bad-4097-classes", network(FLATTEN, {"type": "Linear", "out_features": 4097})
     yield "bad-image-out", network(conv())
     yield "bad-nothing-to-train", network(FLATTEN)
     yield "bad-name-empty", network(FLATTEN, LINEAR, name="")
@@ -376,6 +407,7 @@ def profile_corpus():
         indent=2).encode()
     yield "good-layers", profile(layers={"Conv2d 6x12x12 16x5x5": {"winograd": 0, "accumulators": 8},
                                          "Conv2d 3x32x32 8x3x3 stride 2x2 padding 1x1": {"fuse": 0},
+                                         "Conv2d 8x9x9 8x3x3 dilation 2x1 groups 8": {"winograd": 0},
                                          "Linear 256x120": {"slice_cache_kib": 96}})
     yield "good-matches-nothing", text({"name": "safe", "match": None, "values": {}, "measured": None})
     yield "good-escaped-keys", b'{"n\\u0061me": "x",\n "match": {},\n\n "values": {"\\u006canes": 4}}'
@@ -426,6 +458,67 @@ def profile_corpus():
     yield "bad-long-key", profile(**{"k" * 3000: 1})
 
 
+# ---- prepared ----
+
+
+def prepared(metadata=None, without=(), **tensors):
+    """A prepared set with other metadata and tensors; "_" in an argument's name stands for the dot."""
+    usual = {"train.images": ("U8", [2, 1, 2, 2], range(8)), "train.labels": ("I64", [2], [1, 0]),
+             "test.images": ("U8", [1, 1, 2, 2], range(4)), "test.labels": ("I64", [1], [1])}
+    changed = {name.replace("_", "."): tensor for name, tensor in tensors.items()}
+    kept = {name: tensor for name, tensor in {**usual, **changed}.items() if name not in without}
+    widest_first = sorted(kept.items(), key=lambda item: -struct.calcsize(CODES[item[1][0]]))
+    return aligned(safetensors(dict(widest_first), metadata))
+
+
+def aligned(file):
+    """The file with blanks behind its header, so that its numbers begin at a multiple of 8."""
+    length, = struct.unpack("<Q", file[:8])
+    blanks = -length % 8
+    return struct.pack("<Q", length + blanks) + file[8:8 + length] + b" " * blanks + file[8 + length:]
+
+
+def prepared_corpus():
+    test = ("test.images", "test.labels")
+    said = {"clenet": "0.1.0", "name": "mine", "classes": '["a","\\u001b[2J"]', "digest": "0f" * 32, "fit": "crop",
+            "ground": "#0a0b0c", "prepared": "{}"}
+    yield "good-plain", prepared()
+    yield "good-said", prepared(said)
+    yield "good-no-test", prepared(without=test)
+    yield "good-number-of-classes", prepared({"classes": "4096"})
+    yield "good-words", prepared(train_images=("U16", [2, 1, 2, 2], range(8)), test_images=("U16", [1, 1, 2, 2], range(4)))
+    yield "good-floats", prepared(train_images=("F32", [2, 3, 1, 1], range(6)), without=test)
+    yield "good-narrow-labels", prepared(train_labels=("I32", [2], [0, 1]), test_labels=("U8", [1], [255]))
+    yield "good-other-tensors", prepared(weight=("F32", [1], [1]))
+    yield "good-empty-test", prepared(test_images=("U8", [0, 1, 2, 2], []), test_labels=("I64", [0], []))
+    yield "good-infinite-with-digest", prepared(said, train_images=("F32", [2, 1, 1, 1], [0, math.inf]), without=test)
+    yield "bad-infinite", prepared(train_images=("F32", [2, 1, 1, 1], [0, math.inf]), without=test)
+    yield "bad-nan-of-test", prepared(train_images=("F32", [2, 1, 1, 1], [0, 1]), test_images=("F32", [1, 1, 1, 1], [math.nan]))
+    for name, string in {"classes-none": ("classes", "[]"), "classes-zero": ("classes", "0"), "classes-text": ("classes", '"a"'),
+                         "classes-many": ("classes", "4097"), "classes-few": ("classes", '["a"]'), "classes-mixed": ("classes", '["a",1]'),
+                         "classes-deep": ("classes", "[" * DEEP), "digest-short": ("digest", "0f"),
+                         "digest-capitals": ("digest", "0F" * 32), "fit": ("fit", "tight"), "ground": ("ground", "#0a0b0g")}.items():
+        yield f"bad-{name}", prepared({string[0]: string[1]})
+    for name in ("train.images", "train.labels", *test):
+        yield f"bad-without-{name}", prepared(without=[name])
+    yield "bad-label-negative", prepared(train_labels=("I64", [2], [0, -1]))
+    yield "bad-label-large", prepared(train_labels=("I32", [2], [0, 4096]))
+    yield "bad-label-wraps", prepared(train_labels=("I64", [2], [0, 1 << 32]))
+    yield "bad-labels-of-floats", prepared(train_labels=("F32", [2], [0, 1]))
+    yield "bad-labels-three", prepared(train_labels=("I64", [3], [0, 1, 1]))
+    yield "bad-labels-of-rank-2", prepared(train_labels=("I64", [2, 1], [0, 1]))
+    yield "bad-pixels-of-doubles", prepared(train_images=("F64", [2, 1, 1, 1], [0, 1]))
+    yield "bad-rank-3", prepared(train_images=("U8", [2, 2, 2], range(8)))
+    yield "bad-no-image", prepared(train_images=("U8", [0, 1, 2, 2], []), train_labels=("I64", [0], []))
+    yield "bad-no-width", prepared(train_images=("U8", [2, 1, 2, 0], []))
+    yield "bad-side", prepared(train_images=("U8", [1, 1, 65537, 1], bytes(65537)), train_labels=("I64", [1], [0]), without=test)
+    yield "bad-test-of-other-shape", prepared(test_images=("U8", [1, 1, 1, 4], range(4)))
+    yield "bad-test-of-other-type", prepared(test_images=("U16", [1, 1, 2, 2], range(4)))
+    yield "bad-odd-place", aligned(safetensors({"train.labels": ("U8", [1], [0]), "train.images": ("U16", [1, 1, 1, 1], [1])}))
+    yield "bad-truncated", prepared()[:-1]
+    yield "bad-truncated-header", prepared()[:60]
+
+
 # ---- IDX ----
 
 
@@ -456,8 +549,19 @@ def idx_corpus():
     yield "bad-half-a-header", images[:9]
     yield "bad-truncated", images[:-1]
     yield "good-trailing", images + b"x"
-    yield "bad-magic", idx(2, body=b"ab", magic=0x0D01)
-    yield "bad-rank-2", idx(2, 2)
+    yield "bad-magic", idx(2, body=b"ab", magic=0x0A01)
+    yield "bad-rank-5", idx(1, 1, 1, 1, 1)
+    yield "good-colours", idx(2, 3, 4, 5)
+    yield "good-columns", idx(20, 3)
+    yield "good-shorts", idx(3, 2, 2, body=bytes(range(24)), magic=0x0B03)
+    yield "good-floats", idx(3, 2, 2, body=struct.pack(">12f", *range(12)), magic=0x0D03)
+    yield "good-doubles", idx(3, 2, 2, body=struct.pack(">12d", *range(12)), magic=0x0E03)
+    yield "good-int-columns", idx(3, 8, body=struct.pack(">24i", *range(24)), magic=0x0C02)
+    yield "bad-not-finite", idx(1, 1, 2, body=struct.pack(">2f", 1, math.nan), magic=0x0D03)
+    yield "bad-large-double", idx(1, 1, 2, body=struct.pack(">2d", 1, 1e39), magic=0x0E03)
+    yield "bad-int-images", idx(1, 1, 2, body=bytes(8), magic=0x0C03)
+    yield "bad-float-labels", idx(2, body=bytes(8), magic=0x0D01)
+    yield "bad-shorts-truncated", idx(3, 2, 2, body=bytes(23), magic=0x0B03)
     yield "bad-little-endian", images[3::-1] + images[4:]
     yield "bad-4g-images", idx(0xFFFFFFFF, 28, 28, body=b"x")
     yield "bad-16m-images", idx(1 << 24, 4096, 4096, body=b"x")
@@ -477,6 +581,127 @@ def idx_corpus():
     yield "bad-gz-twice", zipped(packed)
     yield "bad-gz-bomb", zipped(idx(1 << 24, 4096, 4096, body=bytes(1 << 20)))
     yield "good-gz-trailing", zipped(images + b"x")
+
+
+# ---- CIFAR-100 ----
+
+
+def cifar(names=100, labels=(5,), cut=0, more=b""):
+    text = b"".join(b"n%d\n" % i for i in range(names))
+    records = b"".join(bytes([0, label]) + bytes(3072) for label in labels)
+    return text + b"\0" + records[:len(records) - cut] + more
+
+
+def cifar_corpus():
+    yield "good-one", cifar()
+    yield "good-two", cifar(labels=(1, 200))  # the data set refuses labels that are no classes
+    yield "good-empty-line", b"\n" + cifar().replace(b"n9\n", b"n9\r\n")
+    yield "bad-99-names", cifar(99)
+    yield "bad-101-names", cifar(101)
+    yield "bad-no-names", cifar(0)
+    yield "bad-no-records", cifar(labels=())
+    yield "bad-truncated", cifar(cut=1)
+    yield "bad-more", cifar(more=b"x")
+    yield "bad-nothing", b""
+
+
+# ---- NumPy ----
+
+
+def npy(header="{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", body=bytes(range(6)), version=1, length=None):
+    text = header.encode() + b"\n"
+    size = struct.pack("<H" if version == 1 else "<I", len(text) if length is None else length)
+    return b"\x93NUMPY" + bytes([version, 0]) + size + text + body
+
+
+def array(dtype, shape, body=None, order=False):
+    size = math.prod(shape) * int(dtype[2:]) if body is None else 0
+    return npy(f"{{'descr': '{dtype}', 'fortran_order': {order}, 'shape': {shape}, }}", bytes(size) if body is None else body)
+
+
+def npy_corpus():
+    yield "good-bytes", npy()
+    yield "good-version-2", npy(version=2)
+    yield "good-version-3", npy(version=3)
+    yield "good-gz", zipped(npy())
+    for dtype in ("<u2", ">u2", "<f4", ">f4", "<f8", ">f8", "|i1", "<i8", ">u8"):
+        yield f"good-{'big' if dtype[0] == '>' else 'little'}-{dtype[1:]}", array(dtype, (2, 3))
+    yield "good-not-finite", array("<f4", (2,), struct.pack("<2f", 1, math.inf))
+    yield "good-python-2", npy('{"shape": (2L, 3L), "fortran_order": False, "descr": "|u1"}')
+    yield "good-one-dimension-fortran", array("|u1", (3,), order=True)
+    yield "good-trailing", npy() + b"x"
+    yield "bad-nothing", b""
+    yield "bad-magic", b"\x92" + npy()[1:]
+    yield "bad-version", npy(version=4)
+    yield "bad-truncated", npy()[:-1]
+    yield "bad-header-truncated", npy()[:30]
+    yield "bad-header-length", npy(version=2, length=0xFFFFFFFF)
+    yield "bad-objects", npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"\x80\x04.")
+    yield "bad-structure", npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", bytes(4))
+    yield "bad-fortran", array("|u1", (2, 3), order=True)
+    yield "bad-dtype", npy("{'descr': '', 'fortran_order': False, 'shape': (2, 3), }")
+    yield "bad-half-float", array("<f2", (2, 3))
+    yield "bad-no-shape", npy("{'descr': '|u1', 'fortran_order': False, }")
+    yield "bad-open-shape", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3")
+    yield "bad-empty-dictionary", npy("{}")
+    yield "bad-no-dictionary", npy("")
+    yield "bad-scalar", array("|u1", ())
+    yield "bad-five-dimensions", array("|u1", (1, 1, 1, 1, 1))
+    yield "bad-no-elements", array("|u1", (0, 3))
+    yield "bad-large", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967295, 4294967295), }")
+    yield "bad-huge-number", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999999,), }")
+    yield "bad-bomb", zipped(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (4294967295,), }", bytes(1 << 20)))
+
+
+def npz(method=zipfile.ZIP_STORED, **members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), data, method)
+    return file.getvalue()
+
+
+def npz_corpus():
+    stored, packed = npz(x_train=npy(), y_train=npy()), npz(zipfile.ZIP_DEFLATED, x_train=npy(), y_train=npy())
+    yield "good-stored", stored
+    yield "good-deflated", packed
+    yield "bad-empty", npz()
+    yield "bad-nothing", b""
+    yield "bad-text", b"no archive at all"
+    yield "bad-truncated", packed[:-30]
+    yield "bad-crc", stored.replace(bytes(range(6)), bytes(6), 1)
+    yield "bad-deflate", packed[:45] + b"\xff\xff\xff" + packed[48:]
+
+
+# ---- CSV ----
+
+
+def csv_corpus():
+    yield "good-header", b"label,pixel0,pixel1\n1,2,3\n0,4,5\n"
+    yield "good-no-header", b"1,2,3\n0,4,5\n"
+    yield "good-crlf-gz", zipped(b"label,p0\r\n1,2\r\n0,3")
+    yield "good-words", b"a,b,species\n1.5,-2e3,\"iris, large\"\n1,2,rose\n"
+    yield "good-quotes", b'"label","p""0"\n"1" , "2"\n'
+    yield "good-mark", b"\xef\xbb\xbflabel,p0\n1,2\n"
+    yield "good-row-numbers", b",label,p0\n0,1,2\n1,0,3\n"
+    yield "good-paths", b"path,label\na/b.png,1\nc.JPG,0\n"
+    yield "good-paths-and-words", b"cat,a.jpeg\ndog,b.jpeg\n"
+    yield "bad-nothing", b""
+    yield "bad-header-only", b"label,p0\n"
+    yield "bad-one-column", b"1\n2\n"
+    yield "bad-columns", b"label,p0\n1,2\n1\n"
+    yield "bad-empty-field", b"label,p0\n1,\n"
+    yield "bad-empty-label", b"label,p0\n,1\n"
+    yield "bad-nan", b"label,p0\n1,nan\n"
+    yield "bad-large", b"label,p0\n1,1e400\n"
+    yield "bad-hexadecimal", b"label,p0\n1,0x1p3\n"
+    yield "bad-open-quote", b'label,p0\n1,"2\n'
+    yield "bad-behind-quote", b'label,p0\n1,"2"3\n'
+    yield "bad-zero-byte", b"label,p0\n1,\0\n"
+    yield "bad-no-label", b"a,b,c\n1,2,3\n"
+    yield "bad-gz-truncated", zipped(b"label,p0\n1,2\n")[:-9]
+    yield "bad-empty-path", b"cat,a.jpeg\ndog,\n"
+    yield "bad-4097-labels", b"label,p0\n" + b"".join(b"w%d,1\n" % i for i in range(4097))
 
 
 # ---- PNG ----
@@ -570,6 +795,118 @@ def png_corpus():
     yield "bad-text-bomb", png(before=chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 20))), data=rows(5, 2))
 
 
+# ---- exif and jpeg ----
+
+
+def exif(orientation, order=">", tag=0x112, kind=3, count=1, offset=8, entries=1, before=b""):
+    """The content of a segment APP1 whose directory has the tag behind the entries `before`."""
+    entry_ = struct.pack(order + "HHIHH", tag, kind, count, orientation, 0)
+    return (b"Exif\0\0" + (b"MM" if order == ">" else b"II") + struct.pack(order + "HIH", 42, offset, entries) + before +
+            entry_ + bytes(4))
+
+
+def exif_corpus():
+    for value in range(2, 9):
+        yield f"good-{value}", exif(value)
+    yield "good-little", exif(6, "<")
+    yield "good-second", exif(6, entries=2, before=struct.pack(">HHII", 0x10F, 2, 4, 0x41424300))
+    yield "good-cut-behind", exif(6)[:-4]
+    yield "bad-nothing", b""
+    yield "bad-upright", exif(1)
+    yield "bad-zero", exif(0)
+    yield "bad-nine", exif(9)
+    yield "bad-name", b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>"
+    yield "bad-order", b"Exif\0\0XX" + exif(6)[8:]
+    yield "bad-tag", exif(6, tag=0x113)
+    yield "bad-type", exif(6, kind=4)
+    yield "bad-count", exif(6, count=2)
+    yield "bad-count-huge", exif(6, count=0xFFFFFFFF)
+    yield "bad-no-entries", exif(6, entries=0)
+    yield "bad-cut", exif(6)[:-5]
+    yield "bad-header-only", exif(6)[:14]
+    for offset in (9, 14, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF):
+        yield f"bad-offset-{offset}", exif(6, offset=offset, entries=0xFFFF)
+
+
+def segment(marker, content=b"", length=None):
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2 if length is None else length) + content
+
+
+def coded(values, end_of_block=True):
+    """Blocks of one grey value each: four bits say how many bits a difference has."""
+    bits, before = "", 128
+    for value in values:
+        difference = value - before
+        before, size = value, abs(difference).bit_length()
+        bits += f"{size:04b}" + (f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}" if size else "")
+        bits += "0" if end_of_block else ""
+    bits += "1" * (-len(bits) % 8)
+    return bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8)).replace(b"\xff", b"\xff\0")
+
+
+def jpeg(width=20, height=11, values=(0, 50, 100, 150, 200, 255), components=1, frame=0xC0, depth=8, before=b"",
+         scans=None, sampling=0x11, data=None):
+    """`values`: of blocks of 8 x 8 pixels, component by component. `scans`: (component, coefficient) of further scans."""
+    ids = range(1, components + 1)
+    tables = (segment(0xDB, b"\0" + b"\x08" * 64) + segment(0xC4, bytes([0, 0, 0, 0, 9]) + bytes(12) + bytes(range(9)) +
+              bytes([0x10, 1]) + bytes(16)))
+    sof = struct.pack(">BHHB", depth, height, width, components) + b"".join(bytes([i, sampling, 0]) for i in ids)
+    progressive = frame == 0xC2
+
+    def scan(which, low, high):
+        return segment(0xDA, bytes([len(which)]) + b"".join(bytes([i, 0]) for i in which) + bytes([low, high, 0]))
+
+    content = scan(ids, 0, 0 if progressive else 63)
+    content += coded(values, not progressive) if data is None else data
+    for which, coefficient in scans or ():
+        blocks = -(-width // 8) * -(-height // 8)
+        content += scan([which], coefficient, coefficient) + bytes(blocks // 8) + bytes([0xFF >> blocks % 8])
+    return b"\xff\xd8" + before + tables + segment(frame, sof) + content + b"\xff\xd9"
+
+
+def jpeg_corpus():
+    grey = jpeg()
+    yield "good-grey", grey
+    yield "good-colours", jpeg(8, 8, (81, 90, 240), 3)
+    yield "good-pixel", jpeg(1, 1, (7,))
+    yield "good-progressive", jpeg(frame=0xC2)
+    yield "good-progressive-scans", jpeg(frame=0xC2, scans=[(1, k) for k in range(1, 5)])
+    for value in (3, 6, 9):
+        yield f"good-orientation-{value}", jpeg(before=segment(0xE1, exif(value)))
+    yield "good-exif-damaged", jpeg(before=segment(0xE1, exif(6)[:20]))
+    yield "good-comment", jpeg(before=segment(0xFE, b"text"))
+    yield "good-jfif", jpeg(before=segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0"))
+    yield "good-jfif-of-later", jpeg(before=segment(0xE0, b"JFIF\0\7\1\0\0\1\0\1\0\0"))
+    yield "good-trailing", grey + b"x"
+    yield "good-end-twice", grey + b"\xff\xd9"
+    yield "bad-nothing", b""
+    yield "bad-start-only", grey[:2]
+    yield "bad-signature", b"\xff\xd7" + grey[2:]
+    for cut in (2, 4, 8, 20, 60):
+        yield f"bad-cut-{cut}", grey[:-cut]
+    yield "bad-code", jpeg(data=b"\xff\0" * 6)
+    yield "bad-marker", jpeg(data=b"\x87\xff\xd0")
+    yield "bad-more-data", jpeg(data=coded((0, 50, 100, 150, 200, 255)) + b"U" * 40)
+    yield "bad-inks", jpeg(8, 8, (1, 2, 3, 4), 4, before=segment(0xEE, b"Adobe\0\x64\0\0\0\0\0"))
+    yield "bad-two-components", jpeg(8, 8, (1, 2), 2)
+    yield "bad-five-components", jpeg(8, 8, (1, 2, 3, 4, 5), 5)
+    yield "bad-12-bits", jpeg(depth=12)
+    yield "bad-lossless", jpeg(frame=0xC3)
+    yield "bad-zero-width", jpeg(0, 3)
+    yield "bad-zero-height", jpeg(3, 0)
+    yield "bad-8193-wide", jpeg(8193, 1)
+    yield "bad-huge", jpeg(65500, 65500)
+    yield "bad-8192-square", jpeg(8192, 8192)
+    yield "bad-8192-square-progressive", jpeg(8192, 8192, frame=0xC2)
+    yield "bad-many-scans", jpeg(8, 8, (100, 128, 128), 3, frame=0xC2,
+                                 scans=[(1 + i // 63, 1 + i % 63) for i in range(150)])
+    yield "good-scan-again", jpeg(frame=0xC2, scans=[(1, 1), (1, 1)])
+    yield "bad-no-tables", b"\xff\xd8" + grey[2 + 69:]
+    yield "bad-sampling", jpeg(sampling=0x55)
+    yield "good-segment-of-1-byte", b"\xff\xd8" + segment(0xE1, b"", length=1) + grey[2:]
+    yield "bad-segment-long", b"\xff\xd8" + segment(0xE1, exif(6), length=65535) + grey[2:]
+
+
 # ---- Writing ----
 
 CORPORA = {
@@ -578,7 +915,14 @@ CORPORA = {
     "network": network_corpus,
     "profile": profile_corpus,
     "idx": idx_corpus,
+    "cifar": cifar_corpus,
+    "npy": npy_corpus,
+    "npz": npz_corpus,
+    "csv": csv_corpus,
+    "prepared": prepared_corpus,
     "png": png_corpus,
+    "exif": exif_corpus,
+    "jpeg": jpeg_corpus,
 }
 
 
@@ -603,4 +947,5 @@ def main():
     return 1 if check and differences else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -42,6 +42,7 @@ static void require_same(const struct cln_network *a, const struct cln_network *
         fuzz_require(memcmp(x->dims, y->dims, sizeof(x->dims)) == 0);
         fuzz_require(x->offset == y->offset && x->count == y->count);
     }
+    fuzz_require(a->flat == b->flat);
     fuzz_require(a->parameter_floats == b->parameter_floats && a->running_floats == b->running_floats);
 }
 
@@ -52,6 +53,7 @@ static void require_limits(const struct cln_network *network) {
     for (const struct cln_layer *layer = network->layers; layer < network->layers + network->layer_count; layer++) {
         fuzz_require(layer->out.channels > 0 && layer->out.height > 0 && layer->out.width > 0);
         fuzz_require(cln_shape_count(layer->out) <= limit);
+        fuzz_require(layer->input < layer - network->layers && layer->shortcut <= layer - network->layers);
     }
     for (const struct cln_tensor_info *t = network->tensors; t < network->tensors + network->tensor_count; t++)
         fuzz_require(t->offset + t->count <= (t->trainable ? network->parameter_floats : network->running_floats));

@@ -23,7 +23,7 @@ static uint8_t *encode(const struct cln_picture *picture, size_t *size) {
     fuzz_require(samples && file);
     for (size_t c = 0; c < channels; c++)
         for (size_t i = 0; i < plane; i++)
-            samples[i * channels + c] = picture->pixels[c * plane + i];
+            samples[i * channels + c] = ((const uint8_t *)picture->pixels)[c * plane + i];
     *size = room;
     fuzz_require(png_image_write_to_memory(&image, file, size, 0, samples, 0, NULL));
     free(samples);
@@ -31,19 +31,20 @@ static uint8_t *encode(const struct cln_picture *picture, size_t *size) {
 }
 
 static bool run(const uint8_t *bytes, size_t size) {
+    const struct cln_decoding how = {0};
     struct cln_picture picture, again;
     fuzz_begin();
-    enum cln_status status = cln_png_decode(&picture, bytes, size);
+    enum cln_status status = cln_png_decode(&picture, bytes, size, &how);
     fuzz_require(status == CLN_OK || (!picture.shape.channels && !picture.shape.height && !picture.shape.width));
     if (!fuzz_end(status, picture.pixels))
         return false;
     const struct cln_shape shape = picture.shape;
     fuzz_require(shape.channels == 1 || shape.channels == 3);
-    fuzz_require(shape.height >= 1 && shape.height <= CLN_PNG_SIDE_LIMIT);
-    fuzz_require(shape.width >= 1 && shape.width <= CLN_PNG_SIDE_LIMIT);
+    fuzz_require(shape.height >= 1 && shape.height <= CLN_PICTURE_SIDE_LIMIT);
+    fuzz_require(shape.width >= 1 && shape.width <= CLN_PICTURE_SIDE_LIMIT);
     size_t encoded_size;
     uint8_t *encoded = encode(&picture, &encoded_size);
-    fuzz_require(cln_png_decode(&again, encoded, encoded_size) == CLN_OK);
+    fuzz_require(cln_png_decode(&again, encoded, encoded_size, &how) == CLN_OK);
     fuzz_require(again.shape.channels == shape.channels && again.shape.height == shape.height &&
                  again.shape.width == shape.width);
     fuzz_require(memcmp(again.pixels, picture.pixels, cln_shape_count(shape)) == 0);

@@ -1,6 +1,6 @@
 /* Reading safetensors files: what is accepted holds only what lies in the file, and is the same when written and read
  * again. */
-#include "src/format/safetensors.h"
+#include "src/base/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +33,25 @@ static size_t total_bytes(const struct cln_safetensors *file, const uint8_t *byt
     return total;
 }
 
+/* The header alone tells the same, and where the numbers are. */
+static void require_described(const struct cln_safetensors *file, const uint8_t *bytes, size_t size) {
+    struct cln_safetensors *described = NULL;
+    const enum cln_status status = cln_safetensors_describe(&described, fuzz_file(bytes, size));
+    fuzz_require(status == CLN_OK && described->tensor_count == file->tensor_count);
+    for (size_t i = 0; i < file->tensor_count; i++) {
+        const struct cln_safetensor *x = &file->tensors[i], *y = &described->tensors[i];
+        const size_t wide = cln_dtype_bytes(x->dtype);
+        fuzz_require(strcmp(x->name, y->name) == 0 && x->dtype == y->dtype && x->at == y->at && !y->data);
+        uint8_t *numbers = malloc(x->count * wide + 1);
+        fuzz_require(numbers && x->at + x->count * wide <= size);
+        memcpy(numbers, bytes + x->at, x->count * wide);
+        cln_little_endian(numbers, x->count, wide);
+        fuzz_require(memcmp(numbers, x->data, x->count * wide) == 0);
+        free(numbers);
+    }
+    cln_safetensors_destroy(&described);
+}
+
 static bool run(const uint8_t *bytes, size_t size) {
     struct cln_safetensors *file = NULL, *again = NULL;
     fuzz_begin();
@@ -40,6 +59,7 @@ static bool run(const uint8_t *bytes, size_t size) {
     if (!fuzz_end(status, file))
         return false;
     fuzz_require(total_bytes(file, bytes) == size);
+    require_described(file, bytes, size);
     status =
         cln_safetensors_write(fuzz_output(), file->tensors, file->tensor_count, file->metadata, file->metadata_count);
     fuzz_require(status == CLN_OK);

@@ -14,6 +14,6 @@ void golden_state(const struct cln_safetensors *golden, const char *prefix, cons
                   double *parameters, double *running);
 /* Of CLN_GOLDEN_BN_LENET. */
 const uint8_t *golden_images(const struct cln_safetensors *golden);
-const uint8_t *golden_labels(const struct cln_safetensors *golden);
+const int32_t *golden_labels(const struct cln_safetensors *golden);
 
 #endif

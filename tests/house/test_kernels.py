@@ -43,7 +43,7 @@ class Joined(unittest.TestCase):
         self.assertEqual(wrong, [])
 
     def test_each_declaration_is_of_a_known_form(self):
-        known = re.compile(r"static inline \w+ \w+\(|static inline \w+ \*\w+\(|__kernel void \w+\(|struct \w+ \{|__constant \w+ \w+\[|"
+        known = re.compile(r"static inline \w+ (?:OVERLOADED )?\w+\(|static inline \w+ \*\w+\(|__kernel void \w+\(|struct \w+ \{|__constant \w+ \w+\[|"
                            r"typedef [^;]* \w+;|GROUP_OF\(|#|/\*|\}|OVERLAP_LOADS")
         wrong = []
         for path in sorted(KERNELS.glob("*.cl")) + sorted(KERNELS.glob("*.clh")):

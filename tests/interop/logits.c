@@ -7,7 +7,6 @@
 #include "clenet/checkpoint.h"
 #include "clenet/dataset.h"
 #include "host/context.h"
-#include "host/program_cache.h"
 #include "host/select.h"
 #include "src/engine/engine.h"
 
@@ -25,14 +24,13 @@ struct run {
 
 static enum cln_status open_engine(struct run *run, size_t count) {
     struct ocl_device device;
-    char *cache = ocl_program_cache_folder();
     enum cln_status status = ocl_device_find(&device, NULL);
     if (status == CLN_OK)
         status = cln_tuning_profile(&run->profile, &device, NULL);
     if (status == CLN_OK)
         status = cln_tuning_create(&run->tuning, run->profile, &device);
     if (status == CLN_OK)
-        status = ocl_context_create(&run->context, &device, &(struct ocl_context_params){.cache_folder = cache});
+        status = ocl_context_create(&run->context, &device, &(struct ocl_context_params){0});
     if (status == CLN_OK)
         status = cln_engine_create(&run->engine, run->context,
                                    &(struct cln_engine_params){
@@ -48,7 +46,6 @@ static enum cln_status open_engine(struct run *run, size_t count) {
         status = cln_engine_write(run->engine, CLN_PARAMETERS, run->model->parameters);
     if (status == CLN_OK && run->model->network->running_floats > 0)
         status = cln_engine_write(run->engine, CLN_RUNNING, run->model->running);
-    free(cache);
     return status;
 }
 

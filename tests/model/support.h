@@ -55,6 +55,7 @@ static inline void assert_shape(struct cln_shape shape, int channels, int height
 static inline void assert_same_network(const struct cln_network *p, const struct cln_network *q) {
     assert_string_equal(p->name, q->name);
     assert_shape(p->input, q->input.channels, q->input.height, q->input.width);
+    assert_int_equal(p->flat, q->flat);
     assert_int_equal(p->classes, q->classes);
     assert_int_equal(p->layer_count, q->layer_count);
     for (size_t i = 0; i < p->layer_count; i++) {

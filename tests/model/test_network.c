@@ -158,7 +158,10 @@ static void layers_read_as_in_pytorch(void **state) {
         {"{'type': 'Conv2d', 'out_channels': 6, 'kernel_size': 5}", "Conv2d(1, 6, kernel_size=5, stride=1)"},
         {"{'type': 'Conv2d', 'out_channels': 6, 'kernel_size': [5, 3], 'padding': [0, 1], 'bias': false}",
          "Conv2d(1, 6, kernel_size=(5, 3), stride=1, padding=(0, 1), bias=False)"},
+        {"{'type': 'Conv2d', 'out_channels': 6, 'kernel_size': 3, 'groups': 1, 'dilation': [2, 1]}",
+         "Conv2d(1, 6, kernel_size=3, stride=1, dilation=(2, 1))"},
         {"{'type': 'BatchNorm2d'}", "BatchNorm2d(1, eps=1e-05, momentum=0.1)"},
+        {"{'type': 'BatchNorm2d', 'affine': false}", "BatchNorm2d(1, eps=1e-05, momentum=0.1, affine=False)"},
         {"{'type': 'MaxPool2d', 'kernel_size': 2}", "MaxPool2d(kernel_size=2, stride=2, padding=0)"},
         {"{'type': 'Tanh'}", "Tanh()"},
     };
@@ -175,6 +178,47 @@ static void layers_read_as_in_pytorch(void **state) {
         assert_true(strlen(cut) < sizeof(cut));
         cln_network_destroy(&network);
     }
+}
+
+/* PyTorch: nn.Conv2d(6, 9, 3, stride=2, padding=1, dilation=(2, 1), groups=3).weight is [9, 2, 3, 3], and it makes 9 x
+ * 4 x 5 of 6 x 9 x 10. */
+static void groups_and_dilation(void **state) {
+    (void)state;
+    struct cln_network *network =
+        parsed("{'input': [6, 9, 10], 'layers': [{'type': 'Conv2d', 'out_channels': 9, 'kernel_size': 3, 'stride': 2,"
+               " 'padding': 1, 'dilation': [2, 1], 'groups': 3}, {'type': 'Flatten'}, {'type': 'Linear', "
+               "'out_features': 2}]}");
+    const struct cln_layer *layer = &network->layers[0];
+    assert_shape(layer->out, 9, 4, 5);
+    assert_int_equal(layer->conv2d.in_per_group, 2);
+    const struct cln_tensor_info *weight = &network->tensors[0];
+    assert_string_equal(weight->name, "0.weight");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(weight->dims[i], ((const int[]){9, 2, 3, 3})[i]);
+    assert_int_equal(weight->fan_in, 2 * 3 * 3);
+    assert_int_equal(network->tensors[1].fan_in, 2 * 3 * 3);
+    double forward, training;
+    cln_network_multiply_adds(network, &forward, &training);
+    assert_true(forward == 9 * 4 * 5 * (2 * 3 * 3) + 9 * 4 * 5 * 2);
+    char text[128];
+    cln_layer_describe(layer, text, sizeof text);
+    assert_string_equal(text, "Conv2d(6, 9, kernel_size=3, stride=2, padding=1, dilation=(2, 1), groups=3)");
+    cln_network_destroy(&network);
+}
+
+/* As in PyTorch: running statistics are all that such a layer has. */
+static void a_batchnorm_without_affine_has_statistics_only(void **state) {
+    (void)state;
+    struct cln_network *network =
+        parsed("{'input': [3, 4, 4], 'layers': [{'type': 'BatchNorm2d', 'affine': false}, {'type': 'Flatten'},"
+               " {'type': 'Linear', 'out_features': 2}, {'type': 'BatchNorm1d'}]}");
+    static const char *const names[] = {"0.running_mean", "0.running_var", "2.weight",       "2.bias",
+                                        "3.weight",       "3.bias",        "3.running_mean", "3.running_var"};
+    assert_int_equal(network->tensor_count, COUNT(names));
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_string_equal(network->tensors[i].name, names[i]);
+    assert_int_equal(network->parameter_count, 48 * 2 + 2 + 4);
+    cln_network_destroy(&network);
 }
 
 static void params_change_size_and_convention(void **state) {
@@ -245,6 +289,8 @@ int main(void) {
         cmocka_unit_test(tensors_tile_their_buffers),
         cmocka_unit_test(every_option_arrives),
         cmocka_unit_test(layers_read_as_in_pytorch),
+        cmocka_unit_test(groups_and_dilation),
+        cmocka_unit_test(a_batchnorm_without_affine_has_statistics_only),
         cmocka_unit_test(params_change_size_and_convention),
         cmocka_unit_test(summary_shows_what_matters),
     };

@@ -11,63 +11,62 @@
 #include "src/base/table.h"
 #include "src/model/layer.h"
 #include "src/model/stage.h"
+#include "tests/words.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct cln_network *parsed(const char *text) {
-    struct cln_network *network;
-    if (cln_network_parse(&network, text, strlen(text), "test", NULL) != CLN_OK)
-        fail_msg("%s", cln_error_message());
-    return network;
+/* The stages of a network, and the stage of each layer. */
+struct split {
+    const struct cln_network *network;
+    struct cln_stage *stages;
+    size_t count;
+    int of_layers[64];
+};
+
+static struct split split_of(const struct cln_network *network) {
+    struct split split = {.network = network};
+    assert_true(network->layer_count <= COUNT(split.of_layers));
+    assert_int_equal(cln_stages_build(&split.stages, &split.count, network, split.of_layers), CLN_OK);
+    return split;
 }
 
-/* One line of a stage: "layers parts x>z>a", such as "0-3 conv+norm+Sigmoid+max 1x8x8>2x6x6>2x3x3". */
-static void render(const struct cln_stage *s, char *text, size_t bytes) {
-    static const char *const affine[] = {"none", "conv", "linear"};
+/* The first and the last layer of a stage. */
+static void range_of(const struct split *split, size_t stage, int range[2]) {
+    range[0] = range[1] = -1;
+    for (int i = 0; i < (int)split->network->layer_count; i++)
+        if (split->of_layers[i] == (int)stage) {
+            range[0] = range[0] < 0 ? i : range[0];
+            range[1] = i;
+        }
+}
+
+/* One line of a stage: "layers parts x>z>a", such as "0-3 conv+norm+Sigmoid+max 1x8x8>2x6x6>2x3x3". Then " of" and the
+ * stage that it reads, unless that is the one before, and " adds" and the stage that it adds; -1 are the images. */
+static void render(const struct split *split, size_t index, char *text, size_t bytes) {
+    const struct cln_stage *s = &split->stages[index];
+    static const char *const affine[] = {"none", "conv", "linear", "groupnorm"};
     CLN_EVERY(affine, CLN_AFFINE_COUNT);
     const bool activates = s->activation.kind != CLN_IDENTITY;
     static const char *const pool[] = {"", "+max", "+avg"};
     CLN_EVERY(pool, CLN_POOL_KIND_COUNT);
-    snprintf(text, bytes, "%d-%d %s%s%s%s%s%s %dx%dx%d>%dx%dx%d>%dx%dx%d", s->first_layer, s->last_layer,
-             affine[s->affine], s->normalise ? "+norm" : "", activates ? "+" : "",
+    int range[2];
+    range_of(split, index, range);
+    snprintf(text, bytes, "%d-%d %s%s%s%s%s%s %dx%dx%d>%dx%dx%d>%dx%dx%d", range[0], range[1], affine[s->affine],
+             s->normalise ? "+norm" : "", activates ? "+" : "",
              activates ? cln_layer_type_of_activation(s->activation.kind)->name : "", pool[s->pool.kind],
              s->dropout.p > 0 ? "+drop" : "", s->x.channels, s->x.height, s->x.width, s->z.channels, s->z.height,
              s->z.width, s->a.channels, s->a.height, s->a.width);
+    if (s->input != (int)index - 1)
+        snprintf(text + strlen(text), bytes - strlen(text), " of %d", s->input);
+    if (s->addend != CLN_READS_NOTHING)
+        snprintf(text + strlen(text), bytes - strlen(text), " adds %d", s->addend);
 }
 
-/* Short names for layers in the cases below. */
-static const struct {
-    const char *name, *layer;
-} vocabulary[] = {
-    {"conv", "{\"type\": \"Conv2d\", \"out_channels\": 2, \"kernel_size\": 3}"},
-    {"linear", "{\"type\": \"Linear\", \"out_features\": 5}"},
-    {"norm", "{\"type\": \"BatchNorm2d\"}"},
-    {"norm1d", "{\"type\": \"BatchNorm1d\"}"},
-    {"sigmoid", "{\"type\": \"Sigmoid\"}"},
-    {"relu", "{\"type\": \"ReLU\"}"},
-    {"tanh", "{\"type\": \"Tanh\"}"},
-    {"identity", "{\"type\": \"Identity\"}"},
-    {"max", "{\"type\": \"MaxPool2d\", \"kernel_size\": 2}"},
-    {"avg", "{\"type\": \"AvgPool2d\", \"kernel_size\": 2}"},
-    {"drop", "{\"type\": \"Dropout\"}"},
-    {"none", "{\"type\": \"Dropout2d\", \"p\": 0}"},
-    {"flatten", "{\"type\": \"Flatten\"}"},
-};
-
-static struct cln_network *network_of(const char *input, const char *layers) {
-    char text[4096], words[256], *rest;
-    size_t used = (size_t)snprintf(text, sizeof(text), "{\"input\": %s, \"layers\": [", input);
-    snprintf(words, sizeof(words), "%s", layers);
-    for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        size_t i = 0;
-        while (i < COUNT(vocabulary) && strcmp(vocabulary[i].name, word) != 0)
-            i++;
-        assert_true(i < COUNT(vocabulary));
-        used +=
-            (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", word == words ? "" : ", ", vocabulary[i].layer);
-    }
-    snprintf(text + used, sizeof(text) - used, "]}");
-    return parsed(text);
+static struct cln_network *network_of(const char *input, const char *words) {
+    struct cln_network *network;
+    if (cln_words_network(&network, input, words) != CLN_OK)
+        fail_msg("%s", cln_error_message());
+    return network;
 }
 
 static void layers_split_greedily(void **state) {
@@ -124,7 +123,10 @@ static void layers_split_greedily(void **state) {
          "drop conv drop drop norm flatten",
          {"0-0 none+drop 1x8x8>1x8x8>1x8x8", "1-2 conv+drop 1x8x8>2x6x6>2x6x6", "3-3 none+drop 2x6x6>2x6x6>2x6x6",
           "4-5 none+norm 2x6x6>2x6x6>72x1x1"}},
-        /* behind a Flatten the channels are others: nothing joins the stage it ends */
+        /* behind a Flatten the channels are others: only a dropout joins the stage it ends */
+        {"[1, 8, 8]",
+         "conv relu max flatten drop linear",
+         {"0-4 conv+ReLU+max+drop 1x8x8>2x6x6>18x1x1", "5-5 linear 18x1x1>5x1x1>5x1x1"}},
         {"[1, 8, 8]",
          "conv flatten norm1d relu linear",
          {"0-1 conv 1x8x8>2x6x6>72x1x1", "2-3 none+norm+ReLU 72x1x1>72x1x1>72x1x1", "4-4 linear 72x1x1>5x1x1>5x1x1"}},
@@ -132,20 +134,70 @@ static void layers_split_greedily(void **state) {
          "conv norm flatten sigmoid linear",
          {"0-2 conv+norm 1x8x8>2x6x6>72x1x1", "3-3 none+Sigmoid 72x1x1>72x1x1>72x1x1",
           "4-4 linear 72x1x1>5x1x1>5x1x1"}},
+        /* a sum joins what ends the main branch; what both branches read ends its stage */
+        {"[1, 8, 8]",
+         "same norm relu ( same norm relu same norm ) relu flatten linear",
+         {"0-2 conv+norm+ReLU 1x8x8>1x8x8>1x8x8", "3-5 conv+norm+ReLU 1x8x8>1x8x8>1x8x8",
+          "6-10 conv+norm+ReLU 1x8x8>1x8x8>64x1x1 adds 0", "11-11 linear 64x1x1>5x1x1>5x1x1"}},
+        {"[1, 8, 8]",
+         "same ( conv norm | conv ) relu max flatten linear",
+         {"0-0 conv 1x8x8>1x8x8>1x8x8", "3-3 conv 1x8x8>2x6x6>2x6x6",
+          "1-5 conv+norm+ReLU 1x8x8>2x6x6>2x6x6 of 0 adds 1", "6-7 none+max 2x6x6>2x6x6>18x1x1",
+          "8-8 linear 18x1x1>5x1x1>5x1x1"}},
+        /* a main branch that ends too late for a sum: the sum has a stage of its own */
+        {"[1, 8, 8]",
+         "same ( same relu ) flatten drop linear",
+         {"0-0 conv 1x8x8>1x8x8>1x8x8", "1-2 conv+ReLU 1x8x8>1x8x8>1x8x8", "3-5 none+drop 1x8x8>1x8x8>64x1x1 adds 0",
+          "6-6 linear 64x1x1>5x1x1>5x1x1"}},
+        {"[3]",
+         "linear:3 ( identity ) linear",
+         {"0-1 linear 3x1x1>3x1x1>3x1x1", "2-2 none 3x1x1>3x1x1>3x1x1 adds 0", "3-3 linear 3x1x1>5x1x1>5x1x1"}},
+        /* an activation of its input joins no sum */
+        {"[1, 8, 8]",
+         "same norm silu max ( same norm ) hardswish flatten linear",
+         {"0-3 conv+norm+SiLU+max 1x8x8>1x8x8>1x4x4", "4-6 conv+norm 1x4x4>1x4x4>1x4x4 adds 0",
+          "7-8 none+Hardswish 1x4x4>1x4x4>16x1x1", "9-9 linear 16x1x1>5x1x1>5x1x1"}},
+        /* a group norm is an affine part; the channels of a layer norm are elements, so that nothing by channel joins
+         */
+        {"[1, 8, 8]",
+         "same:4 group norm relu max flatten linear",
+         {"0-0 conv 1x8x8>4x8x8>4x8x8", "1-5 groupnorm+norm+ReLU+max 4x8x8>4x8x8>64x1x1",
+          "6-6 linear 64x1x1>5x1x1>5x1x1"}},
+        {"[1, 8, 8]",
+         "same:2 layernorm silu max layernorm norm flatten layernorm norm1d linear layernorm",
+         {"0-0 conv 1x8x8>2x8x8>2x8x8", "1-2 groupnorm+SiLU 2x8x8>128x1x1>2x8x8", "3-3 none+max 2x8x8>2x8x8>2x4x4",
+          "4-4 groupnorm 2x4x4>32x1x1>2x4x4", "5-6 none+norm 2x4x4>2x4x4>32x1x1",
+          "7-8 groupnorm+norm 32x1x1>32x1x1>32x1x1", "9-9 linear 32x1x1>5x1x1>5x1x1",
+          "10-10 groupnorm 5x1x1>5x1x1>5x1x1"}},
+        /* branches of the images */
+        {"[3]",
+         "( linear:3 | identity ) tanh linear",
+         {"0-3 linear+Tanh 3x1x1>3x1x1>3x1x1 adds -1", "4-4 linear 3x1x1>5x1x1>5x1x1"}},
+        {"[1, 8, 8]",
+         "( conv | conv norm ) flatten linear",
+         {"1-2 conv+norm 1x8x8>2x6x6>2x6x6", "0-4 conv 1x8x8>2x6x6>72x1x1 of -1 adds 0",
+          "5-5 linear 72x1x1>5x1x1>5x1x1"}},
+        /* within each other; three layers read the first */
+        {"[1, 8, 8]",
+         "same ( ( same ) same ) flatten linear",
+         {"0-0 conv 1x8x8>1x8x8>1x8x8", "1-2 conv 1x8x8>1x8x8>1x8x8 adds 0", "3-5 conv 1x8x8>1x8x8>64x1x1 adds 0",
+          "6-6 linear 64x1x1>5x1x1>5x1x1"}},
+        {"[1, 8, 8]",
+         "same ( same | ( same ) relu ) flatten linear",
+         {"0-0 conv 1x8x8>1x8x8>1x8x8", "2-4 conv+ReLU 1x8x8>1x8x8>1x8x8 adds 0",
+          "1-6 conv 1x8x8>1x8x8>64x1x1 of 0 adds 1", "7-7 linear 64x1x1>5x1x1>5x1x1"}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct cln_network *network = network_of(cases[i].input, cases[i].layers);
-        struct cln_stage *stages;
-        size_t count;
-        assert_int_equal(cln_stages_build(&stages, &count, network), CLN_OK);
-        for (size_t s = 0; s < count; s++) {
+        const struct split split = split_of(network);
+        for (size_t s = 0; s < split.count; s++) {
             char text[256];
-            render(&stages[s], text, sizeof(text));
+            render(&split, s, text, sizeof(text));
             assert_true(s < COUNT(cases[i].stages) && cases[i].stages[s]);
             assert_string_equal(text, cases[i].stages[s]);
         }
-        assert_true(count == COUNT(cases[i].stages) || !cases[i].stages[count]);
-        free(stages);
+        assert_true(split.count == COUNT(cases[i].stages) || !cases[i].stages[split.count]);
+        free(split.stages);
         cln_network_destroy(&network);
     }
 }
@@ -154,18 +206,22 @@ static bool same_shape(struct cln_shape p, struct cln_shape q) {
     return p.channels == q.channels && p.height == q.height && p.width == q.width;
 }
 
-/* Stages cover all layers without gap, hand their shapes on, and use every tensor exactly once. */
+/* The stages of a chain cover all layers without gap, hand their shapes on, and use every tensor exactly once. */
 static void assert_sound(const struct cln_network *network) {
-    struct cln_stage *stages;
-    size_t count;
-    assert_int_equal(cln_stages_build(&stages, &count, network), CLN_OK);
-    assert_true(count >= 1 && count <= network->layer_count);
+    const struct split split = split_of(network);
+    const struct cln_stage *stages = split.stages;
+    assert_true(split.count >= 1 && split.count <= network->layer_count);
     int next_layer = 0, next_tensor = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < split.count; i++) {
         const struct cln_stage *s = &stages[i];
-        assert_int_equal(s->first_layer, next_layer);
-        assert_true(s->last_layer >= s->first_layer);
-        next_layer = s->last_layer + 1;
+        int range[2];
+        range_of(&split, i, range);
+        assert_int_equal(range[0], next_layer);
+        assert_true(range[1] >= range[0]);
+        assert_in_range(s->first_layer, range[0], range[1]);
+        next_layer = range[1] + 1;
+        assert_int_equal(s->input, (int)i - 1);
+        assert_int_equal(s->addend, CLN_READS_NOTHING);
         if (i > 0)
             assert_true(same_shape(s->x, stages[i - 1].a));
         if (s->affine == CLN_AFFINE_NONE)
@@ -196,14 +252,19 @@ static void assert_sound(const struct cln_network *network) {
     }
     assert_int_equal(next_layer, network->layer_count);
     assert_int_equal(next_tensor, network->tensor_count);
-    assert_true(same_shape(stages[count - 1].a, network->layers[network->layer_count - 1].out));
-    free(stages);
+    assert_true(same_shape(stages[split.count - 1].a, network->layers[network->layer_count - 1].out));
+    free(split.stages);
 }
 
 static void shipped_networks_make_sound_stages(void **state) {
     (void)state;
-    static const char *const names[] = {"bn-lenet", "lenet", CLN_EXAMPLES "/bn-cnn-relu.json",
-                                        CLN_EXAMPLES "/mlp.json"};
+    static const char *const names[] = {"bn-lenet",
+                                        "lenet",
+                                        CLN_EXAMPLES "/bn-cnn-relu.json",
+                                        CLN_EXAMPLES "/mlp.json",
+                                        CLN_EXAMPLES "/lenet-5.json",
+                                        CLN_EXAMPLES "/vgg-mini.json",
+                                        CLN_EXAMPLES "/mobilenet-like.json"};
     for (size_t i = 0; i < COUNT(names); i++) {
         struct cln_network *network;
         assert_int_equal(cln_network_load(&network, names[i], NULL), CLN_OK);
@@ -235,7 +296,7 @@ static void geometry_is_carried_over(void **state) {
     struct cln_stage *stages;
     size_t count;
     assert_int_equal(cln_network_load(&network, CLN_EXAMPLES "/bn-cnn-relu.json", NULL), CLN_OK);
-    assert_int_equal(cln_stages_build(&stages, &count, network), CLN_OK);
+    assert_int_equal(cln_stages_build(&stages, &count, network, NULL), CLN_OK);
     assert_int_equal(count, 5);
     assert_int_equal(stages[0].bias, -1);
     assert_true(stages[0].batchnorm.momentum == 0.05);

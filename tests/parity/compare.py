@@ -13,7 +13,7 @@ import torch
 from files import read_safetensors, write_safetensors
 from networks import build
 from programs import hyperparameters, Wrong
-from reference import load, logits_of, margin, prepare, preprocess, reference
+from reference import load, logits_of, margin, prepare, preprocess, reference, updates_of
 
 FACTOR = 10.0
 FLOAT32_RUNS = FLOAT64_RUNS = 3  # that are shaken
@@ -54,7 +54,7 @@ def slack(case, ref, k, allowed):
     """How far a weight moves for an error that is allowed in its gradient, with an optimizer that divides the gradient by
     its size."""
     name = k.split(" ", 1)[1]
-    steps = sum(-(-case.count // case.batch) for _ in range(case.epochs))
+    steps = sum(updates_of(case) for _ in range(case.epochs))
     if case.optimizer == "rmsprop":
         v, alpha = ref[f"moment square_avg {name}"], case.more.get("alpha", 0.99)
         size, most = np.sqrt(v) + case.eps, 2.0 * steps / math.sqrt(1 - alpha) / (1 - case.momentum)
@@ -91,12 +91,12 @@ def compare(result, ref, r32, shaken, ours, case, allowed):
             tol = 0.0
         if k.startswith("gradient"):
             allowed[k] = tol
-        moves = k.startswith("weight")
+        moves = k.startswith(("weight", "raw-weight"))
         steps = case.optimizer == "rmsprop" and k.startswith("moment momentum_buffer")
         if case.optimizer != "sgd" and (moves or steps):
             distance(mine, exact)
             error = np.abs(np.asarray(mine, np.float64) - exact)
-            name = k.removeprefix("moment momentum_buffer ").removeprefix("weight ")
+            name = k.removeprefix("moment momentum_buffer ").split()[-1]
             tols = tol + slack(case, ref, "of " + name, allowed) / (case.lr if steps else 1) + 0 * error
             at = np.unravel_index(np.argmax(error / tols), error.shape)
             result.add(k, error[at], tols[at], np.abs(r32[k] - exact)[at])
@@ -217,7 +217,7 @@ def attempt(runner, case, seed, folder):
     allowed = {}
     # The gradient of the first step: SGD's momentum buffer after it.
     plain = {"name": "sgd", "lr": 1e-6, "momentum": 0.5, "weight_decay": 0.0,
-             "label_smoothing": case.more.get("label_smoothing", 0.0)}
+             "label_smoothing": case.more.get("label_smoothing", 0.0), "accumulate": case.more.get("accumulate", 1)}
     _, tensors, _ = runner.train(case, job, folder, "g", plain, case.epochs, 1)
     ours = {"gradient " + k.removeprefix("optimizer.momentum_buffer."): v for k, v in tensors.items()
             if k.startswith("optimizer.momentum_buffer.")}
@@ -240,10 +240,15 @@ def attempt(runner, case, seed, folder):
     for k, v in tensors.items():
         if k.startswith("optimizer."):
             _, moment, name = k.split(".", 2)
-            if name in frozen:
+            if moment == "raw":
+                if name in frozen:
+                    result.add("frozen raw " + name, int(v.tobytes() != job["state"][name].tobytes()), 0.5)
+                else:
+                    ours[("raw-statistic " if "running" in name else "raw-weight ") + name] = v
+            elif name in frozen:
                 result.add("moment of frozen " + name, float(np.abs(v).max()), 0.0)
-                continue
-            ours[f"moment {moment} {name}"] = v
+            else:
+                ours[f"moment {moment} {name}"] = v
         elif "tracked" in k:
             result.add("num_batches_tracked", abs(int(v) - int(ref["tracked " + k])), 0.5)
         elif k not in frozen:

@@ -22,7 +22,11 @@ static struct cln_images read_images(FILE *file, size_t count, struct cln_shape 
     const size_t pixels = (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width;
     struct cln_images images = {.count = count, .shape = shape};
     images.pixels = read_bytes(file, count * pixels);
-    images.labels = read_bytes(file, count);
+    uint8_t *labels = read_bytes(file, count);
+    images.labels = malloc(count * sizeof *images.labels);
+    for (size_t i = 0; images.labels && i < count; i++)
+        images.labels[i] = labels[i];
+    free(labels);
     return images;
 }
 
@@ -73,6 +77,7 @@ static enum cln_status train(char **argv) {
                                               .data = read_data(argv[3]),
                                               .session.device = device_of(argv[7]),
                                               .session.no_guard = true,
+                                              .session.no_cache = true,
                                               .batch_size = checkpoint->training->batch_size,
                                               .resize = checkpoint->resize,
                                               .standardize = checkpoint->mean != NULL,
@@ -108,6 +113,7 @@ static enum cln_status logits(char **argv) {
     const struct cln_predictor_params params = {.model = checkpoint,
                                                 .batch_size = atoi(argv[5]),
                                                 .session.device = device_of(argv[6]),
+                                                .session.no_cache = true,
                                                 .image = data->test.shape};
     float *out = calloc(values + 1, sizeof *out);
     status = out ? cln_predictor_create(&predictor, &params) : CLN_OUT_OF_MEMORY;

@@ -1,7 +1,11 @@
 """Cases with names: what a network, its data and its settings can be, kind by kind."""
+import json
+import pathlib
+
 import numpy as np
 
-from networks import DROP, DROP2, ELU, GLOBAL, LEAKY, Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, conv, lin, mp
+from networks import (DROP, DROP2, ELU, GELU, GELU_TANH, GLOBAL, HARDSWISH, LEAKY, PLAIN1, PLAIN2, SILU, Case, FLA, IDE, REL, SIG,
+                      TAN, ap, bn1, bn2, conv, gn, lin, ln, mp, res)
 
 
 def set_gamma(values):
@@ -54,6 +58,13 @@ def offset_bias(value):
     def tweak(state, rng):
         state["0.bias"][:] = value
     return tweak
+
+
+def shipped(name, **o):
+    """A network of examples/networks, trained for 20 steps."""
+    path = pathlib.Path(__file__).resolve().parents[2] / "examples/networks" / f"{name}.json"
+    net = json.loads(path.read_text(encoding="utf-8"))
+    return Case("network", name, net["input"], net["layers"], **dict(count=40, batch=8, epochs=4) | o)
 
 
 def named_cases():
@@ -242,6 +253,20 @@ def named_cases():
             more={"clip_norm": 0.5}, **o)
     yield C("clipping", "RMSprop, clipped to norm 1e-6", small, onet, optimizer="rmsprop", lr=0.001,
             more={"clip_norm": 1e-6}, **o)
+    yield C("average", "Adam, weights averaged by 0.9", small, onet, more={"ema": 0.9}, **o)
+    yield C("average", "SGD, momentum 0.9, averaged by 0.5, frozen layers", small, onet, adam=False, lr=0.1, momentum=0.9,
+            freeze=("0.*", "*.bias"), more={"ema": 0.5, "clip_norm": 0.5}, **o)
+    for title, more in (("Adam, weight decay 0.1, 3 batches per update", dict(decay=0.1, batch=7, more={"accumulate": 3})),
+                        ("SGD, momentum 0.9, clipped, averaged, 2 per update, the last batch alone and short",
+                         dict(adam=False, lr=0.1, momentum=0.9, batch=14, more={"accumulate": 2, "clip_norm": 0.5, "ema": 0.7})),
+                        ("AdamW behind a warm-up, more batches per update than there are",
+                         dict(optimizer="adamw", batch=13, more={"accumulate": 9, "warmup_epochs": 2})),
+                        ("RMSprop, class weights, one-cycle, 2 batches per update",
+                         dict(optimizer="rmsprop", lr=0.001, batch=16, weights=[1.0, 0.25, 0.0, 5.0, 2.0],
+                              more={"accumulate": 2, "schedule": "one-cycle", "schedule_epochs": 4}))):
+        yield C("accumulation", title, small, onet, **(o | more))
+    yield C("accumulation", "dropout, 3 batches per update", small, [conv(4, 3), bn2(), SIG, mp(2), FLA, DROP, lin(9), TAN,
+            DROP, lin(5)], batch=7, more={"accumulate": 3})
     yield C("loss", "label smoothing 0.1", small, onet, more={"label_smoothing": 0.1}, **o)
     yield C("loss", "class weights, one of them 0", small, onet, weights=[1.0, 0.25, 0.0, 5.0, 2.0], **o)
     yield C("loss", "class weights, label smoothing 0.2", small, onet, weights=[0.1, 0.25, 1.0, 5.0, 2.0],
@@ -258,6 +283,35 @@ def named_cases():
     yield C("layer", "leaky ReLU, default slope", small, [conv(4, 3), {"type": "LeakyReLU"}, FLA, lin(5)])
     yield C("layer", "ELU, max pool", small, [conv(4, 3), bn2(), ELU, mp(2), FLA, lin(9), ELU, lin(5)])
     yield C("layer", "ELU, default alpha, average", small, [conv(4, 3), {"type": "ELU"}, ap(2), FLA, lin(5)])
+    yield C("layer", "SiLU, max pool", small, [conv(4, 3), bn2(), SILU, mp(2), FLA, lin(9), SILU, lin(5)])
+    yield C("layer", "SiLU, max pool 3/2/1 without batch norm, average", (3, 12, 11), [conv(4, 3), SILU, mp(3, 2, 1),
+            conv(5, 3, p=1), SILU, ap(2), FLA, lin(5)])
+    yield C("layer", "Hardswish, max pool, gamma of each sign", small, [conv(4, 3), bn2(), HARDSWISH, mp(2), FLA, lin(9), bn1(),
+            HARDSWISH, lin(5)], tweak=set_gamma(lambda r, s: 3 * r.choice([-1, 1], s)))
+    yield C("layer", "GELU, max pool", small, [conv(4, 3), bn2(), GELU, mp(2), FLA, lin(9), GELU, lin(5)])
+    yield C("layer", "GELU by tanh, average", small, [conv(4, 3), bn2(), GELU_TANH, ap(2), FLA, lin(9), GELU_TANH, lin(5)])
+    yield C("layer", "GELU, weights x 30", small, [conv(4, 3), GELU, mp(2), FLA, lin(9), GELU_TANH, lin(5)],
+            tweak=scale_weights(30), lr=1e-4)
+    yield C("layer", "activations of their input behind sums", small, [
+        conv(4, 3, p=1), bn2(), SILU, res([conv(4, 3, p=1), bn2()]), SILU, mp(2), res([conv(4, 3, p=1), GELU, conv(4, 3, p=1)]),
+        HARDSWISH, FLA, lin(9), res([lin(9)]), GELU, lin(5)])
+    yield C("layer", "group norms", (3, 12, 11), [conv(6, 3), gn(3), REL, mp(2), conv(8, 3, p=1), gn(8), TAN, ap(2), FLA, lin(12),
+            gn(4), SIG, lin(5)])
+    yield C("layer", "group norms of the images and without weights", (4, 9, 7), [gn(2), conv(6, 3), gn(1, affine=False, eps=0.1),
+            bn2(), SIG, FLA, gn(5, affine=False), lin(5)])
+    yield C("layer", "layer norms of images", (2, 9, 7), [ln(), conv(4, 3, p=1), ln(), GELU, mp(2), conv(4, 3, p=1),
+            ln(elementwise_affine=False), bn2(), TAN, FLA, ln(eps=1e-3), lin(5)])
+    yield C("layer", "layer norms of features", (1, 6, 5), [FLA, lin(16), ln(), TAN, lin(9), ln(elementwise_affine=False), bn1(), SIG,
+            lin(7), ln(), lin(5)])
+    yield C("layer", "group and layer norms, batches of one", small, [conv(4, 3), gn(2), REL, mp(2), FLA, lin(9), ln(), TAN, lin(5)],
+            batch=1, count=9, adam=False)
+    yield C("layer", "layer norm of a large mean", small, [conv(4, 3), ln(), TAN, ap(2), FLA, lin(9), ln(), SIG, lin(5)],
+            tweak=offset_bias(1000))
+    yield C("layer", "norms of equal values", small, [conv(4, 3), gn(4, eps=1e-8), TAN, mp(2), FLA, ln(), lin(5)],
+            images=lambda r, n, s: np.zeros((n, *s)))
+    yield C("layer", "group norms in branches, Nesterov, weight decay of weights only, clipped", small, [conv(4, 3, p=1), gn(2), SILU,
+            res([conv(4, 3, p=1), gn(4), SILU, conv(4, 3, p=1), gn(1)]), SILU, GLOBAL, FLA, lin(5)], adam=False, lr=0.1,
+            momentum=0.9, decay=0.3, batch=7, more={"nesterov": 1, "decay_weights_only": 1, "clip_norm": 0.5})
     yield C("layer", "dropout", small, [conv(4, 3), bn2(), SIG, mp(2), FLA, DROP, lin(9), bn1(), TAN, DROP, lin(5)], batch=7)
     yield C("layer", "dropout by channel, and of the input", small, [DROP, conv(5, 3), DROP2, bn2(), REL, ap(2), DROP2, FLA,
             lin(9), DROP], batch=9)
@@ -265,7 +319,46 @@ def named_cases():
             {"type": "Dropout", "p": 0.9}, lin(5)])
     yield C("layer", "global average pool", small, [conv(6, 3), bn2(), REL, GLOBAL, FLA, lin(5)])
     yield C("layer", "global average pool of an odd image", (3, 9, 5), [conv(6, 3, 2), TAN, GLOBAL, FLA, lin(5)])
+    yield C("groups", "2 and 3 groups", (2, 12, 11), [conv(6, 3, groups=2), bn2(), REL, mp(2), conv(9, 2, groups=3), SIG,
+            *head])
+    yield C("groups", "depthwise separable", (3, 12, 11), [conv(8, 3, 1, 1), bn2(), REL, conv(8, 3, 1, 1, False, groups=8),
+            bn2(), REL, conv(12, 1), bn2(), REL, conv(12, 3, 2, 1, False, groups=12), bn2(), REL, conv(16, 1), bn2(), REL,
+            GLOBAL, FLA, lin(5)])
+    yield C("groups", "depthwise with multiplier 2, max pool", (3, 12, 11), [conv(6, 3, groups=3), bn2(), TAN, mp(2),
+            conv(12, [2, 3], groups=6, bias=False), bn2(), TAN, mp([2, 1]), *head])
+    yield C("groups", "dilation [2, 1], then 2 with stride 2", small, [conv(4, 3, dilation=[2, 1]), bn2(), REL,
+            conv(5, [2, 3], 2, [1, 2], dilation=2), bn2(), SIG, *head])
+    yield C("groups", "padding same of a dilation, depthwise", (2, 9, 10),
+            [conv(4, [2, 3], 1, "same", groups=2, dilation=[2, 3]), bn2(), REL, mp(2), conv(4, 3, 1, 2, groups=4, dilation=2), TAN, *head])
+    yield C("plain norm", "without gamma and beta", small, [conv(4, 3), PLAIN2, REL, mp(2), FLA, lin(9), PLAIN1, TAN, lin(5)], **o)
+    yield C("plain norm", "some without gamma and beta, one first, one last", (3, 9, 10), [PLAIN2, conv(6, 3, bias=False), bn2(),
+            TAN, conv(8, 2, groups=2), PLAIN2, PLAIN2, SIG, ap(2), FLA, lin(70), PLAIN1, REL, lin(5), PLAIN1], batch=7)
+    yield C("plain norm", "one value per channel", (1, 3, 2), [FLA, lin(6), PLAIN1, TAN, lin(3)], batch=8, count=25, adam=False)
     yield C("layer", "padding same, not square", small, [conv(4, [5, 3], p="same"), bn2(), SIG, mp(2), FLA, lin(5)])
+    block = [conv(6, 3, p=1, bias=False), bn2(), REL, conv(6, 3, p=1, bias=False), bn2()]
+    yield C("branches", "blocks of a ResNet", (3, 12, 11), [
+        conv(6, 3, p=1, bias=False), bn2(), REL, res(block), REL,
+        res([conv(9, 3, 2, 1, False), bn2(), REL, conv(9, 3, p=1, bias=False), bn2()], [conv(9, 1, 2, bias=False), bn2()]), REL,
+        GLOBAL, FLA, lin(5)], count=40, batch=16)
+    yield C("branches", "blocks of a ResNet, SGD with Nesterov's momentum", small, [
+        conv(6, 3, p=1), bn2(), REL, res(block), REL, res(block), REL, GLOBAL, FLA, lin(5)], count=40, batch=16, adam=False,
+        lr=0.1, momentum=0.9, more={"nesterov": 1})
+    yield C("branches", "activations first", small, [
+        conv(4, 3), res([bn2(), TAN, conv(5, 3, p=1)], [conv(5, 1)]), res([bn2(), TAN, conv(5, 3, p=1)]), bn2(), TAN, ap(2), FLA,
+        lin(9), res([bn1(), TAN, lin(9)]), lin(5)])
+    yield C("branches", "within each other, with dropouts", small, [
+        res([conv(1, 3, p=1), SIG]), res([res([conv(4, 3), ap(2), DROP2], [conv(4, 4, 2), TAN])], [conv(4, 4, 2)]), DROP,
+        res([IDE]), FLA, lin(5)], batch=9)
+    yield shipped("bn-lenet")
+    yield shipped("lenet")
+    yield shipped("mlp", adam=False, lr=0.1, momentum=0.9)
+    yield shipped("bn-cnn-relu")
+    yield shipped("cnn-dropout")
+    yield shipped("lenet-5", count=20)
+    yield shipped("vgg-mini", count=12, tests=3, batch=6, epochs=2)
+    yield shipped("mobilenet-like", count=12, tests=3, batch=6, epochs=2)
+    yield shipped("resnet-8", count=20, tests=3, adam=False, lr=0.05, momentum=0.9, more={"nesterov": 1})
+    yield shipped("resnet-20", count=12, tests=3, batch=6, epochs=2, adam=False, lr=0.05, momentum=0.9, decay=1e-4)
     yield C("drift", "200 steps of Adam, smooth", small, [conv(4, 3), bn2(), SIG, ap(2), FLA, lin(9), bn1(), TAN,
             lin(5)], count=80, batch=16, epochs=40, lr=0.001)
     yield C("drift", "200 steps of SGD with momentum, smooth", small, [conv(4, 3), bn2(), TAN, ap(2), FLA, lin(9),

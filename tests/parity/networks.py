@@ -11,9 +11,10 @@ from torch.nn import functional as F
 class Norm(nn.Module):
     """PyTorch's nn.BatchNorm, extended by the biased running variance and by a single value per channel."""
 
-    def __init__(self, features, eps=1e-5, momentum=0.1, biased=False):
+    def __init__(self, features, eps=1e-5, momentum=0.1, biased=False, affine=True):
         super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.ones(features)), nn.Parameter(torch.zeros(features))
+        self.weight = nn.Parameter(torch.ones(features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(features)) if affine else None
         self.register_buffer("running_mean", torch.zeros(features))
         self.register_buffer("running_var", torch.ones(features))
         self.register_buffer("num_batches_tracked", torch.tensor(0))
@@ -37,7 +38,8 @@ class Norm(nn.Module):
         shape = [1, -1] + [1] * (x.ndim - 2)
         mean = x.mean(axes, keepdim=True)
         var = ((x - mean) ** 2).mean(axes, keepdim=True)
-        return (x - mean) / torch.sqrt(var + self.eps) * self.weight.view(shape) + self.bias.view(shape)
+        normal = (x - mean) / torch.sqrt(var + self.eps)
+        return normal if self.weight is None else normal * self.weight.view(shape) + self.bias.view(shape)
 
 
 def philox(counter, key):
@@ -54,17 +56,20 @@ def philox(counter, key):
 class Drop(nn.Module):
     """Dropout and Dropout2d with clenet's random numbers: of seed, step, layer, sample and element or channel."""
     SEED = 1  # of every case: programs.py
+    begins = True  # whether the batch that comes is the first of its update; samples count from there
 
     def __init__(self, layer, p=0.5, by_channel=False):
         super().__init__()
-        self.layer, self.p, self.by_channel, self.step = layer, p, by_channel, 0
+        self.layer, self.p, self.by_channel, self.step, self.before = layer, p, by_channel, 0, 0
 
     def forward(self, x):
         if not self.training or self.p == 0:
             return x
-        self.step += 1
+        self.step += Drop.begins
+        self.before *= not Drop.begins
         units = x.shape[1] if self.by_channel else x[0].numel()
-        n, quad = np.meshgrid(np.arange(len(x)), np.arange(-(-units // 4)), indexing="ij")
+        n, quad = np.meshgrid(self.before + np.arange(len(x)), np.arange(-(-units // 4)), indexing="ij")
+        self.before += len(x)
         words = philox([quad, np.full_like(quad, self.layer), np.full_like(quad, self.step), n], (self.SEED, 0))
         bits = np.stack(words, -1).reshape(len(x), -1)[:, :units]
         keep = torch.tensor((bits >> np.uint64(8)).astype(np.float32) * 2.0 ** -24 >= np.float32(self.p)).to(x.dtype)
@@ -76,19 +81,40 @@ def pair(value):
     return tuple(value) if isinstance(value, list) else (value, value)
 
 
-def build(net):
-    """The nn.Sequential of a network's JSON, and the shape of its output."""
-    x, layers = torch.zeros(1, *net["input"]), []
-    for index, o in enumerate(net["layers"]):
+class Residual(nn.Module):
+    """The sum of what two sequences make of an input."""
+
+    def __init__(self, layers, shortcut):
+        super().__init__()
+        self.layers, self.shortcut = layers, shortcut
+
+    def forward(self, x):
+        return self.layers(x) + self.shortcut(x)
+
+
+def build_list(layers, x, index):
+    """The nn.Sequential of a list of layers, its output for x, and the index of the layer behind it. Layers of a Residual
+    are counted before it."""
+    modules = []
+    for o in layers:
         t, g = o["type"], o.get
-        if t == "Conv2d":
+        if t == "Residual":
+            main, _, index = build_list(o["layers"], x, index)
+            shortcut, _, index = build_list(g("shortcut", []), x, index)
+            m = Residual(main, shortcut)
+        elif t == "Conv2d":
             m = nn.Conv2d(x.shape[1], o["out_channels"], pair(o["kernel_size"]), pair(g("stride", 1)),
                           g("padding", 0) if isinstance(g("padding", 0), str) else pair(g("padding", 0)),
-                          bias=g("bias", True))
+                          dilation=pair(g("dilation", 1)), groups=g("groups", 1), bias=g("bias", True))
         elif t == "Linear":
             m = nn.Linear(x.shape[1], o["out_features"], bias=g("bias", True))
         elif t in ("BatchNorm1d", "BatchNorm2d"):
-            m = Norm(x.shape[1], g("eps", 1e-5), g("momentum", 0.1), g("biased_running_variance", False))
+            m = Norm(x.shape[1], g("eps", 1e-5), g("momentum", 0.1), g("biased_running_variance", False),
+                     g("affine", True))
+        elif t == "GroupNorm":
+            m = nn.GroupNorm(o["num_groups"], x.shape[1], g("eps", 1e-5), g("affine", True))
+        elif t == "LayerNorm":
+            m = nn.LayerNorm(tuple(x.shape[1:]), g("eps", 1e-5), g("elementwise_affine", True))
         elif t in ("MaxPool2d", "AvgPool2d"):
             k = pair(o["kernel_size"])
             m = getattr(nn, t)(k, pair(o["stride"]) if "stride" in o else k, pair(g("padding", 0)))
@@ -98,16 +124,32 @@ def build(net):
             m = getattr(nn, t)(**{k: v for k, v in o.items() if k != "type"})
         m.eval()
         x = m(x)
-        layers.append(m)
-    return nn.Sequential(*layers), x.shape[1:]
+        modules.append(m)
+        index += 1
+    return nn.Sequential(*modules), x, index
 
 
-def conv(n, k, s=1, p=0, bias=True):
+def build(net):
+    """The nn.Sequential of a network's JSON, and the shape of its output."""
+    module, x, _ = build_list(net["layers"], torch.zeros(1, *net["input"]), 0)
+    return module, x.shape[1:]
+
+
+def layers_of(net):
+    """All layers, those of branches among them."""
+    return [m for m in net.modules() if not isinstance(m, (nn.Sequential, Residual))]
+
+
+def conv(n, k, s=1, p=0, bias=True, dilation=1, groups=1):
     d = {"type": "Conv2d", "out_channels": n, "kernel_size": k}
     if s != 1:
         d["stride"] = s
     if p != 0:
         d["padding"] = p
+    if dilation != 1:
+        d["dilation"] = dilation
+    if groups != 1:
+        d["groups"] = groups
     if not bias:
         d["bias"] = False
     return d
@@ -123,6 +165,14 @@ def bn2(**o):
 
 def bn1(**o):
     return {"type": "BatchNorm1d"} | o
+
+
+def gn(groups, **o):
+    return {"type": "GroupNorm", "num_groups": groups} | o
+
+
+def ln(**o):
+    return {"type": "LayerNorm"} | o
 
 
 def pool(kind, k, s=None, p=0):
@@ -143,9 +193,16 @@ def ap(k, s=None, p=0):
 
 
 SIG, REL, TAN, IDE, FLA = ({"type": t} for t in ("Sigmoid", "ReLU", "Tanh", "Identity", "Flatten"))
+PLAIN2, PLAIN1 = bn2(affine=False), bn1(affine=False)
+SILU, HARDSWISH = {"type": "SiLU"}, {"type": "Hardswish"}
+GELU, GELU_TANH = {"type": "GELU"}, {"type": "GELU", "approximate": "tanh"}
 LEAKY, ELU = {"type": "LeakyReLU", "negative_slope": 0.1}, {"type": "ELU", "alpha": 0.7}
 DROP, DROP2 = {"type": "Dropout", "p": 0.3}, {"type": "Dropout2d"}
 GLOBAL = {"type": "AdaptiveAvgPool2d", "output_size": 1}
+
+
+def res(layers, shortcut=None):
+    return {"type": "Residual", "layers": layers} | ({"shortcut": shortcut} if shortcut else {})
 
 
 class Case:
@@ -184,10 +241,10 @@ class Case:
 def has_single_values(case):
     """Whether a batch norm gets a batch with a single value per channel."""
     net, _ = build(case.net)
-    x = torch.zeros(1, *case.net["input"])
     sizes = {case.batch, case.count % case.batch} if case.count > case.batch else {case.count}
-    for module in net:
-        if isinstance(module, Norm) and 1 in sizes and x.numel() == x.shape[1]:
-            return True
-        x = module(x)
-    return False
+    single = []
+    for module in layers_of(net):
+        if isinstance(module, Norm):
+            module.register_forward_pre_hook(lambda _, inputs: single.append(inputs[0].numel() == inputs[0].shape[1]))
+    net(torch.zeros(1, *case.net["input"]))
+    return 1 in sizes and any(single)

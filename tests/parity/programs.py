@@ -29,6 +29,8 @@ def resume_point(case, job, name, optimizer):
     for moment in MOMENTS[optimizer["name"]]:
         if moment != "momentum_buffer" or optimizer["momentum"] > 0:
             tensors |= {f"optimizer.{moment}.{k}": v for k, v in zeros.items()}
+    if optimizer.get("ema"):
+        tensors |= {f"optimizer.raw.{k}": v for k, v in job["state"].items() if "tracked" not in k}
     digest = hashlib.sha256(job["train"].tobytes() + job["train_labels"].tobytes()).hexdigest()
     training = {"optimizer": optimizer,
                 "batch_size": case.batch, "seed": "1",
@@ -75,8 +77,9 @@ class Runner:
 
     def run(self, *words, fine=(0,)):
         words = [str(word) for word in words]
-        if words[0] in ("train", "evaluate", "predict") and self.device:
-            words[1:1] = ["--device", self.device]
+        if words[0] in ("train", "evaluate", "predict"):
+            # Binaries are for many later starts, and cost a few as much as building. The driver's own cache is enough here.
+            words[1:1] = ["--no-cache", *(["--device", self.device] if self.device else [])]
         result, text = self._output(self.clenet, *words)
         if result.returncode not in fine:
             raise Wrong(f"clenet {text}: exit status {result.returncode}: {result.stderr.strip()[-600:]}")

@@ -4,7 +4,8 @@ import random
 import numpy as np
 
 from named import set_gamma
-from networks import Case, FLA, IDE, REL, SIG, TAN, ap, bn1, bn2, build, conv, has_single_values, lin, mp
+from networks import (Case, FLA, GELU, GELU_TANH, HARDSWISH, IDE, REL, SIG, SILU, TAN, ap, bn1, bn2, build, conv, has_single_values,
+                      lin, mp, pair)
 
 
 def window(rng, size, most_padding):
@@ -24,7 +25,7 @@ def square(a, b):
 
 
 def draw_recipe(rng, case):
-    """Another optimizer for some cases, and a schedule for half. Draws from a generator of its own: networks and data of a
+    """Another optimizer for some cases, a schedule for half, and other activations. Draws from a generator of its own: networks and data of a
     number stay as they were before there were recipes."""
     more = {"decay_weights_only": rng.randint(0, 1), "label_smoothing": rng.choice([0, 0, 0.1, 0.5])}
     if case.optimizer == "sgd":
@@ -38,9 +39,33 @@ def draw_recipe(rng, case):
              "cosine": {"schedule_epochs": case.epochs + 1}, "one-cycle": {"schedule_epochs": case.epochs + 2},
              "constant": {}}[schedule]
     more["clip_norm"] = rng.choice([0, 0, 0.1, 1])
+    more["ema"] = random.Random(f"ema of {case.title}").choice([0, 0, 0.5, 0.9])  # of its own: other draws stay
+    more["accumulate"] = random.Random(f"accumulate of {case.title}").choice([1, 1, 1, 2, 3])
     if rng.random() < 0.3:
         case.weights = [rng.choice([0.2, 0.5, 1.0, 3.0]) for _ in range(int(np.prod(build(case.net)[1])))]
     case.more = more
+    for at, layer in enumerate(case.net["layers"]):
+        if layer in (SIG, REL, TAN) and rng.random() < 0.4:
+            case.net["layers"][at] = rng.choice([HARDSWISH, SILU, GELU, GELU_TANH])
+
+
+def draw_groups(rng, layers, shape):
+    """Groups and dilations for some convolutions, where they leave sizes as they are, and batch norms without γ and β. Draws
+    from a generator of its own, as draw_recipe does."""
+    has_weights = any(layer["type"] in ("Conv2d", "Linear") for layer in layers)
+    for layer in layers:
+        if has_weights and layer["type"].startswith("BatchNorm") and rng.random() < 0.2:
+            layer["affine"] = False
+        if layer["type"] == "Conv2d":
+            each = [g for g in range(1, shape[0] + 1) if shape[0] % g == 0 and layer["out_channels"] % g == 0]
+            if rng.random() < 0.5 and each[-1] > 1:
+                layer["groups"] = rng.choice(each[1:])
+            kernel, padding = pair(layer["kernel_size"]), pair(layer.get("padding", 0))
+            dilation = [rng.choice([1, 2, 3]) for _ in kernel]
+            wider = [p + (d - 1) * (k - 1) // 2 for p, d, k in zip(padding, dilation, kernel)]
+            if rng.random() < 0.5 and all((d - 1) * (k - 1) % 2 == 0 for d, k in zip(dilation, kernel)):
+                layer |= {"dilation": dilation, "padding": wider}
+            shape = (layer["out_channels"],)
 
 
 def random_case(number, seed, data_seed=None):
@@ -121,6 +146,7 @@ def random_case(number, seed, data_seed=None):
             batch=batch,
                 epochs=rng.choice([1, 2, 3]), seed=data_seed, **o)
     if data_seed is None:
+        draw_groups(random.Random(f"{seed}/{number}/groups"), layers, (c, h, w))
         draw_recipe(random.Random(f"{seed}/{number}/recipe"), case)
     if has_single_values(case):  # Adam would turn what rounding leaves of a gradient of 0 into whole steps
         case.optimizer, case.momentum = "sgd", 0.5

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from files import Pcg32
-from networks import Norm, build
+from networks import Drop, Norm, build, layers_of
 
 
 def make_images(rng, how, count, shape):
@@ -41,6 +41,11 @@ def prepare(case, seed):
             state[k] = rng.uniform(0.5, 1.5, v.shape).astype(np.float32)
         elif k.replace("bias", "running_mean") in state and k.endswith("bias"):
             state[k] = rng.normal(0, 0.3, v.shape).astype(np.float32)
+    for name, m in net.named_modules():
+        if isinstance(m, (nn.GroupNorm, nn.LayerNorm)) and m.weight is not None:
+            sign = rng.choice([-1, 1], m.weight.shape)
+            state[f"{name}.weight"] = (sign * rng.uniform(0.5, 1.5, m.weight.shape)).astype(np.float32)
+            state[f"{name}.bias"] = rng.normal(0, 0.3, m.weight.shape).astype(np.float32)
     if case.tweak:
         case.tweak(state, rng)
     image = tuple(case.image or case.net["input"])
@@ -86,7 +91,7 @@ def optimizer_of(case, net):
     shared = {"lr": case.lr, "weight_decay": case.decay, "foreach": False}
     groups = [{"params": list(net.parameters())}]
     if more.get("decay_weights_only"):
-        weights = [m.weight for m in net if isinstance(m, (nn.Conv2d, nn.Linear))]
+        weights = [m.weight for m in layers_of(net) if isinstance(m, (nn.Conv2d, nn.Linear))]
         others = [p for p in net.parameters() if all(p is not w for w in weights)]
         groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
     if case.optimizer in ("adam", "adamw"):
@@ -136,11 +141,37 @@ def rates_of(case, steps_per_epoch, steps):
     return (rates + run(make, each, max(steps - warm, 0)))[:steps]
 
 
+def updates_of(case):
+    """The number of updates in an epoch."""
+    return -(-case.count // (case.batch * case.more.get("accumulate", 1)))
+
+
+def batches_of(case, order):
+    """The batches of an epoch: their samples, their shares of the update's samples, and whether they begin and end it."""
+    whole = case.batch * case.more.get("accumulate", 1)
+    for first in range(0, len(order), whole):
+        samples = order[first:first + whole]
+        for at in range(0, len(samples), case.batch):
+            index = torch.tensor(samples[at:at + case.batch])
+            Drop.begins = at == 0
+            yield index, len(index) / len(samples), at == 0, at + case.batch >= len(samples)
+
+
+def average_of(case, net):
+    """PyTorch's average of a case's weights and running statistics; without one, the network itself."""
+    decay = case.more.get("ema", 0)
+    if not decay:
+        return net, lambda: None
+    averaged = torch.optim.swa_utils.AveragedModel(net, avg_fn=lambda mean, now, _: decay * mean + (1 - decay) * now,
+                                                   use_buffers=True)
+    return averaged.module, lambda: averaged.update_parameters(net)
+
+
 class Rates:
     """Takes the steps of a case's training: sets the rate of each, and clips the gradients."""
 
     def __init__(self, case, optimizer):
-        per_epoch = -(-case.count // case.batch)
+        per_epoch = updates_of(case)
         self.clip_norm = case.more.get("clip_norm", 0)
         self.factor = 0.0 if self.clip_norm > 0 else 1.0  # the largest that gradients were multiplied by
         self.optimizer, self.rates = optimizer, iter(rates_of(case, per_epoch, per_epoch * case.epochs))
@@ -180,50 +211,60 @@ def reference(case, job, dtype, perturb=None, layers=False):
             if output.requires_grad:
                 output.register_hook(shake)
             return output
-        for m in net if layers else ():
+        for m in layers_of(net) if layers else ():
             m.register_forward_hook(round_both_ways)
     y, yt = torch.tensor(job["train_labels"]).long(), torch.tensor(job["test_labels"]).long()
     opt = optimizer_of(case, net)
     rates = Rates(case, opt)
+    judged, move_average = average_of(case, net)
     out, first = {}, True
-    own = [m for m in net if not isinstance(m, nn.Identity)]
-    idle = [a.bias for a, b in zip(own, own[1:]) if isinstance(a, (nn.Conv2d, nn.Linear)) and a.bias is not None
+    lists = [[m for m in s if not isinstance(m, nn.Identity)] for s in net.modules() if isinstance(s, nn.Sequential)]
+    idle = [a.bias for own in lists for a, b in zip(own, own[1:]) if isinstance(a, (nn.Conv2d, nn.Linear)) and a.bias is not None
             and isinstance(b, Norm)]
     names = [n for n, _ in net.named_parameters()]
     for epoch, order in enumerate(job["orders"]):
         net.train()
         loss_sum, hits, close = 0.0, 0, []
-        for at in range(0, len(order), case.batch):
-            index = torch.tensor(order[at:at + case.batch])
-            opt.zero_grad()
+        for index, share, begins, ends in batches_of(case, order):
+            if begins:
+                opt.zero_grad()
             z = net(x[index])
             loss = loss_of(case, z, y[index])
-            loss.backward()
-            if first:
+            (loss * share).backward()
+            if first and ends:
                 for n, p in net.named_parameters():
                     out["gradient " + n] = p.grad.clone()
-                freeze(case, net)  # only now: clenet has the gradients of frozen parameters, too
+                freeze(case, net)  # only now: the first gradients are compared without frozen parameters
                 first = False
             for bias in idle:  # mathematically 0; Adam would turn what rounding leaves into whole steps
                 if bias.requires_grad:
                     bias.grad.zero_()
             loss_sum += float(loss.detach()) * len(index)
             hits += int((z.argmax(1) == y[index]).sum())
-            rates.step()
+            if ends:
+                rates.step()
+                move_average()
             if z.shape[1] > 1:
                 top = z.detach().topk(2, 1).values
                 close += ((top[:, 0] - top[:, 1]) / (1 + z.detach().abs().max())).tolist()
         out[f"loss epoch {epoch + 1}"] = torch.tensor(loss_sum / len(order))
         out[f"hits {epoch + 1}"] = (hits, close)
-        net.eval()
+        judged.eval()
         with torch.no_grad():
-            zt = net(xt)
+            zt = judged(xt)
         out[f"test loss epoch {epoch + 1}"] = F.cross_entropy(zt, yt)
         top = zt.topk(2, 1).values
         out[f"test hits {epoch + 1}"] = (int((zt.argmax(1) == yt).sum()), ((top[:, 0] - top[:,
                 1]) / (1 + zt.abs().max())).tolist())
     for n, v in net.state_dict().items():
-        out[("statistic " if "running" in n else "tracked " if "tracked" in n else "weight ") + n] = v.clone()
+        if "tracked" in n:
+            out["tracked " + n] = v.clone()
+        elif judged is not net:
+            out[("raw-statistic " if "running" in n else "raw-weight ") + n] = v.clone()
+    for n, v in judged.state_dict().items():
+        if "tracked" in n:
+            continue
+        out[("statistic " if "running" in n else "weight ") + n] = v.clone()
     for n, p in zip(names, net.parameters()):
         for key, value in opt.state.get(p, {}).items():
             if key in ("exp_avg", "exp_avg_sq", "square_avg", "momentum_buffer") and value is not None:
@@ -233,7 +274,7 @@ def reference(case, job, dtype, perturb=None, layers=False):
 
 
 def margin(case, job):
-    """How near a ReLU or a max pool comes to its kink in any step, relative to its largest input."""
+    """How near a ReLU, a Hardswish or a max pool comes to a kink in any step, relative to its largest input."""
     least = [math.inf]
     net, _ = build(case.net)
     load(net, job["state"], torch.float64)
@@ -257,9 +298,15 @@ def margin(case, job):
             if gap.numel():
                 least[0] = min(least[0], float(gap.min()))
 
-    for m in net:
+    def hardswish(_m, inputs):
+        for end in (-3, 3):
+            relu(_m, (inputs[0] - end,))
+
+    for m in layers_of(net):
         if isinstance(m, (nn.ReLU, nn.LeakyReLU, nn.ELU)):
             m.register_forward_pre_hook(relu)
+        elif isinstance(m, nn.Hardswish):
+            m.register_forward_pre_hook(hardswish)
         elif isinstance(m, nn.MaxPool2d):
             m.register_forward_pre_hook(pooling)
     x = preprocess(case, job["train"], torch.float64, job["standard"])
@@ -269,11 +316,12 @@ def margin(case, job):
     freeze(case, net)
     net.train()
     for order in job["orders"]:
-        for at in range(0, len(order), case.batch):
-            index = torch.tensor(order[at:at + case.batch])
-            opt.zero_grad()
-            loss_of(case, net(x[index]), y[index]).backward()
-            rates.step()
+        for index, share, begins, ends in batches_of(case, order):
+            if begins:
+                opt.zero_grad()
+            (loss_of(case, net(x[index]), y[index]) * share).backward()
+            if ends:
+                rates.step()
     return least[0]
 
 

@@ -1,4 +1,4 @@
-"""The 50 cases of CI: first those that once were wrong, then others of every kind."""
+"""The 69 cases of CI: first those that once were wrong, then others of every kind."""
 from named import named_cases
 from random_cases import random_case
 
@@ -15,8 +15,14 @@ OTHERS = ("3x32x32, LeNet-like", "3x1x1", "1 x 40 strip", "padding beyond the ke
           "SGD with Nesterov's momentum, weight decay of weights only", "step", "multistep behind a warm-up", "exponential",
           "cosine behind a warm-up", "one-cycle behind a warm-up", "label smoothing 0.1",
           "leaky ReLU, max pool", "dropout", "dropout by channel, and of the input", "ELU, max pool", "global average pool",
-          "padding same, not square", "AdamW, frozen layers and biases", "RMSprop, frozen layers and biases",
-          "SGD, momentum 0.9, clipped to norm 0.5", "class weights, label smoothing 0.2")
+          "padding same, not square", "2 and 3 groups", "depthwise separable", "depthwise with multiplier 2, max pool",
+          "dilation [2, 1], then 2 with stride 2", "padding same of a dilation, depthwise",
+          "lenet-5", "vgg-mini", "mobilenet-like", "resnet-8", "within each other, with dropouts",
+          "without gamma and beta", "some without gamma and beta, one first, one last",
+          "AdamW, frozen layers and biases", "RMSprop, frozen layers and biases",
+          "SGD, momentum 0.9, clipped to norm 0.5", "class weights, label smoothing 0.2",
+          "Adam, weights averaged by 0.9", "Adam, weight decay 0.1, 3 batches per update", "dropout, 3 batches per update",
+          "group norms", "layer norms of images", "SiLU, max pool", "activations of their input behind sums")
 RANDOM = (2, 7, 11, 20, 24)
 
 

@@ -22,6 +22,7 @@ static const char tiny_text[] =
 static const char *self;
 static struct cln_network *network;
 static struct cln_dataset *data;
+static const char frozen[] = "1.*,2.weight";
 static char *reference; /* the model's file, built without builders */
 static size_t reference_bytes;
 
@@ -58,7 +59,8 @@ static int act(const char *kind, const char *folder) {
     if (cln_network_parse(&network, tiny_text, strlen(tiny_text), "tiny", NULL) != CLN_OK)
         return 8;
     const char *const builder[] = {self, kind, folder, NULL}; /* a process of the guard starts some in its turn */
-    const struct cln_trainer_params params = params_of(builder);
+    struct cln_trainer_params params = params_of(builder);
+    params.freeze = strcmp(kind, "freezes") == 0 ? frozen : NULL;
     enum cln_status status = cln_trainer_build(&params);
     cln_network_destroy(&network);
     if (status != CLN_OK || ocl_live_handles() != 0)
@@ -150,20 +152,62 @@ static void test_builders_that_end_badly_do_no_harm(void **state) {
     train_with("hangs", 0.5);
 }
 
-/* How many programs a folder of the cache holds as binaries: files of more than a header, without the files that have
- * the guard's results and the driver's habits. */
-static size_t binaries_in(const char *folder) {
+/* How many programs a folder of the cache holds, as files of more than so many bytes, without the files that have the
+ * guard's results and the driver's habits. */
+static size_t programs_in(const char *folder, int bytes) {
     char command[1200];
     size_t count = 0;
     snprintf(command, sizeof command,
-             "find '%s' -name '*.program' -size +88c ! -exec grep -q -e 'clenet guard' -e 'clenet driver' {} \\; -print"
+             "find '%s' -name '*.program' -size +%dc ! -exec grep -q -e 'clenet guard' -e 'clenet driver' {} \\; -print"
              " | wc -l",
-             temporary_path(folder));
+             temporary_path(folder), bytes);
     FILE *list = popen(command, "r");
     assert_non_null(list);
     assert_int_equal(fscanf(list, "%zu", &count), 1);
     assert_int_equal(pclose(list), 0);
     return count;
+}
+
+/* Those that are more than a header. */
+static size_t binaries_in(const char *folder) {
+    return programs_in(folder, 88);
+}
+
+/* The guard and builders build no program that the training does not need. */
+static void compare_programs(const char *kind) {
+    char well[64], caches[2][64];
+    snprintf(well, sizeof well, "%s.well", kind);
+    assert_int_equal(mkdir(temporary_path(kind), 0700), 0);
+    assert_int_equal(mkdir(temporary_path(well), 0700), 0);
+    char *folder = strdup(temporary_path(kind));
+    const char *const builder[] = {self, kind, folder, NULL};
+    size_t programs[2] = {0}, bytes = 0;
+    for (int builds = 0; builds < 2; builds++) {
+        struct cln_trainer_params params = params_of(builds ? builder : NULL);
+        params.freeze = strcmp(kind, "freezes") == 0 ? frozen : NULL;
+        params.stream = strcmp(kind, "streams") == 0;
+        params.session.no_cache = false;
+        params.session.no_guard = !builds;
+        snprintf(caches[builds], sizeof caches[builds], "%s cache %d", kind, builds);
+        setenv("CLENET_CACHE_DIR", temporary_path(caches[builds]), 1);
+        free(train(&params, &bytes));
+        programs[builds] = programs_in(caches[builds], 0);
+    }
+    unsetenv("CLENET_CACHE_DIR");
+    assert_true(programs[0] > 0);
+    assert_int_equal(programs[1], programs[0]);
+    free(folder);
+}
+
+static void test_builders_leave_out_what_is_frozen(void **state) {
+    (void)state;
+    compare_programs("freezes");
+}
+
+/* The size of the ring is a constant of a kernel. */
+static void test_builders_know_the_ring(void **state) {
+    (void)state;
+    compare_programs("streams");
 }
 
 /* A trainer whose guard's process has called builders asks the driver for no binary; the next one does. */
@@ -279,6 +323,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_builders_change_nothing, nothing_alive),
         cmocka_unit_test_teardown(test_builders_that_end_badly_do_no_harm, nothing_alive),
+        cmocka_unit_test_teardown(test_builders_leave_out_what_is_frozen, nothing_alive),
+        cmocka_unit_test_teardown(test_builders_know_the_ring, nothing_alive),
         cmocka_unit_test_teardown(test_a_first_start_writes_notes, nothing_alive),
         cmocka_unit_test_teardown(test_a_program_that_is_not_there_does_no_harm, nothing_alive),
         cmocka_unit_test_teardown(test_no_cache_no_builders, nothing_alive),

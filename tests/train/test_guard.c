@@ -339,11 +339,21 @@ static void test_clipping_is_checked(void **state) {
     profile_of_lanes(8);
 }
 
+/* In the second step: the first sets the average to the weights. */
+static void test_averages_are_checked(void **state) {
+    (void)state;
+    profile_of_lanes(1);
+    break_kernels("average.cl", "state->one_minus_ema", "state->beta2");
+    expect_refusal((struct cln_trainer_params){.optimizer.ema = 0.9}, "averaged parameter");
+    calls_of((struct cln_trainer_params){.session.kernel_folder = kernels}, "", "");
+    profile_of_lanes(8);
+}
+
 static void test_class_weights_are_checked(void **state) {
     (void)state;
     static const double weights[] = {1, 2, 1, 1, 1, 1, 1, 1, 1, 1};
     profile_of_lanes(1);
-    break_kernels("softmax_cross_entropy.cl", "loss *= part *", "loss *= 2.0f * part *");
+    break_kernels("softmax_cross_entropy.cl", "loss = settled(loss) * ", "loss = 2.0f * settled(loss) * ");
     assert_int_equal(network->classes, sizeof weights / sizeof *weights);
     expect_refusal((struct cln_trainer_params){.class_weights = weights}, "loss[");
     calls_of((struct cln_trainer_params){.session.kernel_folder = kernels}, "", "");
@@ -380,6 +390,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_what_is_wrong_in_the_safe_variant_too_is_not_trained_on, nothing_alive),
         cmocka_unit_test_teardown(test_a_kernel_that_is_not_built_in_groups_is_got_around, nothing_alive),
         cmocka_unit_test_teardown(test_clipping_is_checked, nothing_alive),
+        cmocka_unit_test_teardown(test_averages_are_checked, nothing_alive),
         cmocka_unit_test_teardown(test_class_weights_are_checked, nothing_alive),
         cmocka_unit_test_teardown(test_moments_are_checked, nothing_alive),
         cmocka_unit_test_teardown(test_a_mistake_in_a_kernel_is_told_at_once, nothing_alive),

@@ -6,6 +6,7 @@
 #include "clenet/predictor.h"
 #include "src/train/logits.h"
 #include "tests/engine/support.h"
+#include "tests/pixels.h"
 #include "tests/temporary.h"
 
 enum { CLASSES = 10, IMAGES = 64, PIXELS = 28 * 28 };
@@ -81,7 +82,7 @@ static void check_against_evaluation(int resize, bool standardize) {
     assert_int_equal(data->test.count, 10);
     for (size_t i = 0; i < 10 * CLASSES; i++)
         p[i] = NAN;
-    assert_ok(cln_predictor_run(predictor, data->test.pixels, 10, p));
+    assert_ok(cln_predictor_run(predictor, bytes_of(&data->test), 10, p));
     for (size_t n = 0; n < 10; n++) {
         const uint8_t label = data->test.labels[n];
         double sum = 0;
@@ -114,17 +115,45 @@ static void test_pieces_change_nothing(void **state) {
     struct cln_checkpoint *model = train(0, false, &metrics, NULL);
     struct cln_predictor *predictor = predictor_of(model, 7);
     for (size_t n = 0; n < IMAGES; n++)
-        assert_ok(cln_predictor_logits(predictor, data->train.pixels + n * PIXELS, 1, expected + n * CLASSES));
+        assert_ok(cln_predictor_logits(predictor, bytes_of(&data->train) + n * PIXELS, 1, expected + n * CLASSES));
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         for (size_t k = 0; k < IMAGES * CLASSES + 1; k++)
             logits[k] = NAN;
-        assert_ok(cln_predictor_logits(predictor, data->train.pixels, counts[i], logits));
+        assert_ok(cln_predictor_logits(predictor, bytes_of(&data->train), counts[i], logits));
         for (size_t k = 0; k < counts[i] * CLASSES; k++) /* another lane may add up in another order */
             assert_true(fabsf(logits[k] - expected[k]) <= 1e-5f * fmaxf(1, fabsf(expected[k])));
         assert_true(isnan(logits[counts[i] * CLASSES]));
     }
     cln_predictor_destroy(&predictor);
     cln_checkpoint_destroy(&model);
+}
+
+/* NaN is the largest of a window and the value of every activation there, and no channel hides another's. */
+static void test_nan_passes_activations_and_pools(void **state) {
+    (void)state;
+    static const char *const activations[] = {
+        "Sigmoid", "ReLU", "Tanh", "LeakyReLU", "ELU", "Hardswish", "SiLU", "GELU", "GELU\", \"approximate\": \"tanh",
+        "Identity"};
+    assert_int_equal(sizeof activations / sizeof *activations, CLN_ACTIVATION_COUNT + 1); /* GELU has two */
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
+        char text[512];
+        float logits[2], parameters[2 * CLN_TENSOR_ALIGN * 32] = {0};
+        struct cln_checkpoint model = {.parameters = parameters};
+        snprintf(
+            text, sizeof text,
+            "{\"input\": [1, 28, 28], \"layers\": [{\"type\": \"Conv2d\", \"out_channels\": 2, \"kernel_size\": 27}, "
+            "{\"type\": \"%s\"}, {\"type\": \"MaxPool2d\", \"kernel_size\": 2}, {\"type\": \"Flatten\"}]}",
+            activations[i]);
+        assert_ok(cln_network_parse(&model.network, text, strlen(text), "test", NULL));
+        assert_true(model.network->parameter_floats <= sizeof parameters / sizeof *parameters);
+        parameters[model.network->tensors[1].offset + 1] = NAN; /* a bias */
+        struct cln_predictor *predictor = predictor_of(&model, 1);
+        assert_int_equal(cln_predictor_logits(predictor, bytes_of(&data->train), 1, logits), CLN_NUMERIC);
+        if (!strstr(cln_error_message(), "class 1"))
+            fail_msg("%s: %s", activations[i], cln_error_message());
+        cln_predictor_destroy(&predictor);
+        cln_network_destroy(&model.network);
+    }
 }
 
 static void test_softmax_is_that_of_doubles(void **state) {
@@ -174,7 +203,7 @@ static void test_refuses_what_does_not_fit(void **state) {
     assert_refused(&params, CLN_NO_DEVICE, "no such device");
     model->parameters[network->tensors[network->tensor_count - 1].offset] = NAN; /* a bias of the last layer */
     struct cln_predictor *predictor = predictor_of(model, 4);
-    assert_int_equal(cln_predictor_logits(predictor, data->train.pixels, 1, logits), CLN_NUMERIC);
+    assert_int_equal(cln_predictor_logits(predictor, bytes_of(&data->train), 1, logits), CLN_NUMERIC);
     assert_non_null(strstr(cln_error_message(), "image 0"));
     cln_predictor_destroy(&predictor);
     cln_checkpoint_destroy(&model);
@@ -187,7 +216,7 @@ static enum cln_status live(const struct cln_checkpoint *model) {
         &predictor, &(struct cln_predictor_params){
                         .model = model, .batch_size = 7, .session.no_cache = true, .session.replay = CLN_REPLAY_OFF});
     if (status == CLN_OK)
-        status = cln_predictor_run(predictor, data->train.pixels, 8, p);
+        status = cln_predictor_run(predictor, bytes_of(&data->train), 8, p);
     cln_predictor_destroy(&predictor);
     return status;
 }
@@ -220,6 +249,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_predicts_as_an_evaluation_does, nothing_alive),
         cmocka_unit_test_teardown(test_pieces_change_nothing, nothing_alive),
+        cmocka_unit_test_teardown(test_nan_passes_activations_and_pools, nothing_alive),
         cmocka_unit_test_teardown(test_softmax_is_that_of_doubles, nothing_alive),
         cmocka_unit_test_teardown(test_the_shape_is_the_models_where_nobody_says, nothing_alive),
         cmocka_unit_test_teardown(test_refuses_what_does_not_fit, nothing_alive),

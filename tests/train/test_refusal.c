@@ -70,7 +70,7 @@ static void test_weights_to_begin_with(void **state) {
 /* Of a data set that a program made up itself; a trainer that only evaluates needs no training labels. */
 static void test_judges_labels_against_the_network(void **state) {
     (void)state;
-    uint8_t train_labels[64], test_labels[10];
+    int32_t train_labels[64], test_labels[10];
     struct cln_dataset mine = *data;
     struct cln_trainer_params params = params_of(20);
     struct cln_trainer *trainer = NULL;
@@ -84,7 +84,7 @@ static void test_judges_labels_against_the_network(void **state) {
     train_labels[5] = 10;
     train_labels[9] = 255;
     assert_not_created(&params, "training image 5 (counted from 0) has label 10, but network tiny has 10 classes, 0 to "
-                                "9 (2 of 64 labels are too large, the largest is 255)");
+                                "9 (2 of 64 labels are none of them, the largest is 255)");
     params.evaluate_only = true;
     assert_ok(cln_trainer_create(&trainer, &params));
     cln_trainer_destroy(&trainer);
@@ -94,9 +94,10 @@ static void test_judges_labels_against_the_network(void **state) {
     memcpy(train_labels, data->train.labels, sizeof train_labels);
     assert_not_created(&params, "test image 9 (counted from 0) has label 10");
 
-    memset(test_labels, 9, sizeof test_labels); /* a class that no training image shows */
-    for (size_t i = 0; i < sizeof train_labels; i++)
-        train_labels[i] = (uint8_t)(i % 9);
+    for (size_t i = 0; i < 10; i++)
+        test_labels[i] = 9; /* a class that no training image shows */
+    for (size_t i = 0; i < 64; i++)
+        train_labels[i] = (int32_t)(i % 9);
     mine.class_count = 10;
     assert_ok(cln_trainer_create(&trainer, &params));
     cln_trainer_destroy(&trainer);
@@ -109,7 +110,7 @@ static void test_judges_labels_against_the_network(void **state) {
     assert_not_created(&params, "the test images have no labels");
     mine.test.labels = test_labels;
     mine.test.shape.height = 27;
-    assert_not_created(&params, "test images of 1×27×28");
+    assert_not_created(&params, "images: images of 27 x 28, but those for training have 28 x 28");
     mine.test.shape.height = 28;
     mine.train.count = 0;
     assert_not_created(&params, "no training images");

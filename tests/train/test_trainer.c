@@ -159,7 +159,7 @@ static void test_evaluation_counts_every_test_image(void **state) {
         for (size_t k = 0; k < 10; k++)
             row += confusion[label * 10 + k];
         for (size_t i = 0; i < data->test.count; i++)
-            expected += data->test.labels[i] == label;
+            expected += (size_t)data->test.labels[i] == label;
         assert_int_equal(row, expected);
         total += row;
         right += confusion[label * 11];

@@ -1,5 +1,6 @@
 /* Training with validation images: what is trained on, what is judged, resuming, and what is refused. */
 #include "tests/limits.h"
+#include "tests/pixels.h"
 #include "tests/train/support.h"
 
 static struct cln_split split_of(const struct cln_trainer_params *params) {
@@ -14,7 +15,7 @@ static struct cln_dataset copy_of_data(void) {
     const size_t bytes = data->train.count * 784;
     copy.train.pixels = malloc(bytes);
     assert_non_null(copy.train.pixels);
-    memcpy(copy.train.pixels, data->train.pixels, bytes);
+    memcpy(copy.train.pixels, bytes_of(&data->train), bytes);
     copy.digest[0] = '\0';
     return copy;
 }
@@ -52,10 +53,10 @@ static void test_only_the_training_part_is_trained_on(void **state) {
     struct cln_dataset copy = copy_of_data();
     params.data = &copy;
     for (size_t i = 0; i < split.validation_count; i++)
-        memset(copy.train.pixels + split.validation[i] * 784, 255, 784);
+        memset(bytes_of(&copy.train) + split.validation[i] * 784, 255, 784);
     float *same = train_twice(&params);
     assert_memory_equal(plain, same, bytes);
-    copy.train.pixels[split.train[VALIDATING_TRAINED - 1] * 784 + 300] ^= 0x80;
+    bytes_of(&copy.train)[split.train[VALIDATING_TRAINED - 1] * 784 + 300] ^= 0x80;
     float *other = train_twice(&params);
     assert_memory_not_equal(plain, other, bytes);
     free(plain);
@@ -86,10 +87,10 @@ static struct cln_images validation_images(const struct cln_dataset *source, con
     struct cln_images images = {.count = split->validation_count,
                                 .shape = source->train.shape,
                                 .pixels = malloc(split->validation_count * 784),
-                                .labels = malloc(split->validation_count)};
+                                .labels = malloc(split->validation_count * sizeof(int32_t))};
     assert_true(images.pixels && images.labels);
     for (size_t i = 0; i < images.count; i++) {
-        memcpy(images.pixels + i * 784, source->train.pixels + split->validation[i] * 784, 784);
+        memcpy(bytes_of(&images) + i * 784, bytes_of(&source->train) + split->validation[i] * 784, 784);
         images.labels[i] = source->train.labels[split->validation[i]];
     }
     return images;

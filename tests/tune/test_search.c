@@ -121,15 +121,16 @@ static void test_layers_are_tried_by_themselves(void **state) {
     (void)state;
     const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18);
     const struct cln_tuning now = tuning_of(&cpu);
-    const struct cln_stage stages[] = {
-        {.affine = CLN_AFFINE_CONV2D,
-         .conv2d = {{6, 12, 12}, {16, 12, 12}, 5, 5, 1, 1, 2, 2, true},
-         .normalise = true,
-         .pool.kind = CLN_POOL_MAX,
-         .first_layer = 3},
-        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{6, 12, 12}, {16, 6, 6}, 5, 5, 2, 2, 2, 2, true}, .first_layer = 3},
-        {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}},
-        {.affine = CLN_AFFINE_NONE}};
+    const struct cln_stage stages[] = {{.affine = CLN_AFFINE_CONV2D,
+                                        .conv2d = {{6, 12, 12}, {16, 12, 12}, 5, 5, 1, 1, 2, 2, 1, 1, 1, 6, true},
+                                        .normalise = true,
+                                        .pool.kind = CLN_POOL_MAX,
+                                        .first_layer = 3},
+                                       {.affine = CLN_AFFINE_CONV2D,
+                                        .conv2d = {{6, 12, 12}, {16, 6, 6}, 5, 5, 2, 2, 2, 2, 1, 1, 1, 6, true},
+                                        .first_layer = 3},
+                                       {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}},
+                                       {.affine = CLN_AFFINE_NONE}};
     static const size_t dimensions[] = {4, 2, 2, 0};
     for (size_t s = 0; s < sizeof stages / sizeof *stages; s++) {
         size_t tried = 0;
@@ -176,7 +177,7 @@ static void test_values_of_layers_are_settled(void **state) {
     const struct ocl_device cpu = device_of(OCL_DEVICE_CPU, 8, 4096, 1 << 18),
                             gpu = device_of(OCL_DEVICE_GPU, 1, 1024, 1 << 15);
     const struct cln_stage conv = {.affine = CLN_AFFINE_CONV2D,
-                                   .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, true}};
+                                   .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, 1, 1, 1, 6, true}};
     static const char values[] = "winograd=0,Conv2d 6x12x12 16x5x5:winograd=2,Conv2d 6x12x12 16x5x5:accumulators=0";
     for (int i = 0; i < 2; i++) {
         struct ocl_profile *profile = NULL;
@@ -217,13 +218,19 @@ static void test_values_of_layers_are_written(void **state) {
 static void test_texts_of_layers(void **state) {
     (void)state;
     static const struct cln_stage stages[] = {
-        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, true}},
-        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{3, 32, 30}, {8, 16, 15}, 3, 1, 2, 2, 1, 0, false}},
-        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{3, 32, 30}, {8, 16, 15}, 3, 3, 1, 1, 1, 1, false}},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, 1, 1, 1, 6, true}},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{3, 32, 30}, {8, 16, 15}, 3, 1, 2, 2, 1, 0, 1, 1, 1, 3, false}},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{3, 32, 30}, {8, 16, 15}, 3, 3, 1, 1, 1, 1, 1, 1, 1, 3, false}},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{8, 9, 9}, {16, 5, 9}, 3, 3, 1, 1, 0, 1, 2, 1, 4, 2, false}},
+        {.affine = CLN_AFFINE_CONV2D, .conv2d = {{8, 9, 9}, {8, 7, 7}, 3, 3, 1, 1, 0, 0, 1, 1, 8, 1, false}},
         {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}},
     };
-    static const char *const texts[] = {"Conv2d 6x12x12 16x5x5", "Conv2d 3x32x30 8x3x1 stride 2x2 padding 1x0",
-                                        "Conv2d 3x32x30 8x3x3 padding 1x1", "Linear 256x120"};
+    static const char *const texts[] = {"Conv2d 6x12x12 16x5x5",
+                                        "Conv2d 3x32x30 8x3x1 stride 2x2 padding 1x0",
+                                        "Conv2d 3x32x30 8x3x3 padding 1x1",
+                                        "Conv2d 8x9x9 16x3x3 padding 0x1 dilation 2x1 groups 4",
+                                        "Conv2d 8x9x9 8x3x3 groups 8",
+                                        "Linear 256x120"};
     static const char *const others[] = {"",
                                          "Conv2d",
                                          "Conv2d 6x12x12",
@@ -237,6 +244,12 @@ static void test_texts_of_layers(void **state) {
                                          "Linear -5x120",
                                          "Conv2d 6x12x12 16x5x5 padding -1x2",
                                          "Conv2d 6x12x12 16x5x5 stride 0x0",
+                                         "Conv2d 6x12x12 16x5x5 groups 1",
+                                         "Conv2d 6x12x12 16x5x5 groups 0",
+                                         "Conv2d 6x12x12 16x5x5 groups 2 dilation 2x2",
+                                         "Conv2d 6x12x12 16x5x5 groups 2x2",
+                                         "Conv2d 6x12x12 16x5x5 dilation 1x1",
+                                         "Conv2d 6x12x12 16x5x5 dilation 0x0",
                                          "Linear 99999999999x120"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char text[CLN_LAYER_TEXT];
@@ -263,7 +276,7 @@ static void test_values_are_read_as_written(void **state) {
     assert_int_equal(cln_tuning_set(profile, "=3"), CLN_INVALID);
     struct cln_tuning tuning;
     const struct cln_stage conv = {.affine = CLN_AFFINE_CONV2D,
-                                   .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, true}},
+                                   .conv2d = {{6, 12, 12}, {16, 8, 8}, 5, 5, 1, 1, 0, 0, 1, 1, 1, 6, true}},
                            linear = {.affine = CLN_AFFINE_LINEAR, .linear = {256, 120, true}};
     assert_int_equal(cln_tuning_set(profile, "accumulators=9,Conv2d 6x12x12 16x5x5:accumulators=7,vector=8,"
                                              "Linear 256x120:slice_cache_kib=96,lanes=8,Conv2d 6x12x12 16x5x5:fuse=0"),
