@@ -9,7 +9,7 @@ __kernel void adam(__global float *restrict parameters, __global float *restrict
                    __global float *restrict first_moments, __global float *restrict second_moments, const int floats,
                    __global const struct cln_state *restrict state PLACE) {
     const int at = item_id() * VECTOR;
-    if (at >= floats || state->count == 0)
+    if (at >= floats || state->whole == 0)
         return;
     const int4 slices = slice_table[at / TENSOR_ALIGN];
     const floatv p = load_floatv(parameters + at);

@@ -10,7 +10,7 @@ __kernel void average(__global float *restrict parameter_averages, __global cons
                       __global const float *restrict running, const int running_floats,
                       __global const struct cln_state *restrict state PLACE) {
     const int item = item_id() * VECTOR, at = item < parameter_floats ? item : item - parameter_floats;
-    if (item >= parameter_floats + running_floats || state->count == 0 || state->frozen)
+    if (item >= parameter_floats + running_floats || state->whole == 0 || state->frozen)
         return;
     __global float *averages = item < parameter_floats ? parameter_averages : running_averages;
     const floatv value = load_floatv((item < parameter_floats ? parameters : running) + at);

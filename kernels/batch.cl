@@ -184,8 +184,8 @@ static inline floatv load_feature(__global const PIXEL *const *image, int f) {
 #endif
 
 /* Advances the state to the batch that starts at `next`, and gathers that batch. Every group computes the batch's place
- * itself, because other groups see the new state only in later launches. Dead lanes become 0, their labels −1. pixels
- * are [sample][channel][row][column]; standardization[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the
+ * itself, because other groups see the new state only in later launches. Dead lanes become 0, their labels −1. Labels
+ * are those of the whole batch, also where several processes share it. pixels are [sample][channel][row][column]; standardization[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the
  * images stored from chunk_begin to before chunk_end. The launch for the first chunk writes 0 for samples of other
  * chunks, and the other launches fill them in. With AUGMENT, FEATURES_PER_ITEM is a number of whole rows. Groups:
  * (features / FEATURES_PER_ITEM, blocks). */
@@ -195,13 +195,15 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
                           __global const float2 *restrict standardization, __global floatv *restrict x,
                           __global intv *restrict lane_labels,
                           __global struct cln_state *restrict state AUGMENT_ARGUMENTS PLACE) {
-    const int block = group_id(1), position = state->next;
-    const int count = clamp(state->samples - position, 0, state->batch_size);
+    const int block = group_id(1), position = state->next, share = state->share;
+    const int whole = clamp(state->samples - position, 0, state->batch_size);
+    const int count = clamp(whole - share, 0, state->most);
     const bool leads = !CHUNKED || chunk_begin == 0;
     if (leads && group_id(0) == 0 && block == 0 && get_local_id(0) == 0 && !state->frozen) {
         state->position = position;
+        state->whole = whole;
         state->count = count;
-        if (count > 0) {
+        if (whole > 0) {
             if (state->accumulate <= 1 || (state->batches - state->resumed) % state->accumulate == 0) {
                 state->step++;
                 state->first = position;
@@ -209,15 +211,17 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
             state->batches++;
         }
     }
+    const int lane0 = block * LANES + lane_group() * VECTOR;
+    if (leads && group_id(0) == 0)
+        for (int first = lane0; first < whole; first += group_count(1) * LANES) {
+            int label[VECTOR];
+#pragma unroll
+            for (int lane = 0; lane < VECTOR; lane++)
+                label[lane] = first + lane < whole ? labels[order[position + first + lane]] : -1;
+            lane_labels[first / VECTOR] = LOAD_LANES(label);
+        }
     if (block >= blocks_of(count))
         return;
-    const int lane0 = block * LANES + lane_group() * VECTOR;
-    int label[VECTOR];
-#pragma unroll
-    for (int lane = 0; lane < VECTOR; lane++)
-        label[lane] = lane0 + lane < count ? labels[order[position + lane0 + lane]] : -1;
-    if (leads && group_id(0) == 0)
-        lane_labels[block * GROUP + lane_group()] = LOAD_LANES(label);
 
     x += (size_t)block * FEATURES * GROUP + lane_group();
     int f = group_id(0) * FEATURES_PER_ITEM;
@@ -226,10 +230,10 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
     const uint2 seed = (uint2)((uint)seed_low, (uint)seed_high);
     const int2 chunk = (int2)(chunk_begin, chunk_end);
     struct source own;
-    find_source(&own, pixels, chunk, order, position, block, count, 0, seed, state);
+    find_source(&own, pixels, chunk, order, position, share, block, count, whole, 0, seed, state);
 #if MIX
     struct source other;
-    find_source(&other, pixels, chunk, order, position, block, count, 1, seed, state);
+    find_source(&other, pixels, chunk, order, position, share, block, count, whole, 1, seed, state);
     put_mixed(x, f, end, &own, &other, mixes + state->ended, standardization, !leads);
 #else
     put_augmented(x, f, end, &own, standardization, !leads);
@@ -240,7 +244,7 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
     int present[VECTOR]; /* in this chunk */
 #pragma unroll
     for (int lane = 0; lane < VECTOR; lane++) {
-        const int at = position + min(lane0 + lane, count - 1), stored = stored_at(order[at], at);
+        const int at = position + share + min(lane0 + lane, count - 1), stored = stored_at(order[at], at);
         const bool here = !CHUNKED || (stored >= chunk_begin && stored < chunk_end);
         image[lane] = pixels + (here ? (size_t)(CHUNKED ? stored - chunk_begin : stored) * PIXELS : 0);
         present[lane] = here ? -1 : 0;
@@ -267,10 +271,10 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
  * off by 1e-5 in the first steps. */
 __kernel void batch_end(__global const float2 *restrict sums, __global const float *restrict rates,
                         __global struct cln_state *restrict state PLACE) {
-    if (state->frozen || state->count == 0)
+    if (state->frozen || state->whole == 0)
         return;
     float2 total = (float2)0.0f;
-    for (int part = 0; part < parts_of(state->count); part++)
+    for (int part = 0; part < parts_of(state->whole); part++)
         total += sums[part];
     if (!isfinite(total.x)) {
         state->frozen = 1;
@@ -281,8 +285,8 @@ __kernel void batch_end(__global const float2 *restrict sums, __global const flo
     state->loss_carry = (sum - state->loss_sum) - term;
     state->loss_sum = sum;
     state->hits += (int)total.y;
-    state->seen += state->count;
-    state->next = state->position + state->count;
+    state->seen += state->whole;
+    state->next = state->position + state->whole;
     state->ended = state->batches - state->resumed;
     const bool begins = state->accumulate <= 1 || state->ended % state->accumulate == 0;
     state->update = begins ? state->step + 1 : state->step;

@@ -1,11 +1,13 @@
 /* The reductions of batch normalisation if a channel is divided among many work-groups: partials are combined per
- * channel, always in the same order. kernels/activate.cl has the same for groups that take whole channels. */
+ * channel, always in the same order. There is room for PARTIAL_BLOCKS of this process, and for WHOLE_PARTS of all that
+ * share a batch. kernels/activate.cl has the same for groups that take whole channels. */
 #include "batchnorm.clh"
 
 #ifndef CHANNELS /* a small geometry, so that this file compiles alone */
 #define CHANNELS 4
 #define POSITIONS 9
 #define PARTIAL_BLOCKS 2
+#define WHOLE_PARTS 2
 #define CHANNELS_PER_ITEM 1
 #endif
 
@@ -54,9 +56,9 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
                                    __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
     const int c = group_id(0);
-    const int count = state->count;
+    const int count = state->whole;
     const float4 moments =
-        moments_of_partials(partials + c * PARTIAL_BLOCKS * splits, parts_of(count) * splits, group_scratch);
+        moments_of_partials(partials + c * WHOLE_PARTS * splits, parts_of(count) * splits, group_scratch);
     if (count > 0 && group_rank() == 0) {
         normal[group_id(1) * CHANNELS + c] =
             batchnorm_normal(moments.y, scalar_divided(scalar_settled(moments.z), moments.x),
@@ -76,10 +78,10 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
                                             const int beta_base,
                                             __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
-    const int c = group_id(0), count = state->count;
+    const int c = group_id(0), count = state->whole;
     float2 total = (float2)0.0f;
     for (int i = SHARE_FIRST; i < parts_of(count); i += SHARE_STEP)
-        total += sums[c * PARTIAL_BLOCKS + i];
+        total += sums[c * WHOLE_PARTS + i];
     total = group_total(total, group_scratch);
     if (count > 0 && group_rank() == 0) {
         dz_coefficients[group_id(1) * CHANNELS + c] =
@@ -96,10 +98,10 @@ GROUP_OF(GROUP)
 __kernel void bias_gradient(__global const float2 *restrict sums, __global float *restrict gradients, const int base,
                             __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
-    const int c = group_id(0), parts = parts_of(state->count);
+    const int c = group_id(0), parts = parts_of(state->whole);
     float2 total = (float2)0.0f;
     for (int i = SHARE_FIRST; i < parts; i += SHARE_STEP)
-        total += sums[c * PARTIAL_BLOCKS + i];
+        total += sums[c * WHOLE_PARTS + i];
     total = group_total(total, group_scratch);
     if (group_rank() == 0)
         gradients[base + c] = total.x;

@@ -9,7 +9,7 @@ GROUP_OF(TEAM_ITEMS)
 __kernel void gradient_norm(__global float *restrict gradients, const int floats,
                             __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
-    if (state->count == 0 || state->frozen)
+    if (state->whole == 0 || state->frozen)
         return;
     const int runs = floats / TENSOR_ALIGN, runs_each = (runs + group_count(0) - 1) / group_count(0);
     const int each = runs_each * (TENSOR_ALIGN / VECTOR);

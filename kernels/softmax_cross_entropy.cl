@@ -38,11 +38,11 @@ static inline float sum_of_weights(__global const float *weights, __global const
 #define MORE_ARGUMENTS , __global const struct cln_mix *restrict mixes
 
 /* The labels of the samples that those of this work-item are mixed with: batch.cl. */
-static inline intv other_labels(__global const int *labels, int block, int count) {
+static inline intv other_labels(__global const int *labels, int first, int whole) {
     int label[VECTOR];
 #pragma unroll
     for (int lane = 0; lane < VECTOR; lane++)
-        label[lane] = labels[(block * LANES + lane_group() * VECTOR + lane + 1) % count];
+        label[lane] = labels[(first + lane + 1) % whole];
 #if VECTOR == 1
     return label[0];
 #else
@@ -62,11 +62,12 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
                                     __global const struct cln_state *restrict state MORE_ARGUMENTS PLACE) {
     PART_SUMS(2)
     const int block = group_id(1);
-    const int count = state->count;
+    const int count = state->count, whole = state->whole;
     if (block >= blocks_of(count))
         return;
+    const int first = state->share + block * LANES + lane_group() * VECTOR; /* place in the batch */
     const size_t base = (size_t)block * CLASSES * GROUP + lane_group();
-    const intv label = labels[block * GROUP + lane_group()];
+    const intv label = labels[first / VECTOR];
     const intv mask = live_lanes(block, count);
 
     floatv largest = logits[base];
@@ -85,7 +86,7 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
     }
 #if MIX
     const float part = mixes[state->ended].own;
-    const intv other = other_labels((__global const int *)labels, block, count), leading = part < 0.5f ? other : label;
+    const intv other = other_labels((__global const int *)labels, first, whole), leading = part < 0.5f ? other : label;
     floatv second = (floatv)0.0f;
     for (int k = 0; k < CLASSES; k++)
         second = select(second, logits[base + k * GROUP], other == (intv)k);
@@ -97,21 +98,21 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
     const float smoothing = training ? state->label_smoothing : 0.0f,
                 share = scalar_settled(scalar_divided(smoothing, (float)CLASSES));
 #if CLASS_WEIGHTS
-    const float all = sum_of_weights(class_weights, (__global const int *)labels, count);
+    const float all = sum_of_weights(class_weights, (__global const int *)labels, whole);
     const float part = all > 0.0f ? scalar_settled(scalar_divided(1.0f, all)) : 0.0f;
     floatv weight = (floatv)0.0f, others = (floatv)0.0f; /* of the label; the sum of all classes' weighted losses */
-    float whole = 0.0f;                                  /* the sum of all weights */
+    float every = 0.0f;                                  /* the sum of all weights */
     for (int k = 0; k < CLASSES; k++) {
         weight = select(weight, (floatv)class_weights[k], label == (intv)k);
         others =
             multiply_add(loss + (own - logits[base + k * GROUP]), (floatv)scalar_settled(class_weights[k]), others);
-        whole += class_weights[k];
+        every += class_weights[k];
     }
     weight = settled(weight * (1.0f - smoothing));
     loss = settled(loss * weight);
     if (smoothing > 0.0f)
         loss = multiply_add(settled(others), (floatv)share, loss);
-    loss = settled(loss) * scalar_settled(part * (float)count); /* batch_end takes the mean over samples */
+    loss = settled(loss) * scalar_settled(part * (float)whole); /* batch_end takes the mean over samples */
 #else
     if (smoothing > 0.0f) {
         floatv others = (floatv)0.0f; /* by how much all logits together are below the label's */
@@ -125,7 +126,7 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
     if (training) {
 #if CLASS_WEIGHTS
         const floatv scale = live((floatv)part, mask),
-                     targets = weight + scalar_settled(share * whole); /* of all classes */
+                     targets = weight + scalar_settled(share * every); /* of all classes */
         for (int k = 0; k < CLASSES; k++) {
             const floatv y = logits[base + k * GROUP], rest = (floatv)scalar_settled(share * class_weights[k]);
             const floatv target = select(rest, rest + weight, label == (intv)k);
@@ -133,7 +134,7 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
             gradient[base + k * GROUP] = settled(live((share_of_all - target) * scale, mask));
         }
 #else
-        const floatv scale = live((floatv)scalar_divided(1.0f, (float)count), mask);
+        const floatv scale = live((floatv)scalar_divided(1.0f, (float)whole), mask);
         for (int k = 0; k < CLASSES; k++) {
             const floatv y = logits[base + k * GROUP];
 #if MIX
@@ -153,9 +154,8 @@ __kernel void softmax_cross_entropy(__global const floatv *restrict logits, __gl
 #else
         PASTE(vstore, VECTOR)(best, 0, classes);
 #endif
-        const int sample = block * LANES + lane_group() * VECTOR;
-        for (int lane = 0; lane < VECTOR && sample + lane < count; lane++)
-            predicted[state->position + sample + lane] = classes[lane];
+        for (int lane = 0; lane < VECTOR && first + lane < state->share + count; lane++)
+            predicted[state->position + first + lane] = classes[lane];
     }
 
     const floatv of_lanes[] = {live(loss, mask), live(hit, mask)};

@@ -11,6 +11,7 @@
 #include "clenet/dataset.h"
 #include "clenet/network.h"
 #include "clenet/optimizer.h"
+#include "clenet/ranks.h"
 #include "clenet/session.h"
 #include "clenet/status.h"
 
@@ -73,6 +74,10 @@ struct cln_trainer_params {
     int resize;          /* side length to resize images to; 0: as stored */
     bool standardize; /* every pixel to mean 0 and deviation 1 over the training images as stored, not as augmented */
     bool standardize_channels; /* with `standardize`: instead of every pixel every channel, over all its pixels */
+    /* The processes that share every batch; NULL: this one is alone. All have the same params, but for the device, and
+     * call the same functions of their trainers. Progress stops all if it returns false in one; files are written by
+     * those that name some. It must outlive the trainer. */
+    struct cln_ranks *ranks;
     bool evaluate_only;        /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
     uint64_t seed; /* seed of initial weights, shuffling, augmentation, dropouts and the split for validation */
     /* Share of the training images that is set aside for validation, above 0 and below 1; 0: none. Every class gives

@@ -71,7 +71,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct average_case *c = entry;
     const struct cln_optimizer_params params = {.ema = c->ema};
     const struct averaged parameters = make(b, c, names[0], c->parameters), running = make(b, c, names[1], c->running);
-    b->state = (struct cln_state){.count = !c->empty, .batches = 1, .step = c->step, .frozen = c->frozen};
+    b->state = (struct cln_state){.whole = !c->empty, .batches = 1, .step = c->step, .frozen = c->frozen};
     cln_optimizer_begin(&b->state, &params);
     enum cln_status status = b->status;
     if (status == CLN_OK)

@@ -270,7 +270,9 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
                                      .samples = c->place == PAST_THE_END ? BEFORE : BEFORE + b->count,
                                      .next = c->place == FROZEN ? BEFORE - 4 : BEFORE,
                                      .position = BEFORE - 4,
+                                     .whole = c->place == FROZEN ? b->plan.batch_size : 4,
                                      .count = c->place == FROZEN ? b->plan.batch_size : 4,
+                                     .most = b->plan.batch_size,
                                      .batches = 3,
                                      .resumed = c->resumed,
                                      .accumulate = c->accumulate,
@@ -334,6 +336,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     }
     cln_rig_compare(b);
     cln_rig_compare_value(b, "state.position", b->state.position, moves ? BEFORE : before.position, 0);
+    cln_rig_compare_value(b, "state.whole", b->state.whole, comes ? b->count : moves ? 0 : before.whole, 0);
     cln_rig_compare_value(b, "state.count", b->state.count, comes ? b->count : moves ? 0 : before.count, 0);
     cln_rig_compare_value(b, "state.batches", b->state.batches, before.batches + comes, 0);
     cln_rig_compare_value(b, "state.step", b->state.step, before.step + (comes && begins), 0);

@@ -59,7 +59,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     if (c->bad)
         g[c->floats / 2] = NAN;
     cln_probe_put(probe, 0, g, c->floats);
-    b->state = (struct cln_state){.count = !c->empty, .batches = 1, .step = 1, .frozen = c->frozen};
+    b->state = (struct cln_state){.whole = !c->empty, .batches = 1, .step = 1, .frozen = c->frozen};
     enum cln_status status = b->status;
     if (status == CLN_OK)
         status = cln_optimizer_norm(

@@ -282,7 +282,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct values v = make(b, kind, c->scale, c->step == 1, c->clip > 0);
     const double norm = cln_reference_gradient_norm(v.floats, v.g);
     params.clip_norm = c->clip * (norm > 0 ? norm : 1);
-    b->state = (struct cln_state){.count = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
+    b->state = (struct cln_state){.whole = 1, .batches = 1, .step = c->step, .frozen = c->frozen};
     cln_optimizer_begin(&b->state, &params);
     enum cln_status status = run_device(b, &v, kind, cln_learning_rate(&params, c->step), cln_optimizer_update);
     if (status != CLN_OK)
@@ -333,7 +333,7 @@ static enum cln_status run_sum(struct cln_rig *b, const void *entry) {
     const struct sum_case *c = entry;
     b->state = (struct cln_state){.samples = EPOCH,
                                   .batch_size = BATCH,
-                                  .count = c->count,
+                                  .whole = c->count,
                                   .batches = 1,
                                   .step = 1,
                                   .frozen = c->frozen,

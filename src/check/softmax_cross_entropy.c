@@ -165,6 +165,7 @@ static enum cln_status run(struct cln_rig *b, const void *entry) {
     const struct cln_state before = {.batch_size = b->plan.batch_size,
                                      .samples = 10000,
                                      .position = POSITION,
+                                     .whole = b->count,
                                      .count = b->count,
                                      .batches = BATCHES + 4,
                                      .resumed = 4,

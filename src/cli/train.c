@@ -22,6 +22,7 @@
 #include "src/cli/report.h"
 #include "src/cli/signals.h"
 #include "src/cli/train_options.h"
+#include "src/cli/train_ranks.h"
 #include "src/cli/train_run.h"
 #include "src/data/split.h"
 #include "src/live/live.h"
@@ -104,6 +105,7 @@ static struct cln_trainer_params trainer_params(struct cln_train_run *run) {
         .resume = run->resumed,
         .override = o->override,
         .max_steps = (size_t)o->max_steps,
+        .ranks = run->ranks,
         .progress = on_progress,
         .user = run,
     };
@@ -132,7 +134,7 @@ static enum cln_status prepare(struct cln_train_run *run) {
     const struct cln_live_params live = {.port = o->live, .stop = cln_signals_ask};
     struct cln_dataset_params data;
     enum cln_status status = CLN_OK;
-    if (cln_options_given(o->rows, "live"))
+    if (cln_options_given(o->rows, "live") && cln_ranks_here(run->ranks).rank == 0)
         status = cln_live_create(&run->live, &live);
     if (status == CLN_OK)
         status = load_resume_point(run);
@@ -148,6 +150,7 @@ static enum cln_status prepare(struct cln_train_run *run) {
         status = make_class_weights(run);
     if (status == CLN_OK && o->trace != NULL)
         status = cln_trace_create(&run->trace, o->trace);
+    status = cln_ranks_agree(run->ranks, status);
     if (status != CLN_OK)
         return status;
     run->apart = cln_split_count(o->validation, run->data->train.count);
@@ -165,6 +168,7 @@ static enum cln_status prepare(struct cln_train_run *run) {
                                      {cln_sink_of_log(o->log), .path = o->log},
                                      {&cln_sink_live, .memory = run->live}};
     status = cln_journal_create(&run->journal, sinks, sizeof sinks / sizeof *sinks, run->resumed != NULL);
+    status = cln_ranks_agree(run->ranks, status);
     cln_signals_keep();
     return status;
 }
@@ -209,12 +213,14 @@ static enum cln_status train_nothing(const struct cln_train_run *run) {
 
 static enum cln_status train_epochs(struct cln_train_run *run) {
     struct cln_epoch epoch = {0};
-    enum cln_status status = CLN_OK;
-    bool trained = false;
+    bool trained = false, stop = false;
+    enum cln_status status = cln_train_ranks_stop(run, &stop);
     while (status == CLN_OK && cln_trainer_epochs(run->trainer) < run->options->epochs && !epoch.stopped &&
-           !cln_trainer_best(run->trainer).is_final && cln_signals_stop() == 0) {
+           !cln_trainer_best(run->trainer).is_final && !stop) {
         run->told = cln_clock_seconds();
         status = cln_trainer_epoch(run->trainer, &epoch);
+        if (status == CLN_OK)
+            status = cln_train_ranks_stop(run, &stop);
         if (status != CLN_OK || (epoch.stopped && epoch.train.samples == epoch.before))
             continue;
         trained = true;
@@ -223,9 +229,9 @@ static enum cln_status train_epochs(struct cln_train_run *run) {
             cln_train_lose_log(run);
         status = cln_train_tell_histograms(run);
     }
-    if (status == CLN_OK && cln_signals_stop() == 0)
+    if (status == CLN_OK && !stop)
         cln_train_tell_patience(run);
-    if (status == CLN_OK && !trained && cln_signals_stop() == 0)
+    if (status == CLN_OK && !trained && !stop)
         status = train_nothing(run);
     if (status != CLN_OK)
         return status;
@@ -233,7 +239,7 @@ static enum cln_status train_epochs(struct cln_train_run *run) {
     run->unsaved = status != CLN_OK;
     if (status != CLN_OK)
         return status;
-    if (cln_signals_stop() != 0)
+    if (stop)
         return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(cln_signals_stop()));
     if (run->apart == 0 && trained)
         cln_train_judge(run, &epoch.test, epoch.epoch);
@@ -286,13 +292,20 @@ static enum cln_status train(struct cln_train_run *run) {
     return status != CLN_OK ? status : told != CLN_OK ? told : logged;
 }
 
+static bool is_asked_to_stop(void) {
+    return cln_signals_stop() != 0;
+}
+
 static int run_training(struct cln_train_options *o, const struct cln_save_params *save) {
     struct cln_train_run run = {.options = o, .save = *save};
     if (o->quiet)
         cln_report_quiet();
-    enum cln_status status = cln_trainer_builds() ? build(&run) : train(&run);
-    int exit_status = cln_report_failure(status);
-    if (status == CLN_INVALID && o->recipe != NULL)
+    enum cln_status status = cln_trainer_builds() ? CLN_OK : cln_ranks_open(&run.ranks, is_asked_to_stop);
+    if (status == CLN_OK)
+        status = cln_trainer_builds() ? build(&run) : train(&run);
+    const bool told = cln_ranks_told(run.ranks);
+    int exit_status = status != CLN_OK && told ? CLN_EXIT_FAILURE : cln_report_failure(status);
+    if (status == CLN_INVALID && o->recipe != NULL && !told)
         cln_report_error("the options of %s count as given", o->recipe);
     if (status == CLN_INTERRUPTED)
         exit_status = cln_signals_exit_status(cln_signals_stop());
@@ -312,6 +325,7 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
     cln_network_destroy(&run.network);
     free(run.class_weights);
     cln_checkpoint_destroy(&run.resumed);
+    cln_train_ranks_end(&run, status, exit_status);
     return exit_status;
 }
 
@@ -321,7 +335,7 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
     int exit_status = CLN_EXIT_OK;
     cln_train_options_begin(&o);
     if (cln_options_parse(o.rows, command, argc, argv, &exit_status)) {
-        const bool agree = cln_train_options_agree(&o, &save);
+        const bool agree = cln_train_options_agree(&o, &save) && cln_train_ranks_settle(&o, &save);
         exit_status = agree ? run_training(&o, &save) : CLN_EXIT_USAGE;
         if (!agree && o.recipe != NULL)
             cln_report_error("the options of %s count as given", o.recipe);

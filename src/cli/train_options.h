@@ -14,7 +14,7 @@ struct cln_train_options {
     struct cln_session_options session;
     struct cln_data_options data;
     const char *recipe, *network, *resume, *save, *save_every, *log, *trace, *milestones, *init, *freeze,
-        *class_weights, *tensorboard, *report;
+        *class_weights, *tensorboard, *report, *devices;
     int epochs, batch_size, resize, variance, keep, patience;
     int live;           /* port of the live page; 0, if the option was given: any */
     int kind, schedule; /* of the optimizer, as the options have them */

@@ -52,9 +52,11 @@ enum cln_status cln_train_tell_histograms(struct cln_train_run *run) {
 
 enum cln_status cln_train_tell_confusion(struct cln_train_run *run) {
     json_t *record = NULL;
-    if (!cln_journal_takes_details(run->journal) || run->data->test.count == 0)
-        return CLN_OK;
-    const enum cln_status status = cln_details_confusion(&record, run->trainer, run->data, run->tests_best);
+    bool wanted = false;
+    enum cln_status status = cln_ranks_any(run->ranks, cln_journal_takes_details(run->journal), &wanted);
+    if (status != CLN_OK || !wanted || run->data->test.count == 0)
+        return status;
+    status = cln_details_confusion(&record, run->trainer, run->data, run->tests_best);
     return tell_details(run, status, record);
 }
 

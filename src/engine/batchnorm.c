@@ -7,6 +7,7 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, s
     ocl_constants_int(c, "CHANNELS", shape.channels);
     ocl_constants_int(c, "POSITIONS", positions);
     ocl_constants_int(c, "PARTIAL_BLOCKS", cln_plan_parts(plan));
+    ocl_constants_int(c, "WHOLE_PARTS", cln_plan_whole_parts(plan));
     ocl_constants_int(c, "CHANNELS_PER_ITEM", cln_plan_channels_per_item(plan, shape.channels, positions));
 }
 

@@ -18,11 +18,6 @@ static enum cln_status check_params(const struct cln_engine_params *params) {
                         input.channels);
     if (params->train.count > INT32_MAX || params->test.count > INT32_MAX)
         return cln_fail(CLN_INVALID, "more than %d images", INT32_MAX);
-    if (!params->exchange.moments != !params->exchange.sums)
-        return cln_fail(CLN_INVALID, "an exchange of batch norm's moments and one of its sums go together");
-    if (params->exchange.gradients && params->optimizer.accumulate > 1)
-        return cln_fail(CLN_INVALID, "an exchange of gradients between processes and several batches per update do not "
-                                     "go together");
     return CLN_OK;
 }
 
@@ -37,6 +32,11 @@ static void choose_chains(struct cln_engine *e) {
 /* Whether launches are joined, so that they gain by having few buffers. */
 static bool joins(const struct cln_tuning *tuning) {
     return tuning->join_launches && tuning->lanes == tuning->vector;
+}
+
+int cln_engine_share(const struct cln_engine *e, int batch_size) {
+    const struct cln_exchange *x = &e->exchange;
+    return x->count > 0 ? x->bounds[x->rank + 1] - x->bounds[x->rank] : batch_size;
 }
 
 static enum cln_status create(struct cln_engine **out, struct ocl_context *context,
@@ -56,11 +56,13 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
     e->augmentation = params->augmentation;
     e->frozen = params->frozen;
     e->exchange = params->exchange;
+    const int share = cln_engine_share(e, params->batch_size), samples = cln_max(1, share);
     e->plan = (struct cln_plan){
         .context = context,
         .tuning = *tuning,
-        .batch_size = params->batch_size,
-        .blocks = cln_ceil_div(params->batch_size, tuning->lanes),
+        .batch_size = samples,
+        .whole_batch = e->exchange.count > 0 ? params->batch_size : 0,
+        .blocks = cln_ceil_div(samples, tuning->lanes),
     };
     enum cln_status status = cln_engine_plan_memory(e, params);
     if (status == CLN_OK) {
@@ -133,8 +135,9 @@ void cln_engine_destroy(struct cln_engine **engine) {
     for (int which = 0; which < CLN_VALUES_COUNT; which++)
         ocl_buffer_destroy(&e->values[which]);
     struct ocl_buffer **rest[] = {
-        &e->standardization, &e->x,           &e->lane_labels,       &e->predicted,     &e->loss_sums, &e->sums,
-        &e->sum_slice_table, &e->slice_table, &e->gradient_partials, &e->class_weights, &e->mixes};
+        &e->standardization,   &e->x,             &e->lane_labels, &e->predicted,       &e->loss_sums,
+        &e->all_loss_sums,     &e->sums,          &e->nodes,       &e->sum_slice_table, &e->slice_table,
+        &e->gradient_partials, &e->class_weights, &e->mixes};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
     ocl_buffer_destroy(&e->pool.buffer);
@@ -213,7 +216,7 @@ static enum cln_status begin(struct cln_engine *e, enum cln_engine_set which, co
         return status;
     state.samples = (int)count;
     state.next = state.position = at->seen;
-    state.count = state.frozen = 0;
+    state.whole = state.count = state.frozen = 0;
     state.batches = state.resumed = at->batches;
     state.seen = at->seen;
     state.hits = at->hits;

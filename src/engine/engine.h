@@ -28,7 +28,7 @@ struct cln_engine_params {
     uint64_t seed;                         /* of dropouts and of the augmentation */
     struct cln_augmentation augmentation;  /* of training batches; all 0: none */
     const bool *frozen; /* one per tensor of the network: its parameters and moments never change; NULL: none is */
-    int batch_size;
+    int batch_size;                       /* of all processes that share a batch */
     struct cln_shape image;               /* shape of the stored images; they are resized to the network's input */
     enum cln_pixel_type pixels;           /* how they are stored */
     bool streams;                         /* they stay on the host: cln_engine_stream, before the first epoch */
@@ -38,7 +38,7 @@ struct cln_engine_params {
     /* Weights of the classes in the training loss, network->classes of them, as in struct cln_trainer_params; used only
      * while the engine is created. NULL: none. */
     const double *class_weights;
-    struct cln_exchange exchange; /* zero: none */
+    struct cln_exchange exchange; /* zero: this process has its batches to itself */
 };
 
 /* The two sets of images: the training set, whose steps update parameters, and the test set, in prediction mode. */

@@ -60,7 +60,7 @@ static enum cln_status find_in_stages(struct cln_engine *e, char *where, size_t 
 static enum cln_status resend_batch(struct cln_engine *e) {
     struct cln_state state;
     const enum cln_status status = ocl_buffer_read(e->sets[CLN_TRAIN].state, 0, sizeof state, &state);
-    return status == CLN_OK ? cln_ring_resend(&e->sets[CLN_TRAIN].ring, (size_t)state.position, (size_t)state.count)
+    return status == CLN_OK ? cln_ring_resend(&e->sets[CLN_TRAIN].ring, (size_t)state.position, (size_t)state.whole)
                             : status;
 }
 

@@ -64,12 +64,16 @@ static bool is_frozen(const struct cln_engine *e, int tensor) {
     return e->frozen && e->frozen[tensor];
 }
 
+enum { NEVER_DECAYS = 1, NEVER_CHANGES = 2, OF_WHOLE_BATCH = 4 };
+
 /* The last number of a tensor's rows in the slice table: see kernels/optimizer.clh. */
 static int32_t marks_of(const struct cln_engine *e, int tensor) {
-    enum { NEVER_DECAYS = 1, NEVER_CHANGES = 2 };
+    const bool is_weight = tensor == stage_of_tensor(e, tensor)->weight;
+    const int32_t whole = e->exchange.count > 0 && !is_weight ? OF_WHOLE_BATCH : 0;
     if (is_frozen(e, tensor))
         return NEVER_CHANGES;
-    return e->optimizer.decay_weights_only > 0 && e->network->tensors[tensor].role != CLN_WEIGHT ? NEVER_DECAYS : 0;
+    return whole |
+           (e->optimizer.decay_weights_only > 0 && e->network->tensors[tensor].role != CLN_WEIGHT ? NEVER_DECAYS : 0);
 }
 
 /* Lays out the slices of all gradients one after the other; a frozen tensor has one of zeros, which nothing writes.
@@ -144,7 +148,13 @@ static size_t slice_table_bytes(const struct cln_engine *e) {
 static size_t sums_bytes(const struct cln_engine *e, const struct cln_plan *plan) {
     const size_t floats = e->network->parameter_floats;
     const size_t parts = e->optimizer.clip_norm > 0 ? (size_t)cln_optimizer_norm_parts(plan, floats) : 0;
-    return e->exchange.gradients || parts > 0 || e->optimizer.accumulate > 1 ? (floats + 2 * parts) * sizeof(float) : 0;
+    return e->exchange.count > 0 || parts > 0 || e->optimizer.accumulate > 1 ? (floats + 2 * parts) * sizeof(float) : 0;
+}
+
+static size_t nodes_bytes(const struct cln_engine *e) {
+    const struct cln_exchange *x = &e->exchange;
+    const int nodes = x->count > 0 ? cln_max(1, cln_exchange_nodes(x, x->rank, e->plan.tuning.strict)) : 0;
+    return (size_t)nodes * e->network->parameter_floats * sizeof(float);
 }
 
 static enum cln_status find_gradients(struct cln_engine *e) {
@@ -163,6 +173,7 @@ static enum cln_status find_gradients(struct cln_engine *e) {
     for (size_t i = 0; i < network->parameter_floats / CLN_TENSOR_ALIGN; i++) {
         slice_table[i][0] = (int32_t)(i * CLN_TENSOR_ALIGN);
         slice_table[i][1] = 1;
+        slice_table[i][3] &= ~OF_WHOLE_BATCH;
     }
     if (status == CLN_OK && e->sum_slice_table)
         status = ocl_buffer_write(e->sum_slice_table, 0, slice_table_bytes(e), slice_table);
@@ -251,6 +262,8 @@ static size_t mixes_bytes(const struct cln_engine *e, const struct cln_plan *pla
 
 enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) {
     const struct cln_shape input = e->network->input;
+    const size_t sharing = e->exchange.count > 0; /* else 0 */
+    const int samples = cln_max(plan->batch_size, plan->whole_batch);
     const size_t predictions = e->sets[CLN_TEST].count > 0 ? e->sets[CLN_TEST].count : 1;
     const struct {
         struct ocl_buffer **buffer;
@@ -258,8 +271,10 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
         size_t bytes; /* 0: not needed */
     } wanted[] = {
         {&e->x, "input", cln_plan_bytes(plan, input)},
-        {&e->lane_labels, "labels of a batch", (size_t)plan->blocks * (size_t)plan->tuning.lanes * sizeof(int)},
+        {&e->lane_labels, "labels of a batch",
+         (size_t)cln_ceil_div(samples, plan->tuning.lanes) * (size_t)plan->tuning.lanes * sizeof(int)},
         {&e->loss_sums, "losses", (size_t)cln_plan_parts(plan) * 2 * sizeof(float)},
+        {&e->all_loss_sums, "losses", sharing * (size_t)cln_plan_whole_parts(plan) * 2 * sizeof(float)},
         {&e->class_weights, "weights of classes", e->weighted ? (size_t)e->network->classes * sizeof(float) : 0},
         {&e->mixes, "mixes of pictures", mixes_bytes(e, plan)},
         {&e->predicted, "predictions", predictions * sizeof(int)},
@@ -268,6 +283,7 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
          (lay_out_gradients(e, plan, NULL, NULL) + 2 * constant_floats(e)) * sizeof(float)},
         {&e->slice_table, "table of gradients", slice_table_bytes(e)},
         {&e->sums, "summed gradients", sums_bytes(e, plan)},
+        {&e->nodes, "summed gradients", nodes_bytes(e)},
         {&e->sum_slice_table, "table of summed gradients", sums_bytes(e, plan) > 0 ? slice_table_bytes(e) : 0},
     };
     enum cln_status status = stage_buffers(e, plan);
@@ -297,7 +313,11 @@ static enum cln_status fill_set(struct cln_engine *e, struct cln_engine_data *se
     if (status != CLN_OK)
         return cln_fail_within(status, e->streams ? "a ring of %zu images on the device" : "%zu images on the device",
                                set->pixels.count);
-    set->begun = (struct cln_state){.batch_size = params->batch_size};
+    set->begun = (struct cln_state){
+        .batch_size = params->batch_size,
+        .share = e->exchange.count > 0 ? e->exchange.bounds[e->exchange.rank] : 0,
+        .most = cln_engine_share(e, params->batch_size),
+    };
     cln_optimizer_begin(&set->begun, &params->optimizer);
     if (images->labels) /* else they stay 0: the kernels read some */
         status = ocl_buffer_write(set->labels, 0, set->count * sizeof *images->labels, images->labels);

@@ -46,13 +46,17 @@ struct cln_engine {
     struct ocl_buffer *standardization; /* see struct cln_batch; NULL: pixels are not standardised */
     struct ocl_buffer *x, *lane_labels;
     struct ocl_buffer *predicted, *loss_sums;
+    struct ocl_buffer *all_loss_sums; /* of all processes that share a batch; NULL: this one has it to itself */
     struct ocl_buffer *mixes;         /* see struct cln_batch; NULL: pictures are not mixed */
     struct ocl_buffer *class_weights; /* float per class; NULL: the loss is not weighted */
     struct ocl_buffer *values[CLN_VALUES_COUNT];
     struct ocl_buffer *gradient_partials, *slice_table;
     struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, with the parts of their norm, and their table;
                                                   NULL without exchange, clipping and accumulation */
+    struct ocl_buffer *nodes; /* of processes that share a batch, see cln_exchange_nodes; [node][parameter_floats] */
     struct cln_exchange exchange;
+    struct cln_exchange_gradients of_gradients;
+    struct cln_exchange_point of_losses[CLN_SET_COUNT];
 
     struct ocl_sequence *update; /* what follows the last batch of an update; NULL: every batch is one, and its
                                     sequence ends with it */
@@ -60,6 +64,9 @@ struct cln_engine {
     uint64_t batches;            /* queued training batches */
     struct ocl_sequence *repeat; /* forward pass of the last training batch, for diagnosis */
 };
+
+/* The samples of a full batch that are this process's. */
+int cln_engine_share(const struct cln_engine *e, int batch_size);
 
 /* The number of floats in a buffer of values. */
 size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values which);

@@ -23,24 +23,22 @@ static struct cln_batch batch_of(const struct cln_engine *e, const struct cln_en
     };
 }
 
-/* `exchange` NULL: of a prediction. */
-static struct cln_stage_context stage_context(const struct cln_engine *e, const struct cln_exchange *exchange) {
+static struct cln_stage_context stage_context(const struct cln_engine *e, bool training) {
     const struct cln_engine_model model = cln_engine_model(e);
     return (struct cln_stage_context){
         .network = e->network,
-        .parameters = e->values[exchange ? CLN_PARAMETERS : model.parameters],
-        .running = e->values[exchange ? CLN_RUNNING : model.running],
+        .parameters = e->values[training ? CLN_PARAMETERS : model.parameters],
+        .running = e->values[training ? CLN_RUNNING : model.running],
         .slices = e->slices,
         .constants = e->constants,
-        .exchange = exchange,
+        .exchange = e->exchange.count > 0 ? &e->exchange : NULL,
         .seed = e->seed,
     };
 }
 
 /* The first launch of a step: what depends on nothing. `backward`: filters of data gradients are needed. */
 static enum cln_status add_begin(struct cln_engine *e, const struct cln_engine_data *set, bool backward) {
-    static const struct cln_exchange alone;
-    const struct cln_stage_context context = stage_context(e, set == &e->sets[CLN_TEST] ? NULL : &alone);
+    const struct cln_stage_context context = stage_context(e, set == &e->sets[CLN_TRAIN]);
     const struct cln_batch batch = batch_of(e, set);
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
     cln_plan_join(&e->plan);
@@ -67,8 +65,8 @@ static struct cln_stage_inputs inputs_of(const struct cln_engine *e, size_t stag
     };
 }
 
-static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchange *exchange) {
-    const struct cln_stage_context context = stage_context(e, exchange);
+static enum cln_status add_forward(struct cln_engine *e) {
+    const struct cln_stage_context context = stage_context(e, true);
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
@@ -82,7 +80,7 @@ static enum cln_status add_forward(struct cln_engine *e, const struct cln_exchan
 }
 
 static enum cln_status add_prediction(struct cln_engine *e) {
-    const struct cln_stage_context context = stage_context(e, NULL);
+    const struct cln_stage_context context = stage_context(e, false);
     enum cln_status status = CLN_OK;
     for (size_t s = 0; s < e->stage_count && status == CLN_OK; s++) {
         cln_plan_scope(&e->plan, (int)s);
@@ -113,8 +111,13 @@ static enum cln_status add_loss(struct cln_engine *e, bool training) {
 
 static enum cln_status add_end(struct cln_engine *e, const struct cln_engine_data *set) {
     const struct cln_batch batch = batch_of(e, set);
+    enum cln_status status = CLN_OK;
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    return cln_batch_end(&e->plan, &batch, e->loss_sums);
+    if (e->all_loss_sums)
+        status = cln_exchange_sums(&e->plan, &e->of_losses[set - e->sets], &e->exchange, 1, e->loss_sums,
+                                   e->all_loss_sums);
+    return status == CLN_OK ? cln_batch_end(&e->plan, &batch, e->all_loss_sums ? e->all_loss_sums : e->loss_sums)
+                            : status;
 }
 
 /* What nothing of the backward pass waits for: the batch's end, and the gradients of weights and biases. */
@@ -127,7 +130,7 @@ struct leftover {
  */
 static enum cln_status add_leftover(struct leftover *left, struct cln_engine *e, const struct cln_engine_data *set,
                                     size_t done) {
-    const struct cln_stage_context context = stage_context(e, &e->exchange);
+    const struct cln_stage_context context = stage_context(e, true);
     enum cln_status status = cln_plan_barrier(&e->plan);
     if (status == CLN_OK && !left->ended)
         status = add_end(e, set);
@@ -158,7 +161,7 @@ static enum cln_status add_gradients(struct cln_engine *e, size_t stage) {
 
 /* From da of the last stage, which the launch before has made. */
 static enum cln_status add_backward(struct cln_engine *e, const struct cln_engine_data *set) {
-    const struct cln_stage_context context = stage_context(e, &e->exchange);
+    const struct cln_stage_context context = stage_context(e, true);
     struct leftover left = {.stages = e->stage_count};
     enum cln_status status = CLN_OK;
     for (size_t s = e->stage_count; s-- > 0 && status == CLN_OK;) {
@@ -181,15 +184,6 @@ static enum cln_status add_backward(struct cln_engine *e, const struct cln_engin
     return status == CLN_OK ? add_leftover(&left, e, set, 0) : status;
 }
 
-static enum cln_status exchange_gradients(void *engine) {
-    const struct cln_engine *e = engine;
-    int samples = 0;
-    enum cln_status status = cln_exchange_samples(&samples, e->sets[CLN_TRAIN].state);
-    if (status != CLN_OK || samples == 0)
-        return status;
-    return e->exchange.gradients(e->exchange.user, e->sums, e->network->parameter_floats);
-}
-
 static struct cln_optimizer optimizer_of(const struct cln_engine *e) {
     return (struct cln_optimizer){
         .kind = e->optimizer.kind,
@@ -204,22 +198,38 @@ static struct cln_optimizer optimizer_of(const struct cln_engine *e) {
     };
 }
 
+/* Makes e->sums the gradients of the whole batch, from the nodes of all processes. With accumulation they are another
+ * batch's: then they take the place of the nodes, and are added from there. */
+static enum cln_status add_exchange(struct cln_engine *e) {
+    struct cln_optimizer sum = optimizer_of(e);
+    sum.gradients = e->nodes;
+    sum.accumulates = false;
+    sum.nodes = e->plan.tuning.strict ? cln_max(1, cln_exchange_nodes(&e->exchange, e->exchange.rank, true)) : 0;
+    enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
+    const bool accumulates = e->optimizer.accumulate > 1;
+    e->of_gradients = (struct cln_exchange_gradients){
+        .exchange = &e->exchange,
+        .nodes = e->nodes,
+        .sums = accumulates ? e->nodes : e->sums,
+        .floats = e->network->parameter_floats,
+    };
+    if (status == CLN_OK)
+        status = cln_exchange_add_gradients(&e->plan, &e->of_gradients);
+    if (status != CLN_OK || !accumulates)
+        return status;
+    sum = optimizer_of(e);
+    sum.partials = e->nodes;
+    sum.slice_table = e->sum_slice_table;
+    sum.gradients = e->sums;
+    return cln_optimizer_sum(&e->plan, &sum);
+}
+
 /* Sums the gradients' slices. */
 static enum cln_status add_sums(struct cln_engine *e) {
     struct cln_optimizer sum = optimizer_of(e);
     sum.gradients = e->sums;
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    return cln_optimizer_sum(&e->plan, &sum);
-}
-
-/* Exchanges the sums, which are then the gradients' only slices, and finds their norm. */
-static enum cln_status add_norm(struct cln_engine *e, struct cln_optimizer *optimizer) {
-    enum cln_status status = CLN_OK;
-    optimizer->partials = e->sums;
-    optimizer->slice_table = e->sum_slice_table;
-    if (e->exchange.gradients)
-        status = cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e);
-    return status == CLN_OK && optimizer->norm_parts > 0 ? cln_optimizer_norm(&e->plan, optimizer) : status;
+    return e->nodes ? add_exchange(e) : cln_optimizer_sum(&e->plan, &sum);
 }
 
 static enum cln_status add_average(struct cln_engine *e) {
@@ -238,7 +248,13 @@ static enum cln_status add_average(struct cln_engine *e) {
 static enum cln_status add_update(struct cln_engine *e) {
     struct cln_optimizer optimizer = optimizer_of(e);
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    enum cln_status status = e->sums ? add_norm(e, &optimizer) : CLN_OK;
+    enum cln_status status = CLN_OK;
+    if (e->sums) { /* which are then the gradients' only slices */
+        optimizer.partials = e->sums;
+        optimizer.slice_table = e->sum_slice_table;
+    }
+    if (optimizer.norm_parts > 0)
+        status = cln_optimizer_norm(&e->plan, &optimizer);
     if (status == CLN_OK)
         status = cln_optimizer_update(&e->plan, &optimizer);
     return status == CLN_OK && e->values[CLN_AVERAGE] ? add_average(e) : status;
@@ -260,7 +276,7 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
     if (status == CLN_OK)
         cln_plan_join(&e->plan);
     if (status == CLN_OK)
-        status = add_forward(e, &e->exchange);
+        status = add_forward(e);
     if (status == CLN_OK)
         status = add_loss(e, true);
     if (status == CLN_OK)
@@ -290,9 +306,7 @@ enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
     return status == CLN_OK ? add_end(e, set) : status;
 }
 
-/* A repeated batch is this process's own matter: nothing is exchanged. */
 enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
-    static const struct cln_exchange alone;
     const struct cln_engine_data *set = &e->sets[CLN_TRAIN];
     enum cln_status status = start_sequence(e, &e->repeat, set);
     if (status == CLN_OK)
@@ -300,7 +314,7 @@ enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
     if (status == CLN_OK)
         cln_plan_join(&e->plan);
     if (status == CLN_OK)
-        status = add_forward(e, &alone);
+        status = add_forward(e);
     if (status == CLN_OK)
         status = cln_plan_joined(&e->plan);
     if (status != CLN_OK)

@@ -1,136 +1,163 @@
-/* Batch norm's exchanges: partials from the device become one set of numbers per channel, and back: see exchange.h. */
+/* What processes that share a batch give each other in a step: see exchange.h. exchange_gradients.c has the gradients.
+ */
 #include "src/engine/exchange.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/state.clh"
 
-enum cln_status cln_exchange_samples(int *samples, struct ocl_buffer *state) {
-    return ocl_buffer_read(state, offsetof(struct cln_state, count), sizeof *samples, samples);
+void cln_exchange_deal(int *bounds, int processes, int samples, const double *weights) {
+    const int shards = cln_ceil_div(samples, SHARD_SAMPLES);
+    double all = 0, before = 0;
+    for (int r = 0; r < processes; r++)
+        all += weights ? weights[r] : 1;
+    bounds[0] = 0;
+    for (int r = 0; r < processes; r++) {
+        before += weights ? weights[r] : 1;
+        const int end = (int)ceil(shards * (before / all) - 1e-9);
+        bounds[r + 1] = cln_min(samples, cln_max(r == 0, end) * SHARD_SAMPLES);
+    }
+    bounds[processes] = samples;
 }
 
-/* The partials of all channels on the host, `width` floats each, and the numbers of channels before and after the
- * exchange. */
-struct copy {
-    size_t bytes, used; /* of a channel's partials, those that this batch has; 0: there is no batch */
-    float *partials;
-    void *before, *channels;
+/* The partials of one step: those of process r are from first[r] to before first[r + 1]. */
+struct step {
+    size_t *first;         /* per process, and one more */
+    size_t *bounds;        /* for the exchange */
+    float *own, *all;      /* [channel][partial][width] with the strides of the buffers */
+    unsigned char *packed; /* what goes round, process by process */
 };
 
-static void destroy_copy(struct copy *copy) {
-    free(copy->partials);
-    free(copy->before);
-    free(copy->channels);
+static void free_step(struct step *s) {
+    free(s->first);
+    free(s->bounds);
+    free(s->own);
+    free(s->all);
+    free(s->packed);
 }
 
-/* After a failure, too, destroy_copy frees what there is. */
-static enum cln_status read_partials(struct copy *copy, const struct cln_exchange_point *p, size_t width,
-                                     size_t channel_bytes) {
-    int samples = 0;
-    *copy = (struct copy){.bytes = p->channels * p->stride * width * sizeof(float)};
-    enum cln_status status = cln_exchange_samples(&samples, p->state);
-    if (status != CLN_OK || samples == 0)
-        return status;
-    copy->used = (size_t)(cln_ceil_div(samples, p->samples) * p->splits);
-    copy->partials = malloc(copy->bytes);
-    copy->before = calloc(p->channels, channel_bytes);
-    copy->channels = calloc(p->channels, channel_bytes);
-    if (!copy->partials || !copy->before || !copy->channels)
+/* After a failure, too, free_step frees what there is. `bytes`: of what goes round. */
+static enum cln_status begin_step(struct step *s, const struct cln_exchange_point *p, int whole, size_t bytes) {
+    const struct cln_exchange *e = p->exchange;
+    s->first = calloc((size_t)e->count + 1, sizeof *s->first);
+    s->bounds = calloc((size_t)e->count + 1, sizeof *s->bounds);
+    s->own = malloc(p->channels * p->own_stride * p->width * sizeof(float));
+    s->all = calloc(p->channels * p->all_stride * p->width, sizeof(float));
+    s->packed = calloc(1, bytes);
+    if (!s->first || !s->bounds || !s->own || !s->all || !s->packed)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for partial sums of %zu channels", p->channels);
-    return ocl_buffer_read(p->partials, 0, copy->bytes, copy->partials);
+    for (int r = 0; r <= e->count; r++)
+        s->first[r] = (size_t)(cln_ceil_div(cln_min(e->bounds[r], whole), p->samples) * p->splits);
+    return ocl_buffer_read(p->own, 0, p->channels * p->own_stride * p->width * sizeof(float), s->own);
 }
 
-/* Chan, Golub and LeVeque's combination, as in kernels/welford.clh. */
-static void add_moments(struct cln_channel_moments *m, const float partial[4]) {
-    const double count = partial[0], delta = partial[1] - m->mean, total = m->count + count;
-    if (count == 0)
-        return;
-    m->m2 += partial[2] + delta * delta * m->count * count / total;
-    m->mean += delta * count / total;
-    m->count = total;
-}
-
-/* Calls `exchange` on one struct per channel. Afterwards the first partial of a channel has all of it, the others
- * nothing. A process that is alone gets its own moments back: then the partials stay as they are, bit for bit. */
-static enum cln_status exchange_moments(void *user) {
-    const struct cln_exchange_point *p = user;
-    struct copy copy;
-    enum cln_status status = read_partials(&copy, p, 4, sizeof(struct cln_channel_moments));
-    struct cln_channel_moments *channels = copy.channels;
-    const size_t bytes = p->channels * sizeof *channels;
-    if (status == CLN_OK && copy.used > 0) {
+/* Every partial goes to its place among those of the whole batch. */
+static enum cln_status gather_partials(struct step *s, const struct cln_exchange_point *p) {
+    const struct cln_exchange *e = p->exchange;
+    const size_t bytes = p->width * sizeof(float);
+    for (int r = 0; r <= e->count; r++)
+        s->bounds[r] = s->first[r] * p->channels * bytes;
+    const size_t own = (s->first[e->rank + 1] - s->first[e->rank]) * bytes;
+    for (size_t c = 0; c < p->channels; c++)
+        memcpy(s->packed + s->bounds[e->rank] + c * own, s->own + c * p->own_stride * p->width, own);
+    const enum cln_status status = e->gather(e->user, s->packed, s->bounds);
+    for (int r = 0; r < e->count && status == CLN_OK; r++) {
+        const size_t part = (s->first[r + 1] - s->first[r]) * bytes;
         for (size_t c = 0; c < p->channels; c++)
-            for (size_t i = 0; i < copy.used; i++)
-                add_moments(&channels[c], copy.partials + 4 * (c * p->stride + i));
-        memcpy(copy.before, channels, bytes);
-        status = p->exchange->moments(p->exchange->user, channels, p->channels);
+            memcpy(s->all + (c * p->all_stride + s->first[r]) * p->width, s->packed + s->bounds[r] + c * part, part);
     }
-    if (status == CLN_OK && copy.used > 0 && memcmp(copy.before, channels, bytes) != 0) {
-        for (size_t c = 0; c < p->channels; c++) {
-            const struct cln_channel_moments *m = &channels[c];
-            const float all[4] = {(float)m->count, (float)m->mean, (float)m->m2}, nothing[4] = {0, (float)m->mean};
-            for (size_t i = 0; i < copy.used; i++)
-                memcpy(copy.partials + 4 * (c * p->stride + i), i == 0 ? all : nothing, sizeof all);
-        }
-        status = ocl_buffer_write(p->partials, 0, copy.bytes, copy.partials);
-    }
-    destroy_copy(&copy);
     return status;
 }
 
-/* A channel's totals, in the kernel's order and precision: what an exchange leaves alone is the same bit for bit. */
-static struct cln_channel_sums add_sums(const float (*part)[2], size_t used) {
-    float total[2] = {0, 0};
-    for (size_t i = 0; i < used; i++)
-        for (size_t k = 0; k < 2; k++)
-            total[k] += part[i][k];
-    return (struct cln_channel_sums){(double)total[0], (double)total[1]};
+enum { TOTALS = 3 }; /* numbers of a total: count, mean and M2, or two sums */
+
+/* total += part. Of moments by Chan, Golub and LeVeque's formula, as in kernels/welford.clh. */
+static void add(double *total, const double *part, bool moments) {
+    if (!moments) {
+        total[0] += part[0];
+        total[1] += part[1];
+    } else if (part[0] > 0) {
+        const double count = total[0] + part[0], delta = part[1] - total[1];
+        total[2] += part[2] + delta * delta * total[0] * part[0] / count;
+        total[1] += delta * part[0] / count;
+        total[0] = count;
+    }
 }
 
-/* As exchange_moments, but always writes: all processes go on with the same bits. */
-static enum cln_status exchange_sums(void *user) {
-    const struct cln_exchange_point *p = user;
-    struct copy copy;
-    enum cln_status status = read_partials(&copy, p, 2, sizeof(struct cln_channel_sums));
-    struct cln_channel_sums *channels = copy.channels;
-    float(*parts)[2] = (float(*)[2])copy.partials;
-    if (status == CLN_OK && copy.used > 0) {
-        for (size_t c = 0; c < p->channels; c++)
-            channels[c] = add_sums((const float(*)[2])parts + c * p->stride, copy.used);
-        status = p->exchange->sums(p->exchange->user, channels, p->channels);
-    }
-    if (status == CLN_OK && copy.used > 0) {
-        for (size_t c = 0; c < p->channels; c++) {
-            float(*part)[2] = parts + c * p->stride;
-            memset(part, 0, copy.used * sizeof *part);
-            part[0][0] = (float)channels[c].dy;
-            part[0][1] = (float)channels[c].dy_xhat;
+/* Each process adds its own partials up; then all add up those totals, in the order of the processes. */
+static enum cln_status gather_totals(struct step *s, const struct cln_exchange_point *p) {
+    const struct cln_exchange *e = p->exchange;
+    const bool moments = p->width == 4;
+    double(*totals)[TOTALS] = (double(*)[TOTALS])s->packed;
+    for (int r = 0; r <= e->count; r++)
+        s->bounds[r] = (size_t)r * p->channels * sizeof *totals;
+    for (size_t c = 0; c < p->channels; c++)
+        for (size_t i = 0; i < s->first[e->rank + 1] - s->first[e->rank]; i++) {
+            const float *f = s->own + (c * p->own_stride + i) * p->width;
+            add(totals[(size_t)e->rank * p->channels + c], (const double[]){f[0], f[1], moments ? f[2] : 0}, moments);
         }
-        status = ocl_buffer_write(p->partials, 0, copy.bytes, copy.partials);
+    const enum cln_status status = e->gather(e->user, totals, s->bounds);
+    for (size_t c = 0; c < p->channels && status == CLN_OK; c++) {
+        double total[TOTALS] = {0};
+        for (int r = 0; r < e->count; r++)
+            add(total, totals[(size_t)r * p->channels + c], moments);
+        float *f = s->all + c * p->all_stride * p->width;
+        for (size_t k = 0; k < TOTALS && k < p->width; k++)
+            f[k] = (float)total[k];
+        for (size_t i = 1; moments && i < p->all_stride; i++) /* no values, and no distance from the mean */
+            f[i * p->width + 1] = f[1];
     }
-    destroy_copy(&copy);
     return status;
 }
 
-static enum cln_status add(struct cln_plan *plan, struct cln_exchange_point *point, const struct cln_exchange *exchange,
-                           int channels, struct cln_partials partials, const char *label, ocl_host_function *function) {
-    *point = (struct cln_exchange_point){.exchange = exchange,
-                                         .state = plan->state,
-                                         .partials = partials.buffer,
-                                         .channels = (size_t)channels,
-                                         .stride = (size_t)(cln_plan_parts(plan) * partials.splits),
-                                         .splits = partials.splits,
-                                         .samples = cln_plan_samples_per_part(plan)};
-    return cln_plan_call(plan, label, function, point);
+static enum cln_status exchange(void *user) {
+    const struct cln_exchange_point *p = user;
+    const size_t all = p->channels * p->all_stride * p->width * sizeof(float);
+    const size_t totals = (size_t)p->exchange->count * p->channels * TOTALS * sizeof(double);
+    struct step s = {NULL};
+    int whole = 0;
+    enum cln_status status = ocl_buffer_read(p->state, offsetof(struct cln_state, whole), sizeof whole, &whole);
+    if (status != CLN_OK || whole == 0) /* a step behind the epoch's last batch */
+        return status;
+    status = begin_step(&s, p, whole, p->strict ? all : totals);
+    if (status == CLN_OK)
+        status = p->strict ? gather_partials(&s, p) : gather_totals(&s, p);
+    if (status == CLN_OK)
+        status = ocl_buffer_write(p->all, 0, all, s.all);
+    free_step(&s);
+    return status;
+}
+
+static enum cln_status add_point(struct cln_plan *plan, const char *label, struct cln_exchange_point *point,
+                                 struct cln_exchange_point values) {
+    *point = values;
+    point->state = plan->state;
+    point->own_stride = (size_t)(cln_plan_parts(plan) * values.splits);
+    point->all_stride = (size_t)(cln_plan_whole_parts(plan) * values.splits);
+    point->samples = cln_plan_samples_per_part(plan);
+    point->strict = plan->tuning.strict;
+    return cln_plan_call(plan, label, exchange, point);
 }
 
 enum cln_status cln_exchange_moments(struct cln_plan *plan, struct cln_exchange_point *point,
-                                     const struct cln_exchange *exchange, int channels, struct cln_partials partials) {
-    return add(plan, point, exchange, channels, partials, "exchange of moments", exchange_moments);
+                                     const struct cln_exchange *exchange, int channels, struct cln_partials own,
+                                     struct ocl_buffer *all) {
+    return add_point(plan, "exchange of moments", point,
+                     (struct cln_exchange_point){.exchange = exchange,
+                                                 .own = own.buffer,
+                                                 .all = all,
+                                                 .channels = (size_t)channels,
+                                                 .width = 4,
+                                                 .splits = own.splits});
 }
 
 enum cln_status cln_exchange_sums(struct cln_plan *plan, struct cln_exchange_point *point,
-                                  const struct cln_exchange *exchange, int channels, struct cln_partials sums) {
-    return add(plan, point, exchange, channels, sums, "exchange of sums", exchange_sums);
+                                  const struct cln_exchange *exchange, int channels, struct ocl_buffer *own,
+                                  struct ocl_buffer *all) {
+    return add_point(
+        plan, "exchange of sums", point,
+        (struct cln_exchange_point){
+            .exchange = exchange, .own = own, .all = all, .channels = (size_t)channels, .width = 2, .splits = 1});
 }

@@ -45,6 +45,10 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
     ocl_constants_int(&constants, "TENSOR_ALIGN", CLN_TENSOR_ALIGN);
     if (g->accumulates)
         ocl_constants_int(&constants, "ACCUMULATE", 1);
+    if (g->nodes > 0) {
+        ocl_constants_int(&constants, "NODES", g->nodes);
+        ocl_constants_int(&constants, "SHARDS", cln_ceil_div(plan->batch_size, SHARD_SAMPLES));
+    }
     struct ocl_launch launch = {
         .source = "sum_gradients.cl",
         .kernel = name,

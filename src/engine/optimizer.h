@@ -19,6 +19,9 @@ struct cln_optimizer {
      * parts of the norm, a float2 each (kernels/gradient_norm.cl); the table says that every gradient is one slice. */
     int norm_parts;
     bool accumulates; /* cln_optimizer_sum adds to g->gradients, over the batches of an update */
+    /* Of processes that share a batch, with strict arithmetic: cln_optimizer_sum writes so many nodes of the sums
+     * (cln_exchange_nodes) to g->gradients, [node][floats]. 0: it writes the sums. */
+    int nodes;
 };
 
 /* Launches the kernel of that name, in the file of that name: kernels/adam.cl. It takes the step's numbers from the

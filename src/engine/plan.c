@@ -166,6 +166,13 @@ int cln_plan_parts(const struct cln_plan *plan) {
     return plan->blocks * (plan->tuning.lanes / cln_plan_samples_per_part(plan));
 }
 
+int cln_plan_whole_parts(const struct cln_plan *plan) {
+    struct cln_plan whole = *plan;
+    if (plan->whole_batch > 0)
+        whole.blocks = cln_ceil_div(plan->whole_batch, plan->tuning.lanes);
+    return cln_plan_parts(&whole);
+}
+
 int cln_strict_splits(int total, double work) {
     enum { ENOUGH = 1 << 14 };
     int splits = 1;

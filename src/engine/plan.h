@@ -23,7 +23,8 @@ struct cln_plan {
     struct cln_pool *pool;   /* NULL: buffers are created one by one */
     struct cln_tally *tally; /* NULL: buffers are created; else their sizes are only added up in it */
     struct cln_tuning tuning;
-    int batch_size;           /* largest batch */
+    int batch_size;           /* largest batch, of this process */
+    int whole_batch;          /* of all processes that share it; 0: there is but one */
     int blocks;               /* ceil(batch_size / lanes) */
     bool chains;              /* launches form chains where they can (cln_plan_chain) */
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
@@ -118,10 +119,11 @@ int cln_plan_cache_slices(const struct cln_plan *plan, double bytes, double weig
 int cln_plan_strict_slices(const struct cln_plan *plan);
 int cln_strict_splits(int total, double work);
 
-/* The samples of a partial: those of a block, or in strict arithmetic an octet (LANE_PARTS of kernels/lanes.clh). And
- * the number of partials of a batch. */
+/* The samples of a partial: those of a block, or in strict arithmetic an octet (LANE_PARTS of kernels/lanes.clh). The
+ * number of partials of a batch, and of the whole batch where processes share it. */
 int cln_plan_samples_per_part(const struct cln_plan *plan);
 int cln_plan_parts(const struct cln_plan *plan);
+int cln_plan_whole_parts(const struct cln_plan *plan);
 
 /* Whether an operation copies its tiles of weights to local memory. It does so if tuning.local_weights is set, its
  * work-groups have several work-items, and half of the local memory is enough. A work-group without a team has n =

@@ -17,12 +17,12 @@ int cln_stage_slices(const struct cln_plan *plan, const struct cln_stage *stage,
 }
 
 /* The bytes of the stage's struct cln_partials: of its moments, or of its sums. */
-static size_t moment_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
+static size_t moment_bytes(const struct cln_plan *plan, const struct cln_stage *stage, int parts) {
     const int splits = cln_affine_of(stage)->splits(plan, stage);
-    return (size_t)stage->z.channels * (size_t)cln_plan_parts(plan) * (size_t)splits * 4 * sizeof(float);
+    return (size_t)stage->z.channels * (size_t)parts * (size_t)splits * 4 * sizeof(float);
 }
-static size_t sum_bytes(const struct cln_plan *plan, const struct cln_stage *stage) {
-    return (size_t)stage->z.channels * (size_t)cln_plan_parts(plan) * 2 * sizeof(float);
+static size_t sum_bytes(const struct cln_stage *stage, int parts) {
+    return (size_t)stage->z.channels * (size_t)parts * 2 * sizeof(float);
 }
 
 /* The blocks that a work-group of the stage's affine part takes; NULL: of a launch by block. */
@@ -39,6 +39,7 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
     };
     const bool maximum = stage->pool.kind == CLN_POOL_MAX;
     const struct cln_affine *affine = cln_affine_of(stage);
+    const int parts = cln_plan_parts(plan), all_parts = plan->whole_batch > 0 ? cln_plan_whole_parts(plan) : 0;
     const size_t copy = stage->normalise ? (size_t)stage->z.channels * 4 * sizeof(float) : 0;
     const struct {
         struct ocl_buffer **buffer;
@@ -55,8 +56,10 @@ enum cln_status cln_stage_buffers_create(struct cln_stage_buffers *out, const st
         {&out->max_index, maximum ? cln_plan_elements(plan, stage->a) * sizeof(uint16_t) : 0, true},
         {&out->normal, copy * cln_norm_copies(plan, out->normal_span), true},
         {&out->dz_coefficients, copy * cln_norm_copies(plan, out->dz_span), true},
-        {&out->moments, stage->normalise ? moment_bytes(plan, stage) : 0, true},
-        {&out->sums, sum_bytes(plan, stage), true},
+        {&out->moments, stage->normalise ? moment_bytes(plan, stage, parts) : 0, true},
+        {&out->sums, sum_bytes(stage, parts), true},
+        {&out->all_moments, stage->normalise ? moment_bytes(plan, stage, all_parts) : 0, true},
+        {&out->all_sums, sum_bytes(stage, all_parts), true},
         {&out->filters[true],
          affine->filter_floats && stage->input != CLN_READS_IMAGES
              ? affine->filter_floats(plan, stage, true) * sizeof(float)
@@ -82,6 +85,8 @@ void cln_stage_buffers_destroy(struct cln_stage_buffers *buffers) {
                                  &buffers->dz_coefficients,
                                  &buffers->moments,
                                  &buffers->sums,
+                                 &buffers->all_moments,
+                                 &buffers->all_sums,
                                  &buffers->filters[false],
                                  &buffers->filters[true],
                                  &buffers->statistics};
@@ -191,21 +196,23 @@ static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stag
     const struct cln_norm norm = norm_of(stage, context, b);
     struct cln_activate activate = activate_of(plan, stage, b, &norm);
     activate.addend = inputs.addend;
-    const bool exchanges = stage->normalise && context->exchange->moments;
-    const bool whole = stage->normalise && !exchanges && cln_channel_forward_pays(plan, &activate);
+    const bool whole = stage->normalise && !context->exchange && cln_channel_forward_pays(plan, &activate);
     const struct cln_affine *affine = cln_affine_of(stage);
     /* A launch over whole channels computes moments itself. */
     const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
-    const struct cln_partials partials = {.buffer = partials_wanted ? b->moments : NULL,
-                                          .splits = affine->splits(plan, stage)};
+    struct cln_partials partials = {.buffer = partials_wanted ? b->moments : NULL,
+                                    .splits = affine->splits(plan, stage)};
     enum cln_status status =
         affine->forward(plan, stage, &activate, weights_of(stage, context, b), inputs.x, b->z, partials);
     if (status == CLN_OK)
         status = stage->normalise ? cln_plan_barrier(plan) : cln_plan_follow(plan);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
-    if (status == CLN_OK && exchanges)
-        status = cln_exchange_moments(plan, &b->of_moments, context->exchange, stage->z.channels, partials);
+    if (status == CLN_OK && stage->normalise && context->exchange) {
+        status =
+            cln_exchange_moments(plan, &b->of_moments, context->exchange, stage->z.channels, partials, b->all_moments);
+        partials.buffer = b->all_moments;
+    }
     if (status == CLN_OK && stage->normalise)
         status = cln_batchnorm_statistics(plan, &norm, partials);
     if (status == CLN_OK && stage->normalise)
@@ -247,13 +254,25 @@ static struct cln_slices norm_slices(const struct cln_stage_context *context, in
 }
 
 /* Whether one launch over whole channels makes all of the backward pass up to dz. */
-static bool takes_whole_channels(const struct cln_plan *plan, const struct cln_stage *stage,
-                                 const struct cln_stage_context *context, const struct cln_activate *activate) {
-    return !(stage->normalise && context->exchange->sums) && cln_channel_backward_pays(plan, activate);
+static bool takes_whole_channels(const struct cln_plan *plan, const struct cln_stage_context *context,
+                                 const struct cln_activate *activate) {
+    return !context->exchange && cln_channel_backward_pays(plan, activate);
 }
 
+/* The sums of this process's samples, and those of the whole batch. */
 static struct cln_partials sums_of(const struct cln_stage_buffers *b) {
     return (struct cln_partials){.buffer = b->sums, .splits = 1};
+}
+static struct cln_partials all_sums_of(const struct cln_stage_buffers *b) {
+    return (struct cln_partials){.buffer = b->all_sums ? b->all_sums : b->sums, .splits = 1};
+}
+
+/* Lets the sums go round, if processes share the batch. */
+static enum cln_status share_sums(struct cln_plan *plan, const struct cln_stage *stage,
+                                  const struct cln_stage_context *context, struct cln_stage_buffers *b) {
+    return context->exchange ? cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, b->sums,
+                                                 b->all_sums)
+                             : CLN_OK;
 }
 
 enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
@@ -268,7 +287,7 @@ enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *st
             status = cln_plan_follow(plan);
     }
     if (status != CLN_OK || (b->shares_output && !bias_of(stage, context).buffer) ||
-        takes_whole_channels(plan, stage, context, &activate))
+        takes_whole_channels(plan, context, &activate))
         return status;
     return cln_activate_backward(plan, &activate, sums_of(b));
 }
@@ -283,13 +302,11 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
         gamma = norm_slices(context, stage->gamma, places->gamma_out);
         beta = norm_slices(context, stage->beta, places->beta_out);
     }
-    if (takes_whole_channels(plan, stage, context, activate))
+    if (takes_whole_channels(plan, context, activate))
         return cln_channel_backward(plan, activate, gamma, beta);
-    enum cln_status status = CLN_OK;
-    if (stage->normalise && context->exchange->sums)
-        status = cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, sums_of(b));
+    enum cln_status status = stage->normalise ? share_sums(plan, stage, context, b) : CLN_OK;
     if (status == CLN_OK && stage->normalise)
-        status = cln_batchnorm_backward(plan, activate->norm, sums_of(b), gamma, beta);
+        status = cln_batchnorm_backward(plan, activate->norm, all_sums_of(b), gamma, beta);
     if (status == CLN_OK && stage->normalise)
         status = cln_plan_follow(plan);
     if (status == CLN_OK && !activate->fuses_dz)
@@ -312,18 +329,21 @@ enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *st
 }
 
 enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stage *stage,
-                                    const struct cln_stage_context *context, const struct cln_stage_buffers *b,
+                                    const struct cln_stage_context *context, struct cln_stage_buffers *b,
                                     struct ocl_buffer *x) {
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const struct cln_affine *affine = cln_affine_of(stage);
     const struct cln_slices none = {NULL}, bias = bias_of(stage, context);
     const struct cln_slices weight = slices_of(context, stage->weight);
-    const bool whole = takes_whole_channels(plan, stage, context, &activate);
+    const bool whole = takes_whole_channels(plan, context, &activate);
     enum cln_status status = CLN_OK;
-    if (bias.buffer && !whole)
-        status = cln_bias_gradient(plan, stage->z, sums_of(b), bias);
-    else if (bias.buffer && b->shares_output) /* else the launch that made dz has made it */
+    if (bias.buffer && !whole) {
+        status = share_sums(plan, stage, context, b);
+        if (status == CLN_OK)
+            status = cln_bias_gradient(plan, stage->z, all_sums_of(b), bias);
+    }
+    if (bias.buffer && whole && b->shares_output) /* else the launch that made dz has made it */
         status = cln_channel_backward(plan, &activate, none, bias);
     if (status == CLN_OK && affine->backward_weights && weight.buffer)
         status = affine->backward_weights(plan, stage, &activate, weights_of(stage, context, b), x,

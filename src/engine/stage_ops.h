@@ -18,6 +18,7 @@ struct cln_stage_buffers {
     struct ocl_buffer *max_value, *max_index;    /* see struct cln_activate */
     struct ocl_buffer *normal, *dz_coefficients; /* see struct cln_norm */
     struct ocl_buffer *moments, *sums;           /* see struct cln_partials; both are used in one chain */
+    struct ocl_buffer *all_moments, *all_sums;   /* of all processes that share a batch; NULL: of this one, as above */
     struct ocl_buffer *filters[2], *statistics;  /* see struct cln_weights */
     int normal_span, dz_span;                    /* see struct cln_norm */
     bool shares_output;                          /* a is z, and da is dz */
@@ -43,7 +44,7 @@ struct cln_stage_context {
     struct ocl_buffer *parameters, *running;
     const struct cln_slices *slices; /* by index into network->tensors; buffer NULL: frozen */
     struct cln_stage_constants constants;
-    const struct cln_exchange *exchange;
+    const struct cln_exchange *exchange; /* NULL: no other process shares the batch */
     uint64_t seed; /* of dropouts */
 };
 
@@ -94,7 +95,7 @@ enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *st
                                const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
                                struct ocl_buffer *x, struct ocl_buffer *dx) CLN_MUST_CHECK;
 enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stage *stage,
-                                    const struct cln_stage_context *context, const struct cln_stage_buffers *buffers,
+                                    const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
                                     struct ocl_buffer *x) CLN_MUST_CHECK;
 
 #endif

@@ -28,6 +28,8 @@ struct cln_workload {
     struct cln_augmentation augmentation;
     bool standardize;
     bool predict_only;
+    int processes, process; /* that share a batch, and this one's number; 0: it is alone */
+    const int *deal;        /* see struct cln_exchange */
     /* Waits for the images and fails if they cannot be read; NULL: they are there. The session starts other
      * processes (the first trial, or builders), calls this function, and then waits for those processes: so an error of
      * the images comes at once. If no such process is started, as without params.builder, the function is not called.

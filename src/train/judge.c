@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/place.h"
+#include "src/ranks/ranks.h"
 #include "src/train/saver.h"
 
 /* ---- Evaluation ---- */
@@ -36,6 +37,33 @@ static enum cln_status evaluate(struct cln_trainer *t, const struct part *part, 
     return status;
 }
 
+/* Whether this process has made the prediction of an image. */
+static bool is_own(const struct cln_trainer *t, size_t image) {
+    const size_t place = image % (size_t)t->params.batch_size;
+    const int rank = cln_ranks_here(t->params.ranks).rank;
+    return !t->deal || (place >= (size_t)t->deal[rank] && place < (size_t)t->deal[rank + 1]);
+}
+
+/* Adds up the counts of all processes. */
+static enum cln_status add_confusions(struct cln_trainer *t, size_t *confusion, size_t count) {
+    const struct cln_rank here = cln_ranks_here(t->params.ranks);
+    size_t *all = calloc((size_t)here.count * count, sizeof *all),
+           *bounds = calloc((size_t)here.count + 1, sizeof *bounds);
+    enum cln_status status = all && bounds ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu counts", count);
+    if (status == CLN_OK) {
+        for (int r = 0; r <= here.count; r++)
+            bounds[r] = (size_t)r * count * sizeof *all;
+        memcpy(all + (size_t)here.rank * count, confusion, count * sizeof *all);
+        memset(confusion, 0, count * sizeof *all);
+        status = cln_ranks_gather(t->params.ranks, all, bounds);
+    }
+    for (size_t i = 0; status == CLN_OK && i < (size_t)here.count * count; i++)
+        confusion[i % count] += all[i];
+    free(all);
+    free(bounds);
+    return status;
+}
+
 static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion) {
     const struct cln_images *test = &t->params.data->test;
     const size_t classes = (size_t)t->params.data->class_count;
@@ -45,10 +73,10 @@ static enum cln_status count_confusion(struct cln_trainer *t, size_t *confusion)
     enum cln_status status = cln_engine_predicted(t->engine, predicted, test->count);
     memset(confusion, 0, classes * classes * sizeof *confusion);
     for (size_t i = 0; i < test->count && status == CLN_OK; i++)
-        if ((size_t)predicted[i] < classes)
+        if (is_own(t, i) && (size_t)predicted[i] < classes)
             confusion[(size_t)test->labels[i] * classes + (size_t)predicted[i]]++;
     free(predicted);
-    return status;
+    return status == CLN_OK && t->params.ranks ? add_confusions(t, confusion, classes * classes) : status;
 }
 
 enum cln_status cln_trainer_evaluate(struct cln_trainer *t, struct cln_metrics *metrics, size_t *confusion) {

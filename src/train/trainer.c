@@ -6,6 +6,7 @@
 
 #include "src/base/clock.h"
 #include "src/model/picture_words.h"
+#include "src/ranks/ranks.h"
 #include "src/session/errand.h"
 #include "src/train/judge.h"
 #include "src/train/logits.h"
@@ -50,10 +51,13 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace)
 }
 
 static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) {
+    cln_ranks_step(t->params.ranks, t->steps + 1);
     enum cln_status status = cln_engine_step(t->engine, CLN_TRAIN);
     t->steps++;
     if (status == CLN_OK)
         status = cln_pace_step(pace);
+    if (status == CLN_OK && t->params.ranks)
+        status = cln_ranks_any(t->params.ranks, pace->stopped, &pace->stopped);
     /* As often as the pace looks at the device, and behind that. */
     if (status == CLN_OK && pace->since == 0 && cln_saver_due(t->saver))
         status = cln_saver_save(t->saver, t, false);

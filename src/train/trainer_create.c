@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/version.h"
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
 #include "src/format/initial.h"
 #include "src/model/batches.h"
 #include "src/model/freeze.h"
+#include "src/ranks/ranks.h"
 #include "src/train/build.h"
 #include "src/train/params.h"
 #include "src/train/resume.h"
@@ -131,7 +133,7 @@ static enum cln_status take_images(struct cln_trainer *t) {
     enum cln_status status = cln_dataset_wait(data);
     if (status == CLN_OK && t->params.standardize && !t->params.resume)
         status = measure_standard(t);
-    if (status == CLN_OK && t->params.save.path)
+    if (status == CLN_OK && (t->params.save.path || t->params.ranks))
         cln_dataset_measure_digest(data);
     if (status != CLN_OK)
         return status;
@@ -159,6 +161,8 @@ static void collect_labels(int32_t *labels, const struct cln_trainer *t) {
 static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const size_t count = p->data->test.count + t->split.validation_count;
+    const struct cln_rank here = cln_ranks_here(p->ranks);
+    const struct cln_exchange exchange = {here.count, here.rank, t->deal, cln_ranks_gather, cln_ranks_scatter, p->ranks};
     int32_t *labels = malloc((count + 1) * sizeof *labels);
     if (!labels)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu labels", count);
@@ -181,6 +185,7 @@ static enum cln_status create_engine(struct cln_trainer *t) {
                               .mean = t->mean,
                               .inverse_deviation = t->inverse_deviation,
                               .class_weights = t->class_weights,
+                              .exchange = p->ranks ? exchange : (struct cln_exchange){0},
                           });
     free(labels);
     return status;
@@ -204,6 +209,34 @@ static struct cln_workload workload_of(const struct cln_trainer_params *p) {
                                  .predict_only = p->evaluate_only};
 }
 
+/* Deals a batch out. *deal is the caller's: free(). */
+static enum cln_status deal_batch(int **deal, struct cln_workload *w, struct cln_rank here) {
+    if (here.count < 2)
+        return CLN_OK;
+    *deal = calloc((size_t)here.count + 1, sizeof **deal);
+    if (!*deal)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d processes", here.count);
+    cln_exchange_deal(*deal, here.count, w->batch_size, NULL);
+    w->processes = here.count;
+    w->process = here.rank;
+    w->deal = *deal;
+    return CLN_OK;
+}
+
+/* Says what is to be the same in all processes, as far as it has a name. */
+static enum cln_status compare_processes(const struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    char training[384];
+    snprintf(training, sizeof training,
+             "clenet %s, %s arithmetic, network %s of %zu floats, batches of %d, seed %llu, optimizer %d, learning rate %g, "
+             "validation %g, from step %llu",
+             CLENET_VERSION, p->session.strict ? "strict" : "default", p->network->name, p->network->parameter_floats,
+             p->batch_size, (unsigned long long)p->seed, (int)p->optimizer.kind, p->optimizer.lr, p->validation,
+             p->resume ? (unsigned long long)p->resume->training->steps : 0ULL);
+    const enum cln_status status = cln_ranks_compare(p->ranks, "training", training);
+    return status == CLN_OK ? cln_ranks_compare(p->ranks, "data set", p->data->digest) : status;
+}
+
 /* Whether the images stay on the host: as the caller wants, or because they would take more than half of the device's
  * memory. */
 static bool streams(const struct cln_trainer *t) {
@@ -221,7 +254,9 @@ static enum cln_status open_session(struct cln_trainer *t) {
     t->workload.frozen = t->frozen;
     t->workload.wait = wait_for_images;
     t->workload.user = t;
-    enum cln_status status = cln_session_create(&t->session, &t->params.session);
+    enum cln_status status = deal_batch(&t->deal, &t->workload, cln_ranks_here(t->params.ranks));
+    if (status == CLN_OK)
+        status = cln_session_create(&t->session, &t->params.session);
     if (status == CLN_OK && t->params.resume)
         status = cln_resume_check_arithmetic(&t->params, t->session);
     if (status != CLN_OK)
@@ -279,28 +314,39 @@ static enum cln_status begin(struct cln_trainer *t) {
     return t->params.standardize ? allocate_standard(t) : CLN_OK;
 }
 
+/* Builds the kernels, or takes those that another process has kept. */
+static enum cln_status build_engine(void *trainer) {
+    struct cln_trainer *t = trainer;
+    const enum cln_status status = open_session(t);
+    return status == CLN_OK ? create_engine(t) : status;
+}
+
 enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_trainer_params *params) {
     *out = NULL;
     enum cln_status status = cln_params_check(params);
     if (status == CLN_OK && params->resume)
         status = cln_resume_check(params);
+    status = cln_ranks_agree(params->ranks, status);
     if (status != CLN_OK)
         return status;
     struct cln_trainer *t = calloc(1, sizeof *t);
     if (!t)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
     t->params = *params;
-    status = begin(t);
+    status = cln_ranks_agree(params->ranks, begin(t));
     if (status == CLN_OK)
-        status = open_session(t);
+        status = cln_ranks_in_turn(params->ranks, build_engine, t);
     if (status == CLN_OK)
-        status = create_engine(t);
+        status = cln_ranks_introduce(params->ranks, t->session->description);
     if (status == CLN_OK)
         status = take_images(t);
     if (status == CLN_OK)
         status = params->resume ? cln_resume(t) : cln_weights_begin(t);
     if (status == CLN_OK)
         status = cln_saver_create(&t->saver, t);
+    status = cln_ranks_agree(params->ranks, status);
+    if (status == CLN_OK && params->ranks)
+        status = compare_processes(t);
     t->params.resume = NULL; /* the caller's, until here */
     if (status != CLN_OK)
         cln_trainer_destroy(&t);
@@ -316,9 +362,13 @@ enum cln_status cln_trainer_build(const struct cln_trainer_params *params) {
     enum cln_status status =
         frozen ? cln_freeze_find(frozen, params->network, params->freeze)
                : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu tensors", params->network->tensor_count);
+    int *deal = NULL;
     workload.frozen = frozen;
     if (status == CLN_OK)
+        status = deal_batch(&deal, &workload, cln_ranks_place());
+    if (status == CLN_OK)
         status = cln_build(&params->session, &workload);
+    free(deal);
     free(frozen);
     return status;
 }
@@ -334,6 +384,7 @@ void cln_trainer_destroy(struct cln_trainer **trainer) {
     cln_split_free(&t->split);
     free(t->order);
     free(t->validation_order);
+    free(t->deal);
     free(t->peak_values);
     free(t->frozen);
     cln_initial_destroy(&t->initial);

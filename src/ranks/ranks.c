@@ -1,0 +1,289 @@
+/* Processes that MPI has started: see include/clenet/ranks.h. */
+#include "src/ranks/ranks.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/clock.h"
+#include "src/ranks/launcher.h"
+#include "src/ranks/mpi_functions.h"
+
+enum { NAME_BYTES = 192, MESSAGE_BYTES = 512, FOLDER_BYTES = 4096 };
+
+struct cln_ranks {
+    struct cln_rank here;
+    void *module;
+    const struct cln_mpi *mpi;
+    char (*names)[NAME_BYTES]; /* of all processes: "process 1 of 4 (host, device)" */
+    size_t *bounds;            /* for numbers of one size, `count` + 1 */
+    bool (*stops)(void);
+    size_t step;    /* see cln_ranks_step */
+    bool shared;    /* the last failure is known to all */
+    int teller;     /* the process that is to tell it */
+    double stopped; /* when `stops` first said so; 0: not yet */
+};
+
+static struct cln_ranks *open_ranks; /* MPI has no argument for its users */
+
+struct cln_rank cln_ranks_place(void) {
+    const char *module;
+    return cln_launcher_place(&module);
+}
+
+struct cln_rank cln_ranks_here(const struct cln_ranks *ranks) {
+    return ranks ? ranks->here : (struct cln_rank){0, 1, 0, 1};
+}
+
+bool cln_ranks_knows(const struct cln_ranks *ranks) {
+    return ranks && ranks->shared;
+}
+
+bool cln_ranks_told(const struct cln_ranks *ranks) {
+    return ranks && ranks->shared && ranks->teller != ranks->here.rank;
+}
+
+/* ---- Waiting ---- */
+
+/* Seconds that a process waits for another within a step. */
+static double limit(void) {
+    const char *text = getenv("CLENET_RANK_SECONDS");
+    const double seconds = text ? strtod(text, NULL) : 0;
+    return seconds > 0 ? seconds : 60;
+}
+
+static bool waits(double seconds) {
+    enum { FAREWELL = 1 }; /* seconds that a process that was asked to end still waits */
+    struct cln_ranks *r = open_ranks;
+    const double now = cln_clock_seconds();
+    if (r->stopped == 0 && r->stops && r->stops())
+        r->stopped = now;
+    return (r->step == 0 || seconds < limit()) && (r->stopped == 0 || now - r->stopped < FAREWELL);
+}
+
+/* Names the processes that do not answer, after a wait that was in vain. */
+static enum cln_status fail_waiting(struct cln_ranks *r, const char *error) {
+    bool *missing = calloc((size_t)r->here.count, sizeof *missing);
+    char who[MESSAGE_BYTES] = "";
+    size_t used = 0;
+    if (missing)
+        r->mpi->find_missing(missing, 0.3);
+    for (int p = 0; missing && p < r->here.count; p++)
+        if (missing[p] && used < sizeof who)
+            used += (size_t)snprintf(who + used, sizeof who - used, "%s%s", used ? ", " : "", r->names[p]);
+    r->shared = missing && used > 0;
+    for (r->teller = 0; r->shared && missing[r->teller]; r->teller++)
+        ;
+    free(missing);
+    if (used == 0)
+        return cln_fail(CLN_IO, "%s", error);
+    return cln_fail(CLN_IO,
+                    "step %zu: %s does not answer: it has died, or hangs; --resume goes on from the last model saved, "
+                    "with any number of processes",
+                    r->step, who);
+}
+
+static enum cln_status result_of(struct cln_ranks *r, const char *error) {
+    return !error ? CLN_OK : fail_waiting(r, error);
+}
+
+enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) {
+    struct cln_ranks *r = ranks;
+    return result_of(r, r->mpi->gather(values, bounds));
+}
+
+enum cln_status cln_ranks_scatter(void *ranks, const void *sent, const size_t *sent_bounds, void *received,
+                                  const size_t *received_bounds) {
+    struct cln_ranks *r = ranks;
+    return result_of(r, r->mpi->scatter(sent, sent_bounds, received, received_bounds));
+}
+
+/* Every process has `bytes` of `values`, one behind the other. */
+static enum cln_status gather_each(struct cln_ranks *r, void *values, size_t bytes) {
+    for (int p = 0; p <= r->here.count; p++)
+        r->bounds[p] = (size_t)p * bytes;
+    return cln_ranks_gather(r, values, r->bounds);
+}
+
+/* ---- Beginning and end ---- */
+
+/* The folder of the file that this code is in: a library or a program. */
+static void own_folder(char *out, size_t bytes) {
+    Dl_info info;
+    char path[FOLDER_BYTES] = "";
+    if (dladdr((void *)&open_ranks, &info) && info.dli_fname && strchr(info.dli_fname, '/'))
+        snprintf(path, sizeof path, "%s", info.dli_fname);
+    else if (readlink("/proc/self/exe", path, sizeof path - 1) < 0)
+        path[0] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(out, bytes, "%s", path);
+}
+
+static enum cln_status load(struct cln_ranks *r, const char *name) {
+    char folder[FOLDER_BYTES], path[2 * FOLDER_BYTES];
+    own_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/src/ranks/mpi-%s.so", folder, name); /* where it was built */
+    if (access(path, R_OK) != 0)
+        snprintf(path, sizeof path, "%s/mpi-%s.so", CLENET_MODULE_FOLDER, name);
+    if (access(path, R_OK) != 0)
+        return cln_fail(CLN_INVALID,
+                        "one of %d processes that %s has started, but this clenet was built without it: install "
+                        "lib%s-dev, and build again",
+                        r->here.count, strcmp(name, "mpich") == 0 ? "MPICH" : "Open MPI", name);
+    r->module = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* Open MPI's own modules look for its symbols */
+    r->mpi = r->module ? dlsym(r->module, CLN_MPI_SYMBOL) : NULL;
+    if (!r->mpi || r->mpi->version != CLN_MPI_VERSION)
+        return cln_fail(CLN_INVALID, "%s: %s", path, r->mpi ? "of another version of clenet" : dlerror());
+    return CLN_OK;
+}
+
+static void destroy(struct cln_ranks *r) {
+    free(r->names);
+    free(r->bounds);
+    free(r);
+    open_ranks = NULL;
+}
+
+enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) {
+    const char *module;
+    const struct cln_rank here = cln_launcher_place(&module);
+    *out = NULL;
+    if (here.count < 2)
+        return CLN_OK;
+    struct cln_ranks *r = calloc(1, sizeof *r);
+    if (!r)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d processes", here.count);
+    open_ranks = r;
+    r->here = here;
+    r->stops = stops;
+    r->names = calloc((size_t)here.count, sizeof *r->names);
+    r->bounds = calloc((size_t)here.count + 1, sizeof *r->bounds);
+    enum cln_status status =
+        r->names && r->bounds ? load(r, module) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d names", here.count);
+    if (status == CLN_OK) {
+        const char *error = r->mpi->start(waits);
+        status = error ? cln_fail(CLN_IO, "%s", error) : cln_ranks_introduce(r, NULL);
+    }
+    if (status != CLN_OK)
+        destroy(r);
+    else
+        *out = r;
+    return status;
+}
+
+void cln_ranks_close(struct cln_ranks **ranks) {
+    struct cln_ranks *r = *ranks;
+    *ranks = NULL;
+    if (!r)
+        return;
+    r->mpi->stop();
+    destroy(r);
+}
+
+void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
+    if (r)
+        r->mpi->end_all(exit_status);
+}
+
+/* ---- Agreement ---- */
+
+enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device) {
+    if (!r)
+        return CLN_OK;
+    char host[64] = "";
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    snprintf(r->names[r->here.rank], NAME_BYTES, "process %d of %d (%s%s%.100s)", r->here.rank, r->here.count, host,
+             device ? ", " : "", device ? device : "");
+    return gather_each(r, r->names, NAME_BYTES);
+}
+
+void cln_ranks_step(struct cln_ranks *r, size_t step) {
+    if (r)
+        r->step = step;
+}
+
+enum cln_status cln_ranks_any(struct cln_ranks *r, bool own, bool *any) {
+    *any = own;
+    if (!r)
+        return CLN_OK;
+    bool *all = calloc((size_t)r->here.count, sizeof *all);
+    if (!all)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d answers", r->here.count);
+    all[r->here.rank] = own;
+    const enum cln_status status = gather_each(r, all, sizeof *all);
+    for (int p = 0; p < r->here.count && status == CLN_OK; p++)
+        *any |= all[p];
+    free(all);
+    return status;
+}
+
+struct answer {
+    enum cln_status status;
+    char text[MESSAGE_BYTES];
+};
+
+/* The answers of all processes; free() them. NULL after a failure. */
+static struct answer *ask_all(struct cln_ranks *r, enum cln_status own, const char *text, enum cln_status *status) {
+    struct answer *all = calloc((size_t)r->here.count, sizeof *all);
+    if (!all) {
+        *status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d answers", r->here.count);
+        return NULL;
+    }
+    all[r->here.rank].status = own;
+    snprintf(all[r->here.rank].text, MESSAGE_BYTES, "%s", text);
+    *status = gather_each(r, all, sizeof *all);
+    if (*status == CLN_OK)
+        return all;
+    free(all);
+    return NULL;
+}
+
+enum cln_status cln_ranks_agree(struct cln_ranks *r, enum cln_status status) {
+    if (!r)
+        return status;
+    enum cln_status asked;
+    struct answer *all = ask_all(r, status, status == CLN_OK ? "" : cln_error_message(), &asked);
+    if (!all)
+        return status != CLN_OK ? status : asked;
+    int first = 0;
+    while (first < r->here.count && all[first].status == CLN_OK)
+        first++;
+    r->shared = first < r->here.count;
+    r->teller = 0;
+    if (r->shared)
+        status = cln_fail(all[first].status, "%s: %-s", r->names[first], all[first].text);
+    free(all);
+    return status;
+}
+
+enum cln_status cln_ranks_compare(struct cln_ranks *r, const char *what, const char *value) {
+    if (!r)
+        return CLN_OK;
+    enum cln_status status;
+    struct answer *all = ask_all(r, CLN_OK, value, &status);
+    for (int p = 1; all && p < r->here.count && status == CLN_OK; p++)
+        if (strcmp(all[p].text, all[0].text) != 0)
+            status = cln_fail(CLN_INVALID, "%s has another %s than %s: %s, not %s", r->names[p], what, r->names[0],
+                              all[p].text, all[0].text);
+    if (status != CLN_OK && all)
+        r->shared = true, r->teller = 0;
+    free(all);
+    return status;
+}
+
+enum cln_status cln_ranks_in_turn(struct cln_ranks *r, enum cln_status (*own)(void *user), void *user) {
+    if (!r)
+        return own(user);
+    enum cln_status status = CLN_OK;
+    if (r->here.local == 0)
+        status = own(user);
+    status = cln_ranks_agree(r, status);
+    if (status != CLN_OK)
+        return status;
+    return cln_ranks_agree(r, r->here.local == 0 ? CLN_OK : own(user));
+}

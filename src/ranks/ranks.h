@@ -1,0 +1,24 @@
+/* What the trainer needs of include/clenet/ranks.h besides. */
+#ifndef SRC_RANKS_RANKS_H
+#define SRC_RANKS_RANKS_H
+
+#include <stddef.h>
+
+#include "clenet/ranks.h"
+
+/* Tells the others the device of this process, for their messages. All processes call it. */
+enum cln_status cln_ranks_introduce(struct cln_ranks *ranks, const char *device) CLN_MUST_CHECK;
+/* From here on no process waits for another longer than a step may take. `step`: the number of the step, for messages;
+ * 0: no step, and there is no limit. */
+void cln_ranks_step(struct cln_ranks *ranks, size_t step);
+/* Processes of one machine take turns: `own` runs in the first of them, while the others wait, and then in the others.
+ * So one of them builds the kernels that all need. Returns what `own` returned. */
+enum cln_status cln_ranks_in_turn(struct cln_ranks *ranks, enum cln_status (*own)(void *user),
+                                  void *user) CLN_MUST_CHECK;
+
+/* See struct cln_exchange (src/engine/exchange.h); `ranks` is its `user`. */
+enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) CLN_MUST_CHECK;
+enum cln_status cln_ranks_scatter(void *ranks, const void *sent, const size_t *sent_bounds, void *received,
+                                  const size_t *received_bounds) CLN_MUST_CHECK;
+
+#endif
