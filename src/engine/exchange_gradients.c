@@ -18,10 +18,15 @@ static int level_at(int shard, int end) {
     return level;
 }
 
+/* The first shard of a process, and the one behind its last. */
+static int first_shard(const struct cln_exchange *e, int process) {
+    return cln_ceil_div(e->bounds[process], SHARD_SAMPLES);
+}
+
 int cln_exchange_nodes(const struct cln_exchange *exchange, int process, bool strict) {
-    const int end = cln_ceil_div(exchange->bounds[process + 1], SHARD_SAMPLES);
+    const int end = first_shard(exchange, process + 1);
     int nodes = 0;
-    for (int shard = exchange->bounds[process] / SHARD_SAMPLES; shard < end; shard += 1 << level_at(shard, end))
+    for (int shard = first_shard(exchange, process); shard < end; shard += 1 << level_at(shard, end))
         nodes++;
     return strict ? nodes : nodes > 0;
 }
@@ -89,8 +94,8 @@ static void add(float *restrict left, const float *restrict right, size_t floats
 static float *add_tree(const struct cln_exchange *e, float *nodes, size_t floats) {
     float *waiting[LEVELS] = {NULL}, *node = nodes, *sum = NULL;
     for (int r = 0; r < e->count; r++) {
-        const int end = cln_ceil_div(e->bounds[r + 1], SHARD_SAMPLES);
-        for (int shard = e->bounds[r] / SHARD_SAMPLES, level; shard < end; shard += 1 << level, node += floats) {
+        const int end = first_shard(e, r + 1);
+        for (int shard = first_shard(e, r), level; shard < end; shard += 1 << level, node += floats) {
             int at = level = level_at(shard, end);
             float *right = node;
             for (; shard >> at & 1; at++) {

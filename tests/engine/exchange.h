@@ -1,5 +1,5 @@
-/* What the tests of the exchange share: a network with two batch norms, a batch of images, and engines that train on a
- * part of it. */
+/* What tests of whole training steps share: a network with two batch norms and a bias, a batch of images, and engines
+ * that train on a part of it. */
 #ifndef TESTS_ENGINE_EXCHANGE_H
 #define TESTS_ENGINE_EXCHANGE_H
 
@@ -11,7 +11,7 @@
 #include "src/engine/engine.h"
 #include "tests/engine/support.h"
 
-enum { WHOLE = 43, STEPS = 5, NORMS = 2, PIXELS = 12 * 12 };
+enum { WHOLE = 43, MOST = 330, STEPS = 5, NORMS = 2, PIXELS = 12 * 12 };
 
 static const char text[] =
     "{\"name\": \"two\", \"input\": [1, 12, 12], \"layers\": [{\"type\": \"Conv2d\", \"out_channels\": 5, "
@@ -21,9 +21,10 @@ static const char text[] =
 
 static struct ocl_context *context;
 static struct cln_network *network;
-static uint8_t pixels[WHOLE * PIXELS];
-static int32_t labels[WHOLE];
-static double clip_norm, ema; /* of the engines that are made next */
+static uint8_t pixels[MOST * PIXELS];
+static int32_t labels[MOST];
+static double clip_norm, ema, accumulate; /* of the engines that are made next */
+static bool strict;
 
 static inline int begin(void **state) {
     (void)state;
@@ -31,7 +32,7 @@ static inline int begin(void **state) {
     assert_ok(cln_network_parse(&network, text, sizeof text - 1, "plain", NULL));
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * i % 251);
-    for (size_t i = 0; i < WHOLE; i++)
+    for (size_t i = 0; i < MOST; i++)
         labels[i] = (uint8_t)(i * 3 % 7);
     return 0;
 }
@@ -46,7 +47,7 @@ static inline int end(void **state) {
  * kernel launched by itself. */
 enum { PROFILE = 0, WHOLE_CHANNELS = 2, IN_PARTS = 100, FILTERED /* convolutions, wherever they can be */ };
 
-static inline struct cln_engine *engine_with(size_t setting, struct ocl_context *where, size_t first, size_t count,
+static inline struct cln_engine *engine_with(size_t setting, struct ocl_context *where, size_t count, size_t batch,
                                              enum cln_optimizer_kind kind, struct cln_exchange exchange) {
     struct cln_tuning tuning;
     struct cln_engine *engine = NULL;
@@ -55,6 +56,9 @@ static inline struct cln_engine *engine_with(size_t setting, struct ocl_context 
         tuning.min_whole_channels = INT_MAX;
         tuning.join_launches = 0;
     }
+    tuning.strict = strict;
+    if (strict)
+        tuning.lanes = tuning.vector = 8;
     if (setting == FILTERED)
         tuning.winograd = CLN_WINOGRAD_ALWAYS;
     assert_ok(cln_engine_create(
@@ -62,11 +66,16 @@ static inline struct cln_engine *engine_with(size_t setting, struct ocl_context 
         &(struct cln_engine_params){
             .network = network,
             .tuning = &tuning,
-            .optimizer = {.kind = kind, .lr = 0.05, .momentum = 0.5, .clip_norm = clip_norm, .ema = ema},
-            .batch_size = (int)count,
+            .optimizer = {.kind = kind,
+                          .lr = 0.05,
+                          .momentum = 0.5,
+                          .clip_norm = clip_norm,
+                          .ema = ema,
+                          .accumulate = accumulate},
+            .batch_size = (int)batch,
             .image = network->input,
-            .train = {pixels + first * PIXELS, labels + first, count},
-            .test = {pixels + first * PIXELS, labels + first, count},
+            .train = {pixels, labels, count},
+            .test = {pixels, labels, count},
             .exchange = exchange}));
     float *values = calloc(network->parameter_floats, sizeof *values);
     assert_non_null(values);

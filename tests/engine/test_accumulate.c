@@ -148,34 +148,10 @@ static void test_launches(void **state) {
     cln_engine_destroy(&clipped);
 }
 
-static enum cln_status exchange(void *user, struct ocl_buffer *gradients, size_t floats) {
-    (void)user;
-    (void)gradients;
-    (void)floats;
-    return CLN_OK;
-}
-
-static void test_no_exchange_between_batches(void **state) {
-    (void)state;
-    struct cln_tuning tuning;
-    struct cln_engine *engine = NULL;
-    assert_ok(cln_check_tuning(&tuning, 0, ocl_context_device(context)));
-    const struct cln_engine_params params = {.network = network,
-                                             .tuning = &tuning,
-                                             .optimizer = {.accumulate = 2},
-                                             .batch_size = 8,
-                                             .image = network->input,
-                                             .train = {pixels, labels, MOST},
-                                             .exchange.gradients = exchange};
-    assert_int_equal(cln_engine_create(&engine, context, &params), CLN_INVALID);
-    assert_null(engine);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_batches_are_as_a_large_one),
         cmocka_unit_test(test_launches),
-        cmocka_unit_test(test_no_exchange_between_batches),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

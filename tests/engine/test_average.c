@@ -8,7 +8,7 @@ static size_t setting = PROFILE; /* of the engines that are made next */
 
 static struct cln_engine *engine_averaged(double decay) {
     ema = decay;
-    return engine_with(setting, context, 0, WHOLE, CLN_ADAM, (struct cln_exchange){NULL});
+    return engine_with(setting, context, WHOLE, WHOLE, CLN_ADAM, (struct cln_exchange){0});
 }
 
 static float test_loss(struct cln_engine *engine) {
