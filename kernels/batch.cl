@@ -185,10 +185,10 @@ static inline floatv load_feature(__global const PIXEL *const *image, int f) {
 
 /* Advances the state to the batch that starts at `next`, and gathers that batch. Every group computes the batch's place
  * itself, because other groups see the new state only in later launches. Dead lanes become 0, their labels −1. Labels
- * are those of the whole batch, also where several processes share it. pixels are [sample][channel][row][column]; standardization[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the
- * images stored from chunk_begin to before chunk_end. The launch for the first chunk writes 0 for samples of other
- * chunks, and the other launches fill them in. With AUGMENT, FEATURES_PER_ITEM is a number of whole rows. Groups:
- * (features / FEATURES_PER_ITEM, blocks). */
+ * are those of the whole batch, also where several processes share it. pixels are [sample][channel][row][column];
+ * standardization[feature] = (mean, 1 / deviation). CHUNKED: `pixels` has the images stored from chunk_begin to before
+ * chunk_end. The launch for the first chunk writes 0 for samples of other chunks, and the other launches fill them in.
+ * With AUGMENT, FEATURES_PER_ITEM is a number of whole rows. Groups: (features / FEATURES_PER_ITEM, blocks). */
 GROUP_OF(GROUP)
 __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk_begin, const int chunk_end,
                           __global const int *restrict labels, __global const int *restrict order,

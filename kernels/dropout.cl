@@ -20,7 +20,7 @@
     for (int quad = first; quad < min(first + QUADS_PER_ITEM, (UNITS + 3) / 4); quad++) {                              \
         uintv bits[4];                                                                                                 \
         random_bits(bits, (uint2)((uint)seed_low, (uint)seed_high), (uint)state->step, (uint)layer,                    \
-                    lane_samples(block) + (uint)(state->share + state->position - state->first), (uint)quad);                         \
+                    lane_samples(block) + (uint)(state->share + state->position - state->first), (uint)quad);          \
         for (int unit = 4 * quad; unit < min(4 * quad + 4, UNITS); unit++) {                                           \
             const floatv factor =                                                                                      \
                 select((floatv)SCALE, (floatv)0.0f, random_uniform(bits[unit - 4 * quad]) < (floatv)P);

@@ -1,8 +1,8 @@
 /* The sum of every gradient's slices, where something comes between the sum and the optimizer: other processes with a
- * part of the batch, the norm of all gradients, or further batches of the update. Otherwise the optimizer sums the slices
- * itself, in the same order. Of parameters that never change the sum is 0: no norm and no exchange counts them. With
- * ACCUMULATE a batch's gradients are multiplied by its share of the update's samples, and those of all batches of the
- * update are added up: the gradient of the mean loss over the samples of all of them. */
+ * part of the batch, the norm of all gradients, or further batches of the update. Otherwise the optimizer sums the
+ * slices itself, in the same order. Of parameters that never change the sum is 0: no norm and no exchange counts them.
+ * With ACCUMULATE a batch's gradients are multiplied by its share of the update's samples, and those of all batches of
+ * the update are added up: the gradient of the mean loss over the samples of all of them. */
 #include "optimizer.clh"
 
 #ifndef ACCUMULATE

@@ -78,8 +78,8 @@ struct cln_trainer_params {
      * call the same functions of their trainers. Progress stops all if it returns false in one; files are written by
      * those that name some. It must outlive the trainer. */
     struct cln_ranks *ranks;
-    bool evaluate_only;        /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
-    uint64_t seed; /* seed of initial weights, shuffling, augmentation, dropouts and the split for validation */
+    bool evaluate_only; /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
+    uint64_t seed;      /* seed of initial weights, shuffling, augmentation, dropouts and the split for validation */
     /* Share of the training images that is set aside for validation, above 0 and below 1; 0: none. Every class gives
      * its share of them. The split follows from the labels, the share and the seed alone. Training and `standardize`
      * use the other images, and every epoch is evaluated on the validation images, not on the test images. Not with

@@ -151,7 +151,8 @@ static enum cln_status run_case(struct cln_rig *b, const struct cln_operation *o
     b->plan.blocks = cln_ceil_div(c->batch_size, b->plan.tuning.lanes);
     b->operation = operation;
     b->count = count;
-    b->state = (struct cln_state){.batch_size = c->batch_size, .samples = count, .whole = count, .count = count, .step = 1};
+    b->state =
+        (struct cln_state){.batch_size = c->batch_size, .samples = count, .whole = count, .count = count, .step = 1};
     b->arena_used = b->probe_count = b->launches_used = 0;
     b->status = CLN_OK;
     b->failed = b->loose = false;

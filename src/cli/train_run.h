@@ -19,7 +19,7 @@ struct cln_train_run {
     struct cln_trace *trace;
     struct cln_trainer *trainer;
     struct cln_ranks *ranks; /* NULL: this process trains alone */
-    size_t images, apart; /* training images that an epoch trains on, and those set aside for validation */
+    size_t images, apart;    /* training images that an epoch trains on, and those set aside for validation */
     size_t steps_per_epoch;
     int epochs;      /* epochs to train in all, limited by max_steps; for the time left */
     double told;     /* time of the last report of progress, or of the epoch's start */

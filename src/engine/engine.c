@@ -134,10 +134,19 @@ void cln_engine_destroy(struct cln_engine **engine) {
             ocl_buffer_destroy(&e->gradient_memory[i]);
     for (int which = 0; which < CLN_VALUES_COUNT; which++)
         ocl_buffer_destroy(&e->values[which]);
-    struct ocl_buffer **rest[] = {
-        &e->standardization,   &e->x,             &e->lane_labels, &e->predicted,       &e->loss_sums,
-        &e->all_loss_sums,     &e->sums,          &e->nodes,       &e->sum_slice_table, &e->slice_table,
-        &e->gradient_partials, &e->class_weights, &e->mixes};
+    struct ocl_buffer **rest[] = {&e->standardization,
+                                  &e->x,
+                                  &e->lane_labels,
+                                  &e->predicted,
+                                  &e->loss_sums,
+                                  &e->all_loss_sums,
+                                  &e->sums,
+                                  &e->nodes,
+                                  &e->sum_slice_table,
+                                  &e->slice_table,
+                                  &e->gradient_partials,
+                                  &e->class_weights,
+                                  &e->mixes};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         ocl_buffer_destroy(rest[i]);
     ocl_buffer_destroy(&e->pool.buffer);

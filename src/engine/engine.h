@@ -27,9 +27,9 @@ struct cln_engine_params {
     struct cln_optimizer_params optimizer; /* members that are 0: PyTorch's defaults */
     uint64_t seed;                         /* of dropouts and of the augmentation */
     struct cln_augmentation augmentation;  /* of training batches; all 0: none */
-    const bool *frozen; /* one per tensor of the network: its parameters and moments never change; NULL: none is */
-    int batch_size;                       /* of all processes that share a batch */
-    struct cln_shape image;               /* shape of the stored images; they are resized to the network's input */
+    const bool *frozen;     /* one per tensor of the network: its parameters and moments never change; NULL: none is */
+    int batch_size;         /* of all processes that share a batch */
+    struct cln_shape image; /* shape of the stored images; they are resized to the network's input */
     enum cln_pixel_type pixels;           /* how they are stored */
     bool streams;                         /* they stay on the host: cln_engine_stream, before the first epoch */
     struct cln_engine_images train, test; /* count 0: none */

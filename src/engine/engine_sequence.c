@@ -114,8 +114,8 @@ static enum cln_status add_end(struct cln_engine *e, const struct cln_engine_dat
     enum cln_status status = CLN_OK;
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
     if (e->all_loss_sums)
-        status = cln_exchange_sums(&e->plan, &e->of_losses[set - e->sets], &e->exchange, 1, e->loss_sums,
-                                   e->all_loss_sums);
+        status =
+            cln_exchange_sums(&e->plan, &e->of_losses[set - e->sets], &e->exchange, 1, e->loss_sums, e->all_loss_sums);
     return status == CLN_OK ? cln_batch_end(&e->plan, &batch, e->all_loss_sums ? e->all_loss_sums : e->loss_sums)
                             : status;
 }

@@ -270,9 +270,9 @@ static struct cln_partials all_sums_of(const struct cln_stage_buffers *b) {
 /* Lets the sums go round, if processes share the batch. */
 static enum cln_status share_sums(struct cln_plan *plan, const struct cln_stage *stage,
                                   const struct cln_stage_context *context, struct cln_stage_buffers *b) {
-    return context->exchange ? cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, b->sums,
-                                                 b->all_sums)
-                             : CLN_OK;
+    return context->exchange
+               ? cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, b->sums, b->all_sums)
+               : CLN_OK;
 }
 
 enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,

@@ -45,7 +45,7 @@ struct cln_stage_context {
     const struct cln_slices *slices; /* by index into network->tensors; buffer NULL: frozen */
     struct cln_stage_constants constants;
     const struct cln_exchange *exchange; /* NULL: no other process shares the batch */
-    uint64_t seed; /* of dropouts */
+    uint64_t seed;                       /* of dropouts */
 };
 
 /* The number of slices of a parameter's gradient: several for the affine part's weights, 1 for all others. */

@@ -84,8 +84,8 @@ static const char *gather(void *values, const size_t *bounds) {
     const char *error = take_bounds(0, bounds);
     if (error)
         return error;
-    const int code = MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_BYTE, values, counts[0], offsets[0], MPI_BYTE, MPI_COMM_WORLD,
-                                     &request);
+    const int code =
+        MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_BYTE, values, counts[0], offsets[0], MPI_BYTE, MPI_COMM_WORLD, &request);
     return code == MPI_SUCCESS ? wait_for(&request, "MPI_Iallgatherv") : failed("MPI_Iallgatherv", code);
 }
 

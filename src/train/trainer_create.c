@@ -162,7 +162,8 @@ static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const size_t count = p->data->test.count + t->split.validation_count;
     const struct cln_rank here = cln_ranks_here(p->ranks);
-    const struct cln_exchange exchange = {here.count, here.rank, t->deal, cln_ranks_gather, cln_ranks_scatter, p->ranks};
+    const struct cln_exchange exchange = {here.count,       here.rank,         t->deal,
+                                          cln_ranks_gather, cln_ranks_scatter, p->ranks};
     int32_t *labels = malloc((count + 1) * sizeof *labels);
     if (!labels)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu labels", count);
@@ -227,12 +228,13 @@ static enum cln_status deal_batch(int **deal, struct cln_workload *w, struct cln
 static enum cln_status compare_processes(const struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     char training[384];
-    snprintf(training, sizeof training,
-             "clenet %s, %s arithmetic, network %s of %zu floats, batches of %d, seed %llu, optimizer %d, learning rate %g, "
-             "validation %g, from step %llu",
-             CLENET_VERSION, p->session.strict ? "strict" : "default", p->network->name, p->network->parameter_floats,
-             p->batch_size, (unsigned long long)p->seed, (int)p->optimizer.kind, p->optimizer.lr, p->validation,
-             p->resume ? (unsigned long long)p->resume->training->steps : 0ULL);
+    snprintf(
+        training, sizeof training,
+        "clenet %s, %s arithmetic, network %s of %zu floats, batches of %d, seed %llu, optimizer %d, learning rate %g, "
+        "validation %g, from step %llu",
+        CLENET_VERSION, p->session.strict ? "strict" : "default", p->network->name, p->network->parameter_floats,
+        p->batch_size, (unsigned long long)p->seed, (int)p->optimizer.kind, p->optimizer.lr, p->validation,
+        p->resume ? (unsigned long long)p->resume->training->steps : 0ULL);
     const enum cln_status status = cln_ranks_compare(p->ranks, "training", training);
     return status == CLN_OK ? cln_ranks_compare(p->ranks, "data set", p->data->digest) : status;
 }

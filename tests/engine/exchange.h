@@ -61,22 +61,20 @@ static inline struct cln_engine *engine_with(size_t setting, struct ocl_context 
         tuning.lanes = tuning.vector = 8;
     if (setting == FILTERED)
         tuning.winograd = CLN_WINOGRAD_ALWAYS;
-    assert_ok(cln_engine_create(
-        &engine, where,
-        &(struct cln_engine_params){
-            .network = network,
-            .tuning = &tuning,
-            .optimizer = {.kind = kind,
-                          .lr = 0.05,
-                          .momentum = 0.5,
-                          .clip_norm = clip_norm,
-                          .ema = ema,
-                          .accumulate = accumulate},
-            .batch_size = (int)batch,
-            .image = network->input,
-            .train = {pixels, labels, count},
-            .test = {pixels, labels, count},
-            .exchange = exchange}));
+    assert_ok(cln_engine_create(&engine, where,
+                                &(struct cln_engine_params){.network = network,
+                                                            .tuning = &tuning,
+                                                            .optimizer = {.kind = kind,
+                                                                          .lr = 0.05,
+                                                                          .momentum = 0.5,
+                                                                          .clip_norm = clip_norm,
+                                                                          .ema = ema,
+                                                                          .accumulate = accumulate},
+                                                            .batch_size = (int)batch,
+                                                            .image = network->input,
+                                                            .train = {pixels, labels, count},
+                                                            .test = {pixels, labels, count},
+                                                            .exchange = exchange}));
     float *values = calloc(network->parameter_floats, sizeof *values);
     assert_non_null(values);
     for (size_t i = 0; i < network->tensor_count; i++)

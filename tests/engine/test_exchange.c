@@ -167,7 +167,8 @@ static void train_shared(const struct shared *c) {
         assert_same_bits(all[0].engine, all[r].engine);
         assert_same_states(whole.engine, all[r].engine, strict);
     }
-    /* Two batches: two norms' moments and sums, a bias and a loss each, and in the end the gradients; two of the test. */
+    /* Two batches: two norms' moments and sums, a bias and a loss each, and in the end the gradients; two of the test.
+     */
     assert_int_equal(world.gathers, 2 * (2 * (2 * NORMS + 1 + 1 + 1) + 2));
     assert_int_equal(world.scatters, 2 * 2);
     if (strict)
@@ -187,7 +188,8 @@ static void train_shared(const struct shared *c) {
 }
 
 /* Batches of three shards and of five, where the last of a process may be a part of one, and more processes than
- * shards. With Adam a gradient's rounding may turn a step of a parameter around, so without strict arithmetic it is SGD.
+ * shards. With Adam a gradient's rounding may turn a step of a parameter around, so without strict arithmetic it is
+ * SGD.
  */
 static const struct shared cases[] = {
     {1, 190, CLN_SGD},
@@ -234,7 +236,8 @@ static void test_a_deal_is_in_shards(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof deals / sizeof *deals; i++) {
         int bounds[5];
-        cln_exchange_deal(bounds, deals[i].processes, deals[i].samples, deals[i].weights[0] > 0 ? deals[i].weights : NULL);
+        cln_exchange_deal(bounds, deals[i].processes, deals[i].samples,
+                          deals[i].weights[0] > 0 ? deals[i].weights : NULL);
         for (int r = 0; r <= deals[i].processes; r++)
             if (bounds[r] != deals[i].bounds[r])
                 fail_msg("deal %zu: bound %d is %d, expected %d", i, r, bounds[r], deals[i].bounds[r]);
@@ -243,10 +246,14 @@ static void test_a_deal_is_in_shards(void **state) {
 
 /* The n-th exchange of a step fails, of a process that exchanges with itself. */
 static void test_a_failure_is_the_step_s(void **state) {
-    static const char *const seams[] = {"stage 1 exchange of moments", "stage 2 exchange of moments",
-                                        "stage 3 exchange of sums",    "stage 2 exchange of sums",
-                                        "exchange of sums",            "stage 1 exchange of sums",
-                                        "exchange of gradients",       "exchange of gradients"};
+    static const char *const seams[] = {"stage 1 exchange of moments",
+                                        "stage 2 exchange of moments",
+                                        "stage 3 exchange of sums",
+                                        "stage 2 exchange of sums",
+                                        "exchange of sums",
+                                        "stage 1 exchange of sums",
+                                        "exchange of gradients",
+                                        "exchange of gradients"};
     (void)state;
     const int bounds[] = {0, WHOLE};
     strict = false;
