@@ -33,8 +33,9 @@ CLN_API void cln_ranks_end_all(struct cln_ranks *ranks, int exit_status);
 
 /* `ranks` NULL: as of a process that is alone. */
 CLN_API struct cln_rank cln_ranks_here(const struct cln_ranks *ranks);
-/* Whether the last failure of a function of `ranks`, or of a trainer with it, is one that all processes know; and
- * whether another process tells it, so that this one may end quietly. */
+/* Whether the last failure of a function of `ranks`, or of a trainer with it, is one that all processes know and end
+ * with, so that cln_ranks_close may follow, and not cln_ranks_end_all; and whether another process tells it, so that
+ * this one may end quietly. */
 CLN_API bool cln_ranks_knows(const struct cln_ranks *ranks);
 CLN_API bool cln_ranks_told(const struct cln_ranks *ranks);
 

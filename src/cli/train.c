@@ -240,7 +240,8 @@ static enum cln_status train_epochs(struct cln_train_run *run) {
     if (status != CLN_OK)
         return status;
     if (stop)
-        return cln_fail(CLN_INTERRUPTED, "stopped by %s", strsignal(cln_signals_stop()));
+        return cln_fail(CLN_INTERRUPTED, "stopped by %s",
+                        cln_signals_stop() != 0 ? strsignal(cln_signals_stop()) : "another process");
     if (run->apart == 0 && trained)
         cln_train_judge(run, &epoch.test, epoch.epoch);
     else
@@ -303,7 +304,7 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
     enum cln_status status = cln_trainer_builds() ? CLN_OK : cln_ranks_open(&run.ranks, is_asked_to_stop);
     if (status == CLN_OK)
         status = cln_trainer_builds() ? build(&run) : train(&run);
-    const bool told = cln_ranks_told(run.ranks);
+    const bool told = cln_ranks_told(run.ranks) || (status == CLN_INTERRUPTED && cln_ranks_here(run.ranks).rank > 0);
     int exit_status = status != CLN_OK && told ? CLN_EXIT_FAILURE : cln_report_failure(status);
     if (status == CLN_INVALID && o->recipe != NULL && !told)
         cln_report_error("the options of %s count as given", o->recipe);

@@ -42,7 +42,7 @@ static const char *wait_for(MPI_Request *request, const char *function) {
         const double waited = seconds_now() - start;
         if (waited > 20e-6)
             nanosleep(&nap, NULL);
-        if (looks % 1024 == 1023 && !may_wait(waited)) {
+        if (looks % 256 == 255 && !may_wait(waited)) {
             snprintf(message, sizeof message, "%s: the others do not come", function);
             return message;
         }

@@ -2,6 +2,8 @@
 #include "src/ranks/ranks.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +13,30 @@
 #include "src/ranks/launcher.h"
 #include "src/ranks/mpi_functions.h"
 
-enum { NAME_BYTES = 192, MESSAGE_BYTES = 512, FOLDER_BYTES = 4096 };
+enum { NAME_BYTES = 192, HOST_BYTES = 64, MESSAGE_BYTES = 512, FOLDER_BYTES = 4096 };
+
+/* A process, as the others know it. */
+struct peer {
+    char name[NAME_BYTES]; /* "process 1 of 4 (host, device)" */
+    char host[HOST_BYTES];
+    pid_t pid;
+};
 
 struct cln_ranks {
     struct cln_rank here;
     void *module;
     const struct cln_mpi *mpi;
-    char (*names)[NAME_BYTES]; /* of all processes: "process 1 of 4 (host, device)" */
-    size_t *bounds;            /* for numbers of one size, `count` + 1 */
+    struct peer *peers; /* all processes */
+    size_t *bounds;     /* for numbers of one size, `count` + 1 */
     bool (*stops)(void);
-    size_t step;    /* see cln_ranks_step */
-    bool shared;    /* the last failure is known to all */
-    int teller;     /* the process that is to tell it */
-    double stopped; /* when `stops` first said so; 0: not yet */
+    size_t step;           /* see cln_ranks_step */
+    bool shared;           /* the last failure is known to all */
+    int teller;            /* the process that is to tell it */
+    bool lost;             /* it is that a process does not answer */
+    double stopped;        /* when `stops` first said so; 0: not yet */
+    double begun, longest; /* when the step began; the longest one so far, in seconds */
+    double looked;         /* when the processes of this machine were looked for last */
+    int dead;              /* one of these that is gone; -1: none */
 };
 
 static struct cln_ranks *open_ranks; /* MPI has no argument for its users */
@@ -38,7 +51,7 @@ struct cln_rank cln_ranks_here(const struct cln_ranks *ranks) {
 }
 
 bool cln_ranks_knows(const struct cln_ranks *ranks) {
-    return ranks && ranks->shared;
+    return ranks && ranks->shared && !ranks->lost;
 }
 
 bool cln_ranks_told(const struct cln_ranks *ranks) {
@@ -47,20 +60,36 @@ bool cln_ranks_told(const struct cln_ranks *ranks) {
 
 /* ---- Waiting ---- */
 
-/* Seconds that a process waits for another within a step. */
-static double limit(void) {
+/* Seconds that a process waits for another: within a step; before the first one, while others build kernels, longer. */
+static double limit(const struct cln_ranks *r) {
     const char *text = getenv("CLENET_RANK_SECONDS");
     const double seconds = text ? strtod(text, NULL) : 0;
-    return seconds > 0 ? seconds : 60;
+    return (seconds > 0 ? seconds : 60) * (r->step > 0 ? 1 : 30);
 }
 
+/* Whether all processes of this machine are alive. Their launcher ends the others when one dies, but cannot say what
+ * that one was. */
+static bool neighbours_live(struct cln_ranks *r) {
+    const char *own = r->peers[r->here.rank].host;
+    for (int p = 0; p < r->here.count && r->dead < 0; p++)
+        if (r->peers[p].pid > 0 && strcmp(r->peers[p].host, own) == 0 && kill(r->peers[p].pid, 0) != 0 &&
+            errno == ESRCH)
+            r->dead = p;
+    return r->dead < 0;
+}
+
+/* A process that was asked to end still waits for two steps: then the others end, too, in the same step. */
 static bool waits(double seconds) {
-    enum { FAREWELL = 1 }; /* seconds that a process that was asked to end still waits */
     struct cln_ranks *r = open_ranks;
     const double now = cln_clock_seconds();
     if (r->stopped == 0 && r->stops && r->stops())
         r->stopped = now;
-    return (r->step == 0 || seconds < limit()) && (r->stopped == 0 || now - r->stopped < FAREWELL);
+    if (now - r->looked > 0.05) {
+        r->looked = now;
+        if (!neighbours_live(r))
+            return false;
+    }
+    return seconds < limit(r) && (r->stopped == 0 || now - r->stopped < 0.5 + 2 * r->longest);
 }
 
 /* Names the processes that do not answer, after a wait that was in vain. */
@@ -68,21 +97,21 @@ static enum cln_status fail_waiting(struct cln_ranks *r, const char *error) {
     bool *missing = calloc((size_t)r->here.count, sizeof *missing);
     char who[MESSAGE_BYTES] = "";
     size_t used = 0;
-    if (missing)
+    if (missing && r->dead >= 0)
+        missing[r->dead] = true;
+    else if (missing)
         r->mpi->find_missing(missing, 0.3);
     for (int p = 0; missing && p < r->here.count; p++)
         if (missing[p] && used < sizeof who)
-            used += (size_t)snprintf(who + used, sizeof who - used, "%s%s", used ? ", " : "", r->names[p]);
-    r->shared = missing && used > 0;
+            used += (size_t)snprintf(who + used, sizeof who - used, "%s%s", used ? ", " : "", r->peers[p].name);
+    r->lost = r->shared = missing && used > 0;
     for (r->teller = 0; r->shared && missing[r->teller]; r->teller++)
         ;
     free(missing);
     if (used == 0)
         return cln_fail(CLN_IO, "%s", error);
-    return cln_fail(CLN_IO,
-                    "step %zu: %s does not answer: it has died, or hangs; --resume goes on from the last model saved, "
-                    "with any number of processes",
-                    r->step, who);
+    return cln_fail(CLN_IO, "step %zu: %s %s; --resume goes on from the last model saved, with any number of processes",
+                    r->step, who, r->dead >= 0 ? "has died" : "does not answer: it hangs, or has died");
 }
 
 static enum cln_status result_of(struct cln_ranks *r, const char *error) {
@@ -142,7 +171,7 @@ static enum cln_status load(struct cln_ranks *r, const char *name) {
 }
 
 static void destroy(struct cln_ranks *r) {
-    free(r->names);
+    free(r->peers);
     free(r->bounds);
     free(r);
     open_ranks = NULL;
@@ -160,10 +189,11 @@ enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) {
     open_ranks = r;
     r->here = here;
     r->stops = stops;
-    r->names = calloc((size_t)here.count, sizeof *r->names);
+    r->dead = -1;
+    r->peers = calloc((size_t)here.count, sizeof *r->peers);
     r->bounds = calloc((size_t)here.count + 1, sizeof *r->bounds);
     enum cln_status status =
-        r->names && r->bounds ? load(r, module) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d names", here.count);
+        r->peers && r->bounds ? load(r, module) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d names", here.count);
     if (status == CLN_OK) {
         const char *error = r->mpi->start(waits);
         status = error ? cln_fail(CLN_IO, "%s", error) : cln_ranks_introduce(r, NULL);
@@ -185,8 +215,11 @@ void cln_ranks_close(struct cln_ranks **ranks) {
 }
 
 void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
-    if (r)
-        r->mpi->end_all(exit_status);
+    if (!r)
+        return;
+    if (cln_ranks_told(r))
+        sleep(1); /* let the other tell it */
+    r->mpi->end_all(exit_status);
 }
 
 /* ---- Agreement ---- */
@@ -194,17 +227,23 @@ void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
 enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device) {
     if (!r)
         return CLN_OK;
-    char host[64] = "";
-    if (gethostname(host, sizeof host - 1) != 0)
-        host[0] = '\0';
-    snprintf(r->names[r->here.rank], NAME_BYTES, "process %d of %d (%s%s%.100s)", r->here.rank, r->here.count, host,
+    struct peer *own = &r->peers[r->here.rank];
+    own->pid = getpid();
+    if (gethostname(own->host, sizeof own->host - 1) != 0)
+        own->host[0] = '\0';
+    snprintf(own->name, sizeof own->name, "process %d of %d (%s%s%.90s)", r->here.rank, r->here.count, own->host,
              device ? ", " : "", device ? device : "");
-    return gather_each(r, r->names, NAME_BYTES);
+    return gather_each(r, r->peers, sizeof *r->peers);
 }
 
 void cln_ranks_step(struct cln_ranks *r, size_t step) {
-    if (r)
-        r->step = step;
+    if (!r)
+        return;
+    const double now = cln_clock_seconds();
+    if (r->begun > 0 && now - r->begun > r->longest)
+        r->longest = now - r->begun;
+    r->begun = now;
+    r->step = step;
 }
 
 enum cln_status cln_ranks_any(struct cln_ranks *r, bool own, bool *any) {
@@ -256,7 +295,7 @@ enum cln_status cln_ranks_agree(struct cln_ranks *r, enum cln_status status) {
     r->shared = first < r->here.count;
     r->teller = 0;
     if (r->shared)
-        status = cln_fail(all[first].status, "%s: %-s", r->names[first], all[first].text);
+        status = cln_fail(all[first].status, "%s: %-s", r->peers[first].name, all[first].text);
     free(all);
     return status;
 }
@@ -268,8 +307,8 @@ enum cln_status cln_ranks_compare(struct cln_ranks *r, const char *what, const c
     struct answer *all = ask_all(r, CLN_OK, value, &status);
     for (int p = 1; all && p < r->here.count && status == CLN_OK; p++)
         if (strcmp(all[p].text, all[0].text) != 0)
-            status = cln_fail(CLN_INVALID, "%s has another %s than %s: %s, not %s", r->names[p], what, r->names[0],
-                              all[p].text, all[0].text);
+            status = cln_fail(CLN_INVALID, "%s has another %s than %s: %s, not %s", r->peers[p].name, what,
+                              r->peers[0].name, all[p].text, all[0].text);
     if (status != CLN_OK && all)
         r->shared = true, r->teller = 0;
     free(all);

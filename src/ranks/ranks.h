@@ -9,7 +9,7 @@
 /* Tells the others the device of this process, for their messages. All processes call it. */
 enum cln_status cln_ranks_introduce(struct cln_ranks *ranks, const char *device) CLN_MUST_CHECK;
 /* From here on no process waits for another longer than a step may take. `step`: the number of the step, for messages;
- * 0: no step, and there is no limit. */
+ * 0: no step, and the limit is longer. */
 void cln_ranks_step(struct cln_ranks *ranks, size_t step);
 /* Processes of one machine take turns: `own` runs in the first of them, while the others wait, and then in the others.
  * So one of them builds the kernels that all need. Returns what `own` returned. */
