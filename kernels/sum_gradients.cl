@@ -14,17 +14,17 @@
 
 /* Where several processes share a batch, with STRICT: the sum of this process's slices, in the order of the tree over
  * the slices of all, as far as they go. That leaves up to NODES nodes of the tree, in the order of the samples
- * (cln_exchange_nodes). The slices of a shard of samples are consecutive, and SHARDS of these are here. Node n of a
- * float is at gradients[n*floats]. */
+ * (cln_exchange_nodes). The slices of a shard of samples are consecutive; there is room for SHARDS of these. Node n of
+ * a float is at gradients[n*floats]. */
 #if NODES
 static inline void put_nodes(__global float *gradients, int floats, __global const float *partials, const int4 slices,
-                             int at, int first_shard, int is_zero) {
+                             int at, int first_shard, int shards, int is_zero) {
     enum { LEVELS = 24 };
     __global const float *slice = partials + slices.x + at % TENSOR_ALIGN;
     const int of_shard = max(slices.y / SHARDS, 1), first = first_shard * of_shard;
     floatv waiting[LEVELS];
     int waits = 0, node = 0; /* bit l of `waits`: waiting[l] is the sum of 2^l slices */
-    for (int s = 0; s < (is_zero ? 0 : slices.y); s++) {
+    for (int s = 0; s < (is_zero ? 0 : min(shards * of_shard, slices.y)); s++) {
         floatv sum = load_floatv(slice + s * slices.z);
         int level = 0;
         for (; (first + s) >> level & waits >> level & 1; level++) {
@@ -54,7 +54,8 @@ __kernel void sum_gradients(__global float *restrict gradients, __global const f
     /* What is the same in all processes, the first one brings. */
     const int is_zero = slices.w & 2 || (slices.w & 4 && state->share > 0);
 #if NODES
-    put_nodes(gradients, floats, partials, slices, at, state->share / SHARD_SAMPLES, is_zero);
+    put_nodes(gradients, floats, partials, slices, at, state->share / SHARD_SAMPLES,
+              (state->most + SHARD_SAMPLES - 1) / SHARD_SAMPLES, is_zero);
 #else
     floatv sum = is_zero ? (floatv)0.0f : gradient_sum(partials, slices, at);
 #if ACCUMULATE

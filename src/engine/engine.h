@@ -85,6 +85,8 @@ enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set 
  * all before). Before the next begin, and before the
  * engine is destroyed, cln_engine_logits must succeed or cln_engine_settle be called. */
 enum cln_status cln_engine_begin_queued(struct cln_engine *engine, size_t count) CLN_MUST_CHECK;
+/* After a change of the bounds of an exchange that varies: the following steps have the new share. */
+enum cln_status cln_engine_redeal(struct cln_engine *engine) CLN_MUST_CHECK;
 /* After a failure of a prediction: waits until the device has done, or has failed at, all that was queued. */
 void cln_engine_settle(struct cln_engine *engine);
 

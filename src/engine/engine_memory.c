@@ -153,7 +153,7 @@ static size_t sums_bytes(const struct cln_engine *e, const struct cln_plan *plan
 
 static size_t nodes_bytes(const struct cln_engine *e) {
     const struct cln_exchange *x = &e->exchange;
-    const int nodes = x->count > 0 ? cln_max(1, cln_exchange_nodes(x, x->rank, e->plan.tuning.strict)) : 0;
+    const int nodes = x->count > 0 ? cln_exchange_most_nodes(x, e->plan.tuning.strict) : 0;
     return (size_t)nodes * e->network->parameter_floats * sizeof(float);
 }
 

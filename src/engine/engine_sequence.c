@@ -204,7 +204,7 @@ static enum cln_status add_exchange(struct cln_engine *e) {
     struct cln_optimizer sum = optimizer_of(e);
     sum.gradients = e->nodes;
     sum.accumulates = false;
-    sum.nodes = e->plan.tuning.strict ? cln_max(1, cln_exchange_nodes(&e->exchange, e->exchange.rank, true)) : 0;
+    sum.nodes = e->plan.tuning.strict ? cln_exchange_most_nodes(&e->exchange, true) : 0;
     enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
     const bool accumulates = e->optimizer.accumulate > 1;
     e->of_gradients = (struct cln_exchange_gradients){

@@ -16,6 +16,7 @@ struct cln_exchange {
     /* `count` + 1 places in a full batch: process r has the samples from bounds[r] to before bounds[r + 1]. The first
      * is 0, the last the batch size; all others are multiples of SHARD_SAMPLES. Must outlive the engine. */
     const int *bounds;
+    bool varies; /* the bounds may change, with cln_engine_redeal: the engine has room for a whole batch */
     /* Before the call each process has filled its own part of `values`; after it everyone has all parts. */
     enum cln_status (*gather)(void *user, void *values, const size_t *bounds);
     /* Sends the part of `sent` that belongs to each process to that process. What comes from process r is put between
@@ -58,8 +59,10 @@ struct cln_exchange_gradients {
     bool strict;
 };
 
-/* The nodes that a process's gradients have (kernels/sum_gradients.cl): 1 without strict arithmetic. */
+/* The nodes that a process's gradients have (kernels/sum_gradients.cl): 1 without strict arithmetic. And the most that
+ * this process's can have, at least 1. */
 int cln_exchange_nodes(const struct cln_exchange *exchange, int process, bool strict);
+int cln_exchange_most_nodes(const struct cln_exchange *exchange, bool strict);
 /* Adds the exchange of point->nodes, [node][floats], to the plan's sequence. point->sums gets the gradients of the
  * whole batch. */
 enum cln_status cln_exchange_add_gradients(struct cln_plan *plan, struct cln_exchange_gradients *point) CLN_MUST_CHECK;

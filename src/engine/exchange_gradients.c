@@ -31,6 +31,15 @@ int cln_exchange_nodes(const struct cln_exchange *exchange, int process, bool st
     return strict ? nodes : nodes > 0;
 }
 
+int cln_exchange_most_nodes(const struct cln_exchange *exchange, bool strict) {
+    const int shards = first_shard(exchange, exchange->count);
+    int levels = 0;
+    while (shards >> levels > 0)
+        levels++;
+    const int now = cln_max(1, cln_exchange_nodes(exchange, exchange->rank, strict));
+    return exchange->varies && strict ? 2 * levels : now; /* two of a level at most */
+}
+
 /* The memory of one exchange. The parameters are divided into a part for each process; a node of a part is `floats` of
  * it, one after the other. */
 struct work {

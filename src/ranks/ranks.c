@@ -18,7 +18,7 @@ enum { NAME_BYTES = 192, HOST_BYTES = 64, MESSAGE_BYTES = 512, FOLDER_BYTES = 40
 /* A process, as the others know it. */
 struct peer {
     char name[NAME_BYTES]; /* "process 1 of 4 (host, device)" */
-    char host[HOST_BYTES];
+    char host[HOST_BYTES], device[NAME_BYTES];
     pid_t pid;
 };
 
@@ -34,6 +34,7 @@ struct cln_ranks {
     int teller;            /* the process that is to tell it */
     bool lost;             /* it is that a process does not answer */
     double stopped;        /* when `stops` first said so; 0: not yet */
+    double waited;         /* see cln_ranks_waited */
     double begun, longest; /* when the step began; the longest one so far, in seconds */
     double looked;         /* when the processes of this machine were looked for last */
     int dead;              /* one of these that is gone; -1: none */
@@ -120,17 +121,26 @@ static enum cln_status result_of(struct cln_ranks *r, const char *error) {
 
 enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) {
     struct cln_ranks *r = ranks;
-    return result_of(r, r->mpi->gather(values, bounds));
+    const double begin = cln_clock_seconds();
+    const char *error = r->mpi->gather(values, bounds);
+    r->waited += cln_clock_seconds() - begin;
+    return result_of(r, error);
 }
 
 enum cln_status cln_ranks_scatter(void *ranks, const void *sent, const size_t *sent_bounds, void *received,
                                   const size_t *received_bounds) {
     struct cln_ranks *r = ranks;
-    return result_of(r, r->mpi->scatter(sent, sent_bounds, received, received_bounds));
+    const double begin = cln_clock_seconds();
+    const char *error = r->mpi->scatter(sent, sent_bounds, received, received_bounds);
+    r->waited += cln_clock_seconds() - begin;
+    return result_of(r, error);
 }
 
-/* Every process has `bytes` of `values`, one behind the other. */
-static enum cln_status gather_each(struct cln_ranks *r, void *values, size_t bytes) {
+double cln_ranks_waited(const struct cln_ranks *r) {
+    return r ? r->waited : 0;
+}
+
+enum cln_status cln_ranks_gather_each(struct cln_ranks *r, void *values, size_t bytes) {
     for (int p = 0; p <= r->here.count; p++)
         r->bounds[p] = (size_t)p * bytes;
     return cln_ranks_gather(r, values, r->bounds);
@@ -196,7 +206,7 @@ enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) {
         r->peers && r->bounds ? load(r, module) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d names", here.count);
     if (status == CLN_OK) {
         const char *error = r->mpi->start(waits);
-        status = error ? cln_fail(CLN_IO, "%s", error) : cln_ranks_introduce(r, NULL);
+        status = error ? cln_fail(CLN_IO, "%s", error) : cln_ranks_introduce(r, NULL, NULL);
     }
     if (status != CLN_OK)
         destroy(r);
@@ -224,7 +234,7 @@ void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
 
 /* ---- Agreement ---- */
 
-enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device) {
+enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device, bool *unlike) {
     if (!r)
         return CLN_OK;
     struct peer *own = &r->peers[r->here.rank];
@@ -233,7 +243,11 @@ enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device) {
         own->host[0] = '\0';
     snprintf(own->name, sizeof own->name, "process %d of %d (%s%s%.90s)", r->here.rank, r->here.count, own->host,
              device ? ", " : "", device ? device : "");
-    return gather_each(r, r->peers, sizeof *r->peers);
+    snprintf(own->device, sizeof own->device, "%s", device ? device : "");
+    const enum cln_status status = cln_ranks_gather_each(r, r->peers, sizeof *r->peers);
+    for (int p = 0; unlike && p < r->here.count; p++)
+        *unlike |= strcmp(r->peers[p].device, r->peers[0].device) != 0;
+    return status;
 }
 
 void cln_ranks_step(struct cln_ranks *r, size_t step) {
@@ -254,7 +268,7 @@ enum cln_status cln_ranks_any(struct cln_ranks *r, bool own, bool *any) {
     if (!all)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d answers", r->here.count);
     all[r->here.rank] = own;
-    const enum cln_status status = gather_each(r, all, sizeof *all);
+    const enum cln_status status = cln_ranks_gather_each(r, all, sizeof *all);
     for (int p = 0; p < r->here.count && status == CLN_OK; p++)
         *any |= all[p];
     free(all);
@@ -275,7 +289,7 @@ static struct answer *ask_all(struct cln_ranks *r, enum cln_status own, const ch
     }
     all[r->here.rank].status = own;
     snprintf(all[r->here.rank].text, MESSAGE_BYTES, "%s", text);
-    *status = gather_each(r, all, sizeof *all);
+    *status = cln_ranks_gather_each(r, all, sizeof *all);
     if (*status == CLN_OK)
         return all;
     free(all);

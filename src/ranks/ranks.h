@@ -6,8 +6,9 @@
 
 #include "clenet/ranks.h"
 
-/* Tells the others the device of this process, for their messages. All processes call it. */
-enum cln_status cln_ranks_introduce(struct cln_ranks *ranks, const char *device) CLN_MUST_CHECK;
+/* Tells the others the device of this process, for their messages. All processes call it. Sets *unlike, unless that is
+ * NULL, to whether they have different ones. */
+enum cln_status cln_ranks_introduce(struct cln_ranks *ranks, const char *device, bool *unlike) CLN_MUST_CHECK;
 /* From here on no process waits for another longer than a step may take. `step`: the number of the step, for messages;
  * 0: no step, and the limit is longer. */
 void cln_ranks_step(struct cln_ranks *ranks, size_t step);
@@ -15,6 +16,11 @@ void cln_ranks_step(struct cln_ranks *ranks, size_t step);
  * So one of them builds the kernels that all need. Returns what `own` returned. */
 enum cln_status cln_ranks_in_turn(struct cln_ranks *ranks, enum cln_status (*own)(void *user),
                                   void *user) CLN_MUST_CHECK;
+
+/* The seconds that this process has waited for others, with what it took to send and to receive. */
+double cln_ranks_waited(const struct cln_ranks *ranks);
+/* Every process brings its element of `values`, of `bytes`, and gets those of all. */
+enum cln_status cln_ranks_gather_each(struct cln_ranks *ranks, void *values, size_t bytes) CLN_MUST_CHECK;
 
 /* See struct cln_exchange (src/engine/exchange.h); `ranks` is its `user`. */
 enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) CLN_MUST_CHECK;

@@ -41,7 +41,8 @@ static enum cln_status evaluate(struct cln_trainer *t, const struct part *part, 
 static bool is_own(const struct cln_trainer *t, size_t image) {
     const size_t place = image % (size_t)t->params.batch_size;
     const int rank = cln_ranks_here(t->params.ranks).rank;
-    return !t->deal || (place >= (size_t)t->deal[rank] && place < (size_t)t->deal[rank + 1]);
+    const int *bounds = t->deal.bounds;
+    return !bounds || (place >= (size_t)bounds[rank] && place < (size_t)bounds[rank + 1]);
 }
 
 /* Adds up the counts of all processes. */

@@ -51,6 +51,7 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace)
 }
 
 static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) {
+    const double begin = cln_clock_seconds(), waited = cln_ranks_waited(t->params.ranks);
     cln_ranks_step(t->params.ranks, t->steps + 1);
     enum cln_status status = cln_engine_step(t->engine, CLN_TRAIN);
     t->steps++;
@@ -58,6 +59,9 @@ static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) 
         status = cln_pace_step(pace);
     if (status == CLN_OK && t->params.ranks)
         status = cln_ranks_any(t->params.ranks, pace->stopped, &pace->stopped);
+    if (status == CLN_OK && t->params.ranks)
+        status = cln_deal_step(&t->deal, t->params.ranks, t->engine, cln_clock_seconds() - begin,
+                               cln_ranks_waited(t->params.ranks) - waited);
     /* As often as the pace looks at the device, and behind that. */
     if (status == CLN_OK && pace->since == 0 && cln_saver_due(t->saver))
         status = cln_saver_save(t->saver, t, false);

@@ -162,7 +162,7 @@ static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const size_t count = p->data->test.count + t->split.validation_count;
     const struct cln_rank here = cln_ranks_here(p->ranks);
-    const struct cln_exchange exchange = {here.count,       here.rank,         t->deal,
+    const struct cln_exchange exchange = {here.count,       here.rank,         t->deal.bounds, t->deal.varies,
                                           cln_ranks_gather, cln_ranks_scatter, p->ranks};
     int32_t *labels = malloc((count + 1) * sizeof *labels);
     if (!labels)
@@ -210,20 +210,6 @@ static struct cln_workload workload_of(const struct cln_trainer_params *p) {
                                  .predict_only = p->evaluate_only};
 }
 
-/* Deals a batch out. *deal is the caller's: free(). */
-static enum cln_status deal_batch(int **deal, struct cln_workload *w, struct cln_rank here) {
-    if (here.count < 2)
-        return CLN_OK;
-    *deal = calloc((size_t)here.count + 1, sizeof **deal);
-    if (!*deal)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d processes", here.count);
-    cln_exchange_deal(*deal, here.count, w->batch_size, NULL);
-    w->processes = here.count;
-    w->process = here.rank;
-    w->deal = *deal;
-    return CLN_OK;
-}
-
 /* Says what is to be the same in all processes, as far as it has a name. */
 static enum cln_status compare_processes(const struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
@@ -256,15 +242,12 @@ static enum cln_status open_session(struct cln_trainer *t) {
     t->workload.frozen = t->frozen;
     t->workload.wait = wait_for_images;
     t->workload.user = t;
-    enum cln_status status = deal_batch(&t->deal, &t->workload, cln_ranks_here(t->params.ranks));
+    enum cln_status status = cln_deal_begin(&t->deal, &t->workload, cln_ranks_here(t->params.ranks));
     if (status == CLN_OK)
         status = cln_session_create(&t->session, &t->params.session);
     if (status == CLN_OK && t->params.resume)
         status = cln_resume_check_arithmetic(&t->params, t->session);
-    if (status != CLN_OK)
-        return status;
-    t->workload.streams = streams(t);
-    return cln_session_open(t->session, &t->workload);
+    return status;
 }
 
 /* The parts of the training set, and the places of the validation images. */
@@ -319,7 +302,8 @@ static enum cln_status begin(struct cln_trainer *t) {
 /* Builds the kernels, or takes those that another process has kept. */
 static enum cln_status build_engine(void *trainer) {
     struct cln_trainer *t = trainer;
-    const enum cln_status status = open_session(t);
+    t->workload.streams = streams(t);
+    const enum cln_status status = cln_session_open(t->session, &t->workload);
     return status == CLN_OK ? create_engine(t) : status;
 }
 
@@ -335,11 +319,14 @@ enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_tr
     if (!t)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a trainer");
     t->params = *params;
-    status = cln_ranks_agree(params->ranks, begin(t));
+    status = begin(t);
+    if (status == CLN_OK)
+        status = open_session(t);
+    status = cln_ranks_agree(params->ranks, status);
+    if (status == CLN_OK)
+        status = cln_ranks_introduce(params->ranks, t->session->description, &t->deal.varies);
     if (status == CLN_OK)
         status = cln_ranks_in_turn(params->ranks, build_engine, t);
-    if (status == CLN_OK)
-        status = cln_ranks_introduce(params->ranks, t->session->description);
     if (status == CLN_OK)
         status = take_images(t);
     if (status == CLN_OK)
@@ -364,13 +351,13 @@ enum cln_status cln_trainer_build(const struct cln_trainer_params *params) {
     enum cln_status status =
         frozen ? cln_freeze_find(frozen, params->network, params->freeze)
                : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu tensors", params->network->tensor_count);
-    int *deal = NULL;
+    struct cln_deal deal;
     workload.frozen = frozen;
     if (status == CLN_OK)
-        status = deal_batch(&deal, &workload, cln_ranks_place());
+        status = cln_deal_begin(&deal, &workload, cln_ranks_place());
     if (status == CLN_OK)
         status = cln_build(&params->session, &workload);
-    free(deal);
+    cln_deal_free(&deal);
     free(frozen);
     return status;
 }
@@ -386,7 +373,7 @@ void cln_trainer_destroy(struct cln_trainer **trainer) {
     cln_split_free(&t->split);
     free(t->order);
     free(t->validation_order);
-    free(t->deal);
+    cln_deal_free(&t->deal);
     free(t->peak_values);
     free(t->frozen);
     cln_initial_destroy(&t->initial);

@@ -7,6 +7,7 @@
 #include "src/data/split.h"
 #include "src/engine/engine.h"
 #include "src/session/session.h"
+#include "src/train/deal.h"
 
 struct cln_initial;
 struct cln_saver;
@@ -25,7 +26,7 @@ struct cln_trainer {
     uint32_t *validation_order;         /* places of the validation images in CLN_TEST, behind those of the test images;
                                            NULL: there are none */
     double *class_weights;              /* copy of the params'; NULL: none */
-    int *deal;                          /* of a batch among params.ranks: see struct cln_exchange; NULL: all is here */
+    struct cln_deal deal;               /* of a batch among params.ranks */
     float *mean, *inverse_deviation;    /* standardization, per input feature; NULL: none */
     bool *frozen;                       /* per tensor of the network: its parameters do not change */
     char freeze[sizeof((struct cln_training_point *)0)->freeze]; /* params.freeze */

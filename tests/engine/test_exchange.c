@@ -27,6 +27,8 @@ struct process {
     struct ocl_context *context;
     size_t samples; /* of an epoch, of the whole batch each step */
     int epochs;
+    int *bounds; /* dealt anew after the first epoch, by these weights; NULL: not */
+    const double *weights;
     enum cln_status status;
     char message[256];
 };
@@ -81,6 +83,15 @@ static enum cln_status scatter(void *user, const void *sent, const size_t *sent_
     return CLN_OK;
 }
 
+/* The processes are one in memory: they have one array of bounds. */
+static enum cln_status redeal(struct process *p) {
+    meet();
+    if (p->rank == 0)
+        cln_exchange_deal(p->bounds, world.count, p->bounds[world.count], p->weights);
+    meet();
+    return cln_engine_redeal(p->engine);
+}
+
 static void *train(void *user) {
     struct process *p = user;
     pthread_mutex_lock(&world.mutex);
@@ -92,6 +103,8 @@ static void *train(void *user) {
             p->status = cln_engine_begin(p->engine, CLN_TEST, NULL, p->samples);
         for (int s = 0; s < 2 && p->status == CLN_OK; s++)
             p->status = cln_engine_step(p->engine, CLN_TEST);
+        if (e == 0 && p->bounds && p->status == CLN_OK)
+            p->status = redeal(p);
     }
     if (p->status != CLN_OK)
         snprintf(p->message, sizeof p->message, "%s", cln_error_message());
@@ -133,6 +146,7 @@ struct shared {
     enum cln_optimizer_kind kind;
     double clip_norm, accumulate;
     const double *weights; /* of the deal */
+    const double *later;   /* of the deal of the second epoch; NULL: the same */
 };
 
 /* An epoch has two batches, the second one short. */
@@ -154,8 +168,11 @@ static void train_shared(const struct shared *c) {
     world.arrived = world.gathers = world.scatters = 0;
     for (int r = 0; r < c->processes; r++) {
         all[r] = (struct process){.rank = r, .context = context_under_test(), .samples = MOST, .epochs = 2};
-        all[r].engine = engine_of(all[r].context, (size_t)c->batch, c->kind,
-                                  (struct cln_exchange){c->processes, r, bounds, gather, scatter, &all[r]});
+        all[r].bounds = c->later ? bounds : NULL;
+        all[r].weights = c->later;
+        all[r].engine =
+            engine_of(all[r].context, (size_t)c->batch, c->kind,
+                      (struct cln_exchange){c->processes, r, bounds, c->later != NULL, gather, scatter, &all[r]});
     }
     for (int r = 0; r < c->processes; r++)
         assert_int_equal(pthread_create(&threads[r], NULL, train, &all[r]), 0);
@@ -198,6 +215,7 @@ static const struct shared cases[] = {
     {3, 300, CLN_SGD, .accumulate = 2},
     {7, 257, CLN_SGD},
     {3, 320, CLN_SGD, .weights = (const double[]){1, 5, 2}},
+    {3, 320, CLN_SGD, .accumulate = 2, .weights = (const double[]){1, 5, 2}, .later = (const double[]){3, 1e-3, 1}},
 };
 
 static void test_processes_train_like_one(void **state) {
@@ -262,7 +280,7 @@ static void test_a_failure_is_the_step_s(void **state) {
     size_t found = 0;
     for (int at = 1; at <= 8; at++) {
         struct process p = {.failing = at, .samples = WHOLE, .epochs = 1};
-        p.engine = engine_of(context, WHOLE, CLN_ADAM, (struct cln_exchange){1, 0, bounds, gather, scatter, &p});
+        p.engine = engine_of(context, WHOLE, CLN_ADAM, (struct cln_exchange){1, 0, bounds, false, gather, scatter, &p});
         train(&p);
         assert_int_equal(p.status, CLN_IO);
         for (size_t s = 0; s < sizeof seams / sizeof *seams; s++) {

@@ -160,14 +160,14 @@ static void test_joined(void **state) {
         tuning.join_launches = joins;
         assert_ok(
             cln_engine_create(&engine, context,
-                              &(struct cln_engine_params){
-                                  .network = network,
-                                  .tuning = &tuning,
-                                  .batch_size = (int)count,
-                                  .image = {1, 28, 28},
-                                  .train = {pixels, labels, count},
-                                  .test = {pixels, labels, count},
-                                  .exchange = {c->exchanges, 0, (const int[]){0, (int)count}, gather, scatter, NULL}}));
+                              &(struct cln_engine_params){.network = network,
+                                                          .tuning = &tuning,
+                                                          .batch_size = (int)count,
+                                                          .image = {1, 28, 28},
+                                                          .train = {pixels, labels, count},
+                                                          .test = {pixels, labels, count},
+                                                          .exchange = {c->exchanges, 0, (const int[]){0, (int)count},
+                                                                       false, gather, scatter, NULL}}));
         assert_ok(cln_engine_write(engine, CLN_PARAMETERS, parameters));
         run(&outcomes[joins], engine, network, count);
         cln_engine_destroy(&engine);
