@@ -8,8 +8,17 @@
 #define POSITIONS 9
 #define PARTIAL_BLOCKS 2
 #define WHOLE_PARTS 2
+#define LOCAL_NORM 0
 #define CHANNELS_PER_ITEM 1
 #endif
+
+/* The samples that are normalised together: those of all processes that share a batch, or with LOCAL_NORM those of this
+ * one; and the room for their partials. */
+#ifndef LOCAL_NORM
+#define LOCAL_NORM 0
+#endif
+#define norm_count(state) (LOCAL_NORM ? (state)->count : (state)->whole)
+#define NORM_PARTIALS (LOCAL_NORM ? PARTIAL_BLOCKS : WHOLE_PARTS)
 
 /* Moments of every channel and block of x, if its producer wrote none: first the mean, as a distance from each lane's
  * first value, then the deviations around it, which also correct it. Groups: (channels / CHANNELS_PER_ITEM, blocks). */
@@ -56,9 +65,9 @@ __kernel void batchnorm_statistics(__global const float4 *restrict partials, con
                                    __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
     const int c = group_id(0);
-    const int count = state->whole;
+    const int count = norm_count(state);
     const float4 moments =
-        moments_of_partials(partials + c * WHOLE_PARTS * splits, parts_of(count) * splits, group_scratch);
+        moments_of_partials(partials + c * NORM_PARTIALS * splits, parts_of(count) * splits, group_scratch);
     if (count > 0 && group_rank() == 0) {
         normal[group_id(1) * CHANNELS + c] =
             batchnorm_normal(moments.y, scalar_divided(scalar_settled(moments.z), moments.x),
@@ -78,18 +87,17 @@ __kernel void batchnorm_backward_statistics(__global const float2 *restrict sums
                                             const int beta_base,
                                             __global const struct cln_state *restrict state PLACE) {
     GROUP_SCRATCH
-    const int c = group_id(0), count = state->whole;
+    const int c = group_id(0), count = norm_count(state);
     float2 total = (float2)0.0f;
     for (int i = SHARE_FIRST; i < parts_of(count); i += SHARE_STEP)
-        total += sums[c * WHOLE_PARTS + i];
+        total += sums[c * NORM_PARTIALS + i];
     total = group_total(total, group_scratch);
-    if (count > 0 && group_rank() == 0) {
+    if (count > 0 && group_rank() == 0)
         dz_coefficients[group_id(1) * CHANNELS + c] =
             batchnorm_dz_coefficients(total, normal[c], (float)count * POSITIONS);
-        if (group_id(1) == 0) {
-            gradients[beta_base + c] = total.x;
-            gradients[gamma_base + c] = total.y;
-        }
+    if ((LOCAL_NORM || count > 0) && group_rank() == 0 && group_id(1) == 0) {
+        gradients[beta_base + c] = total.x;
+        gradients[gamma_base + c] = total.y;
     }
 }
 

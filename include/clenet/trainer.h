@@ -78,6 +78,10 @@ struct cln_trainer_params {
      * call the same functions of their trainers. Progress stops all if it returns false in one; files are written by
      * those that name some. It must outlive the trainer. */
     struct cln_ranks *ranks;
+    /* With `ranks`: each process normalises by the batch statistics of its own samples, as PyTorch's
+     * DistributedDataParallel does. The result then depends on the number of processes; running statistics are those of
+     * the first one. Not with strict arithmetic. */
+    bool local_batchnorm;
     bool evaluate_only; /* prepare for evaluation only; cln_trainer_load or _set_model brings the model */
     uint64_t seed;      /* seed of initial weights, shuffling, augmentation, dropouts and the split for validation */
     /* Share of the training images that is set aside for validation, above 0 and below 1; 0: none. Every class gives

@@ -106,6 +106,7 @@ static struct cln_trainer_params trainer_params(struct cln_train_run *run) {
         .override = o->override,
         .max_steps = (size_t)o->max_steps,
         .ranks = run->ranks,
+        .local_batchnorm = run->ranks && o->batchnorm == 1,
         .progress = on_progress,
         .user = run,
     };

@@ -13,6 +13,8 @@
 
 /* ---- The rows ---- */
 
+static const char *const batchnorm_kinds[] = {"whole", "local", NULL};
+
 /* Writes words as "adam, sgd or adamw". */
 static void write_words(char *help, size_t bytes, const char *const *words) {
     size_t used = 0;
@@ -234,6 +236,12 @@ void cln_train_options_begin(struct cln_train_options *o) {
          CLN_OPTION_TEXT,
          {.text = &o->devices},
          .of_run = true},
+        {"batchnorm",
+         "KIND",
+         "whole or local: with several processes, of all samples or of each one's",
+         CLN_OPTION_CHOICE,
+         {.integer = &o->batchnorm},
+         .choices = batchnorm_kinds},
         {"lr-find",
          NULL,
          "test rising learning rates and suggest one; trains no model",

@@ -15,6 +15,8 @@ void cln_norm_constants(struct ocl_constants *c, const struct cln_norm *norm) {
     ocl_constants_float(c, "MOMENTUM", norm->options.momentum);
     ocl_constants_float(c, "EPS", norm->options.eps);
     ocl_constants_int(c, "BIASED_RUNNING_VARIANCE", norm->options.biased_running_variance);
+    if (norm->is_local)
+        ocl_constants_int(c, "LOCAL_NORM", 1);
 }
 
 enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *z,

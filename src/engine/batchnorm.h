@@ -16,6 +16,7 @@ struct cln_norm {
     int gamma, beta;
     struct ocl_buffer *running; /* has the running statistics at the offsets running_mean and running_var, in floats */
     int running_mean, running_var;
+    bool is_local; /* it normalises by this process's samples alone, where several share a batch */
     /* Coefficients of the forward pass and of dz, channels × float4 (kernels/batchnorm.clh). In a chain each work-group
      * computes its own copy (cln_norm_span). `dz_coefficients` is not used in prediction. */
     struct ocl_buffer *normal, *dz_coefficients;

@@ -68,8 +68,9 @@ enum { NEVER_DECAYS = 1, NEVER_CHANGES = 2, OF_WHOLE_BATCH = 4 };
 
 /* The last number of a tensor's rows in the slice table: see kernels/optimizer.clh. */
 static int32_t marks_of(const struct cln_engine *e, int tensor) {
-    const bool is_weight = tensor == stage_of_tensor(e, tensor)->weight;
-    const int32_t whole = e->exchange.count > 0 && !is_weight ? OF_WHOLE_BATCH : 0;
+    const struct cln_stage *stage = stage_of_tensor(e, tensor);
+    const bool is_own = tensor == stage->weight || (e->exchange.local_norm && tensor != stage->bias);
+    const int32_t whole = e->exchange.count > 0 && !is_own ? OF_WHOLE_BATCH : 0;
     if (is_frozen(e, tensor))
         return NEVER_CHANGES;
     return whole |

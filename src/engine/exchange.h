@@ -16,7 +16,8 @@ struct cln_exchange {
     /* `count` + 1 places in a full batch: process r has the samples from bounds[r] to before bounds[r + 1]. The first
      * is 0, the last the batch size; all others are multiples of SHARD_SAMPLES. Must outlive the engine. */
     const int *bounds;
-    bool varies; /* the bounds may change, with cln_engine_redeal: the engine has room for a whole batch */
+    bool varies;     /* the bounds may change, with cln_engine_redeal: the engine has room for a whole batch */
+    bool local_norm; /* batch norms go by each process's own samples: nothing of theirs is exchanged */
     /* Before the call each process has filled its own part of `values`; after it everyone has all parts. */
     enum cln_status (*gather)(void *user, void *values, const size_t *bounds);
     /* Sends the part of `sent` that belongs to each process to that process. What comes from process r is put between

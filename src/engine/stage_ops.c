@@ -131,6 +131,7 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
         .dz_coefficients = b->dz_coefficients,
         .normal_span = b->normal_span,
         .dz_span = b->dz_span,
+        .is_local = context->exchange && context->exchange->local_norm,
     };
 }
 
@@ -208,7 +209,7 @@ static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stag
         status = stage->normalise ? cln_plan_barrier(plan) : cln_plan_follow(plan);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
-    if (status == CLN_OK && stage->normalise && context->exchange) {
+    if (status == CLN_OK && stage->normalise && context->exchange && !norm.is_local) {
         status =
             cln_exchange_moments(plan, &b->of_moments, context->exchange, stage->z.channels, partials, b->all_moments);
         partials.buffer = b->all_moments;
@@ -304,9 +305,10 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
     }
     if (takes_whole_channels(plan, context, activate))
         return cln_channel_backward(plan, activate, gamma, beta);
-    enum cln_status status = stage->normalise ? share_sums(plan, stage, context, b) : CLN_OK;
+    const bool is_local = stage->normalise && activate->norm->is_local;
+    enum cln_status status = stage->normalise && !is_local ? share_sums(plan, stage, context, b) : CLN_OK;
     if (status == CLN_OK && stage->normalise)
-        status = cln_batchnorm_backward(plan, activate->norm, all_sums_of(b), gamma, beta);
+        status = cln_batchnorm_backward(plan, activate->norm, is_local ? sums_of(b) : all_sums_of(b), gamma, beta);
     if (status == CLN_OK && stage->normalise)
         status = cln_plan_follow(plan);
     if (status == CLN_OK && !activate->fuses_dz)

@@ -30,6 +30,7 @@ struct cln_workload {
     bool predict_only;
     int processes, process; /* that share a batch, and this one's number; 0: it is alone */
     const int *deal;        /* see struct cln_exchange */
+    bool local_norm;
     /* Waits for the images and fails if they cannot be read; NULL: they are there. The session starts other
      * processes (the first trial, or builders), calls this function, and then waits for those processes: so an error of
      * the images comes at once. If no such process is started, as without params.builder, the function is not called.

@@ -29,7 +29,7 @@ static enum cln_status build_kernels(const struct cln_session *session, const st
                                              .mean = w->standardize ? zeros : NULL,
                                              .inverse_deviation = w->standardize ? zeros : NULL,
                                              .class_weights = w->weighs_classes ? weights : NULL,
-                                             .exchange = {w->processes, w->process, w->deal, false}};
+                                             .exchange = {w->processes, w->process, w->deal, false, w->local_norm}};
     enum cln_status status = cln_engine_create(&engine, session->context, &params);
     cln_engine_destroy(&engine);
     free(zeros);

@@ -28,8 +28,9 @@ enum cln_status cln_deal_begin(struct cln_deal *deal, struct cln_workload *workl
 void cln_deal_free(struct cln_deal *deal);
 
 /* After a step of `seconds`, `waited` of which it waited for other processes: from time to time deals anew, by the
- * speed of each process since the last deal, if that makes a step shorter by a twentieth. The results are the same bits
- * with strict arithmetic, and else within rounding. All processes call it after the same steps. */
+ * speed of each process since the last deal. If steps then take longer than before, it goes back to that deal, until
+ * they take longer there, too. The results are the same bits with strict arithmetic, and else within rounding. All
+ * processes call it after the same steps. */
 enum cln_status cln_deal_step(struct cln_deal *deal, struct cln_ranks *ranks, struct cln_engine *engine, double seconds,
                               double waited) CLN_MUST_CHECK;
 

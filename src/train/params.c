@@ -96,5 +96,9 @@ enum cln_status cln_params_check(const struct cln_trainer_params *p) {
         status = check_half(p, &p->data->train, "training");
     if (status == CLN_OK)
         status = check_half(p, &p->data->test, "test");
+    if (status == CLN_OK && p->local_batchnorm && p->session.strict)
+        return cln_fail(CLN_INVALID,
+                        "batch norm by each process's own samples (--batchnorm local) depends on the number "
+                        "of processes: it does not go with strict arithmetic (--strict)");
     return status == CLN_OK ? cln_optimizer_check(&p->optimizer) : status;
 }

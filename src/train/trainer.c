@@ -2,6 +2,7 @@
  * then an evaluation. pace.c keeps the host close behind the device and reports progress, judge.c evaluates, saver.c
  * writes resume points, trainer_create.c sets the trainer up. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/clock.h"
@@ -89,15 +90,41 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     return status;
 }
 
+/* With batch norms of its own, each process has other running statistics: all take those of the first one. */
+static enum cln_status share_running(struct cln_trainer *t) {
+    static const enum cln_engine_values which[] = {CLN_RUNNING, CLN_AVERAGE_RUNNING};
+    const struct cln_rank here = cln_ranks_here(t->params.ranks);
+    const bool averages = cln_engine_model(t->engine).running == CLN_AVERAGE_RUNNING;
+    const size_t bytes = t->params.network->running_floats * sizeof(float);
+    if (!t->params.ranks || !t->params.local_batchnorm || bytes == 0)
+        return CLN_OK;
+    float *values = malloc(bytes);
+    size_t *bounds = malloc(((size_t)here.count + 1) * sizeof *bounds);
+    enum cln_status status =
+        values && bounds ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu bytes of statistics", bytes);
+    for (int r = 0; status == CLN_OK && r <= here.count; r++)
+        bounds[r] = r == 0 ? 0 : bytes;
+    for (int i = 0; i <= averages && status == CLN_OK; i++) {
+        status = cln_engine_read(t->engine, which[i], values);
+        if (status == CLN_OK)
+            status = cln_ranks_gather(t->params.ranks, values, bounds);
+        if (status == CLN_OK)
+            status = cln_engine_write(t->engine, which[i], values);
+    }
+    free(values);
+    free(bounds);
+    return status;
+}
+
 /* Evaluates the epoch, and lets the saver keep the model of the best accuracy so far. */
 static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
     const double start = cln_clock_seconds();
-    enum cln_status status = CLN_OK;
+    enum cln_status status = share_running(t);
     const bool validates = t->split.validation_count > 0;
     const struct cln_metrics *judged = validates ? &epoch->validation : &epoch->test;
-    if (validates)
+    if (status == CLN_OK && validates)
         status = cln_judge_validation(t, &epoch->validation);
-    else if (t->params.data->test.count > 0)
+    else if (status == CLN_OK && t->params.data->test.count > 0)
         status = cln_trainer_evaluate(t, &epoch->test, NULL);
     epoch->test_seconds = cln_clock_seconds() - start;
     if (status == CLN_OK && validates)

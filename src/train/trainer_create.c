@@ -162,8 +162,8 @@ static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const size_t count = p->data->test.count + t->split.validation_count;
     const struct cln_rank here = cln_ranks_here(p->ranks);
-    const struct cln_exchange exchange = {here.count,       here.rank,         t->deal.bounds, t->deal.varies,
-                                          cln_ranks_gather, cln_ranks_scatter, p->ranks};
+    const struct cln_exchange exchange = {here.count,         here.rank,        t->deal.bounds,    t->deal.varies,
+                                          p->local_batchnorm, cln_ranks_gather, cln_ranks_scatter, p->ranks};
     int32_t *labels = malloc((count + 1) * sizeof *labels);
     if (!labels)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu labels", count);
@@ -207,7 +207,8 @@ static struct cln_workload workload_of(const struct cln_trainer_params *p) {
                                  .weighs_classes = p->class_weights != NULL,
                                  .augmentation = p->augmentation,
                                  .standardize = p->standardize,
-                                 .predict_only = p->evaluate_only};
+                                 .predict_only = p->evaluate_only,
+                                 .local_norm = p->local_batchnorm};
 }
 
 /* Says what is to be the same in all processes, as far as it has a name. */

@@ -170,9 +170,9 @@ static void train_shared(const struct shared *c) {
         all[r] = (struct process){.rank = r, .context = context_under_test(), .samples = MOST, .epochs = 2};
         all[r].bounds = c->later ? bounds : NULL;
         all[r].weights = c->later;
-        all[r].engine =
-            engine_of(all[r].context, (size_t)c->batch, c->kind,
-                      (struct cln_exchange){c->processes, r, bounds, c->later != NULL, gather, scatter, &all[r]});
+        all[r].engine = engine_of(
+            all[r].context, (size_t)c->batch, c->kind,
+            (struct cln_exchange){c->processes, r, bounds, c->later != NULL, false, gather, scatter, &all[r]});
     }
     for (int r = 0; r < c->processes; r++)
         assert_int_equal(pthread_create(&threads[r], NULL, train, &all[r]), 0);
@@ -236,6 +236,51 @@ static void test_strict_processes_have_the_bits_of_one(void **state) {
     }
 }
 
+/* Normalised by their own samples, the first of two processes has the statistics of an engine that has only these. */
+static void test_local_norms_are_of_own_samples(void **state) {
+    enum { BATCH = 128, OWN = 64 };
+    const int bounds[] = {0, OWN, BATCH};
+    struct process all[2];
+    pthread_t threads[2];
+    (void)state;
+    strict = false;
+    clip_norm = accumulate = 0;
+    world.count = 2;
+    world.arrived = world.gathers = 0;
+    struct process alone = {.engine = engine_with(IN_PARTS, context, OWN, OWN, CLN_SGD, (struct cln_exchange){0}),
+                            .samples = OWN,
+                            .epochs = 1};
+    train(&alone);
+    assert_ok(alone.status);
+    for (int r = 0; r < 2; r++) {
+        all[r] = (struct process){.rank = r, .context = context_under_test(), .samples = BATCH, .epochs = 1};
+        all[r].engine = engine_of(all[r].context, BATCH, CLN_SGD,
+                                  (struct cln_exchange){2, r, bounds, false, true, gather, scatter, &all[r]});
+        assert_int_equal(pthread_create(&threads[r], NULL, train, &all[r]), 0);
+    }
+    float *running[3], *parameters[2];
+    for (int r = 0; r < 2; r++) {
+        assert_int_equal(pthread_join(threads[r], NULL), 0);
+        assert_ok(all[r].status);
+    }
+    for (int r = 0; r < 3; r++)
+        running[r] = values_of(r < 2 ? all[r].engine : alone.engine, CLN_RUNNING);
+    for (int r = 0; r < 2; r++)
+        parameters[r] = values_of(all[r].engine, CLN_PARAMETERS);
+    assert_memory_equal(running[0], running[2], network->running_floats * sizeof(float));
+    assert_memory_not_equal(running[0], running[1], network->running_floats * sizeof(float));
+    assert_memory_equal(parameters[0], parameters[1], network->parameter_floats * sizeof(float));
+    assert_int_equal(world.gathers, 1 + 1 + 1 + 1); /* a bias, the losses of both sets, the gradients */
+    for (int r = 0; r < 3; r++)
+        free(running[r]);
+    for (int r = 0; r < 2; r++) {
+        free(parameters[r]);
+        cln_engine_destroy(&all[r].engine);
+        ocl_context_destroy(&all[r].context);
+    }
+    cln_engine_destroy(&alone.engine);
+}
+
 static void test_a_deal_is_in_shards(void **state) {
     static const struct {
         int processes, samples;
@@ -280,7 +325,8 @@ static void test_a_failure_is_the_step_s(void **state) {
     size_t found = 0;
     for (int at = 1; at <= 8; at++) {
         struct process p = {.failing = at, .samples = WHOLE, .epochs = 1};
-        p.engine = engine_of(context, WHOLE, CLN_ADAM, (struct cln_exchange){1, 0, bounds, false, gather, scatter, &p});
+        p.engine =
+            engine_of(context, WHOLE, CLN_ADAM, (struct cln_exchange){1, 0, bounds, false, false, gather, scatter, &p});
         train(&p);
         assert_int_equal(p.status, CLN_IO);
         for (size_t s = 0; s < sizeof seams / sizeof *seams; s++) {
@@ -302,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_a_deal_is_in_shards),
         cmocka_unit_test(test_processes_train_like_one),
         cmocka_unit_test(test_strict_processes_have_the_bits_of_one),
+        cmocka_unit_test(test_local_norms_are_of_own_samples),
         cmocka_unit_test(test_a_failure_is_the_step_s),
     };
     return cmocka_run_group_tests(tests, begin, end);

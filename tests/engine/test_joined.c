@@ -167,7 +167,7 @@ static void test_joined(void **state) {
                                                           .train = {pixels, labels, count},
                                                           .test = {pixels, labels, count},
                                                           .exchange = {c->exchanges, 0, (const int[]){0, (int)count},
-                                                                       false, gather, scatter, NULL}}));
+                                                                       false, false, gather, scatter, NULL}}));
         assert_ok(cln_engine_write(engine, CLN_PARAMETERS, parameters));
         run(&outcomes[joins], engine, network, count);
         cln_engine_destroy(&engine);
