@@ -121,7 +121,8 @@ static void add_entries(struct run *r, const struct setting *s) {
         if (!operation || strcmp(operation, cln_check_operation(o)) == 0)
             add_entry(r, s, cln_check_operation(o), o, cln_check_run);
     for (size_t n = 0; kinds[s->kind].networks && cln_check_network(n); n++) {
-        if (cln_check_network_is_strict(n) != (s->kind == STRICT))
+        if (cln_check_network_is_strict(n) != (s->kind == STRICT) ||
+            (cln_check_network_is_apart(n) && !r->params->bisect))
             continue;
         const bool left_out = r->params->quick && !cln_check_network_is_quick(n);
         if (r->params->only ? strstr(cln_check_network(n), r->params->only) != NULL : !left_out)

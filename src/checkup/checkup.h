@@ -13,6 +13,7 @@ struct cln_checkup_params {
     struct cln_session_params session;
     bool quick;       /* fewer cases, but every operation */
     const char *only; /* check only what contains this: "conv2d, padding", "bn-lenet"; NULL: all */
+    bool bisect;      /* check strict arithmetic launch by launch, too */
     int repeat;       /* check everything so often, with `builder` in new processes each time; 0: once */
     void (*progress)(void *user, const char *doing); /* NULL: none; gets `user` */
     void *user;

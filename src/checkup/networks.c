@@ -9,6 +9,7 @@
 #include "src/base/clock.h"
 #include "src/check/arithmetic.h"
 #include "src/check/step.h"
+#include "src/checkup/bisect.h"
 #include "src/checkup/golden.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
@@ -27,6 +28,7 @@ struct subject {
     struct cln_safetensors *images, *golden;
     struct cln_network *network;
     struct cln_engine *engine;
+    struct cln_bisect *bisect; /* of run_apart; else NULL */
     double *parameters, *running; /* parameter_floats and running_floats; initially the golden values */
     float *values;                /* scratch for either */
 };
@@ -41,6 +43,7 @@ struct network_check {
     enum cln_status (*run)(struct subject *s);
     const char *optimizer_part; /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
     uint32_t bits[STEPS + 2];   /* digests in strict arithmetic (run_bits); 0: not checked for its bits */
+    const struct cln_bisect_digests *digests; /* of every launch (run_apart) */
 };
 
 static void compare(struct subject *s, const char *what, size_t at, double actual, double expected, double tolerance) {
@@ -77,7 +80,7 @@ static enum cln_status step_on(struct subject *s, enum cln_engine_set set, size_
         order[i] = (uint32_t)(step * BATCH + i);
     enum cln_status status = cln_engine_begin(s->engine, set, order, BATCH);
     if (status == CLN_OK)
-        status = cln_engine_step(s->engine, set);
+        status = s->bisect ? cln_bisect_step(s->bisect, s->engine, step) : cln_engine_step(s->engine, set);
     if (status == CLN_OK)
         status = cln_engine_state(s->engine, set, &state, &ticket);
     if (status == CLN_OK)
@@ -201,14 +204,18 @@ static enum cln_status make_engine(struct subject *s) {
     if (status != CLN_OK)
         return status;
     cln_engine_destroy(&s->engine);
+    const struct cln_tuning apart = cln_bisect_tuning(s->params->tuning);
+    const struct cln_engine_images none = {0};
     status = cln_engine_create(&s->engine, s->params->context,
                                &(struct cln_engine_params){.network = s->network,
-                                                           .tuning = s->params->tuning,
+                                                           .tuning = s->bisect ? &apart : s->params->tuning,
                                                            .optimizer = s->check->optimizer,
                                                            .batch_size = BATCH,
                                                            .image = {1, 28, 28},
                                                            .train = set,
-                                                           .test = set});
+                                                           .test = s->bisect ? none : set,
+                                                           .observe = s->bisect ? cln_bisect_observe : NULL,
+                                                           .observer = s->bisect});
     if (status == CLN_OK)
         status = write_values(s, CLN_PARAMETERS, s->parameters);
     return status == CLN_OK ? write_values(s, CLN_RUNNING, s->running) : status;
@@ -277,6 +284,18 @@ static enum cln_status run_bits(struct subject *s) {
     return status;
 }
 
+/* Compares a digest of what every launch of ten steps writes (bisect.h). */
+static enum cln_status run_apart(struct subject *s) {
+    double loss;
+    int hits;
+    enum cln_status status = CLN_OK;
+    for (size_t step = 0; step < STEPS && status == CLN_OK && s->result->failed == 0; step++)
+        status = step_on(s, CLN_TRAIN, step, &loss, &hits);
+    if (s->result->failed > 0)
+        snprintf(s->result->failed_case, sizeof s->result->failed_case, "%s", s->check->name);
+    return status;
+}
+
 static const struct network_check checks[] = {
     {"bn-lenet, ten steps of Adam", CLN_GOLDEN_BN_LENET, {0}, 3.5e-7, 1.6e-7, 1.1e-5, 1.7e-7, true, run_golden},
     {"bn-lenet, the same bits twice", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_twice},
@@ -318,6 +337,14 @@ static const struct network_check checks[] = {
      .run = run_bits,
      .bits = {322748129, 461540638, 116794994, 488513675, 103054004, 318357681, 85916924, 451225349, 535602857,
               291279030, 474029856, 381439940}},
+    {"bn-lenet, launch by launch", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_apart,
+     .digests = &cln_bisect_bn_lenet},
+    {"mixed, launch by launch",
+     CLN_GOLDEN_MIXED,
+     {.kind = CLN_SGD, .lr = 0.01, .momentum = 0.9, .clip_norm = 0.1},
+     .quick = true,
+     .run = run_apart,
+     .digests = &cln_bisect_mixed},
 };
 
 enum { CHECK_COUNT = sizeof checks / sizeof *checks };
@@ -331,7 +358,11 @@ bool cln_check_network_is_quick(size_t network) {
 }
 
 bool cln_check_network_is_strict(size_t network) {
-    return checks[network].bits[0] != 0;
+    return checks[network].bits[0] != 0 || checks[network].digests;
+}
+
+bool cln_check_network_is_apart(size_t network) {
+    return checks[network].digests != NULL;
 }
 
 enum cln_status cln_check_network_run(struct cln_check_result *out, size_t network,
@@ -352,11 +383,14 @@ enum cln_status cln_check_network_run(struct cln_check_result *out, size_t netwo
     }
     if (status == CLN_OK)
         status = cln_golden_state(s.golden, "initial", s.network, s.parameters, s.running);
+    if (status == CLN_OK && s.check->digests)
+        status = cln_bisect_create(&s.bisect, s.check->digests, params, out);
     if (status == CLN_OK)
         status = make_engine(&s);
     if (status == CLN_OK)
         status = s.check->run(&s);
     cln_engine_destroy(&s.engine);
+    cln_bisect_destroy(&s.bisect);
     cln_network_destroy(&s.network);
     cln_safetensors_destroy(&s.golden);
     cln_safetensors_destroy(&s.images);
