@@ -17,8 +17,8 @@ struct cln_check_params {
     bool quick;              /* run only the quick cases; every operation has some */
     const char *only;        /* run only cases whose "operation, case" contains this; NULL: all */
     bool safe;               /* run the checked operation in its safe variant, others as `tuning` says */
-    /* Of checks launch by launch (src/checkup/bisect.h): called with the digest of every tensor; NULL: none. `work_out`:
-     * every launch is also compared with the reference, and not only one whose digest is wrong. */
+    /* Of checks launch by launch (src/checkup/bisect.h): called with the digest of every tensor; NULL: none.
+     * `work_out`: every launch is also compared with the reference, and not only one whose digest is wrong. */
     void (*note)(void *user, size_t step, const char *tensor, uint32_t digest);
     void *user;
     bool work_out;
@@ -29,7 +29,8 @@ struct cln_check_finding {
     size_t step, launch, launches; /* from 1; of a step */
     char launched[96];             /* "stage 1 conv2d_forward" */
     char tensor[64];               /* "z" */
-    size_t off, of;                /* elements of it; off 0: the reference agrees with the device, and the digest does not */
+    bool is_known;                 /* the reference knows the kernel; else only the digest says that it is off */
+    size_t off, of; /* elements of it; off 0: the reference agrees with the device, and only the digest does not */
     /* Of the first wrong element: */
     char element[128];      /* "sample 3, channel 1, row 0, column 4", from 0 */
     int group[3], item;     /* the work-group and the work-item that have it; item -1: several */

@@ -1,6 +1,6 @@
 /* Bisecting strict arithmetic: training steps run launch by launch, and a digest of what each launch has written is
- * compared with that of every other device. At the first one that differs, the strict reference (strict.h) works out the
- * exact bits, and so finds the element. */
+ * compared with that of every other device. At the first one that differs, the strict reference (strict.h) works out
+ * the exact bits, and so finds the element. */
 #ifndef SRC_CHECKUP_BISECT_H
 #define SRC_CHECKUP_BISECT_H
 

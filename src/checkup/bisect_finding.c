@@ -116,7 +116,8 @@ void cln_bisect_find(struct cln_check_finding *out, struct cln_strict_launch *l,
     snprintf(out->operation, sizeof out->operation, "%s", t->operation);
     out->of = cln_strict_count(t) * (size_t)copies_of(t);
     out->item = -1;
-    if (!work_out(l, CLN_STRICT_RIGHT))
+    out->is_known = work_out(l, CLN_STRICT_RIGHT);
+    if (!out->is_known)
         return;
     out->off = count_off(l, t);
     if (out->off == 0)
@@ -136,12 +137,11 @@ static void tell_number(char *out, size_t bytes, const struct cln_check_finding 
 
 void cln_bisect_tell(char *out, size_t bytes, const struct cln_check_finding *f) {
     char got[48], expected[48];
-    size_t used = cln_text_format(out, bytes, "step %zu, launch %zu of %zu, %s: ", f->step, f->launch, f->launches,
-                                  f->launched);
+    size_t used =
+        cln_text_format(out, bytes, "step %zu, launch %zu of %zu, %s: ", f->step, f->launch, f->launches, f->launched);
     if (f->off == 0) {
-        cln_text_format(out + used, bytes - used,
-                        "%s has another digest than on every other device, but the reference agrees with the device",
-                        f->tensor);
+        cln_text_format(out + used, bytes - used, "%s has another digest than on every other device, %s", f->tensor,
+                        f->is_known ? "but the reference agrees with this device" : "and there is no reference for it");
         return;
     }
     tell_number(got, sizeof got, f, f->got);

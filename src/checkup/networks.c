@@ -28,7 +28,7 @@ struct subject {
     struct cln_safetensors *images, *golden;
     struct cln_network *network;
     struct cln_engine *engine;
-    struct cln_bisect *bisect; /* of run_apart; else NULL */
+    struct cln_bisect *bisect;    /* of run_apart; else NULL */
     double *parameters, *running; /* parameter_floats and running_floats; initially the golden values */
     float *values;                /* scratch for either */
 };
@@ -41,8 +41,8 @@ struct network_check {
         logits; /* PyTorch's own distances between float32 and float64; final, logits 0: not in the file */
     bool quick;
     enum cln_status (*run)(struct subject *s);
-    const char *optimizer_part; /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
-    uint32_t bits[STEPS + 2];   /* digests in strict arithmetic (run_bits); 0: not checked for its bits */
+    const char *optimizer_part;               /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
+    uint32_t bits[STEPS + 2];                 /* digests in strict arithmetic (run_bits); 0: not checked for its bits */
     const struct cln_bisect_digests *digests; /* of every launch (run_apart) */
 };
 

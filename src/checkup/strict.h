@@ -1,5 +1,5 @@
-/* Strict arithmetic on the host: what a launch of the engine must leave in its buffers, bit by bit, worked out from what
- * they held before it, in plain C with fmaf. The orders of sums and the functions are those of docs/strict.md. */
+/* Strict arithmetic on the host: what a launch of the engine must leave in its buffers, bit by bit, worked out from
+ * what they held before it, in plain C with fmaf. The orders of sums and the functions are those of docs/strict.md. */
 #ifndef SRC_CHECKUP_STRICT_H
 #define SRC_CHECKUP_STRICT_H
 
@@ -57,11 +57,11 @@ struct cln_strict_tensor {
     size_t base; /* cell of the first element */
     struct cln_strict_dimension dimensions[CLN_STRICT_DIMENSIONS];
     int dimension_count;
-    int lanes;          /* of a block, where the first dimension is samples; 0: it is not */
-    size_t block_cells; /* cells of a block of lanes */
-    size_t pair;        /* an element is the sum of two cells so far apart; 0: one cell */
-    int copies;         /* the elements are so often in the buffer, one after the other; 0: once */
-    size_t copy_cells;  /* cells of a copy */
+    int lanes;           /* of a block, where the first dimension is samples; 0: it is not */
+    size_t block_cells;  /* cells of a block of lanes */
+    size_t pair;         /* an element is the sum of two cells so far apart; 0: one cell */
+    int copies;          /* the elements are so often in the buffer, one after the other; 0: once */
+    size_t copy_cells;   /* cells of a copy */
     char operation[160]; /* what gives an element: "the bias and a sum of 25 products, …" */
     /* Which work-group and work-item write the element with these indices. *item -1: several do, or any. */
     void (*owner)(const struct cln_strict_launch *launch, const struct cln_strict_tensor *tensor, const int *at,

@@ -73,9 +73,8 @@ static size_t forward_tensors(struct cln_strict_tensor *out, const struct cln_st
     out[count++] = z;
     if (!cln_strict_value(l, 5))
         return count;
-    struct cln_strict_tensor moments =
-        cln_strict_in_parts(l, "moments of z", 6, g.out_c, (int)l->groups[1] * b.lane_parts, (int)l->groups[2],
-                            cln_strict_moment_words, 4);
+    struct cln_strict_tensor moments = cln_strict_in_parts(
+        l, "moments of z", 6, g.out_c, (int)l->groups[1] * b.lane_parts, (int)l->groups[2], cln_strict_moment_words, 4);
     snprintf(moments.operation, sizeof moments.operation,
              "sums over the rows of each sample's z, then over an octet of samples by halves");
     moments.tile[0] = tile;
@@ -144,10 +143,10 @@ static void forward_moments(const struct cln_strict_launch *l, const struct conv
                                 z + cln_strict_cell(&b, (size_t)(g->out_c * g->out_h * g->out_w), part * OCTET + n,
                                                     (size_t)((o * g->out_h + r) * g->out_w)),
                                 b.lanes, g->out_w, (r - first) * g->out_w, &mean[n], &m2[n]);
-                cln_strict_moments(
-                    l->way,
-                    cln_strict_out(l, 6) + 4 * (((size_t)o * pitch + (size_t)part) * (size_t)splits + (size_t)split),
-                    (end - first) * g->out_w, mean, m2, live);
+                cln_strict_moments(l->way,
+                                   cln_strict_out(l, 6) +
+                                       4 * (((size_t)o * pitch + (size_t)part) * (size_t)splits + (size_t)split),
+                                   (end - first) * g->out_w, mean, m2, live);
             }
 }
 
@@ -230,9 +229,8 @@ static void data(const struct cln_strict_launch *l) {
     for (int n = 0; n < b.count; n++)
         for (int channel = 0; channel < g.in_c; channel++) {
             const int group = channel / g.in_each, i = channel % g.in_each;
-            const float *dz =
-                cln_strict_in(l, 0) + cln_strict_cell(&b, (size_t)(g.out_c * g.out_h * g.out_w), n,
-                                                      (size_t)(group * g.out_each * g.out_h * g.out_w));
+            const float *dz = cln_strict_in(l, 0) + cln_strict_cell(&b, (size_t)(g.out_c * g.out_h * g.out_w), n,
+                                                                    (size_t)(group * g.out_each * g.out_h * g.out_w));
             for (int at = 0; at < g.in_h * g.in_w; at++)
                 cln_strict_out(l, 3)[cln_strict_cell(&b, (size_t)(g.in_c * g.in_h * g.in_w), n,
                                                      (size_t)(channel * g.in_h * g.in_w + at))] =

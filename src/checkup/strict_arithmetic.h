@@ -106,8 +106,8 @@ static inline float cln_natural_exp(enum cln_strict_way way, float x) {
 }
 
 static inline float cln_natural_log(enum cln_strict_way way, float x) {
-    static const float terms[] = {-1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f, 1.4249322787e-1f,
-                                  -1.6668057665e-1f, 2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f};
+    static const float terms[] = {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
+                                  -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f};
     if (way == CLN_STRICT_NATIVE)
         return logf(x);
     const int32_t exponent = (int32_t)(cln_bits_of(x) - 0x3F3504F3u) >> 23;

@@ -184,8 +184,7 @@ static void end(const struct cln_strict_launch *l) {
     state->lr = rates[state->batches - 1 - state->resumed];
     const float t = (float)state->step;
     state->rate = cln_divided(way, state->lr, -cln_expm1_within_87(way, t * state->log_beta1));
-    state->correction =
-        cln_divided(way, 1.0f, cln_square_root(way, -cln_expm1_within_87(way, t * state->log_beta2)));
+    state->correction = cln_divided(way, 1.0f, cln_square_root(way, -cln_expm1_within_87(way, t * state->log_beta2)));
 }
 
 const struct cln_strict_kernel cln_strict_batch[] = {{"batch_begin", begin_tensors, begin},

@@ -22,8 +22,8 @@ static struct slices slices_of(const struct cln_strict_launch *l, int buffer) {
 static struct cln_strict_tensor in_slices(const struct slices *s, const char *name) {
     struct cln_strict_tensor t = {
         .name = name, .argument = s->buffer, .base = s->base, .pair = s->halves == 2 ? s->stride : 0};
-    t.dimensions[t.dimension_count++] =
-        (struct cln_strict_dimension){.name = "slice", .size = s->count / s->halves, .stride = s->stride * (size_t)s->halves};
+    t.dimensions[t.dimension_count++] = (struct cln_strict_dimension){
+        .name = "slice", .size = s->count / s->halves, .stride = s->stride * (size_t)s->halves};
     return t;
 }
 
@@ -96,9 +96,10 @@ static size_t weight_tensors(struct cln_strict_tensor *out, const struct cln_str
     add_dimension(t, "input channel", g.in_each, g.kernel_h * g.kernel_w);
     add_dimension(t, "kernel row", g.kernel_h, g.kernel_w);
     add_dimension(t, "kernel column", g.kernel_w, 1);
-    snprintf(t->operation, sizeof t->operation,
-             "%ssums of fused products over the samples of each strand and up to %d places, then over strands by halves",
-             g.makes_dz ? "dz, then " : "", cln_ceil_div(g.out_h, g.row_slices) * g.out_w);
+    snprintf(
+        t->operation, sizeof t->operation,
+        "%ssums of fused products over the samples of each strand and up to %d places, then over strands by halves",
+        g.makes_dz ? "dz, then " : "", cln_ceil_div(g.out_h, g.row_slices) * g.out_w);
     t->tile[0] = cln_strict_int(l, "WEIGHT_CHANNELS", 1);
     t->each = g.out_each;
     t->owner = own_weight;

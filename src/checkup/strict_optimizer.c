@@ -117,8 +117,7 @@ static struct clip clip_of(const struct cln_strict_launch *l, const float *parti
     }
     const float unit = total[1] > 0.0f ? 0x1p-80f : 1.0f;
     const float length = cln_square_root(l->way, cln_apart(l->way, total[0] * unit, unit, total[1]));
-    const float factor =
-        cln_divided(l->way, cln_strict_state(l)->clip_norm, cln_apart(l->way, 1e-6f, unit, length));
+    const float factor = cln_divided(l->way, cln_strict_state(l)->clip_norm, cln_apart(l->way, 1e-6f, unit, length));
     return (struct clip){.clips = !(factor * unit >= 1.0f), .unit = unit, .factor = factor};
 }
 
@@ -148,8 +147,8 @@ static void adam(const struct cln_strict_launch *l) {
             continue;
         const float decay = of.flags ? 0.0f : state->weight_decay;
         const float g = cln_settled(way, cln_fused(way, p, decay, clipped(way, clip, sum_of_all)));
-        const float m = cln_settled(
-            way, cln_fused(way, g, state->one_minus_beta1, cln_strict_in(l, 4)[at] * state->beta1));
+        const float m =
+            cln_settled(way, cln_fused(way, g, state->one_minus_beta1, cln_strict_in(l, 4)[at] * state->beta1));
         const float v = cln_settled_squares(
             way, cln_fused(way, g * g, state->one_minus_beta2, cln_strict_in(l, 5)[at] * state->beta2));
         const float root = cln_apart(way, cln_square_root(way, v), state->correction, state->eps);

@@ -120,8 +120,7 @@ float cln_strict_gradient_at(enum cln_strict_way way, const struct cln_strict_po
         }
     if (p->kind != CLN_POOL_AVERAGE)
         return dy;
-    const float a =
-        cln_strict_activated(way, p->activation, p->parameter, cln_strict_normalised(way, p, z, normal));
+    const float a = cln_strict_activated(way, p->activation, p->parameter, cln_strict_normalised(way, p, z, normal));
     const float share = (1.0f / (float)(p->h * p->w)) * cln_strict_derivative(way, p->activation, p->parameter, a);
     return cln_settled(way, dy * cln_settled(way, share));
 }

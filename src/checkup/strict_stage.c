@@ -78,8 +78,7 @@ static void statistics(const struct cln_strict_launch *l) {
         const float divisor = cln_strict_int(l, "BIASED_RUNNING_VARIANCE", 0) ? moments[0] : less;
         float *mean = &running[cln_strict_value(l, 7) + c], *of_variance = &running[cln_strict_value(l, 8) + c];
         *mean = moved(way, momentum, *mean, moments[1]);
-        *of_variance =
-            moved(way, momentum, *of_variance, cln_settled(way, cln_divided(way, squares, divisor)));
+        *of_variance = moved(way, momentum, *of_variance, cln_settled(way, cln_divided(way, squares, divisor)));
     }
 }
 
@@ -152,9 +151,8 @@ struct plane {
 };
 
 static struct plane plane_of(const struct cln_strict_launch *l) {
-    return (struct plane){.p = cln_strict_pool_of(l),
-                          .b = cln_strict_batch_of(l),
-                          .channels = cln_strict_value(l, l->arg_count - 2)};
+    return (struct plane){
+        .p = cln_strict_pool_of(l), .b = cln_strict_batch_of(l), .channels = cln_strict_value(l, l->arg_count - 2)};
 }
 
 static size_t z_place(const struct plane *g, int n, int channel) {
@@ -193,8 +191,11 @@ static size_t forward_tensors(struct cln_strict_tensor *out, const struct cln_st
     if (!is_known(l))
         return 0;
     out[0] = cln_strict_in_lanes(l, "a", 4, g.channels, p->a_h, p->a_w);
-    snprintf(out[0].operation, sizeof out[0].operation, "%s%s", p->normalise ? "normalised, then activated" : "activated",
-             p->kind == CLN_POOL_AVERAGE ? ", then a mean" : p->kind == CLN_POOL_MAX ? ", of a maximum" : "");
+    snprintf(out[0].operation, sizeof out[0].operation, "%s%s",
+             p->normalise ? "normalised, then activated" : "activated",
+             p->kind == CLN_POOL_AVERAGE ? ", then a mean"
+             : p->kind == CLN_POOL_MAX   ? ", of a maximum"
+                                         : "");
     out[1] = cln_strict_in_lanes(l, "maxima", 5, g.channels, p->a_h, p->a_w);
     out[2] = cln_strict_in_lanes(l, "places of maxima", 6, g.channels, p->a_h, p->a_w);
     out[2].cells = CLN_STRICT_SHORT;
@@ -289,7 +290,8 @@ static void sum_plane(const struct cln_strict_launch *l, const struct plane *g, 
     }
     for (int at = 0; at < p->a_h * p->a_w; at++) {
         const size_t from = a + (size_t)(at * lanes);
-        const float value = p->kind == CLN_POOL_MAX ? cln_strict_in(l, 3)[from] : cln_strict_in(l, 2)[z + (size_t)(at * lanes)];
+        const float value =
+            p->kind == CLN_POOL_MAX ? cln_strict_in(l, 3)[from] : cln_strict_in(l, 2)[z + (size_t)(at * lanes)];
         const float d = cln_strict_in(l, 0)[from] + (sums_gradients ? cln_strict_in(l, 7)[from] : 0.0f);
         const float dy =
             cln_settled(way, d * cln_strict_derivative(way, p->activation, p->parameter, cln_strict_in(l, 1)[from]));

@@ -50,9 +50,10 @@ static void run(const char *values, bool safe) {
         cln_tuning_make_safe(&tuning, cln_all_operations());
     for (size_t i = 0; i < NETWORKS; i++) {
         static struct cln_check_result result;
-        assert_ok(cln_check_network_run(
-            &result, number_of(networks[i].network),
-            &(struct cln_check_params){.context = context, .tuning = &tuning, .tuning_name = values, .work_out = true}));
+        assert_ok(
+            cln_check_network_run(&result, number_of(networks[i].network),
+                                  &(struct cln_check_params){
+                                      .context = context, .tuning = &tuning, .tuning_name = values, .work_out = true}));
         print_message("  %s, lanes %d, vectors of %d: %zu digests, %.1f s\n", networks[i].network, tuning.lanes,
                       tuning.vector, result.cases, result.seconds);
         if (result.failed > 0)
@@ -138,12 +139,10 @@ static void write_table(const char *path) {
         static struct table table;
         static struct cln_check_result result;
         table = (struct table){.count = 0};
-        assert_ok(cln_check_network_run(&result, number_of(networks[i].network),
-                                        &(struct cln_check_params){.context = context,
-                                                                   .tuning = &tuning,
-                                                                   .tuning_name = "strict",
-                                                                   .note = note,
-                                                                   .user = &table}));
+        assert_ok(cln_check_network_run(
+            &result, number_of(networks[i].network),
+            &(struct cln_check_params){
+                .context = context, .tuning = &tuning, .tuning_name = "strict", .note = note, .user = &table}));
         print_table(file, networks[i].table, &table);
     }
     fclose(file);
@@ -151,8 +150,10 @@ static void write_table(const char *path) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_devices_own),           cmocka_unit_test(test_one_sample_in_a_work_item),
-        cmocka_unit_test(test_four_samples_in_a_work_item), cmocka_unit_test(test_blocks_of_sixteen),
+        cmocka_unit_test(test_the_devices_own),
+        cmocka_unit_test(test_one_sample_in_a_work_item),
+        cmocka_unit_test(test_four_samples_in_a_work_item),
+        cmocka_unit_test(test_blocks_of_sixteen),
         cmocka_unit_test(test_safe_variants),
     };
     if (argc == 3 && strcmp(argv[1], "--write") == 0) {
