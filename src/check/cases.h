@@ -29,7 +29,8 @@ struct cln_check_finding {
     size_t step, launch, launches; /* from 1; of a step */
     char launched[96];             /* "stage 1 conv2d_forward" */
     char tensor[64];               /* "z" */
-    bool is_known;                 /* the reference knows the kernel; else only the digest says that it is off */
+    bool is_joined; /* launch by launch all are right: this is off when it is joined with others, as in a training */
+    bool is_known;  /* the reference knows the kernel; else only the digest says that it is off */
     size_t off, of; /* elements of it; off 0: the reference agrees with the device, and only the digest does not */
     /* Of the first wrong element: */
     char element[128];      /* "sample 3, channel 1, row 0, column 4", from 0 */

@@ -1,203 +1,77 @@
-/* Steps launch by launch: see bisect.h. */
+/* Trainings launch by launch: see bisect.h. */
 #include "src/checkup/bisect.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "src/checkup/bisect_finding.h"
+#include "src/checkup/bisect_step.h"
 
-struct cln_bisect {
-    const struct cln_bisect_digests *digests;
-    const struct cln_check_params *params;
-    struct cln_check_result *result;
-    struct cln_strict_launch *launches; /* of a step */
-    size_t count, capacity;
-    bool is_full; /* no memory for another launch */
-    size_t step;  /* that runs */
+/* An engine that runs the steps, and what was observed of it. */
+struct run {
+    struct cln_bisect *bisect;
+    struct cln_engine *engine;
 };
 
-enum cln_status cln_bisect_create(struct cln_bisect **out, const struct cln_bisect_digests *digests,
-                                  const struct cln_check_params *params, struct cln_check_result *result) {
-    struct cln_bisect *b = *out = calloc(1, sizeof *b);
-    if (!b)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for a bisection");
-    *b = (struct cln_bisect){.digests = digests, .params = params, .result = result};
-    return CLN_OK;
-}
-
-static void forget(struct cln_bisect *b) {
-    for (size_t i = 0; i < b->count; i++)
-        free(b->launches[i].constants);
-    b->count = 0;
-}
-
-void cln_bisect_destroy(struct cln_bisect **bisect) {
-    if (!*bisect)
-        return;
-    forget(*bisect);
-    free((*bisect)->launches);
-    free(*bisect);
-    *bisect = NULL;
-}
-
-struct cln_tuning cln_bisect_tuning(const struct cln_tuning *tuning) {
-    struct cln_tuning apart = *tuning;
-    apart.join_launches = apart.command_buffer = 0;
-    return apart;
-}
-
-/* ---- Launches, while the engine is planned ---- */
-
-/* Whether a launch is the one before, tried again with smaller work-groups. */
-static bool is_again(const struct cln_strict_launch *before, const struct ocl_launch *launch) {
-    return strcmp(before->label, launch->label) == 0;
-}
-
-void cln_bisect_observe(void *bisect, const struct ocl_launch *launch) {
-    struct cln_bisect *b = bisect;
-    if (strcmp(launch->kernel, "batch_begin") == 0) /* the first of a step: the engine is planned, maybe again */
-        forget(b);
-    if (b->count > 0 && is_again(&b->launches[b->count - 1], launch))
-        free(b->launches[--b->count].constants);
-    if (b->count == b->capacity) {
-        const size_t capacity = b->capacity ? 2 * b->capacity : 64;
-        struct cln_strict_launch *grown = realloc(b->launches, capacity * sizeof *grown);
-        b->is_full |= !grown;
-        b->launches = grown ? grown : b->launches;
-        b->capacity = grown ? capacity : b->capacity;
-    }
-    char *constants = b->count < b->capacity ? strdup(launch->constants->text) : NULL;
-    b->is_full |= !constants;
-    if (!constants)
-        return;
-    struct cln_strict_launch *l = &b->launches[b->count++];
-    *l = (struct cln_strict_launch){.constants = constants, .arg_count = launch->arg_count};
-    snprintf(l->label, sizeof l->label, "%s", launch->label);
-    snprintf(l->kernel, sizeof l->kernel, "%s", launch->kernel);
-    memcpy(l->args, launch->args, sizeof l->args);
-    for (int d = 0; d < 3; d++) {
-        l->groups[d] = launch->groups[d] > 0 ? launch->groups[d] : 1;
-        l->local[d] = launch->local[d] > 0 ? launch->local[d] : 1;
-    }
-}
-
-/* ---- One launch ---- */
-
-static void release(struct cln_strict_launch *l) {
-    for (size_t a = 0; a < l->arg_count; a++) {
-        free(l->before[a]);
-        free(l->after[a]);
-        free(l->expected[a]);
-        l->before[a] = l->after[a] = l->expected[a] = NULL;
-    }
-}
-
-static enum cln_status read(void **out, const struct cln_strict_launch *l, size_t argument) {
-    struct ocl_buffer *buffer = l->args[argument].buffer;
-    const size_t bytes = ocl_buffer_bytes(buffer);
-    *out = malloc(bytes);
-    return *out ? ocl_buffer_read(buffer, 0, bytes, *out)
-                : cln_fail(CLN_OUT_OF_MEMORY, "host memory for a buffer of %zu bytes", bytes);
-}
-
-static enum cln_status read_before(struct cln_strict_launch *l) {
-    enum cln_status status = CLN_OK;
-    for (size_t a = 0; a < l->arg_count && status == CLN_OK; a++)
-        if (l->args[a].kind == OCL_ARG_BUFFER)
-            status = read(&l->before[a], l, a);
+static enum cln_status open_run(struct run *r, struct cln_check_result *result, const struct cln_bisect_training *t,
+                                const struct cln_check_params *params, const struct cln_tuning *tuning) {
+    struct cln_engine_params engine = t->engine;
+    enum cln_status status = cln_bisect_create(&r->bisect, t->digests, params, result);
+    engine.tuning = tuning;
+    engine.test = (struct cln_engine_images){.count = 0};
+    engine.observe = cln_bisect_observe;
+    engine.observer = r->bisect;
+    if (status == CLN_OK)
+        status = cln_engine_create(&r->engine, params->context, &engine);
+    if (status == CLN_OK)
+        status = cln_engine_write(r->engine, CLN_PARAMETERS, t->values);
+    if (status == CLN_OK && engine.network->running_floats > 0)
+        status = cln_engine_write(r->engine, CLN_RUNNING, t->values + engine.network->parameter_floats);
     return status;
 }
 
-/* The name of a tensor in a step: with its stage. */
-static void name_of(char *out, size_t bytes, const struct cln_strict_launch *l, const struct cln_strict_tensor *t) {
-    snprintf(out, bytes, "%.*s%s", (int)(strlen(l->label) - strlen(l->kernel)), l->label, t->name);
+static void close_run(struct run *r) {
+    cln_engine_destroy(&r->engine);
+    cln_bisect_destroy(&r->bisect);
 }
 
-/* Finds the digest that every device has. False: the table does not have the tensor. */
-static bool find_digest(uint32_t *out, const struct cln_bisect *b, const char *name) {
-    const struct cln_bisect_digests *d = b->digests;
-    for (size_t i = 0; i < d->count && b->step < d->steps; i++)
-        if (strcmp(d->tensors[i], name) == 0) {
-            *out = d->digests[b->step * d->count + i];
-            return true;
-        }
-    return false;
+static enum cln_status begin(struct cln_engine *engine, const uint32_t *order, size_t count) {
+    return engine ? cln_engine_begin(engine, CLN_TRAIN, order, count) : CLN_OK;
 }
 
-/* Compares what a launch has written. *off: the first tensor that is not as expected; `count`: none is. */
-static enum cln_status compare(size_t *off, struct cln_bisect *b, struct cln_strict_launch *l,
-                               const struct cln_strict_tensor *tensors, size_t count) {
-    enum cln_status status = CLN_OK;
-    *off = count;
-    for (size_t i = 0; i < count && status == CLN_OK; i++) {
-        const struct cln_strict_tensor *t = &tensors[i];
-        char name[128];
-        uint32_t expected;
-        if (!l->after[t->argument])
-            status = read(&l->after[t->argument], l, (size_t)t->argument);
-        if (status != CLN_OK)
-            break;
-        const uint32_t digest = cln_strict_digest(t, l->after[t->argument]);
-        name_of(name, sizeof name, l, t);
-        const bool known = find_digest(&expected, b, name);
-        const bool right = (!known || digest == expected) && cln_bisect_copies_agree(t, l->after[t->argument]);
-        if (b->params->note)
-            b->params->note(b->params->user, b->step, name, digest);
-        b->result->cases += known;
-        if (!right && *off == count)
-            *off = i;
+/* Runs a step in both engines; `joined` may have none. */
+static enum cln_status step_both(struct run *apart, struct run *joined, size_t step, const uint32_t *order,
+                                 size_t count) {
+    enum cln_status status = begin(apart->engine, order, count);
+    if (status == CLN_OK)
+        status = begin(joined->engine, order, count);
+    if (status == CLN_OK)
+        status = cln_bisect_step(apart->bisect, apart->engine, step);
+    if (status == CLN_OK && joined->engine)
+        status = cln_engine_step(joined->engine, CLN_TRAIN);
+    return status;
+}
+
+enum cln_status cln_bisect_run(struct cln_check_result *out, const struct cln_bisect_training *t,
+                               const struct cln_check_params *params) {
+    struct run apart = {NULL}, joined = {NULL};
+    struct cln_tuning by_itself = *params->tuning;
+    const size_t count = (size_t)t->engine.batch_size;
+    uint32_t *order = calloc(count, sizeof *order);
+    by_itself.join_launches = by_itself.command_buffer = 0;
+    enum cln_status status =
+        order ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for the order of %zu images", count);
+    if (status == CLN_OK)
+        status = open_run(&apart, out, t, params, &by_itself);
+    if (status == CLN_OK && params->tuning->join_launches)
+        status = open_run(&joined, out, t, params, params->tuning);
+    for (size_t step = 0; step < t->steps && status == CLN_OK && out->failed == 0; step++) {
+        for (size_t i = 0; i < count; i++)
+            order[i] = (uint32_t)(step * count + i);
+        status = step_both(&apart, &joined, step, order, count);
+        if (status == CLN_OK && out->failed == 0 && joined.engine)
+            status = cln_bisect_compare(apart.bisect, joined.bisect, step);
     }
-    return status;
-}
-
-static enum cln_status look_at(struct cln_bisect *b, size_t number) {
-    struct cln_strict_launch *l = &b->launches[number];
-    struct cln_strict_tensor tensors[CLN_STRICT_TENSORS];
-    const size_t count = cln_strict_tensors(tensors, l);
-    size_t off;
-    b->result->left_out += count == 0;
-    enum cln_status status = compare(&off, b, l, tensors, count);
-    for (size_t i = 0; i < count && status == CLN_OK && (off < count || b->params->work_out); i++)
-        if (!l->expected[tensors[i].argument])
-            status = read(&l->expected[tensors[i].argument], l, (size_t)tensors[i].argument);
-    if (status != CLN_OK || (off == count && !b->params->work_out))
-        return status;
-    if (off == count)
-        off = cln_bisect_differs(l, tensors, count);
-    if (off == count)
-        return CLN_OK;
-    struct cln_check_finding *f = &b->result->finding;
-    f->step = b->step + 1;
-    f->launch = number + 1;
-    f->launches = b->count;
-    cln_bisect_find(f, l, &tensors[off]);
-    cln_bisect_tell(b->result->failure, sizeof b->result->failure, f);
-    b->result->failed = 1;
-    return CLN_OK;
-}
-
-static enum cln_status visit(void *user, size_t launch, bool after) {
-    struct cln_bisect *b = user;
-    if (b->result->failed > 0)
-        return CLN_OK;
-    struct cln_strict_launch *l = &b->launches[launch];
-    if (!after)
-        return read_before(l);
-    const enum cln_status status = look_at(b, launch);
-    release(l);
-    return status;
-}
-
-enum cln_status cln_bisect_step(struct cln_bisect *b, struct cln_engine *engine, size_t step) {
-    if (b->is_full)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the launches of a step");
-    if (b->count != cln_engine_launches(engine))
-        return cln_fail(CLN_INVALID, "a step has %zu launches, %zu were observed", cln_engine_launches(engine),
-                        b->count);
-    b->step = step;
-    const enum cln_status status = cln_engine_step_apart(engine, visit, b);
-    for (size_t i = 0; i < b->count; i++) /* after a failure */
-        release(&b->launches[i]);
+    close_run(&joined);
+    close_run(&apart);
+    free(order);
     return status;
 }

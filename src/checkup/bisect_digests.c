@@ -1,6 +1,6 @@
-/* The digests of strict arithmetic, launch by launch (bisect.h). Written by
+/* The digests of strict arithmetic, launch by launch (bisect_digests.h). Written by
  * build/tests/engine/test_engine_bisect --write src/checkup/bisect_digests.c */
-#include "src/checkup/bisect.h"
+#include "src/checkup/bisect_digests.h"
 
 /* clang-format off */
 

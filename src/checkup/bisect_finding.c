@@ -21,7 +21,8 @@ bool cln_bisect_copies_agree(const struct cln_strict_tensor *t, const void *buff
 }
 
 /* Works a launch out. False: there is no reference. */
-static bool work_out(struct cln_strict_launch *l, enum cln_strict_way way) {
+static bool work_out(struct cln_strict_launch *l, enum cln_strict_way way, int mistaken) {
+    l->mistaken = mistaken;
     for (size_t a = 0; a < l->arg_count; a++)
         if (l->expected[a])
             memcpy(l->expected[a], l->before[a], bytes_of(l, (int)a));
@@ -45,7 +46,7 @@ static size_t count_off(const struct cln_strict_launch *l, const struct cln_stri
 }
 
 size_t cln_bisect_differs(struct cln_strict_launch *l, const struct cln_strict_tensor *tensors, size_t count) {
-    if (!work_out(l, CLN_STRICT_RIGHT))
+    if (!work_out(l, CLN_STRICT_RIGHT, -1))
         return count;
     for (size_t i = 0; i < count; i++)
         if (count_off(l, &tensors[i]) > 0)
@@ -78,14 +79,14 @@ static uint64_t ulps_between(uint32_t a, uint32_t b) {
 static void explain(struct cln_check_finding *out, struct cln_strict_launch *l, const struct cln_strict_tensor *t) {
     size_t fewest = out->off;
     for (enum cln_strict_way way = CLN_STRICT_RIGHT + 1; way < CLN_STRICT_WAY_COUNT; way++) {
-        const size_t left = work_out(l, way) ? count_off(l, t) : out->off;
+        const size_t left = work_out(l, way, t->argument) ? count_off(l, t) : out->off;
         if (left < fewest && 2 * left <= out->off) {
             fewest = left;
             snprintf(out->cause, sizeof out->cause, "%s", cln_strict_way_text(way));
         }
     }
     out->explained = out->off - fewest;
-    work_out(l, CLN_STRICT_RIGHT);
+    work_out(l, CLN_STRICT_RIGHT, -1);
 }
 
 /* The first wrong element, counted through all copies. */
@@ -102,7 +103,7 @@ static void describe(struct cln_check_finding *out, const struct cln_strict_laun
     cln_strict_place(t, i, at);
     out->got = cln_strict_element(t, after, i, copy);
     out->expected = cln_strict_element(t, expected, i, copy);
-    out->is_float = t->cells == CLN_STRICT_FLOAT;
+    out->is_float = t->cells == CLN_STRICT_FLOAT || (t->floats >> i & 1);
     out->ulps = ulps_between(out->got, out->expected);
     name_element(out->element, sizeof out->element, t, at);
     t->owner(l, t, at, out->group, &out->item);
@@ -116,14 +117,15 @@ void cln_bisect_find(struct cln_check_finding *out, struct cln_strict_launch *l,
     snprintf(out->operation, sizeof out->operation, "%s", t->operation);
     out->of = cln_strict_count(t) * (size_t)copies_of(t);
     out->item = -1;
-    out->is_known = work_out(l, CLN_STRICT_RIGHT);
+    out->is_known = out->is_joined || work_out(l, CLN_STRICT_RIGHT, -1);
     if (!out->is_known)
         return;
     out->off = count_off(l, t);
     if (out->off == 0)
         return;
     describe(out, l, t);
-    explain(out, l, t);
+    if (!out->is_joined)
+        explain(out, l, t);
 }
 
 static void tell_number(char *out, size_t bytes, const struct cln_check_finding *f, uint32_t bits) {

@@ -1,4 +1,5 @@
-/* What is wrong with a launch: the first element, how many, and which mistake has these bits. For bisect.c alone. */
+/* What is wrong with a launch: the first element, how many, and which mistake has these bits. For bisect_step.c alone.
+ */
 #ifndef SRC_CHECKUP_BISECT_FINDING_H
 #define SRC_CHECKUP_BISECT_FINDING_H
 
@@ -12,7 +13,8 @@ bool cln_bisect_copies_agree(const struct cln_strict_tensor *tensor, const void 
  * expected, into which it writes. */
 size_t cln_bisect_differs(struct cln_strict_launch *launch, const struct cln_strict_tensor *tensors, size_t count);
 
-/* Describes what is wrong with a tensor, but for the place of the launch. */
+/* Describes what is wrong with a tensor, but for the place of the launch. With out->is_joined the launch's `expected`
+ * is what another engine has, and nothing is worked out. */
 void cln_bisect_find(struct cln_check_finding *out, struct cln_strict_launch *launch,
                      const struct cln_strict_tensor *tensor);
 

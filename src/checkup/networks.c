@@ -28,7 +28,6 @@ struct subject {
     struct cln_safetensors *images, *golden;
     struct cln_network *network;
     struct cln_engine *engine;
-    struct cln_bisect *bisect;    /* of run_apart; else NULL */
     double *parameters, *running; /* parameter_floats and running_floats; initially the golden values */
     float *values;                /* scratch for either */
 };
@@ -43,7 +42,7 @@ struct network_check {
     enum cln_status (*run)(struct subject *s);
     const char *optimizer_part;               /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
     uint32_t bits[STEPS + 2];                 /* digests in strict arithmetic (run_bits); 0: not checked for its bits */
-    const struct cln_bisect_digests *digests; /* of every launch (run_apart) */
+    const struct cln_bisect_digests *digests; /* of what every launch writes (run_apart); NULL: it is not bisected */
 };
 
 static void compare(struct subject *s, const char *what, size_t at, double actual, double expected, double tolerance) {
@@ -80,7 +79,7 @@ static enum cln_status step_on(struct subject *s, enum cln_engine_set set, size_
         order[i] = (uint32_t)(step * BATCH + i);
     enum cln_status status = cln_engine_begin(s->engine, set, order, BATCH);
     if (status == CLN_OK)
-        status = s->bisect ? cln_bisect_step(s->bisect, s->engine, step) : cln_engine_step(s->engine, set);
+        status = cln_engine_step(s->engine, set);
     if (status == CLN_OK)
         status = cln_engine_state(s->engine, set, &state, &ticket);
     if (status == CLN_OK)
@@ -195,27 +194,30 @@ static enum cln_status run_differences(struct subject *s) {
     return status;
 }
 
+/* What makes an engine on the golden images; their labels go to `labels`. */
+static enum cln_status describe_engine(struct cln_engine_params *out, const struct subject *s,
+                                       int32_t labels[STEPS * BATCH]) {
+    const uint8_t *pixels = NULL;
+    const enum cln_status status = cln_golden_images(&pixels, labels, s->images);
+    const struct cln_engine_images set = {.pixels = pixels, .labels = labels, .count = STEPS * BATCH};
+    *out = (struct cln_engine_params){.network = s->network,
+                                      .tuning = s->params->tuning,
+                                      .optimizer = s->check->optimizer,
+                                      .batch_size = BATCH,
+                                      .image = {1, 28, 28},
+                                      .train = set,
+                                      .test = set};
+    return status;
+}
+
 static enum cln_status make_engine(struct subject *s) {
     int32_t labels[STEPS * BATCH];
-    struct cln_engine_images set = {.labels = labels, .count = STEPS * BATCH};
-    const uint8_t *pixels = NULL;
-    enum cln_status status = cln_golden_images(&pixels, labels, s->images);
-    set.pixels = pixels;
+    struct cln_engine_params params;
+    enum cln_status status = describe_engine(&params, s, labels);
     if (status != CLN_OK)
         return status;
     cln_engine_destroy(&s->engine);
-    const struct cln_tuning apart = cln_bisect_tuning(s->params->tuning);
-    const struct cln_engine_images none = {0};
-    status = cln_engine_create(&s->engine, s->params->context,
-                               &(struct cln_engine_params){.network = s->network,
-                                                           .tuning = s->bisect ? &apart : s->params->tuning,
-                                                           .optimizer = s->check->optimizer,
-                                                           .batch_size = BATCH,
-                                                           .image = {1, 28, 28},
-                                                           .train = set,
-                                                           .test = s->bisect ? none : set,
-                                                           .observe = s->bisect ? cln_bisect_observe : NULL,
-                                                           .observer = s->bisect});
+    status = cln_engine_create(&s->engine, s->params->context, &params);
     if (status == CLN_OK)
         status = write_values(s, CLN_PARAMETERS, s->parameters);
     return status == CLN_OK ? write_values(s, CLN_RUNNING, s->running) : status;
@@ -284,16 +286,15 @@ static enum cln_status run_bits(struct subject *s) {
     return status;
 }
 
-/* Compares a digest of what every launch of ten steps writes (bisect.h). */
+/* Runs the steps launch by launch: bisect.h. */
 static enum cln_status run_apart(struct subject *s) {
-    double loss;
-    int hits;
-    enum cln_status status = CLN_OK;
-    for (size_t step = 0; step < STEPS && status == CLN_OK && s->result->failed == 0; step++)
-        status = step_on(s, CLN_TRAIN, step, &loss, &hits);
-    if (s->result->failed > 0)
-        snprintf(s->result->failed_case, sizeof s->result->failed_case, "%s", s->check->name);
-    return status;
+    int32_t labels[STEPS * BATCH];
+    struct cln_bisect_training training = {.digests = s->check->digests, .steps = STEPS, .values = s->values};
+    for (size_t i = 0; i < s->network->parameter_floats + s->network->running_floats; i++)
+        s->values[i] = (float)s->parameters[i];
+    const enum cln_status status = describe_engine(&training.engine, s, labels);
+    snprintf(s->result->failed_case, sizeof s->result->failed_case, "%s", s->check->name);
+    return status == CLN_OK ? cln_bisect_run(s->result, &training, s->params) : status;
 }
 
 static const struct network_check checks[] = {
@@ -357,12 +358,12 @@ bool cln_check_network_is_quick(size_t network) {
     return checks[network].quick;
 }
 
-bool cln_check_network_is_strict(size_t network) {
-    return checks[network].bits[0] != 0 || checks[network].digests;
-}
-
 bool cln_check_network_is_apart(size_t network) {
     return checks[network].digests != NULL;
+}
+
+bool cln_check_network_is_strict(size_t network) {
+    return checks[network].bits[0] != 0 || cln_check_network_is_apart(network);
 }
 
 enum cln_status cln_check_network_run(struct cln_check_result *out, size_t network,
@@ -383,14 +384,11 @@ enum cln_status cln_check_network_run(struct cln_check_result *out, size_t netwo
     }
     if (status == CLN_OK)
         status = cln_golden_state(s.golden, "initial", s.network, s.parameters, s.running);
-    if (status == CLN_OK && s.check->digests)
-        status = cln_bisect_create(&s.bisect, s.check->digests, params, out);
-    if (status == CLN_OK)
+    if (status == CLN_OK && !s.check->digests)
         status = make_engine(&s);
     if (status == CLN_OK)
         status = s.check->run(&s);
     cln_engine_destroy(&s.engine);
-    cln_bisect_destroy(&s.bisect);
     cln_network_destroy(&s.network);
     cln_safetensors_destroy(&s.golden);
     cln_safetensors_destroy(&s.images);

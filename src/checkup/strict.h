@@ -15,7 +15,8 @@ enum cln_strict_way {
     CLN_STRICT_ROUNDED,      /* products are rounded before they are added */
     CLN_STRICT_CONTRACTED,   /* products that are to be rounded are fused with the sum behind them */
     CLN_STRICT_REVERSED,     /* sums of products go backwards, and octets are summed one after the other */
-    CLN_STRICT_UNCORRECTED,  /* quotients and roots lack their last correction */
+    CLN_STRICT_QUOTIENTS,    /* quotients lack their last correction */
+    CLN_STRICT_ROOTS,        /* roots do */
     CLN_STRICT_NATIVE,       /* quotients, roots, exponentials and logarithms are the C library's */
     CLN_STRICT_UNSETTLED,    /* small numbers are not set to 0 */
     CLN_STRICT_TOWARDS_ZERO, /* everything is rounded towards 0 */
@@ -36,6 +37,7 @@ struct cln_strict_launch {
      * no buffer. */
     void *before[OCL_MAX_ARGS], *after[OCL_MAX_ARGS], *expected[OCL_MAX_ARGS];
     enum cln_strict_way way;
+    int mistaken; /* the argument whose tensor has the mistakes of `way`, others are right; -1: all have */
 };
 
 enum { CLN_STRICT_TENSORS = 6, CLN_STRICT_DIMENSIONS = 5 };
@@ -54,7 +56,8 @@ struct cln_strict_tensor {
     const char *name; /* "z"; with the stage it is unique in a step */
     int argument;     /* the buffer */
     enum { CLN_STRICT_FLOAT, CLN_STRICT_INT, CLN_STRICT_SHORT } cells;
-    size_t base; /* cell of the first element */
+    size_t base;     /* cell of the first element */
+    uint64_t floats; /* of CLN_STRICT_INT: the elements that are floats, a bit for each */
     struct cln_strict_dimension dimensions[CLN_STRICT_DIMENSIONS];
     int dimension_count;
     int lanes;           /* of a block, where the first dimension is samples; 0: it is not */

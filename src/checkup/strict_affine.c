@@ -99,16 +99,17 @@ static size_t forward_tensors(struct cln_strict_tensor *out, const struct cln_st
 static float forward_at(const struct cln_strict_launch *l, const struct conv2d *g, const float *x, int lanes,
                         const float *kernel, float bias, int r, int c) {
     const int terms = g->in_each * g->kernel_h * g->kernel_w;
+    const enum cln_strict_way way = cln_strict_way_of(l, 4);
     float sum = bias;
     for (int k = 0; k < terms; k++) {
-        const int t = l->way == CLN_STRICT_REVERSED ? terms - 1 - k : k;
+        const int t = way == CLN_STRICT_REVERSED ? terms - 1 - k : k;
         const int i = t / (g->kernel_h * g->kernel_w), u = t / g->kernel_w % g->kernel_h, v = t % g->kernel_w;
         const int row = r * g->stride_h - g->padding_h + u * g->dilation_h;
         const int column = c * g->stride_w - g->padding_w + v * g->dilation_w;
         if (row >= 0 && row < g->in_h && column >= 0 && column < g->in_w)
-            sum = cln_fused(l->way, kernel[t], x[((i * g->in_h + row) * g->in_w + column) * lanes], sum);
+            sum = cln_fused(way, kernel[t], x[((i * g->in_h + row) * g->in_w + column) * lanes], sum);
     }
-    return cln_settled(l->way, sum);
+    return cln_settled(way, sum);
 }
 
 static void add_row(enum cln_strict_way way, const float *z, int lanes, int width, int seen, float *mean, float *m2) {
@@ -278,8 +279,9 @@ static void linear(const struct cln_strict_launch *l) {
     for (int n = 0; n < b.count; n++)
         for (int o = 0; o < out; o++)
             z[cln_strict_cell(&b, (size_t)out, n, (size_t)o)] =
-                product(l->way, bias >= 0 ? parameters[bias + o] : 0.0f, parameters + cln_strict_value(l, 4) + o * in,
-                        1, cln_strict_in(l, 0) + cln_strict_cell(&b, (size_t)in, n, 0), b.lanes, in);
+                product(cln_strict_way_of(l, 6), bias >= 0 ? parameters[bias + o] : 0.0f,
+                        parameters + cln_strict_value(l, 4) + o * in, 1,
+                        cln_strict_in(l, 0) + cln_strict_cell(&b, (size_t)in, n, 0), b.lanes, in);
     for (int o = 0; cln_strict_value(l, 7) && o < out; o++)
         for (int part = 0; part < b.parts; part++)
             cln_strict_moments(l->way, cln_strict_out(l, 8) + 4 * (o * cln_strict_value(l, 9) + part), 1,

@@ -54,7 +54,7 @@ static inline float cln_divided(enum cln_strict_way way, float a, float b) {
         reciprocal = cln_fused(way, reciprocal, cln_fused(way, -size, reciprocal, 1.0f), reciprocal);
     reciprocal = copysignf(reciprocal, b);
     const float quotient = a * reciprocal;
-    if (way == CLN_STRICT_UNCORRECTED)
+    if (way == CLN_STRICT_QUOTIENTS)
         return quotient;
     return cln_fused(way, cln_fused(way, -b, quotient, a), reciprocal, quotient);
 }
@@ -67,7 +67,7 @@ static inline float cln_square_root(enum cln_strict_way way, float v) {
     for (int step = 0; step < 3; step++)
         inverse *= cln_fused(way, -half_v * inverse, inverse, 1.5f);
     const float root = v * inverse;
-    if (way == CLN_STRICT_UNCORRECTED)
+    if (way == CLN_STRICT_ROOTS)
         return root;
     return cln_fused(way, cln_fused(way, -root, root, v), inverse * 0.5f, root);
 }

@@ -15,9 +15,65 @@ static void own_begin(const struct cln_strict_launch *l, const struct cln_strict
     group[2] = 0;
 }
 
+/* The members of the state, each of 4 bytes. */
+#define INT_OF(member)                                                                                                 \
+    { #member, offsetof(struct cln_state, member), false }
+#define FLOAT_OF(member)                                                                                               \
+    { #member, offsetof(struct cln_state, member), true }
+static const struct {
+    const char *name;
+    size_t offset;
+    bool is_float;
+} members[] = {
+    INT_OF(batch_size),
+    INT_OF(samples),
+    INT_OF(next),
+    INT_OF(position),
+    INT_OF(count),
+    INT_OF(batches),
+    INT_OF(epoch),
+    INT_OF(resumed),
+    INT_OF(accumulate),
+    INT_OF(first),
+    INT_OF(update),
+    INT_OF(before),
+    INT_OF(ended),
+    INT_OF(seen),
+    INT_OF(hits),
+    FLOAT_OF(loss_sum),
+    FLOAT_OF(loss_carry),
+    INT_OF(frozen),
+    INT_OF(step),
+    FLOAT_OF(lr),
+    FLOAT_OF(beta1),
+    FLOAT_OF(beta2),
+    FLOAT_OF(one_minus_beta1),
+    FLOAT_OF(one_minus_beta2),
+    FLOAT_OF(log_beta1),
+    FLOAT_OF(log_beta2),
+    FLOAT_OF(alpha),
+    FLOAT_OF(one_minus_alpha),
+    FLOAT_OF(eps),
+    FLOAT_OF(momentum),
+    INT_OF(nesterov),
+    FLOAT_OF(weight_decay),
+    FLOAT_OF(label_smoothing),
+    FLOAT_OF(clip_norm),
+    FLOAT_OF(one_minus_ema),
+    FLOAT_OF(rate),
+    FLOAT_OF(correction),
+};
+enum { MEMBERS = sizeof members / sizeof *members };
+_Static_assert(MEMBERS * sizeof(int) == sizeof(struct cln_state), "every member has a row");
+
 static struct cln_strict_tensor state_tensor(const struct cln_strict_launch *l, const char *name) {
-    struct cln_strict_tensor t = cln_strict_in_row(name, (int)l->arg_count - 1, 0, "member",
-                                                   (int)(sizeof(struct cln_state) / sizeof(int)), NULL, 1);
+    static const char *words[MEMBERS];
+    struct cln_strict_tensor t = cln_strict_in_row(name, (int)l->arg_count - 1, 0, "member", MEMBERS, NULL, 1);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        words[members[i].offset / sizeof(int)] = members[i].name;
+        t.floats |= (uint64_t)members[i].is_float << members[i].offset / sizeof(int);
+    }
+    t.dimensions[0].words = words;
     t.cells = CLN_STRICT_INT;
     return t;
 }

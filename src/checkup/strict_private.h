@@ -36,6 +36,11 @@ static inline const struct cln_state *cln_strict_state(const struct cln_strict_l
     return launch->before[launch->arg_count - 1];
 }
 
+/* How the tensor in a buffer is worked out. */
+static inline enum cln_strict_way cln_strict_way_of(const struct cln_strict_launch *launch, int argument) {
+    return launch->mistaken < 0 || launch->mistaken == argument ? launch->way : CLN_STRICT_RIGHT;
+}
+
 /* What all launches have. */
 struct cln_strict_batch {
     int count, lanes, vector;

@@ -38,16 +38,7 @@ static void print_cause(const struct cln_check_finding *f) {
         cln_report_text("%zu fewer would be off if %s.", f->explained, f->cause);
 }
 
-static void print_finding(const struct cln_checkup_row *row) {
-    const struct cln_check_finding *f = &row->result.finding;
-    cln_report_text("\n%.*s, step %zu: launch %zu of %zu, %s, is the first that is off. ", (int)strcspn(row->what, ","),
-                    row->what, f->step, f->launch, f->launches, f->launched);
-    if (f->off == 0) {
-        cln_report_text("Its %s differs from that of every other device, %s.\n", f->tensor,
-                        f->is_known ? "but the reference on this host gives the same bits as the device"
-                                    : "and there is no reference for it");
-        return;
-    }
+static void print_element(const struct cln_check_finding *f) {
     print_owner(f);
     cln_report_text(" gives %s at %s: ", f->tensor, f->element);
     print_number(f, f->got);
@@ -56,7 +47,27 @@ static void print_finding(const struct cln_checkup_row *row) {
     if (f->is_float)
         cln_report_text(", %llu %s from it", (unsigned long long)f->ulps, f->ulps == 1 ? "float" : "floats");
     cln_report_text(". This is %s. %zu of %zu elements are off. ", f->operation, f->off, f->of);
-    print_cause(f);
+}
+
+static void print_finding(const struct cln_checkup_row *row) {
+    const struct cln_check_finding *f = &row->result.finding;
+    cln_report_text("\n%.*s, step %zu: launch %zu of %zu, %s, is the first that is off", (int)strcspn(row->what, ","),
+                    row->what, f->step, f->launch, f->launches, f->launched);
+    if (f->is_joined)
+        cln_report_text(" at the end of a step whose launches are joined. ");
+    else
+        cln_report_text(". ");
+    if (f->off > 0)
+        print_element(f);
+    else
+        cln_report_text("Its %s differs from that of every other device%s.", f->tensor,
+                        f->is_known ? ", but the host works out the same bits from what the launch has read: so "
+                                      "something has written there"
+                                    : "; the host cannot work this kernel out");
+    if (f->is_joined)
+        cln_report_text("Launch by launch it is right: the value join_launches 0 of a profile keeps launches apart.");
+    else if (f->off > 0)
+        print_cause(f);
     cln_report_text("\n");
 }
 
@@ -72,15 +83,12 @@ void cln_check_print_bisection(const struct cln_checkup *c) {
         if (row->apart && row->result.finding.launches > 0)
             print_finding(row);
         else if (row->apart && !row->passed)
-            cln_report_text("%s does not run here: %-s\n", row->what, cln_check_reason(row));
+            cln_report_text("\n%s: does not run here: %-s\n", row->what, cln_check_reason(row));
     }
     if (rows == 0 || passed < rows)
         return;
-    cln_report_text("Launch by launch nothing is off: all %zu digests are those of every device", digests);
-    cln_report_text(is_right
-                        ? "\n"
-                        : ". So it goes wrong only where kernels are joined to one launch (the value join_launches "
-                          "0 of a profile keeps them apart), or not every time.\n");
+    cln_report_text("Launch by launch nothing is off: all %zu digests are those of every device%s\n", digests,
+                    is_right ? "" : ". So it does not go wrong every time");
 }
 
 /* JSON has no numbers that are not finite. */
@@ -90,10 +98,10 @@ static json_t *number_json(uint32_t bits, bool is_float) {
 }
 
 json_t *cln_check_finding_json(const struct cln_check_finding *f) {
-    json_t *object =
-        json_pack("{s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "step", (json_int_t)f->step, "launch", (json_int_t)f->launch,
-                  "launches", (json_int_t)f->launches, "kernel", cln_json_text(f->launched), "tensor",
-                  cln_json_text(f->tensor), "elements", (json_int_t)f->of, "off", (json_int_t)f->off);
+    json_t *object = json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:I, s:I}", "step", (json_int_t)f->step, "launch",
+                               (json_int_t)f->launch, "launches", (json_int_t)f->launches, "joined", (int)f->is_joined,
+                               "kernel", cln_json_text(f->launched), "tensor", cln_json_text(f->tensor), "elements",
+                               (json_int_t)f->of, "off", (json_int_t)f->off);
     if (!object || f->off == 0)
         return object;
     json_t *element =

@@ -4,7 +4,6 @@
 
 #include "host/profile.h"
 #include "src/check/cases.h"
-#include "src/checkup/bisect.h"
 #include "src/checkup/networks.h"
 #include "tests/engine/support.h"
 
@@ -132,9 +131,9 @@ static void write_table(const char *path) {
     struct cln_tuning tuning = tuning_of("strict=1,fuse=0");
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    fprintf(file, "/* The digests of strict arithmetic, launch by launch (bisect.h). Written by\n"
+    fprintf(file, "/* The digests of strict arithmetic, launch by launch (bisect_digests.h). Written by\n"
                   " * build/tests/engine/test_engine_bisect --write src/checkup/bisect_digests.c */\n"
-                  "#include \"src/checkup/bisect.h\"\n\n/* clang-format off */\n");
+                  "#include \"src/checkup/bisect_digests.h\"\n\n/* clang-format off */\n");
     for (size_t i = 0; i < NETWORKS; i++) {
         static struct table table;
         static struct cln_check_result result;
