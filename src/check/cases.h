@@ -30,6 +30,8 @@ struct cln_check_finding {
     char launched[96];             /* "stage 1 conv2d_forward" */
     char tensor[64];               /* "z" */
     bool is_joined; /* launch by launch all are right: this is off when it is joined with others, as in a training */
+    int changed;    /* the number, from 1, of an argument that the launch only reads, and has changed: `off` cells of 4
+                       bytes, the first from bits `expected` to `got`; 0: none */
     bool is_known;  /* the reference knows the kernel; else only the digest says that it is off */
     size_t off, of; /* elements of it; off 0: the reference agrees with the device, and only the digest does not */
     /* Of the first wrong element: */

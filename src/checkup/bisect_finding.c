@@ -112,11 +112,11 @@ static void describe(struct cln_check_finding *out, const struct cln_strict_laun
 }
 
 void cln_bisect_find(struct cln_check_finding *out, struct cln_strict_launch *l, const struct cln_strict_tensor *t) {
-    snprintf(out->launched, sizeof out->launched, "%s", l->label);
+
     snprintf(out->tensor, sizeof out->tensor, "%s", t->name);
     snprintf(out->operation, sizeof out->operation, "%s", t->operation);
     out->of = cln_strict_count(t) * (size_t)copies_of(t);
-    out->item = -1;
+
     out->is_known = out->is_joined || work_out(l, CLN_STRICT_RIGHT, -1);
     if (!out->is_known)
         return;
@@ -126,6 +126,21 @@ void cln_bisect_find(struct cln_check_finding *out, struct cln_strict_launch *l,
     describe(out, l, t);
     if (!out->is_joined)
         explain(out, l, t);
+}
+
+void cln_bisect_find_change(struct cln_check_finding *out, const struct cln_strict_launch *l, size_t argument) {
+    const uint32_t *before = l->before[argument], *after = l->after[argument];
+    out->of = bytes_of(l, (int)argument) / sizeof *before;
+    for (size_t i = 0; i < out->of; i++) {
+        if (before[i] == after[i])
+            continue;
+        if (out->off++ > 0)
+            continue;
+        out->changed = (int)argument + 1;
+        out->got = after[i];
+        out->expected = before[i];
+        cln_text_format(out->element, sizeof out->element, "cell %zu", i);
+    }
 }
 
 static void tell_number(char *out, size_t bytes, const struct cln_check_finding *f, uint32_t bits) {
@@ -141,6 +156,12 @@ void cln_bisect_tell(char *out, size_t bytes, const struct cln_check_finding *f)
     char got[48], expected[48];
     size_t used =
         cln_text_format(out, bytes, "step %zu, launch %zu of %zu, %s: ", f->step, f->launch, f->launches, f->launched);
+    if (f->changed > 0) {
+        cln_text_format(out + used, bytes - used,
+                        "it changes argument %d, which it only reads: %zu of %zu cells, %s from 0x%08x to 0x%08x",
+                        f->changed, f->off, f->of, f->element, (unsigned)f->expected, (unsigned)f->got);
+        return;
+    }
     if (f->off == 0) {
         cln_text_format(out + used, bytes - used, "%s has another digest than on every other device, %s", f->tensor,
                         f->is_known ? "but the reference agrees with this device" : "and there is no reference for it");

@@ -18,6 +18,10 @@ size_t cln_bisect_differs(struct cln_strict_launch *launch, const struct cln_str
 void cln_bisect_find(struct cln_check_finding *out, struct cln_strict_launch *launch,
                      const struct cln_strict_tensor *tensor);
 
+/* Describes how a launch has changed a buffer, argument number `argument` from 0, that it only reads. Needs before and
+ * after. out->off 0: it has not. */
+void cln_bisect_find_change(struct cln_check_finding *out, const struct cln_strict_launch *launch, size_t argument);
+
 /* Writes a finding as a sentence. */
 void cln_bisect_tell(char *out, size_t bytes, const struct cln_check_finding *finding);
 

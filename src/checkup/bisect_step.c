@@ -145,15 +145,45 @@ static enum cln_status compare(size_t *off, struct cln_bisect *b, struct cln_str
     return status;
 }
 
-static void report(struct cln_bisect *b, size_t number, const struct cln_strict_tensor *tensor, bool joined) {
+/* Tells of a launch what `found` says of it. */
+static void report(struct cln_bisect *b, size_t number, struct cln_check_finding found) {
     struct cln_check_finding *f = &b->result->finding;
+    *f = found;
     f->step = b->step + 1;
     f->launch = number + 1;
     f->launches = b->count;
-    f->is_joined = joined;
-    cln_bisect_find(f, &b->launches[number], tensor);
+    snprintf(f->launched, sizeof f->launched, "%s", b->launches[number].label);
     cln_bisect_tell(b->result->failure, sizeof b->result->failure, f);
     b->result->failed = 1;
+}
+
+/* Whether a buffer is one that a launch writes to. */
+static bool is_output(const struct cln_strict_launch *l, const struct cln_strict_tensor *tensors, size_t count,
+                      const struct ocl_buffer *buffer) {
+    for (size_t i = 0; i < count; i++)
+        if (l->args[tensors[i].argument].buffer == buffer)
+            return true;
+    return false;
+}
+
+/* Looks whether a launch has changed what it only reads. */
+static enum cln_status look_at_inputs(struct cln_bisect *b, size_t number, const struct cln_strict_tensor *tensors,
+                                      size_t count) {
+    struct cln_strict_launch *l = &b->launches[number];
+    for (size_t a = 0; a < l->arg_count && count > 0; a++) {
+        if (l->args[a].kind != OCL_ARG_BUFFER || is_output(l, tensors, count, l->args[a].buffer))
+            continue;
+        const enum cln_status status = read(&l->after[a], l, a);
+        if (status != CLN_OK)
+            return status;
+        struct cln_check_finding found = {.item = -1};
+        cln_bisect_find_change(&found, l, a);
+        if (found.off == 0)
+            continue;
+        report(b, number, found);
+        return CLN_OK;
+    }
+    return CLN_OK;
 }
 
 static enum cln_status look_at(struct cln_bisect *b, size_t number) {
@@ -166,13 +196,13 @@ static enum cln_status look_at(struct cln_bisect *b, size_t number) {
     for (size_t i = 0; i < count && status == CLN_OK && (off < count || b->params->work_out); i++)
         if (!l->expected[tensors[i].argument])
             status = read(&l->expected[tensors[i].argument], l, (size_t)tensors[i].argument);
-    if (status != CLN_OK || (off == count && !b->params->work_out))
-        return status;
-    if (off == count)
+    if (status == CLN_OK && off == count && b->params->work_out)
         off = cln_bisect_differs(l, tensors, count);
-    if (off == count)
-        return CLN_OK;
-    report(b, number, &tensors[off], false);
+    if (status != CLN_OK || off == count)
+        return status == CLN_OK ? look_at_inputs(b, number, tensors, count) : status;
+    struct cln_check_finding found = {.item = -1};
+    cln_bisect_find(&found, l, &tensors[off]);
+    report(b, number, found);
     return CLN_OK;
 }
 
@@ -205,11 +235,7 @@ enum cln_status cln_bisect_step(struct cln_bisect *b, struct cln_engine *engine,
 
 static bool writes(struct cln_strict_launch *l, const struct ocl_buffer *buffer) {
     struct cln_strict_tensor tensors[CLN_STRICT_TENSORS];
-    const size_t count = cln_strict_tensors(tensors, l);
-    for (size_t i = 0; i < count; i++)
-        if (l->args[tensors[i].argument].buffer == buffer)
-            return true;
-    return false;
+    return is_output(l, tensors, cln_strict_tensors(tensors, l), buffer);
 }
 
 /* Whether a launch after number `number` writes to the buffer of one of its arguments. Gradients of several stages
@@ -236,9 +262,12 @@ static enum cln_status compare_left(struct cln_bisect *right, struct cln_bisect 
             status = read(&b->after[argument], b, (size_t)argument);
         if (status == CLN_OK && !b->expected[argument])
             status = read(&b->expected[argument], a, (size_t)argument);
-        if (status == CLN_OK &&
-            cln_strict_digest(&tensors[i], b->after[argument]) != cln_strict_digest(&tensors[i], b->expected[argument]))
-            report(other, number, &tensors[i], true);
+        if (status == CLN_OK && cln_strict_digest(&tensors[i], b->after[argument]) !=
+                                    cln_strict_digest(&tensors[i], b->expected[argument])) {
+            struct cln_check_finding found = {.is_joined = true, .item = -1};
+            cln_bisect_find(&found, b, &tensors[i]);
+            report(other, number, found);
+        }
     }
     return status;
 }

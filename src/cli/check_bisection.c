@@ -57,7 +57,12 @@ static void print_finding(const struct cln_checkup_row *row) {
         cln_report_text(" at the end of a step whose launches are joined. ");
     else
         cln_report_text(". ");
-    if (f->off > 0)
+    if (f->changed > 0)
+        cln_report_text(
+            "It changes argument %d, which it only reads: %zu of its %zu cells of 4 bytes, %s from 0x%08x to "
+            "0x%08x.",
+            f->changed, f->off, f->of, f->element, (unsigned)f->expected, (unsigned)f->got);
+    else if (f->off > 0)
         print_element(f);
     else
         cln_report_text("Its %s differs from that of every other device%s.", f->tensor,
@@ -66,7 +71,7 @@ static void print_finding(const struct cln_checkup_row *row) {
                                     : "; the host cannot work this kernel out");
     if (f->is_joined)
         cln_report_text("Launch by launch it is right: the value join_launches 0 of a profile keeps launches apart.");
-    else if (f->off > 0)
+    else if (f->off > 0 && f->changed == 0)
         print_cause(f);
     cln_report_text("\n");
 }
@@ -98,10 +103,10 @@ static json_t *number_json(uint32_t bits, bool is_float) {
 }
 
 json_t *cln_check_finding_json(const struct cln_check_finding *f) {
-    json_t *object = json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:I, s:I}", "step", (json_int_t)f->step, "launch",
+    json_t *object = json_pack("{s:I, s:I, s:I, s:b, s:o, s:i, s:o, s:I, s:I}", "step", (json_int_t)f->step, "launch",
                                (json_int_t)f->launch, "launches", (json_int_t)f->launches, "joined", (int)f->is_joined,
-                               "kernel", cln_json_text(f->launched), "tensor", cln_json_text(f->tensor), "elements",
-                               (json_int_t)f->of, "off", (json_int_t)f->off);
+                               "kernel", cln_json_text(f->launched), "changed_argument", f->changed, "tensor",
+                               cln_json_text(f->tensor), "elements", (json_int_t)f->of, "off", (json_int_t)f->off);
     if (!object || f->off == 0)
         return object;
     json_t *element =

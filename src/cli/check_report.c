@@ -72,7 +72,7 @@ void cln_check_print_strict(const struct cln_checked *checked) {
     if (wrong)
         cln_report_text("%s (%s): strict arithmetic %s: %-s\n", c->device.name, c->device.platform,
                         wrong->error[0] ? "does not run here" : "is WRONG", cln_check_reason(wrong));
-    else
+    else if (cases > 0)
         cln_report_text("%s (%s): strict arithmetic is right: all %zu digests are those of every device, %.1f s\n",
                         c->device.name, c->device.platform, cases, seconds);
     cln_check_print_bisection(c);
