@@ -45,12 +45,22 @@ void cln_bisect_destroy(struct cln_bisect **bisect) {
 
 /* Whether a launch is the one before, tried again with smaller work-groups. */
 static bool is_again(const struct cln_strict_launch *before, const struct ocl_launch *launch) {
-    return strcmp(before->label, launch->label) == 0;
+    bool is_same = strcmp(before->label, launch->label) == 0 && before->arg_count == launch->arg_count;
+    for (size_t i = 0; i < launch->arg_count && is_same; i++) {
+        const struct ocl_arg *a = &before->args[i], *b = &launch->args[i];
+        is_same = a->buffer == b->buffer && a->int_value == b->int_value;
+    }
+    return is_same;
+}
+
+/* Whether a launch is the first of a step: the engine is planned, maybe again. */
+static bool begins(const struct ocl_launch *launch) {
+    return strcmp(launch->kernel, "batch_begin") == 0 && launch->args[1].int_value == 0; /* the first chunk of images */
 }
 
 void cln_bisect_observe(void *bisect, const struct ocl_launch *launch) {
     struct cln_bisect *b = bisect;
-    if (strcmp(launch->kernel, "batch_begin") == 0) /* the first of a step: the engine is planned, maybe again */
+    if (begins(launch))
         forget(b);
     if (b->count > 0 && is_again(&b->launches[b->count - 1], launch))
         free(b->launches[--b->count].constants);
@@ -103,15 +113,22 @@ static enum cln_status read_before(struct cln_strict_launch *l) {
     return status;
 }
 
-/* The name of a tensor in a step: with its stage. */
-static void name_of(char *out, size_t bytes, const struct cln_strict_launch *l, const struct cln_strict_tensor *t) {
-    snprintf(out, bytes, "%.*s%s", (int)(strlen(l->label) - strlen(l->kernel)), l->label, t->name);
+/* The name of a tensor in a step: with its stage. A stage may launch a kernel twice, as copy: the second time with a
+ * number. */
+static void name_of(char *out, size_t bytes, const struct cln_bisect *b, const struct cln_strict_launch *l,
+                    const struct cln_strict_tensor *t) {
+    int number = 1;
+    for (const struct cln_strict_launch *before = b->launches; before < l; before++)
+        number += strcmp(before->label, l->label) == 0;
+    const int used = snprintf(out, bytes, "%.*s%s", (int)(strlen(l->label) - strlen(l->kernel)), l->label, t->name);
+    if (number > 1)
+        snprintf(out + used, bytes - (size_t)used, ", %d", number);
 }
 
-/* Finds the digest that every device has. False: the table does not have the tensor. */
+/* Finds the digest that every device has. False: the table does not have the tensor, or is to be made. */
 static bool find_digest(uint32_t *out, const struct cln_bisect *b, const char *name) {
     const struct cln_bisect_digests *d = b->digests;
-    for (size_t i = 0; i < d->count && b->step < d->steps; i++)
+    for (size_t i = 0; i < d->count && b->step < d->steps && !b->params->note; i++)
         if (strcmp(d->tensors[i], name) == 0) {
             *out = d->digests[b->step * d->count + i];
             return true;
@@ -133,7 +150,7 @@ static enum cln_status compare(size_t *off, struct cln_bisect *b, struct cln_str
         if (status != CLN_OK)
             break;
         const uint32_t digest = cln_strict_digest(t, l->after[t->argument]);
-        name_of(name, sizeof name, l, t);
+        name_of(name, sizeof name, b, l, t);
         const bool known = find_digest(&expected, b, name);
         const bool right = (!known || digest == expected) && cln_bisect_copies_agree(t, l->after[t->argument]);
         if (b->params->note)
@@ -192,6 +209,8 @@ static enum cln_status look_at(struct cln_bisect *b, size_t number) {
     const size_t count = cln_strict_tensors(tensors, l);
     size_t off;
     b->result->left_out += count == 0;
+    if (!count)
+        fprintf(stderr, "UNKNOWN %s\n", l->label);
     enum cln_status status = compare(&off, b, l, tensors, count);
     for (size_t i = 0; i < count && status == CLN_OK && (off < count || b->params->work_out); i++)
         if (!l->expected[tensors[i].argument])

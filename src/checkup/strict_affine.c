@@ -309,7 +309,27 @@ static void linear_data(const struct cln_strict_launch *l) {
                         b.lanes, out);
 }
 
-const struct cln_strict_kernel cln_strict_affine[] = {{"conv2d_forward", forward_tensors, forward},
+/* ---- Neither ---- */
+
+static size_t copy_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
+    out[0] = cln_strict_in_lanes(l, "copy", 1, cln_strict_int(l, "FEATURES", 1), 1, 1);
+    out[0].tile[0] = cln_strict_int(l, "FEATURES_PER_ITEM", 1);
+    snprintf(out[0].operation, sizeof out[0].operation, "a copy");
+    return 1;
+}
+
+static void copy(const struct cln_strict_launch *l) {
+    const struct cln_strict_batch b = cln_strict_batch_of(l);
+    const size_t features = (size_t)cln_strict_int(l, "FEATURES", 1);
+    for (int n = 0; n < b.count; n++)
+        for (size_t f = 0; f < features; f++) {
+            const size_t at = cln_strict_cell(&b, features, n, f);
+            cln_strict_out(l, 1)[at] = cln_strict_in(l, 0)[at];
+        }
+}
+
+const struct cln_strict_kernel cln_strict_affine[] = {{"copy", copy_tensors, copy},
+                                                      {"conv2d_forward", forward_tensors, forward},
                                                       {"conv2d_backward_data", data_tensors, data},
                                                       {"linear_forward", linear_tensors, linear},
                                                       {"linear_backward_data", linear_data_tensors, linear_data},

@@ -266,6 +266,8 @@ static size_t backward_tensors(struct cln_strict_tensor *out, const struct cln_s
     snprintf(out[count].operation, sizeof out[count].operation,
              "sums over each sample's places, then over an octet of samples by halves");
     out[count].tile[0] = per_group(l, &g);
+    if (!p->normalise) /* nothing reads the other sum */
+        out[count].dimensions[3].size = 1;
     return count + 1;
 }
 

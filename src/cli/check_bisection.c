@@ -88,7 +88,7 @@ void cln_check_print_bisection(const struct cln_checkup *c) {
         if (row->apart && row->result.finding.launches > 0)
             print_finding(row);
         else if (row->apart && !row->passed)
-            cln_report_text("\n%s: does not run here: %-s\n", row->what, cln_check_reason(row));
+            cln_report_text("\nLaunch by launch it does not run here: %-s\n", cln_check_reason(row));
     }
     if (rows == 0 || passed < rows)
         return;
