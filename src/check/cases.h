@@ -17,8 +17,9 @@ struct cln_check_params {
     bool quick;              /* run only the quick cases; every operation has some */
     const char *only;        /* run only cases whose "operation, case" contains this; NULL: all */
     bool safe;               /* run the checked operation in its safe variant, others as `tuning` says */
-    /* Of checks launch by launch (src/checkup/bisect.h): called with the digest of every tensor, which is then not compared; NULL: none.
-     * `work_out`: every launch is also compared with the reference, and not only one whose digest is wrong. */
+    /* Of checks launch by launch (src/checkup/bisect.h): called with the digest of every tensor, which is then not
+     * compared; NULL: none. `work_out`: every launch is also compared with the reference, and not only one whose digest
+     * is wrong. */
     void (*note)(void *user, size_t step, const char *tensor, uint32_t digest);
     void *user;
     bool work_out;

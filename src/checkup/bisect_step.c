@@ -209,8 +209,6 @@ static enum cln_status look_at(struct cln_bisect *b, size_t number) {
     const size_t count = cln_strict_tensors(tensors, l);
     size_t off;
     b->result->left_out += count == 0;
-    if (!count)
-        fprintf(stderr, "UNKNOWN %s\n", l->label);
     enum cln_status status = compare(&off, b, l, tensors, count);
     for (size_t i = 0; i < count && status == CLN_OK && (off < count || b->params->work_out); i++)
         if (!l->expected[tensors[i].argument])
@@ -297,8 +295,10 @@ enum cln_status cln_bisect_compare(struct cln_bisect *right, struct cln_bisect *
     other->step = step;
     for (size_t i = 0; i < right->count && alike; i++)
         alike = strcmp(right->launches[i].label, other->launches[i].label) == 0;
-    for (size_t i = 0; alike && i < other->count && status == CLN_OK; i++)
-        status = read_before(&other->launches[i]); /* for the state, which says how many samples there are */
+    for (size_t i = 0; alike && i < other->count && status == CLN_OK; i++) {
+        const size_t state = other->launches[i].arg_count - 1; /* it says how many samples there are */
+        status = read(&other->launches[i].before[state], &right->launches[i], state);
+    }
     for (size_t i = 0; alike && i < other->count && status == CLN_OK && other->result->failed == 0; i++)
         status = compare_left(right, other, i);
     for (size_t i = 0; i < other->count; i++)

@@ -73,7 +73,7 @@ struct cln_strict_tensor {
     int each;    /* channels of a convolution's group, for `owner` */
 };
 
-/* What a launch writes. Needs the launch's buffers `before`. 0: the kernel is not known. */
+/* What a launch writes. Of `before` it needs the state, the last argument. 0: the kernel is not known. */
 size_t cln_strict_tensors(struct cln_strict_tensor out[CLN_STRICT_TENSORS], const struct cln_strict_launch *launch);
 
 /* The number of elements, one copy; and the bits of element i of a buffer, of copy number `copy`. */

@@ -1,4 +1,5 @@
-/* Shared by the files of the strict reference: strict.c (the table, tensors) and one for each group of operations. */
+/* Shared by the files of the strict reference: strict.c (the table), strict_tensor.c, strict_pool.c,
+ * and one for each group of operations. */
 #ifndef SRC_CHECKUP_STRICT_PRIVATE_H
 #define SRC_CHECKUP_STRICT_PRIVATE_H
 

@@ -199,8 +199,11 @@ json_t *cln_check_row_json(const struct cln_checked *checked, const struct cln_c
         "seconds", row->result.seconds, "verdict", cln_json_text(cln_verdict_word(cln_verdict_of(row))), "reason",
         cln_json_text(cln_check_reason(row)), "failed_case", cln_json_text(row->result.failed_case), "launches",
         cln_json_text(row->result.launches));
-    if (object && row->result.finding.launches > 0)
-        json_object_set_new(object, "finding", cln_check_finding_json(&row->result.finding));
+    if (object && row->result.finding.launches > 0 &&
+        json_object_set_new(object, "finding", cln_check_finding_json(&row->result.finding)) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
     return object;
 }
 
