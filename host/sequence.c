@@ -340,3 +340,18 @@ enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) {
         ocl_programs_keep(sequence->context);
     return status;
 }
+
+enum cln_status ocl_sequence_run_apart(struct ocl_sequence *sequence, ocl_sequence_visitor *visit, void *user) {
+    enum cln_status status = CLN_OK;
+    for (size_t i = 0; i < sequence->count && status == CLN_OK; i++) {
+        const struct step *step = &sequence->steps[i];
+        status = visit(user, i, false);
+        if (status != CLN_OK)
+            break;
+        status = run_step(step, sequence->context->timeline);
+        if (status == CLN_OK)
+            status = ocl_context_finish(sequence->context);
+        status = status == CLN_OK ? visit(user, i, true) : cln_fail_within(status, "%s", step->label);
+    }
+    return status;
+}

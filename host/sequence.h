@@ -127,6 +127,13 @@ enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *lab
  * the eighth run before it. */
 enum cln_status ocl_sequence_run(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 
+/* Runs a sequence launch by launch, never as a command buffer: calls `visit` before each launch, and again once the
+ * device is done with it, with `after` set. `visit` may read and write buffers. If it fails, the run returns its
+ * status, and the later launches are not enqueued. Launches and actions of the host count from 0. */
+typedef enum cln_status ocl_sequence_visitor(void *user, size_t launch, bool after);
+enum cln_status ocl_sequence_run_apart(struct ocl_sequence *sequence, ocl_sequence_visitor *visit,
+                                       void *user) CLN_MUST_CHECK;
+
 /* Whether the launches are recorded as a command buffer; known after the first run. */
 bool ocl_sequence_replays(const struct ocl_sequence *sequence);
 

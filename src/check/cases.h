@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "host/context.h"
 #include "src/engine/tuning.h"
@@ -16,6 +17,33 @@ struct cln_check_params {
     bool quick;              /* run only the quick cases; every operation has some */
     const char *only;        /* run only cases whose "operation, case" contains this; NULL: all */
     bool safe;               /* run the checked operation in its safe variant, others as `tuning` says */
+    /* Of checks launch by launch (src/checkup/bisect.h): called with the digest of every tensor, which is then not
+     * compared; NULL: none. `work_out`: every launch is also compared with the reference, and not only one whose digest
+     * is wrong. */
+    void (*note)(void *user, size_t step, const char *tensor, uint32_t digest);
+    void *user;
+    bool work_out;
+};
+
+/* The first launch of a check launch by launch that is off; launches 0: none is. */
+struct cln_check_finding {
+    size_t step, launch, launches; /* from 1; of a step */
+    char launched[96];             /* "stage 1 conv2d_forward" */
+    char tensor[64];               /* "z" */
+    bool is_joined; /* launch by launch all are right: this is off when it is joined with others, as in a training */
+    int changed;    /* the number, from 1, of an argument that the launch only reads, and has changed: `off` cells of 4
+                       bytes, the first from bits `expected` to `got`; 0: none */
+    bool is_known;  /* the reference knows the kernel; else only the digest says that it is off */
+    size_t off, of; /* elements of it; off 0: the reference agrees with the device, and only the digest does not */
+    /* Of the first wrong element: */
+    char element[128];      /* "sample 3, channel 1, row 0, column 4", from 0 */
+    int group[3], item;     /* the work-group and the work-item that have it; item -1: several */
+    uint32_t got, expected; /* bits */
+    bool is_float;
+    uint64_t ulps;       /* floats from one to the other */
+    char operation[160]; /* what gives an element */
+    char cause[128];     /* a mistake that has these bits; "": none is known */
+    size_t explained;    /* elements that are off and have the bits of that mistake */
 };
 
 struct cln_check_result {
@@ -27,6 +55,7 @@ struct cln_check_result {
     char failure[512];    /* the first failure: case, tuning, element, both values; "": none */
     char failed_case[96]; /* its case as `only` finds it: "conv2d, padding" */
     char launches[4096];  /* its kernels with their constants, one per line */
+    struct cln_check_finding finding;
 };
 
 /* The name of operation number `operation`, in the order of the training step; NULL after the last. */

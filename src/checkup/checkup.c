@@ -46,6 +46,7 @@ struct entry {
     const struct setting *setting;
     const char *what;
     size_t number; /* number of the operation or the network */
+    bool apart;    /* launch by launch */
     /* NULL: left out of quick checks */
     enum cln_status (*check)(struct cln_check_result *, size_t, const struct cln_check_params *);
 };
@@ -121,11 +122,14 @@ static void add_entries(struct run *r, const struct setting *s) {
         if (!operation || strcmp(operation, cln_check_operation(o)) == 0)
             add_entry(r, s, cln_check_operation(o), o, cln_check_run);
     for (size_t n = 0; kinds[s->kind].networks && cln_check_network(n); n++) {
-        if (cln_check_network_is_strict(n) != (s->kind == STRICT))
+        if (cln_check_network_is_strict(n) != (s->kind == STRICT) ||
+            (cln_check_network_is_apart(n) && !r->params->bisect))
             continue;
         const bool left_out = r->params->quick && !cln_check_network_is_quick(n);
-        if (r->params->only ? strstr(cln_check_network(n), r->params->only) != NULL : !left_out)
-            add_entry(r, s, cln_check_network(n), n, left_out ? NULL : cln_check_network_run);
+        if (r->params->only ? strstr(cln_check_network(n), r->params->only) == NULL : left_out)
+            continue;
+        add_entry(r, s, cln_check_network(n), n, left_out ? NULL : cln_check_network_run);
+        r->entries[r->entry_count - 1].apart = cln_check_network_is_apart(n);
     }
 }
 
@@ -202,7 +206,8 @@ static struct cln_checkup_row *row_of(struct cln_checkup *c, const struct entry 
     if (!grown)
         return NULL;
     c->rows = grown;
-    grown[c->row_count] = (struct cln_checkup_row){.what = e->what, .setting = setting, .passed = true};
+    grown[c->row_count] =
+        (struct cln_checkup_row){.what = e->what, .setting = setting, .apart = e->apart, .passed = true};
     return &grown[c->row_count++];
 }
 
@@ -218,6 +223,7 @@ static enum cln_status add_result(struct run *r, const struct entry *e, const st
         *row = *result;
     row->what = old.what;
     row->setting = old.setting;
+    row->apart = old.apart;
     row->runs = old.runs + 1;
     row->failures = old.failures + !result->passed;
     row->result.worst = fmax(old.result.worst, result->result.worst);

@@ -13,6 +13,7 @@ struct cln_checkup_params {
     struct cln_session_params session;
     bool quick;       /* fewer cases, but every operation */
     const char *only; /* check only what contains this: "conv2d, padding", "bn-lenet"; NULL: all */
+    bool bisect;      /* check strict arithmetic also launch by launch */
     int repeat;       /* check everything so often, with `builder` in new processes each time; 0: once */
     void (*progress)(void *user, const char *doing); /* NULL: none; gets `user` */
     void *user;
@@ -29,6 +30,7 @@ enum cln_checkup_end {
 struct cln_checkup_row {
     const char *what;    /* "conv2d", "bn-lenet, ten steps of Adam" */
     const char *setting; /* "profile", "safe", "CLBlast" */
+    bool apart;          /* it looks for the place of an error of strict arithmetic, launch by launch */
     int runs, failures;  /* how often it was checked, and how often it did not pass */
     /* Of the first run that failed, else of the last; without cases the row was left out. */
     struct cln_check_result result;

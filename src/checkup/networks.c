@@ -9,6 +9,7 @@
 #include "src/base/clock.h"
 #include "src/check/arithmetic.h"
 #include "src/check/step.h"
+#include "src/checkup/bisect.h"
 #include "src/checkup/golden.h"
 #include "src/data/random.h"
 #include "src/engine/engine.h"
@@ -39,8 +40,9 @@ struct network_check {
         logits; /* PyTorch's own distances between float32 and float64; final, logits 0: not in the file */
     bool quick;
     enum cln_status (*run)(struct subject *s);
-    const char *optimizer_part; /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
-    uint32_t bits[STEPS + 2];   /* digests in strict arithmetic (run_bits); 0: not checked for its bits */
+    const char *optimizer_part;               /* part of the values: "sgd"; NULL: the main one, of Adam, with hits */
+    uint32_t bits[STEPS + 2];                 /* digests in strict arithmetic (run_bits); 0: not checked for its bits */
+    const struct cln_bisect_digests *digests; /* of what every launch writes (run_apart); NULL: it is not bisected */
 };
 
 static void compare(struct subject *s, const char *what, size_t at, double actual, double expected, double tolerance) {
@@ -192,23 +194,30 @@ static enum cln_status run_differences(struct subject *s) {
     return status;
 }
 
+/* What makes an engine on the golden images; their labels go to `labels`. */
+static enum cln_status describe_engine(struct cln_engine_params *out, const struct subject *s,
+                                       int32_t labels[STEPS * BATCH]) {
+    const uint8_t *pixels = NULL;
+    const enum cln_status status = cln_golden_images(&pixels, labels, s->images);
+    const struct cln_engine_images set = {.pixels = pixels, .labels = labels, .count = STEPS * BATCH};
+    *out = (struct cln_engine_params){.network = s->network,
+                                      .tuning = s->params->tuning,
+                                      .optimizer = s->check->optimizer,
+                                      .batch_size = BATCH,
+                                      .image = {1, 28, 28},
+                                      .train = set,
+                                      .test = set};
+    return status;
+}
+
 static enum cln_status make_engine(struct subject *s) {
     int32_t labels[STEPS * BATCH];
-    struct cln_engine_images set = {.labels = labels, .count = STEPS * BATCH};
-    const uint8_t *pixels = NULL;
-    enum cln_status status = cln_golden_images(&pixels, labels, s->images);
-    set.pixels = pixels;
+    struct cln_engine_params params;
+    enum cln_status status = describe_engine(&params, s, labels);
     if (status != CLN_OK)
         return status;
     cln_engine_destroy(&s->engine);
-    status = cln_engine_create(&s->engine, s->params->context,
-                               &(struct cln_engine_params){.network = s->network,
-                                                           .tuning = s->params->tuning,
-                                                           .optimizer = s->check->optimizer,
-                                                           .batch_size = BATCH,
-                                                           .image = {1, 28, 28},
-                                                           .train = set,
-                                                           .test = set});
+    status = cln_engine_create(&s->engine, s->params->context, &params);
     if (status == CLN_OK)
         status = write_values(s, CLN_PARAMETERS, s->parameters);
     return status == CLN_OK ? write_values(s, CLN_RUNNING, s->running) : status;
@@ -277,6 +286,17 @@ static enum cln_status run_bits(struct subject *s) {
     return status;
 }
 
+/* Runs the steps launch by launch: bisect.h. */
+static enum cln_status run_apart(struct subject *s) {
+    int32_t labels[STEPS * BATCH];
+    struct cln_bisect_training training = {.digests = s->check->digests, .steps = STEPS, .values = s->values};
+    for (size_t i = 0; i < s->network->parameter_floats + s->network->running_floats; i++)
+        s->values[i] = (float)s->parameters[i];
+    const enum cln_status status = describe_engine(&training.engine, s, labels);
+    snprintf(s->result->failed_case, sizeof s->result->failed_case, "%s", s->check->name);
+    return status == CLN_OK ? cln_bisect_run(s->result, &training, s->params) : status;
+}
+
 static const struct network_check checks[] = {
     {"bn-lenet, ten steps of Adam", CLN_GOLDEN_BN_LENET, {0}, 3.5e-7, 1.6e-7, 1.1e-5, 1.7e-7, true, run_golden},
     {"bn-lenet, the same bits twice", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_twice},
@@ -318,6 +338,14 @@ static const struct network_check checks[] = {
      .run = run_bits,
      .bits = {322748129, 461540638, 116794994, 488513675, 103054004, 318357681, 85916924, 451225349, 535602857,
               291279030, 474029856, 381439940}},
+    {"bn-lenet, launch by launch", CLN_GOLDEN_BN_LENET, .quick = true, .run = run_apart,
+     .digests = &cln_bisect_bn_lenet},
+    {"mixed, launch by launch",
+     CLN_GOLDEN_MIXED,
+     {.kind = CLN_SGD, .lr = 0.01, .momentum = 0.9, .clip_norm = 0.1},
+     .quick = true,
+     .run = run_apart,
+     .digests = &cln_bisect_mixed},
 };
 
 enum { CHECK_COUNT = sizeof checks / sizeof *checks };
@@ -330,8 +358,12 @@ bool cln_check_network_is_quick(size_t network) {
     return checks[network].quick;
 }
 
+bool cln_check_network_is_apart(size_t network) {
+    return checks[network].digests != NULL;
+}
+
 bool cln_check_network_is_strict(size_t network) {
-    return checks[network].bits[0] != 0;
+    return checks[network].bits[0] != 0 || cln_check_network_is_apart(network);
 }
 
 enum cln_status cln_check_network_run(struct cln_check_result *out, size_t network,
@@ -352,7 +384,7 @@ enum cln_status cln_check_network_run(struct cln_check_result *out, size_t netwo
     }
     if (status == CLN_OK)
         status = cln_golden_state(s.golden, "initial", s.network, s.parameters, s.running);
-    if (status == CLN_OK)
+    if (status == CLN_OK && !s.check->digests)
         status = make_engine(&s);
     if (status == CLN_OK)
         status = s.check->run(&s);

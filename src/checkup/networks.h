@@ -15,6 +15,9 @@ bool cln_check_network_is_quick(size_t network);
 /* Whether it is a check of the bits of strict arithmetic, and needs a tuning that is strict. */
 bool cln_check_network_is_strict(size_t network);
 
+/* Whether it runs launch by launch, which only looks for the place of an error of strict arithmetic. */
+bool cln_check_network_is_apart(size_t network);
+
 /* Runs one check; like cln_check_run. */
 enum cln_status cln_check_network_run(struct cln_check_result *out, size_t network,
                                       const struct cln_check_params *params) CLN_MUST_CHECK;

@@ -18,7 +18,7 @@ struct check_options {
     struct cln_session_options session;
     const char *device, *only, *junit, *baseline;
     int repeat;
-    bool quick, json, markdown, tap;
+    bool quick, bisect, json, markdown, tap;
 };
 
 static void on_progress(void *user, const char *doing) {
@@ -46,6 +46,7 @@ static struct cln_checkup_params params_of(const struct check_options *o) {
     return (struct cln_checkup_params){.session = cln_session_options_params(&o->session),
                                        .quick = o->quick,
                                        .only = o->only,
+                                       .bisect = o->bisect,
                                        .repeat = o->repeat,
                                        .progress = on_progress};
 }
@@ -153,12 +154,14 @@ static enum cln_status answer(const struct check_options *o) {
     return cln_checkup_answer(&params);
 }
 
-/* The forms of the report exclude each other. */
-static bool has_one_form(const struct check_options *o) {
-    const bool is_one = o->json + o->markdown + o->tap < 2;
-    if (!is_one)
+/* The forms of the report exclude each other; a bisection is of strict arithmetic. */
+static bool agree(const struct check_options *o) {
+    const bool has_one_form = o->json + o->markdown + o->tap < 2, can_bisect = !o->bisect || o->session.params.strict;
+    if (!has_one_form)
         cln_report_error("--json, --markdown and --tap: choose one");
-    return is_one;
+    else if (!can_bisect)
+        cln_report_error("--bisect: only with --strict");
+    return has_one_form && can_bisect;
 }
 
 int cln_command_check(const struct cln_command *command, int argc, const char **argv) {
@@ -171,6 +174,11 @@ int cln_command_check(const struct cln_command *command, int argc, const char **
          CLN_OPTION_TEXT,
          {.text = &o.device}},
         {"quick", NULL, "check every operation, but with fewer cases", CLN_OPTION_FLAG, {.flag = &o.quick}},
+        {"bisect",
+         NULL,
+         "with --strict: also launch by launch, and name the first number that is off",
+         CLN_OPTION_FLAG,
+         {.flag = &o.bisect}},
         {"only",
          "TEXT",
          "check only names that contain TEXT, such as \"conv2d, padding\"",
@@ -204,7 +212,7 @@ int cln_command_check(const struct cln_command *command, int argc, const char **
     cln_session_options_add(options, &o.session,
                             CLN_ROW_PROFILE | CLN_ROW_STRICT | CLN_ROW_KERNELS | CLN_ROW_CACHE | CLN_ROW_PLAIN);
     if (cln_options_parse(options, command, argc, argv, &exit_status)) {
-        if (!has_one_form(&o))
+        if (!agree(&o))
             exit_status = CLN_EXIT_USAGE;
         else
             exit_status = cln_checkup_asked() ? cln_report_failure(answer(&o)) : check_beside_baseline(&o);

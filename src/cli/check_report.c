@@ -6,6 +6,7 @@
 #include "clenet/version.h"
 #include "src/base/duration.h"
 #include "src/base/json_text.h"
+#include "src/cli/check_bisection.h"
 #include "src/cli/report.h"
 
 /* The numbers of rows by what they came to. */
@@ -58,7 +59,12 @@ void cln_check_print_strict(const struct cln_checked *checked) {
     const struct cln_checkup *c = checked->checkup;
     const struct cln_checkup_row *wrong = NULL;
     size_t cases = 0;
+    double seconds = c->seconds;
     for (size_t i = 0; i < c->row_count; i++) {
+        if (c->rows[i].apart) {
+            seconds -= c->rows[i].result.seconds;
+            continue;
+        }
         cases += c->rows[i].result.cases;
         if (!wrong && !c->rows[i].passed)
             wrong = &c->rows[i];
@@ -66,9 +72,10 @@ void cln_check_print_strict(const struct cln_checked *checked) {
     if (wrong)
         cln_report_text("%s (%s): strict arithmetic %s: %-s\n", c->device.name, c->device.platform,
                         wrong->error[0] ? "does not run here" : "is WRONG", cln_check_reason(wrong));
-    else
+    else if (cases > 0)
         cln_report_text("%s (%s): strict arithmetic is right: all %zu digests are those of every device, %.1f s\n",
-                        c->device.name, c->device.platform, cases, c->seconds);
+                        c->device.name, c->device.platform, cases, seconds);
+    cln_check_print_bisection(c);
 }
 
 void cln_check_print(const struct cln_checked *checked) {
@@ -184,14 +191,20 @@ void cln_check_print_markdown(const struct cln_checked *checked) {
 }
 
 json_t *cln_check_row_json(const struct cln_checked *checked, const struct cln_checkup_row *row) {
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:i, s:i, s:b, s:f, s:f, s:o, s:o, s:o, s:o}", "operation",
-                     cln_json_text(row->what), "setting", cln_json_text(row->setting), "cases",
-                     (json_int_t)row->result.cases, "failed", (json_int_t)row->result.failed, "left_out",
-                     (json_int_t)row->result.left_out, "runs", row->runs, "failed_runs", row->failures, "known",
-                     (int)cln_check_is_known(checked, row), "error_of_tolerance", row->result.worst, "seconds",
-                     row->result.seconds, "verdict", cln_json_text(cln_verdict_word(cln_verdict_of(row))), "reason",
-                     cln_json_text(cln_check_reason(row)), "failed_case", cln_json_text(row->result.failed_case),
-                     "launches", cln_json_text(row->result.launches));
+    json_t *object = json_pack(
+        "{s:o, s:o, s:I, s:I, s:I, s:i, s:i, s:b, s:f, s:f, s:o, s:o, s:o, s:o}", "operation", cln_json_text(row->what),
+        "setting", cln_json_text(row->setting), "cases", (json_int_t)row->result.cases, "failed",
+        (json_int_t)row->result.failed, "left_out", (json_int_t)row->result.left_out, "runs", row->runs, "failed_runs",
+        row->failures, "known", (int)cln_check_is_known(checked, row), "error_of_tolerance", row->result.worst,
+        "seconds", row->result.seconds, "verdict", cln_json_text(cln_verdict_word(cln_verdict_of(row))), "reason",
+        cln_json_text(cln_check_reason(row)), "failed_case", cln_json_text(row->result.failed_case), "launches",
+        cln_json_text(row->result.launches));
+    if (object && row->result.finding.launches > 0 &&
+        json_object_set_new(object, "finding", cln_check_finding_json(&row->result.finding)) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
 }
 
 static json_t *exercised_json(const struct cln_checkup *c) {

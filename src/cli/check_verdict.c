@@ -92,6 +92,8 @@ void cln_check_rerun(char out[CLN_RERUN_BYTES], const struct cln_checkup *c, con
     size_t used =
         cln_text_format(out, CLN_RERUN_BYTES, "clenet check --device %u:%u --only \"%s\"", c->device.platform_index,
                         c->device.device_index, row->result.failed_case[0] ? row->result.failed_case : row->what);
+    if (row->apart)
+        used += cln_text_format(out + used, CLN_RERUN_BYTES - used, " --strict --bisect");
     if (row->runs > 1)
         used += cln_text_format(out + used, CLN_RERUN_BYTES - used, " --repeat %d", row->runs);
     if (p->profile_file)

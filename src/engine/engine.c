@@ -77,8 +77,11 @@ static enum cln_status create(struct cln_engine **out, struct ocl_context *conte
      * not be the last of the programs that builders share (src/session/builders.h). */
     if (status == CLN_OK && params->test.count > 0)
         status = cln_engine_create_prediction(e);
+    e->plan.observe = params->observe;
+    e->plan.observer = params->observer;
     if (status == CLN_OK && params->train.count > 0)
         status = cln_engine_create_training(e);
+    e->plan.observe = NULL;
     if (status != CLN_OK)
         cln_engine_destroy(&e);
     *out = e;

@@ -7,6 +7,7 @@
 #include "clenet/dataset.h"
 #include "clenet/network.h"
 #include "host/buffer.h"
+#include "host/sequence.h"
 #include "kernels/state.clh"
 #include "src/engine/exchange.h"
 #include "src/engine/ring.h"
@@ -39,6 +40,10 @@ struct cln_engine_params {
      * while the engine is created. NULL: none. */
     const double *class_weights;
     struct cln_exchange exchange; /* zero: this process has its batches to itself */
+    /* As in struct cln_plan, of the launches of a training step. The engine may be planned again, with smaller
+     * work-groups: then all its launches are observed again. */
+    void (*observe)(void *observer, const struct ocl_launch *launch);
+    void *observer;
 };
 
 /* The two sets of images: the training set, whose steps update parameters, and the test set, in prediction mode. */
@@ -114,6 +119,10 @@ enum cln_status cln_engine_pictures(struct cln_engine *engine, size_t *count, fl
  * has left, then the update; for prediction: forward and loss of one batch. After the epoch's last batch it changes
  * nothing. */
 enum cln_status cln_engine_step(struct cln_engine *engine, enum cln_engine_set set) CLN_MUST_CHECK;
+/* Like cln_engine_step of a training set that stays on the device, without accumulation: runs it launch by launch
+ * (ocl_sequence_run_apart). */
+enum cln_status cln_engine_step_apart(struct cln_engine *engine, ocl_sequence_visitor *visit,
+                                      void *user) CLN_MUST_CHECK;
 /* The number of training batches that were queued since the engine was created. */
 uint64_t cln_engine_batches(const struct cln_engine *engine);
 

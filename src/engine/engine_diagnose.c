@@ -1,4 +1,4 @@
-/* Finds where the first value arose that is not finite. */
+/* Looks into a step: finds where the first value arose that is not finite, and runs a step launch by launch. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,4 +77,13 @@ enum cln_status cln_engine_find_nonfinite(struct cln_engine *e, char *where, siz
     if (status == CLN_OK)
         status = ocl_sequence_run(e->repeat);
     return status == CLN_OK ? find_in_stages(e, where, bytes, &found) : status;
+}
+
+enum cln_status cln_engine_step_apart(struct cln_engine *e, ocl_sequence_visitor *visit, void *user) {
+    if (e->streams || e->update)
+        return cln_fail(CLN_INVALID, "a step launch by launch has one batch, which is on the device");
+    const enum cln_status status = ocl_sequence_run_apart(e->sets[CLN_TRAIN].step, visit, user);
+    e->batches += (uint64_t)cln_min(1, e->batches_left);
+    e->batches_left = cln_max(0, e->batches_left - 1);
+    return status;
 }

@@ -330,8 +330,8 @@ static size_t add_networks(void) {
     for (size_t tuning = 0; cln_check_tuning_name(tuning); tuning++)
         for (size_t n = 0; cln_check_network(n); n++) {
             const bool strict = strstr(cln_check_tuning_name(tuning), "strict") != NULL, quick = quick_check();
-            if (cln_check_network_is_strict(n) != strict || (!strict && tuning > 0 && (quick || tuning != 2)) ||
-                (quick && !cln_check_network_is_quick(n)))
+            if (cln_check_network_is_strict(n) != strict || cln_check_network_is_apart(n) ||
+                (!strict && tuning > 0 && (quick || tuning != 2)) || (quick && !cln_check_network_is_quick(n)))
                 continue;
             assert(count < MOST);
             struct network_case *c = &networks[count];
