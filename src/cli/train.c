@@ -337,8 +337,10 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
     int exit_status = CLN_EXIT_OK;
     cln_train_options_begin(&o);
     if (cln_options_parse(o.rows, command, argc, argv, &exit_status)) {
-        const bool agree = cln_train_options_agree(&o, &save) && cln_train_ranks_settle(&o, &save);
-        exit_status = agree ? run_training(&o, &save) : CLN_EXIT_USAGE;
+        const bool agree = cln_train_options_agree(&o, &save);
+        exit_status = CLN_EXIT_USAGE;
+        if (agree && cln_train_ranks_settle(&o, &save, &exit_status))
+            exit_status = run_training(&o, &save);
         if (!agree && o.recipe != NULL)
             cln_report_error("the options of %s count as given", o.recipe);
     }

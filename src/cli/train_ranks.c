@@ -1,61 +1,16 @@
 /* See train_ranks.h. */
 #include "src/cli/train_ranks.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "src/cli/command.h"
+#include "src/cli/launch.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/cli/signals.h"
-
-/* Sets what launchers take from the environment, unless the user has: processes share the cores of one machine, wait
- * without keeping a core busy, and may be root's where this one is. Launchers of other MPIs ignore it. */
-static void set_launcher(void) {
-    static const struct {
-        const char *name, *value;
-        bool of_root;
-    } values[] = {
-        {"OMPI_MCA_rmaps_base_oversubscribe", "1", false},
-        {"OMPI_MCA_hwloc_base_binding_policy", "none", false},
-        {"OMPI_MCA_mpi_yield_when_idle", "1", false},
-        {"PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", false},
-        {"PRTE_MCA_hwloc_default_binding_policy", "none", false},
-        {"OMPI_ALLOW_RUN_AS_ROOT", "1", true},
-        {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", true},
-    };
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        if (!values[i].of_root || geteuid() == 0)
-            setenv(values[i].name, values[i].value, 0);
-}
-
-/* Starts `count` processes with this one's command line. Returns only after a failure. */
-static void launch(int count) {
-    const char *const *own = cln_self_command();
-    size_t words = 0;
-    while (own && own[words])
-        words++;
-    char program[4096], number[16];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    const char **command = calloc(words + 4, sizeof *command);
-    if (!command || length < 0)
-        return;
-    program[length] = '\0';
-    snprintf(number, sizeof number, "%d", count);
-    command[0] = "mpirun";
-    command[1] = "-n";
-    command[2] = number;
-    command[3] = program;
-    for (size_t i = 1; i < words; i++)
-        command[3 + i] = own[i];
-    set_launcher();
-    execvp(command[0], (char *const *)command);
-    cln_report_error("--devices: mpirun: %s: install Open MPI (openmpi-bin) or MPICH (mpich)", strerror(errno));
-    free(command);
-}
 
 /* The processes of one machine share its cores. PoCL takes all, unless it is told how many. */
 static void share_cores(struct cln_rank here) {
@@ -65,12 +20,17 @@ static void share_cores(struct cln_rank here) {
     setenv("POCL_MAX_PTHREAD_COUNT", threads, 0);
 }
 
+static int devices_in(const char *list) {
+    int count = 1;
+    for (; *list; list++)
+        count += *list == ',';
+    return count;
+}
+
 /* Takes element `number` of the list, over and over; the device's name is static. False: an element is empty. */
 static bool take_device(struct cln_train_options *o, int number) {
     static char device[256];
-    int count = 1;
-    for (const char *c = o->devices; *c; c++)
-        count += *c == ',';
+    const int count = devices_in(o->devices);
     const char *at = o->devices;
     for (int i = 0; i < number % count; i++)
         at = strchr(at, ',') + 1;
@@ -80,14 +40,7 @@ static bool take_device(struct cln_train_options *o, int number) {
     return length > 0 && length < sizeof device;
 }
 
-static int devices_in(const char *list) {
-    int count = 1;
-    for (; *list; list++)
-        count += *list == ',';
-    return count;
-}
-
-bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params *save) {
+bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params *save, int *exit_status) {
     const struct cln_rank here = cln_ranks_place();
     const struct {
         bool is_wrong;
@@ -95,11 +48,14 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
     } rules[] = {
         {o->devices != NULL && o->session.params.device != NULL, "--devices says which device each process takes: "
                                                                  "leave --device out"},
+        {o->restarts > 0 && (o->devices == NULL || o->save == NULL),
+         "--restarts N needs --devices LIST and --save FILE"},
         {here.count > 1 && o->lr_find, "--lr-find runs in one process"},
         {here.count > 1 && o->report != NULL,
          "--report needs the whole training in one process: --log FILE, and then clenet report FILE MODEL"},
         {here.count > 1 && o->augmentation.sheet != NULL, "--show-augmented runs in one process"},
     };
+    *exit_status = CLN_EXIT_USAGE;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].is_wrong) {
             if (here.rank == 0)
@@ -107,7 +63,7 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
             return false;
         }
     if (o->devices != NULL && here.count == 1 && devices_in(o->devices) > 1 && !cln_self_helps()) {
-        launch(devices_in(o->devices));
+        *exit_status = cln_launch(&(struct cln_launch){devices_in(o->devices), o->restarts, o->save});
         return false;
     }
     if (o->devices != NULL && !take_device(o, here.local)) {

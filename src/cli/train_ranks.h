@@ -4,10 +4,10 @@
 
 #include "src/cli/train_run.h"
 
-/* With --devices and without a launcher: starts `mpirun` with a process for each device, which takes the place of this
- * one. Otherwise settles what is this process's own: its device; and only the first one writes files and tells
- * anything. False: an error has been printed. */
-bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params *save);
+/* Settles what is this process's own: its device; and only the first one writes files and tells anything. With
+ * --devices and without a launcher starts `mpirun` with a process for each device instead. False: there is nothing more
+ * to do; an error has been printed. */
+bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params *save, int *exit_status);
 
 /* Whether the training is to stop: all processes stop as soon as one is asked to. */
 enum cln_status cln_train_ranks_stop(struct cln_train_run *run, bool *stop) CLN_MUST_CHECK;

@@ -111,8 +111,11 @@ static enum cln_status fail_waiting(struct cln_ranks *r, const char *error) {
     free(missing);
     if (used == 0)
         return cln_fail(CLN_IO, "%s", error);
+    const char *what = r->dead >= 0 ? "has died" : "does not answer: it hangs, or has died";
+    if (r->step == 0)
+        return cln_fail(CLN_IO, "before the first step: %s %s", who, what);
     return cln_fail(CLN_IO, "step %zu: %s %s; --resume goes on from the last model saved, with any number of processes",
-                    r->step, who, r->dead >= 0 ? "has died" : "does not answer: it hangs, or has died");
+                    r->step, who, what);
 }
 
 static enum cln_status result_of(struct cln_ranks *r, const char *error) {

@@ -325,7 +325,7 @@ enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_tr
         status = open_session(t);
     status = cln_ranks_agree(params->ranks, status);
     if (status == CLN_OK)
-        status = cln_ranks_introduce(params->ranks, t->session->description, &t->deal.varies);
+        status = cln_ranks_introduce(params->ranks, t->session->device.name, &t->deal.varies);
     if (status == CLN_OK)
         status = cln_ranks_in_turn(params->ranks, build_engine, t);
     if (status == CLN_OK)

@@ -1,0 +1,132 @@
+/* See launch.h. */
+#include "src/cli/launch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/cli/command.h"
+#include "src/cli/report.h"
+#include "src/cli/self.h"
+#include "src/cli/signals.h"
+
+/* Sets what launchers take from the environment, unless the user has: processes share the cores of one machine, wait
+ * without keeping a core busy, and may be root's where this one is. Launchers of other MPIs ignore it. */
+static void set_launcher(void) {
+    static const struct {
+        const char *name, *value;
+        bool of_root;
+    } values[] = {
+        {"OMPI_MCA_rmaps_base_oversubscribe", "1", false},
+        {"OMPI_MCA_hwloc_base_binding_policy", "none", false},
+        {"OMPI_MCA_mpi_yield_when_idle", "1", false},
+        {"PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", false},
+        {"PRTE_MCA_hwloc_default_binding_policy", "none", false},
+        {"OMPI_ALLOW_RUN_AS_ROOT", "1", true},
+        {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", true},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (!values[i].of_root || geteuid() == 0)
+            setenv(values[i].name, values[i].value, 0);
+}
+
+/* mpirun's command line; the caller's: free(). The words of this process's own, but a --resume, and then --resume
+ * `resume`, unless that is NULL. */
+static const char **command_of(int processes, const char *resume) {
+    static char program[4096], number[16];
+    const char *const *own = cln_self_command();
+    size_t words = 0, used = 0;
+    while (own && own[words])
+        words++;
+    const char **command = calloc(words + 7, sizeof *command);
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (!command || length < 0) {
+        free(command);
+        return NULL;
+    }
+    program[length] = '\0';
+    snprintf(number, sizeof number, "%d", processes);
+    const char *const before[] = {"mpirun", "-n", number, program};
+    for (; used < 4; used++)
+        command[used] = before[used];
+    for (size_t i = 1; i < words; i++) {
+        const bool is_resume = resume && strncmp(own[i], "--resume", 8) == 0;
+        if (is_resume && own[i][8] == '\0')
+            i++; /* its file */
+        else if (!is_resume || own[i][8] != '=')
+            command[used++] = own[i];
+    }
+    if (resume) {
+        command[used++] = "--resume";
+        command[used] = resume;
+    }
+    return command;
+}
+
+static void tell_failure(int error) {
+    cln_report_error("mpirun: %s: install Open MPI (openmpi-bin) or MPICH (mpich)", strerror(error));
+}
+
+static void run(const char **command) {
+    execvp(command[0], (char *const *)command);
+    tell_failure(errno);
+}
+
+/* Waits for an attempt; a signal that asks this process to end goes on to it. */
+static int wait_for(pid_t child) {
+    bool passed = false;
+    int status;
+    for (;;) {
+        if (waitpid(child, &status, WNOHANG) == child)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (cln_signals_stop() != 0 && !passed) {
+            kill(child, cln_signals_stop());
+            passed = true;
+        }
+        usleep(20000);
+    }
+}
+
+/* When the model was saved last, in nanoseconds; 0: never. */
+static long long saved_at(const char *path) {
+    struct stat file;
+    return stat(path, &file) == 0 ? file.st_mtim.tv_sec * 1000000000LL + file.st_mtim.tv_nsec : 0;
+}
+
+int cln_launch(const struct cln_launch *launch) {
+    set_launcher();
+    const char *resume = NULL;
+    for (int attempt = 0;; attempt++) {
+        const char **command = command_of(launch->processes, resume);
+        if (!command) {
+            cln_report_error("mpirun: no memory for its command line");
+            return CLN_EXIT_FAILURE;
+        }
+        if (launch->restarts == 0 || !launch->save) {
+            run(command);
+            free(command);
+            return CLN_EXIT_FAILURE;
+        }
+        const long long before = saved_at(launch->save);
+        cln_signals_keep();
+        const pid_t child = fork();
+        if (child == 0) {
+            run(command);
+            _exit(CLN_EXIT_USAGE);
+        }
+        const int status = child > 0 ? wait_for(child) : CLN_EXIT_FAILURE;
+        free(command);
+        const bool progressed = saved_at(launch->save) != before;
+        if (status == CLN_EXIT_OK || cln_signals_stop() != 0 || !progressed || attempt == launch->restarts)
+            return cln_signals_stop() != 0 ? cln_signals_exit_status(cln_signals_stop()) : status;
+        resume = launch->save;
+        cln_report_note("exit status %d: starting again from %s, %d of %d restarts", status, launch->save, attempt + 1,
+                        launch->restarts);
+    }
+}
