@@ -198,6 +198,7 @@ static struct cln_optimizer optimizer_of(const struct cln_engine *e) {
         .gradients = e->values[CLN_GRADIENTS],
         .partials = e->gradient_partials,
         .slice_table = e->slice_table,
+        .most_slices = e->most_slices,
         .moments = &e->values[CLN_MOMENTS],
         .norm_parts = e->optimizer.clip_norm > 0 ? cln_optimizer_norm_parts(&e->plan, e->network->parameter_floats) : 0,
         .accumulates = e->optimizer.accumulate > 1,
@@ -217,6 +218,7 @@ static enum cln_status add_norm(struct cln_engine *e, struct cln_optimizer *opti
     enum cln_status status = CLN_OK;
     optimizer->partials = e->sums;
     optimizer->slice_table = e->sum_slice_table;
+    optimizer->most_slices = 1;
     if (e->exchange.gradients)
         status = cln_plan_call(&e->plan, "exchange of gradients", exchange_gradients, e);
     return status == CLN_OK && optimizer->norm_parts > 0 ? cln_optimizer_norm(&e->plan, optimizer) : status;
