@@ -244,8 +244,9 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
 }
 
 #ifdef MOMENT_ROWS
-/* The moments of z of MOMENT_ROWS rows each, in the order of a strict forward pass, where that has other parts. Groups:
- * (channels, blocks, row ranges). */
+/* The moments of z of MOMENT_ROWS rows each, where a work-item of the forward pass has too few of them; with STRICT as
+ * that adds them, row by row. Groups: (channels, blocks, row ranges). */
+#define STRETCH (STRICT || OUT_W < 16 ? OUT_W : 16)
 GROUP_OF(GROUP)
 __kernel void conv2d_moments(__global const floatv *restrict z, __global float4 *restrict partials,
                              __global const struct cln_state *restrict state PLACE) {
@@ -257,16 +258,18 @@ __kernel void conv2d_moments(__global const floatv *restrict z, __global float4 
     z += ((size_t)block * OUT_C + channel) * (OUT_H * OUT_W) * GROUP + lane_group();
     floatv mean = z[first_row * OUT_W * GROUP], m2 = (floatv)0.0f;
     int seen = 0;
-    for (int r = first_row; r < end_row; r++) {
-        floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
-        for (int c = 0; c < OUT_W; c++) {
-            const floatv d = z[(r * OUT_W + c) * GROUP] - mean;
-            sum += d;
-            squares = multiply_add(d, d, squares);
+    for (int r = first_row; r < end_row; r++)
+        for (int c0 = 0; c0 < OUT_W; c0 += STRETCH) {
+            const int columns = min(STRETCH, OUT_W - c0);
+            floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
+            for (int c = c0; c < c0 + columns; c++) {
+                const floatv d = z[(r * OUT_W + c) * GROUP] - mean;
+                sum += d;
+                squares = multiply_add(d, d, squares);
+            }
+            seen += columns;
+            add_to_moments(&mean, &m2, sum, squares, scalar_divided(1.0f, (float)seen));
         }
-        seen += OUT_W;
-        add_to_moments(&mean, &m2, sum, squares, scalar_divided(1.0f, (float)seen));
-    }
     lane_put_moments(0, seen, mean, m2, block, count);
     lane_barrier();
     LANE_TOTALS(part, LANE_PARTS) {
@@ -401,9 +404,10 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
 #define TAP_ROWS (KERNEL_H * TAP_TILES)
 #define RANGE_TAPS CEIL_DIV(TAP_ROWS, TAP_RANGES)
-#define MOST_TAPS (RANGE_TAPS < 16 ? RANGE_TAPS : 16) /* taps at a time, so that a large kernel needs no large stack   \
-                                                       */
-#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)            /* those of one work-item; a team divides them */
+#define MOST_TAPS                                                                                                      \
+    (RANGE_TAPS < 16 ? RANGE_TAPS : 16)    /* taps at a time, so that a large kernel needs no large stack              \
+                                            */
+#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM) /* those of one work-item; a team divides them */
 #define WEIGHT_SUMS (WEIGHT_CHANNELS * WEIGHT_TAPS)
 #if DEPTHWISE && OUT_W <= 32 /* as in the forward pass */
 #define WEIGHT_LOOP _Pragma("unroll")

@@ -117,7 +117,7 @@ static void divide_forward(struct cln_conv2d_tiles *t, const struct cln_plan *pl
     t->forward_ranges = ranges_of(plan, tiles, tile);
     t->forward_iterations =
         once(plan) + cln_loop(t->forward_rows, cln_loop(cln_ceil_div(tiles, t->forward_ranges), tile));
-    t->moment_iterations = once(plan) + cln_loop(t->moment_rows, cln_loop(g->out.width, 0));
+    t->moment_iterations = once(plan) + cln_loop(t->moment_rows, 4 + 2 * cln_loop(g->out.width, 0));
 }
 
 /* ---- The data gradient ---- */

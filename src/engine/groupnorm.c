@@ -35,21 +35,23 @@ static int group_slices(const struct cln_plan *plan, const struct cln_groupnorm 
     return slices;
 }
 
-static int weights_per_item(const struct cln_plan *plan, const struct cln_groupnorm *g) {
-    return cln_plan_channels_per_item(plan, weights_of(g), positions_of(g));
+/* Loop iterations for a weight over some blocks. */
+static double weight_iterations(const struct cln_plan *plan, const struct cln_groupnorm *g, int blocks) {
+    return cln_loop(blocks, cln_loop(positions_of(g), 0)) + cln_plan_reduction(plan, "groupnorm");
 }
 
-/* Loop iterations of a work-item's weights over some blocks. */
-static double weight_iterations(const struct cln_plan *plan, const struct cln_groupnorm *g, int blocks) {
-    return cln_loop(weights_per_item(plan, g),
-                    cln_loop(blocks, cln_loop(positions_of(g), 0)) + cln_plan_reduction(plan, "groupnorm"));
+static int weights_per_item(const struct cln_plan *plan, const struct cln_groupnorm *g) {
+    enum { LEAST_BLOCKS = 4 }; /* of a strict slice; others may have fewer */
+    const double most = plan->tuning.max_loop_iterations / (1 + weight_iterations(plan, g, LEAST_BLOCKS));
+    return (int)fmax(1, fmin(floor(most), cln_plan_channels_per_item(plan, weights_of(g), positions_of(g))));
 }
 
 int cln_groupnorm_slices(const struct cln_plan *plan, const struct cln_groupnorm *g) {
     const int per_item = weights_per_item(plan, g);
     if (plan->tuning.strict)
         return cln_plan_strict_slices(plan);
-    return cln_plan_splits(plan, plan->blocks, cln_ceil_div(weights_of(g), per_item), weight_iterations(plan, g, 1));
+    return cln_plan_splits(plan, plan->blocks, cln_ceil_div(weights_of(g), per_item),
+                           per_item * (2 + weight_iterations(plan, g, 1)));
 }
 
 size_t cln_groupnorm_statistic_floats(const struct cln_plan *plan, const struct cln_groupnorm *g) {
@@ -135,11 +137,12 @@ enum cln_status cln_groupnorm_backward_weights(struct cln_plan *plan, const stru
                                                struct cln_slices out) {
     const int per_item = weights_per_item(plan, g), slices = cln_groupnorm_slices(plan, g);
     return launch(plan, g,
-                  (struct ocl_launch){.kernel = "groupnorm_backward_weights",
-                                      .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(weights.statistics),
-                                               OCL_BUFFER(out.buffer), OCL_INT(out.base), OCL_INT(out.stride)},
-                                      .arg_count = 6,
-                                      .groups = {(size_t)cln_ceil_div(weights_of(g), per_item), (size_t)slices},
-                                      .iterations = weight_iterations(plan, g, cln_ceil_div(plan->blocks, slices)),
-                                      .bytes = bytes_of(plan, g, 2)});
+                  (struct ocl_launch){
+                      .kernel = "groupnorm_backward_weights",
+                      .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(weights.statistics), OCL_BUFFER(out.buffer),
+                               OCL_INT(out.base), OCL_INT(out.stride)},
+                      .arg_count = 6,
+                      .groups = {(size_t)cln_ceil_div(weights_of(g), per_item), (size_t)slices},
+                      .iterations = cln_loop(per_item, weight_iterations(plan, g, cln_ceil_div(plan->blocks, slices))),
+                      .bytes = bytes_of(plan, g, 2)});
 }

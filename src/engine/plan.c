@@ -200,18 +200,17 @@ bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation,
 }
 
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats) {
-    const struct ocl_device *device = ocl_context_device(plan->context);
     const int vector = cln_plan_vector(plan, operation), items = plan->tuning.lanes / vector;
     const double bytes = (double)sizeof(float) * floats * plan->tuning.lanes;
     int team = items > 1 ? cln_max(1, cln_min(wanted, plan->tuning.max_team)) : 1;
-    while (team > 1 && team * bytes > (double)device->local_memory_bytes / 2)
+    while (team > 1 && team * bytes > (double)ocl_context_device(plan->context)->local_memory_bytes / 2)
         team--;
     return team;
 }
 
 double cln_plan_reduction(const struct cln_plan *plan, const char *operation) {
     const int items = plan->tuning.lanes / cln_plan_vector(plan, operation) * plan->tuning.max_team;
-    return 32 + 4.0 * items;
+    return 8 + 2 * cln_loop(items, 0);
 }
 
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions) {
