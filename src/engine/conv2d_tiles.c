@@ -167,9 +167,11 @@ static double data_row_cycles(const struct cln_conv2d *g, int channels, int colu
 
 /* Loop iterations of a tile of the data gradient where they are limited; elsewhere they may be some more. */
 static double data_iterations(const struct cln_plan *plan, const struct cln_conv2d *g, int channels, int columns) {
+    /* The others have no dz for a row of dx. */
+    const int kernel_rows = g->dilation_h == 1 ? cln_ceil_div(g->kernel_h, g->stride_h) : g->kernel_h;
     const double products = (double)columns / g->stride_w * cln_tile_loop(channels, 0);
     const double row = cln_tile_loop(g->kernel_w, cln_tile_loop(channels, 0) + cln_tile_loop(columns, 0) + products);
-    return sums_iterations(plan, channels, columns) + cln_loop(g->out.channels, cln_loop(g->kernel_h, row));
+    return sums_iterations(plan, channels, columns) + cln_loop(g->out.channels, 1 + g->kernel_h + kernel_rows * row);
 }
 
 /* Chooses the data gradient's tile; its width is a multiple of the stride. */
