@@ -78,7 +78,7 @@
 /* The columns of a range. */
 #define FORWARD_WIDTH (CEIL_DIV(CEIL_DIV(OUT_W, FORWARD_COLUMNS), FORWARD_RANGES) * FORWARD_COLUMNS)
 
-/* Forward. Groups: (channel tiles, blocks, row ranges × FORWARD_RANGES). If `statistics` is set, in training, also
+/* Forward. Groups: (channel tiles, blocks, row ranges x FORWARD_RANGES). If `statistics` is set, in training, also
  * writes the moments of this part of z per channel: partials[channel][part][row range]. */
 GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
@@ -283,7 +283,7 @@ __kernel void conv2d_moments(__global const floatv *restrict z, __global float4 
  * over the o of the group that begins with input channel first. A stretch of a row of dx stays in registers, and every
  * dz that reaches it is scattered into it with constant indices, so that no multiply is wasted at the borders.
  * DATA_COLUMNS is a multiple of STRIDE_W, so that the pattern is the same at every c0. Groups: (input-channel tiles,
- * blocks, row ranges × DATA_RANGES). */
+ * blocks, row ranges x DATA_RANGES). */
 #define DATA_FIRST (-CEIL_DIV((KERNEL_W - 1) * DILATION_W, STRIDE_W))
 #define DATA_LAST ((DATA_COLUMNS - 1 + PADDING_W) / STRIDE_W)
 #define DATA_TILES CEIL_DIV(IN_W, DATA_COLUMNS)
