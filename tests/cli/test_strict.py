@@ -7,7 +7,7 @@ from random import Random
 
 from support import Case, ROOT, main, metadata
 
-# Work-groups and none, narrow and wide vectors, tiles and launches of several sizes, and fma in software.
+# Work-groups and none, narrow and wide vectors, tiles and launches of several sizes, fma in software, and few iterations of loops.
 VALUES = (
     {"vector": 16, "lanes": 16},
     {"vector": 4, "lanes": 32, "max_team": 4, "min_groups": 64},
