@@ -49,8 +49,9 @@ struct ocl_launch {
     size_t local[3];  /* work-items per group along each dimension; 0 means 1 */
     /* Blocks that a group along dimension 1 takes: group y takes blocks y·span to (y + 1)·span − 1. 0: not by block. */
     size_t span;
-    double flops; /* useful arithmetic operations, for reports; 0: not counted */
-    double bytes; /* global memory that must be read or written, for reports; 0: not counted */
+    double iterations; /* loop iterations that a work-item makes at most, for whoever adds it; not looked at here */
+    double flops;      /* useful arithmetic operations, for reports; 0: not counted */
+    double bytes;      /* global memory that must be read or written, for reports; 0: not counted */
 };
 
 /* Adds an argument after those that the launch has. */

@@ -40,6 +40,17 @@
 #define HAS_BIAS 1
 #define FUSES_MAX 1
 #define FUSES_DZ 1
+#define MOMENT_ROWS 2
+#endif
+
+/* LIMITED: the device cuts loops off after so many iterations. The fewest then count more than the fewest loads, and
+ * where rows or kernels are too long for one work-item, they are divided: rows of z in FORWARD_RANGES of columns, rows
+ * of dx in DATA_RANGES, the taps of the weights in TAP_RANGES. */
+#ifndef LIMITED
+#define LIMITED 0
+#define FORWARD_RANGES 1
+#define DATA_RANGES 1
+#define TAP_RANGES 1
 #endif
 
 #if FUSES_MAX || FUSES_DZ
@@ -62,10 +73,13 @@
 /* Whether a tile may reach outside a row of x; every load is then checked. */
 #define FORWARD_EDGES (PADDING_W > 0 || OUT_W % FORWARD_COLUMNS != 0)
 /* Without dilation the taps of a row share its columns in registers; with it each tap loads its own. */
-#define FORWARD_SPAN (DILATION_W == 1 ? (FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W : FORWARD_COLUMNS)
+#define SHARES_COLUMNS (DILATION_W == 1 && !(LIMITED && FORWARD_COLUMNS == 1))
+#define FORWARD_SPAN (SHARES_COLUMNS ? (FORWARD_COLUMNS - 1) * STRIDE_W + KERNEL_W : FORWARD_COLUMNS)
+/* The columns of a range. */
+#define FORWARD_WIDTH (CEIL_DIV(CEIL_DIV(OUT_W, FORWARD_COLUMNS), FORWARD_RANGES) * FORWARD_COLUMNS)
 
-/* Forward. Groups: (channel tiles, blocks, row ranges). If `statistics` is set, in training, also writes the moments of
- * this part of z per channel: partials[channel][part][row range]. */
+/* Forward. Groups: (channel tiles, blocks, row ranges x FORWARD_RANGES). If `statistics` is set, in training, also
+ * writes the moments of this part of z per channel: partials[channel][part][row range]. */
 GROUP_OF(TEAM_ITEMS)
 __kernel void conv2d_forward(__global const floatv *restrict x, __global const float *restrict parameters,
                              const int weight_offset, const int bias_offset, __global floatv *restrict z,
@@ -84,8 +98,10 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
         return;
     const int o0 = TILE_FIRST(group_id(0), OUT_EACH, FORWARD_CHANNELS);
     const int conv_group = CONV_GROUP(o0, OUT_EACH), end_channel = (conv_group + 1) * OUT_EACH;
-    const int first_row = group_id(2) * FORWARD_ROWS;
+    const int first_row = group_id(2) / FORWARD_RANGES * FORWARD_ROWS;
     const int end_row = min(first_row + FORWARD_ROWS, OUT_H);
+    const int first_column = FORWARD_RANGES == 1 ? 0 : group_id(2) % FORWARD_RANGES * FORWARD_WIDTH;
+    const int end_column = FORWARD_RANGES == 1 ? OUT_W : min(first_column + FORWARD_WIDTH, OUT_W);
     x += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + conv_group * (IN_EACH * IN_H * IN_W) * GROUP + lane_group();
     z += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + lane_group();
 #if FUSES_MAX
@@ -110,10 +126,11 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
         mean[o] = m2[o] = (floatv)0.0f;
 
     for (int r = first_row; r < end_row; r++) {
-#if DEPTHWISE && OUT_W <= 8 * FORWARD_COLUMNS /* so few products that checks would cost as much; here they vanish */
+#if DEPTHWISE && OUT_W <= 8 * FORWARD_COLUMNS &&                                                                       \
+    FORWARD_RANGES == 1 /* so few products that checks would cost as much; here they vanish */
 #pragma unroll
 #endif
-        for (int c0 = 0; c0 < OUT_W; c0 += FORWARD_COLUMNS) {
+        for (int c0 = first_column; c0 < end_column; c0 += FORWARD_COLUMNS) {
             floatv acc[FORWARD_CHANNELS][FORWARD_COLUMNS];
 #pragma unroll
             for (int o = 0; o < FORWARD_CHANNELS; o++)
@@ -132,12 +149,12 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                     __global const floatv *line = x + ((i * IN_H + row) * IN_W + column) * GROUP;
                     floatv in[FORWARD_SPAN];
 #pragma unroll
-                    for (int s = 0; DILATION_W == 1 && s < FORWARD_SPAN; s++)
+                    for (int s = 0; SHARES_COLUMNS && s < FORWARD_SPAN; s++)
                         in[s] = !FORWARD_EDGES || inside(column + s, IN_W) ? line[s * GROUP] : (floatv)0.0f;
                     const int tap = (i * KERNEL_H + u) * KERNEL_W;
 #pragma unroll
                     for (int v = 0; v < KERNEL_W; v++) {
-#if DILATION_W > 1
+#if !SHARES_COLUMNS
 #pragma unroll
                         for (int c = 0; c < FORWARD_COLUMNS; c++) {
                             const int s = c * STRIDE_W + v * DILATION_W;
@@ -150,7 +167,7 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
                             const floatv w = weight[channel * (IN_EACH * KERNEL_H * KERNEL_W) + tap + v];
 #pragma unroll
                             for (int c = 0; c < FORWARD_COLUMNS; c++)
-                                acc[o][c] = multiply_add(w, in[DILATION_W == 1 ? c * STRIDE_W + v : c], acc[o][c]);
+                                acc[o][c] = multiply_add(w, in[SHARES_COLUMNS ? c * STRIDE_W + v : c], acc[o][c]);
                         }
                     }
                 }
@@ -226,14 +243,52 @@ __kernel void conv2d_forward(__global const floatv *restrict x, __global const f
     }
 }
 
+#ifdef MOMENT_ROWS
+/* The moments of z of MOMENT_ROWS rows each, where a work-item of the forward pass has too few of them; with STRICT as
+ * that adds them, row by row. Groups: (channels, blocks, row ranges). */
+#define STRETCH (STRICT || OUT_W < 16 ? OUT_W : 16)
+GROUP_OF(GROUP)
+__kernel void conv2d_moments(__global const floatv *restrict z, __global float4 *restrict partials,
+                             __global const struct cln_state *restrict state PLACE) {
+    MOMENTS(1)
+    const int channel = group_id(0), block = group_id(1), count = state->count;
+    if (block >= blocks_of(count))
+        return;
+    const int first_row = group_id(2) * MOMENT_ROWS, end_row = min(first_row + MOMENT_ROWS, OUT_H);
+    z += ((size_t)block * OUT_C + channel) * (OUT_H * OUT_W) * GROUP + lane_group();
+    floatv mean = z[first_row * OUT_W * GROUP], m2 = (floatv)0.0f;
+    int seen = 0;
+    for (int r = first_row; r < end_row; r++)
+        for (int c0 = 0; c0 < OUT_W; c0 += STRETCH) {
+            const int columns = min(STRETCH, OUT_W - c0);
+            floatv sum = (floatv)0.0f, squares = (floatv)0.0f;
+            for (int c = c0; c < c0 + columns; c++) {
+                const floatv d = z[(r * OUT_W + c) * GROUP] - mean;
+                sum += d;
+                squares = multiply_add(d, d, squares);
+            }
+            seen += columns;
+            add_to_moments(&mean, &m2, sum, squares, scalar_divided(1.0f, (float)seen));
+        }
+    lane_put_moments(0, seen, mean, m2, block, count);
+    lane_barrier();
+    LANE_TOTALS(part, LANE_PARTS) {
+        const size_t at = ((size_t)channel * group_count(1) + block) * LANE_PARTS + part;
+        partials[at * group_count(2) + group_id(2)] = part_moments(0, part, seen, block, count);
+    }
+}
+#endif
+
 /* The data gradient: dx[n, first + i, h, w] = sum over o, u, v with row = h and column = w of W[o,i,u,v] dz[n,o,r,c],
  * over the o of the group that begins with input channel first. A stretch of a row of dx stays in registers, and every
  * dz that reaches it is scattered into it with constant indices, so that no multiply is wasted at the borders.
  * DATA_COLUMNS is a multiple of STRIDE_W, so that the pattern is the same at every c0. Groups: (input-channel tiles,
- * blocks, row ranges). */
+ * blocks, row ranges x DATA_RANGES). */
 #define DATA_FIRST (-CEIL_DIV((KERNEL_W - 1) * DILATION_W, STRIDE_W))
 #define DATA_LAST ((DATA_COLUMNS - 1 + PADDING_W) / STRIDE_W)
 #define DATA_TILES CEIL_DIV(IN_W, DATA_COLUMNS)
+#define RANGE_TILES CEIL_DIV(DATA_TILES, DATA_RANGES)
+#define DATA_UNROLLS (DATA_TILES <= 8 && DATA_RANGES == 1)
 #define DZ_FITS ((long)OUT_C * OUT_H * OUT_W * (long)sizeof(floatv) <= PREFETCH_BYTES) /* of a block */
 
 /* acc[i][c] += w d for every tap of a kernel row, and every dz of a row that reaches the tile whose column 0 is at j0;
@@ -246,7 +301,7 @@ static inline void data_products(floatv acc[DATA_CHANNELS][DATA_COLUMNS], WEIGHT
 #pragma unroll
         for (int i = 0; i < DATA_CHANNELS; i++)
             w[i] = taps[(IN_EACH % DATA_CHANNELS == 0 ? i : min(i, IN_EACH - 1 - i0)) * (KERNEL_H * KERNEL_W) + v];
-#if DILATION_W == 1
+#if DILATION_W == 1 && !LIMITED
 #pragma unroll
         for (int j = DATA_FIRST; j <= DATA_LAST; j++) {
             const int c = j * STRIDE_W + v - PADDING_W;
@@ -278,8 +333,10 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
         return;
     const int first_channel = TILE_FIRST(group_id(0), IN_EACH, DATA_CHANNELS);
     const int conv_group = CONV_GROUP(first_channel, IN_EACH), i0 = first_channel - conv_group * IN_EACH;
-    const int first_row = group_id(2) * DATA_ROWS;
+    const int first_row = group_id(2) / DATA_RANGES * DATA_ROWS;
     const int end_row = min(first_row + DATA_ROWS, IN_H);
+    const int first_tile = DATA_RANGES == 1 ? 0 : group_id(2) % DATA_RANGES * RANGE_TILES;
+    const int end_tile = DATA_RANGES == 1 ? DATA_TILES : min(first_tile + RANGE_TILES, DATA_TILES);
     dz += (size_t)block * (OUT_C * OUT_H * OUT_W) * GROUP + conv_group * (OUT_EACH * OUT_H * OUT_W) * GROUP +
           lane_group();
     dx += (size_t)block * (IN_C * IN_H * IN_W) * GROUP + conv_group * (IN_EACH * IN_H * IN_W) * GROUP + lane_group();
@@ -293,10 +350,10 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
         if (CONV_GROUPS == 1 && DZ_FITS && group_id(0) == 0 && block + 1 < blocks)
             prefetch_vectors(dz + OUT_C * OUT_H * OUT_W, OUT_C * OUT_H * OUT_W * h / IN_H,
                              OUT_C * OUT_H * OUT_W * (h + 1) / IN_H);
-#if DATA_TILES <= 8 /* the products are then known at compile time, and the checks below vanish */
+#if DATA_UNROLLS /* the products are then known at compile time, and the checks below vanish */
 #pragma unroll
 #endif
-        for (int tile = 0; tile < DATA_TILES; tile++) {
+        for (int tile = first_tile; tile < end_tile; tile++) {
             const int c0 = tile * DATA_COLUMNS, j0 = c0 / STRIDE_W;
             floatv acc[DATA_CHANNELS][DATA_COLUMNS];
 #pragma unroll
@@ -315,7 +372,7 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
                     WEIGHTS *taps = weight +
                                     o * COPY_PITCH(IN_EACH * KERNEL_H * KERNEL_W, DATA_CHANNELS * KERNEL_H * KERNEL_W) +
                                     u * KERNEL_W;
-                    if (DATA_TILES > 8 && j0 + DATA_FIRST >= 0 && j0 + DATA_LAST < OUT_W)
+                    if (!DATA_UNROLLS && j0 + DATA_FIRST >= 0 && j0 + DATA_LAST < OUT_W)
                         data_products(acc, taps, i0, line, j0, false);
                     else
                         data_products(acc, taps, i0, line, j0, true);
@@ -346,8 +403,11 @@ __kernel void conv2d_backward_data(__global const floatv *restrict dz, __global 
 #define WEIGHT_EDGES (PADDING_W > 0 || KERNEL_W % WEIGHT_TAPS != 0)
 #define SLICE_ROWS CEIL_DIV(OUT_H, ROW_SLICES)
 #define TAP_ROWS (KERNEL_H * TAP_TILES)
-#define MOST_TAPS (TAP_ROWS < 16 ? TAP_ROWS : 16) /* taps at a time, so that a large kernel needs no large stack */
-#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM)        /* those of one work-item; a team divides them */
+#define RANGE_TAPS CEIL_DIV(TAP_ROWS, TAP_RANGES)
+#define MOST_TAPS                                                                                                      \
+    (RANGE_TAPS < 16 ? RANGE_TAPS : 16)    /* taps at a time, so that a large kernel needs no large stack              \
+                                            */
+#define OWN_TAPS CEIL_DIV(MOST_TAPS, TEAM) /* those of one work-item; a team divides them */
 #define WEIGHT_SUMS (WEIGHT_CHANNELS * WEIGHT_TAPS)
 #if DEPTHWISE && OUT_W <= 32 /* as in the forward pass */
 #define WEIGHT_LOOP _Pragma("unroll")
@@ -447,7 +507,8 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
     LANE_SUMS(WEIGHT_SUMS * TEAM)
     const int o0 = TILE_FIRST(group_id(0), OUT_EACH, WEIGHT_CHANNELS);
     const int conv_group = CONV_GROUP(o0, OUT_EACH), end_channel = (conv_group + 1) * OUT_EACH;
-    const int i = group_id(1);
+    const int i = group_id(1) / TAP_RANGES;
+    const int begin_tap = group_id(1) % TAP_RANGES * RANGE_TAPS, finish_tap = min(begin_tap + RANGE_TAPS, TAP_ROWS);
     const int slice = last_first(group_id(2), group_count(2));
     const int count = state->count, blocks = blocks_of(count);
     /* With HALVES the two halves of a shard are neighbours: the first sums of the optimizer's. */
@@ -459,8 +520,8 @@ __kernel void conv2d_backward_weights(__global const floatv *restrict x, __globa
     x += lane_group();
     dz += lane_group();
 
-    for (int first_tap = 0; first_tap < TAP_ROWS; first_tap += MOST_TAPS) {
-        const int end_tap = min(first_tap + MOST_TAPS, TAP_ROWS);
+    for (int first_tap = begin_tap; first_tap < finish_tap; first_tap += MOST_TAPS) {
+        const int end_tap = min(first_tap + MOST_TAPS, finish_tap);
         floatv total[OWN_TAPS][WEIGHT_SUMS];
         for (int own = 0; own < OWN_TAPS; own++)
 #pragma unroll

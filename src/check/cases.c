@@ -66,6 +66,8 @@ static const struct {
     {"vectors of 2, filtered", false, false, 2, "lanes=2,accumulators=4,min_groups=6,slice_cache_kib=8",
      .only = &cln_device_winograd},
     {"strict", false, false, 0, "strict=1"},
+    /* So few that small cases have to be divided, too. */
+    {"few iterations", false, false, 1, "lanes=8,accumulators=12,min_groups=16,max_loop_iterations=2000"},
     {"strict, groups of 16", false, false, 1, "lanes=16,accumulators=12,min_groups=64,local_weights=1,strict=1"},
     {"strict, groups of 4 × 4", false, false, 4, "lanes=16,accumulators=12,min_groups=64,max_team=2,strict=1"},
     {"strict, fma in software", false, false, 0, "strict=1,fma=0"},

@@ -50,6 +50,7 @@ enum { TENSORS = sizeof tensors / sizeof *tensors, ALIGN = CLN_TENSOR_ALIGN };
 struct values {
     size_t floats;
     int norm_parts;   /* 0: not clipped */
+    int most_slices;  /* that a gradient has */
     bool accumulates; /* the sum */
     double *p, *g, *g_terms, *moments[CLN_MOMENT_COUNT];
     double *decays, *changes; /* 0 or 1: a factor of the weight decay; whether the parameter ever changes */
@@ -112,6 +113,7 @@ static struct values make(struct cln_rig *b, enum cln_optimizer_kind kind, doubl
     for (size_t t = 0; t < TENSORS; t++) {
         v.floats += padded(tensors[t].count);
         partials += padded(tensors[t].count) * (size_t)slices_of(t, clipped);
+        v.most_slices = cln_max(v.most_slices, slices_of(t, clipped));
     }
     if (clipped)
         v.norm_parts = cln_optimizer_norm_parts(&b->plan, v.floats);
@@ -162,6 +164,7 @@ static enum cln_status run_device(struct cln_rig *b, const struct values *v, enu
                                                           .gradients = v->gradients->buffer,
                                                           .partials = v->partials->buffer,
                                                           .slice_table = v->slice_table->buffer,
+                                                          .most_slices = v->most_slices,
                                                           .moments = moments,
                                                           .norm_parts = v->norm_parts,
                                                           .accumulates = v->accumulates});

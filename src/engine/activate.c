@@ -1,19 +1,23 @@
 /* The normalise, activate and pool part of a stage: memory-bound launches, over blocks or over whole channels. */
 #include "src/engine/activate.h"
 
+#include <math.h>
+
 #include "src/model/layer.h"
 
 static int per_item(const struct cln_plan *plan, const struct cln_activate *g) {
     return cln_plan_channels_per_item(plan, g->pool.in.channels, g->pool.in.height * g->pool.in.width);
 }
 
-/* Loop iterations for a plane, counted as if no loop were unrolled; the larger of the two ways. */
+/* Loop iterations for a plane; the larger of the two ways. */
 static double plane_iterations(const struct cln_activate *g) {
     const struct cln_pool2d *p = &g->pool;
-    const double windows = (double)cln_ceil_div(p->kernel_h, p->stride_h) * cln_ceil_div(p->kernel_w, p->stride_w);
-    const double forward = (double)p->out.height * p->out.width * (p->kernel_h * (p->kernel_w + 1.0) + 1);
-    const double backward = (double)p->in.height * p->in.width * (2 * windows + 1);
-    return forward > backward ? forward : backward;
+    const int windows_h = cln_ceil_div(p->kernel_h, p->stride_h), windows_w = cln_ceil_div(p->kernel_w, p->stride_w);
+    const bool pools = p->kind != CLN_POOL_NONE;
+    const double window = pools ? cln_tile_loop(p->kernel_h, cln_tile_loop(p->kernel_w, 0)) : 0;
+    const double windows = pools ? cln_tile_loop(windows_h, cln_tile_loop(windows_w, 0)) : 0;
+    return fmax(cln_loop(p->out.height, cln_loop(p->out.width, window)),
+                cln_loop(p->in.height, 2 + cln_loop(p->in.width, windows)));
 }
 
 /* How a team divides planes: team_rows work-items divide the rows, and if a group has all blocks, team_blocks divide
@@ -54,10 +58,16 @@ static double backward_bytes(const struct cln_plan *plan, const struct cln_activ
     return (g->further ? 5 : 4) * a_bytes(plan, g) + (spreads_here(g) ? 2 * z_bytes(plan, g) : 0);
 }
 
+/* Loop iterations of a group of whole channels, which goes through its blocks three times. */
+static double whole_iterations(const struct cln_plan *plan, const struct cln_activate *g) {
+    const double blocks = cln_loop(plan->blocks, plane_iterations(g));
+    return cln_loop(per_group(plan, g), 3 * (blocks + cln_plan_reduction(plan, "activate")));
+}
+
 static bool whole_channels_pay(const struct cln_plan *plan, const struct cln_activate *g, double bytes) {
     return !plan->chains && g->pool.in.channels >= plan->tuning.min_whole_channels &&
            bytes <= 1024.0 * plan->tuning.channel_cache_kib &&
-           per_group(plan, g) * 3 * (plan->blocks * (plane_iterations(g) + 1)) <= plan->tuning.max_loop_iterations;
+           whole_iterations(plan, g) <= plan->tuning.max_loop_iterations;
 }
 
 bool cln_channel_forward_pays(const struct cln_plan *plan, const struct cln_activate *g) {
@@ -119,10 +129,7 @@ static enum cln_status launch(struct cln_plan *plan, const struct cln_activate *
 }
 
 static enum cln_status launch_blocks(struct cln_plan *plan, const struct cln_activate *g, struct ocl_launch blocks) {
-    const enum cln_status status =
-        cln_plan_check_iterations(plan, blocks.kernel, per_item(plan, g) * plane_iterations(g));
-    if (status != CLN_OK)
-        return status;
+    blocks.iterations = cln_loop(per_item(plan, g), plane_iterations(g) + cln_plan_reduction(plan, "activate"));
     blocks.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_item(plan, g));
     return launch(plan, g, blocks, team_rows(plan, g));
 }
@@ -131,6 +138,7 @@ static enum cln_status launch_channels(struct cln_plan *plan, const struct cln_a
                                        struct ocl_launch channels) {
     channels.groups[0] = (size_t)cln_ceil_div(g->pool.in.channels, per_group(plan, g));
     channels.groups[1] = 1;
+    channels.iterations = whole_iterations(plan, g);
     return launch(plan, g, channels, team_rows(plan, g) * team_blocks(plan, g));
 }
 

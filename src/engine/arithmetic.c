@@ -18,6 +18,7 @@ enum cln_status cln_arithmetic_apply(struct cln_plan *plan, const struct cln_ari
                               .args = {OCL_BUFFER(g->x), OCL_BUFFER(g->numerators ? g->numerators : g->x),
                                        OCL_BUFFER(g->out), OCL_INT(vectors)},
                               .arg_count = 4,
+                              .iterations = CLN_FEW_ITERATIONS,
                               .bytes = (g->numerators ? 3.0 : 2.0) * (double)(g->count * sizeof(float)),
                           },
                           vectors);

@@ -7,11 +7,23 @@ static bool augments(const struct cln_batch *g) {
     return g->augmentation && cln_augmentation_is_on(g->augmentation);
 }
 
+/* Loop iterations for a feature, and those of finding the images and drawing what changes them. */
+static double feature_iterations(const struct cln_plan *plan, const struct cln_batch *g) {
+    const double lanes = cln_tile_loop(cln_plan_vector(plan, "batch"), 0);
+    return augments(g) ? (g->mixes ? 2 * lanes + 5 : lanes + 4) : lanes + 1;
+}
+static double source_iterations(const struct cln_plan *plan) {
+    const double labels = (double)cln_plan_whole_parts(plan) / cln_plan_parts(plan); /* of the whole batch */
+    return 2 * CLN_FEW_ITERATIONS + (60.0 + labels) * cln_plan_vector(plan, "batch");
+}
+
 /* The features of an image that a work-item gathers, a multiple of the stretches of kernels/batch.cl, or whole rows. */
 static int per_item(const struct cln_plan *plan, const struct cln_batch *g) {
     const int stretch = augments(g) ? g->out.width : 8, features = (int)cln_shape_count(g->out);
     const int busy = cln_max(1, cln_min(features, 2 * plan->tuning.min_groups / plan->blocks));
-    return stretch * cln_ceil_div(cln_ceil_div(features, busy), stretch);
+    const double most = (plan->tuning.max_loop_iterations - source_iterations(plan)) / feature_iterations(plan, g);
+    const int stretches = cln_ceil_div(cln_ceil_div(features, busy), stretch);
+    return stretch * cln_max(1, cln_min(stretches, (int)(most / stretch)));
 }
 
 static void augmentation_constants(struct ocl_constants *c, const struct cln_augmentation *a) {
@@ -81,6 +93,7 @@ enum cln_status cln_batch_begin(struct cln_plan *plan, const struct cln_batch *g
                      OCL_BUFFER(g->x), OCL_BUFFER(g->lane_labels), OCL_BUFFER(plan->state)},
             .arg_count = 9,
             .groups = {(size_t)cln_ceil_div(features, per_item(plan, g))},
+            .iterations = source_iterations(plan) + per_item(plan, g) * feature_iterations(plan, g),
             .bytes = (double)cln_plan_bytes(plan, g->out),
         };
         if (augments(g)) {
@@ -104,6 +117,7 @@ enum cln_status cln_batch_end(struct cln_plan *plan, const struct cln_batch *g, 
                               .constants = &constants,
                               .args = {OCL_BUFFER(sums), OCL_BUFFER(g->rates), OCL_BUFFER(plan->state)},
                               .arg_count = 3,
+                              .iterations = cln_loop(cln_plan_whole_parts(plan), 0),
                           },
                           1);
 }

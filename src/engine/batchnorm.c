@@ -19,23 +19,29 @@ void cln_norm_constants(struct ocl_constants *c, const struct cln_norm *norm) {
         ocl_constants_int(c, "LOCAL_NORM", 1);
 }
 
+/* Loop iterations of adding up a channel's partials, `splits` for each part of the batch. The work-items of a group
+ * divide them, unless sums are strict. */
+static double sum_iterations(const struct cln_plan *plan, int splits) {
+    const int sharing = plan->tuning.strict ? 1 : plan->tuning.lanes / cln_plan_vector(plan, "batchnorm");
+    return cln_loop(cln_ceil_div(cln_plan_whole_parts(plan) * splits, sharing), 0) + cln_plan_reduction(plan, "batchnorm");
+}
+
 enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *z,
                                        struct cln_partials out) {
-    const int per_item = cln_plan_channels_per_item(plan, shape.channels, shape.height * shape.width);
-    const enum cln_status status =
-        cln_plan_check_iterations(plan, "batchnorm_partials", 2.0 * per_item * (shape.height * shape.width + 1));
-    if (status != CLN_OK)
-        return status;
+    const int positions = shape.height * shape.width;
+    const int per_item = cln_plan_channels_per_item(plan, shape.channels, positions);
     struct ocl_constants constants;
     constants_of(&constants, plan, shape);
-    return cln_plan_lanes(plan,
-                          &(struct ocl_launch){.source = "batchnorm.cl",
-                                               .kernel = "batchnorm_partials",
-                                               .constants = &constants,
-                                               .args = {OCL_BUFFER(z), OCL_BUFFER(out.buffer), OCL_BUFFER(plan->state)},
-                                               .arg_count = 3,
-                                               .groups = {(size_t)cln_ceil_div(shape.channels, per_item)},
-                                               .bytes = (double)cln_plan_bytes(plan, shape)});
+    return cln_plan_lanes(
+        plan, &(struct ocl_launch){
+                  .source = "batchnorm.cl",
+                  .kernel = "batchnorm_partials",
+                  .constants = &constants,
+                  .args = {OCL_BUFFER(z), OCL_BUFFER(out.buffer), OCL_BUFFER(plan->state)},
+                  .arg_count = 3,
+                  .groups = {(size_t)cln_ceil_div(shape.channels, per_item)},
+                  .iterations = cln_loop(per_item, 2 * cln_loop(positions, 0) + cln_plan_reduction(plan, "batchnorm")),
+                  .bytes = (double)cln_plan_bytes(plan, shape)});
 }
 
 int cln_norm_span(const struct cln_plan *plan, int span) {
@@ -63,6 +69,7 @@ enum cln_status cln_batchnorm_statistics(struct cln_plan *plan, const struct cln
                                       OCL_INT(norm->running_var), OCL_BUFFER(plan->state)},
                              .arg_count = 10,
                              .groups = {(size_t)norm->options.shape.channels, cln_norm_copies(plan, norm->normal_span)},
+                             .iterations = 2 * sum_iterations(plan, partials.splits),
                              .span = (size_t)norm->normal_span});
 }
 
@@ -81,6 +88,7 @@ enum cln_status cln_batchnorm_backward(struct cln_plan *plan, const struct cln_n
                                       OCL_INT(gamma_out.base), OCL_INT(beta_out.base), OCL_BUFFER(plan->state)},
                              .arg_count = 7,
                              .groups = {(size_t)norm->options.shape.channels, cln_norm_copies(plan, norm->dz_span)},
+                             .iterations = sum_iterations(plan, 1),
                              .span = (size_t)norm->dz_span});
 }
 
@@ -94,5 +102,6 @@ enum cln_status cln_bias_gradient(struct cln_plan *plan, struct cln_shape shape,
                                                      .args = {OCL_BUFFER(sums.buffer), OCL_BUFFER(out.buffer),
                                                               OCL_INT(out.base), OCL_BUFFER(plan->state)},
                                                      .arg_count = 4,
-                                                     .groups = {(size_t)shape.channels, 1}});
+                                                     .groups = {(size_t)shape.channels, 1},
+                                                     .iterations = sum_iterations(plan, 1)});
 }

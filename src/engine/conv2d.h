@@ -23,7 +23,7 @@ enum cln_status cln_conv2d_filters(struct cln_plan *plan, const struct cln_conv2
 void cln_conv2d_fuse(const struct cln_plan *plan, const struct cln_conv2d *g, bool dz_is_private,
                      struct cln_activate *epilogue);
 
-/* The number of row ranges that the forward pass splits an image into: the `splits` of its moments. */
+/* The number of ranges of rows of z that have moments of their own: the `splits` of its moments. */
 int cln_conv2d_splits(const struct cln_plan *plan, const struct cln_conv2d *g);
 
 /* Computes z = W∗x + b. If `partials` has a buffer, also writes the moments of z there: channels × blocks ×

@@ -17,6 +17,7 @@ static enum cln_status launch(struct cln_plan *plan, const char *kernel, double 
                                     .args = {OCL_BUFFER(x), OCL_BUFFER(y), OCL_BUFFER(plan->state)},
                                     .arg_count = 3,
                                     .groups = {(size_t)cln_ceil_div(features, per_item)},
+                                    .iterations = cln_loop(per_item, 0),
                                     .bytes = passes * (double)cln_plan_bytes(plan, shape),
                                 });
 }

@@ -172,6 +172,7 @@ static enum cln_status find_gradients(struct cln_engine *e) {
             ? cln_fail(CLN_OUT_OF_MEMORY, "partial gradients of %zu floats: use a smaller network", floats)
             : ocl_buffer_write(e->slice_table, 0, slice_table_bytes(e), slice_table);
     for (size_t i = 0; i < network->parameter_floats / CLN_TENSOR_ALIGN; i++) {
+        e->most_slices = cln_max(e->most_slices, slice_table[i][1]);
         slice_table[i][0] = (int32_t)(i * CLN_TENSOR_ALIGN);
         slice_table[i][1] = 1;
         slice_table[i][3] &= ~OF_WHOLE_BATCH;

@@ -51,6 +51,7 @@ struct cln_engine {
     struct ocl_buffer *class_weights; /* float per class; NULL: the loss is not weighted */
     struct ocl_buffer *values[CLN_VALUES_COUNT];
     struct ocl_buffer *gradient_partials, *slice_table;
+    int most_slices;                           /* that a gradient has */
     struct ocl_buffer *sums, *sum_slice_table; /* the summed gradients, with the parts of their norm, and their table;
                                                   NULL without exchange, clipping and accumulation */
     struct ocl_buffer *nodes; /* of processes that share a batch, see cln_exchange_nodes; [node][parameter_floats] */

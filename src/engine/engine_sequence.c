@@ -192,6 +192,7 @@ static struct cln_optimizer optimizer_of(const struct cln_engine *e) {
         .gradients = e->values[CLN_GRADIENTS],
         .partials = e->gradient_partials,
         .slice_table = e->slice_table,
+        .most_slices = e->most_slices,
         .moments = &e->values[CLN_MOMENTS],
         .norm_parts = e->optimizer.clip_norm > 0 ? cln_optimizer_norm_parts(&e->plan, e->network->parameter_floats) : 0,
         .accumulates = e->optimizer.accumulate > 1,
@@ -220,6 +221,7 @@ static enum cln_status add_exchange(struct cln_engine *e) {
     sum = optimizer_of(e);
     sum.partials = e->nodes;
     sum.slice_table = e->sum_slice_table;
+    sum.most_slices = 1;
     sum.gradients = e->sums;
     return cln_optimizer_sum(&e->plan, &sum);
 }
@@ -252,6 +254,7 @@ static enum cln_status add_update(struct cln_engine *e) {
     if (e->sums) { /* which are then the gradients' only slices */
         optimizer.partials = e->sums;
         optimizer.slice_table = e->sum_slice_table;
+        optimizer.most_slices = 1;
     }
     if (optimizer.norm_parts > 0)
         status = cln_optimizer_norm(&e->plan, &optimizer);

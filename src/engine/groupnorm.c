@@ -16,26 +16,34 @@ static int weights_of(const struct cln_groupnorm *g) {
     return (int)cln_shape_count(g->shape) / positions_of(g);
 }
 
-/* A work-item of a slice goes through its elements three times, and twice through what the slices have left. So there
- * are no more slices than elements in one, unless the limit of iterations asks for more. */
+/* Loop iterations of a work-item that goes through the elements of a slice three times, twice of them weight by weight,
+ * and twice through what the slices have left. */
 enum { PASSES = 3 };
+static double group_iterations(const struct cln_groupnorm *g, int slices) {
+    const double elements = cln_ceil_div(elements_of(g), slices), weights = elements / positions_of(g) + 2;
+    return PASSES * cln_loop(elements, 0) + 2 * cln_loop(weights, 1) + 2 * cln_loop(slices, 0);
+}
+
+/* There are no more slices than elements in one, unless the limit of iterations asks for more. */
 static int group_slices(const struct cln_plan *plan, const struct cln_groupnorm *g) {
     const int elements = elements_of(g);
     if (plan->tuning.strict)
         return cln_strict_splits(elements, PASSES * (double)elements);
-    const int wanted = cln_plan_splits(plan, elements, g->groups * plan->blocks, PASSES);
-    const double limit = PASSES * (double)elements / plan->tuning.max_loop_iterations;
-    const int most = (int)sqrt(elements);
-    return limit >= most ? cln_min(elements, (int)limit + 1) : cln_min(wanted, most);
+    int slices = cln_min((int)sqrt(elements), cln_plan_splits(plan, elements, g->groups * plan->blocks, PASSES));
+    while (slices < elements && group_iterations(g, slices) > plan->tuning.max_loop_iterations)
+        slices = cln_min(elements, 2 * slices);
+    return slices;
 }
 
-static double group_iterations(const struct cln_plan *plan, const struct cln_groupnorm *g) {
-    const int slices = group_slices(plan, g);
-    return PASSES * (double)cln_ceil_div(elements_of(g), slices) + 2.0 * slices;
+/* Loop iterations for a weight over some blocks. */
+static double weight_iterations(const struct cln_plan *plan, const struct cln_groupnorm *g, int blocks) {
+    return cln_loop(blocks, cln_loop(positions_of(g), 0)) + cln_plan_reduction(plan, "groupnorm");
 }
 
 static int weights_per_item(const struct cln_plan *plan, const struct cln_groupnorm *g) {
-    return cln_plan_channels_per_item(plan, weights_of(g), positions_of(g));
+    enum { LEAST_BLOCKS = 4 }; /* of a strict slice; others may have fewer */
+    const double most = plan->tuning.max_loop_iterations / (1 + weight_iterations(plan, g, LEAST_BLOCKS));
+    return (int)fmax(1, fmin(floor(most), cln_plan_channels_per_item(plan, weights_of(g), positions_of(g))));
 }
 
 int cln_groupnorm_slices(const struct cln_plan *plan, const struct cln_groupnorm *g) {
@@ -43,7 +51,7 @@ int cln_groupnorm_slices(const struct cln_plan *plan, const struct cln_groupnorm
     if (plan->tuning.strict)
         return cln_plan_strict_slices(plan);
     return cln_plan_splits(plan, plan->blocks, cln_ceil_div(weights_of(g), per_item),
-                           per_item * (positions_of(g) + 1.0));
+                           per_item * (2 + weight_iterations(plan, g, 1)));
 }
 
 size_t cln_groupnorm_statistic_floats(const struct cln_plan *plan, const struct cln_groupnorm *g) {
@@ -56,12 +64,8 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_groupnorm *
 }
 
 /* Completes and adds a launch: appends the state, and sets constants. */
-static enum cln_status launch(struct cln_plan *plan, const struct cln_groupnorm *g, struct ocl_launch launch,
-                              double iterations) {
+static enum cln_status launch(struct cln_plan *plan, const struct cln_groupnorm *g, struct ocl_launch launch) {
     struct ocl_constants constants;
-    const enum cln_status status = cln_plan_check_iterations(plan, launch.kernel, iterations);
-    if (status != CLN_OK)
-        return status;
     cln_plan_constants(plan, &constants);
     ocl_constants_int(&constants, "NORM_GROUPS", g->groups);
     ocl_constants_int(&constants, "ELEMENTS", elements_of(g));
@@ -77,7 +81,8 @@ static enum cln_status launch(struct cln_plan *plan, const struct cln_groupnorm 
 
 static enum cln_status launch_groups(struct cln_plan *plan, const struct cln_groupnorm *g, struct ocl_launch groups) {
     groups.groups[0] = (size_t)g->groups * (size_t)group_slices(plan, g);
-    return launch(plan, g, groups, group_iterations(plan, g));
+    groups.iterations = group_iterations(g, group_slices(plan, g));
+    return launch(plan, g, groups);
 }
 
 enum cln_status cln_groupnorm_forward(struct cln_plan *plan, const struct cln_groupnorm *g, struct ocl_buffer *x,
@@ -132,11 +137,12 @@ enum cln_status cln_groupnorm_backward_weights(struct cln_plan *plan, const stru
                                                struct cln_slices out) {
     const int per_item = weights_per_item(plan, g), slices = cln_groupnorm_slices(plan, g);
     return launch(plan, g,
-                  (struct ocl_launch){.kernel = "groupnorm_backward_weights",
-                                      .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(weights.statistics),
-                                               OCL_BUFFER(out.buffer), OCL_INT(out.base), OCL_INT(out.stride)},
-                                      .arg_count = 6,
-                                      .groups = {(size_t)cln_ceil_div(weights_of(g), per_item), (size_t)slices},
-                                      .bytes = bytes_of(plan, g, 2)},
-                  (double)cln_ceil_div(plan->blocks, slices) * per_item * (positions_of(g) + 1.0));
+                  (struct ocl_launch){
+                      .kernel = "groupnorm_backward_weights",
+                      .args = {OCL_BUFFER(x), OCL_BUFFER(dz), OCL_BUFFER(weights.statistics), OCL_BUFFER(out.buffer),
+                               OCL_INT(out.base), OCL_INT(out.stride)},
+                      .arg_count = 6,
+                      .groups = {(size_t)cln_ceil_div(weights_of(g), per_item), (size_t)slices},
+                      .iterations = cln_loop(per_item, weight_iterations(plan, g, cln_ceil_div(plan->blocks, slices))),
+                      .bytes = bytes_of(plan, g, 2)});
 }

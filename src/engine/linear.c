@@ -2,7 +2,7 @@
  * features × lanes, which CLBlast takes as it is. */
 #include "src/engine/linear.h"
 
-#include <stdio.h>
+#include <math.h>
 
 #include "host/gemm.h"
 #include "src/engine/batchnorm.h"
@@ -17,14 +17,16 @@ struct tiles {
 
 enum { LEAST_DEPTH = 4 }; /* terms of a sum per work-item of a team */
 
-/* Loop iterations of a weight gradient's tile over some blocks, counted as if no loop were unrolled. */
-static double weight_tile(int blocks, struct tiles t) {
-    return (blocks + 3.0) * (t.weight_in + 1) * (t.weight_out + 2);
+/* Loop iterations of a weight gradient's tile over some blocks. */
+static double weight_tile(const struct cln_plan *plan, int blocks, struct tiles t) {
+    const double out = cln_tile_loop(t.weight_out, 0), sums = t.weight_in * t.weight_out;
+    return cln_loop(blocks + 1, out + cln_tile_loop(t.weight_in, out)) + 5 * cln_loop(sums, 0) +
+           sums * cln_loop(plan->tuning.lanes / cln_plan_vector(plan, "linear"), 0);
 }
 
 /* Loop iterations of a run of such tiles over a slice of the blocks. */
 static double weight_run(const struct cln_plan *plan, struct tiles t) {
-    return cln_ceil_div(t.weight_run, t.weight_in) * weight_tile(cln_ceil_div(plan->blocks, t.slices), t);
+    return cln_ceil_div(t.weight_run, t.weight_in) * (1 + weight_tile(plan, cln_ceil_div(plan->blocks, t.slices), t));
 }
 
 static double flops_of(const struct cln_plan *plan, const struct cln_linear *g) {
@@ -40,6 +42,13 @@ static double bytes_of(const struct cln_plan *plan, const struct cln_linear *g) 
     return value_bytes(plan, g) + (double)sizeof(float) * g->in_features * g->out_features;
 }
 
+/* Loop iterations of the forward pass or data gradient, with sums of `depth` terms. */
+static double product_iterations(const struct cln_plan *plan, struct tiles t, int depth) {
+    const double blocks = cln_tile_loop(t.blocks, 0);
+    const double sums = cln_tile_loop(t.features, blocks) + blocks;
+    return cln_loop(depth, sums) + 8 * sums + t.features * t.blocks * (8 + cln_plan_reduction(plan, "linear"));
+}
+
 /* Chooses tiles. All layers that are large enough and have the same tuning get the same tiles, even if these do not
  * divide a layer evenly, so that the layers share a program. */
 static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linear *g) {
@@ -51,6 +60,9 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     struct tiles t = {.blocks = cln_even_tile(plan->blocks, plan->chains ? cln_min(widest, shared) : widest)};
     const int busy = cln_max(1, rows * cln_ceil_div(plan->blocks, t.blocks) / plan->tuning.min_groups);
     t.features = cln_min(rows, cln_min(busy, cln_max(1, budget / t.blocks)));
+    const int depth = cln_max(g->in_features, g->out_features);
+    while (t.features * t.blocks > 1 && product_iterations(plan, t, depth) > plan->tuning.max_loop_iterations)
+        *(t.features > 1 ? &t.features : &t.blocks) -= 1;
     const int tiles = cln_ceil_div(rows, t.features) * cln_ceil_div(plan->blocks, t.blocks);
     const int most = cln_ceil_div(cln_min(g->in_features, g->out_features), LEAST_DEPTH);
     t.team = cln_plan_team(plan, "linear", cln_min(most, cln_ceil_div(plan->tuning.min_groups, tiles)),
@@ -59,7 +71,7 @@ static struct tiles tiles_of(const struct cln_plan *plan, const struct cln_linea
     t.weight_in = cln_min(g->in_features, cln_max(1, budget / t.weight_out));
     const int out_tiles = cln_ceil_div(g->out_features, t.weight_out);
     const int in_tiles = cln_ceil_div(g->in_features, t.weight_in);
-    const int runs = cln_plan_splits(plan, in_tiles, out_tiles, weight_tile(plan->blocks, t));
+    const int runs = cln_plan_splits(plan, in_tiles, out_tiles, 1 + weight_tile(plan, plan->blocks, t));
     t.weight_run = t.weight_in * cln_ceil_div(in_tiles, runs);
     t.slices =
         cln_min(plan->blocks,
@@ -77,6 +89,18 @@ bool cln_linear_uses_gemm(const struct cln_plan *plan, const struct cln_linear *
     return plan->tuning.min_gemm_weights > 0 && weights >= plan->tuning.min_gemm_weights;
 }
 
+static double copied_floats(const struct cln_linear *g, struct tiles t) {
+    return (double)t.features * cln_max(g->in_features, g->out_features);
+}
+static bool copies_weights(const struct cln_plan *plan, const struct cln_linear *g, struct tiles t) {
+    return cln_plan_copies_weights(plan, "linear", copied_floats(g, t), t.features * t.blocks);
+}
+
+static double copy_iterations(const struct cln_plan *plan, const struct cln_linear *g, struct tiles t) {
+    const int items = plan->tuning.lanes / cln_plan_vector(plan, "linear");
+    return copies_weights(plan, g, t) ? cln_loop(ceil(copied_floats(g, t) / items), 0) : 0;
+}
+
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_linear *g,
                          struct tiles t) {
     cln_plan_constants(plan, c);
@@ -85,20 +109,11 @@ static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, c
     ocl_constants_int(c, "TEAM", t.team);
     ocl_constants_int(c, "WEIGHT_OUT", t.weight_out);
     ocl_constants_int(c, "WEIGHT_IN", t.weight_in);
-    const double copied = (double)t.features * cln_max(g->in_features, g->out_features);
-    if (cln_plan_copies_weights(plan, "linear", copied, t.features * t.blocks)) {
+    if (copies_weights(plan, g, t)) {
         ocl_constants_int(c, "LOCAL_WEIGHTS", 1);
         ocl_constants_int(c, "IN_FEATURES", g->in_features);
         ocl_constants_int(c, "OUT_FEATURES", g->out_features);
     }
-}
-
-/* Checks the loop iterations of the longest of the three products: `depth` steps of a tile of features and blocks, or
- * runs of weight tiles. */
-static enum cln_status check(const struct cln_plan *plan, const struct cln_linear *g, struct tiles t) {
-    const double depth = cln_max(g->in_features, g->out_features);
-    const enum cln_status status = cln_plan_check_iterations(plan, "linear", depth * (t.features + 1) * (t.blocks + 1));
-    return status == CLN_OK ? cln_plan_check_iterations(plan, "linear_backward_weights", weight_run(plan, t)) : status;
 }
 
 /* Adds one product of CLBlast per block of `lanes` columns. */
@@ -124,7 +139,8 @@ static enum cln_status forward_gemm(struct cln_plan *plan, const struct cln_line
                                                   .constants = &constants,
                                                   .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.bias),
                                                            OCL_INT(g->out_features), OCL_BUFFER(z)},
-                                                  .arg_count = 4});
+                                                  .arg_count = 4,
+                                                  .iterations = cln_loop(g->out_features, 0)});
     if (status == CLN_OK)
         status = gemm(plan, "linear_forward (CLBlast)",
                       (struct ocl_gemm){.m = out,
@@ -151,9 +167,6 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
         return forward_gemm(plan, g, x, weights, z, partials);
 
     const struct tiles t = tiles_of(plan, g);
-    const enum cln_status status = check(plan, g, t);
-    if (status != CLN_OK)
-        return status;
     struct ocl_constants constants;
     constants_of(&constants, plan, g, t);
     return cln_plan_teams(
@@ -168,6 +181,7 @@ enum cln_status cln_linear_forward(struct cln_plan *plan, const struct cln_linea
                      OCL_BUFFER(plan->state)},
             .arg_count = 11,
             .groups = {(size_t)cln_ceil_div(g->out_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+            .iterations = product_iterations(plan, t, g->in_features) + copy_iterations(plan, g, t),
             .span = (size_t)t.blocks,
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
@@ -208,6 +222,7 @@ enum cln_status cln_linear_backward_data(struct cln_plan *plan, const struct cln
                      OCL_INT(weights.weight), OCL_BUFFER(dx), OCL_BUFFER(plan->state)},
             .arg_count = 7,
             .groups = {(size_t)cln_ceil_div(g->in_features, t.features), (size_t)cln_ceil_div(plan->blocks, t.blocks)},
+            .iterations = product_iterations(plan, t, g->out_features) + copy_iterations(plan, g, t),
             .span = (size_t)t.blocks,
             .flops = flops_of(plan, g),
             .bytes = bytes_of(plan, g),
@@ -230,7 +245,8 @@ static enum cln_status clear_dead(struct cln_plan *plan, const struct ocl_consta
                                                .kernel = "linear_clear_dead",
                                                .constants = constants,
                                                .args = {OCL_BUFFER(x), OCL_INT(features), OCL_BUFFER(plan->state)},
-                                               .arg_count = 3});
+                                               .arg_count = 3,
+                                               .iterations = cln_loop(features, 0)});
 }
 
 enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct cln_linear *g, struct ocl_buffer *x,
@@ -272,6 +288,7 @@ enum cln_status cln_linear_backward_weights(struct cln_plan *plan, const struct 
                                     .arg_count = 9,
                                     .groups = {(size_t)cln_ceil_div(g->in_features, t.weight_run),
                                                (size_t)cln_ceil_div(g->out_features, t.weight_out), (size_t)t.slices},
+                                    .iterations = weight_run(plan, t),
                                     .flops = flops_of(plan, g),
                                     .bytes = bytes_of(plan, g),
                                 });

@@ -8,6 +8,15 @@
 #include "clenet/network.h"
 #include "kernels/state.clh"
 
+/* Loop iterations of adding up a gradient's slices: in strict arithmetic by eights, in a tree. */
+static double sum_iterations(const struct cln_plan *plan, const struct cln_optimizer *g) {
+    if (g->nodes > 0)
+        return cln_loop(g->most_slices, 1) + cln_loop(24, 0) + cln_loop(g->nodes, 0);
+    const double of_eight = cln_loop(8, 0) + cln_loop(3, 4) + cln_loop(2, 0), levels = cln_loop(24, 0);
+    return plan->tuning.strict ? cln_loop(cln_ceil_div(g->most_slices, 8), of_eight) + 2 * levels
+                               : cln_loop(g->most_slices, 0);
+}
+
 enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_optimizer *g) {
     const struct cln_optimizer_row *row = &cln_optimizers[g->kind];
     const char *name = cln_optimizer_name(g->kind);
@@ -34,6 +43,7 @@ enum cln_status cln_optimizer_update(struct cln_plan *plan, const struct cln_opt
         }
     ocl_launch_argument(&launch, OCL_INT(g->floats));
     ocl_launch_argument(&launch, OCL_BUFFER(plan->state));
+    launch.iterations = sum_iterations(plan, g) + cln_loop(g->norm_parts, 0);
     launch.bytes = passes * (double)g->floats * sizeof(float);
     return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
 }
@@ -56,16 +66,23 @@ enum cln_status cln_optimizer_sum(struct cln_plan *plan, const struct cln_optimi
         .args = {OCL_BUFFER(g->gradients), OCL_BUFFER(g->partials), OCL_BUFFER(g->slice_table), OCL_INT(g->floats),
                  OCL_BUFFER(plan->state)},
         .arg_count = 5,
+        .iterations = sum_iterations(plan, g),
         .bytes = (g->accumulates ? 3 : 2) * (double)g->floats * sizeof(float),
     };
     return cln_plan_items(plan, &launch, g->floats / (size_t)cln_plan_vector(plan, name));
 }
 
+/* Loop iterations of a part of the norm besides those for its gradients. */
+static double part_iterations(const struct cln_plan *plan) {
+    return CLN_TENSOR_ALIGN + 2 * (2 + cln_plan_reduction(plan, "gradient_norm"));
+}
+
 /* Each work-item of an update reads all parts, so they are few. */
 int cln_optimizer_norm_parts(const struct cln_plan *plan, size_t floats) {
     enum { ENOUGH = 16, STRICT_FLOATS = 1 << 16 };
-    const double most = plan->tuning.strict ? STRICT_FLOATS /* floats of a part */
-                                            : (double)plan->tuning.lanes * plan->tuning.max_loop_iterations;
+    const double most = plan->tuning.strict
+                            ? STRICT_FLOATS /* floats of a part */
+                            : plan->tuning.lanes * fmax(1, plan->tuning.max_loop_iterations - part_iterations(plan));
     return cln_max(ENOUGH, (int)ceil((double)floats / most));
 }
 
@@ -84,6 +101,7 @@ enum cln_status cln_optimizer_norm(struct cln_plan *plan, const struct cln_optim
         .args = {OCL_BUFFER(g->partials), OCL_INT(g->floats), OCL_BUFFER(plan->state)},
         .arg_count = 3,
         .groups = {(size_t)g->norm_parts, 1},
+        .iterations = (double)(g->floats / (size_t)g->norm_parts / (size_t)plan->tuning.lanes) + part_iterations(plan),
         .bytes = (double)g->floats * sizeof(float),
     };
     return cln_plan_teams(plan, &launch, team);
@@ -105,6 +123,7 @@ enum cln_status cln_optimizer_average(struct cln_plan *plan, const struct cln_av
                  OCL_BUFFER(g->running_floats > 0 ? g->running : g->parameters), OCL_INT(g->running_floats),
                  OCL_BUFFER(plan->state)},
         .arg_count = 7,
+        .iterations = CLN_FEW_ITERATIONS,
         .bytes = 3 * (double)floats * sizeof(float),
     };
     return cln_plan_items(plan, &launch, floats / (size_t)cln_plan_vector(plan, name));

@@ -14,6 +14,7 @@ struct cln_optimizer {
     struct ocl_buffer *parameters, *gradients;
     struct ocl_buffer *partials;       /* slices of the gradients */
     struct ocl_buffer *slice_table;    /* int4 per CLN_TENSOR_ALIGN parameters, see kernels/optimizer.clh */
+    int most_slices;                   /* that a gradient of the table has */
     struct ocl_buffer *const *moments; /* CLN_MOMENT_COUNT of them, those that this kind has */
     /* 0: gradients are not clipped. Else `partials` has the summed gradients, `floats` of them, and behind them so many
      * parts of the norm, a float2 each (kernels/gradient_norm.cl); the table says that every gradient is one slice. */

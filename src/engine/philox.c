@@ -14,6 +14,7 @@ enum cln_status cln_philox_fill(struct cln_plan *plan, const struct cln_philox *
                            OCL_INT(g->first_sample), OCL_INT(g->first_quad), OCL_BUFFER(plan->state)},
                   .arg_count = 10,
                   .groups = {(size_t)cln_ceil_div(g->elements, 4)},
+                  .iterations = CLN_FEW_ITERATIONS,
                   .bytes = 2.0 * (double)cln_plan_bytes(plan, (struct cln_shape){g->elements, 1, 1}),
               });
 }

@@ -60,6 +60,20 @@ void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *const
         ocl_constants_int(constants, "STRICT", 1);
 }
 
+bool cln_plan_is_limited(const struct cln_plan *plan) {
+    return plan->tuning.max_loop_iterations < INT_MAX;
+}
+
+static enum cln_status check_iterations(const struct cln_plan *plan, const struct ocl_launch *launch) {
+    if (!(launch->iterations > 0))
+        return cln_fail(CLN_INVALID, "%s: the launch does not state its loop iterations", launch->kernel);
+    if (launch->iterations <= plan->tuning.max_loop_iterations)
+        return CLN_OK;
+    return cln_fail(CLN_DEVICE, "%s: a work-item would make %.0f loop iterations, %s cuts loops off after %d",
+                    launch->kernel, launch->iterations, ocl_context_device(plan->context)->name,
+                    plan->tuning.max_loop_iterations);
+}
+
 static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
     char label[96];
     struct ocl_constants constants = *launch->constants;
@@ -69,7 +83,9 @@ static enum cln_status add(struct cln_plan *plan, struct ocl_launch *launch) {
     launch->constants = &constants;
     if (plan->observe)
         plan->observe(plan->observer, launch);
-    const enum cln_status status = ocl_sequence_add(plan->sequence, launch);
+    enum cln_status status = check_iterations(plan, launch);
+    if (status == CLN_OK)
+        status = ocl_sequence_add(plan->sequence, launch);
     launch->label = NULL;
     launch->constants = NULL;
     return status;
@@ -111,7 +127,7 @@ int cln_plan_units(const struct cln_plan *plan) {
 void cln_plan_chain(struct cln_plan *plan, double flops) {
     static const double quick = 10e6; /* operations of one unit in the 50 µs until another has woken up, about */
     const int units = cln_plan_units(plan);
-    plan->chains = plan->tuning.lanes == plan->tuning.vector && plan->tuning.max_loop_iterations == INT_MAX &&
+    plan->chains = plan->tuning.lanes == plan->tuning.vector && !cln_plan_is_limited(plan) &&
                    (plan->blocks >= 2 * units || flops <= quick);
 }
 
@@ -191,20 +207,17 @@ bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation,
 }
 
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats) {
-    const struct ocl_device *device = ocl_context_device(plan->context);
     const int vector = cln_plan_vector(plan, operation), items = plan->tuning.lanes / vector;
     const double bytes = (double)sizeof(float) * floats * plan->tuning.lanes;
     int team = items > 1 ? cln_max(1, cln_min(wanted, plan->tuning.max_team)) : 1;
-    while (team > 1 && team * bytes > (double)device->local_memory_bytes / 2)
+    while (team > 1 && team * bytes > (double)ocl_context_device(plan->context)->local_memory_bytes / 2)
         team--;
     return team;
 }
 
-enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *kernel, double iterations) {
-    if (iterations <= plan->tuning.max_loop_iterations)
-        return CLN_OK;
-    return cln_fail(CLN_DEVICE, "%s: a work-item would make %.0f loop iterations, %s cuts loops off after %d", kernel,
-                    iterations, ocl_context_device(plan->context)->name, plan->tuning.max_loop_iterations);
+double cln_plan_reduction(const struct cln_plan *plan, const char *operation) {
+    const int items = plan->tuning.lanes / cln_plan_vector(plan, operation) * plan->tuning.max_team;
+    return 8 + 2 * cln_loop(items, 0);
 }
 
 int cln_plan_channels_per_item(const struct cln_plan *plan, int channels, int positions) {

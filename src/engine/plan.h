@@ -72,6 +72,24 @@ int cln_plan_vector(const struct cln_plan *plan, const char *operation);
  * launch's operation. */
 void cln_plan_constants(const struct cln_plan *plan, struct ocl_constants *constants);
 
+/* Adding a launch fails with CLN_DEVICE if a work-item would make more loop iterations than tuning.max_loop_iterations
+ * allows, and with CLN_INVALID if the launch does not state them (launch->iterations). All loops count, as if none were
+ * unrolled. A driver that cuts loops off counts once more per loop, where it finds the loop at its end.
+ * cln_loop: the iterations of a loop of `n`, each with `body` iterations of inner loops.
+ * cln_tile_loop: the same of a loop over a tile, whose bounds are constants. A compiler leaves no loop of one
+ * iteration.
+ */
+static inline double cln_loop(double n, double body) {
+    return n * (1 + body) + 1;
+}
+static inline double cln_tile_loop(int n, double body) {
+    return n == 1 ? body : cln_loop(n, body);
+}
+enum { CLN_FEW_ITERATIONS = 100 }; /* of a kernel whose loops are short whatever the shapes are */
+
+/* Whether tuning.max_loop_iterations sets a limit. */
+bool cln_plan_is_limited(const struct cln_plan *plan);
+
 /* Adds a launch. Along dimension 0 a work-group has the lanes of a block: lanes / vector work-items. Along dimension 1
  * there is one group per block, which sets span to 1, unless the caller sets groups[1]. groups[0] and groups[2] are the
  * caller's. launch->constants must not be NULL. The label becomes "scope kernel". Afterwards launch->constants is NULL:
@@ -135,10 +153,8 @@ bool cln_plan_copies_weights(const struct cln_plan *plan, const char *operation,
  * if the operation's work-groups have a single work-item. */
 int cln_plan_team(const struct cln_plan *plan, const char *operation, int wanted, int floats);
 
-/* Fails with CLN_DEVICE if a work-item makes more loop iterations than tuning.max_loop_iterations allows. The message
- * names `kernel`. */
-enum cln_status cln_plan_check_iterations(const struct cln_plan *plan, const char *kernel,
-                                          double iterations) CLN_MUST_CHECK;
+/* The iterations in which the work-items of a group add up what each of them has: a few sums. */
+double cln_plan_reduction(const struct cln_plan *plan, const char *operation);
 
 /* The number of consecutive channels that one work-item processes. A channel has `positions` vectors, and a work-item
  * gets about 256 vectors. It gets fewer if otherwise there would be less than tuning.min_groups work-groups. */

@@ -275,6 +275,10 @@ struct cln_winograd cln_winograd_choose(const struct cln_plan *plan, const struc
 
 /* ---- Launches ---- */
 
+enum {
+    UNLIMITED = INT_MAX
+}; /* loop iterations, which are not counted: filtered parts are for devices without a limit */
+
 static void constants_of(struct ocl_constants *c, const struct cln_plan *plan, const struct cln_winograd *w,
                          const struct cln_activate *epilogue) {
     const struct {
@@ -312,6 +316,7 @@ enum cln_status cln_winograd_filters(struct cln_plan *plan, const struct cln_win
                   .args = {OCL_BUFFER(weights.buffer), OCL_INT(weights.weight), OCL_BUFFER(weights.filters[w->part])},
                   .arg_count = 3,
                   .groups = {(filter_rows(w) + RUN - 1) / RUN, 1, 1},
+                  .iterations = UNLIMITED,
               });
 }
 
@@ -319,6 +324,7 @@ enum cln_status cln_winograd_filters(struct cln_plan *plan, const struct cln_win
 static enum cln_status add_convolution(struct cln_plan *plan, const struct cln_winograd *w, struct ocl_launch *launch) {
     const struct cln_conv2d *g = &w->geometry;
     launch->source = "winograd.cl";
+    launch->iterations = UNLIMITED;
     launch->groups[0] = (size_t)cln_ceil_div(g->out.channels, w->out_channels);
     launch->groups[2] = (size_t)cln_ceil_div(g->out.height, w->rows);
     launch->flops = cln_convolution_flops(plan, &w->convolution);
@@ -375,6 +381,7 @@ enum cln_status cln_winograd_backward_weights(struct cln_plan *plan, const struc
                                     .groups = {(size_t)cln_ceil_div(g->out.channels, w->out_channels),
                                                (size_t)cln_ceil_div(g->in.channels, w->in_channels),
                                                (size_t)(w->block_slices * w->row_slices)},
+                                    .iterations = UNLIMITED,
                                     .flops = cln_convolution_flops(plan, &w->convolution),
                                     .bytes = cln_convolution_bytes(plan, &w->convolution),
                                 });

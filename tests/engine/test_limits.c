@@ -5,6 +5,7 @@
 
 #include "clenet/log.h"
 #include "host/profile.h"
+#include "src/engine/conv2d.h"
 #include "src/engine/engine.h"
 #include "src/engine/pixels.h"
 #include "tests/engine/support.h"
@@ -128,6 +129,48 @@ static void test_lanes_follow_what_built_kernels_take(void **state) {
     ocl_context_destroy(&context);
 }
 
+static void assert_refused(enum cln_status status, const char *kernel) {
+    char start[96];
+    snprintf(start, sizeof start, "%s: a work-item would make ", kernel);
+    assert_int_equal(status, CLN_DEVICE);
+    assert_ptr_equal(strstr(cln_error_message(), start), cln_error_message());
+    assert_non_null(strstr(cln_error_message(), " cuts loops off after 50"));
+}
+
+/* Loops that a driver would cut off, and that cannot be divided, are refused: nothing is wrong in silence. */
+static void test_loops_beyond_the_limit_are_refused(void **state) {
+    (void)state;
+    static const struct cln_conv2d g = {.in = {64, 4, 40},
+                                        .out = {64, 2, 38},
+                                        .kernel_h = 3,
+                                        .kernel_w = 3,
+                                        .stride_h = 1,
+                                        .stride_w = 1,
+                                        .dilation_h = 1,
+                                        .dilation_w = 1,
+                                        .groups = 1,
+                                        .in_per_group = 64};
+    struct ocl_context *context = NULL;
+    struct cln_engine *engine = NULL;
+    struct cln_network *network = network_of("lenet");
+    struct cln_plan plan = {.tuning = tuning_of(&context, "", 4, 4), .batch_size = 4, .blocks = 1};
+    plan.context = context;
+    plan.tuning.max_loop_iterations = 50;
+    assert_refused(cln_conv2d_forward(&plan, &g, NULL, NULL, (struct cln_weights){0}, NULL, (struct cln_partials){0}),
+                   "conv2d_forward");
+    assert_refused(cln_conv2d_backward_data(&plan, &g, NULL, NULL, (struct cln_weights){0}, NULL),
+                   "conv2d_backward_data");
+    assert_refused(cln_conv2d_backward_weights(&plan, &g, NULL, NULL, NULL, (struct cln_slices){0}),
+                   "conv2d_backward_weights");
+    assert_refused(create(&engine, context, network, &plan.tuning, 16, 16), "batch_begin");
+    assert_null(engine);
+    plan.tuning.max_loop_iterations = 10000;
+    assert_ok(create(&engine, context, network, &plan.tuning, 16, 16));
+    cln_engine_destroy(&engine);
+    cln_network_destroy(&network);
+    ocl_context_destroy(&context);
+}
+
 /* What is said to fit does, and nothing larger: the host's own count of bytes agrees with ours. */
 static void check_fit(const char *limits, const char *name, int batch_size, size_t count, bool streams,
                       const char *part) {
@@ -223,6 +266,7 @@ static void test_a_write_reaches_across_chunks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_loops_beyond_the_limit_are_refused, restore),
         cmocka_unit_test_teardown(test_lanes_follow_the_limits, restore),
         cmocka_unit_test_teardown(test_lanes_follow_what_built_kernels_take, restore),
         cmocka_unit_test_teardown(test_what_does_not_fit_says_what_would, restore),
