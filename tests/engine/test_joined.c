@@ -155,19 +155,19 @@ static void test_joined(void **state) {
     for (size_t i = 0; i < count; i++)
         labels[i] = (int32_t)(i % 10);
     fill_parameters(parameters, network);
+    const int bounds[] = {0, (int)count};
     for (int joins = 0; joins < 2; joins++) {
         struct cln_engine *engine = NULL;
         tuning.join_launches = joins;
-        assert_ok(
-            cln_engine_create(&engine, context,
-                              &(struct cln_engine_params){.network = network,
-                                                          .tuning = &tuning,
-                                                          .batch_size = (int)count,
-                                                          .image = {1, 28, 28},
-                                                          .train = {pixels, labels, count},
-                                                          .test = {pixels, labels, count},
-                                                          .exchange = {c->exchanges, 0, (const int[]){0, (int)count},
-                                                                       false, false, gather, scatter, NULL}}));
+        assert_ok(cln_engine_create(
+            &engine, context,
+            &(struct cln_engine_params){.network = network,
+                                        .tuning = &tuning,
+                                        .batch_size = (int)count,
+                                        .image = {1, 28, 28},
+                                        .train = {pixels, labels, count},
+                                        .test = {pixels, labels, count},
+                                        .exchange = {c->exchanges, 0, bounds, false, false, gather, scatter, NULL}}));
         assert_ok(cln_engine_write(engine, CLN_PARAMETERS, parameters));
         run(&outcomes[joins], engine, network, count);
         cln_engine_destroy(&engine);
