@@ -89,5 +89,6 @@ enum cln_status cln_train_ranks_stop(struct cln_train_run *run, bool *stop) {
 void cln_train_ranks_end(struct cln_train_run *run, enum cln_status status, int exit_status) {
     if (status != CLN_OK && status != CLN_INTERRUPTED && !cln_ranks_knows(run->ranks))
         cln_ranks_end_all(run->ranks, exit_status);
-    cln_ranks_close(&run->ranks);
+    else
+        cln_ranks_close(&run->ranks);
 }

@@ -34,11 +34,6 @@ static bool joins(const struct cln_tuning *tuning) {
     return tuning->join_launches && tuning->lanes == tuning->vector;
 }
 
-int cln_engine_share(const struct cln_engine *e, int batch_size) {
-    const struct cln_exchange *x = &e->exchange;
-    return x->count > 0 ? x->bounds[x->rank + 1] - x->bounds[x->rank] : batch_size;
-}
-
 static enum cln_status create(struct cln_engine **out, struct ocl_context *context,
                               const struct cln_engine_params *params, const struct cln_tuning *tuning) {
     struct cln_engine *e = calloc(1, sizeof *e);
@@ -262,22 +257,6 @@ enum cln_status cln_engine_begin(struct cln_engine *e, enum cln_engine_set set, 
 
 enum cln_status cln_engine_begin_queued(struct cln_engine *e, size_t count) {
     return begin(e, CLN_TEST, NULL, count, &(struct cln_state){.step = -1}, ocl_buffer_write_queued);
-}
-
-enum cln_status cln_engine_redeal(struct cln_engine *e) {
-    enum cln_status status = CLN_OK;
-    for (int s = 0; s < CLN_SET_COUNT && status == CLN_OK; s++) {
-        struct cln_engine_data *set = &e->sets[s];
-        if (set->count == 0)
-            continue;
-        set->begun.share = e->exchange.bounds[e->exchange.rank];
-        set->begun.most = cln_engine_share(e, set->begun.batch_size);
-        const int share[] = {set->begun.share, set->begun.most};
-        _Static_assert(offsetof(struct cln_state, most) == offsetof(struct cln_state, share) + sizeof(int),
-                       "neighbours");
-        status = ocl_buffer_write(set->state, offsetof(struct cln_state, share), sizeof share, share);
-    }
-    return status;
 }
 
 void cln_engine_settle(struct cln_engine *e) {

@@ -1,6 +1,6 @@
 /* Shared by the engine's own files: engine.c (use), engine_memory.c (buffers), engine_fit.c (whether they fit the
  * device), engine_sequence.c (launches), engine_diagnose.c (finding a value that is not finite), engine_pictures.c
- * (reading pictures as a step makes them). */
+ * (reading pictures as a step makes them), engine_share.c (the share of a batch). */
 #ifndef SRC_ENGINE_ENGINE_PRIVATE_H
 #define SRC_ENGINE_ENGINE_PRIVATE_H
 

@@ -22,7 +22,7 @@ struct cln_mpi {
      * that answer are in this function, too. */
     void (*find_missing)(bool *missing, double seconds);
     void (*stop)(void);
-    void (*end_all)(int exit_status); /* does not return */
+    void (*end_all)(int exit_status); /* ends this process, too */
 };
 
 #endif

@@ -135,7 +135,6 @@ static void stop(void) {
 
 static void end_all(int exit_status) {
     MPI_Abort(MPI_COMM_WORLD, exit_status);
-    exit(exit_status);
 }
 
 extern const struct cln_mpi cln_mpi_functions;
