@@ -23,7 +23,8 @@ void cln_norm_constants(struct ocl_constants *c, const struct cln_norm *norm) {
  * divide them, unless sums are strict. */
 static double sum_iterations(const struct cln_plan *plan, int splits) {
     const int sharing = plan->tuning.strict ? 1 : plan->tuning.lanes / cln_plan_vector(plan, "batchnorm");
-    return cln_loop(cln_ceil_div(cln_plan_whole_parts(plan) * splits, sharing), 0) + cln_plan_reduction(plan, "batchnorm");
+    return cln_loop(cln_ceil_div(cln_plan_whole_parts(plan) * splits, sharing), 0) +
+           cln_plan_reduction(plan, "batchnorm");
 }
 
 enum cln_status cln_batchnorm_partials(struct cln_plan *plan, struct cln_shape shape, struct ocl_buffer *z,
