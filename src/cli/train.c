@@ -341,6 +341,8 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
         if (!agree && o.recipe != NULL)
             cln_report_error("the options of %s count as given", o.recipe);
     }
+    if (exit_status == CLN_EXIT_USAGE)
+        cln_train_ranks_refuse(exit_status);
     cln_options_release(o.rows);
     return exit_status;
 }

@@ -8,6 +8,9 @@
  * one. Otherwise settles what is this process's own: its device; and only the first one writes files and tells
  * anything. False: an error has been printed. */
 bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params *save);
+/* Tells the others that this process's options are refused. Otherwise they would wait for it: not every launcher ends
+ * them. */
+void cln_train_ranks_refuse(int exit_status);
 
 /* Whether the training is to stop: all processes stop as soon as one is asked to. */
 enum cln_status cln_train_ranks_stop(struct cln_train_run *run, bool *stop) CLN_MUST_CHECK;
