@@ -159,6 +159,8 @@ static enum cln_status prepare(struct cln_train_run *run) {
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
     if (status == CLN_OK)
+        status = cln_train_ranks_compare(run);
+    if (status == CLN_OK)
         status = cln_augmentation_options_show(&o->augmentation, run->trainer, run->network->input);
     if (status != CLN_OK)
         return status;

@@ -131,6 +131,12 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
     return true;
 }
 
+enum cln_status cln_train_ranks_compare(const struct cln_train_run *run) {
+    char epochs[16];
+    snprintf(epochs, sizeof epochs, "%d", run->options->epochs);
+    return cln_ranks_compare(run->ranks, "number of epochs", epochs);
+}
+
 enum cln_status cln_train_ranks_stop(struct cln_train_run *run, bool *stop) {
     const enum cln_status status = cln_ranks_any(run->ranks, cln_signals_stop() != 0, stop);
     if (status == CLN_OK && *stop)

@@ -220,9 +220,13 @@ class Ranks:
                  ("process 1 of 3 (", "its options are refused", "unknown option")),
                 ("seed", (*DATA, "--seed", "0"), (*DATA, "--seed", "1"), ("process 1 of 3 (", "seed 1")),
                 ("batch", DATA, (*DATA, "--batch-size", "100"), ("process 1 of 3 (", "batches of 100")),
-                ("strict", (*DATA, "--lr", "0.5"), (*DATA, "--lr", "0.25"), ("process 1 of 3 (", "learning rate 0.25"))):
+                ("strict", (*DATA, "--lr", "0.5"), (*DATA, "--lr", "0.25"), ("process 1 of 3 (", "learning rate 0.25")),
+                ("decay", DATA, (*DATA, "--weight-decay", "0.25"), ("process 1 of 3 (", "another weight decay", "0.25, not 0")),
+                ("shift", (*DATA, "--shift", "2"), DATA, ("process 1 of 3 (", "another shift", "0, not 2")),
+                ("weights", DATA, (*DATA, "--class-weights", "balanced"), ("process 1 of 3 (", "class weights")),
+                ("epochs", DATA, (*DATA, "--epochs", "3"), ("process 1 of 3 (", "number of epochs", "3, not 2"))):
             with self.subTest(name):
-                self.assert_refused((*usual, *mine), (*other, *(usual[2:] if "--batch-size" in other else usual)), *told)
+                self.assert_refused((*usual, *mine), (*other, *usual[2 * ("--batch-size" in other):4 - 2 * ("--epochs" in other)]), *told)
 
     def test_what_needs_one_process(self):
         for option, told in ((("--lr-find",), "--lr-find runs in one process"),
