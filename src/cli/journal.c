@@ -108,7 +108,10 @@ static enum cln_status tell(struct cln_journal *journal, json_t *record) {
 }
 
 enum cln_status cln_journal_details(struct cln_journal *journal, json_t *record) {
-    return tell_event(journal, record, USUAL_DIGITS, true);
+    if (journal != NULL)
+        return tell_event(journal, record, USUAL_DIGITS, true);
+    json_decref(record);
+    return CLN_OK;
 }
 
 /* ---- Events ---- */

@@ -160,6 +160,8 @@ static enum cln_status prepare(struct cln_train_run *run) {
     cln_report_live("building kernels");
     status = cln_trainer_create(&run->trainer, &trainer);
     if (status == CLN_OK)
+        status = cln_train_ranks_compare(run);
+    if (status == CLN_OK)
         status = cln_augmentation_options_show(&o->augmentation, run->trainer, run->network->input);
     if (status != CLN_OK)
         return status;
@@ -344,6 +346,8 @@ int cln_command_train(const struct cln_command *command, int argc, const char **
         if (!agree && o.recipe != NULL)
             cln_report_error("the options of %s count as given", o.recipe);
     }
+    if (exit_status == CLN_EXIT_USAGE)
+        cln_train_ranks_refuse(exit_status);
     cln_options_release(o.rows);
     return exit_status;
 }

@@ -20,6 +20,8 @@ static void share_cores(struct cln_rank here) {
     setenv("POCL_MAX_PTHREAD_COUNT", threads, 0);
 }
 
+enum { DEVICE_BYTES = 256 };
+
 static int devices_in(const char *list) {
     int count = 1;
     for (; *list; list++)
@@ -27,17 +29,22 @@ static int devices_in(const char *list) {
     return count;
 }
 
-/* Takes element `number` of the list, over and over; the device's name is static. False: an element is empty. */
-static bool take_device(struct cln_train_options *o, int number) {
-    static char device[256];
-    const int count = devices_in(o->devices);
+/* Whether an element of the list is empty, or too long. NULL: there is no list. */
+static bool is_no_list(const char *list) {
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strcspn(at, ",") == 0 || strcspn(at, ",") >= DEVICE_BYTES)
+            return true;
+    return false;
+}
+
+/* Takes element `number` of the list, over and over. The device's name is static. */
+static void take_device(struct cln_train_options *o, int number) {
+    static char device[DEVICE_BYTES];
     const char *at = o->devices;
-    for (int i = 0; i < number % count; i++)
+    for (int i = 0; i < number % devices_in(o->devices); i++)
         at = strchr(at, ',') + 1;
-    const size_t length = strcspn(at, ",");
-    snprintf(device, sizeof device, "%.*s", (int)length, at);
+    snprintf(device, sizeof device, "%.*s", (int)strcspn(at, ","), at);
     o->session.params.device = device;
-    return length > 0 && length < sizeof device;
 }
 
 bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params *save, int *exit_status) {
@@ -62,14 +69,17 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
                 cln_report_error("%s", rules[i].message);
             return false;
         }
+    if (is_no_list(o->devices)) { /* for all processes alike: one that ends alone leaves the others waiting for it */
+        if (here.rank == 0)
+            cln_report_error("--devices '%s': names of devices with commas between them, as in gpu,cpu", o->devices);
+        return false;
+    }
     if (o->devices != NULL && here.count == 1 && devices_in(o->devices) > 1 && !cln_self_helps()) {
         *exit_status = cln_launch(&(struct cln_launch){devices_in(o->devices), o->restarts, o->save});
         return false;
     }
-    if (o->devices != NULL && !take_device(o, here.local)) {
-        cln_report_error("--devices '%s': names of devices with commas between them, as in gpu,cpu", o->devices);
-        return false;
-    }
+    if (o->devices != NULL)
+        take_device(o, here.local);
     if (here.count > 1)
         share_cores(here);
     if (here.rank == 0)
@@ -77,6 +87,12 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
     o->save = o->log = o->tensorboard = o->trace = save->path = NULL;
     o->quiet = true;
     return true;
+}
+
+enum cln_status cln_train_ranks_compare(const struct cln_train_run *run) {
+    char epochs[16];
+    snprintf(epochs, sizeof epochs, "%d", run->options->epochs);
+    return cln_ranks_compare(run->ranks, "number of epochs", epochs);
 }
 
 enum cln_status cln_train_ranks_stop(struct cln_train_run *run, bool *stop) {
@@ -91,4 +107,13 @@ void cln_train_ranks_end(struct cln_train_run *run, enum cln_status status, int 
         cln_ranks_end_all(run->ranks, exit_status);
     else
         cln_ranks_close(&run->ranks);
+}
+
+void cln_train_ranks_refuse(int exit_status) {
+    struct cln_train_run run = {.ranks = NULL};
+    if (cln_trainer_builds() || cln_ranks_open(&run.ranks, NULL) != CLN_OK)
+        return;
+    const enum cln_status status =
+        cln_ranks_agree(run.ranks, cln_fail(CLN_INVALID, "its options are refused, as it says"));
+    cln_train_ranks_end(&run, status, exit_status);
 }

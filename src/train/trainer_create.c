@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clenet/version.h"
 #include "src/data/images.h"
 #include "src/data/preprocess.h"
 #include "src/format/initial.h"
@@ -12,6 +11,7 @@
 #include "src/ranks/ranks.h"
 #include "src/train/build.h"
 #include "src/train/params.h"
+#include "src/train/processes.h"
 #include "src/train/resume.h"
 #include "src/train/saver.h"
 #include "src/train/trainer_private.h"
@@ -211,21 +211,6 @@ static struct cln_workload workload_of(const struct cln_trainer_params *p) {
                                  .local_norm = p->local_batchnorm};
 }
 
-/* Says what is to be the same in all processes, as far as it has a name. */
-static enum cln_status compare_processes(const struct cln_trainer *t) {
-    const struct cln_trainer_params *p = &t->params;
-    char training[384];
-    snprintf(
-        training, sizeof training,
-        "clenet %s, %s arithmetic, network %s of %zu floats, batches of %d, seed %llu, optimizer %d, learning rate %g, "
-        "validation %g, from step %llu",
-        CLENET_VERSION, p->session.strict ? "strict" : "default", p->network->name, p->network->parameter_floats,
-        p->batch_size, (unsigned long long)p->seed, (int)p->optimizer.kind, p->optimizer.lr, p->validation,
-        p->resume ? (unsigned long long)p->resume->training->steps : 0ULL);
-    const enum cln_status status = cln_ranks_compare(p->ranks, "training", training);
-    return status == CLN_OK ? cln_ranks_compare(p->ranks, "data set", p->data->digest) : status;
-}
-
 /* Whether the images stay on the host: as the caller wants, or because they would take more than half of the device's
  * memory. */
 static bool streams(const struct cln_trainer *t) {
@@ -336,7 +321,7 @@ enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_tr
         status = cln_saver_create(&t->saver, t);
     status = cln_ranks_agree(params->ranks, status);
     if (status == CLN_OK && params->ranks)
-        status = compare_processes(t);
+        status = cln_processes_compare(t);
     t->params.resume = NULL; /* the caller's, until here */
     if (status != CLN_OK)
         cln_trainer_destroy(&t);
