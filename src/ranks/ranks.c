@@ -149,6 +149,12 @@ enum cln_status cln_ranks_gather_each(struct cln_ranks *r, void *values, size_t 
     return cln_ranks_gather(r, values, r->bounds);
 }
 
+enum cln_status cln_ranks_take_first(struct cln_ranks *r, void *values, size_t bytes) {
+    for (int p = 0; p <= r->here.count; p++)
+        r->bounds[p] = p == 0 ? 0 : bytes;
+    return cln_ranks_gather(r, values, r->bounds);
+}
+
 /* ---- Beginning and end ---- */
 
 /* The folder of the file that this code is in: a library or a program. */

@@ -209,3 +209,25 @@ enum cln_status cln_judge_resume(struct cln_trainer *t) {
         status = adopt_beside(t, t->params.save.path);
     return status == CLN_OK ? adopt_beside(t, c->origin) : status;
 }
+
+enum cln_status cln_judge_share(struct cln_trainer *t) {
+    const struct cln_network *network = t->params.network;
+    const size_t floats = network->parameter_floats + network->running_floats;
+    struct {
+        bool has_values;
+        double best_accuracy;
+    } first = {t->peak_values != NULL, t->best_accuracy};
+    enum cln_status status = cln_ranks_take_first(t->params.ranks, &first, sizeof first);
+    if (status != CLN_OK)
+        return status;
+    t->best_accuracy = first.best_accuracy;
+    if (first.has_values && !t->peak_values)
+        t->peak_values = allocate_values(network);
+    if (first.has_values && !t->peak_values)
+        return fail_values(network);
+    if (first.has_values)
+        return cln_ranks_take_first(t->params.ranks, t->peak_values, floats * sizeof *t->peak_values);
+    free(t->peak_values);
+    t->peak_values = NULL;
+    return CLN_OK;
+}

@@ -14,4 +14,8 @@ enum cln_status cln_judge_note(struct cln_trainer *trainer, const struct cln_met
  * checkpoint's file, if that is the same epoch of the same training. Without either they are unknown. */
 enum cln_status cln_judge_resume(struct cln_trainer *trainer) CLN_MUST_CHECK;
 
+/* Gives all processes of params.ranks the best epoch's weights that the first one has found, since it alone has files.
+ */
+enum cln_status cln_judge_share(struct cln_trainer *t) CLN_MUST_CHECK;
+
 #endif

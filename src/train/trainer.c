@@ -93,26 +93,22 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
 /* With batch norms of its own, each process has other running statistics: all take those of the first one. */
 static enum cln_status share_running(struct cln_trainer *t) {
     static const enum cln_engine_values which[] = {CLN_RUNNING, CLN_AVERAGE_RUNNING};
-    const struct cln_rank here = cln_ranks_here(t->params.ranks);
     const bool averages = cln_engine_model(t->engine).running == CLN_AVERAGE_RUNNING;
     const size_t bytes = t->params.network->running_floats * sizeof(float);
     if (!t->params.ranks || !t->params.local_batchnorm || bytes == 0)
         return CLN_OK;
     float *values = malloc(bytes);
-    size_t *bounds = malloc(((size_t)here.count + 1) * sizeof *bounds);
-    enum cln_status status =
-        values && bounds ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu bytes of statistics", bytes);
-    for (int r = 0; status == CLN_OK && r <= here.count; r++)
-        bounds[r] = r == 0 ? 0 : bytes;
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu bytes of statistics", bytes);
+    enum cln_status status = CLN_OK;
     for (int i = 0; i <= averages && status == CLN_OK; i++) {
         status = cln_engine_read(t->engine, which[i], values);
         if (status == CLN_OK)
-            status = cln_ranks_gather(t->params.ranks, values, bounds);
+            status = cln_ranks_take_first(t->params.ranks, values, bytes);
         if (status == CLN_OK)
             status = cln_engine_write(t->engine, which[i], values);
     }
     free(values);
-    free(bounds);
     return status;
 }
 

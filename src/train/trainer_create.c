@@ -10,6 +10,7 @@
 #include "src/model/freeze.h"
 #include "src/ranks/ranks.h"
 #include "src/train/build.h"
+#include "src/train/judge.h"
 #include "src/train/params.h"
 #include "src/train/processes.h"
 #include "src/train/resume.h"
@@ -322,6 +323,8 @@ enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_tr
     status = cln_ranks_agree(params->ranks, status);
     if (status == CLN_OK && params->ranks)
         status = cln_processes_compare(t);
+    if (status == CLN_OK && params->ranks && params->resume)
+        status = cln_judge_share(t);
     t->params.resume = NULL; /* the caller's, until here */
     if (status != CLN_OK)
         cln_trainer_destroy(&t);
