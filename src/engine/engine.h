@@ -134,6 +134,7 @@ enum cln_status cln_engine_state(struct cln_engine *engine, enum cln_engine_set 
 enum cln_status cln_engine_predicted(struct cln_engine *engine, int *predicted, size_t count) CLN_MUST_CHECK;
 
 /* Copy values between device and host, laid out by network->tensors. */
+size_t cln_engine_floats(const struct cln_engine *engine, enum cln_engine_values which);
 enum cln_status cln_engine_read(struct cln_engine *engine, enum cln_engine_values which, float *values) CLN_MUST_CHECK;
 enum cln_status cln_engine_write(struct cln_engine *engine, enum cln_engine_values which,
                                  const float *values) CLN_MUST_CHECK;

@@ -69,9 +69,6 @@ struct cln_engine {
 /* The samples of a full batch that are this process's. */
 int cln_engine_share(const struct cln_engine *e, int batch_size);
 
-/* The number of floats in a buffer of values. */
-size_t cln_engine_floats(const struct cln_engine *e, enum cln_engine_values which);
-
 /* Creates the buffers that depend on the plan's batch size, and all others except those of images. If `plan` has a
  * tally, only adds them up there; `plan` is then a copy of e->plan that may have another batch size. The stages must be
  * known. */

@@ -30,6 +30,37 @@ static bool is_at_limit(const struct cln_trainer *t) {
     return t->params.max_steps > 0 && t->steps >= t->params.max_steps;
 }
 
+/* Gives all processes these values of the first one. */
+static enum cln_status take_first(struct cln_trainer *t, enum cln_engine_values which) {
+    const size_t bytes = cln_engine_floats(t->engine, which) * sizeof(float);
+    float *values = bytes > 0 ? malloc(bytes) : NULL;
+    if (bytes == 0)
+        return CLN_OK;
+    if (!values)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu bytes of values", bytes);
+    enum cln_status status = cln_engine_read(t->engine, which, values);
+    if (status == CLN_OK)
+        status = cln_ranks_take_first(t->params.ranks, values, bytes);
+    if (status == CLN_OK)
+        status = cln_engine_write(t->engine, which, values);
+    free(values);
+    return status;
+}
+
+/* At the end of an epoch all processes take what may differ between them from the first one. With batch norms of their
+ * own they have other running statistics. Unlike devices round updates differently, but for strict arithmetic. */
+static enum cln_status unite(struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    const bool rounds = t->deal.varies && !p->session.strict;
+    enum cln_status status = CLN_OK;
+    for (int which = 0; p->ranks && which < CLN_VALUES_COUNT && status == CLN_OK; which++) {
+        const bool is_running = which == CLN_RUNNING || which == CLN_AVERAGE_RUNNING;
+        if (which != CLN_GRADIENTS && (rounds || (p->local_batchnorm && is_running)))
+            status = take_first(t, (enum cln_engine_values)which);
+    }
+    return status;
+}
+
 /* Begins an epoch with a new order, or continues an unfinished epoch with its order. */
 static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace) {
     const size_t count = t->split.train_count;
@@ -90,32 +121,10 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     return status;
 }
 
-/* With batch norms of its own, each process has other running statistics: all take those of the first one. */
-static enum cln_status share_running(struct cln_trainer *t) {
-    static const enum cln_engine_values which[] = {CLN_RUNNING, CLN_AVERAGE_RUNNING};
-    const bool averages = cln_engine_model(t->engine).running == CLN_AVERAGE_RUNNING;
-    const size_t bytes = t->params.network->running_floats * sizeof(float);
-    if (!t->params.ranks || !t->params.local_batchnorm || bytes == 0)
-        return CLN_OK;
-    float *values = malloc(bytes);
-    if (!values)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu bytes of statistics", bytes);
-    enum cln_status status = CLN_OK;
-    for (int i = 0; i <= averages && status == CLN_OK; i++) {
-        status = cln_engine_read(t->engine, which[i], values);
-        if (status == CLN_OK)
-            status = cln_ranks_take_first(t->params.ranks, values, bytes);
-        if (status == CLN_OK)
-            status = cln_engine_write(t->engine, which[i], values);
-    }
-    free(values);
-    return status;
-}
-
 /* Evaluates the epoch, and lets the saver keep the model of the best accuracy so far. */
 static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
     const double start = cln_clock_seconds();
-    enum cln_status status = share_running(t);
+    enum cln_status status = unite(t);
     const bool validates = t->split.validation_count > 0;
     const struct cln_metrics *judged = validates ? &epoch->validation : &epoch->test;
     if (status == CLN_OK && validates)

@@ -308,7 +308,7 @@ class Ranks:
         self.fail("no model was saved")
 
     def test_a_process_that_hangs(self):
-        process = self.begin(CLENET_RANK_SECONDS="3")
+        process = self.begin(CLENET_RANK_SECONDS="10")
         self.wait_for_model()
         os.kill(self.rank(2), signal.SIGSTOP)
         status, _, errors = self.finish(process)
