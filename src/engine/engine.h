@@ -133,8 +133,9 @@ enum cln_status cln_engine_state(struct cln_engine *engine, enum cln_engine_set 
 /* Reads the classes predicted in the last evaluation, in the order of its epoch. */
 enum cln_status cln_engine_predicted(struct cln_engine *engine, int *predicted, size_t count) CLN_MUST_CHECK;
 
-/* Copy values between device and host, laid out by network->tensors. */
+/* The number of floats of these values; 0: this engine does not have them. */
 size_t cln_engine_floats(const struct cln_engine *engine, enum cln_engine_values which);
+/* Copy values between device and host, laid out by network->tensors. */
 enum cln_status cln_engine_read(struct cln_engine *engine, enum cln_engine_values which, float *values) CLN_MUST_CHECK;
 enum cln_status cln_engine_write(struct cln_engine *engine, enum cln_engine_values which,
                                  const float *values) CLN_MUST_CHECK;
