@@ -213,7 +213,8 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
     }
     const int lane0 = block * LANES + lane_group() * VECTOR;
     if (leads && group_id(0) == 0)
-        for (int first = lane0; first < whole; first += group_count(1) * LANES) {
+        for (int b = block; b < blocks_of(whole); b += group_count(1)) {
+            const int first = b * LANES + lane_group() * VECTOR;
             int label[VECTOR];
 #pragma unroll
             for (int lane = 0; lane < VECTOR; lane++)
