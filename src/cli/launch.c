@@ -2,6 +2,7 @@
 #include "src/cli/launch.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ static void set_launcher(void) {
         {"OMPI_MCA_rmaps_base_oversubscribe", "1", false},
         {"OMPI_MCA_hwloc_base_binding_policy", "none", false},
         {"OMPI_MCA_mpi_yield_when_idle", "1", false},
+        {"OMPI_MCA_odls_base_sigkill_timeout", "30", false}, /* seconds in which a stopped training saves its model */
         {"PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", false},
         {"PRTE_MCA_hwloc_default_binding_policy", "none", false},
         {"OMPI_ALLOW_RUN_AS_ROOT", "1", true},
@@ -36,8 +38,26 @@ static void set_launcher(void) {
             setenv(values[i].name, values[i].value, 0);
 }
 
-/* mpirun's command line; the caller's: free(). The words of this process's own, but a --resume, and then --resume
- * `resume`, unless that is NULL. */
+/* The number of words of an option that says how a training begins; 0: it is another. */
+static int words_of_beginning(const char *word) {
+    static const struct {
+        const char *name;
+        bool has_value;
+    } options[] = {{"--resume", true}, {"--init", true}, {"--by-order", false}, {"--partial", false}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const size_t length = strlen(options[i].name);
+        if (strncmp(word, options[i].name, length) != 0)
+            continue;
+        if (word[length] == '=' && options[i].has_value)
+            return 1;
+        if (word[length] == '\0')
+            return options[i].has_value ? 2 : 1;
+    }
+    return 0;
+}
+
+/* mpirun's command line; the caller's: free(). The words of this process's own; with `resume`, that in the place of how
+ * the training began. */
 static const char **command_of(int processes, const char *resume) {
     static char program[4096], number[16];
     const char *const *own = cln_self_command();
@@ -56,10 +76,10 @@ static const char **command_of(int processes, const char *resume) {
     for (; used < 4; used++)
         command[used] = before[used];
     for (size_t i = 1; i < words; i++) {
-        const bool is_resume = resume && strncmp(own[i], "--resume", 8) == 0;
-        if (is_resume && own[i][8] == '\0')
-            i++; /* its file */
-        else if (!is_resume || own[i][8] != '=')
+        const int left_out = resume ? words_of_beginning(own[i]) : 0;
+        if (left_out > 0)
+            i += (size_t)left_out - 1;
+        else
             command[used++] = own[i];
     }
     if (resume) {
@@ -69,22 +89,29 @@ static const char **command_of(int processes, const char *resume) {
     return command;
 }
 
-static void tell_failure(int error) {
-    cln_report_error("mpirun: %s: install Open MPI (openmpi-bin) or MPICH (mpich)", strerror(error));
-}
-
+/* Runs mpirun in this process, which may hand it no signal that is blocked or ignored here. */
 static void run(const char **command) {
+    static const int signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGCHLD,
+                                  SIGALRM, SIGXCPU, SIGXFSZ, SIGUSR1, SIGUSR2};
+    sigset_t none;
+    sigemptyset(&none);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        signal(signals[i], SIG_DFL);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
     execvp(command[0], (char *const *)command);
-    tell_failure(errno);
+    cln_report_error("mpirun: %s: install Open MPI (openmpi-bin) or MPICH (mpich)", strerror(errno));
 }
 
 /* Waits for an attempt; a signal that asks this process to end goes on to it. */
 static int wait_for(pid_t child) {
     bool passed = false;
-    int status;
+    int status = 0;
     for (;;) {
-        if (waitpid(child, &status, WNOHANG) == child)
+        const pid_t ended = waitpid(child, &status, WNOHANG);
+        if (ended == child)
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (ended < 0 && errno != EINTR)
+            return CLN_EXIT_FAILURE;
         if (cln_signals_stop() != 0 && !passed) {
             kill(child, cln_signals_stop());
             passed = true;
@@ -100,6 +127,14 @@ static long long saved_at(const char *path) {
 }
 
 int cln_launch(const struct cln_launch *launch) {
+    static const char mark[] = "CLENET_LAUNCHED";
+    if (getenv(mark)) {
+        cln_report_error(
+            "--devices: mpirun has started this process, but not as Open MPI, MPICH or Slurm do: use one of "
+            "theirs");
+        return CLN_EXIT_FAILURE;
+    }
+    setenv(mark, "1", 1);
     set_launcher();
     const char *resume = NULL;
     for (int attempt = 0;; attempt++) {
@@ -117,6 +152,7 @@ int cln_launch(const struct cln_launch *launch) {
         cln_signals_keep();
         const pid_t child = fork();
         if (child == 0) {
+            setpgid(0, 0); /* a terminal's signal comes to this process alone, which passes it on */
             run(command);
             _exit(CLN_EXIT_USAGE);
         }

@@ -56,7 +56,9 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
         {o->devices != NULL && o->session.params.device != NULL, "--devices says which device each process takes: "
                                                                  "leave --device out"},
         {o->restarts > 0 && (o->devices == NULL || o->save == NULL),
-         "--restarts N needs --devices LIST and --save FILE"},
+         "--restarts N needs --devices with several devices and --save FILE"},
+        {o->restarts > 0 && here.count == 1 && !cln_self_helps() && o->devices != NULL && devices_in(o->devices) < 2,
+         "--restarts N needs --devices with several devices and --save FILE"},
         {here.count > 1 && o->lr_find, "--lr-find runs in one process"},
         {here.count > 1 && o->report != NULL,
          "--report needs the whole training in one process: --log FILE, and then clenet report FILE MODEL"},

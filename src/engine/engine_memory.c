@@ -274,7 +274,8 @@ enum cln_status cln_engine_buffers(struct cln_engine *e, struct cln_plan *plan) 
     } wanted[] = {
         {&e->x, "input", cln_plan_bytes(plan, input)},
         {&e->lane_labels, "labels of a batch",
-         (size_t)cln_ceil_div(samples, plan->tuning.lanes) * (size_t)plan->tuning.lanes * sizeof(int)},
+         (size_t)(cln_ceil_div(samples, plan->tuning.lanes) + (plan->whole_batch > 0)) * (size_t)plan->tuning.lanes *
+             sizeof(int)}, /* a share may end in the middle of a block */
         {&e->loss_sums, "losses", (size_t)cln_plan_parts(plan) * 2 * sizeof(float)},
         {&e->all_loss_sums, "losses", sharing * (size_t)cln_plan_whole_parts(plan) * 2 * sizeof(float)},
         {&e->class_weights, "weights of classes", e->weighted ? (size_t)e->network->classes * sizeof(float) : 0},

@@ -48,8 +48,10 @@ static enum cln_status begin_step(struct step *s, const struct cln_exchange_poin
     s->packed = calloc(1, bytes);
     if (!s->first || !s->bounds || !s->own || !s->all || !s->packed)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for partial sums of %zu channels", p->channels);
-    for (int r = 0; r <= e->count; r++)
-        s->first[r] = (size_t)(cln_ceil_div(cln_min(e->bounds[r], whole), p->samples) * p->splits);
+    for (int r = 0; r < e->count; r++) {
+        const int samples = cln_min(e->bounds[r + 1], whole) - cln_min(e->bounds[r], whole);
+        s->first[r + 1] = s->first[r] + (size_t)(cln_ceil_div(samples, p->samples) * p->splits);
+    }
     return ocl_buffer_read(p->own, 0, p->channels * p->own_stride * p->width * sizeof(float), s->own);
 }
 

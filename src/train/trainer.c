@@ -47,8 +47,9 @@ static enum cln_status take_first(struct cln_trainer *t, enum cln_engine_values 
     return status;
 }
 
-/* At the end of an epoch all processes take what may differ between them from the first one. With batch norms of their
- * own they have other running statistics. Unlike devices round updates differently, but for strict arithmetic. */
+/* At the end of an epoch, or where it stops, all processes take what may differ between them from the first one. With
+ * batch norms of their own they have other running statistics. Unlike devices round updates differently, but for strict
+ * arithmetic. */
 static enum cln_status unite(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const bool rounds = t->deal.varies && !p->session.strict;
@@ -118,7 +119,7 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
         status = cln_engine_gradient_norm(t->engine, &epoch->gradient_norm);
     epoch->stopped = (pace.stopped || is_at_limit(t)) && epoch->train.samples < t->split.train_count;
     t->resuming = epoch->stopped;
-    return status;
+    return status == CLN_OK && epoch->stopped ? unite(t) : status;
 }
 
 /* Evaluates the epoch, and lets the saver keep the model of the best accuracy so far. */

@@ -340,7 +340,7 @@ enum cln_status cln_trainer_build(const struct cln_trainer_params *params) {
     enum cln_status status =
         frozen ? cln_freeze_find(frozen, params->network, params->freeze)
                : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu tensors", params->network->tensor_count);
-    struct cln_deal deal;
+    struct cln_deal deal = {NULL};
     workload.frozen = frozen;
     if (status == CLN_OK)
         status = cln_deal_begin(&deal, &workload, cln_ranks_place());
