@@ -15,6 +15,7 @@ enum { CLN_MPI_VERSION = 1 };
 struct cln_mpi {
     int version;
     const char *(*start)(bool (*waits)(double seconds));
+    void (*place)(int *rank, int *count); /* as MPI has it */
     const char *(*gather)(void *values, const size_t *bounds);
     const char *(*scatter)(const void *sent, const size_t *sent_bounds, void *received, const size_t *received_bounds);
     const char *(*barrier)(void);

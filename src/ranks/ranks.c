@@ -19,6 +19,7 @@ enum { NAME_BYTES = 192, HOST_BYTES = 64, MESSAGE_BYTES = 512, FOLDER_BYTES = 40
 struct peer {
     char name[NAME_BYTES]; /* "process 1 of 4 (host, device)" */
     char host[HOST_BYTES], device[NAME_BYTES];
+    char machine[2 * HOST_BYTES]; /* the same where process numbers are the same: of one boot and one namespace */
     pid_t pid;
 };
 
@@ -29,6 +30,7 @@ struct cln_ranks {
     struct peer *peers; /* all processes */
     size_t *bounds;     /* for numbers of one size, `count` + 1 */
     bool (*stops)(void);
+    bool is_patient;       /* see cln_ranks_pause */
     size_t step;           /* see cln_ranks_step */
     bool shared;           /* the last failure is known to all */
     int teller;            /* the process that is to tell it */
@@ -61,20 +63,20 @@ bool cln_ranks_told(const struct cln_ranks *ranks) {
 
 /* ---- Waiting ---- */
 
-/* Seconds that a process waits for another: within a step; before the first one, while others build kernels, longer. */
+/* Seconds that a process waits for another: within a step; longer between epochs, where the first process writes files,
+ * and at the beginning, where others build kernels. */
 static double limit(const struct cln_ranks *r) {
     const char *text = getenv("CLENET_RANK_SECONDS");
     const double seconds = text ? strtod(text, NULL) : 0;
-    return (seconds > 0 ? seconds : 60) * (r->step > 0 ? 1 : 30);
+    return (seconds > 0 ? seconds : 60) * (r->is_patient ? 30 : 1);
 }
 
 /* Whether all processes of this machine are alive. Their launcher ends the others when one dies, but cannot say what
  * that one was. */
 static bool neighbours_live(struct cln_ranks *r) {
-    const char *own = r->peers[r->here.rank].host;
+    const char *own = r->peers[r->here.rank].machine;
     for (int p = 0; p < r->here.count && r->dead < 0; p++)
-        if (r->peers[p].pid > 0 && strcmp(r->peers[p].host, own) == 0 && kill(r->peers[p].pid, 0) != 0 &&
-            errno == ESRCH)
+        if (own[0] && strcmp(r->peers[p].machine, own) == 0 && kill(r->peers[p].pid, 0) != 0 && errno == ESRCH)
             r->dead = p;
     return r->dead < 0;
 }
@@ -90,7 +92,7 @@ static bool waits(double seconds) {
         if (!neighbours_live(r))
             return false;
     }
-    return seconds < limit(r) && (r->stopped == 0 || now - r->stopped < 0.5 + 2 * r->longest);
+    return seconds < limit(r) && (r->stopped == 0 || now - r->stopped < (r->is_patient ? 10 : 0.5 + 2 * r->longest));
 }
 
 /* Names the processes that do not answer, after a wait that was in vain. */
@@ -125,6 +127,8 @@ static enum cln_status result_of(struct cln_ranks *r, const char *error) {
 enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) {
     struct cln_ranks *r = ranks;
     const double begin = cln_clock_seconds();
+    if (r->lost) /* and its message stays */
+        return CLN_IO;
     const char *error = r->mpi->gather(values, bounds);
     r->waited += cln_clock_seconds() - begin;
     return result_of(r, error);
@@ -134,6 +138,8 @@ enum cln_status cln_ranks_scatter(void *ranks, const void *sent, const size_t *s
                                   const size_t *received_bounds) {
     struct cln_ranks *r = ranks;
     const double begin = cln_clock_seconds();
+    if (r->lost) /* and its message stays */
+        return CLN_IO;
     const char *error = r->mpi->scatter(sent, sent_bounds, received, received_bounds);
     r->waited += cln_clock_seconds() - begin;
     return result_of(r, error);
@@ -189,6 +195,18 @@ static enum cln_status load(struct cln_ranks *r, const char *name) {
     return CLN_OK;
 }
 
+/* The launcher's environment and MPI must agree: MPI does not know its launcher if it is another's. */
+static enum cln_status check_place(const struct cln_ranks *r) {
+    int rank, count;
+    r->mpi->place(&rank, &count);
+    return rank == r->here.rank && count == r->here.count
+               ? CLN_OK
+               : cln_fail(CLN_INVALID,
+                          "the launcher says process %d of %d, MPI says process %d of %d: start it with the mpirun of "
+                          "the MPI that clenet was built with, or with srun --mpi=pmix",
+                          r->here.rank, r->here.count, rank, count);
+}
+
 static void destroy(struct cln_ranks *r) {
     free(r->peers);
     free(r->bounds);
@@ -209,13 +227,16 @@ enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) {
     r->here = here;
     r->stops = stops;
     r->dead = -1;
+    r->is_patient = true;
     r->peers = calloc((size_t)here.count, sizeof *r->peers);
     r->bounds = calloc((size_t)here.count + 1, sizeof *r->bounds);
     enum cln_status status =
         r->peers && r->bounds ? load(r, module) : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d names", here.count);
     if (status == CLN_OK) {
         const char *error = r->mpi->start(waits);
-        status = error ? cln_fail(CLN_IO, "%s", error) : cln_ranks_introduce(r, NULL, NULL);
+        status = error ? cln_fail(CLN_IO, "%s", error) : check_place(r);
+        if (status == CLN_OK)
+            status = cln_ranks_introduce(r, NULL, NULL);
     }
     if (status != CLN_OK)
         destroy(r);
@@ -243,6 +264,19 @@ void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
 
 /* ---- Agreement ---- */
 
+/* What tells this machine and its process numbers from others: "" where the system does not say. */
+static void write_machine(char *out, size_t bytes) {
+    char boot[HOST_BYTES] = "", space[HOST_BYTES] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
+    if (file && !fgets(boot, sizeof boot, file))
+        boot[0] = '\0';
+    if (file)
+        fclose(file);
+    const ssize_t length = readlink("/proc/self/ns/pid", space, sizeof space - 1);
+    space[length > 0 ? length : 0] = '\0';
+    snprintf(out, bytes, "%s%s", boot, space);
+}
+
 enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device, bool *unlike) {
     if (!r)
         return CLN_OK;
@@ -250,6 +284,7 @@ enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device, boo
     own->pid = getpid();
     if (gethostname(own->host, sizeof own->host - 1) != 0)
         own->host[0] = '\0';
+    write_machine(own->machine, sizeof own->machine);
     snprintf(own->name, sizeof own->name, "process %d of %d (%s%s%.90s)", r->here.rank, r->here.count, own->host,
              device ? ", " : "", device ? device : "");
     snprintf(own->device, sizeof own->device, "%s", device ? device : "");
@@ -266,7 +301,15 @@ void cln_ranks_step(struct cln_ranks *r, size_t step) {
     if (r->begun > 0 && now - r->begun > r->longest)
         r->longest = now - r->begun;
     r->begun = now;
+    r->is_patient = r->step == 0; /* in the first step drivers may still compile */
     r->step = step;
+}
+
+void cln_ranks_pause(struct cln_ranks *r) {
+    if (!r)
+        return;
+    r->begun = 0;
+    r->is_patient = true;
 }
 
 enum cln_status cln_ranks_any(struct cln_ranks *r, bool own, bool *any) {

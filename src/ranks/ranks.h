@@ -12,6 +12,8 @@ enum cln_status cln_ranks_introduce(struct cln_ranks *ranks, const char *device,
 /* From here on no process waits for another longer than a step may take. `step`: the number of the step, for messages;
  * 0: no step, and the limit is longer. */
 void cln_ranks_step(struct cln_ranks *ranks, size_t step);
+/* Until the next step there is time: the first process may write files, or others build kernels. */
+void cln_ranks_pause(struct cln_ranks *ranks);
 /* Processes of one machine take turns: `own` runs in the first of them, while the others wait, and then in the others.
  * So one of them builds the kernels that all need. Returns what `own` returned. */
 enum cln_status cln_ranks_in_turn(struct cln_ranks *ranks, enum cln_status (*own)(void *user),

@@ -30,9 +30,10 @@ static enum cln_status evaluate(struct cln_trainer *t, const struct part *part, 
     if (status == CLN_OK)
         status = cln_trainer_state(t, CLN_TEST, &state);
     if (status == CLN_OK && state.frozen)
-        status =
+        status = cln_ranks_agree(
+            t->params.ranks,
             cln_fail(CLN_NUMERIC, "evaluation: the loss is not finite in the batch that begins at sample %d of the %s",
-                     state.position, part->name);
+                     state.position, part->name));
     *metrics = cln_trainer_metrics(&state);
     return status;
 }

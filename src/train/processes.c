@@ -12,7 +12,7 @@
 #include "src/ranks/ranks.h"
 #include "src/train/trainer_private.h"
 
-enum { FEW_BYTES = 384 };
+enum { FEW_BYTES = 480 };
 
 /* FNV-1a, for comparing what is too long for a message. */
 static void digest(char out[17], const void *bytes, size_t count) {
@@ -77,10 +77,12 @@ enum cln_status cln_processes_compare(struct cln_trainer *t) {
     char training[FEW_BYTES];
     snprintf(training, sizeof training,
              "clenet %s, %s arithmetic, network %s of %zu floats, batches of %d, seed %llu, optimizer %d, schedule %d, "
-             "learning rate %g, validation %g, patience %d, at most %zu steps, from step %llu",
+             "learning rate %g, validation %g, patience %d, at most %zu steps, batch norm %s, standardize %d, "
+             "%zu test images, from step %llu",
              CLENET_VERSION, p->session.strict ? "strict" : "default", p->network->name, p->network->parameter_floats,
              p->batch_size, (unsigned long long)p->seed, (int)p->optimizer.kind, (int)p->optimizer.schedule,
-             p->optimizer.lr, p->validation, p->patience, p->max_steps,
+             p->optimizer.lr, p->validation, p->patience, p->max_steps, p->local_batchnorm ? "local" : "whole",
+             p->standardize + 2 * p->standardize_channels, p->data->test.count,
              p->resume ? (unsigned long long)p->resume->training->steps : 0ULL);
     enum cln_status status = cln_ranks_compare(p->ranks, "training", training);
     if (status == CLN_OK)

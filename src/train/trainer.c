@@ -108,6 +108,7 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
     for (size_t step = cln_trainer_steps_of(t, pace.resumed_batches);
          step < pace.steps && status == CLN_OK && !pace.stopped && !is_at_limit(t); step++)
         status = train_step(t, &pace);
+    cln_ranks_pause(t->params.ranks);
     status = cln_pace_end(&pace, status);
     epoch->train = cln_trainer_metrics(&pace.state);
     epoch->before = pace.resumed_samples;

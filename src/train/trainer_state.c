@@ -1,4 +1,5 @@
 /* Reads a trainer's state: see trainer_private.h. */
+#include "clenet/ranks.h"
 #include "src/train/trainer_private.h"
 
 struct cln_metrics cln_trainer_metrics(const struct cln_state *state) {
@@ -33,9 +34,10 @@ enum cln_status cln_trainer_check_finite(struct cln_trainer *t, const struct cln
     enum cln_status status = cln_engine_find_nonfinite(t->engine, where, sizeof where);
     if (status != CLN_OK)
         return status;
-    return cln_fail(CLN_NUMERIC,
-                    "epoch %d, step %d: the loss is not finite; it began at %s. Try a smaller learning rate (--lr)",
-                    t->epoch, (int)cln_trainer_steps_of(t, state->batches), where);
+    status = cln_fail(CLN_NUMERIC,
+                      "epoch %d, step %d: the loss is not finite; it began at %s. Try a smaller learning rate (--lr)",
+                      t->epoch, (int)cln_trainer_steps_of(t, state->batches), where);
+    return cln_ranks_agree(t->params.ranks, status); /* all find it in the same step, each among its own samples */
 }
 
 int cln_trainer_epochs(const struct cln_trainer *t) {
