@@ -88,6 +88,8 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
         return true;
     o->save = o->log = o->tensorboard = o->trace = save->path = NULL;
     o->quiet = true;
+    o->session.params.timings = false;
+    o->require_accuracy = 0; /* the first one judges */
     return true;
 }
 

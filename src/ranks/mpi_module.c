@@ -1,6 +1,7 @@
 /* The module of one MPI: see mpi.h. meson.build compiles this file once for each that it finds. */
 #include <limits.h>
 #include <mpi.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -40,8 +41,10 @@ static const char *wait_for(MPI_Request *request, const char *function) {
         if (done)
             return NULL;
         const double waited = seconds_now() - start;
-        if (waited > 20e-6)
+        if (waited > 300e-6)
             nanosleep(&nap, NULL);
+        else
+            sched_yield();
         if (looks % 256 == 255 && !may_wait(waited)) {
             snprintf(message, sizeof message, "%s: the others do not come", function);
             return message;
