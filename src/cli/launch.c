@@ -27,7 +27,8 @@ static void set_launcher(void) {
         {"OMPI_MCA_rmaps_base_oversubscribe", "1", false},
         {"OMPI_MCA_hwloc_base_binding_policy", "none", false},
         {"OMPI_MCA_mpi_yield_when_idle", "1", false},
-        {"OMPI_MCA_odls_base_sigkill_timeout", "30", false}, /* seconds in which a stopped training saves its model */
+        /* Seconds that mpirun waits at Ctrl-C before it stops the processes, and then before it kills them. */
+        {"OMPI_MCA_odls_base_sigkill_timeout", "3", false},
         {"PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", false},
         {"PRTE_MCA_hwloc_default_binding_policy", "none", false},
         {"OMPI_ALLOW_RUN_AS_ROOT", "1", true},
