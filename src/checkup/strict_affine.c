@@ -29,14 +29,8 @@ static int clamp(int v, int least, int most) {
 
 /* ---- Convolution ---- */
 
-struct conv2d {
-    int in_c, in_h, in_w, out_c, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h,
-        dilation_w, groups, bias;
-    int in_each, out_each;
-};
-
-static struct conv2d conv2d_of(const struct cln_strict_launch *l) {
-    struct conv2d g = {
+struct cln_strict_conv2d cln_strict_conv2d_of(const struct cln_strict_launch *l) {
+    struct cln_strict_conv2d g = {
         .in_c = cln_strict_int(l, "IN_C", 1),
         .in_h = cln_strict_int(l, "IN_H", 1),
         .in_w = cln_strict_int(l, "IN_W", 1),
@@ -53,6 +47,8 @@ static struct conv2d conv2d_of(const struct cln_strict_launch *l) {
         .dilation_w = cln_strict_int(l, "DILATION_W", 1),
         .groups = cln_strict_int(l, "CONV_GROUPS", 1),
         .bias = cln_strict_int(l, "HAS_BIAS", 0),
+        .row_slices = cln_strict_int(l, "ROW_SLICES", 1),
+        .makes_dz = cln_strict_int(l, "FUSES_DZ", 0) != 0,
     };
     g.in_each = g.in_c / g.groups;
     g.out_each = g.out_c / g.groups;
@@ -60,7 +56,7 @@ static struct conv2d conv2d_of(const struct cln_strict_launch *l) {
 }
 
 static size_t forward_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
-    const struct conv2d g = conv2d_of(l);
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
     const struct cln_strict_batch b = cln_strict_batch_of(l);
     const int rows = cln_strict_int(l, "FORWARD_ROWS", g.out_h), tile = cln_strict_int(l, "FORWARD_CHANNELS", 1);
     size_t count = 0;
@@ -96,7 +92,7 @@ static size_t forward_tensors(struct cln_strict_tensor *out, const struct cln_st
 }
 
 /* A number of z. `x` is a sample's first channel of the group. */
-static float forward_at(const struct cln_strict_launch *l, const struct conv2d *g, const float *x, int lanes,
+static float forward_at(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g, const float *x, int lanes,
                         const float *kernel, float bias, int r, int c) {
     const int terms = g->in_each * g->kernel_h * g->kernel_w;
     const enum cln_strict_way way = cln_strict_way_of(l, 4);
@@ -128,7 +124,7 @@ static void add_row(enum cln_strict_way way, const float *z, int lanes, int widt
 }
 
 /* The moments of z in expected: by channel, octet and range of rows. */
-static void forward_moments(const struct cln_strict_launch *l, const struct conv2d *g, const float *z) {
+static void forward_moments(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g, const float *z) {
     const struct cln_strict_batch b = cln_strict_batch_of(l);
     const int rows = cln_strict_int(l, "FORWARD_ROWS", g->out_h), splits = (int)l->groups[2];
     const size_t pitch = l->groups[1] * (size_t)b.lane_parts;
@@ -151,7 +147,7 @@ static void forward_moments(const struct cln_strict_launch *l, const struct conv
             }
 }
 
-static void forward_maxima(const struct cln_strict_launch *l, const struct conv2d *g, const float *z) {
+static void forward_maxima(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g, const float *z) {
     const struct cln_strict_batch b = cln_strict_batch_of(l);
     const struct cln_strict_pool p = cln_strict_pool_of(l);
     const float *gamma = cln_strict_in(l, 1) + cln_strict_value(l, 7);
@@ -171,7 +167,7 @@ static void forward_maxima(const struct cln_strict_launch *l, const struct conv2
 }
 
 static void forward(const struct cln_strict_launch *l) {
-    const struct conv2d g = conv2d_of(l);
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
     const struct cln_strict_batch b = cln_strict_batch_of(l);
     const float *parameters = cln_strict_in(l, 1);
     const int taps = g.in_each * g.kernel_h * g.kernel_w;
@@ -194,7 +190,7 @@ static void forward(const struct cln_strict_launch *l) {
 }
 
 static size_t data_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
-    const struct conv2d g = conv2d_of(l);
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
     out[0] = cln_strict_in_lanes(l, "dx", 3, g.in_c, g.in_h, g.in_w);
     snprintf(out[0].operation, sizeof out[0].operation,
              "a sum of up to %d fused products, by output channel, row and column of the kernel",
@@ -205,7 +201,7 @@ static size_t data_tensors(struct cln_strict_tensor *out, const struct cln_stric
     return 1;
 }
 
-static float data_at(const struct cln_strict_launch *l, const struct conv2d *g, const float *dz, int lanes,
+static float data_at(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g, const float *dz, int lanes,
                      const float *kernel, int h, int w) {
     const int terms = g->out_each * g->kernel_h * g->kernel_w;
     float sum = 0.0f;
@@ -224,7 +220,7 @@ static float data_at(const struct cln_strict_launch *l, const struct conv2d *g, 
 }
 
 static void data(const struct cln_strict_launch *l) {
-    const struct conv2d g = conv2d_of(l);
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
     const struct cln_strict_batch b = cln_strict_batch_of(l);
     const float *weights = cln_strict_in(l, 1) + cln_strict_value(l, 2);
     for (int n = 0; n < b.count; n++)

@@ -47,38 +47,6 @@ static int group_of_slice(const struct cln_strict_launch *l, const struct cln_st
 
 /* ---- Convolution ---- */
 
-struct weights {
-    int in_c, in_h, in_w, out_c, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h,
-        dilation_w;
-    int in_each, out_each, row_slices;
-    bool makes_dz;
-};
-
-static struct weights weights_of(const struct cln_strict_launch *l) {
-    const int groups = cln_strict_int(l, "CONV_GROUPS", 1);
-    struct weights g = {
-        .in_c = cln_strict_int(l, "IN_C", 1),
-        .in_h = cln_strict_int(l, "IN_H", 1),
-        .in_w = cln_strict_int(l, "IN_W", 1),
-        .out_c = cln_strict_int(l, "OUT_C", 1),
-        .out_h = cln_strict_int(l, "OUT_H", 1),
-        .out_w = cln_strict_int(l, "OUT_W", 1),
-        .kernel_h = cln_strict_int(l, "KERNEL_H", 1),
-        .kernel_w = cln_strict_int(l, "KERNEL_W", 1),
-        .stride_h = cln_strict_int(l, "STRIDE_H", 1),
-        .stride_w = cln_strict_int(l, "STRIDE_W", 1),
-        .padding_h = cln_strict_int(l, "PADDING_H", 0),
-        .padding_w = cln_strict_int(l, "PADDING_W", 0),
-        .dilation_h = cln_strict_int(l, "DILATION_H", 1),
-        .dilation_w = cln_strict_int(l, "DILATION_W", 1),
-        .row_slices = cln_strict_int(l, "ROW_SLICES", 1),
-        .makes_dz = cln_strict_int(l, "FUSES_DZ", 0) != 0,
-    };
-    g.in_each = g.in_c / groups;
-    g.out_each = g.out_c / groups;
-    return g;
-}
-
 static void own_weight(const struct cln_strict_launch *l, const struct cln_strict_tensor *t, const int *at,
                        int group[3], int *item) {
     group[0] = at[1] / t->each * cln_ceil_div(t->each, t->tile[0]) + at[1] % t->each / t->tile[0];
@@ -88,7 +56,7 @@ static void own_weight(const struct cln_strict_launch *l, const struct cln_stric
 }
 
 static size_t weight_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
-    const struct weights g = weights_of(l);
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
     const struct slices s = slices_of(l, g.makes_dz ? 6 : 2);
     struct cln_strict_tensor *t = out;
     *t = in_slices(&s, "slices of the weights' gradient");
@@ -107,8 +75,8 @@ static size_t weight_tensors(struct cln_strict_tensor *out, const struct cln_str
 }
 
 /* dz of a row of a plane, at `at`, whether it is there or the launch makes it from z. */
-static void dz_row(const struct cln_strict_launch *l, const struct weights *g, const struct cln_strict_batch *b, int n,
-                   int o, int r, float *out) {
+static void dz_row(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g,
+                   const struct cln_strict_batch *b, int n, int o, int r, float *out) {
     const float *row = cln_strict_in(l, 1) + cln_strict_cell(b, (size_t)(g->out_c * g->out_h * g->out_w), n,
                                                              (size_t)((o * g->out_h + r) * g->out_w));
     const struct cln_strict_pool p = cln_strict_pool_of(l);
@@ -121,7 +89,7 @@ static void dz_row(const struct cln_strict_launch *l, const struct weights *g, c
 }
 
 /* Adds a row's products of one sample to the sums of all taps of an output channel. */
-static void add_row(const struct cln_strict_launch *l, const struct weights *g, const float *x, int lanes,
+static void add_row(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g, const float *x, int lanes,
                     const float *dz, int r, float *sums) {
     for (int i = 0; i < g->in_each; i++)
         for (int u = 0; u < g->kernel_h; u++) {
@@ -143,8 +111,8 @@ static void add_row(const struct cln_strict_launch *l, const struct weights *g, 
 enum { MOST_TAPS = 4096, MOST_WIDTH = 4096 };
 
 /* One slice of one output channel. */
-static void weight_slice(const struct cln_strict_launch *l, const struct weights *g, const struct slices *s, int slice,
-                         int o) {
+static void weight_slice(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g, const struct slices *s,
+                         int slice, int o) {
     static float sums[MOST_TAPS][STRANDS]; /* too large for a stack; by one thread alone */
     const struct cln_strict_batch b = cln_strict_batch_of(l);
     const int taps = g->in_each * g->kernel_h * g->kernel_w, rows = cln_ceil_div(g->out_h, g->row_slices);
@@ -175,7 +143,7 @@ static void weight_slice(const struct cln_strict_launch *l, const struct weights
 }
 
 static void weights(const struct cln_strict_launch *l) {
-    const struct weights g = weights_of(l);
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
     const struct slices s = slices_of(l, g.makes_dz ? 6 : 2);
     for (int slice = 0; slice < s.count; slice++)
         for (int o = 0; o < g.out_c; o++)
@@ -183,7 +151,7 @@ static void weights(const struct cln_strict_launch *l) {
 }
 
 static size_t known_weight_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
-    const struct weights g = weights_of(l);
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
     const bool fits = g.in_each * g.kernel_h * g.kernel_w <= MOST_TAPS && g.out_w <= MOST_WIDTH;
     return fits ? weight_tensors(out, l) : 0;
 }

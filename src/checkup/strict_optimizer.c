@@ -125,6 +125,18 @@ static float clipped(enum cln_strict_way way, struct clip clip, float g) {
     return clip.clips ? cln_settled(way, g * clip.unit * clip.factor) : g;
 }
 
+/* Writes the gradient of a parameter, and sets *g to what it is updated by: clipped, with weight decay. False: the
+ * parameter stays as it is. */
+static bool take_gradient(float *g, const struct cln_strict_launch *l, struct clip clip, int at) {
+    const struct cln_state *state = cln_strict_state(l);
+    const struct slices of = slices_of(l, 3, at);
+    const float sum = gradient_sum(l, cln_strict_in(l, 2), of, at);
+    const float decay = of.flags & 3 ? 0.0f : state->weight_decay;
+    cln_strict_out(l, 1)[at] = sum;
+    *g = cln_settled(l->way, cln_fused(l->way, cln_strict_in(l, 0)[at], decay, clipped(l->way, clip, sum)));
+    return !(state->frozen || of.flags & 2);
+}
+
 static size_t adam_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
     const int floats = cln_strict_value(l, 6);
     out[0] = in_vectors("gradients", 1, floats, tree);
@@ -140,13 +152,10 @@ static void adam(const struct cln_strict_launch *l) {
     const struct cln_state *state = cln_strict_state(l);
     const struct clip clip = clip_of(l, cln_strict_in(l, 2), floats);
     for (int at = 0; at < floats; at++) {
-        const struct slices of = slices_of(l, 3, at);
-        const float p = cln_strict_in(l, 0)[at], sum_of_all = gradient_sum(l, cln_strict_in(l, 2), of, at);
-        cln_strict_out(l, 1)[at] = sum_of_all;
-        if (state->frozen || of.flags & 2)
+        float g;
+        if (!take_gradient(&g, l, clip, at))
             continue;
-        const float decay = of.flags ? 0.0f : state->weight_decay;
-        const float g = cln_settled(way, cln_fused(way, p, decay, clipped(way, clip, sum_of_all)));
+        const float p = cln_strict_in(l, 0)[at];
         const float m =
             cln_settled(way, cln_fused(way, g, state->one_minus_beta1, cln_strict_in(l, 4)[at] * state->beta1));
         const float v = cln_settled_squares(
@@ -172,13 +181,10 @@ static void sgd(const struct cln_strict_launch *l) {
     const struct cln_state *state = cln_strict_state(l);
     const struct clip clip = clip_of(l, cln_strict_in(l, 2), floats);
     for (int at = 0; at < floats; at++) {
-        const struct slices of = slices_of(l, 3, at);
-        const float p = cln_strict_in(l, 0)[at], sum_of_all = gradient_sum(l, cln_strict_in(l, 2), of, at);
-        cln_strict_out(l, 1)[at] = sum_of_all;
-        if (state->frozen || of.flags & 2)
+        float g;
+        if (!take_gradient(&g, l, clip, at))
             continue;
-        const float decay = of.flags ? 0.0f : state->weight_decay;
-        const float g = cln_settled(way, cln_fused(way, p, decay, clipped(way, clip, sum_of_all)));
+        const float p = cln_strict_in(l, 0)[at];
         const float buffer = cln_settled(way, cln_fused(way, cln_strict_in(l, 4)[at], state->momentum, g));
         const float step = state->nesterov ? cln_settled(way, cln_fused(way, buffer, state->momentum, g)) : buffer;
         cln_strict_out(l, 4)[at] = buffer;

@@ -108,4 +108,14 @@ float cln_strict_spread(enum cln_strict_way way, const struct cln_strict_pool *p
 float cln_strict_gradient_at(enum cln_strict_way way, const struct cln_strict_pool *p, int r, int c, float z,
                              const float *normal, const float *da, const uint16_t *max_index, int lanes);
 
+/* The constants of a convolution's launch, see kernels/conv2d.cl. */
+struct cln_strict_conv2d {
+    int in_c, in_h, in_w, out_c, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h,
+        dilation_w, groups, bias;
+    int in_each, out_each; /* channels of a group */
+    int row_slices;        /* of the weight gradient */
+    bool makes_dz;         /* the weight gradient does, from z */
+};
+struct cln_strict_conv2d cln_strict_conv2d_of(const struct cln_strict_launch *l);
+
 #endif

@@ -54,8 +54,8 @@ class Bisecting(Case):
 
     def test_a_product_that_is_rounded(self):
         found = self.find("mixed", "conv2d.cl",
-                          ("acc[o][c] = multiply_add(w, in[DILATION_W == 1 ? c * STRIDE_W + v : c], acc[o][c]);",
-                           "acc[o][c] = w * in[DILATION_W == 1 ? c * STRIDE_W + v : c] + acc[o][c];"))
+                          ("acc[o][c] = multiply_add(w, in[SHARES_COLUMNS ? c * STRIDE_W + v : c], acc[o][c]);",
+                           "acc[o][c] = w * in[SHARES_COLUMNS ? c * STRIDE_W + v : c] + acc[o][c];"))
         self.assert_found(found, "stage 1 conv2d_forward", "z", "sample 0, channel 0, row 1, column 16", 0xbe534374, 0xbe534373,
                           "products are rounded before they are added, as without fma")
 
