@@ -211,7 +211,6 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
             state->batches++;
         }
     }
-    const int lane0 = block * LANES + lane_group() * VECTOR;
     if (leads && group_id(0) == 0)
         for (int b = block; b < blocks_of(whole); b += group_count(1)) {
             const int first = b * LANES + lane_group() * VECTOR;
@@ -240,6 +239,7 @@ __kernel void batch_begin(__global const PIXEL *restrict pixels, const int chunk
     put_augmented(x, f, end, &own, standardization, !leads);
 #endif
 #else
+    const int lane0 = block * LANES + lane_group() * VECTOR;
     intv mask = live_lanes(block, count);
     __global const PIXEL *image[VECTOR];
     int present[VECTOR]; /* in this chunk */
