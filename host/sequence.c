@@ -293,6 +293,7 @@ enum cln_status ocl_sequence_append(struct ocl_sequence *sequence, const char *l
 /* An action of the host. */
 struct call {
     struct ocl_context *context;
+    enum ocl_call_time time;
     ocl_host_function *function;
     void *user;
 };
@@ -300,19 +301,19 @@ struct call {
 static enum cln_status make_call(void *state, struct ocl_span *span) {
     const struct call *call = state;
     const uint64_t begin = cln_clock_ns();
-    enum cln_status status = ocl_context_finish(call->context);
+    enum cln_status status = call->time == OCL_WHEN_DONE ? ocl_context_finish(call->context) : CLN_OK;
     ocl_timeline_waited(call->context->timeline, begin);
     if (span)
         span->enqueued_ns = cln_clock_ns(); /* the wait is not the action's */
     return status == CLN_OK ? call->function(call->user) : status;
 }
 
-enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
-                                  void *user) {
+enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, enum ocl_call_time time,
+                                  ocl_host_function *function, void *user) {
     struct call *call = malloc(sizeof *call);
     if (!call)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for an action of the host");
-    *call = (struct call){.context = sequence->context, .function = function, .user = user};
+    *call = (struct call){.context = sequence->context, .time = time, .function = function, .user = user};
     return ocl_sequence_append(sequence, label,
                                (struct ocl_action){.enqueue = make_call, .destroy = free, .state = call}, 0, 0);
 }

@@ -98,15 +98,16 @@ void ocl_sequence_follow(struct ocl_sequence *sequence);
 enum cln_status ocl_sequence_barrier(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 enum cln_status ocl_sequence_joined(struct ocl_sequence *sequence) CLN_MUST_CHECK;
 
-/* Appends an action of the host. When the sequence runs and comes to it, the host waits until the launches before it
- * are done, calls `function`, which may read and write buffers, and goes on with the launches after it. If `function`
- * fails, the run returns its status, and the later launches are not enqueued. In a context with timings the table of
- * timings has a row for the action, with the host's time and the number of calls of `function`. A builder does not
- * call `function`. A sequence with an action is never recorded as a command buffer. `user` must outlive the sequence.
- */
+/* Appends an action of the host. When the sequence runs and comes to it, the host calls `function`, which may read and
+ * write buffers, and goes on with the launches after it. With OCL_WHEN_DONE it waits first until the launches before it
+ * are done; with OCL_AT_ONCE they may still run, and `function` waits for what it needs. If `function` fails, the run
+ * returns its status, and the later launches are not enqueued. In a context with timings the table of timings has a row
+ * for the action, with the host's time and the number of calls of `function`. A builder does not call `function`. A
+ * sequence with an action is never recorded as a command buffer. `user` must outlive the sequence. */
+enum ocl_call_time { OCL_WHEN_DONE, OCL_AT_ONCE };
 typedef enum cln_status ocl_host_function(void *user);
-enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, ocl_host_function *function,
-                                  void *user) CLN_MUST_CHECK;
+enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, enum ocl_call_time time,
+                                  ocl_host_function *function, void *user) CLN_MUST_CHECK;
 
 /* Enqueues every launch in order. On failure the message names the launch and the OpenCL error.
  *

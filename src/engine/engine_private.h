@@ -1,6 +1,6 @@
 /* Shared by the engine's own files: engine.c (use), engine_memory.c (buffers), engine_fit.c (whether they fit the
  * device), engine_sequence.c (launches), engine_diagnose.c (finding a value that is not finite), engine_pictures.c
- * (reading pictures as a step makes them), engine_share.c (the share of a batch). */
+ * (reading pictures as a step makes them), engine_read.c (reading results), engine_share.c (the share of a batch). */
 #ifndef SRC_ENGINE_ENGINE_PRIVATE_H
 #define SRC_ENGINE_ENGINE_PRIVATE_H
 
@@ -17,6 +17,7 @@ struct cln_engine_data {
     size_t in_order;        /* `order` has as many indices from 0 on, each the one before plus 1 */
     struct cln_state begun; /* the state at the epoch's begin; cln_engine_begin_queued writes it from here */
     struct ocl_sequence *step;
+    struct cln_exchange_rounds rounds; /* of it */
 };
 
 struct cln_engine {
@@ -57,13 +58,13 @@ struct cln_engine {
     struct ocl_buffer *nodes; /* of processes that share a batch, see cln_exchange_nodes; [node][parameter_floats] */
     struct cln_exchange exchange;
     struct cln_exchange_gradients of_gradients;
-    struct cln_exchange_point of_losses[CLN_SET_COUNT];
 
     struct ocl_sequence *update; /* what follows the last batch of an update; NULL: every batch is one, and its
                                     sequence ends with it */
     int batches_left;            /* of the training epoch, not queued yet */
     uint64_t batches;            /* queued training batches */
     struct ocl_sequence *repeat; /* forward pass of the last training batch, for diagnosis */
+    struct cln_exchange_rounds repeat_rounds;
 };
 
 /* The samples of a full batch that are this process's. */

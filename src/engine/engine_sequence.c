@@ -31,7 +31,8 @@ static struct cln_stage_context stage_context(const struct cln_engine *e, bool t
         .running = e->values[training ? CLN_RUNNING : model.running],
         .slices = e->slices,
         .constants = e->constants,
-        .exchange = e->exchange.count > 0 ? &e->exchange : NULL,
+        .shares = e->exchange.count > 0,
+        .local_norm = e->exchange.count > 0 && e->exchange.local_norm,
         .seed = e->seed,
     };
 }
@@ -106,42 +107,67 @@ static enum cln_status add_loss(struct cln_engine *e, bool training) {
         .mixes = training ? e->mixes : NULL,
     };
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    return cln_softmax_cross_entropy(&e->plan, &loss);
+    const enum cln_status status = cln_softmax_cross_entropy(&e->plan, &loss);
+    return status == CLN_OK && e->all_loss_sums ? cln_exchange_sums(&e->plan, 1, e->loss_sums, e->all_loss_sums)
+                                                : status;
 }
 
+/* Of the whole batch: if processes share it, behind the round that takes the losses. */
 static enum cln_status add_end(struct cln_engine *e, const struct cln_engine_data *set) {
     const struct cln_batch batch = batch_of(e, set);
-    enum cln_status status = CLN_OK;
     cln_plan_scope(&e->plan, CLN_NO_STAGE);
-    if (e->all_loss_sums)
-        status =
-            cln_exchange_sums(&e->plan, &e->of_losses[set - e->sets], &e->exchange, 1, e->loss_sums, e->all_loss_sums);
-    return status == CLN_OK ? cln_batch_end(&e->plan, &batch, e->all_loss_sums ? e->all_loss_sums : e->loss_sums)
-                            : status;
+    return cln_batch_end(&e->plan, &batch, e->all_loss_sums ? e->all_loss_sums : e->loss_sums);
 }
 
-/* What nothing of the backward pass waits for: the batch's end, and the gradients of weights and biases. */
+/* What nothing of the backward pass waits for: the batch's end, and the gradients of weights and biases. If processes
+ * share the batch, its end and the biases' gradients wait for the last round. */
 struct leftover {
+    bool shares;
     bool ended;
     size_t stages; /* the gradients of so many stages, the first ones, are still to come */
 };
 
-/* A barrier, and behind it the batch's end, unless it has been added, and the gradients of all stages from `done` on.
- */
-static enum cln_status add_leftover(struct leftover *left, struct cln_engine *e, const struct cln_engine_data *set,
-                                    size_t done) {
+static enum cln_status add_bias(struct cln_engine *e, size_t stage) {
     const struct cln_stage_context context = stage_context(e, true);
-    enum cln_status status = cln_plan_barrier(&e->plan);
-    if (status == CLN_OK && !left->ended)
+    cln_plan_scope(&e->plan, (int)stage);
+    return e->learns[stage] ? cln_stage_bias(&e->plan, &e->stages[stage], &context, &e->buffers[stage]) : CLN_OK;
+}
+
+static enum cln_status add_weights(struct cln_engine *e, size_t stage) {
+    const struct cln_stage_context context = stage_context(e, true);
+    cln_plan_scope(&e->plan, (int)stage);
+    return e->learns[stage] ? cln_stage_gradients(&e->plan, &e->stages[stage], &context, &e->buffers[stage],
+                                                  inputs_of(e, stage, true).x)
+                            : CLN_OK;
+}
+
+/* A barrier, the beginning of a round if what follows `waits` for one, and the gradients of all stages from `done` on;
+ * without other processes the batch's end before them, unless it has been added. */
+static enum cln_status add_leftover(struct leftover *left, struct cln_engine *e, const struct cln_engine_data *set,
+                                    size_t done, bool waits) {
+    enum cln_status status = waits ? cln_exchange_begin(&e->plan) : cln_plan_barrier(&e->plan);
+    if (status == CLN_OK && !left->shares && !left->ended)
         status = add_end(e, set);
     left->ended = true;
     for (; left->stages > done && status == CLN_OK; left->stages--) {
-        const size_t s = left->stages - 1;
-        if (!e->learns[s])
-            continue;
-        cln_plan_scope(&e->plan, (int)s);
-        status = cln_stage_gradients(&e->plan, &e->stages[s], &context, &e->buffers[s], inputs_of(e, s, true).x);
+        status = left->shares ? CLN_OK : add_bias(e, left->stages - 1);
+        if (status == CLN_OK)
+            status = add_weights(e, left->stages - 1);
     }
+    return status;
+}
+
+/* All the rest. */
+static enum cln_status add_last(struct leftover *left, struct cln_engine *e, const struct cln_engine_data *set) {
+    enum cln_status status = add_leftover(left, e, set, 0, true);
+    if (status != CLN_OK || !left->shares)
+        return status;
+    cln_plan_scope(&e->plan, CLN_NO_STAGE);
+    status = cln_exchange_end(&e->plan);
+    if (status == CLN_OK)
+        status = add_end(e, set);
+    for (size_t s = e->stage_count; s-- > 0 && status == CLN_OK;)
+        status = add_bias(e, s);
     return status;
 }
 
@@ -162,7 +188,7 @@ static enum cln_status add_gradients(struct cln_engine *e, size_t stage) {
 /* From da of the last stage, which the launch before has made. */
 static enum cln_status add_backward(struct cln_engine *e, const struct cln_engine_data *set) {
     const struct cln_stage_context context = stage_context(e, true);
-    struct leftover left = {.stages = e->stage_count};
+    struct leftover left = {.shares = e->exchange.count > 0, .stages = e->stage_count};
     enum cln_status status = CLN_OK;
     for (size_t s = e->stage_count; s-- > 0 && status == CLN_OK;) {
         struct cln_stage_buffers *b = &e->buffers[s];
@@ -173,7 +199,9 @@ static enum cln_status add_backward(struct cln_engine *e, const struct cln_engin
         if (status == CLN_OK)
             status = cln_stage_sums(&e->plan, &e->stages[s], &context, b);
         if (status == CLN_OK)
-            status = cln_engine_needs_all_blocks(e, s) ? add_leftover(&left, e, set, s + 1) : cln_plan_follow(&e->plan);
+            status = cln_engine_needs_all_blocks(e, s)
+                         ? add_leftover(&left, e, set, s + 1, e->stages[s].normalise && !context.local_norm)
+                         : cln_plan_follow(&e->plan);
         cln_plan_scope(&e->plan, (int)s);
         if (status == CLN_OK)
             status = cln_stage_data(&e->plan, &e->stages[s], &context, b, inputs_of(e, s, true).x,
@@ -181,7 +209,7 @@ static enum cln_status add_backward(struct cln_engine *e, const struct cln_engin
         if (status != CLN_OK)
             return cln_fail_within(status, "%s", e->plan.scope);
     }
-    return status == CLN_OK ? add_leftover(&left, e, set, 0) : status;
+    return status == CLN_OK ? add_last(&left, e, set) : status;
 }
 
 static struct cln_optimizer optimizer_of(const struct cln_engine *e) {
@@ -209,7 +237,6 @@ static enum cln_status add_exchange(struct cln_engine *e) {
     enum cln_status status = cln_optimizer_sum(&e->plan, &sum);
     const bool accumulates = e->optimizer.accumulate > 1;
     e->of_gradients = (struct cln_exchange_gradients){
-        .exchange = &e->exchange,
         .nodes = e->nodes,
         .sums = accumulates ? e->nodes : e->sums,
         .floats = e->network->parameter_floats,
@@ -263,17 +290,21 @@ static enum cln_status add_update(struct cln_engine *e) {
     return status == CLN_OK && e->values[CLN_AVERAGE] ? add_average(e) : status;
 }
 
+/* `rounds`: the exchanges of the sequence, if processes share the batch; NULL: it has none. */
 static enum cln_status start_sequence(struct cln_engine *e, struct ocl_sequence **out,
-                                      const struct cln_engine_data *set) {
+                                      const struct cln_engine_data *set, struct cln_exchange_rounds *rounds) {
     enum cln_status status = ocl_sequence_create(out, e->context);
     e->plan.sequence = *out;
     e->plan.state = set->state;
+    e->plan.rounds = e->exchange.count > 0 ? rounds : NULL;
+    if (e->plan.rounds)
+        e->plan.rounds->exchange = &e->exchange;
     return status;
 }
 
 enum cln_status cln_engine_create_training(struct cln_engine *e) {
     struct cln_engine_data *set = &e->sets[CLN_TRAIN];
-    enum cln_status status = start_sequence(e, &set->step, set);
+    enum cln_status status = start_sequence(e, &set->step, set, &set->rounds);
     if (status == CLN_OK)
         status = add_begin(e, set, true);
     if (status == CLN_OK)
@@ -289,13 +320,13 @@ enum cln_status cln_engine_create_training(struct cln_engine *e) {
     if (status == CLN_OK && e->sums)
         status = add_sums(e);
     if (status == CLN_OK && e->optimizer.accumulate > 1)
-        status = start_sequence(e, &e->update, set);
+        status = start_sequence(e, &e->update, set, NULL);
     return status == CLN_OK ? add_update(e) : status;
 }
 
 enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
     struct cln_engine_data *set = &e->sets[CLN_TEST];
-    enum cln_status status = start_sequence(e, &set->step, set);
+    enum cln_status status = start_sequence(e, &set->step, set, &set->rounds);
     if (status == CLN_OK)
         status = add_begin(e, set, false);
     if (status == CLN_OK)
@@ -306,12 +337,16 @@ enum cln_status cln_engine_create_prediction(struct cln_engine *e) {
         status = add_loss(e, false);
     if (status == CLN_OK)
         status = cln_plan_joined(&e->plan);
+    if (status == CLN_OK)
+        status = cln_exchange_begin(&e->plan);
+    if (status == CLN_OK)
+        status = cln_exchange_end(&e->plan);
     return status == CLN_OK ? add_end(e, set) : status;
 }
 
 enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
     const struct cln_engine_data *set = &e->sets[CLN_TRAIN];
-    enum cln_status status = start_sequence(e, &e->repeat, set);
+    enum cln_status status = start_sequence(e, &e->repeat, set, &e->repeat_rounds);
     if (status == CLN_OK)
         status = add_begin(e, set, false);
     if (status == CLN_OK)
@@ -327,7 +362,7 @@ enum cln_status cln_engine_create_repeat(struct cln_engine *e) {
 
 enum cln_status cln_engine_create_look(struct cln_engine *e, struct ocl_sequence **out) {
     const struct cln_engine_data *set = &e->sets[CLN_TRAIN];
-    enum cln_status status = start_sequence(e, out, set);
+    enum cln_status status = start_sequence(e, out, set, NULL);
     if (status == CLN_OK)
         status = add_begin(e, set, false);
     if (status != CLN_OK)

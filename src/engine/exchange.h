@@ -25,39 +25,50 @@ struct cln_exchange {
     enum cln_status (*scatter)(void *user, const void *sent, const size_t *sent_bounds, void *received,
                                const size_t *received_bounds);
     void *user; /* must outlive the engine */
+    /* Whether the processes exchange partial sums when their devices are idle, so that one can tell what they compute
+     * from what they wait for. NULL: never. */
+    const bool *apart;
 };
 
 /* The deal of a batch of `samples`: bounds as above, in shards of SHARD_SAMPLES, by weights > 0 (NULL: equal). A
  * process gets none if there are fewer shards than processes; process 0 gets one. */
 void cln_exchange_deal(int *bounds, int processes, int samples, const double *weights);
 
-/* One place in a sequence where the partial sums of batch norm, of a bias or of the loss go round. It must outlive the
- * sequence. */
-struct cln_exchange_point {
+/* The exchanges of partial sums in one sequence, in order. Each is a round, which may carry several kinds of partials.
+ * Between the beginning of a round and its end the device makes launches that need nothing of the round, so that the
+ * processes wait for each other while their devices are busy. */
+struct cln_exchange_rounds {
     const struct cln_exchange *exchange;
-    struct ocl_buffer *state, *own, *all; /* all: of the whole batch, as kernels read them then */
-    size_t channels, width;               /* floats of a partial: 4 for moments, 2 for sums */
-    size_t own_stride, all_stride;        /* partials of one channel */
-    int splits, samples;                  /* of a partial */
-    bool strict;
+    struct cln_exchange_round *first, *last; /* a list */
+    int whole;                               /* samples of the batch, as the first round of a step has read them */
 };
 
-/* Add the exchange of the partials in `own` to the plan's sequence, and fill *point: `all` gets those of all processes,
- * with strict arithmetic each in its place. Otherwise the first partial of a channel has all of it, the others nothing.
- * Moments are (count, mean, M2, unused); sums are pairs, and must have splits 1. */
-enum cln_status cln_exchange_moments(struct cln_plan *plan, struct cln_exchange_point *point,
-                                     const struct cln_exchange *exchange, int channels, struct cln_partials own,
+/* Partial sums that the next round is to take. With strict arithmetic the partials in `all` are those of all processes,
+ * each in its place. Otherwise the first partial of a channel has all of it, the others nothing. Moments are (count,
+ * mean, M2, unused); sums are pairs, and have splits 1. */
+enum cln_status cln_exchange_moments(struct cln_plan *plan, int channels, struct cln_partials own,
                                      struct ocl_buffer *all) CLN_MUST_CHECK;
-enum cln_status cln_exchange_sums(struct cln_plan *plan, struct cln_exchange_point *point,
-                                  const struct cln_exchange *exchange, int channels, struct ocl_buffer *own,
+enum cln_status cln_exchange_sums(struct cln_plan *plan, int channels, struct ocl_buffer *own,
                                   struct ocl_buffer *all) CLN_MUST_CHECK;
+/* Whether there are any that no round has taken yet. */
+bool cln_exchange_is_due(const struct cln_plan *plan);
+/* Add to the plan's sequence the beginning of a round, which takes all that is due, and its end. Launches that come
+ * before the beginning have made `own`; launches behind the end read `all`. The next round begins behind the end.
+ * cln_exchange_begin is a barrier, and nothing else if nothing is due. cln_exchange_end does nothing if no round is
+ * under way. */
+enum cln_status cln_exchange_begin(struct cln_plan *plan) CLN_MUST_CHECK;
+enum cln_status cln_exchange_end(struct cln_plan *plan) CLN_MUST_CHECK;
+/* Frees the rounds, when the device is done with them; before the buffers are destroyed. */
+void cln_exchange_free(struct cln_exchange_rounds *rounds);
 
-/* The place in a sequence where the gradients of all processes become one. It must outlive the sequence. */
+/* The place in a sequence where the gradients of all processes become one, behind a round. It must outlive the
+ * sequence; cln_exchange_free_gradients frees what it keeps from step to step. */
 struct cln_exchange_gradients {
-    const struct cln_exchange *exchange;
-    struct ocl_buffer *state, *nodes, *sums;
+    const struct cln_exchange_rounds *rounds;
+    struct ocl_buffer *nodes, *sums;
     size_t floats;
     bool strict;
+    struct cln_exchange_memory *memory; /* of its own */
 };
 
 /* The nodes that a process's gradients have (kernels/sum_gradients.cl): 1 without strict arithmetic. And the most that
@@ -67,5 +78,6 @@ int cln_exchange_most_nodes(const struct cln_exchange *exchange, bool strict);
 /* Adds the exchange of point->nodes, [node][floats], to the plan's sequence. point->sums gets the gradients of the
  * whole batch. */
 enum cln_status cln_exchange_add_gradients(struct cln_plan *plan, struct cln_exchange_gradients *point) CLN_MUST_CHECK;
+void cln_exchange_free_gradients(struct cln_exchange_gradients *point);
 
 #endif

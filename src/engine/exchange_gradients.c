@@ -40,55 +40,86 @@ int cln_exchange_most_nodes(const struct cln_exchange *exchange, bool strict) {
     return exchange->varies && strict ? 2 * levels : now; /* two of a level at most */
 }
 
-/* The memory of one exchange. The parameters are divided into a part for each process; a node of a part is `floats` of
- * it, one after the other. */
-struct work {
-    size_t *parts; /* bounds of the parts, in bytes of the gradients */
-    size_t *sent_bounds, *received_bounds;
-    float *own, *sent, *received, *whole;
+/* Host memory that is kept from step to step. It grows where a new deal needs more. */
+struct floats {
+    float *values;
+    size_t bytes;
 };
 
-static void free_work(struct work *w) {
-    void *const all[] = {w->parts, w->sent_bounds, w->received_bounds, w->own, w->sent, w->received, w->whole};
+/* The parameters are divided into a part for each process; a node of a part is its floats, one after the other. */
+struct cln_exchange_memory {
+    size_t *parts; /* bounds of the parts, in bytes of the gradients */
+    size_t *sent_bounds, *received_bounds;
+    struct floats own, sent, received, whole;
+};
+
+void cln_exchange_free_gradients(struct cln_exchange_gradients *point) {
+    struct cln_exchange_memory *m = point->memory;
+    point->memory = NULL;
+    if (!m)
+        return;
+    void *const all[] = {m->parts,       m->sent_bounds,     m->received_bounds, m->own.values,
+                         m->sent.values, m->received.values, m->whole.values};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+    free(m);
 }
 
-static size_t *bounds(const struct cln_exchange *e) {
-    return calloc((size_t)e->count + 1, sizeof(size_t));
-}
-
-/* After a failure, too, free_work frees what there is. */
-static enum cln_status begin(struct work *w, const struct cln_exchange_gradients *p) {
-    const struct cln_exchange *e = p->exchange;
-    const size_t processes = (size_t)e->count;
-    w->parts = bounds(e);
-    w->sent_bounds = bounds(e);
-    w->received_bounds = bounds(e);
-    if (!w->parts || !w->sent_bounds || !w->received_bounds)
+static enum cln_status create_memory(struct cln_exchange_gradients *p) {
+    const size_t processes = (size_t)p->rounds->exchange->count;
+    struct cln_exchange_memory *m = p->memory = calloc(1, sizeof *m);
+    if (m) {
+        m->parts = calloc(processes + 1, sizeof *m->parts);
+        m->sent_bounds = calloc(processes + 1, sizeof *m->sent_bounds);
+        m->received_bounds = calloc(processes + 1, sizeof *m->received_bounds);
+    }
+    if (!m || !m->parts || !m->sent_bounds || !m->received_bounds)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu bounds", processes);
     for (size_t r = 0; r <= processes; r++)
-        w->parts[r] = p->floats * r / processes * sizeof(float);
-    const size_t own = w->parts[e->rank + 1] - w->parts[e->rank];
+        m->parts[r] = p->floats * r / processes * sizeof(float);
+    return CLN_OK;
+}
+
+static enum cln_status grow(struct floats *floats, size_t bytes) {
+    if (bytes <= floats->bytes)
+        return CLN_OK;
+    free(floats->values);
+    floats->values = malloc(bytes);
+    floats->bytes = floats->values ? bytes : 0;
+    return floats->values ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for gradients of %zu bytes", bytes);
+}
+
+/* Several nodes of this process, part by part. */
+static void pack_nodes(struct cln_exchange_memory *m, const struct cln_exchange *e, size_t nodes, size_t bytes) {
+    for (int r = 0; r < e->count; r++)
+        for (size_t n = 0; n < nodes; n++) {
+            const size_t part = m->parts[r + 1] - m->parts[r];
+            memcpy((char *)m->sent.values + m->sent_bounds[r] + n * part,
+                   (char *)m->own.values + n * bytes + m->parts[r], part);
+        }
+}
+
+/* Reads the nodes of this process, and sends each process its part of them. */
+static enum cln_status scatter_nodes(struct cln_exchange_memory *m, const struct cln_exchange_gradients *p) {
+    const struct cln_exchange *e = p->rounds->exchange;
+    const size_t own = m->parts[e->rank + 1] - m->parts[e->rank], bytes = p->floats * sizeof(float);
     const size_t nodes = (size_t)cln_exchange_nodes(e, e->rank, p->strict);
     for (int r = 0; r < e->count; r++) {
-        w->sent_bounds[r + 1] = w->sent_bounds[r] + nodes * (w->parts[r + 1] - w->parts[r]);
-        w->received_bounds[r + 1] = w->received_bounds[r] + (size_t)cln_exchange_nodes(e, r, p->strict) * own;
+        m->sent_bounds[r + 1] = m->sent_bounds[r] + nodes * (m->parts[r + 1] - m->parts[r]);
+        m->received_bounds[r + 1] = m->received_bounds[r] + (size_t)cln_exchange_nodes(e, r, p->strict) * own;
     }
-    const size_t bytes = p->floats * sizeof(float);
-    w->own = malloc(nodes * bytes + 1);
-    w->sent = malloc(nodes * bytes + 1);
-    w->received = malloc(w->received_bounds[e->count] + 1);
-    w->whole = malloc(bytes);
-    if (!w->own || !w->sent || !w->received || !w->whole)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu gradients", p->floats);
-    enum cln_status status = nodes > 0 ? ocl_buffer_read(p->nodes, 0, nodes * bytes, w->own) : CLN_OK;
-    for (int r = 0; r < e->count && status == CLN_OK; r++)
-        for (size_t n = 0; n < nodes; n++) {
-            const size_t part = w->parts[r + 1] - w->parts[r];
-            memcpy((char *)w->sent + w->sent_bounds[r] + n * part, (char *)w->own + n * bytes + w->parts[r], part);
-        }
-    return status;
+    enum cln_status status = grow(&m->own, nodes * bytes);
+    if (status == CLN_OK && nodes > 1)
+        status = grow(&m->sent, nodes * bytes);
+    if (status == CLN_OK)
+        status = grow(&m->received, m->received_bounds[e->count]);
+    if (status == CLN_OK && nodes > 0)
+        status = ocl_buffer_read(p->nodes, 0, nodes * bytes, m->own.values);
+    if (status == CLN_OK && nodes > 1)
+        pack_nodes(m, e, nodes, bytes);
+    return status == CLN_OK ? e->scatter(e->user, (nodes > 1 ? m->sent : m->own).values, m->sent_bounds,
+                                         m->received.values, m->received_bounds)
+                            : status;
 }
 
 /* left += right. */
@@ -133,15 +164,15 @@ static float *add_in_order(float *nodes, size_t count, size_t floats) {
 
 /* This process's part of the sum. A gradient below 2^-40 counts as 0 with strict arithmetic, as in
  * kernels/arithmetic.clh. */
-static void add_nodes(struct work *w, const struct cln_exchange_gradients *p) {
-    const struct cln_exchange *e = p->exchange;
-    const size_t part = w->parts[e->rank + 1] - w->parts[e->rank], floats = part / sizeof(float);
-    float *own = (float *)((char *)w->whole + w->parts[e->rank]);
+static void add_nodes(struct cln_exchange_memory *m, const struct cln_exchange_gradients *p) {
+    const struct cln_exchange *e = p->rounds->exchange;
+    const size_t part = m->parts[e->rank + 1] - m->parts[e->rank], floats = part / sizeof(float);
+    float *own = (float *)((char *)m->whole.values + m->parts[e->rank]);
     if (part == 0)
         return;
     memcpy(own,
-           p->strict ? add_tree(e, w->received, floats)
-                     : add_in_order(w->received, w->received_bounds[e->count] / part, floats),
+           p->strict ? add_tree(e, m->received.values, floats)
+                     : add_in_order(m->received.values, m->received_bounds[e->count] / part, floats),
            part);
     for (size_t i = 0; i < floats && p->strict; i++)
         own[i] = own[i] > -0x1p-40f && own[i] < 0x1p-40f ? 0.0f : own[i];
@@ -149,27 +180,23 @@ static void add_nodes(struct work *w, const struct cln_exchange_gradients *p) {
 
 static enum cln_status exchange(void *user) {
     const struct cln_exchange_gradients *p = user;
-    const struct cln_exchange *e = p->exchange;
-    struct work w = {NULL};
-    int whole = 0;
-    enum cln_status status = ocl_buffer_read(p->state, offsetof(struct cln_state, whole), sizeof whole, &whole);
-    if (status != CLN_OK || whole == 0)
-        return status;
-    status = begin(&w, p);
+    const struct cln_exchange *e = p->rounds->exchange;
+    struct cln_exchange_memory *m = p->memory;
+    if (p->rounds->whole == 0)
+        return CLN_OK;
+    enum cln_status status = grow(&m->whole, p->floats * sizeof(float));
     if (status == CLN_OK)
-        status = e->scatter(e->user, w.sent, w.sent_bounds, w.received, w.received_bounds);
+        status = scatter_nodes(m, p);
     if (status == CLN_OK)
-        add_nodes(&w, p);
+        add_nodes(m, p);
     if (status == CLN_OK)
-        status = e->gather(e->user, w.whole, w.parts);
-    if (status == CLN_OK)
-        status = ocl_buffer_write(p->sums, 0, p->floats * sizeof(float), w.whole);
-    free_work(&w);
-    return status;
+        status = e->gather(e->user, m->whole.values, m->parts);
+    return status == CLN_OK ? ocl_buffer_write_queued(p->sums, 0, p->floats * sizeof(float), m->whole.values) : status;
 }
 
 enum cln_status cln_exchange_add_gradients(struct cln_plan *plan, struct cln_exchange_gradients *point) {
-    point->state = plan->state;
+    point->rounds = plan->rounds;
     point->strict = plan->tuning.strict;
-    return cln_plan_call(plan, "exchange of gradients", exchange, point);
+    const enum cln_status status = create_memory(point);
+    return status == CLN_OK ? cln_plan_call(plan, "exchange of gradients", OCL_WHEN_DONE, exchange, point) : status;
 }

@@ -151,10 +151,11 @@ enum cln_status cln_plan_joined(struct cln_plan *plan) {
     return plan->tuning.join_launches ? ocl_sequence_joined(plan->sequence) : CLN_OK;
 }
 
-enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function, void *user) {
+enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, enum ocl_call_time time,
+                              ocl_host_function *function, void *user) {
     char label[96];
     cln_plan_label(plan, name, label, sizeof label);
-    return ocl_sequence_call(plan->sequence, label, function, user);
+    return ocl_sequence_call(plan->sequence, label, time, function, user);
 }
 
 int cln_plan_splits(const struct cln_plan *plan, int total, int others, double iterations) {

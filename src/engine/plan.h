@@ -29,7 +29,8 @@ struct cln_plan {
     bool chains;              /* launches form chains where they can (cln_plan_chain) */
     struct ocl_buffer *state; /* struct cln_state of kernels/state.clh */
     struct ocl_sequence *sequence;
-    char scope[32]; /* prefix of labels, "stage 1"; "": none */
+    struct cln_exchange_rounds *rounds; /* of the sequence; NULL: no other process shares the batch */
+    char scope[32];                     /* prefix of labels, "stage 1"; "": none */
     /* Called with every launch of a kernel of ours before it is added, also if it is then refused; NULL: none. A launch
      * that is tried again with a smaller work-group (cln_plan_items) is observed each time. Not called for CLBlast's
      * products and actions of the host. */
@@ -114,8 +115,8 @@ enum cln_status cln_plan_barrier(struct cln_plan *plan) CLN_MUST_CHECK;
 enum cln_status cln_plan_joined(struct cln_plan *plan) CLN_MUST_CHECK;
 
 /* Adds an action of the host, as ocl_sequence_call does. Its label becomes "scope name". */
-enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, ocl_host_function *function,
-                              void *user) CLN_MUST_CHECK;
+enum cln_status cln_plan_call(struct cln_plan *plan, const char *name, enum ocl_call_time time,
+                              ocl_host_function *function, void *user) CLN_MUST_CHECK;
 
 /* The number of parts to split `total` units of work (such as rows) into. The launch has `others` work-groups for
  * each part. A work-item makes `iterations` loop iterations for each unit of its part. A part has at most

@@ -131,7 +131,7 @@ static struct cln_norm norm_of(const struct cln_stage *stage, const struct cln_s
         .dz_coefficients = b->dz_coefficients,
         .normal_span = b->normal_span,
         .dz_span = b->dz_span,
-        .is_local = context->exchange && context->exchange->local_norm,
+        .is_local = context->local_norm,
     };
 }
 
@@ -190,6 +190,15 @@ static struct cln_dropout_units dropout_of(const struct cln_stage *stage, const 
                                       .layer = stage->dropout_layer};
 }
 
+/* Lets the moments go round: all that follows waits for them. */
+static enum cln_status share_moments(struct cln_plan *plan, const struct cln_stage *stage, struct cln_partials own,
+                                     struct ocl_buffer *all) {
+    enum cln_status status = cln_exchange_moments(plan, stage->z.channels, own, all);
+    if (status == CLN_OK)
+        status = cln_exchange_begin(plan);
+    return status == CLN_OK ? cln_exchange_end(plan) : status;
+}
+
 /* Up to a. */
 static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stage *stage,
                                     const struct cln_stage_context *context, struct cln_stage_buffers *b,
@@ -197,7 +206,7 @@ static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stag
     const struct cln_norm norm = norm_of(stage, context, b);
     struct cln_activate activate = activate_of(plan, stage, b, &norm);
     activate.addend = inputs.addend;
-    const bool whole = stage->normalise && !context->exchange && cln_channel_forward_pays(plan, &activate);
+    const bool whole = stage->normalise && !context->shares && cln_channel_forward_pays(plan, &activate);
     const struct cln_affine *affine = cln_affine_of(stage);
     /* A launch over whole channels computes moments itself. */
     const bool partials_wanted = stage->normalise && (!whole || affine->has_moments_at_hand);
@@ -209,9 +218,8 @@ static enum cln_status forward_to_a(struct cln_plan *plan, const struct cln_stag
         status = stage->normalise ? cln_plan_barrier(plan) : cln_plan_follow(plan);
     if (status == CLN_OK && whole)
         return cln_channel_forward(plan, &activate, partials);
-    if (status == CLN_OK && stage->normalise && context->exchange && !norm.is_local) {
-        status =
-            cln_exchange_moments(plan, &b->of_moments, context->exchange, stage->z.channels, partials, b->all_moments);
+    if (status == CLN_OK && stage->normalise && context->shares && !norm.is_local) {
+        status = share_moments(plan, stage, partials, b->all_moments);
         partials.buffer = b->all_moments;
     }
     if (status == CLN_OK && stage->normalise)
@@ -257,7 +265,7 @@ static struct cln_slices norm_slices(const struct cln_stage_context *context, in
 /* Whether one launch over whole channels makes all of the backward pass up to dz. */
 static bool takes_whole_channels(const struct cln_plan *plan, const struct cln_stage_context *context,
                                  const struct cln_activate *activate) {
-    return !context->exchange && cln_channel_backward_pays(plan, activate);
+    return !context->shares && cln_channel_backward_pays(plan, activate);
 }
 
 /* The sums of this process's samples, and those of the whole batch. */
@@ -266,14 +274,6 @@ static struct cln_partials sums_of(const struct cln_stage_buffers *b) {
 }
 static struct cln_partials all_sums_of(const struct cln_stage_buffers *b) {
     return (struct cln_partials){.buffer = b->all_sums ? b->all_sums : b->sums, .splits = 1};
-}
-
-/* Lets the sums go round, if processes share the batch. */
-static enum cln_status share_sums(struct cln_plan *plan, const struct cln_stage *stage,
-                                  const struct cln_stage_context *context, struct cln_stage_buffers *b) {
-    return context->exchange
-               ? cln_exchange_sums(plan, &b->of_sums, context->exchange, stage->z.channels, b->sums, b->all_sums)
-               : CLN_OK;
 }
 
 enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
@@ -290,7 +290,11 @@ enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *st
     if (status != CLN_OK || (b->shares_output && !bias_of(stage, context).buffer) ||
         takes_whole_channels(plan, context, &activate))
         return status;
-    return cln_activate_backward(plan, &activate, sums_of(b));
+    status = cln_activate_backward(plan, &activate, sums_of(b));
+    const bool is_needed = stage->normalise ? !norm.is_local : bias_of(stage, context).buffer != NULL;
+    return status == CLN_OK && context->shares && is_needed
+               ? cln_exchange_sums(plan, stage->z.channels, b->sums, b->all_sums)
+               : status;
 }
 
 /* From the sums of all blocks: dz, unless the weight gradient makes it, and the gradients of γ and β. */
@@ -306,7 +310,7 @@ static enum cln_status backward_to_z(struct cln_plan *plan, const struct cln_sta
     if (takes_whole_channels(plan, context, activate))
         return cln_channel_backward(plan, activate, gamma, beta);
     const bool is_local = stage->normalise && activate->norm->is_local;
-    enum cln_status status = stage->normalise && !is_local ? share_sums(plan, stage, context, b) : CLN_OK;
+    enum cln_status status = stage->normalise && !is_local ? cln_exchange_end(plan) : CLN_OK;
     if (status == CLN_OK && stage->normalise)
         status = cln_batchnorm_backward(plan, activate->norm, is_local ? sums_of(b) : all_sums_of(b), gamma, beta);
     if (status == CLN_OK && stage->normalise)
@@ -336,19 +340,22 @@ enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stag
     const struct cln_norm norm = norm_of(stage, context, b);
     const struct cln_activate activate = activate_of(plan, stage, b, &norm);
     const struct cln_affine *affine = cln_affine_of(stage);
-    const struct cln_slices none = {NULL}, bias = bias_of(stage, context);
     const struct cln_slices weight = slices_of(context, stage->weight);
-    const bool whole = takes_whole_channels(plan, context, &activate);
-    enum cln_status status = CLN_OK;
-    if (bias.buffer && !whole) {
-        status = share_sums(plan, stage, context, b);
-        if (status == CLN_OK)
-            status = cln_bias_gradient(plan, stage->z, all_sums_of(b), bias);
-    }
-    if (bias.buffer && whole && b->shares_output) /* else the launch that made dz has made it */
-        status = cln_channel_backward(plan, &activate, none, bias);
-    if (status == CLN_OK && affine->backward_weights && weight.buffer)
-        status = affine->backward_weights(plan, stage, &activate, weights_of(stage, context, b), x,
-                                          b->shares_output ? b->da : b->z, weight);
-    return status;
+    return affine->backward_weights && weight.buffer
+               ? affine->backward_weights(plan, stage, &activate, weights_of(stage, context, b), x,
+                                          b->shares_output ? b->da : b->z, weight)
+               : CLN_OK;
+}
+
+enum cln_status cln_stage_bias(struct cln_plan *plan, const struct cln_stage *stage,
+                               const struct cln_stage_context *context, const struct cln_stage_buffers *b) {
+    const struct cln_norm norm = norm_of(stage, context, b);
+    const struct cln_activate activate = activate_of(plan, stage, b, &norm);
+    const struct cln_slices none = {NULL}, bias = bias_of(stage, context);
+    if (!bias.buffer)
+        return CLN_OK;
+    if (!takes_whole_channels(plan, context, &activate))
+        return cln_bias_gradient(plan, stage->z, all_sums_of(b), bias);
+    /* The launch that made dz has made it, if there was one. */
+    return b->shares_output ? cln_channel_backward(plan, &activate, none, bias) : CLN_OK;
 }

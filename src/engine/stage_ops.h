@@ -22,7 +22,6 @@ struct cln_stage_buffers {
     struct ocl_buffer *filters[2], *statistics;  /* see struct cln_weights */
     int normal_span, dz_span;                    /* see struct cln_norm */
     bool shares_output;                          /* a is z, and da is dz */
-    struct cln_exchange_point of_moments, of_sums;
 };
 
 /* What a stage reads. */
@@ -44,8 +43,9 @@ struct cln_stage_context {
     struct ocl_buffer *parameters, *running;
     const struct cln_slices *slices; /* by index into network->tensors; buffer NULL: frozen */
     struct cln_stage_constants constants;
-    const struct cln_exchange *exchange; /* NULL: no other process shares the batch */
-    uint64_t seed;                       /* of dropouts */
+    bool shares;     /* other processes share the batch, and what needs all of it goes round (plan->rounds) */
+    bool local_norm; /* then batch norms go by this process's samples alone */
+    uint64_t seed;   /* of dropouts */
 };
 
 /* The number of slices of a parameter's gradient: several for the affine part's weights, 1 for all others. */
@@ -82,12 +82,14 @@ enum cln_status cln_stage_predict(struct cln_plan *plan, const struct cln_stage 
  */
 bool cln_stage_adds_gradients(const struct cln_stage *stage);
 
-/* The backward pass of a stage, in three parts.
- * cln_stage_sums: from da, the sums that dz of every block needs; follows what made da.
+/* The backward pass of a stage, in four parts.
+ * cln_stage_sums: from da, the sums that dz of every block needs; follows what made da. Sums that other processes need
+ * are then due in the next round (cln_exchange_begin).
  * cln_stage_data: dz (if the stage adds, da is the addend's gradient now) and dx (NULL: not wanted) from these sums,
- * and the gradients of γ and β. A barrier comes before it if the stage has a batch norm, else a follow. A launch that
- * needs dx may follow the last. cln_stage_gradients: the slices of the gradients of weights and bias, which only the
- * optimizer waits for. A barrier comes before it. */
+ * and the gradients of γ and β. A barrier comes before it if the stage has a batch norm, else a follow; and if the sums
+ * go round, the beginning of the round, whose end it adds. A launch that needs dx may follow the last.
+ * cln_stage_gradients: the slices of the gradients of weights, which only the optimizer waits for. A barrier comes
+ * before it. cln_stage_bias: the gradient of the bias, likewise; if the sums go round, behind the end of the round. */
 enum cln_status cln_stage_sums(struct cln_plan *plan, const struct cln_stage *stage,
                                const struct cln_stage_context *context,
                                const struct cln_stage_buffers *buffers) CLN_MUST_CHECK;
@@ -97,5 +99,8 @@ enum cln_status cln_stage_data(struct cln_plan *plan, const struct cln_stage *st
 enum cln_status cln_stage_gradients(struct cln_plan *plan, const struct cln_stage *stage,
                                     const struct cln_stage_context *context, struct cln_stage_buffers *buffers,
                                     struct ocl_buffer *x) CLN_MUST_CHECK;
+enum cln_status cln_stage_bias(struct cln_plan *plan, const struct cln_stage *stage,
+                               const struct cln_stage_context *context,
+                               const struct cln_stage_buffers *buffers) CLN_MUST_CHECK;
 
 #endif

@@ -83,6 +83,7 @@ enum cln_status cln_deal_step(struct cln_deal *deal, struct cln_ranks *ranks, st
                               double waited) {
     if (!deal->varies)
         return CLN_OK;
+    deal->apart = !deal->settled; /* from the next step on */
     const struct cln_rank here = cln_ranks_here(ranks);
     const int own = deal->bounds[here.rank + 1] - deal->bounds[here.rank];
     deal->busy += seconds - waited;

@@ -19,6 +19,7 @@ struct cln_deal {
     int *best;    /* the deal with the shortest step so far, and the seconds of that; 0: none was measured */
     double best_seconds;
     bool settled; /* another deal than the best was tried, and took longer */
+    bool apart;   /* speeds are measured: see struct cln_exchange */
 };
 
 /* Deals a batch out, equally at first, and lets the workload know. After a failure, too, cln_deal_free frees what there

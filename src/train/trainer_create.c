@@ -163,8 +163,17 @@ static enum cln_status create_engine(struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     const size_t count = p->data->test.count + t->split.validation_count;
     const struct cln_rank here = cln_ranks_here(p->ranks);
-    const struct cln_exchange exchange = {here.count,         here.rank,        t->deal.bounds,    t->deal.varies,
-                                          p->local_batchnorm, cln_ranks_gather, cln_ranks_scatter, p->ranks};
+    const struct cln_exchange exchange = {
+        .count = here.count,
+        .rank = here.rank,
+        .bounds = t->deal.bounds,
+        .varies = t->deal.varies,
+        .local_norm = p->local_batchnorm,
+        .gather = cln_ranks_gather,
+        .scatter = cln_ranks_scatter,
+        .user = p->ranks,
+        .apart = &t->deal.apart,
+    };
     int32_t *labels = malloc((count + 1) * sizeof *labels);
     if (!labels)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu labels", count);

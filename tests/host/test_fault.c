@@ -57,7 +57,7 @@ static enum cln_status make(struct life *life, const struct ocl_device *device, 
                                 .groups = {COUNT}};
     status = ocl_sequence_add(life->sequence, &launch);
     if (!status)
-        status = ocl_sequence_call(life->sequence, "the host", look_on, &life->looks);
+        status = ocl_sequence_call(life->sequence, "the host", OCL_WHEN_DONE, look_on, &life->looks);
     if (!status)
         status = ocl_sequence_add(life->sequence, &launch);
     return status;

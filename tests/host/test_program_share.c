@@ -130,7 +130,7 @@ static void test_a_builder_calls_nobody(void **state) {
     struct life life;
     int calls = 0;
     assert_ok(live(&life, "calls", &share, true));
-    assert_ok(ocl_sequence_call(life.sequence, "the host", count_call, &calls));
+    assert_ok(ocl_sequence_call(life.sequence, "the host", OCL_WHEN_DONE, count_call, &calls));
     assert_ok(multiply(&life, 2));
     assert_ok(multiply(&life, 3));
     assert_int_equal(ocl_sequence_length(life.sequence), 2 + 1 + 1);

@@ -220,7 +220,7 @@ static void test_the_host_acts_in_a_sequence(void **state) {
         assert_ok(ocl_buffer_write(f.y, 0, sizeof y, &y));
         assert_ok(ocl_sequence_run(f.sequence));
         assert_int_equal(ocl_sequence_replays(f.sequence), way != NONE && device.has_command_buffer);
-        assert_ok(ocl_sequence_call(f.sequence, "the host", halve, &f));
+        assert_ok(ocl_sequence_call(f.sequence, "the host", OCL_WHEN_DONE, halve, &f));
         assert_ok(add(&f, "scale", 3));
         for (int i = 0; i < 4; i++) {
             assert_ok(ocl_sequence_run(f.sequence)); /* y × 2 / 2 × 3 */

@@ -326,7 +326,7 @@ static void test_the_host_acts_between_launches(void **state) {
     float y[2];
     assert_ok(ocl_buffer_write(f->x, 0, sizeof x0, &x0));
     assert_ok(ocl_sequence_add(f->sequence, &launch));
-    assert_ok(ocl_sequence_call(f->sequence, "the host", look, &seen));
+    assert_ok(ocl_sequence_call(f->sequence, "the host", OCL_WHEN_DONE, look, &seen));
     launch.args[1] = OCL_BUFFER(f->y);
     assert_ok(ocl_sequence_add(f->sequence, &launch));
     assert_int_equal(seen.calls, 0);
@@ -352,7 +352,7 @@ static void test_the_host_acts_between_timed_launches(void **state) {
     assert_ok(ocl_buffer_create(&f.y, f.context, COUNT * sizeof(float)));
     const struct ocl_launch launch = good_launch(&f);
     assert_ok(ocl_sequence_add(f.sequence, &launch));
-    assert_ok(ocl_sequence_call(f.sequence, "the host", look, &seen));
+    assert_ok(ocl_sequence_call(f.sequence, "the host", OCL_WHEN_DONE, look, &seen));
     assert_ok(ocl_sequence_add(f.sequence, &launch));
     assert_ok(ocl_sequence_run(f.sequence));
     assert_int_equal(seen.calls, 1);
