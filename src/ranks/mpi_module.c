@@ -32,7 +32,7 @@ static double seconds_now(void) {
  * while by yielding, then by sleeping. */
 static const char *wait_for(MPI_Request *request, const char *function) {
     const double start = seconds_now();
-    const struct timespec nap = {0, 20000};
+    const struct timespec nap = {0, 20000}, longer = {0, 500000};
     for (int looks = 0;; looks++) {
         int done = 0;
         const int code = MPI_Test(request, &done, MPI_STATUS_IGNORE);
@@ -42,7 +42,7 @@ static const char *wait_for(MPI_Request *request, const char *function) {
             return NULL;
         const double waited = seconds_now() - start;
         if (waited > 300e-6)
-            nanosleep(&nap, NULL);
+            nanosleep(waited > 50e-3 ? &longer : &nap, NULL);
         else
             sched_yield();
         if (looks % 256 == 255 && !may_wait(waited)) {
