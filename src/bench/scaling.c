@@ -57,13 +57,11 @@ double cln_scaling_bytes(const struct cln_scaling_model *m, int processes, int s
 
 double cln_scaling_exchange(const struct cln_scaling_model *m, const struct cln_scaling_link *link,
                             enum cln_scaling_order order, int processes, int share) {
-    const int doubling = rounds_of_doubling(processes);
-    const struct {
-        int rounds, messages;
-    } orders[] = {[CLN_SCALING_DIRECT] = {1, processes - 1}, [CLN_SCALING_DOUBLING] = {doubling, doubling}};
+    const bool direct = order == CLN_SCALING_DIRECT;
+    const int rounds = direct ? 1 : rounds_of_doubling(processes), messages = direct ? processes - 1 : rounds;
     if (processes < 2)
         return 0;
-    return m->exchanges * (m->host + link->latency * orders[order].rounds + link->overhead * orders[order].messages) +
+    return m->exchanges * (m->host + link->latency * rounds + link->overhead * messages) +
            (link->bandwidth > 0 ? cln_scaling_bytes(m, processes, share) / link->bandwidth : 0);
 }
 

@@ -191,7 +191,7 @@ static json_t *json_of_step(struct step s) {
 static json_t *json_of_prediction(const struct table *t, const struct row *row, const struct cln_scaling_link *link) {
     const int batch = t->from->batch_size, least = (int)pays(t, row, link);
     return json_pack(
-        "{s:i, s:s, s:f, s:f, s:f, s:f, s:o, s:o, s:o}", "processes", row->processes, "link", link->name,
+        "{s:i, s:o, s:f, s:f, s:f, s:f, s:o, s:o, s:o}", "processes", row->processes, "link", cln_json_text(link->name),
         "weak_speedup", weak(t, row, link), "strong_speedup", strong(t, row, link), "weak_speedup_by_doubling",
         cln_scaling_weak(&t->model, link, CLN_SCALING_DOUBLING, row->processes, batch), "strong_speedup_by_doubling",
         cln_scaling_strong(&t->model, link, CLN_SCALING_DOUBLING, row->processes, batch), "pays_from_batch",
@@ -200,10 +200,9 @@ static json_t *json_of_prediction(const struct table *t, const struct row *row, 
         t->is_simulated ? json_of_step(simulated(t, row, link, false)) : json_null());
 }
 
-static json_t *json_of_link(const struct table *t, const struct cln_scaling_link *link) {
-    (void)t;
-    return json_pack("{s:s, s:f, s:f, s:f}", "link", link->name, "latency_seconds", link->latency, "message_seconds",
-                     link->overhead, "bytes_per_second", link->bandwidth);
+static json_t *json_of_link(const struct cln_scaling_link *link) {
+    return json_pack("{s:o, s:f, s:f, s:f}", "link", cln_json_text(link->name), "latency_seconds", link->latency,
+                     "message_seconds", link->overhead, "bytes_per_second", link->bandwidth);
 }
 
 /* The model and what follows from it, or null. */
@@ -217,7 +216,7 @@ static json_t *json_of_model(const struct table *t) {
         return json_null();
     }
     for (int i = 0; i < CLN_SCALING_LINKS; i++) {
-        failed |= json_array_append_new(links, json_of_link(t, &t->links[i]));
+        failed |= json_array_append_new(links, json_of_link(&t->links[i]));
         for (int r = 0; r < ROWS; r++)
             if (t->rows[r].processes <= t->links[i].most)
                 failed |= json_array_append_new(rows, json_of_prediction(t, &t->rows[r], &t->links[i]));
@@ -248,7 +247,7 @@ enum cln_status cln_scaling_print_json(const struct cln_scaling_report *report, 
         groups = NULL;
     }
     json_t *value =
-        json_pack("{s:s, s:o, s:I, s:b, s:o, s:o}", "version", CLENET_VERSION, "network",
+        json_pack("{s:o, s:o, s:I, s:b, s:o, s:o}", "version", cln_json_text(CLENET_VERSION), "network",
                   cln_json_text(report->network->name), "parameters", (json_int_t)report->network->parameter_floats,
                   "strict", report->strict, "groups", groups, "model", json_of_model(t));
     char *text = value ? cln_json_dump(value, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;

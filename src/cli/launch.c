@@ -186,26 +186,30 @@ static void run_group(int processes, const char **command, int out) {
     _exit(CLN_EXIT_FAILURE);
 }
 
-/* Reads until the other end closes; a signal that asks this process to end goes on to the child. */
+/* Reads text until the other end closes; a signal that asks this process to end goes on to the child. NULL: no memory.
+ */
 static char *read_all(int in, pid_t child) {
-    char *text = NULL, piece[4096];
-    size_t bytes = 0;
+    size_t used = 0, room = 0;
+    char *text = NULL;
     bool passed = child <= 0;
-    FILE *stream = open_memstream(&text, &bytes);
     struct pollfd ready = {.fd = in, .events = POLLIN};
-    for (ssize_t count = 1; stream && count != 0;) {
+    for (ssize_t count = 1; count != 0;) {
         if (cln_signals_stop() != 0 && !passed)
             passed = kill(child, cln_signals_stop()) == 0;
+        if (room - used < 2) {
+            char *larger = realloc(text, room = 2 * room + 4096);
+            if (!larger)
+                break;
+            text = larger;
+        }
         if (poll(&ready, 1, 50) <= 0)
             continue;
-        count = read(in, piece, sizeof piece);
-        if (count > 0)
-            fwrite(piece, 1, (size_t)count, stream);
-        else if (count < 0 && errno != EINTR)
+        count = read(in, text + used, room - used - 1);
+        used += count > 0 ? (size_t)count : 0;
+        text[used] = '\0';
+        if (count < 0 && errno != EINTR)
             break;
     }
-    if (stream)
-        fclose(stream);
     return text;
 }
 
