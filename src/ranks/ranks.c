@@ -41,7 +41,8 @@ struct cln_ranks {
     double begun, longest; /* when the step began; the longest one so far, in seconds */
     double looked;         /* when the processes of this machine were looked for last */
     int dead;              /* one of these that is gone; -1: none */
-    struct cln_part_meter *meter; /* see cln_ranks_meter */
+    /* See cln_ranks_meter. */
+    struct cln_part_meter *meter;
 };
 
 static struct cln_ranks *open_ranks; /* MPI has no argument for its users */

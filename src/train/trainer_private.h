@@ -42,8 +42,9 @@ struct cln_trainer {
     int peak_epoch;              /* the first epoch that reached it; 0: none yet */
     float *peak_values;          /* parameters of that epoch, then running statistics; NULL: not known */
     uint64_t batches_before;     /* batches that a loaded model was trained on, before those of this engine */
-    struct cln_part_meter *meter; /* see cln_trainer_meter */
     struct cln_saver *saver;     /* NULL: no resume points */
+    /* See cln_trainer_meter. */
+    struct cln_part_meter *meter;
 };
 
 /* The number of steps for so many samples at the end of an epoch, and for so many batches from the beginning of a step
