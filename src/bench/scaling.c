@@ -21,13 +21,13 @@ int cln_scaling_share(int batch, int processes) {
     return samples < batch ? samples : batch;
 }
 
-struct cln_scaling_line cln_scaling_fit(const int *samples, const double *seconds, size_t count) {
+struct cln_scaling_line cln_scaling_fit(const double *samples, const double *seconds, size_t count) {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
     for (size_t i = 0; i < count; i++) {
         n++;
         x += samples[i];
         y += seconds[i];
-        xx += (double)samples[i] * samples[i];
+        xx += samples[i] * samples[i];
         xy += samples[i] * seconds[i];
     }
     const double spread = n * xx - x * x, slope = spread > 0 ? (n * xy - x * y) / spread : -1;
@@ -92,14 +92,13 @@ int cln_scaling_pays(const struct cln_scaling_model *m, const struct cln_scaling
     return 0;
 }
 
-/* The line through what a process computes in a group, by its samples. */
+/* The line through what processes of a group compute, by their samples: both in the mean. */
 static struct cln_scaling_line line_of(const struct cln_group *g) {
     enum { MOST = 16 };
-    int samples[MOST];
-    double seconds[MOST];
+    double samples[MOST], seconds[MOST];
     size_t count = 0;
     for (size_t i = 0; i < g->run_count && count < MOST; i++, count++) {
-        samples[count] = cln_scaling_share(g->runs[i].batch_size, g->processes);
+        samples[count] = (double)g->runs[i].batch_size / g->processes;
         seconds[count] = g->runs[i].compute;
     }
     return cln_scaling_fit(samples, seconds, count);

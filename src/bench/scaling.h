@@ -55,7 +55,7 @@ extern const struct cln_scaling_link cln_scaling_links[CLN_SCALING_LINKS];
 int cln_scaling_share(int batch, int processes);
 /* The line through measured points by least squares, neither part of it below 0. One point, or points of one number of
  * samples: fixed is 0. */
-struct cln_scaling_line cln_scaling_fit(const int *samples, const double *seconds, size_t count);
+struct cln_scaling_line cln_scaling_fit(const double *samples, const double *seconds, size_t count);
 double cln_scaling_at(struct cln_scaling_line line, int samples);
 
 double cln_scaling_bytes(const struct cln_scaling_model *model, int processes, int share);

@@ -46,8 +46,7 @@ static void test_shares_are_those_of_the_deal(void **state) {
 static void test_lines(void **state) {
     (void)state;
     static const struct {
-        int samples[3];
-        double seconds[3];
+        double samples[3], seconds[3];
         size_t count;
         struct cln_scaling_line line;
     } cases[] = {
