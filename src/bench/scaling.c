@@ -107,7 +107,7 @@ static struct cln_scaling_line line_of(const struct cln_group *g) {
 /* What the measured exchanges say. */
 static void take_exchanges(struct cln_scaling_model *m, const struct cln_scaling_link *box, const struct cln_group *g,
                            const struct cln_group_run *run, bool strict) {
-    const int share = cln_scaling_share(run->batch_size, g->processes);
+    const double share = (double)run->batch_size / g->processes; /* the mean, as `bytes` is */
     const double others = g->processes - 1, gradients = 2 * m->parameter_bytes * others / g->processes;
     const double each = run->bytes > gradients ? (run->bytes - gradients) / others : 0;
     const double sending = box->bandwidth > 0 ? run->bytes / box->bandwidth : 0;
