@@ -107,7 +107,7 @@ static void print_table(const struct table *t, int digits, const char *none,
 }
 
 static void print_simulated(const struct table *t, FILE *stream) {
-    print_heads(t, 24, stream);
+    print_heads(t, 25, stream);
     for (int r = 0; r < ROWS; r++) {
         cln_text_print(stream, "%9d", t->rows[r].processes);
         for (int i = 0; i < CLN_SCALING_LINKS; i++) {
@@ -116,7 +116,7 @@ static void print_simulated(const struct table *t, FILE *stream) {
                 cln_text_print(stream, " %9.2f ms %3.0f %% %4.0f %%", 1e3 * s.seconds, 100 * s.efficiency,
                                100 * s.waiting);
             else
-                cln_text_print(stream, " %24s", "");
+                cln_text_print(stream, " %25s", "");
         }
         cln_text_print(stream, "\n");
     }
