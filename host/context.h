@@ -9,6 +9,7 @@
 #include "clenet/trace.h"
 #include "host/device.h"
 
+struct cln_part_meter;
 struct ocl_context;
 
 struct ocl_context_params {
@@ -61,6 +62,10 @@ const struct ocl_usage *ocl_context_usage(const struct ocl_context *context);
 /* Adds a launch's work-group with its local memory, or what another usage has. */
 void ocl_usage_launch(struct ocl_usage *usage, const size_t group[3], uint64_t local_bytes);
 void ocl_usage_add(struct ocl_usage *usage, const struct ocl_usage *other);
+
+/* From here on the host's actions in sequences count as exchanges of the meter (src/base/part_meter.h), without the
+ * wait for the launches before them. NULL: of none. */
+void ocl_context_meter(struct ocl_context *context, struct cln_part_meter *meter);
 
 /* Submits queued work to the device, without waiting. */
 enum cln_status ocl_context_flush(struct ocl_context *context) CLN_MUST_CHECK;

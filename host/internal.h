@@ -18,6 +18,7 @@ struct ocl_context {
     struct ocl_program *programs;    /* built so far, as a list */
     struct ocl_program_cache *cache; /* NULL: programs are not stored on disk */
     struct ocl_timeline *timeline;   /* NULL where timings are off */
+    struct cln_part_meter *meter;    /* see ocl_context_meter */
     bool group_refused;              /* see ocl_context_group_refused */
     bool brief;                      /* as in struct ocl_context_params */
     bool replay;                     /* requested, and the device has command buffers */

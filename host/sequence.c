@@ -10,6 +10,7 @@
 #include "host/kernel.h"
 #include "host/program.h"
 #include "src/base/clock.h"
+#include "src/base/part_meter.h"
 
 struct step {
     char label[96];
@@ -305,7 +306,12 @@ static enum cln_status make_call(void *state, struct ocl_span *span) {
     ocl_timeline_waited(call->context->timeline, begin);
     if (span)
         span->enqueued_ns = cln_clock_ns(); /* the wait is not the action's */
-    return status == CLN_OK ? call->function(call->user) : status;
+    if (status != CLN_OK)
+        return status;
+    cln_part_meter_enter(call->context->meter, CLN_PART_EXCHANGE);
+    status = call->function(call->user);
+    cln_part_meter_enter(call->context->meter, CLN_PART_COMPUTE);
+    return status;
 }
 
 enum cln_status ocl_sequence_call(struct ocl_sequence *sequence, const char *label, enum ocl_call_time time,

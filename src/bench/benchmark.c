@@ -11,65 +11,11 @@
 #include "clenet/trainer.h"
 #include "src/base/clock.h"
 #include "src/bench/bottleneck.h"
-#include "src/data/random.h"
+#include "src/bench/stretch.h"
 #include "src/session/session.h"
 #include "src/train/measure.h"
 
-#define MEASUREMENT_SECONDS 0.25
 #define ROUND_SECONDS 0.5 /* seconds between two measurements of the peak */
-
-/* A stretch of training: one measurement every quarter second. */
-struct stretch {
-    double until;                        /* of the host's clock */
-    double samples, seconds;             /* of the measurement under way */
-    double epoch_samples, epoch_seconds; /* of the epoch, in measurements so far */
-    double *rates;                       /* images per second */
-    size_t count, capacity;
-};
-
-static void end_measurement(struct stretch *s) {
-    if (s->count < s->capacity && s->seconds > 0)
-        s->rates[s->count++] = s->samples / s->seconds;
-    s->samples = s->seconds = 0;
-}
-
-/* Adds the work since the last call. `samples` and `seconds` count from where the trainer began or resumed the
- * epoch. */
-static void measure(struct stretch *s, size_t samples, double seconds) {
-    s->samples += (double)samples - s->epoch_samples;
-    s->seconds += seconds - s->epoch_seconds;
-    s->epoch_samples = (double)samples;
-    s->epoch_seconds = seconds;
-    if (s->seconds >= MEASUREMENT_SECONDS)
-        end_measurement(s);
-}
-
-static bool on_progress(void *user, const struct cln_progress *progress) {
-    struct stretch *s = user;
-    measure(s, progress->samples - progress->before, progress->seconds);
-    return cln_clock_seconds() < s->until;
-}
-
-static enum cln_status train_for(struct cln_trainer *trainer, struct stretch *s, double seconds) {
-    enum cln_status status = CLN_OK;
-    s->until = cln_clock_seconds() + seconds;
-    do {
-        struct cln_epoch epoch;
-        s->epoch_samples = s->epoch_seconds = 0;
-        status = cln_trainer_epoch(trainer, &epoch);
-        if (status == CLN_OK)
-            measure(s, epoch.train.samples - epoch.before, epoch.train_seconds);
-    } while (status == CLN_OK && cln_clock_seconds() < s->until);
-    return status;
-}
-
-/* Runs the first steps, which build and allocate and are not measured. */
-static enum cln_status warm_up(struct cln_trainer *trainer, struct stretch *s) {
-    enum cln_status status = train_for(trainer, s, 0);
-    s->count = 0;
-    s->samples = s->seconds = 0;
-    return status;
-}
 
 /* The two ways to train: the usual one, and if the device has command buffers the other one. */
 enum { USUAL, OTHER, WAYS };
@@ -80,7 +26,7 @@ struct bench {
     struct cln_dataset data;
     struct cln_session *session; /* session of the peak meter */
     struct cln_peak_meter *meter;
-    struct stretch stretches[WAYS];
+    struct cln_stretch stretches[WAYS];
 };
 
 static void tell(const struct bench *b, const char *what, int batch_size) {
@@ -98,7 +44,7 @@ static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench
         .network = p->network,
         .data = &b->data,
         .batch_size = batch_size,
-        .progress = on_progress,
+        .progress = cln_stretch_progress,
         .user = &b->stretches[way],
     };
     params.session.no_check = true; /* a wrong result takes as long as a right one; only avoid known crashes */
@@ -109,7 +55,7 @@ static enum cln_status create_trainer(struct cln_trainer **trainer, struct bench
     enum cln_status status = cln_trainer_create(trainer, &params);
     if (status == CLN_OK) {
         tell(b, timings ? "timing kernels" : "training", batch_size);
-        status = warm_up(*trainer, &b->stretches[way]);
+        status = cln_stretch_warm_up(*trainer, &b->stretches[way], 0);
     }
     return status;
 }
@@ -131,24 +77,16 @@ static int compare_numbers(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Sorts the rates and returns the best, which is last. */
-static double best_of(struct stretch *s) {
-    if (s->count == 0)
-        end_measurement(s);
-    qsort(s->rates, s->count, sizeof *s->rates, compare_numbers);
-    return s->rates[s->count - 1];
-}
-
 static void sum_up(struct bench *b, struct cln_benchmark_run *run, struct cln_trainer *const trainers[WAYS]) {
-    const struct stretch *s = &b->stretches[USUAL];
-    run->best = best_of(&b->stretches[USUAL]);
+    const struct cln_stretch *s = &b->stretches[USUAL];
+    run->best = cln_stretch_best(&b->stretches[USUAL]);
     run->launches_per_step = cln_trainer_launches(trainers[USUAL]);
     run->measurements = s->count;
-    run->median = 0.5 * (s->rates[(s->count - 1) / 2] + s->rates[s->count / 2]);
+    run->median = cln_stretch_median(s);
     snprintf(b->result->device, sizeof b->result->device, "%s", cln_trainer_device(trainers[USUAL]));
     if (!trainers[OTHER])
         return;
-    const double other = best_of(&b->stretches[OTHER]);
+    const double other = cln_stretch_best(&b->stretches[OTHER]);
     const bool used = cln_trainer_replays(trainers[USUAL]);
     const double with = used ? run->best : other, without = used ? other : run->best;
     run->replay = (struct cln_benchmark_replay){.compared = true,
@@ -169,7 +107,8 @@ static enum cln_status measure_rate(struct bench *b, struct cln_benchmark_run *r
         status = cln_peak_measure(b->meter, &b->result->peak);
         for (int way = 0; way < WAYS && status == CLN_OK; way++)
             if (trainers[way])
-                status = train_for(trainers[way], &b->stretches[way], left < ROUND_SECONDS ? left : ROUND_SECONDS);
+                status =
+                    cln_stretch_train(trainers[way], &b->stretches[way], left < ROUND_SECONDS ? left : ROUND_SECONDS);
     }
     if (status == CLN_OK)
         status = cln_peak_measure(b->meter, &b->result->peak);
@@ -192,7 +131,7 @@ static enum cln_status time_kernels(struct bench *b, struct cln_benchmark_run *r
         status = ocl_timeline_reset(cln_trainer_context(trainer));
     const double start = cln_clock_seconds();
     if (status == CLN_OK)
-        status = train_for(trainer, &b->stretches[USUAL], b->params->seconds / 4);
+        status = cln_stretch_train(trainer, &b->stretches[USUAL], b->params->seconds / 4);
     run->timed_seconds = cln_clock_seconds() - start;
     if (status == CLN_OK)
         status = ocl_timeline_totals(cln_trainer_context(trainer), &run->totals);
@@ -218,7 +157,7 @@ static enum cln_status time_images(struct bench *b, struct cln_predictor *predic
         probabilities ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d classes", b->params->network->classes);
     for (size_t i = 0; i < WARM_UP && status == CLN_OK; i++)
         status = cln_predictor_run(predictor, pixels + i * bytes, 1, probabilities);
-    const double until = cln_clock_seconds() + MEASUREMENT_SECONDS;
+    const double until = cln_clock_seconds() + CLN_STRETCH_SECONDS;
     size_t count = 0;
     while (status == CLN_OK && count < MOST && (count < LEAST || cln_clock_seconds() < until)) {
         const double start = cln_clock_seconds();
@@ -257,27 +196,6 @@ static enum cln_status measure_latency(struct bench *b) {
     return status;
 }
 
-/* Makes random bytes and labels: training takes the same time on all data. */
-static enum cln_status create_data(struct cln_dataset *data, const struct cln_network *network) {
-    const size_t bytes = CLN_BENCHMARK_IMAGES * cln_shape_count(network->input);
-    struct cln_images *images = &data->train;
-    struct cln_random random;
-    *data = (struct cln_dataset){.name = "random bytes", .class_count = network->classes};
-    uint8_t *pixels = malloc(bytes);
-    int32_t *labels = malloc(CLN_BENCHMARK_IMAGES * sizeof *labels);
-    *images =
-        (struct cln_images){.count = CLN_BENCHMARK_IMAGES, .shape = network->input, .pixels = pixels, .labels = labels};
-    data->test.shape = network->input;
-    if (!pixels || !labels)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d images", CLN_BENCHMARK_IMAGES);
-    cln_random_seed(&random, 0, CLN_STREAM_SYNTHETIC);
-    for (size_t i = 0; i < bytes; i++)
-        pixels[i] = (uint8_t)(cln_random_u32(&random) >> 24);
-    for (size_t i = 0; i < CLN_BENCHMARK_IMAGES; i++)
-        labels[i] = (int32_t)cln_random_below(&random, (uint32_t)network->classes);
-    return CLN_OK;
-}
-
 static enum cln_status prepare(struct bench *b) {
     const struct cln_benchmark_params *p = b->params;
     struct cln_benchmark *result = b->result;
@@ -287,19 +205,14 @@ static enum cln_status prepare(struct bench *b) {
     result->flops_per_image = 2.0 * training;
     result->run_count = p->batch_size_count;
     result->runs = calloc(p->batch_size_count, sizeof *result->runs);
-    for (int way = 0; way < WAYS; way++) {
-        struct stretch *s = &b->stretches[way];
-        s->capacity = (size_t)ceil(p->seconds / MEASUREMENT_SECONDS) + 1;
-        s->rates = calloc(s->capacity, sizeof *s->rates);
-        if (!s->rates)
-            return cln_fail(CLN_OUT_OF_MEMORY, "host memory for measurements");
-    }
     if (!result->runs)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for measurements");
     struct cln_session_params session = p->session;
     session.no_cache = true;
     session.replay = CLN_REPLAY_OFF; /* launches are measured, not their recording */
-    enum cln_status status = create_data(&b->data, p->network);
+    enum cln_status status = cln_stretch_images(&b->data, p->network, CLN_BENCHMARK_IMAGES);
+    for (int way = 0; way < WAYS && status == CLN_OK; way++)
+        status = cln_stretch_begin(&b->stretches[way], p->seconds);
     if (status == CLN_OK)
         status = cln_session_create(&b->session, &session);
     if (status == CLN_OK)
@@ -335,7 +248,7 @@ enum cln_status cln_benchmark_create(struct cln_benchmark **out, const struct cl
     free(b.data.train.pixels);
     free(b.data.train.labels);
     for (int way = 0; way < WAYS; way++)
-        free(b.stretches[way].rates);
+        cln_stretch_free(&b.stretches[way]);
     if (status != CLN_OK)
         cln_benchmark_destroy(out);
     return status;

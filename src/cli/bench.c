@@ -3,25 +3,17 @@
 
 #include "clenet/network.h"
 #include "src/bench/benchmark_text.h"
+#include "src/cli/bench_options.h"
 #include "src/cli/command.h"
 #include "src/cli/options.h"
 #include "src/cli/report.h"
-#include "src/cli/session_options.h"
-
-struct bench_options {
-    struct cln_session_options session;
-    const char *network, *trace;
-    int batch_size; /* 0: the two of the table */
-    double seconds;
-    bool json;
-};
 
 static void on_progress(void *user, const char *doing) {
     (void)user;
     cln_report_live(doing);
 }
 
-static enum cln_status bench(const struct bench_options *o) {
+static int bench(const struct cln_bench_options *o) {
     const int usual[] = {256, 16};
     struct cln_network *network = NULL;
     struct cln_trace *trace = NULL;
@@ -57,7 +49,7 @@ static enum cln_status bench(const struct bench_options *o) {
 }
 
 int cln_command_bench(const struct cln_command *command, int argc, const char **argv) {
-    struct bench_options o = {.network = "bn-lenet", .seconds = 5};
+    struct cln_bench_options o = {.network = "bn-lenet", .seconds = 5};
     int exit_status = CLN_EXIT_OK;
     struct cln_option options[CLN_MOST_OPTIONS] = {
         {"network",
@@ -68,12 +60,22 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
          .file = CLN_FILE_NETWORK},
         {"batch-size",
          "N",
-         "images per step (default 256, then 16)",
+         "images per step (default 256, then 16; with several processes 1024 and a quarter)",
          CLN_OPTION_INT,
          {.integer = &o.batch_size},
          1,
          65536},
         {"seconds", "S", "seconds of training per batch size", CLN_OPTION_REAL, {.real = &o.seconds}, 0.1, 3600},
+        {"ranks",
+         "N,N,...",
+         "measure groups of so many processes, which mpirun starts, and predict larger ones",
+         CLN_OPTION_TEXT,
+         {.text = &o.ranks}},
+        {"devices",
+         "DEVICE,DEVICE,...",
+         "the devices of these processes; without --ranks one process for each",
+         CLN_OPTION_TEXT,
+         {.text = &o.devices}},
         {"json", NULL, "print one JSON object", CLN_OPTION_FLAG, {.flag = &o.json}},
         {"trace",
          "FILE",
@@ -89,7 +91,7 @@ int cln_command_bench(const struct cln_command *command, int argc, const char **
                                 CLN_ROW_COMMAND_BUFFER | CLN_ROW_PLAIN);
     cln_options_describe(options, "no-command-buffer", "launch one by one, and do not compare");
     if (cln_options_parse(options, command, argc, argv, &exit_status))
-        exit_status = bench(&o);
+        exit_status = cln_bench_is_of_ranks(&o) ? cln_bench_ranks(&o) : bench(&o);
     cln_options_release(options);
     return exit_status;
 }

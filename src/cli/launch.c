@@ -2,6 +2,7 @@
 #include "src/cli/launch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -127,8 +128,9 @@ static long long saved_at(const char *path) {
     return stat(path, &file) == 0 ? file.st_mtim.tv_sec * 1000000000LL + file.st_mtim.tv_nsec : 0;
 }
 
+static const char mark[] = "CLENET_LAUNCHED";
+
 int cln_launch(const struct cln_launch *launch) {
-    static const char mark[] = "CLENET_LAUNCHED";
     if (getenv(mark)) {
         cln_report_error(
             "--devices: mpirun has started this process, but not as Open MPI, MPICH or Slurm do: use one of "
@@ -166,4 +168,71 @@ int cln_launch(const struct cln_launch *launch) {
         cln_report_note("exit status %d: starting again from %s, %d of %d restarts", status, launch->save, attempt + 1,
                         launch->restarts);
     }
+}
+
+int cln_launch_number(void) {
+    const char *text = getenv(mark);
+    return text ? atoi(text) : 0;
+}
+
+/* Begins a group in a process of its own, whose output goes to `out`. */
+static void run_group(int processes, const char **command, int out) {
+    char number[16];
+    snprintf(number, sizeof number, "%d", processes);
+    setenv(mark, number, 1);
+    setpgid(0, 0); /* as above */
+    dup2(out, STDOUT_FILENO);
+    run(processes > 1 ? command : command + 3); /* one process needs no mpirun */
+    _exit(CLN_EXIT_FAILURE);
+}
+
+/* Reads text until the other end closes; a signal that asks this process to end goes on to the child. NULL: no memory.
+ */
+static char *read_all(int in, pid_t child) {
+    size_t used = 0, room = 0;
+    char *text = NULL;
+    bool passed = child <= 0;
+    struct pollfd ready = {.fd = in, .events = POLLIN};
+    for (ssize_t count = 1; count != 0;) {
+        if (cln_signals_stop() != 0 && !passed)
+            passed = kill(child, cln_signals_stop()) == 0;
+        if (room - used < 2) {
+            char *larger = realloc(text, room = 2 * room + 4096);
+            if (!larger)
+                break;
+            text = larger;
+        }
+        if (poll(&ready, 1, 50) <= 0)
+            continue;
+        count = read(in, text + used, room - used - 1);
+        used += count > 0 ? (size_t)count : 0;
+        text[used] = '\0';
+        if (count < 0 && errno != EINTR)
+            break;
+    }
+    return text;
+}
+
+int cln_launch_read(int processes, char **output) {
+    int ends[2];
+    const char **command = command_of(processes, NULL);
+    *output = NULL;
+    if (!command || pipe(ends) != 0) {
+        cln_report_error("mpirun: no memory for its command line, or no pipe");
+        free(command);
+        return CLN_EXIT_FAILURE;
+    }
+    set_launcher();
+    cln_signals_keep();
+    const pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        run_group(processes, command, ends[1]);
+    }
+    close(ends[1]);
+    free(command);
+    *output = read_all(ends[0], child);
+    close(ends[0]);
+    const int status = child > 0 ? wait_for(child) : CLN_EXIT_FAILURE;
+    return cln_signals_stop() != 0 ? cln_signals_exit_status(cln_signals_stop()) : status;
 }

@@ -12,4 +12,11 @@ struct cln_launch {
  * the exit status of the last attempt; what has failed has been told. */
 int cln_launch(const struct cln_launch *launch);
 
+/* Runs this process's command line in so many processes, one without mpirun, and waits for them. *output is what they
+ * print, for the caller to free(); NULL: no memory. Returns the exit status. Signals that ask this process to end go on
+ * to them. */
+int cln_launch_read(int processes, char **output);
+/* In such a process: how many it was started as. 0: it is no such process. */
+int cln_launch_number(void);
+
 #endif

@@ -1,7 +1,9 @@
 /* Where a process stands among those that its launcher has started: see launcher.h. */
 #include "src/ranks/launcher.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The environment that each launcher sets. Slurm's srun starts programs of either MPI: what it sets for them comes
  * first. */
@@ -34,4 +36,16 @@ struct cln_rank cln_launcher_place(const char **module) {
     }
     *module = NULL;
     return (struct cln_rank){.count = 1, .together = 1};
+}
+
+void cln_launcher_machine(char *out, size_t bytes) {
+    char boot[64] = "", space[64] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
+    if (file && !fgets(boot, sizeof boot, file))
+        boot[0] = '\0';
+    if (file)
+        fclose(file);
+    const ssize_t length = readlink("/proc/self/ns/pid", space, sizeof space - 1);
+    space[length > 0 ? length : 0] = '\0';
+    snprintf(out, bytes, "%s%s", boot, space);
 }

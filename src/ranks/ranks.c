@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "src/base/clock.h"
+#include "src/base/part_meter.h"
 #include "src/ranks/launcher.h"
 #include "src/ranks/mpi_functions.h"
 
@@ -40,6 +41,8 @@ struct cln_ranks {
     double begun, longest; /* when the step began; the longest one so far, in seconds */
     double looked;         /* when the processes of this machine were looked for last */
     int dead;              /* one of these that is gone; -1: none */
+    /* See cln_ranks_meter. */
+    struct cln_part_meter *meter;
 };
 
 static struct cln_ranks *open_ranks; /* MPI has no argument for its users */
@@ -124,25 +127,37 @@ static enum cln_status result_of(struct cln_ranks *r, const char *error) {
     return !error ? CLN_OK : fail_waiting(r, error);
 }
 
-enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) {
-    struct cln_ranks *r = ranks;
+/* A scatter; with `sent_bounds` NULL a gather. */
+static enum cln_status exchange(struct cln_ranks *r, const void *sent, const size_t *sent_bounds, void *received,
+                                const size_t *bounds) {
+    const int own = r->here.rank, others = r->here.count - 1;
     const double begin = cln_clock_seconds();
     if (r->lost) /* and its message stays */
         return CLN_IO;
-    const char *error = r->mpi->gather(values, bounds);
+    const enum cln_part part = cln_part_meter_enter(r->meter, CLN_PART_WAITING);
+    const char *error = r->meter ? r->mpi->barrier() : NULL;
+    cln_part_meter_enter(r->meter, CLN_PART_EXCHANGE);
+    if (!error)
+        error = sent_bounds ? r->mpi->scatter(sent, sent_bounds, received, bounds) : r->mpi->gather(received, bounds);
+    cln_part_meter_exchanged(r->meter, sent_bounds ? sent_bounds[others + 1] - (sent_bounds[own + 1] - sent_bounds[own])
+                                                   : (bounds[own + 1] - bounds[own]) * (size_t)others);
+    cln_part_meter_enter(r->meter, part);
     r->waited += cln_clock_seconds() - begin;
     return result_of(r, error);
 }
 
+enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) {
+    return exchange(ranks, NULL, NULL, values, bounds);
+}
+
 enum cln_status cln_ranks_scatter(void *ranks, const void *sent, const size_t *sent_bounds, void *received,
                                   const size_t *received_bounds) {
-    struct cln_ranks *r = ranks;
-    const double begin = cln_clock_seconds();
-    if (r->lost) /* and its message stays */
-        return CLN_IO;
-    const char *error = r->mpi->scatter(sent, sent_bounds, received, received_bounds);
-    r->waited += cln_clock_seconds() - begin;
-    return result_of(r, error);
+    return exchange(ranks, sent, sent_bounds, received, received_bounds);
+}
+
+void cln_ranks_meter(struct cln_ranks *r, struct cln_part_meter *meter) {
+    if (r)
+        r->meter = meter;
 }
 
 double cln_ranks_waited(const struct cln_ranks *r) {
@@ -264,19 +279,6 @@ void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
 
 /* ---- Agreement ---- */
 
-/* What tells this machine and its process numbers from others: "" where the system does not say. */
-static void write_machine(char *out, size_t bytes) {
-    char boot[HOST_BYTES] = "", space[HOST_BYTES] = "";
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (file && !fgets(boot, sizeof boot, file))
-        boot[0] = '\0';
-    if (file)
-        fclose(file);
-    const ssize_t length = readlink("/proc/self/ns/pid", space, sizeof space - 1);
-    space[length > 0 ? length : 0] = '\0';
-    snprintf(out, bytes, "%s%s", boot, space);
-}
-
 enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device, bool *unlike) {
     if (!r)
         return CLN_OK;
@@ -284,7 +286,7 @@ enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device, boo
     own->pid = getpid();
     if (gethostname(own->host, sizeof own->host - 1) != 0)
         own->host[0] = '\0';
-    write_machine(own->machine, sizeof own->machine);
+    cln_launcher_machine(own->machine, sizeof own->machine);
     snprintf(own->name, sizeof own->name, "process %d of %d (%s%s%.90s)", r->here.rank, r->here.count, own->host,
              device ? ", " : "", device ? device : "");
     snprintf(own->device, sizeof own->device, "%s", device ? device : "");

@@ -6,6 +6,8 @@
 
 #include "clenet/ranks.h"
 
+struct cln_part_meter;
+
 /* Tells the others the device of this process, for their messages. All processes call it. Sets *unlike, unless that is
  * NULL, to whether they have different ones. */
 enum cln_status cln_ranks_introduce(struct cln_ranks *ranks, const char *device, bool *unlike) CLN_MUST_CHECK;
@@ -18,6 +20,10 @@ void cln_ranks_pause(struct cln_ranks *ranks);
  * So one of them builds the kernels that all need. Returns what `own` returned. */
 enum cln_status cln_ranks_in_turn(struct cln_ranks *ranks, enum cln_status (*own)(void *user),
                                   void *user) CLN_MUST_CHECK;
+
+/* From here on all processes meet before each exchange, and the meter (src/base/part_meter.h) tells what each waits for
+ * the last of them from what the exchange takes. NULL: as before. All processes call it at the same place. */
+void cln_ranks_meter(struct cln_ranks *ranks, struct cln_part_meter *meter);
 
 /* The seconds that this process has waited for others, with what it took to send and to receive. */
 double cln_ranks_waited(const struct cln_ranks *ranks);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/base/part_meter.h"
 #include "src/model/picture_words.h"
 #include "src/ranks/ranks.h"
 #include "src/session/errand.h"
@@ -86,15 +87,19 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace)
 static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) {
     const double begin = cln_clock_seconds(), waited = cln_ranks_waited(t->params.ranks);
     cln_ranks_step(t->params.ranks, t->steps + 1);
+    cln_part_meter_begin(t->meter);
     enum cln_status status = cln_engine_step(t->engine, CLN_TRAIN);
     t->steps++;
     if (status == CLN_OK)
         status = cln_pace_step(pace);
+    if (status == CLN_OK && t->meter) /* what the device still computes is no waiting for others */
+        status = ocl_context_finish(t->session->context);
     if (status == CLN_OK && t->params.ranks)
         status = cln_ranks_any(t->params.ranks, pace->stopped, &pace->stopped);
     if (status == CLN_OK && t->params.ranks)
         status = cln_deal_step(&t->deal, t->params.ranks, t->engine, cln_clock_seconds() - begin,
                                cln_ranks_waited(t->params.ranks) - waited);
+    cln_part_meter_end(t->meter);
     /* As often as the pace looks at the device, and behind that. */
     if (status == CLN_OK && pace->since == 0 && cln_saver_due(t->saver))
         status = cln_saver_save(t->saver, t, false);
@@ -257,6 +262,12 @@ enum cln_status cln_trainer_timings(struct cln_trainer *t, char **out) {
 
 struct ocl_context *cln_trainer_context(const struct cln_trainer *t) {
     return t->session->context;
+}
+
+void cln_trainer_meter(struct cln_trainer *t, struct cln_part_meter *meter) {
+    t->meter = meter;
+    ocl_context_meter(t->session->context, meter);
+    cln_ranks_meter(t->params.ranks, meter);
 }
 
 enum cln_status cln_trainer_parameters(struct cln_trainer *t, float *values) {

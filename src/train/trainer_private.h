@@ -43,6 +43,8 @@ struct cln_trainer {
     float *peak_values;          /* parameters of that epoch, then running statistics; NULL: not known */
     uint64_t batches_before;     /* batches that a loaded model was trained on, before those of this engine */
     struct cln_saver *saver;     /* NULL: no resume points */
+    /* See cln_trainer_meter. */
+    struct cln_part_meter *meter;
 };
 
 /* The number of steps for so many samples at the end of an epoch, and for so many batches from the beginning of a step
