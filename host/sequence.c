@@ -302,7 +302,9 @@ struct call {
 static enum cln_status make_call(void *state, struct ocl_span *span) {
     const struct call *call = state;
     const uint64_t begin = cln_clock_ns();
-    enum cln_status status = call->time == OCL_WHEN_DONE ? ocl_context_finish(call->context) : CLN_OK;
+    /* With a meter, too: so that it tells computing from exchanges. */
+    const bool waits = call->time == OCL_WHEN_DONE || call->context->meter;
+    enum cln_status status = waits ? ocl_context_finish(call->context) : CLN_OK;
     ocl_timeline_waited(call->context->timeline, begin);
     if (span)
         span->enqueued_ns = cln_clock_ns(); /* the wait is not the action's */
