@@ -309,12 +309,9 @@ static void test_a_deal_is_in_shards(void **state) {
 
 /* The n-th exchange of a step fails, of a process that exchanges with itself. */
 static void test_a_failure_is_the_step_s(void **state) {
-    static const char *const seams[] = {"stage 1 exchange of moments",
-                                        "stage 2 exchange of moments",
-                                        "stage 2 exchange of sums",
-                                        "stage 1 exchange of sums",
-                                        "exchange of gradients",
-                                        "exchange of gradients"};
+    static const char *const seams[] = {"stage 1 exchange of moments", "stage 2 exchange of moments",
+                                        "stage 2 exchange of sums",    "stage 1 exchange of sums",
+                                        "exchange of gradients",       "exchange of gradients"};
     (void)state;
     const int bounds[] = {0, WHOLE};
     strict = false;
