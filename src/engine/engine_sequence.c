@@ -297,8 +297,10 @@ static enum cln_status start_sequence(struct cln_engine *e, struct ocl_sequence 
     e->plan.sequence = *out;
     e->plan.state = set->state;
     e->plan.rounds = e->exchange.count > 0 ? rounds : NULL;
-    if (e->plan.rounds)
-        e->plan.rounds->exchange = &e->exchange;
+    if (e->plan.rounds) {
+        cln_exchange_free(rounds); /* of a sequence that was given up */
+        rounds->exchange = &e->exchange;
+    }
     return status;
 }
 
