@@ -19,11 +19,12 @@ struct cln_rank {
     int rank, count; /* its number from 0, and the number of processes; count 1: it is alone */
     int local;       /* its number among those on this machine */
     int together;    /* the number of those on this machine; 0: not known */
+    bool is_cut_off; /* no MPI reaches the others, as with srun --mpi=none: cln_ranks_open says what to do */
 };
 CLN_API struct cln_rank cln_ranks_place(void);
 
 /* Starts MPI, and waits until all processes have. Call it once, before other threads start. *out is NULL if this
- * process is alone. CLN_INVALID: this library was built without the MPI that has started the program. `stops` says
+ * process is alone. CLN_INVALID: this library was built without the MPI that has started the program, or none has. `stops` says
  * whether this process was asked to end, by a signal for instance; then it waits for no other for long. NULL: never. */
 CLN_API enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) CLN_MUST_CHECK;
 /* Ends MPI, when all processes come here. */

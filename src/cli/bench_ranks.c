@@ -122,7 +122,7 @@ static int run_process(struct cln_bench_options *o, bool hands_over) {
         status = measure(&group, o, ranks);
     if (status == CLN_OK && here.rank == 0)
         status = hands_over ? hand_over(group) : report(o, &group, 1, cores);
-    const bool told = status != CLN_OK && cln_ranks_told(ranks);
+    const bool told = status != CLN_OK && (cln_ranks_told(ranks) || (here.is_cut_off && here.rank > 0));
     const int exit_status = told ? CLN_EXIT_FAILURE : cln_report_failure(status);
     cln_group_destroy(&group);
     if (status != CLN_OK && !cln_ranks_knows(ranks))

@@ -307,7 +307,8 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
     enum cln_status status = cln_trainer_builds() ? CLN_OK : cln_ranks_open(&run.ranks, is_asked_to_stop);
     if (status == CLN_OK)
         status = cln_trainer_builds() ? build(&run) : train(&run);
-    const bool told = cln_ranks_told(run.ranks) || (status == CLN_INTERRUPTED && cln_ranks_here(run.ranks).rank > 0);
+    const struct cln_rank place = cln_ranks_place();
+    const bool told = cln_ranks_told(run.ranks) || ((status == CLN_INTERRUPTED || place.is_cut_off) && place.rank > 0);
     int exit_status = status != CLN_OK && told ? CLN_EXIT_FAILURE : cln_report_failure(status);
     if (status == CLN_INVALID && o->recipe != NULL && !told)
         cln_report_error("the options of %s count as given", o->recipe);

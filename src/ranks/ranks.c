@@ -127,8 +127,8 @@ static enum cln_status exchange(struct cln_ranks *r, const void *sent, const siz
     if (!sent_bounds && bounds[own + 1] > bounds[own])
         memcpy(r->received + bounds[own], received + bounds[own], bounds[own + 1] - bounds[own]);
     if (!error)
-        error = sent_bounds ? r->mpi->scatter(sent, sent_bounds, r->received, bounds)
-                            : r->mpi->gather(r->received, bounds);
+        error =
+            sent_bounds ? r->mpi->scatter(sent, sent_bounds, r->received, bounds) : r->mpi->gather(r->received, bounds);
     if (!error && bounds[others + 1] > 0)
         memcpy(received, r->received, bounds[others + 1]);
     cln_part_meter_exchanged(r->meter, sent_bounds ? sent_bounds[others + 1] - (sent_bounds[own + 1] - sent_bounds[own])
@@ -229,6 +229,12 @@ enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) {
     *out = NULL;
     if (here.count < 2)
         return CLN_OK;
+    if (here.is_cut_off)
+        return cln_fail(CLN_INVALID,
+                        "srun has started %d processes, but no MPI by which they reach each other: use srun --mpi=pmix "
+                        "with Open MPI, srun --mpi=pmi2 with MPICH, or srun env -u SLURM_STEP_NUM_TASKS clenet for "
+                        "trainings of their own",
+                        here.count);
     struct cln_ranks *r = calloc(1, sizeof *r);
     if (!r)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d processes", here.count);

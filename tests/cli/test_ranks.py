@@ -336,6 +336,13 @@ class Without(Sets):
         self.assertIn("mpirun: No such file or directory: install Open MPI (openmpi-bin) or MPICH (mpich)",
                       self.train(1, *TRAIN, "--devices", "a,b", PATH=str(self.folder)).stderr)
 
+    def test_srun_without_an_mpi(self):
+        """Else each of its processes would train all by itself, and write the same files."""
+        for number, told in (("0", "srun has started 2 processes, but no MPI by which they reach each other"), ("1", "")):
+            process = self.train(1, *TRAIN, "--save", "m.safetensors", SLURM_PROCID=number, SLURM_STEP_NUM_TASKS="2")
+            self.assertEqual((process.stdout, told in process.stderr, process.stderr.count("\n")), ("", True, int(told != "")))
+        self.assertFalse((self.folder / "m.safetensors").exists())
+
     def test_wrong_lists_of_devices(self):
         for options, told in ((("--devices", ""), "--devices ''"),
                               (("--devices", "a,b", "--device", "a"), "leave --device out")):
