@@ -44,13 +44,29 @@ static double limit(const struct cln_ranks *r) {
     return (seconds > 0 ? seconds : 60) * (r->is_patient ? 30 : 1);
 }
 
-/* Whether all processes of this machine are alive. Their launcher ends the others when one dies, but cannot say what
- * that one was. */
-static bool neighbours_live(struct cln_ranks *r) {
+/* Whether a process has ended that its launcher has not yet taken note of. Not every system says so. */
+static bool is_zombie(pid_t process) {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    const char *state = strrchr(text, ')'); /* a name may have any letter */
+    return state && strncmp(state, ") Z", 3) == 0;
+}
+
+/* Whether all processes of this machine are alive; `closely`: none is a zombie either. Their launcher ends the others
+ * when one dies, but cannot say what that one was. */
+static bool neighbours_live(struct cln_ranks *r, bool closely) {
     const char *own = r->peers[r->here.rank].machine;
-    for (int p = 0; p < r->here.count && r->dead < 0; p++)
-        if (own[0] && strcmp(r->peers[p].machine, own) == 0 && kill(r->peers[p].pid, 0) != 0 && errno == ESRCH)
+    for (int p = 0; p < r->here.count && r->dead < 0; p++) {
+        const pid_t process = r->peers[p].pid;
+        if (own[0] && strcmp(r->peers[p].machine, own) == 0 &&
+            ((kill(process, 0) != 0 && errno == ESRCH) || (closely && is_zombie(process))))
             r->dead = p;
+    }
     return r->dead < 0;
 }
 
@@ -62,7 +78,7 @@ static bool waits(double seconds) {
         r->stopped = now;
     if (now - r->looked > 0.05) {
         r->looked = now;
-        if (!neighbours_live(r))
+        if (!neighbours_live(r, ++r->looks % (1 + (size_t)r->here.count / 8) == 0))
             return false;
     }
     return seconds < limit(r) && (r->stopped == 0 || now - r->stopped < (r->is_patient ? 10 : 0.5 + 2 * r->longest));
@@ -74,9 +90,9 @@ static enum cln_status fail_waiting(struct cln_ranks *r, const char *error) {
     char who[MESSAGE_BYTES] = "";
     size_t used = 0;
     r->unfinished = true;
-    if (missing && neighbours_live(r))
+    if (missing && neighbours_live(r, true))
         r->mpi->find_missing(missing, 0.3);
-    if (missing && !neighbours_live(r)) { /* MPI may notice it before the system has forgotten the process */
+    if (missing && !neighbours_live(r, true)) { /* MPI may have noticed it first */
         memset(missing, 0, (size_t)r->here.count * sizeof *missing);
         missing[r->dead] = true;
     }
@@ -272,7 +288,11 @@ void cln_ranks_close(struct cln_ranks **ranks) {
 void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
     if (!r)
         return;
-    usleep(cln_ranks_told(r) ? 1000000 : 200000); /* let the other tell it, or the launcher hand on what this one has */
+    /* Let the one that tells it end all, or the launcher hand on what this one has told. */
+    if (cln_ranks_told(r))
+        sleep(5);
+    else
+        usleep(200000);
     r->mpi->end_all(exit_status);
 }
 

@@ -36,7 +36,8 @@ struct cln_ranks {
     double waited;         /* see cln_ranks_waited */
     double begun, longest; /* when the step began; the longest one so far, in seconds */
     double looked;         /* when the processes of this machine were looked for last */
-    int dead;              /* one of these that is gone; -1: none */
+    size_t looks;
+    int dead; /* one of these that is gone; -1: none */
     /* See cln_ranks_meter. */
     struct cln_part_meter *meter;
 };

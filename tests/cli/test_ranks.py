@@ -35,7 +35,7 @@ def digest(path):
 class Ranks:
     """With one MPI, whose class follows below."""
 
-    mpi, word = "", ""
+    mpi, word, options = "", "", ()
 
     def setUp(self):
         super().setUp()
@@ -53,7 +53,7 @@ class Ranks:
         raise AssertionError(f"there is no launcher of {self.mpi}")
 
     def start(self, count, *arguments, program=PROGRAM, **environment):
-        command = [self.launcher(), "-n", str(count), str(program), "train", "--network", str(self.network), "--no-guard"]
+        command = [self.launcher(), *self.options, "-n", str(count), str(program), "train", "--network", str(self.network), "--no-guard"]
         process = subprocess.Popen([*command, *map(str, arguments)], cwd=self.folder, preexec_fn=usual_signals, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env={**os.environ, **LAUNCHER, **environment})
@@ -155,7 +155,7 @@ class Ranks:
     def path_with_mpirun(self):
         """A PATH on which `mpirun` is this MPI's."""
         tools = self.folder / "bin"
-        tools.mkdir()
+        tools.mkdir(exist_ok=True)
         (tools / "mpirun").write_text(f'#!/bin/sh\nexec {self.launcher()} "$@"\n')
         (tools / "mpirun").chmod(0o755)
         return f"{tools}:{os.environ['PATH']}"
@@ -174,6 +174,39 @@ class Ranks:
                           "trace", PATH=self.path_with_mpirun())
         self.assert_all_ended()
         self.assertEqual((digest(self.model), told.stdout.count("\n")), (whole, 2))
+
+    def launch(self, *arguments):
+        """`clenet train --devices` with two processes, which starts this MPI's mpirun itself."""
+        command = [PROGRAM, "train", "--network", self.network, "--no-guard", *TRAIN, "--strict", "--save", self.model, "--devices",
+                   f"{self.device()},{self.device()}", *arguments]
+        process = subprocess.Popen([*map(str, command)], cwd=self.folder, preexec_fn=usual_signals, text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env={**os.environ, "PATH": self.path_with_mpirun()})
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_a_fault_is_started_again(self):
+        limits = ("--epochs", "1000000", "--max-steps", "600")
+        process = self.launch("--save-every", "1", "--restarts", "2", *limits)
+        self.assertIn("epoch 1,", process.stdout.readline())
+        self.wait_for_model()
+        os.kill(self.rank(1), signal.SIGKILL)
+        status, _, errors = self.finish(process)
+        self.assertEqual(status, 0, errors)
+        self.assertRegex(errors, r"step \d+: process 1 of 2 \(.+\) has died; --resume")
+        self.assertRegex(errors, r"exit status \d+: starting again from .+, 1 of 2 restarts")
+        self.assertEqual(digest(self.model), self.alone("--offline", *DATA, "--batch-size", "200", "--strict", *limits))
+
+    def test_a_verdict_is_not(self):
+        """Neither accuracy that is missed nor a signal: nothing would change."""
+        status, _, errors = self.finish(self.launch("--restarts", "2", "--require-accuracy", "0.99999"))
+        self.assertEqual((status, errors.count("is below 0.99999"), errors.count("starting again")), (1, 1, 0), errors)
+        process = self.launch("--restarts", "2", "--save-every", "1", "--epochs", "1000000")
+        self.assertIn("epoch 1,", process.stdout.readline())
+        os.kill(self.rank(1), signal.SIGTERM)
+        status, _, errors = self.finish(process)
+        self.assertEqual((status != 0, errors.count("--resume continues"), errors.count("starting again")), (True, 1, 0), errors)
 
     def files(self):
         return {str(path.relative_to(self.folder)).split(".out.tfevents")[0] for path in self.folder.rglob("*") if path.is_file()}
@@ -294,9 +327,8 @@ class Ranks:
                 os.kill(self.rank(number), signal.SIGKILL)
                 status, _, errors = self.finish(process)
                 self.assertNotEqual(status, 0)
-                if self.tells:
-                    self.assertRegex(errors, rf"step \d+: process {number} of 3 \({os.uname().nodename}, .+\) has died; --resume")
-                    self.assertEqual(errors.count("has died"), 1)
+                self.assertRegex(errors, rf"step \d+: process {number} of 3 \({os.uname().nodename}, .+\) has died; --resume")
+                self.assertEqual(errors.count("has died"), 1)
                 self.assert_goes_on()
                 self.model.unlink()
 
@@ -320,13 +352,13 @@ class Ranks:
 
 @unittest.skipUnless("openmpi" in MPIS, "built without Open MPI")
 class OpenMpi(Ranks, Sets):
-    mpi, word, tells = "openmpi", "Open MPI", True
+    mpi, word = "openmpi", "Open MPI"
 
 
 @unittest.skipUnless("mpich" in MPIS, "built without MPICH")
 class Mpich(Ranks, Sets):
-    """Its launcher kills all processes as soon as one has died, so that none can say which one."""
-    mpi, word, tells = "mpich", "HYDRA", False
+    mpi, word = "mpich", "HYDRA"
+    options = ("-disable-auto-cleanup",)  # else it kills all processes as soon as one has died: none could say which one
 
 
 class Without(Sets):
@@ -342,6 +374,14 @@ class Without(Sets):
             process = self.train(1, *TRAIN, "--save", "m.safetensors", SLURM_PROCID=number, SLURM_STEP_NUM_TASKS="2")
             self.assertEqual((process.stdout, told in process.stderr, process.stderr.count("\n")), ("", True, int(told != "")))
         self.assertFalse((self.folder / "m.safetensors").exists())
+
+    def test_a_launcher_that_starts_none(self):
+        tools = self.folder / "bin"
+        tools.mkdir()
+        (tools / "mpirun").write_text('#!/bin/sh\nexit 3\n')
+        (tools / "mpirun").chmod(0o755)
+        told = self.train(3, *TRAIN, "--devices", "a,b", PATH=f"{tools}:{os.environ['PATH']}").stderr
+        self.assertEqual((told.count("mpirun has started no process, exit status 3"), told.count("\n")), (1, 1), told)
 
     def test_wrong_lists_of_devices(self):
         for options, told in ((("--devices", ""), "--devices ''"),
