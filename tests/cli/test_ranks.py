@@ -21,8 +21,8 @@ DATA = ("--data", "synthetic:600")
 TRAIN = ("--offline", *DATA, "--batch-size", "200", "--epochs", "2")  # three steps of four shards, the last one narrow
 # Gives the first process and the others different options, by what its launcher has set.
 DIVIDED = '''#!/bin/sh
-case "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" in
-1) exec "$PROGRAM" "$@" $OTHER ;;
+case "${{OMPI_COMM_WORLD_RANK:-${{PMI_RANK:-}}}}" in
+{}
 *) exec "$PROGRAM" "$@" $USUAL ;;
 esac
 '''
@@ -224,7 +224,29 @@ class Ranks:
         self.assertEqual([json.loads(line)["event"] for line in (self.folder / "log").read_text().splitlines()],
                          ["start", "epoch", "epoch", "end"])
 
+    def test_a_warning_comes_once(self):
+        """That of all from the first one; that of one process with its name."""
+        other = self.folder / "open"
+        other.mkdir()
+        other.chmod(0o777)
+        self.divided = self.write_divided('1) export CLENET_CACHE_DIR="$OTHER"; exec "$PROGRAM" "$@" ;;')
+        options = (*TRAIN, "--epochs", "1", "--batch-size", "64", "--quiet")
+        few = "clenet train: warning: a batch of 64 samples is 1 shard of 64, so 2 of 3 processes get none: take a batch of 192 or more"
+        for program, caches, told in ((PROGRAM, str(other), "clenet train: warning: built kernels are not stored:"),
+                                      (self.divided, os.environ["CLENET_CACHE_DIR"],
+                                       r"clenet train: warning: process 1 of 3 \(.+\): built kernels are not stored:")):
+            _, errors = self.together(3, *options, program=program, CLENET_CACHE_DIR=caches, OTHER=str(other), PROGRAM=PROGRAM)
+            self.assertEqual((errors.count(few), errors.count("warning:")), (1, 2), errors)
+            self.assertRegex(errors, told)
+
     # ---- Errors ----
+
+    def write_divided(self, case):
+        """A program that starts clenet, and another way in a case of the process's number."""
+        path = self.folder / "divided"
+        path.write_text(DIVIDED.format(case))
+        path.chmod(0o755)
+        return path
 
     def assert_refused(self, usual, other, *told):
         """Process 1 with other options than the others: told once, and nothing is written."""
@@ -240,9 +262,7 @@ class Ranks:
         self.assertNotIn("Traceback", errors)
 
     def test_an_error_of_one_process_is_told_once(self):
-        self.divided = self.folder / "divided"
-        self.divided.write_text(DIVIDED)
-        self.divided.chmod(0o755)
+        self.divided = self.write_divided('1) exec "$PROGRAM" "$@" $OTHER ;;')
         first, second = (self.write_set(name, labels, self.labels(20)) for name, labels in
                          (("first", self.labels(200)), ("second", self.labels(200)[::-1])))
         usual = ("--batch-size", "200", "--epochs", "2")
