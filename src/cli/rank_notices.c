@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clenet/log.h"
+#include "clenet/text.h"
 #include "src/cli/report.h"
 
 static struct {
@@ -17,7 +18,7 @@ static struct {
 
 static void on_log(void *user, enum cln_log_level level, const char *message) {
     if (level == CLN_LOG_WARNING && notices.kept)
-        fprintf(notices.kept, "%s\n", message);
+        cln_text_print(notices.kept, "%-s\n", message);
     if (notices.here.rank == 0)
         cln_report_log(user, level, message);
     else if (level == CLN_LOG_WARNING && !notices.kept)
