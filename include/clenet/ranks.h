@@ -19,12 +19,14 @@ struct cln_rank {
     int rank, count; /* its number from 0, and the number of processes; count 1: it is alone */
     int local;       /* its number among those on this machine */
     int together;    /* the number of those on this machine; 0: not known */
+    bool is_cut_off; /* no MPI reaches the others, as with srun --mpi=none: cln_ranks_open says what to do */
 };
 CLN_API struct cln_rank cln_ranks_place(void);
 
 /* Starts MPI, and waits until all processes have. Call it once, before other threads start. *out is NULL if this
- * process is alone. CLN_INVALID: this library was built without the MPI that has started the program. `stops` says
- * whether this process was asked to end, by a signal for instance; then it waits for no other for long. NULL: never. */
+ * process is alone. CLN_INVALID: this library was built without the MPI that has started the program, or none has.
+ * `stops` says whether this process was asked to end, by a signal for instance; then it waits for no other for long.
+ * NULL: never. */
 CLN_API enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) CLN_MUST_CHECK;
 /* Ends MPI, when all processes come here. */
 CLN_API void cln_ranks_close(struct cln_ranks **ranks);
@@ -47,6 +49,10 @@ CLN_API enum cln_status cln_ranks_agree(struct cln_ranks *ranks, enum cln_status
 /* Compares what has to be the same in all processes, such as the digest of the data set. CLN_INVALID says which
  * process has another than the first one; `what` is its name for people: "the data set". */
 CLN_API enum cln_status cln_ranks_compare(struct cln_ranks *ranks, const char *what, const char *value) CLN_MUST_CHECK;
+/* Gives the first process the lines that the others bring and it does not: each once, behind the name of the first that
+ * brings it. *out is the caller's, to free(); NULL in the others, and where there is no such line. `lines` NULL: none.
+ */
+CLN_API enum cln_status cln_ranks_collect(struct cln_ranks *ranks, const char *lines, char **out) CLN_MUST_CHECK;
 /* Sets *any to whether `own` is true in any process. */
 CLN_API enum cln_status cln_ranks_any(struct cln_ranks *ranks, bool own, bool *any) CLN_MUST_CHECK;
 

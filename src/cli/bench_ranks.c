@@ -13,6 +13,7 @@
 #include "src/cli/command.h"
 #include "src/cli/device_list.h"
 #include "src/cli/launch.h"
+#include "src/cli/rank_notices.h"
 #include "src/cli/report.h"
 #include "src/cli/signals.h"
 
@@ -93,6 +94,8 @@ static enum cln_status measure(struct cln_group **group, const struct cln_bench_
                                                                     .batch_size_count = count,
                                                                     .seconds = o->seconds,
                                                                     .progress = on_progress});
+    if (status == CLN_OK)
+        status = cln_rank_notices_share(ranks);
     cln_network_destroy(&network);
     return status;
 }
@@ -114,6 +117,8 @@ static int run_process(struct cln_bench_options *o, bool hands_over) {
         o->session.params.device = cln_device_list_take(o->devices, here.local);
     if (here.count > 1)
         cln_share_cores(here.together);
+    if (here.count > 1)
+        cln_rank_notices_begin(here);
     if (here.rank > 0)
         cln_report_quiet();
     describe_cores(cores, sizeof cores);
@@ -122,7 +127,7 @@ static int run_process(struct cln_bench_options *o, bool hands_over) {
         status = measure(&group, o, ranks);
     if (status == CLN_OK && here.rank == 0)
         status = hands_over ? hand_over(group) : report(o, &group, 1, cores);
-    const bool told = status != CLN_OK && cln_ranks_told(ranks);
+    const bool told = status != CLN_OK && (cln_ranks_told(ranks) || (here.is_cut_off && here.rank > 0));
     const int exit_status = told ? CLN_EXIT_FAILURE : cln_report_failure(status);
     cln_group_destroy(&group);
     if (status != CLN_OK && !cln_ranks_knows(ranks))

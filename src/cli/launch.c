@@ -2,6 +2,7 @@
 #include "src/cli/launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,29 +10,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
 #include "src/cli/command.h"
+#include "src/cli/launch_record.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/cli/signals.h"
 
-/* Sets what launchers take from the environment, unless the user has: processes share the cores of one machine, wait
- * without keeping a core busy, and may be root's where this one is. Launchers of other MPIs ignore it. */
+/* Sets what launchers take from the environment, unless the user has: processes share the cores of this machine,
+ * whatever slots a batch system has given, wait without keeping a core busy, and may be root's where this one is.
+ * Launchers of other MPIs ignore it. */
 static void set_launcher(void) {
     static const struct {
         const char *name, *value;
         bool of_root;
     } values[] = {
         {"OMPI_MCA_rmaps_base_oversubscribe", "1", false},
+        {"OMPI_MCA_ras", "^slurm,tm,lsf,gridengine,alps,loadleveler", false},
         {"OMPI_MCA_hwloc_base_binding_policy", "none", false},
         {"OMPI_MCA_mpi_yield_when_idle", "1", false},
         /* Seconds that mpirun waits at Ctrl-C before it stops the processes, and then before it kills them. */
         {"OMPI_MCA_odls_base_sigkill_timeout", "3", false},
         {"PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", false},
         {"PRTE_MCA_hwloc_default_binding_policy", "none", false},
+        /* In a step of Slurm MPICH's would wait for another step. */
+        {"HYDRA_LAUNCHER", "fork", false},
+        {"HYDRA_RMK", "user", false},
         {"OMPI_ALLOW_RUN_AS_ROOT", "1", true},
         {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", true},
     };
@@ -58,15 +69,27 @@ static int words_of_beginning(const char *word) {
     return 0;
 }
 
+/* Whether mpirun is MPICH's. As soon as a process dies this one kills the others, before any could say which one died,
+ * unless it is told not to. */
+static bool is_hydra(void) {
+    char text[4096] = "";
+    FILE *version = popen("exec mpirun --version 2>/dev/null", "r");
+    if (!version)
+        return false;
+    text[fread(text, 1, sizeof text - 1, version)] = '\0';
+    pclose(version);
+    return strstr(text, "HYDRA") != NULL;
+}
+
 /* mpirun's command line; the caller's: free(). The words of this process's own; with `resume`, that in the place of how
- * the training began. */
-static const char **command_of(int processes, const char *resume) {
+ * the training began. With `tells`, processes live on to say what has become of another. */
+static const char **command_of(int processes, const char *resume, bool tells) {
     static char program[4096], number[16];
     const char *const *own = cln_self_command();
     size_t words = 0, used = 0;
     while (own && own[words])
         words++;
-    const char **command = calloc(words + 7, sizeof *command);
+    const char **command = calloc(words + 8, sizeof *command);
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (!command || length < 0) {
         free(command);
@@ -75,8 +98,11 @@ static const char **command_of(int processes, const char *resume) {
     program[length] = '\0';
     snprintf(number, sizeof number, "%d", processes);
     const char *const before[] = {"mpirun", "-n", number, program};
-    for (; used < 4; used++)
-        command[used] = before[used];
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        command[used++] = before[i];
+        if (i == 0 && tells && is_hydra())
+            command[used++] = "-disable-auto-cleanup";
+    }
     for (size_t i = 1; i < words; i++) {
         const int left_out = resume ? words_of_beginning(own[i]) : 0;
         if (left_out > 0)
@@ -104,10 +130,28 @@ static void run(const char **command) {
     cln_report_error("mpirun: %s: install Open MPI (openmpi-bin) or MPICH (mpich)", strerror(errno));
 }
 
+/* Ends an attempt in which a process has died and the others wait for it, where no look of theirs sees it: while MPI
+ * starts or ends. */
+static void end_stuck(pid_t child, double *since) {
+    enum { GRACE_SECONDS = 20 };
+    const int lost = cln_launch_record_lost();
+    const double now = cln_clock_seconds();
+    if (lost < 0)
+        *since = 0;
+    else if (*since == 0)
+        *since = now;
+    else if (now - *since > GRACE_SECONDS) {
+        cln_report_error("process %d has ended, and the others wait for it: ending them", lost);
+        kill(child, SIGTERM);
+        *since = now + 3600.0;
+    }
+}
+
 /* Waits for an attempt; a signal that asks this process to end goes on to it. */
 static int wait_for(pid_t child) {
     bool passed = false;
     int status = 0;
+    double since = 0;
     for (;;) {
         const pid_t ended = waitpid(child, &status, WNOHANG);
         if (ended == child)
@@ -118,6 +162,7 @@ static int wait_for(pid_t child) {
             kill(child, cln_signals_stop());
             passed = true;
         }
+        end_stuck(child, &since);
         usleep(20000);
     }
 }
@@ -129,41 +174,68 @@ static long long saved_at(const char *path) {
 }
 
 static const char mark[] = "CLENET_LAUNCHED";
+enum { NO_MPIRUN = 127 }; /* an exit status */
+
+/* Starts mpirun. It leads a group of its own: a terminal's signal comes to this process alone, which passes it on. */
+static pid_t start(const char **command) {
+    const pid_t child = fork();
+    if (child != 0)
+        return child;
+    setpgid(0, 0);
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* no training goes on without this process */
+#endif
+    const int input = open("/dev/null", O_RDONLY); /* a terminal stops groups behind that read from it */
+    if (input >= 0)
+        dup2(input, STDIN_FILENO);
+    run(command);
+    _exit(NO_MPIRUN);
+}
+
+/* One attempt: its exit status. What has failed has been told. */
+static int try(const struct cln_launch *launch, const char *resume) {
+    const char **command = command_of(launch->processes, resume, true);
+    if (!command) {
+        cln_report_error("mpirun: no memory for its command line");
+        return CLN_EXIT_FAILURE;
+    }
+    cln_launch_record_begin();
+    const pid_t child = start(command);
+    free(command);
+    const int status = child > 0 ? wait_for(child) : CLN_EXIT_FAILURE;
+    const bool begun = cln_launch_record_has(CLN_LAUNCH_BEGUN);
+    if (status == NO_MPIRUN && !begun)
+        return CLN_EXIT_FAILURE;
+    if (status != CLN_EXIT_OK && cln_signals_stop() == 0 && !begun)
+        cln_report_error(
+            "mpirun has started no process, exit status %d: if it lacks slots, something forbids it to start "
+            "more processes than there are cores: unset variables such as OMPI_MCA_rmaps_base_no_oversubscribe, "
+            "or list fewer than %d devices",
+            status, launch->processes);
+    return status;
+}
 
 int cln_launch(const struct cln_launch *launch) {
     if (getenv(mark)) {
-        cln_report_error(
-            "--devices: mpirun has started this process, but not as Open MPI, MPICH or Slurm do: use one of "
-            "theirs");
+        if (cln_launch_say(CLN_LAUNCH_BEGUN, 0))
+            cln_report_error(
+                "--devices: mpirun has started this process, but not as Open MPI, MPICH or Slurm do: use one of "
+                "theirs");
         return CLN_EXIT_FAILURE;
     }
     setenv(mark, "1", 1);
     set_launcher();
+    cln_signals_keep();
     const char *resume = NULL;
     for (int attempt = 0;; attempt++) {
-        const char **command = command_of(launch->processes, resume);
-        if (!command) {
-            cln_report_error("mpirun: no memory for its command line");
-            return CLN_EXIT_FAILURE;
-        }
-        if (launch->restarts == 0 || !launch->save) {
-            run(command);
-            free(command);
-            return CLN_EXIT_FAILURE;
-        }
-        const long long before = saved_at(launch->save);
-        cln_signals_keep();
-        const pid_t child = fork();
-        if (child == 0) {
-            setpgid(0, 0); /* a terminal's signal comes to this process alone, which passes it on */
-            run(command);
-            _exit(CLN_EXIT_USAGE);
-        }
-        const int status = child > 0 ? wait_for(child) : CLN_EXIT_FAILURE;
-        free(command);
-        const bool progressed = saved_at(launch->save) != before;
-        if (status == CLN_EXIT_OK || cln_signals_stop() != 0 || !progressed || attempt == launch->restarts)
-            return cln_signals_stop() != 0 ? cln_signals_exit_status(cln_signals_stop()) : status;
+        const long long before = launch->save ? saved_at(launch->save) : 0;
+        const int status = try(launch, resume);
+        const bool progressed = launch->save && saved_at(launch->save) != before;
+        if (cln_signals_stop() != 0)
+            return cln_signals_exit_status(cln_signals_stop());
+        if (status == CLN_EXIT_OK || attempt == launch->restarts || !progressed ||
+            cln_launch_record_has(CLN_LAUNCH_ENDED))
+            return status;
         resume = launch->save;
         cln_report_note("exit status %d: starting again from %s, %d of %d restarts", status, launch->save, attempt + 1,
                         launch->restarts);
@@ -215,7 +287,7 @@ static char *read_all(int in, pid_t child) {
 
 int cln_launch_read(int processes, char **output) {
     int ends[2];
-    const char **command = command_of(processes, NULL);
+    const char **command = command_of(processes, NULL, false);
     *output = NULL;
     if (!command || pipe(ends) != 0) {
         cln_report_error("mpirun: no memory for its command line, or no pipe");

@@ -8,8 +8,9 @@ struct cln_launch {
     const char *save; /* the model: another attempt resumes from it; NULL: there are no restarts */
 };
 
-/* Starts `mpirun` with this process's command line. Without restarts mpirun takes the place of this process. Returns
- * the exit status of the last attempt; what has failed has been told. */
+/* Starts `mpirun` with this process's command line, and waits for it; signals that ask this process to end go on to it.
+ * Returns the exit status of the last attempt; what has failed has been told. A training that has come to its end, well
+ * or not, is not tried again. */
 int cln_launch(const struct cln_launch *launch);
 
 /* Runs this process's command line in so many processes, one without mpirun, and waits for them. *output is what they

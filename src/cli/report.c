@@ -23,30 +23,48 @@ static void clear_live(void) {
     live = false;
 }
 
-static void print_line(const char *format, va_list args) {
+/* Prints a line at once: a launcher that mixes the output of several processes, or ends them, then cuts none. `start`
+ * may be "". */
+static void print_line(const char *start, const char *format, va_list args) {
+    char *line = NULL;
+    size_t bytes = 0;
+    FILE *memory = open_memstream(&line, &bytes), *out = memory ? memory : stderr;
     clear_live();
-    cln_text_vprint(stderr, format, args);
-    fputc('\n', stderr);
+    fputs(start, out);
+    cln_text_vprint(out, format, args);
+    fputc('\n', out);
+    if (memory && fclose(memory) == 0)
+        fwrite(line, 1, bytes, stderr);
+    free(line);
 }
 
 void cln_report_needed(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    print_line(format, args);
+    print_line("", format, args);
     va_end(args);
 }
 
-static void on_log(void *user, enum cln_log_level level, const char *message) {
+void cln_report_warning(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char start[128];
+    snprintf(start, sizeof start, "%s: warning: ", prefix);
+    print_line(start, format, args);
+    va_end(args);
+}
+
+void cln_report_log(void *user, enum cln_log_level level, const char *message) {
     (void)user;
     if (level == CLN_LOG_WARNING)
-        cln_report_needed("%s: warning: %-s", prefix, message);
+        cln_report_warning("%-s", message);
     else if (level == CLN_LOG_INFO)
         cln_report_note("%-s", message);
 }
 
 void cln_report_begin(const char *words) {
     prefix = words;
-    cln_log_set_handler(on_log, NULL);
+    cln_log_set_handler(cln_report_log, NULL);
 }
 
 void cln_report_quiet(void) {
@@ -101,7 +119,7 @@ void cln_report_note(const char *format, ...) {
         return;
     va_list args;
     va_start(args, format);
-    print_line(format, args);
+    print_line("", format, args);
     va_end(args);
 }
 
@@ -109,10 +127,9 @@ void cln_report_error(const char *format, ...) {
     va_list args;
     failed = true;
     va_start(args, format);
-    clear_live();
-    fprintf(stderr, "%s: ", prefix);
-    cln_text_vprint(stderr, format, args);
-    fputc('\n', stderr);
+    char start[128];
+    snprintf(start, sizeof start, "%s: ", prefix);
+    print_line(start, format, args);
     va_end(args);
 }
 

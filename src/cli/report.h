@@ -31,6 +31,10 @@ enum cln_status cln_report_json(const json_t *value, size_t flags) CLN_MUST_CHEC
 void cln_report_note(const char *format, ...) CLN_PRINTF(1, 2);
 /* Prints a note that is needed even with --quiet. */
 void cln_report_needed(const char *format, ...) CLN_PRINTF(1, 2);
+/* Prints a warning, one line on stderr, after the prefix, even with --quiet. */
+void cln_report_warning(const char *format, ...) CLN_PRINTF(1, 2);
+/* The handler of the library's notices (clenet/log.h). */
+void cln_report_log(void *user, enum cln_log_level level, const char *message);
 /* Prints an error, one line on stderr, after the prefix. */
 void cln_report_error(const char *format, ...) CLN_PRINTF(1, 2);
 /* Whether an error was printed; the program then must not exit with success. */

@@ -19,6 +19,7 @@
 #include "src/cli/outcome.h"
 #include "src/cli/page.h"
 #include "src/cli/progress.h"
+#include "src/cli/rank_notices.h"
 #include "src/cli/report.h"
 #include "src/cli/signals.h"
 #include "src/cli/train_options.h"
@@ -172,6 +173,8 @@ static enum cln_status prepare(struct cln_train_run *run) {
                                      {&cln_sink_live, .memory = run->live}};
     status = cln_journal_create(&run->journal, sinks, sizeof sinks / sizeof *sinks, run->resumed != NULL);
     status = cln_ranks_agree(run->ranks, status);
+    if (status == CLN_OK)
+        status = cln_rank_notices_share(run->ranks);
     cln_signals_keep();
     return status;
 }
@@ -281,9 +284,10 @@ static enum cln_status train(struct cln_train_run *run) {
         return status;
     cln_progress_tell_address(run->live);
     status = run->options->lr_find ? find_rate(run) : train_epochs(run);
-    const bool saved = cln_trainer_saved(run->trainer);
+    const bool saved = cln_trainer_saved(run->trainer), failed = status != CLN_OK && status != CLN_INTERRUPTED;
     enum cln_status logged = cln_journal_end(run->journal, status, run->missed, saved ? save : NULL);
-    if (saved && !run->unsaved)
+    run->saved = saved && !run->unsaved;
+    if (run->saved && !failed)
         cln_report_note("model saved to %s%s", save, status == CLN_INTERRUPTED ? "; --resume continues from it" : "");
     if (run->options->session.params.timings && (status == CLN_OK || status == CLN_INTERRUPTED)) {
         enum cln_status printed = cln_outcome_tell_timings(run->trainer);
@@ -307,8 +311,12 @@ static int run_training(struct cln_train_options *o, const struct cln_save_param
     enum cln_status status = cln_trainer_builds() ? CLN_OK : cln_ranks_open(&run.ranks, is_asked_to_stop);
     if (status == CLN_OK)
         status = cln_trainer_builds() ? build(&run) : train(&run);
-    const bool told = cln_ranks_told(run.ranks) || (status == CLN_INTERRUPTED && cln_ranks_here(run.ranks).rank > 0);
+    const struct cln_rank place = cln_ranks_place();
+    const bool told = cln_ranks_told(run.ranks) || ((status == CLN_INTERRUPTED || place.is_cut_off) && place.rank > 0);
+    /* A failure is told first: MPICH's launcher ends all processes with whatever they print after one has died. */
     int exit_status = status != CLN_OK && told ? CLN_EXIT_FAILURE : cln_report_failure(status);
+    if (status != CLN_OK && status != CLN_INTERRUPTED && run.saved)
+        cln_report_note("model saved to %s", o->save);
     if (status == CLN_INVALID && o->recipe != NULL && !told)
         cln_report_error("the options of %s count as given", o->recipe);
     if (status == CLN_INTERRUPTED)

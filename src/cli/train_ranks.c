@@ -6,12 +6,16 @@
 #include "src/cli/command.h"
 #include "src/cli/device_list.h"
 #include "src/cli/launch.h"
+#include "src/cli/launch_record.h"
+#include "src/cli/rank_notices.h"
 #include "src/cli/report.h"
 #include "src/cli/self.h"
 #include "src/cli/signals.h"
 
 bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params *save, int *exit_status) {
     const struct cln_rank here = cln_ranks_place();
+    if (here.count > 1 && !cln_self_helps())
+        cln_launch_say(CLN_LAUNCH_BEGUN, here.rank);
     const struct {
         bool is_wrong;
         const char *message;
@@ -49,6 +53,8 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
         o->session.params.device = cln_device_list_take(o->devices, here.local);
     if (here.count > 1)
         cln_share_cores(here.together);
+    if (here.count > 1 && !cln_self_helps())
+        cln_rank_notices_begin(here);
     if (here.rank == 0)
         return true;
     o->save = o->log = o->tensorboard = o->trace = save->path = NULL;
@@ -72,10 +78,15 @@ enum cln_status cln_train_ranks_stop(struct cln_train_run *run, bool *stop) {
 }
 
 void cln_train_ranks_end(struct cln_train_run *run, enum cln_status status, int exit_status) {
+    const int rank = cln_ranks_here(run->ranks).rank;
+    if (!run->ranks)
+        return;
+    if (status == CLN_OK || status == CLN_INTERRUPTED || status == CLN_NUMERIC)
+        cln_launch_say(CLN_LAUNCH_ENDED, rank);
     if (status != CLN_OK && status != CLN_INTERRUPTED && !cln_ranks_knows(run->ranks))
         cln_ranks_end_all(run->ranks, exit_status);
-    else
-        cln_ranks_close(&run->ranks);
+    cln_ranks_close(&run->ranks);
+    cln_launch_say(CLN_LAUNCH_LEFT, rank);
 }
 
 void cln_train_ranks_refuse(int exit_status) {

@@ -25,6 +25,7 @@ struct cln_train_run {
     double told;     /* time of the last report of progress, or of the epoch's start */
     bool log_lost;   /* a sink of the journal could not be written completely */
     bool unsaved;    /* the last resume point could not be written */
+    bool saved;      /* a model was saved, and is not behind */
     bool tests_best; /* the test was of the best epoch's weights, not of the last ones */
     char missed[96]; /* how --require-accuracy was missed; "": it was not */
 };

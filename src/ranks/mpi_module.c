@@ -28,8 +28,9 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Waits for a request. It gives the core up between looks, because the device of another process may be on it: a short
- * while by yielding, then by sleeping. */
+/* Waits for a request. One that does not end stays open: the memory that it writes into, and the bounds above, must
+ * stay, and no other may begin. It gives the core up between looks, because the device of another process may be on it:
+ * a short while by yielding, then by sleeping. */
 static const char *wait_for(MPI_Request *request, const char *function) {
     const double start = seconds_now();
     const struct timespec nap = {0, 20000}, longer = {0, 500000};

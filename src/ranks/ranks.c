@@ -1,5 +1,5 @@
 /* Processes that MPI has started: see include/clenet/ranks.h. */
-#include "src/ranks/ranks.h"
+#include "src/ranks/ranks_private.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,38 +12,8 @@
 #include "src/base/clock.h"
 #include "src/base/part_meter.h"
 #include "src/ranks/launcher.h"
-#include "src/ranks/mpi_functions.h"
 
-enum { NAME_BYTES = 192, HOST_BYTES = 64, MESSAGE_BYTES = 512, FOLDER_BYTES = 4096 };
-
-/* A process, as the others know it. */
-struct peer {
-    char name[NAME_BYTES]; /* "process 1 of 4 (host, device)" */
-    char host[HOST_BYTES], device[NAME_BYTES];
-    char machine[2 * HOST_BYTES]; /* the same where process numbers are the same: of one boot and one namespace */
-    pid_t pid;
-};
-
-struct cln_ranks {
-    struct cln_rank here;
-    void *module;
-    const struct cln_mpi *mpi;
-    struct peer *peers; /* all processes */
-    size_t *bounds;     /* for numbers of one size, `count` + 1 */
-    bool (*stops)(void);
-    bool is_patient;       /* see cln_ranks_pause */
-    size_t step;           /* see cln_ranks_step */
-    bool shared;           /* the last failure is known to all */
-    int teller;            /* the process that is to tell it */
-    bool lost;             /* it is that a process does not answer */
-    double stopped;        /* when `stops` first said so; 0: not yet */
-    double waited;         /* see cln_ranks_waited */
-    double begun, longest; /* when the step began; the longest one so far, in seconds */
-    double looked;         /* when the processes of this machine were looked for last */
-    int dead;              /* one of these that is gone; -1: none */
-    /* See cln_ranks_meter. */
-    struct cln_part_meter *meter;
-};
+enum { FOLDER_BYTES = 4096 };
 
 static struct cln_ranks *open_ranks; /* MPI has no argument for its users */
 
@@ -53,11 +23,11 @@ struct cln_rank cln_ranks_place(void) {
 }
 
 struct cln_rank cln_ranks_here(const struct cln_ranks *ranks) {
-    return ranks ? ranks->here : (struct cln_rank){0, 1, 0, 1};
+    return ranks ? ranks->here : (struct cln_rank){.count = 1, .together = 1};
 }
 
 bool cln_ranks_knows(const struct cln_ranks *ranks) {
-    return ranks && ranks->shared && !ranks->lost;
+    return ranks && ranks->shared && !ranks->unfinished;
 }
 
 bool cln_ranks_told(const struct cln_ranks *ranks) {
@@ -74,13 +44,29 @@ static double limit(const struct cln_ranks *r) {
     return (seconds > 0 ? seconds : 60) * (r->is_patient ? 30 : 1);
 }
 
-/* Whether all processes of this machine are alive. Their launcher ends the others when one dies, but cannot say what
- * that one was. */
-static bool neighbours_live(struct cln_ranks *r) {
+/* Whether a process has ended that its launcher has not yet taken note of. Not every system says so. */
+static bool is_zombie(pid_t process) {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    const char *state = strrchr(text, ')'); /* a name may have any letter */
+    return state && strncmp(state, ") Z", 3) == 0;
+}
+
+/* Whether all processes of this machine are alive; `closely`: none is a zombie either. Their launcher ends the others
+ * when one dies, but cannot say what that one was. */
+static bool neighbours_live(struct cln_ranks *r, bool closely) {
     const char *own = r->peers[r->here.rank].machine;
-    for (int p = 0; p < r->here.count && r->dead < 0; p++)
-        if (own[0] && strcmp(r->peers[p].machine, own) == 0 && kill(r->peers[p].pid, 0) != 0 && errno == ESRCH)
+    for (int p = 0; p < r->here.count && r->dead < 0; p++) {
+        const pid_t process = r->peers[p].pid;
+        if (own[0] && strcmp(r->peers[p].machine, own) == 0 &&
+            ((kill(process, 0) != 0 && errno == ESRCH) || (closely && is_zombie(process))))
             r->dead = p;
+    }
     return r->dead < 0;
 }
 
@@ -92,7 +78,7 @@ static bool waits(double seconds) {
         r->stopped = now;
     if (now - r->looked > 0.05) {
         r->looked = now;
-        if (!neighbours_live(r))
+        if (!neighbours_live(r, ++r->looks % (1 + (size_t)r->here.count / 8) == 0))
             return false;
     }
     return seconds < limit(r) && (r->stopped == 0 || now - r->stopped < (r->is_patient ? 10 : 0.5 + 2 * r->longest));
@@ -103,10 +89,13 @@ static enum cln_status fail_waiting(struct cln_ranks *r, const char *error) {
     bool *missing = calloc((size_t)r->here.count, sizeof *missing);
     char who[MESSAGE_BYTES] = "";
     size_t used = 0;
-    if (missing && r->dead >= 0)
-        missing[r->dead] = true;
-    else if (missing)
+    r->unfinished = true;
+    if (missing && neighbours_live(r, true))
         r->mpi->find_missing(missing, 0.3);
+    if (missing && !neighbours_live(r, true)) { /* MPI may have noticed it first */
+        memset(missing, 0, (size_t)r->here.count * sizeof *missing);
+        missing[r->dead] = true;
+    }
     for (int p = 0; missing && p < r->here.count; p++)
         if (missing[p] && used < sizeof who)
             used += (size_t)snprintf(who + used, sizeof who - used, "%s%s", used ? ", " : "", r->peers[p].name);
@@ -123,27 +112,46 @@ static enum cln_status fail_waiting(struct cln_ranks *r, const char *error) {
                     r->step, who, what);
 }
 
-static enum cln_status result_of(struct cln_ranks *r, const char *error) {
-    return !error ? CLN_OK : fail_waiting(r, error);
+/* Makes room for what others send. MPI may still write there after a wait that was in vain, when the callers' memory is
+ * no more. */
+static enum cln_status reserve(struct cln_ranks *r, size_t bytes) {
+    if (bytes <= r->received_bytes)
+        return CLN_OK;
+    char *larger = realloc(r->received, bytes);
+    if (!larger)
+        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %zu bytes of %d processes", bytes, r->here.count);
+    r->received = larger;
+    r->received_bytes = bytes;
+    return CLN_OK;
 }
 
 /* A scatter; with `sent_bounds` NULL a gather. */
-static enum cln_status exchange(struct cln_ranks *r, const void *sent, const size_t *sent_bounds, void *received,
+static enum cln_status exchange(struct cln_ranks *r, const void *sent, const size_t *sent_bounds, char *received,
                                 const size_t *bounds) {
     const int own = r->here.rank, others = r->here.count - 1;
     const double begin = cln_clock_seconds();
     if (r->lost) /* and its message stays */
         return CLN_IO;
+    if (r->unfinished)
+        return cln_fail(CLN_IO, "an exchange with other processes has failed before");
+    const enum cln_status status = reserve(r, bounds[others + 1]);
+    if (status != CLN_OK)
+        return status;
     const enum cln_part part = cln_part_meter_enter(r->meter, CLN_PART_WAITING);
     const char *error = r->meter ? r->mpi->barrier() : NULL;
     cln_part_meter_enter(r->meter, CLN_PART_EXCHANGE);
+    if (!sent_bounds && bounds[own + 1] > bounds[own])
+        memcpy(r->received + bounds[own], received + bounds[own], bounds[own + 1] - bounds[own]);
     if (!error)
-        error = sent_bounds ? r->mpi->scatter(sent, sent_bounds, received, bounds) : r->mpi->gather(received, bounds);
+        error =
+            sent_bounds ? r->mpi->scatter(sent, sent_bounds, r->received, bounds) : r->mpi->gather(r->received, bounds);
+    if (!error && bounds[others + 1] > 0)
+        memcpy(received, r->received, bounds[others + 1]);
     cln_part_meter_exchanged(r->meter, sent_bounds ? sent_bounds[others + 1] - (sent_bounds[own + 1] - sent_bounds[own])
                                                    : (bounds[own + 1] - bounds[own]) * (size_t)others);
     cln_part_meter_enter(r->meter, part);
     r->waited += cln_clock_seconds() - begin;
-    return result_of(r, error);
+    return !error ? CLN_OK : fail_waiting(r, error);
 }
 
 enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) {
@@ -225,6 +233,8 @@ static enum cln_status check_place(const struct cln_ranks *r) {
 static void destroy(struct cln_ranks *r) {
     free(r->peers);
     free(r->bounds);
+    if (!r->unfinished)
+        free(r->received);
     free(r);
     open_ranks = NULL;
 }
@@ -235,6 +245,12 @@ enum cln_status cln_ranks_open(struct cln_ranks **out, bool (*stops)(void)) {
     *out = NULL;
     if (here.count < 2)
         return CLN_OK;
+    if (here.is_cut_off)
+        return cln_fail(CLN_INVALID,
+                        "srun has started %d processes, but no MPI by which they reach each other: use srun --mpi=pmix "
+                        "with Open MPI, srun --mpi=pmi2 with MPICH, or srun env -u SLURM_STEP_NUM_TASKS clenet for "
+                        "trainings of their own",
+                        here.count);
     struct cln_ranks *r = calloc(1, sizeof *r);
     if (!r)
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d processes", here.count);
@@ -272,12 +288,15 @@ void cln_ranks_close(struct cln_ranks **ranks) {
 void cln_ranks_end_all(struct cln_ranks *r, int exit_status) {
     if (!r)
         return;
+    /* Let the one that tells it end all, or the launcher hand on what this one has told. */
     if (cln_ranks_told(r))
-        sleep(1); /* let the other tell it */
+        sleep(5);
+    else
+        usleep(200000);
     r->mpi->end_all(exit_status);
 }
 
-/* ---- Agreement ---- */
+/* ---- Names ---- */
 
 enum cln_status cln_ranks_introduce(struct cln_ranks *r, const char *device, bool *unlike) {
     if (!r)
@@ -312,85 +331,4 @@ void cln_ranks_pause(struct cln_ranks *r) {
         return;
     r->begun = 0;
     r->is_patient = true;
-}
-
-enum cln_status cln_ranks_any(struct cln_ranks *r, bool own, bool *any) {
-    *any = own;
-    if (!r)
-        return CLN_OK;
-    bool *all = calloc((size_t)r->here.count, sizeof *all);
-    if (!all)
-        return cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d answers", r->here.count);
-    all[r->here.rank] = own;
-    const enum cln_status status = cln_ranks_gather_each(r, all, sizeof *all);
-    for (int p = 0; p < r->here.count && status == CLN_OK; p++)
-        *any |= all[p];
-    free(all);
-    return status;
-}
-
-struct answer {
-    enum cln_status status;
-    char text[MESSAGE_BYTES];
-};
-
-/* The answers of all processes; free() them. NULL after a failure. */
-static struct answer *ask_all(struct cln_ranks *r, enum cln_status own, const char *text, enum cln_status *status) {
-    struct answer *all = calloc((size_t)r->here.count, sizeof *all);
-    if (!all) {
-        *status = cln_fail(CLN_OUT_OF_MEMORY, "host memory for %d answers", r->here.count);
-        return NULL;
-    }
-    all[r->here.rank].status = own;
-    snprintf(all[r->here.rank].text, MESSAGE_BYTES, "%s", text);
-    *status = cln_ranks_gather_each(r, all, sizeof *all);
-    if (*status == CLN_OK)
-        return all;
-    free(all);
-    return NULL;
-}
-
-enum cln_status cln_ranks_agree(struct cln_ranks *r, enum cln_status status) {
-    if (!r)
-        return status;
-    enum cln_status asked;
-    struct answer *all = ask_all(r, status, status == CLN_OK ? "" : cln_error_message(), &asked);
-    if (!all)
-        return status != CLN_OK ? status : asked;
-    int first = 0;
-    while (first < r->here.count && all[first].status == CLN_OK)
-        first++;
-    r->shared = first < r->here.count;
-    r->teller = 0;
-    if (r->shared)
-        status = cln_fail(all[first].status, "%s: %-s", r->peers[first].name, all[first].text);
-    free(all);
-    return status;
-}
-
-enum cln_status cln_ranks_compare(struct cln_ranks *r, const char *what, const char *value) {
-    if (!r)
-        return CLN_OK;
-    enum cln_status status;
-    struct answer *all = ask_all(r, CLN_OK, value, &status);
-    for (int p = 1; all && p < r->here.count && status == CLN_OK; p++)
-        if (strcmp(all[p].text, all[0].text) != 0)
-            status = cln_fail(CLN_INVALID, "%s has another %s than %s: %s, not %s", r->peers[p].name, what,
-                              r->peers[0].name, all[p].text, all[0].text);
-    if (status != CLN_OK && all)
-        r->shared = true, r->teller = 0;
-    free(all);
-    return status;
-}
-
-enum cln_status cln_ranks_in_turn(struct cln_ranks *r, enum cln_status (*own)(void *user), void *user) {
-    if (!r)
-        return own(user);
-    enum cln_status status = CLN_OK;
-    if (r->here.local == 0)
-        status = own(user);
-    status = cln_ranks_agree(r, status);
-    if (status != CLN_OK)
-        return status;
-    return cln_ranks_agree(r, r->here.local == 0 ? CLN_OK : own(user));
 }

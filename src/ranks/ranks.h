@@ -33,7 +33,8 @@ enum cln_status cln_ranks_gather_each(struct cln_ranks *ranks, void *values, siz
 /* Gives all processes the `values` of the first one, of so many bytes. */
 enum cln_status cln_ranks_take_first(struct cln_ranks *ranks, void *values, size_t bytes) CLN_MUST_CHECK;
 
-/* See struct cln_exchange (src/engine/exchange.h); `ranks` is its `user`. */
+/* See struct cln_exchange (src/engine/exchange.h); `ranks` is its `user`. After a failure no
+ * other exchange begins. */
 enum cln_status cln_ranks_gather(void *ranks, void *values, const size_t *bounds) CLN_MUST_CHECK;
 enum cln_status cln_ranks_scatter(void *ranks, const void *sent, const size_t *sent_bounds, void *received,
                                   const size_t *received_bounds) CLN_MUST_CHECK;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clenet/log.h"
 #include "clenet/version.h"
 #include "src/model/augmentation_table.h"
 #include "src/model/optimizer_table.h"
@@ -94,4 +95,16 @@ enum cln_status cln_processes_compare(struct cln_trainer *t) {
     if (status == CLN_OK)
         status = cln_ranks_compare(p->ranks, "choice of frozen parameters", p->freeze ? p->freeze : "");
     return status == CLN_OK ? compare_models(t) : status;
+}
+
+void cln_processes_warn(const struct cln_trainer *t) {
+    const struct cln_rank here = cln_ranks_here(t->params.ranks);
+    const int shards = (t->params.batch_size + SHARD_SAMPLES - 1) / SHARD_SAMPLES;
+    if (here.rank == 0 && shards < here.count)
+        cln_log(
+            CLN_LOG_WARNING,
+            "a batch of %d samples is %d shard%s of %d, so %d of %d processes get none: take a batch of %d or more, "
+            "or fewer processes",
+            t->params.batch_size, shards, shards == 1 ? "" : "s", SHARD_SAMPLES, here.count - shards, here.count,
+            SHARD_SAMPLES * here.count);
 }

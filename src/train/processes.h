@@ -10,4 +10,7 @@ struct cln_trainer;
  * and in what. */
 enum cln_status cln_processes_compare(struct cln_trainer *trainer) CLN_MUST_CHECK;
 
+/* The first process warns if batches are too small for all to get a part. */
+void cln_processes_warn(const struct cln_trainer *trainer);
+
 #endif

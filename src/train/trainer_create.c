@@ -335,6 +335,8 @@ enum cln_status cln_trainer_create(struct cln_trainer **out, const struct cln_tr
     if (status == CLN_OK && params->ranks && params->resume)
         status = cln_judge_share(t);
     t->params.resume = NULL; /* the caller's, until here */
+    if (status == CLN_OK)
+        cln_processes_warn(t);
     if (status != CLN_OK)
         cln_trainer_destroy(&t);
     else if (params->session.trace)

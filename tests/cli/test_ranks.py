@@ -1,117 +1,26 @@
-"""`clenet train` in several processes that MPI has started: what they compute together, who writes and tells, and how all of
-them end. What depends on the MPI runs with each that the program was built with, the rest with Open MPI."""
-import hashlib
+"""`clenet train` in several processes that MPI has started: what they compute together, who writes and tells, and errors before
+the first step."""
 import json
 import os
 import shutil
-import signal
-import subprocess
-import time
 import unittest
-from pathlib import Path
 
-from support import PROGRAM, Sets, main, metadata, usual_signals
+from ranks_support import DATA, MPIS, TRAIN, MpichRanks, OpenMpiRanks, digest
+from support import PROGRAM, Sets, main, metadata
 
-MPIS = os.environ.get("CLENET_TEST_MPIS", "").split()
-# Open MPI refuses root, and more processes than cores, unless it is told otherwise.
-LAUNCHER = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
-            "OMPI_MCA_hwloc_base_binding_policy": "none", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-            "PRTE_MCA_hwloc_default_binding_policy": "none"}
-DATA = ("--data", "synthetic:600")
-TRAIN = ("--offline", *DATA, "--batch-size", "200", "--epochs", "2")  # three steps of four shards, the last one narrow
 # Gives the first process and the others different options, by what its launcher has set.
 DIVIDED = '''#!/bin/sh
-case "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" in
-1) exec "$PROGRAM" "$@" $OTHER ;;
+case "${{OMPI_COMM_WORLD_RANK:-${{PMI_RANK:-}}}}" in
+{}
 *) exec "$PROGRAM" "$@" $USUAL ;;
 esac
 '''
 
 
-def digest(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-class Ranks:
-    """With one MPI, whose class follows below."""
-
-    mpi, word = "", ""
-
-    def setUp(self):
-        super().setUp()
-        self.model = self.folder / "m.safetensors"
-        self.addCleanup(self.end_all)
-
-    # ---- Processes ----
-
-    def launcher(self):
-        """The MPI's own launcher: `mpirun` alone may be another MPI's."""
-        path = shutil.which(f"mpirun.{self.mpi}") or shutil.which("mpirun")
-        if path and (path.endswith(self.mpi) or self.word in subprocess.run([path, "--version"], capture_output=True, text=True,
-                                                                            check=False).stdout):
-            return path
-        raise AssertionError(f"there is no launcher of {self.mpi}")
-
-    def start(self, count, *arguments, program=PROGRAM, **environment):
-        command = [self.launcher(), "-n", str(count), str(program), "train", "--network", str(self.network), "--no-guard"]
-        process = subprocess.Popen([*command, *map(str, arguments)], cwd=self.folder, preexec_fn=usual_signals, text=True,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   env={**os.environ, **LAUNCHER, **environment})
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        return process
-
-    def finish(self, process):
-        """(exit status, standard output, standard error) of a launcher whose processes have all ended."""
-        output, errors = process.communicate(timeout=300)
-        self.assert_all_ended()
-        return process.returncode, output, errors
-
-    def together(self, count, *arguments, **settings):
-        status, output, errors = self.finish(self.start(count, *arguments, **settings))
-        self.assertEqual(status, 0, f"{arguments}: {output}{errors}")
-        return output, errors
-
-    def present(self):
-        """All processes that work in the test's folder: launchers, and what they have started."""
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if os.readlink(entry / "cwd") == str(self.folder) and entry.name != str(os.getpid()):
-                    yield int(entry.name)
-            except OSError:  # it has just ended, or is another user's
-                pass
-
-    def rank(self, number):
-        """The process of this number."""
-        for pid in self.present():
-            try:
-                environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-                if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(PROGRAM) and \
-                        {f"{name}={number}".encode() for name in ("OMPI_COMM_WORLD_RANK", "PMI_RANK")} & set(environment):
-                    return pid
-            except OSError:
-                pass
-        raise AssertionError(f"there is no process {number}")
-
-    def assert_all_ended(self):
-        for _ in range(600):
-            if not list(self.present()):
-                return
-            time.sleep(0.1)
-        self.fail(f"processes are left: {[Path(f'/proc/{pid}/cmdline').read_bytes() for pid in self.present()]}")
-
-    def end_all(self):
-        for pid in self.present():
-            os.kill(pid, signal.SIGKILL)
+class Together:
+    """What depends on the MPI."""
 
     # ---- What they compute ----
-
-    def alone(self, *arguments):
-        """The digest of one process's model."""
-        path = self.folder / "alone.safetensors"
-        path.unlink(missing_ok=True)
-        self.train(0, *arguments, "--save", path)
-        return digest(path)
 
     def test_strict_bits_are_those_of_one_process(self):
         much = ("--optimizer", "adamw", "--clip-norm", "1", "--ema", "0.9", "--accumulate", "2", "--validation", "0.2", "--shift",
@@ -125,18 +34,6 @@ class Ranks:
                     self.together(count, *arguments, "--save", self.model)
                     self.assertEqual(digest(self.model), whole)
 
-    def device(self):
-        """The one that is tested, as --device takes it."""
-        return os.environ.get("CLENET_DEVICE") or json.loads(self.expect(0, "devices", "--json").stdout)[0]["device"]
-
-    def path_with_mpirun(self):
-        """A PATH on which `mpirun` is this MPI's."""
-        tools = self.folder / "bin"
-        tools.mkdir()
-        (tools / "mpirun").write_text(f'#!/bin/sh\nexec {self.launcher()} "$@"\n')
-        (tools / "mpirun").chmod(0o755)
-        return f"{tools}:{os.environ['PATH']}"
-
     def test_devices_start_the_launcher(self):
         whole = self.alone(*TRAIN, "--strict")
         told = self.train(0, *TRAIN, "--strict", "--devices", f"{self.device()},{self.device()}", "--save", self.model, "--trace",
@@ -144,10 +41,14 @@ class Ranks:
         self.assert_all_ended()
         self.assertEqual((digest(self.model), told.stdout.count("\n")), (whole, 2))
 
-    def files(self):
-        return {str(path.relative_to(self.folder)).split(".out.tfevents")[0] for path in self.folder.rglob("*") if path.is_file()}
-
     # ---- Errors ----
+
+    def write_divided(self, case):
+        """A program that starts clenet, and another way in a case of the process's number."""
+        path = self.folder / "divided"
+        path.write_text(DIVIDED.format(case))
+        path.chmod(0o755)
+        return path
 
     def assert_refused(self, usual, other, *told):
         """Process 1 with other options than the others: told once, and nothing is written."""
@@ -164,9 +65,7 @@ class Ranks:
 
     def differ(self, *cases):
         """Cases of (name, options of most processes, those of process 1, what is told)."""
-        self.divided = self.folder / "divided"
-        self.divided.write_text(DIVIDED)
-        self.divided.chmod(0o755)
+        self.divided = self.write_divided('1) exec "$PROGRAM" "$@" $OTHER ;;')
         usual = ("--batch-size", "200", "--epochs", "2")
         for name, mine, other, told in cases:
             with self.subTest(name):
@@ -187,64 +86,9 @@ class Ranks:
         self.assertIn(f"this clenet was built without it: install lib{self.mpi}-dev, and build again", errors)
         self.assertNotIn("log", self.files())
 
-    # ---- Ends ----
 
-    def begin(self, count=3, *arguments, **environment):
-        """A training without an end, of which a model is saved."""
-        process = self.start(count, *TRAIN, "--strict", "--epochs", "1000000", "--save", self.model, "--save-every", "1", "--log",
-                             "log", *arguments, **environment)
-        line = process.stdout.readline()
-        self.assertIn("epoch 1,", line, line or process.communicate(timeout=300))
-        return process
-
-    def assert_goes_on(self):
-        """What was saved becomes what an uninterrupted training is."""
-        steps = int(metadata(self.model)["training"]["steps"]) + 4
-        limits = ("--epochs", "1000000", "--max-steps", steps)
-        self.train(0, "--offline", *DATA, "--resume", self.model, *limits, "--save", self.model)
-        self.assertEqual(digest(self.model), self.alone("--offline", *DATA, "--batch-size", "200", "--strict", *limits))
-        self.assertEqual([name for name in self.files() if ".tmp" in name], [])
-
-    def test_a_signal_to_the_launcher_ends_all(self):
-        process = self.begin()
-        process.send_signal(signal.SIGINT)
-        self.assertNotEqual(self.finish(process)[0], 0)
-        self.assert_goes_on()
-
-    def test_a_process_that_is_killed(self):
-        for number in (1, 0) if self.tells else (1,):
-            with self.subTest(number):
-                process = self.begin()
-                self.wait_for_model()
-                os.kill(self.rank(number), signal.SIGKILL)
-                status, _, errors = self.finish(process)
-                self.assertNotEqual(status, 0)
-                if self.tells:
-                    self.assertRegex(errors, rf"step \d+: process {number} of 3 \({os.uname().nodename}, .+\) has died; --resume")
-                    self.assertEqual(errors.count("has died"), 1)
-                self.assert_goes_on()
-                self.model.unlink()
-
-    def wait_for_model(self):
-        for _ in range(3000):
-            if self.model.exists():
-                return
-            time.sleep(0.1)
-        self.fail("no model was saved")
-
-    def test_a_process_that_hangs(self):
-        process = self.begin(CLENET_RANK_SECONDS="4")
-        self.wait_for_model()
-        os.kill(self.rank(2), signal.SIGSTOP)
-        status, _, errors = self.finish(process)
-        self.assertNotEqual(status, 0)
-        self.assertRegex(errors, rf"step \d+: process 2 of 3 \({os.uname().nodename}, .+\) does not answer: it hangs, or has died")
-        self.assertEqual(errors.count("does not answer"), 1)
-        self.assert_goes_on()
-
-
-class Whole(Ranks):
-    """What does not depend on the MPI."""
+class Whole(Together):
+    """What any MPI does alike, with one of them."""
 
     def losses(self):
         events = [json.loads(line) for line in (self.folder / "log").read_text().splitlines()]
@@ -290,16 +134,20 @@ class Whole(Ranks):
         self.assertEqual([json.loads(line)["event"] for line in (self.folder / "log").read_text().splitlines()],
                          ["start", "epoch", "epoch", "end"])
 
-    def test_other_options_are_told_once(self):
-        self.differ(
-            ("options", DATA, (*DATA, "--no-such-option"), ("process 1 of 3 (", "its options are refused", "unknown option")),
-            ("seed", (*DATA, "--seed", "0"), (*DATA, "--seed", "1"), ("process 1 of 3 (", "seed 1")),
-            ("batch", DATA, (*DATA, "--batch-size", "100"), ("process 1 of 3 (", "batches of 100")),
-            ("strict", (*DATA, "--lr", "0.5"), (*DATA, "--lr", "0.25"), ("process 1 of 3 (", "learning rate 0.25")),
-            ("decay", DATA, (*DATA, "--weight-decay", "0.25"), ("process 1 of 3 (", "another weight decay", "0.25, not 0")),
-            ("shift", (*DATA, "--shift", "2"), DATA, ("process 1 of 3 (", "another shift", "0, not 2")),
-            ("weights", DATA, (*DATA, "--class-weights", "balanced"), ("process 1 of 3 (", "class weights")),
-            ("epochs", DATA, (*DATA, "--epochs", "3"), ("process 1 of 3 (", "number of epochs", "3, not 2")))
+    def test_a_warning_comes_once(self):
+        """That of all from the first one; that of one process with its name."""
+        other = self.folder / "open"
+        other.mkdir()
+        other.chmod(0o777)
+        self.divided = self.write_divided('1) export CLENET_CACHE_DIR="$OTHER"; exec "$PROGRAM" "$@" ;;')
+        options = (*TRAIN, "--epochs", "1", "--batch-size", "64", "--quiet")
+        few = "clenet train: warning: a batch of 64 samples is 1 shard of 64, so 2 of 3 processes get none: take a batch of 192 or more"
+        for program, caches, told in ((PROGRAM, str(other), "clenet train: warning: built kernels are not stored:"),
+                                      (self.divided, os.environ["CLENET_CACHE_DIR"],
+                                       r"clenet train: warning: process 1 of 3 \(.+\): built kernels are not stored:")):
+            _, errors = self.together(3, *options, program=program, CLENET_CACHE_DIR=caches, OTHER=str(other), PROGRAM=PROGRAM)
+            self.assertEqual((errors.count(few), errors.count("warning:")), (1, 2), errors)
+            self.assertRegex(errors, told)
 
     def test_what_needs_one_process(self):
         for option, told in ((("--lr-find",), "--lr-find runs in one process"),
@@ -314,28 +162,26 @@ class Whole(Ranks):
                 self.assertEqual((status, output, errors.count(told)), (2, "", 1), errors)
                 self.assertEqual(self.files(), before)
 
-    def test_a_signal_to_one_ends_all_politely(self):
-        for number, count in ((1, 3), (0, 2)):
-            with self.subTest(number):
-                process = self.begin(count)
-                os.kill(self.rank(number), signal.SIGTERM)
-                status, _, errors = self.finish(process)
-                self.assertNotEqual(status, 0)
-                self.assertIn("--resume continues from it", errors)
-                self.assertEqual(json.loads((self.folder / "log").read_text().splitlines()[-1])["result"], "interrupted")
-                self.assert_goes_on()
-                (self.folder / "log").unlink()
+    def test_other_options_are_told_once(self):
+        self.differ(
+            ("options", DATA, (*DATA, "--no-such-option"), ("process 1 of 3 (", "its options are refused", "unknown option")),
+            ("seed", (*DATA, "--seed", "0"), (*DATA, "--seed", "1"), ("process 1 of 3 (", "seed 1")),
+            ("batch", DATA, (*DATA, "--batch-size", "100"), ("process 1 of 3 (", "batches of 100")),
+            ("strict", (*DATA, "--lr", "0.5"), (*DATA, "--lr", "0.25"), ("process 1 of 3 (", "learning rate 0.25")),
+            ("decay", DATA, (*DATA, "--weight-decay", "0.25"), ("process 1 of 3 (", "another weight decay", "0.25, not 0")),
+            ("shift", (*DATA, "--shift", "2"), DATA, ("process 1 of 3 (", "another shift", "0, not 2")),
+            ("weights", DATA, (*DATA, "--class-weights", "balanced"), ("process 1 of 3 (", "class weights")),
+            ("epochs", DATA, (*DATA, "--epochs", "3"), ("process 1 of 3 (", "number of epochs", "3, not 2")))
 
 
 @unittest.skipUnless("openmpi" in MPIS, "built without Open MPI")
-class OpenMpi(Whole, Sets):
-    mpi, word, tells = "openmpi", "Open MPI", True
+class OpenMpi(Whole, OpenMpiRanks):
+    pass
 
 
 @unittest.skipUnless("mpich" in MPIS, "built without MPICH")
-class Mpich(Ranks, Sets):
-    """Its launcher kills all processes as soon as one has died, so that none can say which one."""
-    mpi, word, tells = "mpich", "HYDRA", False
+class Mpich(Together, MpichRanks):
+    pass
 
 
 class Without(Sets):
@@ -344,6 +190,21 @@ class Without(Sets):
     def test_a_launcher_that_is_missing(self):
         self.assertIn("mpirun: No such file or directory: install Open MPI (openmpi-bin) or MPICH (mpich)",
                       self.train(1, *TRAIN, "--devices", "a,b", PATH=str(self.folder)).stderr)
+
+    def test_srun_without_an_mpi(self):
+        """Else each of its processes would train all by itself, and write the same files."""
+        for number, told in (("0", "srun has started 2 processes, but no MPI by which they reach each other"), ("1", "")):
+            process = self.train(1, *TRAIN, "--save", "m.safetensors", SLURM_PROCID=number, SLURM_STEP_NUM_TASKS="2")
+            self.assertEqual((process.stdout, told in process.stderr, process.stderr.count("\n")), ("", True, int(told != "")))
+        self.assertFalse((self.folder / "m.safetensors").exists())
+
+    def test_a_launcher_that_starts_none(self):
+        tools = self.folder / "bin"
+        tools.mkdir()
+        (tools / "mpirun").write_text('#!/bin/sh\nexit 3\n')
+        (tools / "mpirun").chmod(0o755)
+        told = self.train(3, *TRAIN, "--devices", "a,b", PATH=f"{tools}:{os.environ['PATH']}").stderr
+        self.assertEqual((told.count("mpirun has started no process, exit status 3"), told.count("\n")), (1, 1), told)
 
     def test_wrong_lists_of_devices(self):
         for options, told in ((("--devices", ""), "--devices ''"),
