@@ -80,11 +80,12 @@ static enum cln_status create_memory(struct cln_exchange_gradients *p) {
     return CLN_OK;
 }
 
+/* There is memory for no bytes, too: a process without nodes passes it on. */
 static enum cln_status grow(struct floats *floats, size_t bytes) {
-    if (bytes <= floats->bytes)
+    if (floats->values && bytes <= floats->bytes)
         return CLN_OK;
     free(floats->values);
-    floats->values = malloc(bytes);
+    floats->values = malloc(bytes + 1);
     floats->bytes = floats->values ? bytes : 0;
     return floats->values ? CLN_OK : cln_fail(CLN_OUT_OF_MEMORY, "host memory for gradients of %zu bytes", bytes);
 }
