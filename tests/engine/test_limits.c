@@ -211,7 +211,7 @@ static void test_what_does_not_fit_says_what_would(void **state) {
     check_fit("global_mem=5M", MLP, 1, 5000, false, "no batch size would fit"); /* images of 3.9 MB */
     check_fit("max_alloc=16K", MLP, 256, 5000, false, "no batch size would fit");
     /* A smaller batch also has a smaller ring. */
-    check_fit("global_mem=5M", MLP, 4096, 5000, true, "6.12 MiB of it for rings of 8192 images, 2 batches each, ");
+    check_fit("global_mem=6M", MLP, 4096, 5000, true, "6.12 MiB of it for rings of 8192 images, 2 batches each, ");
     check_fit("global_mem=2M", MLP, 4096, 10, true, "no batch size would fit");
 }
 
