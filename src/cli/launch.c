@@ -141,7 +141,7 @@ static void end_stuck(pid_t child, double *since) {
     else if (*since == 0)
         *since = now;
     else if (now - *since > GRACE_SECONDS) {
-        cln_report_error("process %d has ended, and the others wait for it: ending them", lost);
+        cln_report_warning("process %d has ended, and the others wait for it: ending them", lost);
         kill(child, SIGTERM);
         *since = now + 3600.0;
     }
@@ -163,7 +163,7 @@ static int wait_for(pid_t child) {
             passed = true;
         }
         end_stuck(child, &since);
-        usleep(20000);
+        cln_launch_record_watch(0.02);
     }
 }
 
@@ -206,6 +206,9 @@ static int try(const struct cln_launch *launch, const char *resume) {
     const bool begun = cln_launch_record_has(CLN_LAUNCH_BEGUN);
     if (status == NO_MPIRUN && !begun)
         return CLN_EXIT_FAILURE;
+    if (status != CLN_EXIT_OK && cln_launch_record_lost() >= 0) /* MPICH's may let no other tell it */
+        cln_report_warning("exit status %d: the first to end was process %d of %d", status, cln_launch_record_lost(),
+                           launch->processes);
     if (status != CLN_EXIT_OK && cln_signals_stop() == 0 && !begun)
         cln_report_error(
             "mpirun has started no process, exit status %d: if it lacks slots, something forbids it to start "

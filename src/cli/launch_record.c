@@ -1,12 +1,12 @@
 /* See launch_record.h. */
 #include "src/cli/launch_record.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -15,8 +15,17 @@ struct record {
     pid_t process;
 };
 
+enum { NONE = -1, SEVERAL = -2 };
+
 static const char variable[] = "CLENET_LAUNCH_RECORD";
 static FILE *file; /* of the process that starts others */
+static struct {
+    size_t read;          /* records */
+    struct pollfd *ended; /* a descriptor of each process that has begun, ready when it has ended; -1: not any more */
+    struct record *begun;
+    size_t count;
+    int lost; /* see cln_launch_record_lost; NONE: none yet */
+} watched = {.lost = NONE};
 
 bool cln_launch_say(enum cln_launch_word word, int rank) {
     const char *path = getenv(variable);
@@ -30,8 +39,18 @@ bool cln_launch_say(enum cln_launch_word word, int rank) {
     return first;
 }
 
+static void forget(size_t i) {
+    if (watched.ended[i].fd >= 0)
+        close(watched.ended[i].fd);
+    watched.ended[i].fd = -1;
+}
+
 void cln_launch_record_begin(void) {
     char path[64];
+    for (size_t i = 0; i < watched.count; i++)
+        forget(i);
+    watched.count = watched.read = 0;
+    watched.lost = NONE;
     if (!file)
         file = tmpfile();
     if (file)
@@ -64,11 +83,46 @@ static bool has_left(pid_t process) {
     return false;
 }
 
-int cln_launch_record_lost(void) {
-    struct record record;
-    for (size_t i = 0; record_at(&record, i); i++)
-        if (record.word == CLN_LAUNCH_BEGUN && kill(record.process, 0) != 0 && errno == ESRCH &&
-            !has_left(record.process))
-            return record.rank;
+/* -1: this system has no such descriptors. */
+static int descriptor_of(pid_t process) {
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, process, 0);
+#else
+    (void)process;
     return -1;
+#endif
+}
+
+static void watch(const struct record *record) {
+    struct pollfd *ended = realloc(watched.ended, (watched.count + 1) * sizeof *ended);
+    watched.ended = ended ? ended : watched.ended;
+    struct record *begun = realloc(watched.begun, (watched.count + 1) * sizeof *begun);
+    watched.begun = begun ? begun : watched.begun;
+    if (!ended || !begun)
+        return;
+    ended[watched.count] = (struct pollfd){.fd = descriptor_of(record->process), .events = POLLIN};
+    begun[watched.count++] = *record;
+}
+
+void cln_launch_record_watch(double seconds) {
+    struct record record;
+    for (; record_at(&record, watched.read); watched.read++)
+        if (record.word == CLN_LAUNCH_BEGUN)
+            watch(&record);
+    if (poll(watched.ended, watched.count, (int)(seconds * 1000)) <= 0)
+        return;
+    int lost = NONE;
+    for (size_t i = 0; i < watched.count; i++) {
+        if (watched.ended[i].fd < 0 || !watched.ended[i].revents)
+            continue;
+        if (!has_left(watched.begun[i].process))
+            lost = lost == NONE ? watched.begun[i].rank : SEVERAL;
+        forget(i);
+    }
+    if (watched.lost == NONE)
+        watched.lost = lost;
+}
+
+int cln_launch_record_lost(void) {
+    return watched.lost >= 0 ? watched.lost : -1;
 }

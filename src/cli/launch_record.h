@@ -18,7 +18,10 @@ bool cln_launch_say(enum cln_launch_word word, int rank);
 void cln_launch_record_begin(void);
 /* Whether any process has said this. True where they cannot tell. */
 bool cln_launch_record_has(enum cln_launch_word word);
-/* The number of a process that has begun and is gone, but has not left; -1: there is none. */
+/* Waits so long, and looks after the processes meanwhile. */
+void cln_launch_record_watch(double seconds);
+/* The number of the first process that has ended without leaving: its launcher may end the others then. -1: there is
+ * none, or several at once. */
 int cln_launch_record_lost(void);
 
 #endif
