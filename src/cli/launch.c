@@ -202,7 +202,9 @@ static int try(const struct cln_launch *launch, const char *resume) {
     cln_launch_record_begin();
     const pid_t child = start(command);
     free(command);
-    const int status = child > 0 ? wait_for(child) : CLN_EXIT_FAILURE;
+    int status = child > 0 ? wait_for(child) : CLN_EXIT_FAILURE;
+    if (status == CLN_EXIT_OK && cln_launch_record_lost() >= 0) /* not every mpirun says so */
+        status = CLN_EXIT_FAILURE;
     const bool begun = cln_launch_record_has(CLN_LAUNCH_BEGUN);
     if (status == NO_MPIRUN && !begun)
         return CLN_EXIT_FAILURE;

@@ -19,8 +19,8 @@ struct cln_mpi {
     const char *(*gather)(void *values, const size_t *bounds);
     const char *(*scatter)(const void *sent, const size_t *sent_bounds, void *received, const size_t *received_bounds);
     const char *(*barrier)(void);
-    /* Asks all processes whether they are there, and sets missing[rank] of those that do not answer in `seconds`. Those
-     * that answer are in this function, too. */
+    /* Asks all processes whether they are there, and sets missing[rank] of those that do not answer in `seconds`. A
+     * process answers in this function, and wherever it waits for others itself. */
     void (*find_missing)(bool *missing, double seconds);
     void (*stop)(void);
     void (*end_all)(int exit_status); /* ends this process, too */

@@ -9,7 +9,8 @@
 #include "src/ranks/mpi_functions.h"
 
 static int count, rank;
-static MPI_Comm asking = MPI_COMM_NULL; /* of find_missing alone */
+static MPI_Comm asking = MPI_COMM_NULL; /* of messages that say "here": at most one from each process to each other */
+static bool *has_said, *has_heard;      /* to whom, and from whom */
 static bool (*may_wait)(double seconds);
 static char message[MPI_MAX_ERROR_STRING + 64];
 static int *counts[2], *offsets[2]; /* of the bounds of a call: what is sent, what is received */
@@ -26,6 +27,26 @@ static double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void say_here(int to) {
+    static const char here = 1;
+    MPI_Request request;
+    if (!has_said[to] && MPI_Isend(&here, 1, MPI_CHAR, to, 0, asking, &request) == MPI_SUCCESS)
+        MPI_Request_free(&request);
+    has_said[to] = true;
+}
+
+/* Takes the messages that have come, and answers them. */
+static void answer(void) {
+    int arrived = 0;
+    MPI_Status from;
+    char byte;
+    while (MPI_Iprobe(MPI_ANY_SOURCE, 0, asking, &arrived, &from) == MPI_SUCCESS && arrived &&
+           MPI_Recv(&byte, 1, MPI_CHAR, from.MPI_SOURCE, 0, asking, MPI_STATUS_IGNORE) == MPI_SUCCESS) {
+        has_heard[from.MPI_SOURCE] = true;
+        say_here(from.MPI_SOURCE);
+    }
 }
 
 /* Waits for a request. One that does not end stays open: the memory that it writes into, and the bounds above, must
@@ -46,7 +67,10 @@ static const char *wait_for(MPI_Request *request, const char *function) {
             nanosleep(waited > 50e-3 ? &longer : &nap, NULL);
         else
             sched_yield();
-        if (looks % 256 == 255 && !may_wait(waited)) {
+        if (looks % 256 != 255)
+            continue;
+        answer();
+        if (!may_wait(waited)) {
             snprintf(message, sizeof message, "%s: the others do not come", function);
             return message;
         }
@@ -63,6 +87,11 @@ static const char *start(bool (*waits)(double seconds)) {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &count);
     MPI_Comm_dup(MPI_COMM_WORLD, &asking);
+    MPI_Comm_set_errhandler(asking, MPI_ERRORS_RETURN);
+    has_said = calloc((size_t)count, sizeof *has_said);
+    has_heard = calloc((size_t)count, sizeof *has_heard);
+    if (!has_said || !has_heard)
+        return "host memory for the processes that answer";
     for (int i = 0; i < 2; i++) {
         counts[i] = calloc((size_t)count, sizeof *counts[i]);
         offsets[i] = calloc((size_t)count, sizeof *offsets[i]);
@@ -117,25 +146,17 @@ static const char *barrier(void) {
 }
 
 static void find_missing(bool *missing, double seconds) {
-    static const char here = 1;
     const double end = seconds_now() + seconds;
     const struct timespec nap = {0, 1000000};
-    MPI_Comm_set_errhandler(asking, MPI_ERRORS_RETURN);
-    for (int r = 0; r < count; r++) {
-        MPI_Request request;
-        missing[r] = r != rank;
-        if (r != rank && MPI_Isend(&here, 1, MPI_CHAR, r, 0, asking, &request) == MPI_SUCCESS)
-            MPI_Request_free(&request);
-    }
+    for (int r = 0; r < count; r++)
+        if (r != rank)
+            say_here(r);
     while (seconds_now() < end) {
-        int arrived = 0;
-        MPI_Status from;
-        char byte;
-        if (MPI_Iprobe(MPI_ANY_SOURCE, 0, asking, &arrived, &from) == MPI_SUCCESS && arrived &&
-            MPI_Recv(&byte, 1, MPI_CHAR, from.MPI_SOURCE, 0, asking, MPI_STATUS_IGNORE) == MPI_SUCCESS)
-            missing[from.MPI_SOURCE] = false;
+        answer();
         nanosleep(&nap, NULL);
     }
+    for (int r = 0; r < count; r++)
+        missing[r] = r != rank && !has_heard[r];
 }
 
 static void stop(void) {

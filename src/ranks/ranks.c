@@ -13,7 +13,8 @@
 #include "src/base/part_meter.h"
 #include "src/ranks/launcher.h"
 
-enum { FOLDER_BYTES = 4096 };
+/* A process that waits answers within an eighth of a second, on an idle core. */
+enum { FOLDER_BYTES = 4096, ANSWER_SECONDS = 2 };
 
 static struct cln_ranks *open_ranks; /* MPI has no argument for its users */
 
@@ -91,7 +92,7 @@ static enum cln_status fail_waiting(struct cln_ranks *r, const char *error) {
     size_t used = 0;
     r->unfinished = true;
     if (missing && neighbours_live(r, true))
-        r->mpi->find_missing(missing, 0.3);
+        r->mpi->find_missing(missing, ANSWER_SECONDS);
     if (missing && !neighbours_live(r, true)) { /* MPI may have noticed it first */
         memset(missing, 0, (size_t)r->here.count * sizeof *missing);
         missing[r->dead] = true;
