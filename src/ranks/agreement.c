@@ -22,6 +22,7 @@ enum cln_status cln_ranks_any(struct cln_ranks *r, bool own, bool *any) {
 
 struct answer {
     enum cln_status status;
+    bool is_shared; /* the text names its process, as all know it from before */
     char text[MESSAGE_BYTES];
 };
 
@@ -33,6 +34,7 @@ static struct answer *ask_all(struct cln_ranks *r, enum cln_status own, const ch
         return NULL;
     }
     all[r->here.rank].status = own;
+    all[r->here.rank].is_shared = r->shared;
     snprintf(all[r->here.rank].text, MESSAGE_BYTES, "%s", text);
     *status = cln_ranks_gather_each(r, all, sizeof *all);
     if (*status == CLN_OK)
@@ -54,7 +56,8 @@ enum cln_status cln_ranks_agree(struct cln_ranks *r, enum cln_status status) {
     r->shared = first < r->here.count;
     r->teller = 0;
     if (r->shared)
-        status = cln_fail(all[first].status, "%s: %-s", r->peers[first].name, all[first].text);
+        status = all[first].is_shared ? cln_fail(all[first].status, "%-s", all[first].text)
+                                      : cln_fail(all[first].status, "%s: %-s", r->peers[first].name, all[first].text);
     free(all);
     return status;
 }

@@ -61,6 +61,7 @@ class Together:
         for text in told:
             self.assertEqual(errors.count(text), 1, errors)
         self.assertEqual(self.files(), before)
+        self.assertNotRegex(errors, r"process \d of 3 \([^)]*\): process \d of 3")
         self.assertNotIn("Traceback", errors)
 
     def differ(self, *cases):
