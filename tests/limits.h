@@ -21,7 +21,7 @@ static inline void limits_set(const char *text) {
     char joined[1024];
     const char *before = ocl_limits_text();
     limits_before = before ? strdup(before) : NULL;
-    snprintf(joined, sizeof joined, "%s%s%s", before ? before : "", before ? "," : "", text);
+    snprintf(joined, sizeof joined, "%s%s%s", before ? before : "", before && *text ? "," : "", text);
     setenv("CLENET_LIMITS", joined, 1);
 }
 
