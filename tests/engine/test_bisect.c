@@ -148,6 +148,7 @@ static void write_table(const char *path) {
 }
 
 int main(int argc, char **argv) {
+    enum { QUICK = 2 }; /* the first ones */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_devices_own),
         cmocka_unit_test(test_one_sample_in_a_work_item),
@@ -161,5 +162,6 @@ int main(int argc, char **argv) {
         ocl_context_destroy(&context);
         return 0;
     }
-    return cmocka_run_group_tests_name("bisect", tests, open_context, close_context);
+    return _cmocka_run_group_tests("bisect", tests, quick_check() ? QUICK : sizeof tests / sizeof *tests, open_context,
+                                   close_context);
 }
