@@ -55,9 +55,21 @@ struct cln_strict_conv2d cln_strict_conv2d_of(const struct cln_strict_launch *l)
     return g;
 }
 
+/* `tile`: channels of a work-group. */
+static struct cln_strict_tensor moments_tensor(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g,
+                                               int argument, int tile) {
+    struct cln_strict_tensor moments = cln_strict_in_parts(l, "moments of z", argument, g->out_c,
+                                                           (int)l->groups[1] * cln_strict_batch_of(l).lane_parts,
+                                                           (int)l->groups[2], cln_strict_moment_words, 4);
+    snprintf(moments.operation, sizeof moments.operation,
+             "sums over the rows of each sample's z, then over an octet of samples by halves");
+    moments.tile[0] = tile;
+    moments.each = g->out_each;
+    return moments;
+}
+
 static size_t forward_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
     const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
-    const struct cln_strict_batch b = cln_strict_batch_of(l);
     const int rows = cln_strict_int(l, "FORWARD_ROWS", g.out_h), tile = cln_strict_int(l, "FORWARD_CHANNELS", 1);
     size_t count = 0;
     struct cln_strict_tensor z = cln_strict_in_lanes(l, "z", 4, g.out_c, g.out_h, g.out_w);
@@ -69,13 +81,7 @@ static size_t forward_tensors(struct cln_strict_tensor *out, const struct cln_st
     out[count++] = z;
     if (!cln_strict_value(l, 5))
         return count;
-    struct cln_strict_tensor moments = cln_strict_in_parts(
-        l, "moments of z", 6, g.out_c, (int)l->groups[1] * b.lane_parts, (int)l->groups[2], cln_strict_moment_words, 4);
-    snprintf(moments.operation, sizeof moments.operation,
-             "sums over the rows of each sample's z, then over an octet of samples by halves");
-    moments.tile[0] = tile;
-    moments.each = g.out_each;
-    out[count++] = moments;
+    out[count++] = moments_tensor(l, &g, 6, tile);
     if (!cln_strict_int(l, "FUSES_MAX", 0))
         return count;
     const struct cln_strict_pool p = cln_strict_pool_of(l);
@@ -123,10 +129,11 @@ static void add_row(enum cln_strict_way way, const float *z, int lanes, int widt
     *m2 += cln_fused(way, -step, sum, squares);
 }
 
-/* The moments of z in expected: by channel, octet and range of rows. */
-static void forward_moments(const struct cln_strict_launch *l, const struct cln_strict_conv2d *g, const float *z) {
+/* The moments of z in `out`: by channel, octet and range of so many rows. */
+static void put_moments(float *out, const struct cln_strict_launch *l, const struct cln_strict_conv2d *g,
+                        const float *z, int rows) {
     const struct cln_strict_batch b = cln_strict_batch_of(l);
-    const int rows = cln_strict_int(l, "FORWARD_ROWS", g->out_h), splits = (int)l->groups[2];
+    const int splits = (int)l->groups[2];
     const size_t pitch = l->groups[1] * (size_t)b.lane_parts;
     for (int o = 0; o < g->out_c; o++)
         for (int part = 0; part < b.parts; part++)
@@ -141,8 +148,7 @@ static void forward_moments(const struct cln_strict_launch *l, const struct cln_
                                                     (size_t)((o * g->out_h + r) * g->out_w)),
                                 b.lanes, g->out_w, (r - first) * g->out_w, &mean[n], &m2[n]);
                 cln_strict_moments(l->way,
-                                   cln_strict_out(l, 6) +
-                                       4 * (((size_t)o * pitch + (size_t)part) * (size_t)splits + (size_t)split),
+                                   out + 4 * (((size_t)o * pitch + (size_t)part) * (size_t)splits + (size_t)split),
                                    (end - first) * g->out_w, mean, m2, live);
             }
 }
@@ -184,9 +190,21 @@ static void forward(const struct cln_strict_launch *l) {
         }
     if (!cln_strict_value(l, 5))
         return;
-    forward_moments(l, &g, z);
+    put_moments(cln_strict_out(l, 6), l, &g, z, cln_strict_int(l, "FORWARD_ROWS", g.out_h));
     if (cln_strict_int(l, "FUSES_MAX", 0))
         forward_maxima(l, &g, z);
+}
+
+/* Where a limit of iterations divides the forward pass, its moments are summed behind it. */
+static size_t moments_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
+    out[0] = moments_tensor(l, &g, 1, 1);
+    return 1;
+}
+
+static void moments(const struct cln_strict_launch *l) {
+    const struct cln_strict_conv2d g = cln_strict_conv2d_of(l);
+    put_moments(cln_strict_out(l, 1), l, &g, cln_strict_in(l, 0), cln_strict_int(l, "MOMENT_ROWS", g.out_h));
 }
 
 static size_t data_tensors(struct cln_strict_tensor *out, const struct cln_strict_launch *l) {
@@ -326,6 +344,7 @@ static void copy(const struct cln_strict_launch *l) {
 
 const struct cln_strict_kernel cln_strict_affine[] = {{"copy", copy_tensors, copy},
                                                       {"conv2d_forward", forward_tensors, forward},
+                                                      {"conv2d_moments", moments_tensors, moments},
                                                       {"conv2d_backward_data", data_tensors, data},
                                                       {"linear_forward", linear_tensors, linear},
                                                       {"linear_backward_data", linear_data_tensors, linear_data},

@@ -82,6 +82,12 @@ static void test_blocks_of_sixteen(void **state) {
     run("strict=1,vector=16,lanes=16", false);
 }
 
+/* As on a driver that cuts loops off: convolutions are divided. */
+static void test_few_iterations(void **state) {
+    (void)state;
+    run("strict=1,max_loop_iterations=5000", false);
+}
+
 static void test_safe_variants(void **state) {
     (void)state;
     run("strict=1,vector=2", true);
@@ -154,6 +160,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_one_sample_in_a_work_item),
         cmocka_unit_test(test_four_samples_in_a_work_item),
         cmocka_unit_test(test_blocks_of_sixteen),
+        cmocka_unit_test(test_few_iterations),
         cmocka_unit_test(test_safe_variants),
     };
     if (argc == 3 && strcmp(argv[1], "--write") == 0) {
