@@ -122,7 +122,7 @@ void cln_check_exercises(struct cln_exercise out[CLN_EXERCISES], const struct cl
     out[0].name = "work-groups";
     list_groups(out[0].value, sizeof out[0].value, u);
     out[1].name = "local memory";
-    cln_text_format(out[1].value, sizeof out[1].value, u->local_bytes ? "up to %llu bytes" : "none",
+    cln_text_format(out[1].value, sizeof out[1].value, u->local_bytes ? "up to %llu bytes" : "none reported",
                     (unsigned long long)u->local_bytes);
     out[2].name = "multiply-add";
     cln_text_format(out[2].value, sizeof out[2].value, "%s", c->tuning.fma ? "fma()" : "mad()");

@@ -215,7 +215,8 @@ class Pipelines(Case):
         report, = json.loads(self.expect(0, "check", "--quick", "--json", "--only", "batchnorm", "--profile-file", "gpu").stdout)
         used = report["exercised"]
         self.assertTrue(any(group[0] > 1 for group in used["work_groups"]), used)
-        self.assertGreater(used["local_memory_bytes"], 0)
+        if not re.search(r"PoCL ([4-9]|\d\d)\.", report["device"]["platform_version"]):  # they report none
+            self.assertGreater(used["local_memory_bytes"], 0)
         self.assertEqual((used["more_work_groups"], used["clblast"]), (False, False))
         output = self.expect(0, "check", "--quick", "--only", "adamw").stdout
         self.assertRegex(output, r"(?m)^exercised: work-groups: 1, .*; local memory: .*; multiply-add: (fma|mad)\(\); ")
