@@ -134,12 +134,11 @@ bool cln_tuning_shrink(struct cln_tuning *tuning) {
 }
 
 void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations) {
-    enum { WIDEST_VECTOR = 16 };
     tuning->safe |= operations;
     if ((tuning->safe & cln_all_operations()) == cln_all_operations())
         tuning->join_launches = 0;
-    if (tuning->safe && tuning->lanes > WIDEST_VECTOR)
-        tuning->lanes = WIDEST_VECTOR;
+    while (tuning->safe && tuning->lanes > tuning->safe_lanes && tuning->lanes > tuning->vector)
+        tuning->lanes /= 2;
     if (tuning->safe & cln_operation("linear"))
         tuning->min_gemm_weights = 0;
     if (tuning->safe & cln_operation("winograd")) /* its safe variant is conv2d */

@@ -39,6 +39,7 @@ struct cln_tuning {
     int strict;              /* sums in the order of the training (1; docs/strict.md) or in that of the device (0) */
     int vector;              /* lanes that a work-item owns: 1, 2, 4, 8, 16 */
     int lanes;               /* samples of a block: vector times a power of two */
+    int safe_lanes;          /* most samples of a block, if an operation runs in its safe variant */
     int max_team;            /* most work-items in a team for the same lanes, if a block has several */
     int accumulators;        /* vectors of a register tile */
     int min_groups;          /* work-groups that a launch should have, to keep every compute unit busy */
@@ -74,8 +75,8 @@ enum cln_status cln_tuning_set(struct ocl_profile *profile, const char *values) 
 bool cln_tuning_shrink(struct cln_tuning *tuning);
 
 /* Makes a set of operations run in their safe variants: our own kernels with one work-item per work-group, so that
- * there is no barrier and no local memory. Blocks become narrower if a work-item could not own all lanes of one.
- * If all operations are safe, each is launched by itself. Nothing else changes for other operations. */
+ * there is no barrier and no local memory. Blocks become narrower, down to safe_lanes, since a work-item owns all
+ * lanes of one. If all operations are safe, each is launched by itself. Nothing else changes for other operations. */
 void cln_tuning_make_safe(struct cln_tuning *tuning, unsigned operations);
 
 /* Whether nothing uses barriers, local memory or CLBlast, because of the values or because all operations are safe. */

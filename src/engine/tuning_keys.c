@@ -8,6 +8,8 @@
 #include "kernels/state.clh"
 #include "src/engine/tuning_keys.h"
 
+enum { WIDEST_VECTOR = 16 };
+
 static bool power_of_two(long n) {
     return n > 0 && (n & (n - 1)) == 0;
 }
@@ -30,7 +32,7 @@ static bool group_fits(const struct ocl_device *device, long items, long accumul
 static long native_vector(const struct cln_fit *f) {
     long vector = ocl_profile_value(f->profile, "vector");
     if (vector == 0)
-        for (vector = 1; vector < 16 && vector * 2 <= (long)f->device->native_float_vector;)
+        for (vector = 1; vector < WIDEST_VECTOR && vector * 2 <= (long)f->device->native_float_vector;)
             vector *= 2;
     return vector;
 }
@@ -90,6 +92,14 @@ static enum cln_status settle_lanes(long *value, void *user) {
                 ocl_profile_origin(f->profile, "lanes"), wanted, wanted / vector,
                 scratch_bytes(wanted / vector, accumulators), device->name, largest_group(device),
                 (unsigned long long)device->local_memory_bytes, *value);
+    return CLN_OK;
+}
+
+/* Strict arithmetic has the same blocks for all operations, whatever their variant. */
+static enum cln_status settle_safe_lanes(long *value, void *user) {
+    const struct cln_fit *f = user;
+    if (f->out->strict)
+        *value = STRANDS;
     return CLN_OK;
 }
 
@@ -177,6 +187,11 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      MEMBER(vector), .settle = settle_vector},
     {"lanes", 0, 1024, 0, "as vector", "samples of a block: vector times a power of two", MEMBER(lanes),
      .settle = settle_lanes},
+    {"safe_lanes", 1, WIDEST_VECTOR, WIDEST_VECTOR, NULL,
+     "most samples of a block where an operation runs in its safe variant, in which one work-item holds them all: "
+     "fewer "
+     "where the driver's compiler takes long for wide vectors",
+     MEMBER(safe_lanes), .settle = settle_safe_lanes},
     {"max_team", 0, 64, 0, "1, and clenet check tries more",
      "most work-items that share the work on the same lanes, if a block has several work-items; a work-group then "
      "has up to lanes / vector × max_team of them; a profile sets 1 if the driver gets teams wrong",

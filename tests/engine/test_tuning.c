@@ -236,6 +236,23 @@ static void test_safe_narrows_blocks_and_leaves_the_rest(void **state) {
     tuning = tuning_of(&cpu, NULL);
     cln_tuning_make_safe(&tuning, cln_operation("copy"));
     assert_int_equal(tuning.lanes, 1);
+
+    /* Its compiler takes long for vectors. */
+    static const struct {
+        const char *values;
+        int lanes, safe;
+    } cases[] = {{"", 8, 2}, {"vector=4,lanes=16", 16, 4}, {"safe_lanes=1", 8, 1}, {"strict=1", 16, 16}};
+    const struct ocl_device llvmpipe = device_of(OCL_DEVICE_CPU, "llvmpipe (LLVM 15.0.6)", "Mesa", "rusticl");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ocl_profile *profile = NULL;
+        assert_ok(cln_tuning_profile(&profile, &llvmpipe, NULL));
+        assert_ok(cln_tuning_set(profile, cases[i].values));
+        assert_ok(cln_tuning_create(&tuning, profile, &llvmpipe));
+        ocl_profile_destroy(&profile);
+        assert_int_equal(tuning.lanes, cases[i].lanes);
+        cln_tuning_make_safe(&tuning, cln_operation("conv2d"));
+        assert_int_equal(tuning.lanes, cases[i].safe);
+    }
 }
 
 static void test_quirks_make_operations_safe(void **state) {

@@ -14,6 +14,7 @@ static const struct ocl_profile_key keys[] = {
     {"lanes", 0, 1024, 0, NULL, "samples of a block"},
     {"vector", 0, 16, 0, NULL, "samples of a work-item"},
     {"accumulators", 0, 64, 0, NULL, "vectors of a register tile", .per_layer = true},
+    {"safe_lanes", 1, 16, 16, NULL, "samples of a block in a safe variant"},
     {"max_team", 1, 64, 1, NULL, "work-items for the same lanes"},
     {"min_whole_channels", 0, 1 << 20, 0, NULL, "channels for whole ones"},
     {"channel_cache_kib", 0, 1 << 22, 0, NULL, "KiB for whole channels", .was = "shared_cache"},

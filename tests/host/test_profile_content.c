@@ -95,7 +95,8 @@ static void test_faults_name_file_and_line(void **state) {
         {"{\"name\": \"x\", \"match\": {\"vendor\": \"AMD|\"}, \"values\": {}}", "vendor: has an empty part"},
         {"{\"name\": \"x\", \"match\": {}, \"note\": null, \"values\": {}}", "note: has to be a text"},
         {"{\"values\": {\"lanes\": 8,\n\n\"lines\": 8}, \"name\": \"lines\", \"match\": {}}",
-         "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, max_team, min_whole_channels, "
+         "/bad.json:3: lines: is not a value; known are lanes, vector, accumulators, safe_lanes, max_team, "
+         "min_whole_channels, "
          "channel_cache_kib, slice_cache_kib, max_loop_iterations, "
          "local_weights, fma, min_gemm_weights, winograd, fuse, join_launches, command_buffer, unnamed"},
         {"{\"name\": \"x\", \"match\": {},\n\"values\": {\"cache\": 8,\n\"slice_cache_kib\": 9}}",
