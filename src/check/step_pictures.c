@@ -25,15 +25,16 @@ void cln_step_compare(struct cln_step *s, const char *what, const float *actual,
     }
 }
 
-const void *cln_step_locate(const void *step, size_t index) {
+enum cln_status cln_step_locate(const void **pixels, void *step, size_t index) {
     const struct cln_step *s = step;
-    return (const uint8_t *)s->pixels + index * s->image_bytes;
+    *pixels = (const uint8_t *)s->pixels + index * s->image_bytes;
+    return CLN_OK;
 }
 
 enum cln_status cln_step_make_x(struct cln_step *s, const struct cln_augmentation *augmentation) {
     enum cln_status status = CLN_OK;
     for (size_t i = 0; i < s->count && status == CLN_OK; i++) {
-        const struct cln_reference_picture picture = {.pixels = cln_step_locate(s, i),
+        const struct cln_reference_picture picture = {.pixels = (const uint8_t *)s->pixels + i * s->image_bytes,
                                                       .type = s->check->pixels,
                                                       .shape = s->image,
                                                       .seed = s->seed,

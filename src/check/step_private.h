@@ -25,7 +25,7 @@ struct cln_step {
 void cln_step_compare(struct cln_step *s, const char *what, const float *actual, const double *expected, size_t count,
                       double allowed);
 /* A cln_locate_image: where a stored image lies. */
-const void *cln_step_locate(const void *step, size_t index);
+enum cln_status cln_step_locate(const void **pixels, void *step, size_t index);
 /* Fills x with what the network sees of the images. */
 enum cln_status cln_step_make_x(struct cln_step *s, const struct cln_augmentation *augmentation) CLN_MUST_CHECK;
 /* Mixes x as the first step does, and finds the labels that it is mixed with. */

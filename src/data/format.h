@@ -4,6 +4,7 @@
 #define SRC_DATA_FORMAT_H
 
 #include "clenet/dataset.h"
+#include "src/data/arrival.h"
 #include "src/data/block.h"
 #include "src/data/folder.h"
 
@@ -33,8 +34,9 @@ struct cln_opened {
     size_t count; /* 0: there is no such half, which only the test half may be */
     struct cln_shape shape;
     enum cln_pixel_type type;
-    int class_count; /* 0: nothing but the labels says it */
-    unsigned uses;   /* what of the params has an effect here: a sum of CLN_ASKED_... */
+    int class_count;             /* 0: nothing but the labels says it */
+    struct cln_arrival *arrival; /* lives until `close`; NULL: read_pixels gives the images all at once */
+    unsigned uses;               /* what of the params has an effect here: a sum of CLN_ASKED_... */
     /* These live until `close`, and are NULL where they are unknown: */
     const char *const *class_names;        /* class_count strings */
     const char *name;                      /* of the data set; NULL: that of the folder or file */

@@ -11,9 +11,10 @@
 
 struct cln_reader {
     const struct cln_data_format *format;
-    void *half;       /* of the format: lives as long as the images, to name places in files */
-    bool borrows;     /* `half` is another reader's */
-    uint32_t *origin; /* the number of each image in its file; NULL: they are in order */
+    void *half;                  /* of the format: lives as long as the images, to name places in files */
+    bool borrows;                /* `half` is another reader's */
+    struct cln_arrival *arrival; /* the format's; NULL: the pixels come all at once */
+    uint32_t *origin;            /* the number of each image in its file; NULL: they are in order */
     struct cln_block pixels;
     size_t mapped; /* bytes of images->pixels that are mapped; 0: allocated */
     enum cln_status status;
@@ -44,6 +45,7 @@ enum cln_status cln_images_open(struct cln_images *images, struct cln_opened *op
         return status;
     }
     reader->half = opened->state;
+    reader->arrival = opened->arrival;
     images->reader = reader;
     images->count = opened->count;
     images->shape = opened->shape;
@@ -101,6 +103,24 @@ enum cln_status cln_images_wait(struct cln_images *images) {
     if (reader->status == CLN_OK)
         return CLN_OK;
     return cln_fail(reader->status, "%-s", reader->message ? reader->message : "no memory to say why reading failed");
+}
+
+bool cln_images_are_coming(const struct cln_images *images) {
+    const struct cln_reader *reader = images->reader;
+    return reader && reader->is_reading && reader->has_thread && reader->arrival && !reader->origin;
+}
+
+void cln_images_want(struct cln_images *images, const uint32_t *order, size_t count) {
+    if (cln_images_are_coming(images))
+        cln_arrival_want(images->reader->arrival, order, count);
+}
+
+enum cln_status cln_images_await(const void **pixels, struct cln_images *images, size_t index) {
+    *pixels = cln_images_are_coming(images) ? cln_arrival_await(images->reader->arrival, index) : NULL;
+    const enum cln_status status = *pixels ? CLN_OK : cln_images_wait(images);
+    if (status == CLN_OK && !*pixels)
+        *pixels = (const uint8_t *)images->pixels + index * cln_images_bytes(images);
+    return status;
 }
 
 bool cln_images_locate(char place[CLN_PLACE_BYTES], const struct cln_images *images, size_t index) {
@@ -260,6 +280,8 @@ void cln_images_keep(struct cln_images *images, size_t count) {
 
 void cln_images_free(struct cln_images *images) {
     struct cln_reader *reader = images->reader;
+    if (reader && reader->is_reading && reader->arrival)
+        cln_arrival_stop(reader->arrival);
     if (reader && reader->is_reading)
         finish_reading(images);
     free_pixels(images);

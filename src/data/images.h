@@ -21,6 +21,12 @@ size_t cln_images_bytes(const struct cln_images *images);
 double cln_images_value(const struct cln_images *images, size_t index);
 /* Waits for the pixels, and fails as reading them failed; CLN_OK where nothing is being read. */
 enum cln_status cln_images_wait(struct cln_images *images) CLN_MUST_CHECK;
+/* Whether the pixels come image by image, and some may still be missing. Then it is these three that may be used before
+ * cln_images_wait: they say in which order images are wanted first, and wait for one of them. cln_images_await also
+ * serves where all are there; it fails as reading failed. */
+bool cln_images_are_coming(const struct cln_images *images);
+void cln_images_want(struct cln_images *images, const uint32_t *order, size_t count);
+enum cln_status cln_images_await(const void **pixels, struct cln_images *images, size_t index) CLN_MUST_CHECK;
 /* Writes the file of an image and the position within it, for messages. False: there is no file. */
 bool cln_images_locate(char place[CLN_PLACE_BYTES], const struct cln_images *images, size_t index);
 /* CLN_INVALID where a label is none of `classes`, 0 to classes - 1. The message names the first such label's place in

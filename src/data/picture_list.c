@@ -33,8 +33,9 @@ struct cln_picture_list {
     struct cln_fitting fitting;
     enum cln_pixel_type type;
     struct cln_block pixels; /* empty until they are decoded, and when they were handed out */
-    struct header *headers;  /* during open; of pictures that were not damaged */
-    char **reasons;          /* during open, with skip_damaged: [count], NULL where nothing is wrong */
+    struct cln_arrival arrival;
+    struct header *headers; /* during open; of pictures that were not damaged */
+    char **reasons;         /* during open, with skip_damaged: [count], NULL where nothing is wrong */
 };
 
 enum cln_status cln_picture_list_create(struct cln_picture_list **out, const char *folder,
@@ -149,13 +150,14 @@ static size_t picture_bytes(const struct cln_picture_list *list) {
     return cln_shape_count(list->fitting.shape) * cln_pixel_bytes(list->type);
 }
 
-static enum cln_status decode(void *user, size_t index) {
+static enum cln_status decode(void *user, size_t number) {
     struct cln_picture_list *list = user;
+    size_t index;
     struct cln_share share = {0};
     struct cln_decoding how = how_to_decode(list, list->type == CLN_PIXEL_U16);
     struct cln_picture picture;
     char path[CLN_PATH_BYTES];
-    if (list->reasons && list->reasons[index])
+    if (!cln_arrival_take(&list->arrival, number, &index) || (list->reasons && list->reasons[index]))
         return CLN_OK;
     how.share = &share;
     make_path(path, list, index);
@@ -166,6 +168,8 @@ static enum cln_status decode(void *user, size_t index) {
         status = cln_picture_fit((uint8_t *)list->pixels.bytes + index * picture_bytes(list), &picture, &list->fitting);
     free(picture.pixels);
     cln_share_give(&share);
+    if (status == CLN_OK)
+        cln_arrival_note(&list->arrival, index);
     return judge(list, index, status);
 }
 
@@ -185,6 +189,7 @@ static enum cln_status decode_all(struct cln_picture_list *list) {
             : cln_fail(CLN_OUT_OF_MEMORY, "%s: no memory for %zu pictures", list->folder, list->count);
     if (status != CLN_OK)
         return status;
+    cln_arrival_begin(&list->arrival, list->pixels.bytes, bytes);
     pthread_mutex_lock(&all_processors);
     status = cln_parallel(list->count, decode, list->params.decoding ? tell : NULL, list);
     pthread_mutex_unlock(&all_processors);
@@ -301,6 +306,8 @@ enum cln_status cln_picture_list_open(struct cln_picture_list *list, struct cln_
     const size_t count = list->count;
     if (count == 0)
         return cln_fail(CLN_INVALID, "%s: no pictures", list->folder);
+    if (cln_arrival_create(&list->arrival, count) != CLN_OK)
+        return CLN_OUT_OF_MEMORY;
     list->headers = calloc(count, sizeof *list->headers);
     list->reasons = list->params.skip_damaged ? calloc(count, sizeof *list->reasons) : NULL;
     enum cln_status status = CLN_OK;
@@ -314,6 +321,8 @@ enum cln_status cln_picture_list_open(struct cln_picture_list *list, struct cln_
     free(list->headers);
     list->reasons = NULL;
     list->headers = NULL;
+    opened->arrival =
+        list->params.skip_damaged ? NULL : &list->arrival; /* then all have come, and some were left out */
     opened->uses = CLN_ASKED_PICTURES;
     opened->count = list->count;
     opened->shape = list->fitting.shape;
@@ -334,6 +343,7 @@ enum cln_status cln_picture_list_read_labels(int32_t **labels, const struct cln_
 
 enum cln_status cln_picture_list_read_pixels(struct cln_block *pixels, struct cln_picture_list *list) {
     const enum cln_status status = list->pixels.bytes ? CLN_OK : decode_all(list);
+    cln_arrival_end(&list->arrival);
     if (status != CLN_OK)
         return status;
     *pixels = list->pixels;
@@ -351,5 +361,6 @@ void cln_picture_list_destroy(struct cln_picture_list **list) {
     free(l->paths);
     free(l->entries);
     cln_block_free(&l->pixels);
+    cln_arrival_free(&l->arrival);
     free(l);
 }

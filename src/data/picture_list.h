@@ -22,6 +22,7 @@ enum cln_status cln_picture_list_check_path(const struct cln_picture_list *list,
  * - If params has no size, all pictures must have one: an error names two that differ.
  * - If params has no channels: 3 if any file has colours, palettes among them, whether or not its pixels are grey.
  * - The type is CLN_PIXEL_U16 if every file has 16 bits per sample, else CLN_PIXEL_U8.
+ * Pixels then come one by one (opened->arrival), but for skip_damaged, with which they are there.
  * So headers are read, of the first picture alone if it has 8 bits and params has size and channels. With skip_damaged
  * all pictures are decoded: damaged and missing ones are left out, and told through cln_log. Other errors stay errors.
  * An empty list is CLN_INVALID.

@@ -80,7 +80,7 @@ enum cln_status cln_engine_upload_queued(struct cln_engine *engine, enum cln_eng
                                          const void *pixels) CLN_MUST_CHECK;
 /* Says where the images of a set lie, of an engine that streams: `locate` finds one by its number in the set, and is
  * called in cln_engine_step for the images of the batch. They must stay valid as long as the engine. */
-void cln_engine_stream(struct cln_engine *engine, enum cln_engine_set set, cln_locate_image *locate, const void *user);
+void cln_engine_stream(struct cln_engine *engine, enum cln_engine_set set, cln_locate_image *locate, void *user);
 
 /* Starts an epoch over `count` samples of a set. `order` gives their indices in the set; NULL: as stored. */
 enum cln_status cln_engine_begin(struct cln_engine *engine, enum cln_engine_set set, const uint32_t *order,

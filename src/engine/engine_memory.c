@@ -32,7 +32,7 @@ enum cln_status cln_engine_upload_queued(struct cln_engine *e, enum cln_engine_s
     return cln_pixels_write(&e->sets[set].pixels, first, count, pixels, ocl_buffer_write_queued);
 }
 
-void cln_engine_stream(struct cln_engine *e, enum cln_engine_set set, cln_locate_image *locate, const void *user) {
+void cln_engine_stream(struct cln_engine *e, enum cln_engine_set set, cln_locate_image *locate, void *user) {
     e->sets[set].ring.locate = locate;
     e->sets[set].ring.user = user;
 }

@@ -52,9 +52,14 @@ static enum cln_status send(struct cln_ring *ring, size_t first, size_t count, o
     for (size_t done = 0, n; done < count && status == CLN_OK; done += n) {
         const size_t slot = (first + done) % room;
         n = count - done < room - slot ? count - done : room - slot;
-        for (size_t i = 0; i < n; i++)
-            memcpy(ring->staging + (slot + i) * bytes, ring->locate(ring->user, ring->order[first + done + i]), bytes);
-        status = cln_pixels_write(ring->pixels, slot, n, ring->staging + slot * bytes, writer);
+        for (size_t i = 0; i < n && status == CLN_OK; i++) {
+            const void *pixels = NULL;
+            status = ring->locate(&pixels, ring->user, ring->order[first + done + i]);
+            if (status == CLN_OK)
+                memcpy(ring->staging + (slot + i) * bytes, pixels, bytes);
+        }
+        if (status == CLN_OK)
+            status = cln_pixels_write(ring->pixels, slot, n, ring->staging + slot * bytes, writer);
     }
     return status;
 }

@@ -6,12 +6,12 @@
 
 #include "src/engine/pixels.h"
 
-/* Finds image number `index` of a set in host memory. */
-typedef const void *cln_locate_image(const void *user, size_t index);
+/* Finds image number `index` of a set in host memory. May wait until it is there, and fail. */
+typedef enum cln_status cln_locate_image(const void **pixels, void *user, size_t index);
 
 struct cln_ring {
     cln_locate_image *locate;
-    const void *user;
+    void *user;
     struct cln_pixels *pixels; /* on the device: pixels->ring images */
     struct ocl_buffer *state;  /* any buffer that is read to see how far the device is */
     uint8_t *staging;          /* the ring on the host: what is sent stays here until it has arrived */

@@ -6,7 +6,7 @@
 /* Begins the next epoch on the device, and leaves the trainer as it was: the epoch then begins once more. */
 static enum cln_status begin_next(struct cln_trainer *t) {
     struct cln_random shuffle = t->shuffle;
-    cln_split_order(&t->split, &shuffle, t->order);
+    cln_trainer_draw_order(t, &shuffle);
     cln_engine_place_epoch(t->engine, t->epoch + 1);
     return cln_engine_begin(t->engine, CLN_TRAIN, t->order, t->split.train_count);
 }

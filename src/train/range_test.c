@@ -45,7 +45,7 @@ static enum cln_status begin_epoch(struct cln_trainer *t, const struct cln_range
         return cln_fail(CLN_OUT_OF_MEMORY, "host memory for the learning rates of %zu steps", steps);
     for (size_t i = 0; i < steps; i++)
         rates[i] = rate_of(p, done + i);
-    cln_split_order(&t->split, &t->shuffle, t->order);
+    cln_trainer_draw_order(t, &t->shuffle);
     cln_engine_place_epoch(t->engine, (int)(done / of_epoch) + 1);
     enum cln_status status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
     if (status == CLN_OK)

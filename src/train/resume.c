@@ -212,7 +212,7 @@ enum cln_status cln_resume(struct cln_trainer *t) {
     t->epoch = p->epochs + 1;
     t->epoch_open = t->resuming = true;
     t->shuffle_at_start = t->shuffle;
-    cln_split_order(&t->split, &t->shuffle, t->order);
+    cln_trainer_draw_order(t, &t->shuffle);
     struct cln_state at = {.step = (int)p->steps};
     const bool continues = t->params.seed == p->seed && is_judged_alike;
     place_schedule(t, p, continues, is_judged_alike);

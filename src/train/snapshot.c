@@ -67,8 +67,6 @@ enum cln_status cln_snapshot_create(struct cln_snapshot **out, const struct cln_
     snprintf(s->training.data, sizeof s->training.data, "%s", t->params.data->name);
     snprintf(s->training.label, sizeof s->training.label, "%s", t->params.data->label);
     snprintf(s->training.freeze, sizeof s->training.freeze, "%s", t->params.freeze ? t->params.freeze : "");
-    cln_dataset_measure_digest(t->params.data);
-    memcpy(s->training.digest, t->params.data->digest, sizeof s->training.digest);
     return CLN_OK;
 }
 
@@ -117,6 +115,8 @@ enum cln_status cln_snapshot_take(struct cln_snapshot *s, struct cln_trainer *t)
         status = cln_trainer_state(t, CLN_TRAIN, &state);
     if (status != CLN_OK)
         return status;
+    cln_dataset_measure_digest(t->params.data); /* not while pictures are still being decoded */
+    memcpy(s->training.digest, t->params.data->digest, sizeof s->training.digest);
     const uint64_t before = t->batches_before, here = cln_engine_batches(t->engine);
     const uint64_t most = INT64_MAX - here; /* files count as int64 */
     c->batches_tracked = (before < most ? before : most) + here;

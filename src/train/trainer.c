@@ -72,7 +72,7 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace)
     } else {
         t->epoch++;
         t->shuffle_at_start = t->shuffle;
-        cln_split_order(&t->split, &t->shuffle, t->order);
+        cln_trainer_draw_order(t, &t->shuffle);
         cln_engine_place_epoch(t->engine, t->epoch);
         status = cln_engine_begin(t->engine, CLN_TRAIN, t->order, count);
     }
@@ -132,6 +132,8 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
 static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
     const double start = cln_clock_seconds();
     enum cln_status status = unite(t);
+    if (status == CLN_OK)
+        status = cln_dataset_wait(t->params.data);
     const bool validates = t->split.validation_count > 0;
     const struct cln_metrics *judged = validates ? &epoch->validation : &epoch->test;
     if (status == CLN_OK && validates)

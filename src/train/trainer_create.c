@@ -94,22 +94,25 @@ static enum cln_status upload_validation(struct cln_trainer *t) {
 
 /* Where the images are that the engine streams: those of CLN_TRAIN, and those of CLN_TEST, the test images and behind
  * them the validation images. */
-static const void *locate_train(const void *trainer, size_t index) {
+static enum cln_status locate_train(const void **pixels, void *trainer, size_t index) {
     const struct cln_trainer *t = trainer;
-    const struct cln_images *train = &t->params.data->train;
-    return (const uint8_t *)train->pixels + index * t->image_bytes;
+    return cln_images_await(pixels, &t->params.data->train, index);
 }
 
-static const void *locate_test(const void *trainer, size_t index) {
-    const struct cln_trainer *t = trainer;
-    const struct cln_images *test = &t->params.data->test;
-    return index < test->count ? (const uint8_t *)test->pixels + index * t->image_bytes
-                               : locate_train(t, t->split.validation[index - test->count]);
+static enum cln_status locate_test(const void **pixels, void *trainer, size_t index) {
+    struct cln_trainer *t = trainer;
+    struct cln_images *test = &t->params.data->test;
+    return index < test->count ? cln_images_await(pixels, test, index)
+                               : locate_train(pixels, t, t->split.validation[index - test->count]);
+}
+
+static bool are_released(const struct cln_images *images) {
+    return images->count > 0 && !images->pixels && !cln_images_are_coming(images);
 }
 
 static enum cln_status stream_images(struct cln_trainer *t) {
     const struct cln_dataset *data = t->params.data;
-    if ((data->train.count > 0 && !data->train.pixels) || (data->test.count > 0 && !data->test.pixels))
+    if (are_released(&data->train) || are_released(&data->test))
         return fail_released();
     cln_engine_stream(t->engine, CLN_TRAIN, locate_train, t);
     cln_engine_stream(t->engine, CLN_TEST, locate_test, t);
@@ -128,9 +131,18 @@ static enum cln_status upload(struct cln_trainer *t) {
     return status;
 }
 
+/* Whether training begins before all pictures are decoded: each is then waited for when it is sent to the device. */
+static bool begins_at_once(const struct cln_trainer *t) {
+    const struct cln_trainer_params *p = &t->params;
+    return t->workload.streams && !p->standardize && !p->resume && !p->ranks && !p->evaluate_only &&
+           !p->data->holdout && cln_images_are_coming(&p->data->train);
+}
+
 /* Everything that the images' bytes are needed for. */
 static enum cln_status take_images(struct cln_trainer *t) {
     struct cln_dataset *data = t->params.data;
+    if (begins_at_once(t))
+        return stream_images(t);
     enum cln_status status = cln_dataset_wait(data);
     if (status == CLN_OK && t->params.standardize && !t->params.resume)
         status = measure_standard(t);
@@ -204,7 +216,7 @@ static enum cln_status create_engine(struct cln_trainer *t) {
 
 static enum cln_status wait_for_images(void *trainer) {
     const struct cln_trainer *t = trainer;
-    return cln_dataset_wait(t->params.data);
+    return begins_at_once(t) ? CLN_OK : cln_dataset_wait(t->params.data);
 }
 
 static struct cln_workload workload_of(const struct cln_trainer_params *p) {

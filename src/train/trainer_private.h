@@ -52,6 +52,9 @@ struct cln_trainer {
 size_t cln_trainer_steps(const struct cln_trainer *trainer, size_t samples);
 size_t cln_trainer_steps_of(const struct cln_trainer *trainer, int batches);
 
+/* Draws the order of an epoch. Images that are still being decoded come in this order. */
+void cln_trainer_draw_order(struct cln_trainer *trainer, struct cln_random *shuffle);
+
 /* Waits for all queued steps and reads the state of a set. */
 enum cln_status cln_trainer_state(struct cln_trainer *trainer, enum cln_engine_set set,
                                   struct cln_state *state) CLN_MUST_CHECK;

@@ -1,5 +1,6 @@
-/* Reads a trainer's state: see trainer_private.h. */
+/* What several files of the trainer need: see trainer_private.h. */
 #include "clenet/ranks.h"
+#include "src/data/images.h"
 #include "src/train/trainer_private.h"
 
 struct cln_metrics cln_trainer_metrics(const struct cln_state *state) {
@@ -19,6 +20,11 @@ size_t cln_trainer_steps(const struct cln_trainer *t, size_t samples) {
 
 size_t cln_trainer_steps_of(const struct cln_trainer *t, int batches) {
     return ((size_t)batches + batches_per_step(t) - 1) / batches_per_step(t);
+}
+
+void cln_trainer_draw_order(struct cln_trainer *t, struct cln_random *shuffle) {
+    cln_split_order(&t->split, shuffle, t->order);
+    cln_images_want(&t->params.data->train, t->order, t->split.train_count);
 }
 
 enum cln_status cln_trainer_state(struct cln_trainer *t, enum cln_engine_set set, struct cln_state *state) {

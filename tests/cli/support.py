@@ -1,7 +1,7 @@
 """Everything that several tests of the program share. Each test file takes three arguments: the program, its version, and
 the kinds of pictures that the program reads, such as "png,jpeg". The libraries that Meson builds for the tests are named by
-$CLENET_TEST_ODD_DRIVER, $CLENET_TEST_FLAKY_DRIVER, $CLENET_TEST_FAILING, $CLENET_TEST_SILENT_ICD and
-$CLENET_TEST_FAIL_ALLOC."""
+$CLENET_TEST_ODD_DRIVER, $CLENET_TEST_FLAKY_DRIVER, $CLENET_TEST_FAILING, $CLENET_TEST_HELD, $CLENET_TEST_SILENT_ICD
+and $CLENET_TEST_FAIL_ALLOC."""
 import json
 import os
 import shutil

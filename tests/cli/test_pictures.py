@@ -1,16 +1,21 @@
 """Pictures in class folders: the same pixels train the same model as IDX files, and whatever is wrong with a folder or a
 picture is told."""
 import json
+import os
 import re
 import shutil
 import struct
+import subprocess
 import sys
+import time
 import unittest
 
-from support import LAYERS, READS_JPEG, READS_PNG, ROOT, SET_FILES, Sets, chunk, idx, main, metadata, png
+from support import PROGRAM, LAYERS, READS_JPEG, READS_PNG, ROOT, SET_FILES, Sets, chunk, idx, main, metadata, png
 
 sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
 import make_corpus  # noqa: E402
+
+HELD = os.environ.get("CLENET_TEST_HELD")
 
 
 def tensors(path):
@@ -26,10 +31,12 @@ def epochs(result):
 class Pictures(Sets):
     SIZE, CLASSES = 28, ("boot", "coat", "shirt")
 
+    COUNTS = 36, 12
+
     def setUp(self):
         super().setUp()
         self.halves = []
-        for count in (36, 12):
+        for count in self.COUNTS:
             images = [bytes((20 + 100 * (i * 3 // count) + 7 * (y // 8) + 5 * (x // 8) + i % 12) % 256
                             for y in range(self.SIZE) for x in range(self.SIZE)) for i in range(count)]
             self.halves.append((images, [i * 3 // count for i in range(count)]))
@@ -203,6 +210,52 @@ class Folders(Pictures):
     def test_progress_is_told(self):
         result = self.train(0, "--data", self.write_pictures("mine"), "--epochs", "1", CLENET_PROGRESS_SECONDS="1e-9")
         self.assertRegex(result.stderr, r"(?m)^decoding \d+ of (36|12) pictures$")
+
+
+@unittest.skipUnless(READS_PNG, "this clenet was built without libpng")
+class AtOnce(Pictures):
+    """With --stream training begins while pictures are still being decoded."""
+    COUNTS = 360, 12
+    STREAM = ("--stream", "--batch-size", "4", "--seed", "1")
+
+    @unittest.skipUnless(HELD, "CLENET_TEST_HELD names no library")
+    def test_the_first_pictures_are_used_before_the_last_is_there(self):
+        folder, until, sheet = self.write_pictures("mine"), self.folder / "until", self.folder / "sheet.png"
+        late = folder / "train" / "shirt"
+        (late / "359.png").rename(late / "held.png")  # not among the first ones of the epoch, with this seed
+        command = [PROGRAM, "train", "--network", self.network, "--no-guard", "--data", folder, *self.STREAM, "--epochs", "1",
+                   "--show-augmented", sheet, "--show-count", "16"]
+        with subprocess.Popen(command, cwd=self.folder, text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={
+                **os.environ, "LD_PRELOAD": HELD, "HELD_UNTIL": str(until),
+                "ASAN_OPTIONS": os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}) as process:
+            end = time.monotonic() + 200
+            while not sheet.exists() and process.poll() is None and time.monotonic() < end:
+                time.sleep(0.01)
+            early = sheet.exists()
+            until.touch()
+            self.assertEqual(process.wait(), 0, process.stderr.read())
+        self.assertTrue(early)
+        before = sheet.read_bytes()
+        self.expect(0, *command[1:])
+        self.assertEqual(sheet.read_bytes(), before)
+
+    def test_the_same_bits(self):
+        folder = self.write_pictures("mine")
+        for name, stream in (("a.safetensors", self.STREAM), ("b.safetensors", self.STREAM[1:])):
+            self.train(0, "--data", folder, "--epochs", "2", *stream, "--validation", "0.1", "--save", name)
+        self.assertEqual(*((self.folder / name).read_bytes() for name in ("a.safetensors", "b.safetensors")))
+
+    def test_a_damaged_picture_ends_it_when_it_is_needed(self):
+        folder = self.write_pictures("mine")
+        self.train(0, "--data", folder, "--epochs", "1", *self.STREAM, "--save", "a.safetensors")
+        before = (self.folder / "a.safetensors").read_bytes()
+        damaged = folder / "train" / "coat" / "150.png"
+        damaged.write_bytes(damaged.read_bytes()[:60])
+        result = self.train(1, "--data", folder, "--epochs", "1", *self.STREAM, "--save", "a.safetensors")
+        self.assertIn(f"{damaged}: PNG: byte", result.stderr)
+        self.assertEqual((self.folder / "a.safetensors").read_bytes(), before)
+        self.assertIn("359 training", self.train(0, "--data", folder, "--epochs", "1", *self.STREAM, "--skip-damaged").stderr)
 
 
 class Wrong(Pictures):
