@@ -47,6 +47,12 @@ static const struct cln_download_file kmnist_files[] = {
 static const struct cln_download_file emnist_files[] = {
     {"gzip.zip", "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e"},
 };
+static const struct cln_download_file qmnist_files[] = {
+    {"qmnist-train-images-idx3-ubyte.gz", "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d"},
+    {"qmnist-train-labels-idx2-int.gz", "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f"},
+    {"qmnist-test-images-idx3-ubyte.gz", "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375"},
+    {"qmnist-test-labels-idx2-int.gz", "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06"},
+};
 static const struct cln_download_file cifar10_files[] = {
     {"cifar-10-binary.tar.gz", "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
 };
@@ -62,7 +68,8 @@ static const struct cln_download_file cifar100_files[] = {
     {                                                                                                                  \
         .name = "emnist-" split, .folder = "emnist", .file = "emnist-" split "-train-images-idx3-ubyte",               \
         .format = &cln_idx_format, CLASSES(classes), FILES(emnist_files), .inside = "gzip/",                           \
-        .mirrors = "https://biometrics.nist.gov/cs_links/EMNIST"                                                       \
+        .mirrors = "https://biometrics.nist.gov/cs_links/EMNIST "                                                      \
+                   "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST"                                                 \
     }
 
 static const struct cln_known_set sets[] = {
@@ -104,7 +111,8 @@ static const struct cln_known_set sets[] = {
         .file = "qmnist-train-images-idx3-ubyte",
         .format = &cln_idx_format,
         CLASSES(digits),
-        .mirrors = "https://github.com/facebookresearch/qmnist",
+        FILES(qmnist_files),
+        .mirrors = "https://raw.githubusercontent.com/facebookresearch/qmnist/master",
     },
     {
         .name = "cifar10",
@@ -166,11 +174,9 @@ static bool place_folder(char folder[CLN_PATH_BYTES], const struct place *place,
 /* Names the folders `looked` at and the reason, and says how a user can get the data set. */
 static enum cln_status fail_nowhere(enum cln_status status, const struct cln_known_set *set, const char *looked,
                                     const char *reason) {
-    return cln_fail(status,
-                    "data set %s: not found in %s; %s; %s%s%sset CLENET_DATA or pass a folder with its files%s%s",
+    return cln_fail(status, "data set %s: not found in %s; %s; %s%s%sset CLENET_DATA or pass a folder with its files",
                     set->name, looked, reason, set->package ? "install the package " : "",
-                    set->package ? set->package : "", set->package ? ", " : "",
-                    set->file_count == 0 ? ", which are at " : "", set->file_count == 0 ? set->mirrors : "");
+                    set->package ? set->package : "", set->package ? ", " : "");
 }
 
 /* The path by which the format finds the set in a folder. */
@@ -221,13 +227,14 @@ static enum cln_status fetch_into_cache(char path[CLN_PATH_BYTES], const struct 
 
 /* Why the set is not downloaded, or NULL. */
 static const char *find_obstacle(const struct cln_known_set *set, bool offline) {
-#ifndef HAVE_ARCHIVE
-    if (set->inside)
-        return "not downloaded, as this program was built without libarchive, which unpacks it";
+#ifdef HAVE_ARCHIVE
+    const bool can_unpack = true;
+#else
+    const bool can_unpack = false;
 #endif
-    return set->file_count == 0 ? "not downloaded, as clenet knows no SHA-256 of its files"
-           : offline            ? "not downloaded, as that is forbidden (offline)"
-                                : NULL;
+    if (set->inside && !can_unpack)
+        return "not downloaded, as this program was built without libarchive, which unpacks it";
+    return offline ? "not downloaded, as that is forbidden (offline)" : NULL;
 }
 
 enum cln_status cln_known_set_locate(char path[CLN_PATH_BYTES], const struct cln_known_set *set, bool offline) {

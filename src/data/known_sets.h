@@ -16,11 +16,11 @@ struct cln_known_set {
     int class_count; /* 0: its files say it */
     const char *const *class_names;
     /* A folder of these is a whole data set of this format; or, with `inside`, they are archives that have its files in
-     * a folder of that name. None: it cannot be downloaded, since no SHA-256 of it is known. */
+     * a folder of that name. */
     const struct cln_download_file *files;
     size_t file_count;
     const char *inside;
-    const char *mirrors; /* as for cln_download; without files, where a user finds the set */
+    const char *mirrors; /* as for cln_download */
 };
 
 /* Set number `index` of the table, NULL behind the last. */
