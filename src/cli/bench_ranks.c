@@ -117,8 +117,10 @@ static int run_process(struct cln_bench_options *o, bool hands_over) {
         o->session.params.device = cln_device_list_take(o->devices, here.local);
     if (here.count > 1)
         cln_share_cores(here.together);
-    if (here.count > 1)
+    if (here.count > 1) {
+        cln_signals_in_group();
         cln_rank_notices_begin(here);
+    }
     if (here.rank > 0)
         cln_report_quiet();
     describe_cores(cores, sizeof cores);

@@ -272,6 +272,11 @@ static enum cln_status check_pairs(const struct cln_file_uses *uses) {
     return CLN_OK;
 }
 
+static bool is_read_once(const struct cln_file_use *use) {
+    const mode_t mode = use->file.st_mode;
+    return !is_written(use) && use->is_there && (S_ISFIFO(mode) || S_ISSOCK(mode) || S_ISCHR(mode));
+}
+
 enum cln_status cln_files_check(const struct cln_option *options) {
     struct cln_file_uses uses = {.list = NULL};
     if (cln_self_helps()) /* the parent process has checked, and writes the files */
@@ -282,6 +287,9 @@ enum cln_status cln_files_check(const struct cln_option *options) {
     add_standard(&uses);
     enum cln_status status =
         uses.failed ? cln_fail(CLN_OUT_OF_MEMORY, "no memory for the names of files") : check_pairs(&uses);
+    for (size_t i = 0; i < uses.count; i++)
+        if (is_read_once(&uses.list[i]))
+            cln_self_forget_command();
     for (size_t i = 0; i < uses.count && status == CLN_OK; i++)
         if (roles[uses.list[i].role].check)
             status = roles[uses.list[i].role].check(&uses, &uses.list[i]);

@@ -52,3 +52,8 @@ void cln_self_begin(int argc, char **argv) {
 const char *const *cln_self_command(void) {
     return command;
 }
+
+void cln_self_forget_command(void) {
+    free(command);
+    command = NULL;
+}

@@ -10,7 +10,10 @@
 void cln_self_begin(int argc, char **argv);
 /* Whether this process is a helper. */
 bool cln_self_helps(void);
-/* The command line that starts this program again, NULL-terminated; NULL: unknown. */
+/* The command line that starts this program again, NULL-terminated; NULL: unknown, or of no use. */
 const char *const *cln_self_command(void);
+/* For a command that reads what can be read only once, such as a pipe: another process would find nothing there, or
+ * wait. */
+void cln_self_forget_command(void);
 
 #endif

@@ -29,7 +29,7 @@ static const int ignored[] = {SIGPIPE, SIGXFSZ};
 /* A second signal within this time is the same request: `timeout` sends two. */
 #define SAME_REQUEST_SECONDS 0.2
 
-static atomic_int keeps, stop;
+static atomic_int keeps, in_group, stop;
 static double stopped; /* time at which `stop` was set */
 
 int cln_signals_exit_status(int number) {
@@ -63,6 +63,8 @@ static void end_at_once(int number) {
 /* Also used as a handler, for the case that a driver's thread has unblocked a signal. */
 static void on_signal(int number) {
     const int error = errno;
+    if (!keeps && in_group && number == SIGUSR1)
+        return;
     if (!keeps || (stop && is_second_request(number)))
         end_at_once(number);
     if (!stop) {
@@ -109,6 +111,10 @@ void cln_signals_begin(void) {
 
 void cln_signals_keep(void) {
     keeps = 1;
+}
+
+void cln_signals_in_group(void) {
+    in_group = 1;
 }
 
 void cln_signals_ask(void) {

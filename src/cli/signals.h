@@ -10,6 +10,9 @@ void cln_signals_begin(void);
 /* For a command that has to end in order: from now on the first signal only kills helper processes and is recorded. A
  * second INT, TERM or QUIT ends the program at once. */
 void cln_signals_keep(void);
+/* For a process of a group: until cln_signals_keep, USR1 is ignored. MPICH's launcher sends it to all others where one
+ * has ended, and those have to end in order, too. */
+void cln_signals_in_group(void);
 /* Asks for what the first INT does, unless a signal is recorded already. From any thread. */
 void cln_signals_ask(void);
 /* The recorded signal, or 0. */

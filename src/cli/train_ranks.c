@@ -51,8 +51,10 @@ bool cln_train_ranks_settle(struct cln_train_options *o, struct cln_save_params 
     }
     if (o->devices != NULL)
         o->session.params.device = cln_device_list_take(o->devices, here.local);
-    if (here.count > 1)
+    if (here.count > 1) {
+        cln_signals_in_group();
         cln_share_cores(here.together);
+    }
     if (here.count > 1 && !cln_self_helps())
         cln_rank_notices_begin(here);
     if (here.rank == 0)

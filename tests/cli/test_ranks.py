@@ -3,7 +3,10 @@ the first step."""
 import json
 import os
 import shutil
+import signal
+import time
 import unittest
+from pathlib import Path
 
 from ranks_support import DATA, MPIS, TRAIN, MpichRanks, OpenMpiRanks, digest
 from support import PROGRAM, Sets, main, metadata
@@ -77,6 +80,32 @@ class Together:
                          (("first", self.labels(200)), ("second", self.labels(200)[::-1])))
         self.differ(("missing", ("--data", first), ("--data", self.folder / "none"), ("process 1 of 3 (", f"{self.folder}/none")),
                     ("data", ("--data", first), ("--data", second), ("process 1 of 3 (", "another data set")))
+
+    def test_news_of_another_process_end_nothing(self):
+        """MPICH's launcher sends USR1 to the others where a process has ended."""
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        self.divided = self.write_divided('1) exec "$PROGRAM" "$@" --network "$OTHER" ;;')
+        launcher = self.start(2, *TRAIN, program=self.divided, PROGRAM=PROGRAM, OTHER=str(fifo), USUAL="")
+        with open(fifo, "wb") as network:  # which waits for process 1 to open it
+            process, = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and self.reads(path, fifo))
+            os.kill(process, signal.SIGUSR1)
+            while any(int(line.split()[1], 16) & 1 << (signal.SIGUSR1 - 1) for line in Path(f"/proc/{process}/status").read_text()
+                      .splitlines() if line.startswith("ShdPnd")):
+                pass
+            time.sleep(0.1)  # it took the signal, and may be about to end
+            network.write(self.network.read_bytes())
+        status, _, errors = self.finish(launcher)
+        self.assertEqual(status, 0, errors)
+
+    @staticmethod
+    def reads(process, path):
+        """Whether the process, of this folder of /proc, has the file open for reading."""
+        try:
+            return any(os.path.realpath(file) == str(path) and "python" not in os.readlink(process / "exe")
+                       for file in (process / "fd").iterdir())
+        except OSError:
+            return False
 
     def test_without_the_module(self):
         """As where clenet was built without this MPI."""

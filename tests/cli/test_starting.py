@@ -63,6 +63,18 @@ class Builders(Case):
         self.assertEqual(again.stdout, evaluated.stdout)
         self.assertEqual(again.stderr, evaluated.stderr)
 
+    def test_nobody_else_reads_a_pipe(self):
+        network = {"name": "small", "input": [1, 28, 28], "layers": [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]}
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        with subprocess.Popen([PROGRAM, "train", *SMALL, "--epochs", "1", "--network", str(fifo)], stdout=subprocess.DEVNULL, text=True,
+                              stderr=subprocess.PIPE, env=dict(os.environ, **self.environment)) as process:
+            self.addCleanup(process.kill)
+            fifo.write_text(json.dumps(network))
+            _, errors = process.communicate(timeout=60)  # a helper would wait for another text
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertNotIn("checked in this process", errors)
+
     def test_a_builder_takes_its_pieces(self):
         self.build(0, 0, "train", *SMALL)
         self.assertEqual(self.programs(self.environment), 0)
