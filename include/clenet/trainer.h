@@ -68,8 +68,9 @@ struct cln_trainer_params {
     struct cln_dataset *data;          /* may still be loading: see cln_dataset_open */
     bool stream; /* images stay on the host, and each batch is sent to the device when it is needed: `data` and its
                   * pixels must then outlive the trainer. So it is always if the images would take more than half of the
-                  * device's memory. The results are the same bits. Training begins before all pictures of `data` are
-                  * decoded, where nothing else needs them: a damaged one is an error of cln_trainer_epoch */
+                  * device's memory. The results are the same bits. With release_pixels training begins before all
+                  * pictures of `data` are decoded, where nothing else needs them: pixels may then still be NULL, and
+                  * a damaged picture is an error of cln_trainer_epoch */
     bool release_pixels; /* free the pixels of `data` once the device has them */
     int batch_size;      /* 0: 256; for 1 see cln_trainer_create */
     int resize;          /* side length to resize images to; 0: as stored */

@@ -289,7 +289,7 @@ enum cln_status cln_files_check(const struct cln_option *options) {
         uses.failed ? cln_fail(CLN_OUT_OF_MEMORY, "no memory for the names of files") : check_pairs(&uses);
     for (size_t i = 0; i < uses.count; i++)
         if (is_read_once(&uses.list[i]))
-            cln_self_forget_command();
+            cln_self_read_once();
     for (size_t i = 0; i < uses.count && status == CLN_OK; i++)
         if (roles[uses.list[i].role].check)
             status = roles[uses.list[i].role].check(&uses, &uses.list[i]);

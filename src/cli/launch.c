@@ -81,6 +81,13 @@ static bool is_hydra(void) {
     return strstr(text, "HYDRA") != NULL;
 }
 
+/* Says why no other process can do what this one is asked for. */
+static bool reads_once(void) {
+    if (cln_self_reads_once())
+        cln_report_error("several processes cannot read one pipe or device: give a file in its place");
+    return cln_self_reads_once();
+}
+
 /* mpirun's command line; the caller's: free(). The words of this process's own; with `resume`, that in the place of how
  * the training began. With `tells`, processes live on to say what has become of another. */
 static const char **command_of(int processes, const char *resume, bool tells) {
@@ -228,6 +235,8 @@ int cln_launch(const struct cln_launch *launch) {
                 "theirs");
         return CLN_EXIT_FAILURE;
     }
+    if (reads_once())
+        return CLN_EXIT_FAILURE;
     setenv(mark, "1", 1);
     set_launcher();
     cln_signals_keep();
@@ -292,8 +301,10 @@ static char *read_all(int in, pid_t child) {
 
 int cln_launch_read(int processes, char **output) {
     int ends[2];
-    const char **command = command_of(processes, NULL, false);
     *output = NULL;
+    if (reads_once())
+        return CLN_EXIT_FAILURE;
+    const char **command = command_of(processes, NULL, false);
     if (!command || pipe(ends) != 0) {
         cln_report_error("mpirun: no memory for its command line, or no pipe");
         free(command);

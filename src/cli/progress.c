@@ -59,7 +59,8 @@ static void write_parts(struct part *parts, const struct cln_progress *p, double
     snprintf(parts[4].text, sizeof parts[4].text, "  %s left", left);
 }
 
-static atomic_bool trains; /* pictures may still be decoded beside it, in other threads, and say nothing then */
+static atomic_llong
+    trained; /* second of the last progress of training: pictures that are decoded beside it say nothing */
 
 /* Of the whole run; not a number if not known. */
 static double seconds_left_of(const struct cln_progress *p, size_t steps_left) {
@@ -89,7 +90,7 @@ void cln_progress_tell_live(struct cln_live *live, const struct cln_progress *p,
 
 void cln_progress_show(const struct cln_progress *p, size_t steps_left) {
     const int columns = cln_report_columns();
-    atomic_store(&trains, true);
+    atomic_store(&trained, (long long)cln_clock_seconds());
     if (columns == 0 || p->step == 0 || p->steps == 0 || !(p->images_per_second > 0))
         return;
     struct part parts[PART_COUNT] = {{.rank = 5}, {.rank = 1}, {.rank = 3}, {.rank = 2}, {.rank = 4}};
@@ -114,7 +115,7 @@ void cln_progress_show(const struct cln_progress *p, size_t steps_left) {
 
 void cln_progress_tell(const struct cln_progress *p, size_t images) {
     char time[CLN_DURATION_BYTES];
-    atomic_store(&trains, true);
+    atomic_store(&trained, (long long)cln_clock_seconds());
     cln_report_note("epoch %d: %zu of %zu images, loss %.4f, train acc %.3f, %.0f images/s, %s", p->epoch, p->samples,
                     images, p->loss, p->accuracy, p->images_per_second, cln_duration(time, p->seconds, 0, "sec"));
 }
@@ -124,7 +125,7 @@ void cln_progress_decoding(void *user, size_t begun, size_t count) {
     const double now = cln_clock_seconds(), interval = cln_progress_interval();
     char line[LINE_BYTES];
     (void)user;
-    if (atomic_load(&trains) || now - shown < (interval < 0.1 ? interval : 0.1))
+    if (now - (double)atomic_load(&trained) < 3 || now - shown < (interval < 0.1 ? interval : 0.1))
         return;
     if (shown == 0)
         told = now;

@@ -14,6 +14,7 @@
 #include "src/tune/tune.h"
 
 static const char **command;
+static bool reads_once;
 
 /* Ends the process with its parent, whatever the main thread is doing: compilers cannot be interrupted. */
 static void *end_with_starter(void *unused) {
@@ -53,7 +54,14 @@ const char *const *cln_self_command(void) {
     return command;
 }
 
-void cln_self_forget_command(void) {
-    free(command);
-    command = NULL;
+void cln_self_read_once(void) {
+    reads_once = true;
+}
+
+bool cln_self_reads_once(void) {
+    return reads_once;
+}
+
+const char *const *cln_self_helper_command(void) {
+    return reads_once ? NULL : command;
 }

@@ -10,10 +10,13 @@
 void cln_self_begin(int argc, char **argv);
 /* Whether this process is a helper. */
 bool cln_self_helps(void);
-/* The command line that starts this program again, NULL-terminated; NULL: unknown, or of no use. */
+/* The command line that starts this program again, NULL-terminated; NULL: unknown. */
 const char *const *cln_self_command(void);
-/* For a command that reads what can be read only once, such as a pipe: another process would find nothing there, or
+/* For a command that reads what can be read only once, such as a pipe: other processes would find nothing there, or
  * wait. */
-void cln_self_forget_command(void);
+void cln_self_read_once(void);
+bool cln_self_reads_once(void);
+/* The command line for helpers; NULL: unknown, or they could not read what this process reads. */
+const char *const *cln_self_helper_command(void);
 
 #endif

@@ -46,6 +46,6 @@ void cln_session_options_add(struct cln_option *table, struct cln_session_option
 struct cln_session_params cln_session_options_params(const struct cln_session_options *o) {
     struct cln_session_params params = o->params;
     params.replay = o->no_command_buffer ? CLN_REPLAY_OFF : CLN_REPLAY_PROFILE;
-    params.builder = cln_self_command();
+    params.builder = cln_self_helper_command();
     return params;
 }

@@ -60,7 +60,8 @@ void cln_arrival_note(struct cln_arrival *a, size_t image) {
         wake();
 }
 
-void cln_arrival_end(struct cln_arrival *a) {
+void cln_arrival_end(struct cln_arrival *a, bool failed) {
+    atomic_store(&a->has_failed, failed);
     atomic_store(&a->has_ended, true);
     wake();
 }

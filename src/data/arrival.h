@@ -19,7 +19,7 @@ struct cln_arrival {
     atomic_uintptr_t wanted;  /* images in the order in which they are needed, uint32_t[count]; 0: nobody said */
     atomic_size_t next, rest; /* places in `wanted` and among all images: those before were taken */
     atomic_size_t waiting;    /* threads that wait for an image */
-    atomic_bool is_stopped, has_ended;
+    atomic_bool is_stopped, has_ended, has_failed;
 };
 
 enum cln_status cln_arrival_create(struct cln_arrival *arrival, size_t count) CLN_MUST_CHECK;
@@ -33,8 +33,8 @@ void cln_arrival_begin(struct cln_arrival *arrival, const void *pixels, size_t b
 bool cln_arrival_take(struct cln_arrival *arrival, size_t number, size_t *image);
 /* The image is there. */
 void cln_arrival_note(struct cln_arrival *arrival, size_t image);
-/* No further image comes. */
-void cln_arrival_end(struct cln_arrival *arrival);
+/* No further image comes; `failed`: because of an error. */
+void cln_arrival_end(struct cln_arrival *arrival, bool failed);
 
 /* For those who need images. The first wish holds, and is copied. It may leave images out, and
  * come to nothing where there is no memory. */

@@ -265,6 +265,8 @@ void cln_dataset_release_pixels(struct cln_dataset *dataset) {
 void cln_dataset_destroy(struct cln_dataset **dataset) {
     if (!dataset || !*dataset)
         return;
+    cln_images_stop(&(*dataset)->train); /* the other may wait for the processors that it has */
+    cln_images_stop(&(*dataset)->test);
     cln_images_free(&(*dataset)->test); /* it may borrow the files of the other */
     cln_images_free(&(*dataset)->train);
     free_holdout(*dataset);

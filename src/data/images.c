@@ -123,6 +123,11 @@ enum cln_status cln_images_await(const void **pixels, struct cln_images *images,
     return status;
 }
 
+enum cln_status cln_images_look(struct cln_images *images) {
+    const bool has_failed = cln_images_are_coming(images) && atomic_load(&images->reader->arrival->has_failed);
+    return has_failed ? cln_images_wait(images) : CLN_OK;
+}
+
 bool cln_images_locate(char place[CLN_PLACE_BYTES], const struct cln_images *images, size_t index) {
     const struct cln_reader *reader = images->reader;
     if (reader)
@@ -278,10 +283,14 @@ void cln_images_keep(struct cln_images *images, size_t count) {
     images->pixels = block.bytes;
 }
 
+void cln_images_stop(struct cln_images *images) {
+    if (cln_images_are_coming(images))
+        cln_arrival_stop(images->reader->arrival);
+}
+
 void cln_images_free(struct cln_images *images) {
     struct cln_reader *reader = images->reader;
-    if (reader && reader->is_reading && reader->arrival)
-        cln_arrival_stop(reader->arrival);
+    cln_images_stop(images);
     if (reader && reader->is_reading)
         finish_reading(images);
     free_pixels(images);

@@ -27,6 +27,8 @@ enum cln_status cln_images_wait(struct cln_images *images) CLN_MUST_CHECK;
 bool cln_images_are_coming(const struct cln_images *images);
 void cln_images_want(struct cln_images *images, const uint32_t *order, size_t count);
 enum cln_status cln_images_await(const void **pixels, struct cln_images *images, size_t index) CLN_MUST_CHECK;
+/* Fails as reading failed, where that is known already; does not wait. */
+enum cln_status cln_images_look(struct cln_images *images) CLN_MUST_CHECK;
 /* Writes the file of an image and the position within it, for messages. False: there is no file. */
 bool cln_images_locate(char place[CLN_PLACE_BYTES], const struct cln_images *images, size_t index);
 /* CLN_INVALID where a label is none of `classes`, 0 to classes - 1. The message names the first such label's place in
@@ -49,7 +51,9 @@ enum cln_status cln_images_part_pixels(struct cln_images *from, struct cln_image
                                        const struct cln_split *split) CLN_MUST_CHECK;
 /* Gives back the memory of all pixels but those of the first `count` images. */
 void cln_images_keep(struct cln_images *images, size_t count);
-/* Waits, frees everything and closes the files. Sets no message. */
+/* Nobody needs further images: reading ends soon where they come image by image. */
+void cln_images_stop(struct cln_images *images);
+/* Stops, waits, frees everything and closes the files. Sets no message. */
 void cln_images_free(struct cln_images *images);
 
 #endif

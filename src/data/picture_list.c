@@ -150,6 +150,7 @@ static size_t picture_bytes(const struct cln_picture_list *list) {
     return cln_shape_count(list->fitting.shape) * cln_pixel_bytes(list->type);
 }
 
+/* `number` is the picture's own, unless some are wanted first: then an error names any damaged one. */
 static enum cln_status decode(void *user, size_t number) {
     struct cln_picture_list *list = user;
     size_t index;
@@ -343,7 +344,7 @@ enum cln_status cln_picture_list_read_labels(int32_t **labels, const struct cln_
 
 enum cln_status cln_picture_list_read_pixels(struct cln_block *pixels, struct cln_picture_list *list) {
     const enum cln_status status = list->pixels.bytes ? CLN_OK : decode_all(list);
-    cln_arrival_end(&list->arrival);
+    cln_arrival_end(&list->arrival, status != CLN_OK);
     if (status != CLN_OK)
         return status;
     *pixels = list->pixels;

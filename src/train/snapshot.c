@@ -115,7 +115,9 @@ enum cln_status cln_snapshot_take(struct cln_snapshot *s, struct cln_trainer *t)
         status = cln_trainer_state(t, CLN_TRAIN, &state);
     if (status != CLN_OK)
         return status;
-    cln_dataset_measure_digest(t->params.data); /* not while pictures are still being decoded */
+    if ((status = cln_dataset_wait(t->params.data)) != CLN_OK) /* the digest is of all pictures */
+        return status;
+    cln_dataset_measure_digest(t->params.data);
     memcpy(s->training.digest, t->params.data->digest, sizeof s->training.digest);
     const uint64_t before = t->batches_before, here = cln_engine_batches(t->engine);
     const uint64_t most = INT64_MAX - here; /* files count as int64 */

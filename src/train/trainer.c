@@ -7,6 +7,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/part_meter.h"
+#include "src/data/images.h"
 #include "src/model/picture_words.h"
 #include "src/ranks/ranks.h"
 #include "src/session/errand.h"
@@ -101,6 +102,10 @@ static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) 
                                cln_ranks_waited(t->params.ranks) - waited);
     cln_part_meter_end(t->meter);
     /* As often as the pace looks at the device, and behind that. */
+    if (status == CLN_OK && pace->since == 0)
+        status = cln_images_look(&t->params.data->train);
+    if (status == CLN_OK && pace->since == 0)
+        status = cln_images_look(&t->params.data->test);
     if (status == CLN_OK && pace->since == 0 && cln_saver_due(t->saver))
         status = cln_saver_save(t->saver, t, false);
     return status;
@@ -130,10 +135,10 @@ static enum cln_status train_epoch(struct cln_trainer *t, struct cln_epoch *epoc
 
 /* Evaluates the epoch, and lets the saver keep the model of the best accuracy so far. */
 static enum cln_status finish_epoch(struct cln_trainer *t, struct cln_epoch *epoch) {
-    const double start = cln_clock_seconds();
     enum cln_status status = unite(t);
     if (status == CLN_OK)
         status = cln_dataset_wait(t->params.data);
+    const double start = cln_clock_seconds();
     const bool validates = t->split.validation_count > 0;
     const struct cln_metrics *judged = validates ? &epoch->validation : &epoch->test;
     if (status == CLN_OK && validates)

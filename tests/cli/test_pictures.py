@@ -221,10 +221,13 @@ class AtOnce(Pictures):
     @unittest.skipUnless(HELD, "CLENET_TEST_HELD names no library")
     def test_the_first_pictures_are_used_before_the_last_is_there(self):
         folder, until, sheet = self.write_pictures("mine"), self.folder / "until", self.folder / "sheet.png"
-        late = folder / "train" / "shirt"
-        (late / "359.png").rename(late / "held.png")  # not among the first ones of the epoch, with this seed
         command = [PROGRAM, "train", "--network", self.network, "--no-guard", "--data", folder, *self.STREAM, "--epochs", "1",
                    "--show-augmented", sheet, "--show-count", "16"]
+        self.expect(0, *command[1:])
+        usual = sheet.read_bytes()
+        sheet.unlink()
+        late = folder / "train" / "shirt"
+        (late / "359.png").rename(late / "held.png")  # not among the first ones of the epoch, with this seed
         with subprocess.Popen(command, cwd=self.folder, text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={
                 **os.environ, "LD_PRELOAD": HELD, "HELD_UNTIL": str(until),
@@ -234,17 +237,27 @@ class AtOnce(Pictures):
                 time.sleep(0.01)
             early = sheet.exists()
             until.touch()
-            self.assertEqual(process.wait(), 0, process.stderr.read())
+            _, errors = process.communicate(timeout=200)
+        self.assertEqual(process.returncode, 0, errors)
         self.assertTrue(early)
-        before = sheet.read_bytes()
-        self.expect(0, *command[1:])
-        self.assertEqual(sheet.read_bytes(), before)
+        self.assertEqual(sheet.read_bytes(), usual)
 
     def test_the_same_bits(self):
         folder = self.write_pictures("mine")
         for name, stream in (("a.safetensors", self.STREAM), ("b.safetensors", self.STREAM[1:])):
             self.train(0, "--data", folder, "--epochs", "2", *stream, "--validation", "0.1", "--save", name)
         self.assertEqual(*((self.folder / name).read_bytes() for name in ("a.safetensors", "b.safetensors")))
+
+    def test_what_is_saved_or_told_in_the_first_epoch(self):
+        folder = self.write_pictures("mine")
+        for name, stream in (("a.safetensors", self.STREAM), ("b.safetensors", self.STREAM[1:])):
+            self.train(0, "--data", folder, *stream, "--max-steps", "2", "--save", name, "--report", "report.html")
+        self.assertEqual(*((self.folder / name).read_bytes() for name in ("a.safetensors", "b.safetensors")))
+        test = folder / "test" / "coat"
+        damaged = sorted(test.iterdir())[0]
+        damaged.write_bytes(damaged.read_bytes()[:60])
+        result = self.train(1, "--data", folder, "--epochs", "1", *self.STREAM)
+        self.assertIn(f"{damaged}: PNG: byte", result.stderr)
 
     def test_a_damaged_picture_ends_it_when_it_is_needed(self):
         folder = self.write_pictures("mine")
@@ -253,6 +266,7 @@ class AtOnce(Pictures):
         damaged = folder / "train" / "coat" / "150.png"
         damaged.write_bytes(damaged.read_bytes()[:60])
         result = self.train(1, "--data", folder, "--epochs", "1", *self.STREAM, "--save", "a.safetensors")
+        self.assertEqual(result.stdout, "")
         self.assertIn(f"{damaged}: PNG: byte", result.stderr)
         self.assertEqual((self.folder / "a.safetensors").read_bytes(), before)
         self.assertIn("359 training", self.train(0, "--data", folder, "--epochs", "1", *self.STREAM, "--skip-damaged").stderr)

@@ -88,7 +88,10 @@ class Together:
         self.divided = self.write_divided('1) exec "$PROGRAM" "$@" --network "$OTHER" ;;')
         launcher = self.start(2, *TRAIN, program=self.divided, PROGRAM=PROGRAM, OTHER=str(fifo), USUAL="")
         with open(fifo, "wb") as network:  # which waits for process 1 to open it
-            process, = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and self.reads(path, fifo))
+            readers = []
+            while not readers:  # it may not have been told yet that it has opened it
+                readers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and self.reads(path, fifo)]
+            process, = readers
             os.kill(process, signal.SIGUSR1)
             while any(int(line.split()[1], 16) & 1 << (signal.SIGUSR1 - 1) for line in Path(f"/proc/{process}/status").read_text()
                       .splitlines() if line.startswith("ShdPnd")):

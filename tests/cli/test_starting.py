@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -70,7 +71,8 @@ class Builders(Case):
         with subprocess.Popen([PROGRAM, "train", *SMALL, "--epochs", "1", "--network", str(fifo)], stdout=subprocess.DEVNULL, text=True,
                               stderr=subprocess.PIPE, env=dict(os.environ, **self.environment)) as process:
             self.addCleanup(process.kill)
-            fifo.write_text(json.dumps(network))
+            writer = threading.Thread(target=fifo.write_text, args=(json.dumps(network),), daemon=True)
+            writer.start()
             _, errors = process.communicate(timeout=60)  # a helper would wait for another text
         self.assertEqual(process.returncode, 0, errors)
         self.assertNotIn("checked in this process", errors)

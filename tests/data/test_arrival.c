@@ -57,7 +57,7 @@ static void who_waits_gets_what_came_and_learns_of_the_end(void **state) {
     begin(&a, pixels, 3);
     cln_arrival_note(&a, take(&a, 1));
     assert_ptr_equal(cln_arrival_await(&a, 1), pixels + 2);
-    cln_arrival_end(&a);
+    cln_arrival_end(&a, false);
     assert_ptr_equal(cln_arrival_await(&a, 1), pixels + 2);
     assert_null(cln_arrival_await(&a, 2));
     cln_arrival_free(&a);
@@ -87,7 +87,7 @@ static enum cln_status decode(void *user, size_t number) {
 
 static void *decode_all(void *user) {
     const enum cln_status status = cln_parallel(IMAGES, decode, NULL, user);
-    cln_arrival_end(&shared);
+    cln_arrival_end(&shared, status != CLN_OK);
     return status == CLN_OK ? NULL : &shared;
 }
 
