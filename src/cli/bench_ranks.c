@@ -115,10 +115,9 @@ static int run_process(struct cln_bench_options *o, bool hands_over) {
     char cores[96];
     if (o->devices != NULL)
         o->session.params.device = cln_device_list_take(o->devices, here.local);
-    if (here.count > 1)
-        cln_share_cores(here.together);
     if (here.count > 1) {
         cln_signals_in_group();
+        cln_share_cores(here.together);
         cln_rank_notices_begin(here);
     }
     if (here.rank > 0)

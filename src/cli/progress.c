@@ -59,8 +59,9 @@ static void write_parts(struct part *parts, const struct cln_progress *p, double
     snprintf(parts[4].text, sizeof parts[4].text, "  %s left", left);
 }
 
-static atomic_llong
-    trained; /* second of the last progress of training: pictures that are decoded beside it say nothing */
+/* When training told its last progress, in seconds of the clock. Decoding, which may go on beside it, is silent then.
+ */
+static atomic_llong trained;
 
 /* Of the whole run; not a number if not known. */
 static double seconds_left_of(const struct cln_progress *p, size_t steps_left) {

@@ -189,8 +189,8 @@ const struct ocl_profile_key cln_tuning_keys[] = {
      .settle = settle_lanes},
     {"safe_lanes", 1, WIDEST_VECTOR, WIDEST_VECTOR, NULL,
      "most samples of a block where an operation runs in its safe variant, in which one work-item holds them all, but "
-     "not "
-     "less than vector: fewer where the driver's compiler takes long for wide vectors; strict arithmetic ignores it",
+     "not less than vector: fewer where the driver's compiler takes long for wide vectors; strict arithmetic ignores "
+     "it",
      MEMBER(safe_lanes), .settle = settle_safe_lanes},
     {"max_team", 0, 64, 0, "1, and clenet check tries more",
      "most work-items that share the work on the same lanes, if a block has several work-items; a work-group then "

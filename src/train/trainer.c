@@ -85,6 +85,12 @@ static enum cln_status begin_epoch(struct cln_trainer *t, struct cln_pace *pace)
     return status;
 }
 
+/* Fails where a damaged picture has been found, of either half, among those that are still being decoded. */
+static enum cln_status look_at_images(struct cln_trainer *t) {
+    const enum cln_status status = cln_images_look(&t->params.data->train);
+    return status == CLN_OK ? cln_images_look(&t->params.data->test) : status;
+}
+
 static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) {
     const double begin = cln_clock_seconds(), waited = cln_ranks_waited(t->params.ranks);
     cln_ranks_step(t->params.ranks, t->steps + 1);
@@ -103,9 +109,7 @@ static enum cln_status train_step(struct cln_trainer *t, struct cln_pace *pace) 
     cln_part_meter_end(t->meter);
     /* As often as the pace looks at the device, and behind that. */
     if (status == CLN_OK && pace->since == 0)
-        status = cln_images_look(&t->params.data->train);
-    if (status == CLN_OK && pace->since == 0)
-        status = cln_images_look(&t->params.data->test);
+        status = look_at_images(t);
     if (status == CLN_OK && pace->since == 0 && cln_saver_due(t->saver))
         status = cln_saver_save(t->saver, t, false);
     return status;

@@ -131,8 +131,8 @@ static enum cln_status upload(struct cln_trainer *t) {
     return status;
 }
 
-/* Whether training begins before all pictures are decoded: each is then waited for when it is sent to the device. The
- * caller's word that it needs no pixels is that they may be released. */
+/* Whether training begins before all pictures are decoded: each is then waited for when it is sent to the device. A
+ * caller that lets pixels be released does not need them. */
 static bool begins_at_once(const struct cln_trainer *t) {
     const struct cln_trainer_params *p = &t->params;
     return t->workload.streams && p->release_pixels && !p->standardize && !p->resume && !p->ranks &&

@@ -147,6 +147,12 @@ static void labels_in_columns_are_read(void **state) {
     setenv("CLENET_DATA", temporary_path(""), 1);
     assert_load_fails((struct cln_dataset_params){.name = "qmnist"}, CLN_INVALID,
                       "qmnist-test-labels-idx2-int.gz: byte 44: test image 1 (counted from 0) has label 257");
+    setenv("CLENET_DATA", "/nowhere", 1);
+    setenv("XDG_CACHE_HOME", temporary_path("cache"), 1);
+    setenv("HOME", temporary_path("home"), 1);
+    assert_load_fails(
+        (struct cln_dataset_params){.name = "qmnist", .offline = true}, CLN_NOT_FOUND,
+        "not downloaded, as that is forbidden (offline); set CLENET_DATA or pass a folder with its files");
     unsetenv("CLENET_DATA");
 }
 
